@@ -1,0 +1,56 @@
+package rollout
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Demand is one rollout's wish for submissions.
+type Demand struct {
+	Rollout string
+	// Pool is the plan's quota pool; pools others keep a reserve for go first.
+	Pool string
+	// Want is how many targets wait for their submission.
+	Want int
+	// Reserve is what this rollout must leave to other pools.
+	Reserve int64
+	// Created orders rollouts of equal priority, oldest first (unix ms).
+	Created int64
+}
+
+// Unlimited is a budget that is not known.
+const Unlimited = int64(-1)
+
+// Allocate shares a budget of submissions among demands: first those whose pool
+// somebody keeps a reserve for, then by age. A demand gets nothing of what it
+// must leave to other pools. The result has an entry per demand that got some.
+func Allocate(budget int64, demands []Demand) map[string]int {
+	reserved := make(map[string]bool)
+	for _, d := range demands {
+		if d.Pool != "bulk" && d.Pool != "" {
+			reserved[d.Pool] = true
+		}
+	}
+	order := slices.Clone(demands)
+	slices.SortStableFunc(order, func(a, b Demand) int {
+		if reserved[a.Pool] != reserved[b.Pool] {
+			if reserved[a.Pool] {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.Rollout, b.Rollout))
+	})
+	grants := make(map[string]int)
+	for _, d := range order {
+		n := int64(d.Want)
+		if budget != Unlimited {
+			n = min(n, max(0, budget-d.Reserve))
+			budget -= n
+		}
+		if n > 0 {
+			grants[d.Rollout] = int(n)
+		}
+	}
+	return grants
+}

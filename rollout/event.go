@@ -1,0 +1,115 @@
+package rollout
+
+import "time"
+
+// Event is something that happened to a target. Handlers, the conductor and
+// operators turn what they saw into one; Step decides what it means.
+type Event interface {
+	// Kind is the event's name in the transition table and in metrics.
+	Kind() string
+}
+
+type (
+	// Intended is written before a call that must not be repeated blindly.
+	Intended struct {
+		At time.Time
+		Op Op
+	}
+	// Resolved clears the intent: WeChat refused the call, it was never sent, or
+	// a read-back long enough after it found nothing.
+	Resolved struct {
+		At   time.Time
+		Note string
+	}
+	// Advanced ends a stage well; the target is pending at the next one.
+	Advanced struct {
+		At   time.Time
+		Note string
+		// AuditID is set by the submit stage.
+		AuditID int64
+	}
+	// Finished ends the target well: released, up-to-date or skipped.
+	Finished struct {
+		At   time.Time
+		End  State
+		Note string
+	}
+	// Waited parks the target; no attempt is spent. An open intent stays.
+	Waited struct {
+		At     time.Time
+		Reason Reason
+		For    time.Duration
+		Note   string
+		// Trouble is set when an answer of WeChat made it wait.
+		Trouble *Trouble
+	}
+	// Stalled is a busy reply or a connection that failed before the call was
+	// sent: the same task tries again after For, its lease lasting as long. An open intent stays.
+	Stalled struct {
+		At      time.Time
+		For     time.Duration
+		Trouble Trouble
+	}
+	// Yielded gives the turn back unused: shutdown, a closed pool, a paused rollout. An open
+	// intent stays.
+	Yielded struct {
+		At   time.Time
+		Note string
+	}
+	// GrayStepped says that one more gray step was taken; the next is due after For.
+	GrayStepped struct {
+		At   time.Time
+		Note string
+		For  time.Duration
+	}
+	// Recommitted sends the target back to commit because WeChat has no trial
+	// version of ours to submit (85086, 86001, or a foreign one).
+	Recommitted struct {
+		At   time.Time
+		Note string
+	}
+	// Rejected is the audit's refusal.
+	Rejected struct {
+		At      time.Time
+		Trouble Trouble
+	}
+	// Failed is an error that waiting doesn't mend.
+	Failed struct {
+		At      time.Time
+		Trouble Trouble
+	}
+	// Woken makes a parked target pending before its time: a push or an operator.
+	Woken struct {
+		At   time.Time
+		Note string
+	}
+	// Retried is an operator's new attempt for an ended target.
+	Retried struct {
+		At time.Time
+		// Recommit starts again at commit, with the plan's newest Revision.
+		Recommit bool
+		Revision int
+		Note     string
+	}
+	// Aborted ends an unfinished target that no worker acts on.
+	Aborted struct {
+		At   time.Time
+		Note string
+	}
+)
+
+// Kind implements Event.
+func (Intended) Kind() string    { return "intended" }
+func (Resolved) Kind() string    { return "resolved" }     // Kind implements Event.
+func (Advanced) Kind() string    { return "advanced" }     // Kind implements Event.
+func (Finished) Kind() string    { return "finished" }     // Kind implements Event.
+func (Waited) Kind() string      { return "waited" }       // Kind implements Event.
+func (Stalled) Kind() string     { return "stalled" }      // Kind implements Event.
+func (Yielded) Kind() string     { return "yielded" }      // Kind implements Event.
+func (GrayStepped) Kind() string { return "gray-stepped" } // Kind implements Event.
+func (Recommitted) Kind() string { return "recommitted" }  // Kind implements Event.
+func (Rejected) Kind() string    { return "rejected" }     // Kind implements Event.
+func (Failed) Kind() string      { return "failed" }       // Kind implements Event.
+func (Woken) Kind() string       { return "woken" }        // Kind implements Event.
+func (Retried) Kind() string     { return "retried" }      // Kind implements Event.
+func (Aborted) Kind() string     { return "aborted" }      // Kind implements Event.

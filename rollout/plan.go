@@ -1,0 +1,151 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Plan is the frozen intent of a rollout: what was reviewed and applied. It is
+// stored with the rollout and never changes; a recommit adds a revision.
+type Plan struct {
+	// Name is the operator's word for it; one unfinished rollout per name.
+	Name string `json:"name"`
+	// Template is what every target gets.
+	Template Template `json:"template"`
+	// Ext is the text of the ext.json template, rendered per app at commit; "" means {}.
+	Ext string `json:"ext,omitempty"`
+	// Audit says how to submit.
+	Audit AuditPolicy `json:"audit"`
+	// Waves are in order and cover all targets; at least one.
+	Waves []Wave `json:"waves"`
+	// Release says when and how to publish.
+	Release ReleasePolicy `json:"release"`
+	// Quota says from which pool submissions come and what is kept for others.
+	Quota QuotaPolicy `json:"quota"`
+}
+
+// Template names one entry of the component's template library. ID 0 is valid.
+type Template struct {
+	ID      int64  `json:"id"`
+	Version string `json:"version"`
+	Desc    string `json:"desc,omitempty"`
+}
+
+// InAudit says what to do when another version of the app is in audit.
+type InAudit string
+
+// The policies for another version in audit.
+const (
+	InAuditWait     InAudit = "wait"     // park until that audit ends
+	InAuditWithdraw InAudit = "withdraw" // undo that audit (5 a day and 10 a month per app), then submit
+	InAuditSkip     InAudit = "skip"     // end the target as skipped
+)
+
+// AuditPolicy says how targets are submitted to audit.
+type AuditPolicy struct {
+	// Items are sent as item_list; none means auto: the app's first category
+	// from get_category with its first page.
+	Items []AuditItem `json:"items,omitempty"`
+	// InAudit is what to do when another version is in audit.
+	InAudit InAudit `json:"in_audit"`
+	// VersionDesc is sent as version_desc.
+	VersionDesc string `json:"version_desc,omitempty"`
+	// Feedback is sent as feedback_info on a resubmission (at most 200 characters).
+	Feedback string `json:"feedback,omitempty"`
+	// PrivacyAPINotUse declares that detected but undeclared privacy apis are not used.
+	PrivacyAPINotUse bool `json:"privacy_api_not_use,omitempty"`
+	// AllowPrivacy lists detected apis that don't stop the check stage.
+	AllowPrivacy []string `json:"allow_privacy,omitempty"`
+	// OrderPath is sent as order_path.
+	OrderPath string `json:"order_path,omitempty"`
+}
+
+// AuditItem is one entry of item_list; see submit_audit in WeChat's docs.
+type AuditItem struct {
+	Address     string `json:"address,omitempty"`
+	Tag         string `json:"tag,omitempty"`
+	Title       string `json:"title,omitempty"`
+	FirstClass  string `json:"first_class,omitempty"`
+	SecondClass string `json:"second_class,omitempty"`
+	ThirdClass  string `json:"third_class,omitempty"`
+	FirstID     int64  `json:"first_id,omitempty"`
+	SecondID    int64  `json:"second_id,omitempty"`
+	ThirdID     int64  `json:"third_id,omitempty"`
+}
+
+// Wave is a run of targets that start together; wave 0 is the canary.
+type Wave struct {
+	Name string `json:"name"`
+	// Size is the number of targets, resolved when the plan was applied.
+	Size int `json:"size"`
+	// Approve holds the next wave until an operator promotes it.
+	Approve bool `json:"approve,omitempty"`
+	// RejectAbove fails the gate when more than this share (0..1) of the judged
+	// targets were rejected or failed; 0 means no such rule.
+	RejectAbove float64 `json:"reject_above,omitempty"`
+	// MinJudged is how many targets must have a verdict before the share counts;
+	// 0 means all of the wave.
+	MinJudged int `json:"min_judged,omitempty"`
+}
+
+// Gated tells whether anything but its turn holds the wave after w.
+func (w Wave) Gated() bool { return w.Approve || w.RejectAbove > 0 || w.MinJudged > 0 }
+
+// ReleaseWhen says what lets an approved target go live.
+type ReleaseWhen string
+
+// The release policies.
+const (
+	ReleaseApproved ReleaseWhen = "approved" // as soon as its own audit passed
+	ReleaseManual   ReleaseWhen = "manual"   // when an operator approves the rollout's releases
+)
+
+// ReleasePolicy says when and how approved targets are published.
+type ReleasePolicy struct {
+	When   ReleaseWhen `json:"when"`
+	Window *Window     `json:"window,omitempty"`
+	// Gray lists rising percentages; empty or [100] means a full release at once.
+	Gray []int `json:"gray,omitempty"`
+	// Every is the wait between two gray steps.
+	Every time.Duration `json:"every,omitempty"`
+}
+
+// QuotaPolicy says from which pool a rollout takes submissions.
+type QuotaPolicy struct {
+	// Pool names the rollout's share of the platform's quota; "" is "bulk".
+	Pool string `json:"pool,omitempty"`
+	// Reserve keeps that many submissions for other pools.
+	Reserve map[string]int64 `json:"reserve,omitempty"`
+}
+
+// PoolName is the pool with its default.
+func (q QuotaPolicy) PoolName() string {
+	if q.Pool == "" {
+		return "bulk"
+	}
+	return q.Pool
+}
+
+// Reserved is how many submissions q keeps for pools other than its own.
+func (q QuotaPolicy) Reserved() int64 {
+	var n int64
+	for pool, keep := range q.Reserve {
+		if pool != q.PoolName() {
+			n += keep
+		}
+	}
+	return n
+}
+
+// Marker is the text that makes a committed version recognisable as this
+// rollout's own, whatever was forgotten on our side: it ends user_desc at commit
+// and comes back in getversioninfo and get_latest_auditstatus.
+func Marker(rolloutID string, revision int) string {
+	return fmt.Sprintf("[%s/%d]", rolloutID, revision)
+}
+
+// Desc is the user_desc to commit with: the plan's text and the marker.
+func (p Plan) Desc(rolloutID string, revision int) string {
+	return strings.TrimSpace(p.Template.Desc + " " + Marker(rolloutID, revision))
+}

@@ -1,0 +1,158 @@
+package rollout
+
+// Stage is where a target is on its way to being released.
+type Stage string
+
+// The six stages, in the order a target passes through them.
+const (
+	// StagePreflight reads account, version and categories; it writes nothing at WeChat.
+	StagePreflight Stage = "preflight"
+	// StageCommit uploads the template with the app's ext values (wxa/commit).
+	StageCommit Stage = "commit"
+	// StageCheck waits for WeChat's privacy detection of the committed code.
+	StageCheck Stage = "check"
+	// StageSubmit submits the committed code to audit; the only stage that spends quota.
+	StageSubmit Stage = "submit"
+	// StageVerdict waits for the audit's verdict, by push or by poll.
+	StageVerdict Stage = "verdict"
+	// StageRelease publishes the approved version.
+	StageRelease Stage = "release"
+)
+
+// Stages lists all stages in order.
+func Stages() []Stage {
+	return []Stage{StagePreflight, StageCommit, StageCheck, StageSubmit, StageVerdict, StageRelease}
+}
+
+// Valid tells whether s is one of the six stages.
+func (s Stage) Valid() bool { return s.index() >= 0 }
+
+// Next is the stage after s; ok is false after the last one.
+func (s Stage) Next() (next Stage, ok bool) {
+	all := Stages()
+	if i := s.index(); i >= 0 && i+1 < len(all) {
+		return all[i+1], true
+	}
+	return "", false
+}
+
+// Before tells whether s comes before other.
+func (s Stage) Before(other Stage) bool { return s.index() < other.index() }
+
+func (s Stage) index() int {
+	for i, x := range Stages() {
+		if x == s {
+			return i
+		}
+	}
+	return -1
+}
+
+// Lane is the Asynq queue that carries a stage's tasks.
+type Lane string
+
+// The three lanes; each has its own Asynq server and concurrency.
+const (
+	LaneCommit  Lane = "commit"
+	LaneAudit   Lane = "audit"
+	LaneRelease Lane = "release"
+)
+
+// Lanes lists the three lanes.
+func Lanes() []Lane { return []Lane{LaneCommit, LaneAudit, LaneRelease} }
+
+// Lane is the queue that carries s.
+func (s Stage) Lane() Lane {
+	switch s {
+	case StageSubmit, StageVerdict:
+		return LaneAudit
+	case StageRelease:
+		return LaneRelease
+	default:
+		return LaneCommit
+	}
+}
+
+// State says what holds a target at its stage, or how it ended.
+type State string
+
+// The states of a target. The first three are unfinished; the rest are ends
+// that only an operator's retry leaves again.
+const (
+	// StatePending waits in its stage's index for the conductor to give it a turn.
+	StatePending State = "pending"
+	// StateRunning has a lease: a worker acts on it, or soon will. The handler
+	// moves it on; if the handler dies, the conductor puts it back to pending
+	// when the lease runs out.
+	StateRunning State = "running"
+	// StateParked waits for its wake time, which the conductor watches. A push
+	// or an operator may wake it earlier. Parking is not failing.
+	StateParked State = "parked"
+	// StateReleased is live with the plan's version.
+	StateReleased State = "released"
+	// StateUpToDate was live with the plan's version before this rollout touched it.
+	StateUpToDate State = "up-to-date"
+	// StateSkipped was left alone on purpose: a banned account, or a plan's policy.
+	StateSkipped State = "skipped"
+	// StateRejected was refused by WeChat's audit; an operator may retry it.
+	StateRejected State = "rejected"
+	// StateFailed met an error that waiting doesn't mend; an operator may retry it.
+	StateFailed State = "failed"
+	// StateAborted was unfinished when its rollout was aborted.
+	StateAborted State = "aborted"
+)
+
+// States lists all states, unfinished ones first.
+func States() []State {
+	return []State{
+		StatePending, StateRunning, StateParked,
+		StateReleased, StateUpToDate, StateSkipped, StateRejected, StateFailed, StateAborted,
+	}
+}
+
+// Ended tells whether only an operator can move a target out of s.
+func (s State) Ended() bool {
+	return s != StatePending && s != StateRunning && s != StateParked
+}
+
+// Good tells whether s is an end nobody needs to look at.
+func (s State) Good() bool {
+	return s == StateReleased || s == StateUpToDate || s == StateSkipped
+}
+
+// Reason says why a target is parked. The set is closed: it is a metric label.
+type Reason string
+
+// The reasons to park.
+const (
+	// ReasonBusy waits out replies of -1 and broken connections past Asynq's short retries.
+	ReasonBusy Reason = "busy"
+	// ReasonThrottle waits out a limit of this one app (or of an endpoint).
+	ReasonThrottle Reason = "throttle"
+	// ReasonPrivacy waits for the privacy detection of committed code (61039).
+	ReasonPrivacy Reason = "privacy"
+	// ReasonVerdict waits for the audit's verdict.
+	ReasonVerdict Reason = "verdict"
+	// ReasonUnknown waits before reading back a call whose reply was lost.
+	ReasonUnknown Reason = "unknown"
+	// ReasonInAudit waits for another version that is in audit.
+	ReasonInAudit Reason = "in-audit"
+	// ReasonOwner waits for another rollout that works on this app.
+	ReasonOwner Reason = "owner"
+	// ReasonMerchant waits for the merchant: a grant, a category, an account matter.
+	ReasonMerchant Reason = "merchant"
+	// ReasonWindow waits for the plan's release window to open.
+	ReasonWindow Reason = "window"
+	// ReasonApproval waits for an operator to approve the release (release.when: manual).
+	ReasonApproval Reason = "approval"
+	// ReasonGray waits between two steps of a gray release.
+	ReasonGray Reason = "gray"
+)
+
+// Reasons lists all park reasons.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonBusy, ReasonThrottle, ReasonPrivacy, ReasonVerdict, ReasonUnknown, ReasonInAudit,
+		ReasonOwner, ReasonMerchant, ReasonWindow, ReasonApproval, ReasonGray,
+	}
+}

@@ -1,0 +1,301 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+)
+
+// IllegalError says that an event doesn't apply to a target as it stands: a
+// bug, or news that came too late. Nothing was changed.
+type IllegalError struct {
+	Rollout, AppID string
+	Stage          Stage
+	State          State
+	Event          string
+	Why            string
+}
+
+func (e *IllegalError) Error() string {
+	return fmt.Sprintf("rollout %s, app %s: event %s is not allowed at %s/%s: %s",
+		e.Rollout, e.AppID, e.Event, e.Stage, e.State, e.Why)
+}
+
+// Step is the target's state machine: the target after the event. It is pure;
+// the caller stores the result if the stored version is still t's. An event
+// that doesn't apply is an *IllegalError.
+func Step(t Target, e Event) (Target, error) {
+	next := t
+	next.Wait = 0
+	why := ""
+	switch e := e.(type) {
+	case Intended:
+		why = next.intend(e)
+	case Resolved:
+		why = next.resolve(e)
+	case Advanced:
+		why = next.advance(e)
+	case Finished:
+		why = next.finish(e)
+	case Waited:
+		why = next.park(e)
+	case Stalled:
+		why = next.stall(e)
+	case Yielded:
+		why = next.yield(e)
+	case GrayStepped:
+		why = next.grayStep(e)
+	case Recommitted:
+		why = next.recommit(e)
+	case Rejected:
+		why = next.reject(e)
+	case Failed:
+		why = next.fail(e)
+	case Woken:
+		why = next.wake(e)
+	case Retried:
+		why = next.retry(e)
+	case Aborted:
+		why = next.abort(e)
+	default:
+		why = "unknown event"
+	}
+	if why != "" {
+		return t, &IllegalError{Rollout: t.Rollout, AppID: t.AppID, Stage: t.Stage, State: t.State, Event: e.Kind(), Why: why}
+	}
+	return next, nil
+}
+
+const notRunning = "only a running target can take it"
+
+// opStage is the stage whose handler makes a call of this kind.
+var opStage = map[Op]Stage{OpCommit: StageCommit, OpSubmit: StageSubmit, OpUndo: StageSubmit, OpRelease: StageRelease}
+
+func (t *Target) intend(e Intended) string {
+	switch {
+	case t.State != StateRunning:
+		return notRunning
+	case opStage[e.Op] != t.Stage:
+		return fmt.Sprintf("%s is not this stage's call", e.Op)
+	case t.Intent != nil:
+		return fmt.Sprintf("the %s of %s is still unknown: read it back first", t.Intent.Op, t.Intent.At.Format(time.RFC3339))
+	}
+	t.Intent = &Intent{Op: e.Op, At: e.At}
+	return ""
+}
+
+func (t *Target) resolve(e Resolved) string {
+	switch {
+	case t.State != StateRunning:
+		return notRunning
+	case t.Intent == nil:
+		return "nothing is unknown without an intent"
+	}
+	if e.Note != "" {
+		t.note(Entry{At: e.At, Stage: t.Stage, What: string(t.Intent.Op), Note: e.Note})
+	}
+	t.Intent = nil
+	return ""
+}
+
+func (t *Target) advance(e Advanced) string {
+	next, ok := t.Stage.Next()
+	switch {
+	case t.State != StateRunning:
+		return notRunning
+	case !ok:
+		return "release is the last stage: finish it"
+	case t.Stage == StageSubmit && e.AuditID == 0:
+		return "a submission without an audit id can't be followed"
+	}
+	if t.Stage == StageSubmit {
+		t.AuditID = e.AuditID
+	}
+	t.note(Entry{At: e.At, Stage: t.Stage, What: "done", Note: e.Note})
+	t.enter(next, e.At)
+	return ""
+}
+
+// enter makes the target pending at a stage, with nothing left of the last one.
+func (t *Target) enter(s Stage, at time.Time) {
+	t.Stage, t.State, t.Reason, t.Since = s, StatePending, "", at
+	t.Intent, t.Trouble = nil, nil
+	t.Busy, t.Polls = 0, 0
+}
+
+func (t *Target) finish(e Finished) string {
+	switch {
+	case t.State != StateRunning:
+		return notRunning
+	case !e.End.Good():
+		return fmt.Sprintf("%s is not a good end", e.End)
+	case e.End == StateReleased && t.Stage != StageRelease:
+		return "only the release stage releases"
+	case e.End == StateUpToDate && t.Stage != StagePreflight:
+		return "only the preflight stage finds an app up to date"
+	}
+	t.end(e.End, e.At, e.Note)
+	t.Trouble = nil
+	return ""
+}
+
+// end stops the target in an ended state.
+func (t *Target) end(s State, at time.Time, note string) {
+	t.State, t.Reason, t.Intent, t.Busy, t.Polls = s, "", nil, 0, 0
+	t.note(Entry{At: at, Stage: t.Stage, What: string(s), Note: note})
+}
+
+func (t *Target) park(e Waited) string {
+	switch {
+	case t.State != StateRunning:
+		return notRunning
+	case e.For <= 0:
+		return "a parked target needs a wake time"
+	case e.Reason == ReasonUnknown && t.Intent == nil:
+		return "nothing is unknown without an intent"
+	}
+	t.Polls++
+	if e.Reason != ReasonBusy {
+		t.Busy = 0
+	}
+	t.State, t.Reason, t.Wait, t.Trouble = StateParked, e.Reason, e.For, e.Trouble
+	entry := Entry{At: e.At, Stage: t.Stage, What: "parked: " + string(e.Reason), Note: e.Note}
+	if e.Trouble != nil {
+		entry.Code = e.Trouble.Code
+	}
+	t.note(entry)
+	return ""
+}
+
+func (t *Target) stall(e Stalled) string {
+	switch {
+	case t.State != StateRunning:
+		return notRunning
+	case e.For <= 0:
+		return "a stalled task needs a delay"
+	}
+	t.Busy++
+	t.Wait, t.Trouble = e.For, &e.Trouble
+	t.note(Entry{At: e.At, Stage: t.Stage, What: "busy", Code: e.Trouble.Code})
+	return ""
+}
+
+func (t *Target) yield(e Yielded) string {
+	if t.State != StateRunning {
+		return notRunning
+	}
+	t.State, t.Reason = StatePending, ""
+	if e.Note != "" {
+		t.note(Entry{At: e.At, Stage: t.Stage, What: "waits for its turn", Note: e.Note})
+	}
+	return ""
+}
+
+func (t *Target) grayStep(e GrayStepped) string {
+	switch {
+	case t.State != StateRunning:
+		return notRunning
+	case t.Stage != StageRelease:
+		return "only the release stage widens a gray release"
+	case e.For <= 0:
+		return "a parked target needs a wake time"
+	}
+	t.Gray++
+	t.Intent, t.Trouble, t.Busy, t.Polls = nil, nil, 0, 0
+	t.State, t.Reason, t.Wait = StateParked, ReasonGray, e.For
+	t.note(Entry{At: e.At, Stage: t.Stage, What: "gray", Note: e.Note})
+	return ""
+}
+
+func (t *Target) recommit(e Recommitted) string {
+	switch {
+	case t.State != StateRunning:
+		return notRunning
+	case t.Stage != StageCheck && t.Stage != StageSubmit:
+		return "only code that waits for its submission can be committed again"
+	case t.Redone > 0:
+		return "it was committed again already"
+	}
+	t.note(Entry{At: e.At, Stage: t.Stage, What: "back to commit", Note: e.Note})
+	t.enter(StageCommit, e.At)
+	t.Redone++
+	return ""
+}
+
+func (t *Target) reject(e Rejected) string {
+	switch {
+	case t.State != StateRunning:
+		return notRunning
+	case t.Stage != StageVerdict:
+		return "only a target that waits for its verdict can be rejected"
+	}
+	t.end(StateRejected, e.At, e.Trouble.Text)
+	t.Trouble = &e.Trouble
+	t.PastAuditID, t.AuditID = t.AuditID, 0
+	return ""
+}
+
+func (t *Target) fail(e Failed) string {
+	if t.State != StateRunning {
+		return notRunning
+	}
+	t.end(StateFailed, e.At, e.Trouble.Text)
+	t.Timeline[len(t.Timeline)-1].Code = e.Trouble.Code
+	t.Trouble = &e.Trouble
+	if t.Stage == StageVerdict {
+		t.PastAuditID, t.AuditID = t.AuditID, 0
+	}
+	return ""
+}
+
+func (t *Target) wake(e Woken) string {
+	if t.State != StateParked {
+		return "only a parked target can be woken"
+	}
+	t.State, t.Reason, t.Polls = StatePending, "", 0
+	if e.Note != "" {
+		t.note(Entry{At: e.At, Stage: t.Stage, What: "woken", Note: e.Note})
+	}
+	return ""
+}
+
+func (t *Target) retry(e Retried) string {
+	switch {
+	case t.State != StateRejected && t.State != StateFailed && t.State != StateAborted && t.State != StateSkipped:
+		return "only a rejected, failed, skipped or aborted target can be retried"
+	case e.Recommit && e.Revision < t.Revision:
+		return fmt.Sprintf("plan revision %d is older than the target's %d", e.Revision, t.Revision)
+	}
+	t.Attempt++
+	t.note(Entry{At: e.At, Stage: t.Stage, What: "retried", Note: e.Note})
+	trouble := t.Trouble
+	t.enter(t.retryStage(e), e.At)
+	t.Trouble = trouble
+	t.Redone, t.Gray = 0, 0
+	if e.Recommit {
+		t.Revision, t.AuditID = e.Revision, 0
+	}
+	return ""
+}
+
+// retryStage is where a new attempt begins: a rejected or withdrawn audit is
+// submitted again, anything else is tried again where it stopped.
+func (t *Target) retryStage(e Retried) Stage {
+	switch {
+	case e.Recommit && t.Stage != StagePreflight:
+		return StageCommit
+	case t.Stage == StageVerdict && t.AuditID == 0:
+		return StageSubmit
+	default:
+		return t.Stage
+	}
+}
+
+func (t *Target) abort(e Aborted) string {
+	if t.State.Ended() || t.State == StateRunning {
+		return "only a pending or parked target can be aborted"
+	}
+	intent := t.Intent
+	t.end(StateAborted, e.At, e.Note)
+	t.Intent = intent // a later retry must still read it back
+	return ""
+}

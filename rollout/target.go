@@ -1,0 +1,127 @@
+package rollout
+
+import "time"
+
+// Target is one mini program in one rollout. The store moves its turn (State,
+// Fence, Due) in batches; Step decides everything else.
+type Target struct {
+	// Rollout and AppID name the target.
+	Rollout string `json:"-"`
+	AppID   string `json:"-"`
+	// Rank orders targets of a rollout: wave*RankPerWave + place in the list.
+	Rank int64 `json:"-"`
+
+	Stage  Stage  `json:"-"`
+	State  State  `json:"-"`
+	Reason Reason `json:"-"` // why it is parked; "" otherwise
+	// Fence is the number of the newest turn given out; a handler that carries
+	// an older one has lost its lease and must not call WeChat.
+	Fence int64 `json:"-"`
+	// Version grows with every write; a save names the version it read.
+	Version int64 `json:"-"`
+	// Due is the wake time when parked, the end of the lease when running (the
+	// store's clock). A save sets it from Wait.
+	Due time.Time `json:"-"`
+	// Wait is how long from the save the target is to be parked, or its lease
+	// is to last beyond the usual; the store turns it into Due.
+	Wait time.Duration `json:"-"`
+
+	// Revision is the plan revision to commit; a recommit moves it on.
+	Revision int `json:"rev,omitempty"`
+	// Attempt counts tries asked for: 1, and one more per operator's retry.
+	Attempt int `json:"att"`
+	// Columns are the app list's values, for selectors and the ext template.
+	Columns map[string]string `json:"cols,omitempty"`
+	// Label is the app list's label column.
+	Label string `json:"label,omitempty"`
+
+	// Intent is the call that was about to be made and whose end is not known.
+	Intent *Intent `json:"intent,omitempty"`
+	// AuditID is our submission in audit or approved; 0 before.
+	AuditID int64 `json:"audit,omitempty"`
+	// PastAuditID is our last submission that ended without approval, so that a
+	// read-back tells it from a new one.
+	PastAuditID int64 `json:"past,omitempty"`
+	// Busy counts busy replies and broken connections in a row at this stage.
+	Busy int `json:"busy,omitempty"`
+	// Polls counts how often the target was parked at this stage without news.
+	Polls int `json:"polls,omitempty"`
+	// Redone counts commits repeated because WeChat had no trial version.
+	Redone int `json:"redone,omitempty"`
+	// Gray counts gray steps taken.
+	Gray int `json:"gray,omitempty"`
+	// Since is when the target came to its stage.
+	Since time.Time `json:"since"`
+	// Trouble is the last thing that went wrong: why it failed, was rejected or is parked.
+	Trouble *Trouble `json:"trouble,omitempty"`
+	// Timeline is what happened, oldest first, at most TimelineMax entries.
+	Timeline []Entry `json:"log,omitempty"`
+}
+
+// RankPerWave separates waves in a rank; a rollout has fewer targets than this.
+const RankPerWave = 10_000_000
+
+// Rank is the place of the n-th target of a wave in the order of turns.
+func Rank(wave, n int) int64 { return int64(wave)*RankPerWave + int64(n) }
+
+// Wave is the number of the target's wave, from 0.
+func (t Target) Wave() int { return int(t.Rank / RankPerWave) }
+
+// Op names a call that must not be repeated blindly.
+type Op string
+
+// The operations that leave an intent.
+const (
+	OpCommit  Op = "commit"
+	OpSubmit  Op = "submit"
+	OpRelease Op = "release"
+	OpUndo    Op = "undo"
+)
+
+// Intent is written before a call of its kind and cleared when its end is known.
+type Intent struct {
+	Op Op        `json:"op"`
+	At time.Time `json:"at"`
+}
+
+// Trouble says what went wrong, in WeChat's words and ours.
+type Trouble struct {
+	Stage Stage  `json:"stage"`
+	Class string `json:"class"`          // class of the errcode, or ours: rejected, withdrawn, pin, plan
+	Code  int64  `json:"code,omitempty"` // errcode; 0 if none
+	RID   string `json:"rid,omitempty"`
+	Text  string `json:"text"`
+	// Screenshots are the audit's media ids, joined by "|".
+	Screenshots string    `json:"shots,omitempty"`
+	At          time.Time `json:"at"`
+}
+
+// Entry is one line of a target's timeline.
+type Entry struct {
+	At    time.Time `json:"t"`
+	Stage Stage     `json:"s"`
+	What  string    `json:"w"`
+	Code  int64     `json:"c,omitempty"`
+	Note  string    `json:"n,omitempty"`
+}
+
+// TimelineMax bounds a target's timeline; when it is full, the entries after
+// the first four give way, so that the beginning and the end stay.
+const TimelineMax = 16
+
+// note appends to the timeline, merging a repetition of the last entry.
+func (t *Target) note(e Entry) {
+	if n := len(t.Timeline); n > 0 {
+		last := t.Timeline[n-1]
+		if last.Stage == e.Stage && last.What == e.What && last.Note == e.Note && last.Code == e.Code {
+			t.Timeline = append(t.Timeline[:n-1:n-1], e)
+			return
+		}
+	}
+	const keep = 4
+	if len(t.Timeline) >= TimelineMax {
+		kept := append([]Entry(nil), t.Timeline[:keep]...)
+		t.Timeline = append(kept, t.Timeline[keep+1:]...)
+	}
+	t.Timeline = append(t.Timeline[:len(t.Timeline):len(t.Timeline)], e)
+}
