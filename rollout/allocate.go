@@ -18,13 +18,19 @@ type Demand struct {
 	Created int64
 }
 
+// Grant is what a demand got.
+type Grant struct {
+	Rollout string
+	N       int
+}
+
 // Unlimited is a budget that is not known.
 const Unlimited = int64(-1)
 
 // Allocate shares a budget of submissions among demands: first those whose pool
 // somebody keeps a reserve for, then by age. A demand gets nothing of what it
-// must leave to other pools. The result has an entry per demand that got some.
-func Allocate(budget int64, demands []Demand) map[string]int {
+// must leave to other pools. The result lists who got some, in that order.
+func Allocate(budget int64, demands []Demand) []Grant {
 	reserved := make(map[string]bool)
 	for _, d := range demands {
 		if d.Pool != "bulk" && d.Pool != "" {
@@ -41,7 +47,7 @@ func Allocate(budget int64, demands []Demand) map[string]int {
 		}
 		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.Rollout, b.Rollout))
 	})
-	grants := make(map[string]int)
+	var grants []Grant
 	for _, d := range order {
 		n := int64(d.Want)
 		if budget != Unlimited {
@@ -49,7 +55,7 @@ func Allocate(budget int64, demands []Demand) map[string]int {
 			budget -= n
 		}
 		if n > 0 {
-			grants[d.Rollout] = int(n)
+			grants = append(grants, Grant{Rollout: d.Rollout, N: int(n)})
 		}
 	}
 	return grants

@@ -1,0 +1,93 @@
+package rollout
+
+import (
+	"context"
+	"time"
+)
+
+// Turn is a target's permission to act at one stage: what the queue carries.
+type Turn struct {
+	Rollout string
+	AppID   string
+	Stage   Stage
+	Fence   int64
+	// Permit says that a permit of the stage's pool was taken for this turn and
+	// has to be settled.
+	Permit bool
+}
+
+// PermitID names the permit of a target's turn in its stage's pool.
+func PermitID(rolloutID, appID string) string { return rolloutID + "/" + appID }
+
+// Claim asks the store for turns.
+type Claim struct {
+	Rollout string
+	Stage   Stage
+	// MaxRank excludes waves that may not start yet.
+	MaxRank int64
+	// N bounds the number of turns.
+	N int
+	// Only, if set, claims just these apps.
+	Only []string
+	// Lease is how long a turn lasts before it goes back to its index.
+	Lease time.Duration
+}
+
+// Store is what the conductor needs of the ledger. Each method is one atomic
+// step or a read; none is O(all targets).
+type Store interface {
+	// Active lists the rollouts that have not ended and are not loading.
+	Active(ctx context.Context) ([]Rollout, error)
+	// WakeDue makes up to limit parked targets pending whose wake time has come.
+	WakeDue(ctx context.Context, limit int) (int, error)
+	// ExpireDue makes up to limit running targets pending whose lease ran out.
+	ExpireDue(ctx context.Context, limit int) (int, error)
+	// Peek lists the next n apps that wait for a turn at a stage, in order.
+	Peek(ctx context.Context, c Claim) ([]string, error)
+	// Claim gives turns to the next targets at a stage, in order.
+	Claim(ctx context.Context, c Claim) ([]Turn, error)
+	// InFlight counts leases by lane.
+	InFlight(ctx context.Context) (map[Lane]int, error)
+	// Capacity adds up the concurrency of the live workers by lane.
+	Capacity(ctx context.Context) (map[Lane]int, error)
+	// Latch stores a gate's verdict; VerdictOpen opens the next wave. A verdict
+	// that is latched already stays.
+	Latch(ctx context.Context, rolloutID string, wave int, g GateState) error
+	// Begin moves a scheduled rollout whose start time has come to running.
+	Begin(ctx context.Context, rolloutID string) error
+	// Finish moves a running rollout without unfinished targets to done.
+	Finish(ctx context.Context, rolloutID string) error
+	// Pause stops a running rollout.
+	Pause(ctx context.Context, rolloutID, by, why string) error
+}
+
+// Queue carries turns to the workers. Enqueueing a turn twice is harmless.
+type Queue interface {
+	Enqueue(ctx context.Context, turns []Turn) error
+}
+
+// Pools hands out the platform's permission to make a stage's calls.
+type Pools interface {
+	// Allowances says how many turns each stage may get now.
+	Allowances(ctx context.Context) (map[Stage]Allowance, error)
+	// Take takes a permit for each id, in order, and says how many it got.
+	Take(ctx context.Context, stage Stage, ids []string) (int, error)
+	// Return gives unused permits back.
+	Return(ctx context.Context, stage Stage, ids []string) error
+}
+
+// Allowance is what a stage's pool would give.
+type Allowance struct {
+	// N is the number of turns; Unlimited if the pool is open without a known end.
+	N int64
+	// Permits says that turns must take a permit: always at submit, elsewhere
+	// while the stage's calls are throttled.
+	Permits bool
+}
+
+// Clock is the conductor's time; the store keeps its own for leases and wakes.
+type Clock interface {
+	Now() time.Time
+	// Sleep waits for d or until ctx ends, whose error it returns.
+	Sleep(ctx context.Context, d time.Duration) error
+}
