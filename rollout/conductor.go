@@ -114,17 +114,25 @@ func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
 	return p, errors.Join(append(errs, err)...)
 }
 
-// govern starts, pauses, finishes or opens the next wave of one rollout.
+// govern starts, sweeps, pauses, finishes or opens the next wave of one rollout.
 func (c *Conductor) govern(ctx context.Context, r Rollout) (changed bool, err error) {
-	if r.Status == StatusScheduled {
+	switch r.Status {
+	case StatusAborted:
+		n, err := c.store.Sweep(ctx, r.ID, c.opts.Batch)
+		return n > 0, err
+	case StatusScheduled:
 		if c.clock.Now().Before(r.StartAt) {
 			return false, nil
 		}
 		return true, c.store.Begin(ctx, r.ID)
-	}
-	if r.Status != StatusRunning {
+	case StatusRunning:
+		return c.governRunning(ctx, r)
+	default:
 		return false, nil
 	}
+}
+
+func (c *Conductor) governRunning(ctx context.Context, r Rollout) (changed bool, err error) {
 	if r.Counts.Unfinished() == 0 {
 		return true, c.store.Finish(ctx, r.ID)
 	}

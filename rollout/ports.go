@@ -36,7 +36,8 @@ type Claim struct {
 // Store is what the conductor needs of the ledger. Each method is one atomic
 // step or a read; none is O(all targets).
 type Store interface {
-	// Active lists the rollouts that have not ended and are not loading.
+	// Active lists the rollouts that have not ended and are not loading, and the
+	// aborted ones whose targets are not swept yet.
 	Active(ctx context.Context) ([]Rollout, error)
 	// WakeDue makes up to limit parked targets pending whose wake time has come.
 	WakeDue(ctx context.Context, limit int) (int, error)
@@ -57,6 +58,9 @@ type Store interface {
 	Begin(ctx context.Context, rolloutID string) error
 	// Finish moves a running rollout without unfinished targets to done.
 	Finish(ctx context.Context, rolloutID string) error
+	// Sweep ends up to limit pending targets of an aborted rollout and says how
+	// many it ended.
+	Sweep(ctx context.Context, rolloutID string, limit int) (int, error)
 	// Pause stops a running rollout.
 	Pause(ctx context.Context, rolloutID, by, why string) error
 }

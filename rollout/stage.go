@@ -123,6 +123,10 @@ func (s State) Good() bool {
 // Reason says why a target is parked. The set is closed: it is a metric label.
 type Reason string
 
+// ReasonActing marks a running target whose handler has begun; without it the
+// turn still waits in its queue. It is no reason to park.
+const ReasonActing Reason = "acting"
+
 // The reasons to park.
 const (
 	// ReasonBusy waits out replies of -1 and broken connections past Asynq's short retries.
@@ -147,12 +151,14 @@ const (
 	ReasonApproval Reason = "approval"
 	// ReasonGray waits between two steps of a gray release.
 	ReasonGray Reason = "gray"
+	// ReasonUnlisted waits for somebody to look at an errcode our table doesn't know.
+	ReasonUnlisted Reason = "unlisted"
 )
 
 // Reasons lists all park reasons.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonBusy, ReasonThrottle, ReasonPrivacy, ReasonVerdict, ReasonUnknown, ReasonInAudit,
-		ReasonOwner, ReasonMerchant, ReasonWindow, ReasonApproval, ReasonGray,
+		ReasonOwner, ReasonMerchant, ReasonWindow, ReasonApproval, ReasonGray, ReasonUnlisted,
 	}
 }

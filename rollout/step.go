@@ -174,6 +174,7 @@ func (t *Target) stall(e Stalled) string {
 		return "a stalled task needs a delay"
 	}
 	t.Busy++
+	t.Reason = "" // back in its queue: the next delivery may begin
 	t.Wait, t.Trouble = e.For, &e.Trouble
 	t.note(Entry{At: e.At, Stage: t.Stage, What: "busy", Code: e.Trouble.Code})
 	return ""

@@ -1,0 +1,51 @@
+-- claim gives turns to the next pending targets of one stage, in order.
+--
+-- KEYS[1] root
+-- ARGV[1] rollout  ARGV[2] stage  ARGV[3] first rank that may not start
+-- ARGV[4] how many at most  ARGV[5] lease (ms)  ARGV[6] retry for an app that
+-- another rollout works on (ms)  ARGV[7..] just these appids, if given
+-- Returns {appid, fence, appid, fence, ...}; fences as text.
+-- Cost: O(n log targets). An app has one owner among all rollouts, from its
+-- first turn until its target ends; a target of another rollout is parked.
+local rollout, stage = ARGV[1], ARGV[2]
+if status(rollout) ~= 'running' then return {} end
+local apps = {}
+if #ARGV > 6 then
+  for i = 7, #ARGV do apps[#apps + 1] = ARGV[i] end
+else
+  apps = redis.call('ZRANGEBYSCORE', root .. 'ready:' .. rollout .. ':' .. stage,
+                    '-inf', '(' .. ARGV[3], 'LIMIT', 0, tonumber(ARGV[4]))
+end
+
+-- held tells whether another rollout may still act on the app.
+local function held(owner, appid)
+  if not owner or owner == rollout then return false end
+  local s = status(owner)
+  if s == 'running' or s == 'paused' or s == 'scheduled' then return true end
+  for _, lane in ipairs({ 'commit', 'audit', 'release' }) do
+    local due = redis.call('ZSCORE', root .. 'leases:' .. lane, member(owner, appid))
+    if due and tonumber(due) > now_ms then return true end
+  end
+  return false
+end
+
+local out = {}
+for i, appid in ipairs(apps) do
+  local t = load(rollout, appid)
+  if t and t.state == 'pending' and t.stage == stage and t.rank < tonumber(ARGV[3]) then
+    leave(rollout, appid, t)
+    t.version = t.version + 1
+    if held(redis.call('HGET', root .. 'owners', appid), appid) then
+      t.state, t.reason, t.due = 'parked', 'owner', now_ms + tonumber(ARGV[6])
+    else
+      redis.call('HSET', root .. 'owners', appid, rollout)
+      -- Time-based and growing: unique even if Redis lost its last second.
+      t.fence = math.max(t.fence + 1, now_us + i)
+      t.state, t.reason, t.due = 'running', '', now_ms + tonumber(ARGV[5])
+      out[#out + 1] = appid
+      out[#out + 1] = int(t.fence)
+    end
+    enter(rollout, appid, t)
+  end
+end
+return out

@@ -1,0 +1,150 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// Options tune the ledger; the zero value is ready for production.
+type Options struct {
+	// OwnerRetry is how long a target is parked when another rollout works on
+	// its app. Default 30 s.
+	OwnerRetry time.Duration
+	// LoadStale is how long an apply may be silent before another plan may take
+	// its name. Default 2 min.
+	LoadStale time.Duration
+}
+
+// Ledger is the store. It is safe for concurrent use by many processes.
+type Ledger struct {
+	rdb  redis.UniversalClient
+	opts Options
+}
+
+// New makes a ledger on a Redis client, which the caller closes.
+func New(rdb redis.UniversalClient, o Options) *Ledger {
+	if o.OwnerRetry <= 0 {
+		o.OwnerRetry = 30 * time.Second
+	}
+	if o.LoadStale <= 0 {
+		o.LoadStale = 2 * time.Minute
+	}
+	return &Ledger{rdb: rdb, opts: o}
+}
+
+var _ rollout.Store = (*Ledger)(nil)
+
+// ErrNotFound says that there is no such rollout, target or schedule.
+var ErrNotFound = errors.New("not found")
+
+// WakeDue implements rollout.Store.
+func (l *Ledger) WakeDue(ctx context.Context, limit int) (int, error) {
+	return run(ctx, l.rdb, dueScript, "wake", limit).Int()
+}
+
+// ExpireDue implements rollout.Store.
+func (l *Ledger) ExpireDue(ctx context.Context, limit int) (int, error) {
+	moved := 0
+	for _, lane := range rollout.Lanes() {
+		n, err := run(ctx, l.rdb, dueScript, "leases:"+string(lane), limit).Int()
+		if err != nil {
+			return moved, err
+		}
+		moved += n
+	}
+	return moved, nil
+}
+
+// Peek implements rollout.Store.
+func (l *Ledger) Peek(ctx context.Context, c rollout.Claim) ([]string, error) {
+	return l.rdb.ZRangeArgs(ctx, redis.ZRangeArgs{
+		Key: keyReady(c.Rollout, string(c.Stage)), ByScore: true,
+		Start: "-inf", Stop: fmt.Sprintf("(%d", c.MaxRank), Count: int64(c.N),
+	}).Result()
+}
+
+// Claim implements rollout.Store.
+func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Turn, error) {
+	args := []any{c.Rollout, string(c.Stage), c.MaxRank, c.N, milli(c.Lease), milli(l.opts.OwnerRetry)}
+	for _, app := range c.Only {
+		args = append(args, app)
+	}
+	list, err := texts(run(ctx, l.rdb, claimScript, args...))
+	if err != nil {
+		return nil, err
+	}
+	turns := make([]rollout.Turn, 0, len(list)/2)
+	for i := 0; i+1 < len(list); i += 2 {
+		fence, err := parseInt("fence", list[i+1])
+		if err != nil {
+			return nil, err
+		}
+		turns = append(turns, rollout.Turn{Rollout: c.Rollout, AppID: list[i], Stage: c.Stage, Fence: fence})
+	}
+	return turns, nil
+}
+
+// InFlight implements rollout.Store.
+func (l *Ledger) InFlight(ctx context.Context) (map[rollout.Lane]int, error) {
+	cmds := make(map[rollout.Lane]*redis.IntCmd)
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, lane := range rollout.Lanes() {
+			cmds[lane] = p.ZCard(ctx, keyLeases(string(lane)))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[rollout.Lane]int, len(cmds))
+	for lane, cmd := range cmds {
+		out[lane] = int(cmd.Val())
+	}
+	return out, nil
+}
+
+// Latch implements rollout.Store.
+func (l *Ledger) Latch(ctx context.Context, id string, wave int, g rollout.GateState) error {
+	_, err := l.latch(ctx, id, wave, g, "")
+	return err
+}
+
+// Begin implements rollout.Store.
+func (l *Ledger) Begin(ctx context.Context, id string) error {
+	return l.quiet(l.control(ctx, id, change{from: "scheduled", to: rollout.StatusRunning, by: "conductor", why: "its start time has come"}))
+}
+
+// Finish implements rollout.Store.
+func (l *Ledger) Finish(ctx context.Context, id string) error {
+	return l.quiet(l.control(ctx, id, change{from: "running", to: rollout.StatusDone, by: "conductor", why: "every target has ended"}))
+}
+
+// Pause implements rollout.Store.
+func (l *Ledger) Pause(ctx context.Context, id, by, why string) error {
+	return l.quiet(l.control(ctx, id, change{from: "running", to: rollout.StatusPaused, by: by, why: why}))
+}
+
+// Sweep implements rollout.Store.
+func (l *Ledger) Sweep(ctx context.Context, id string, limit int) (int, error) {
+	list, err := run(ctx, l.rdb, sweepScript, id, limit).Int64Slice()
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	return int(list[0]), nil
+}
+
+// quiet drops the news that the status was another one already: whoever changed
+// it came first, and the next tick sees it.
+func (l *Ledger) quiet(err error) error {
+	var s *StatusError
+	if errors.As(err, &s) {
+		return nil
+	}
+	return err
+}

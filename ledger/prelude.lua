@@ -1,0 +1,77 @@
+-- Prelude of every ledger script: the record's header, the indexes, the counts.
+--
+-- A target is one field (the appid) of the hash t:<rollout>. Its value is
+--   stage|state|reason|fence|version|due|rank|body
+-- fence: server time in us of its newest turn; due: server time in ms; body: JSON
+-- that scripts never read. A target stands in exactly one index:
+--   pending -> ready:<rollout>:<stage> (score rank)
+--   running -> leases:<lane>           (score due = end of the lease)
+--   parked  -> wake                    (score due = wake time)
+--   ended   -> none
+-- KEYS[1] is always the tag's root key "wxr:{ledger}:"; every other key is made
+-- from it, so that all keys share the tag's slot.
+local root = KEYS[1]
+local LANE = { preflight = 'commit', commit = 'commit', check = 'commit',
+               submit = 'audit', verdict = 'audit', release = 'release' }
+local time = redis.call('TIME')
+local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local now_ms = math.floor(now_us / 1000)
+local RANK_PER_WAVE = 10000000
+
+local function int(n) return string.format('%.0f', n) end
+
+local function parse(v)
+  if not v then return nil end
+  local stage, state, reason, fence, version, due, rank, body =
+    string.match(v, '^([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|(.*)$')
+  return { stage = stage, state = state, reason = reason, fence = tonumber(fence),
+           version = tonumber(version), due = tonumber(due), rank = tonumber(rank), body = body }
+end
+
+local function format(t)
+  return table.concat({ t.stage, t.state, t.reason, int(t.fence), int(t.version),
+                        int(t.due), int(t.rank), t.body }, '|')
+end
+
+local function cell(t)
+  return table.concat({ int(math.floor(t.rank / RANK_PER_WAVE)), t.stage, t.state, t.reason }, '|')
+end
+
+local function member(rollout, appid) return rollout .. ' ' .. appid end
+
+-- leave takes the target out of its index and its count.
+local function leave(rollout, appid, t)
+  if t.state == 'pending' then
+    redis.call('ZREM', root .. 'ready:' .. rollout .. ':' .. t.stage, appid)
+  elseif t.state == 'running' then
+    redis.call('ZREM', root .. 'leases:' .. LANE[t.stage], member(rollout, appid))
+  elseif t.state == 'parked' then
+    redis.call('ZREM', root .. 'wake', member(rollout, appid))
+  end
+  if redis.call('HINCRBY', root .. 'n:' .. rollout, cell(t), -1) == 0 then
+    redis.call('HDEL', root .. 'n:' .. rollout, cell(t))
+  end
+end
+
+-- enter puts the target into the index its state asks for, counts it, stores it.
+local function enter(rollout, appid, t)
+  if t.state == 'pending' then
+    redis.call('ZADD', root .. 'ready:' .. rollout .. ':' .. t.stage, int(t.rank), appid)
+  elseif t.state == 'running' then
+    redis.call('ZADD', root .. 'leases:' .. LANE[t.stage], int(t.due), member(rollout, appid))
+  elseif t.state == 'parked' then
+    redis.call('ZADD', root .. 'wake', int(t.due), member(rollout, appid))
+  elseif redis.call('HGET', root .. 'owners', appid) == rollout then
+    redis.call('HDEL', root .. 'owners', appid)
+  end
+  redis.call('HINCRBY', root .. 'n:' .. rollout, cell(t), 1)
+  redis.call('HSET', root .. 't:' .. rollout, appid, format(t))
+end
+
+local function load(rollout, appid)
+  return parse(redis.call('HGET', root .. 't:' .. rollout, appid))
+end
+
+local function status(rollout)
+  return redis.call('HGET', root .. 'r:' .. rollout, 'status') or ''
+end

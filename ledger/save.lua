@@ -1,0 +1,37 @@
+-- save stores what Step decided, if nobody wrote in between.
+--
+-- KEYS[1] root
+-- ARGV[1] rollout  ARGV[2] appid  ARGV[3] version that was read  ARGV[4] fence
+-- that was read  ARGV[5] new stage  ARGV[6] new state  ARGV[7] new reason
+-- ARGV[8] wait (ms): until the wake time when parked; the lease when running
+-- ARGV[9] new body  ARGV[10] "call" if a call with effect follows: refused
+-- unless the rollout is running  ARGV[11] errcode to count, or ""
+-- Returns {"ok", new version}, {"stale", record or ""} if version or fence moved
+-- on, or {"held", status} if the rollout doesn't let a call begin.
+-- Cost: O(log targets).
+local rollout, appid = ARGV[1], ARGV[2]
+local t = load(rollout, appid)
+if not t or t.version ~= tonumber(ARGV[3]) or t.fence ~= tonumber(ARGV[4]) then
+  return { 'stale', t and format(t) or '' }
+end
+if ARGV[10] == 'call' then
+  local s = status(rollout)
+  if s ~= 'running' then return { 'held', s } end
+  -- A lease that ran out may be given away at any moment: too late to call.
+  if t.due <= now_ms then return { 'stale', format(t) } end
+end
+local was = t.state
+leave(rollout, appid, t)
+t.version = t.version + 1
+t.stage, t.state, t.reason, t.body = ARGV[5], ARGV[6], ARGV[7], ARGV[9]
+t.due = 0
+if t.state == 'parked' or t.state == 'running' then t.due = now_ms + tonumber(ARGV[8]) end
+enter(rollout, appid, t)
+if ARGV[11] ~= '' then redis.call('HINCRBY', root .. 'codes:' .. rollout, ARGV[11], 1) end
+-- A retried target brings its ended rollout back to life.
+local ended = was ~= 'pending' and was ~= 'running' and was ~= 'parked'
+if ended and t.state == 'pending' and status(rollout) == 'done' then
+  redis.call('HSET', root .. 'r:' .. rollout, 'status', 'running', 'ended', '0')
+  redis.call('ZADD', root .. 'active', int(now_ms), rollout)
+end
+return { 'ok', int(t.version) }

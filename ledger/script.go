@@ -1,0 +1,79 @@
+package ledger
+
+import (
+	"context"
+	_ "embed" // the scripts
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed prelude.lua
+	prelude string
+	//go:embed claim.lua
+	claimLua string
+	//go:embed start.lua
+	startLua string
+	//go:embed save.lua
+	saveLua string
+	//go:embed due.lua
+	dueLua string
+	//go:embed create.lua
+	createLua string
+	//go:embed add.lua
+	addLua string
+	//go:embed control.lua
+	controlLua string
+	//go:embed latch.lua
+	latchLua string
+	//go:embed sweep.lua
+	sweepLua string
+)
+
+var (
+	claimScript   = newScript(claimLua)
+	startScript   = newScript(startLua)
+	saveScript    = newScript(saveLua)
+	dueScript     = newScript(dueLua)
+	createScript  = newScript(createLua)
+	addScript     = newScript(addLua)
+	controlScript = newScript(controlLua)
+	latchScript   = newScript(latchLua)
+	sweepScript   = newScript(sweepLua)
+)
+
+// newScript joins a script with the prelude that all of them share.
+func newScript(body string) *redis.Script { return redis.NewScript(prelude + body) }
+
+// run executes a script of the ledger; every key comes from the root key.
+func run(ctx context.Context, rdb redis.Scripter, s *redis.Script, args ...any) *redis.Cmd {
+	return s.Run(ctx, rdb, []string{root}, args...)
+}
+
+// texts reads a reply that is a list of strings and integers.
+func texts(cmd *redis.Cmd) ([]string, error) {
+	list, err := cmd.Slice()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = fmt.Sprint(v)
+	}
+	return out, nil
+}
+
+// refused tells whether Redis said it can't take writes, and in which words.
+func refused(err error) (string, bool) {
+	if err == nil {
+		return "", false
+	}
+	for _, prefix := range []string{"OOM", "READONLY", "MISCONF", "NOREPLICAS", "LOADING", "MASTERDOWN"} {
+		if strings.HasPrefix(err.Error(), prefix) || strings.Contains(err.Error(), " "+prefix+" ") {
+			return prefix, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,23 @@
+-- start is a handler's first look: is this turn still mine? It renews the lease
+-- and marks the target as acting, so that a second delivery of the same task
+-- doesn't begin while the first may still call WeChat.
+--
+-- KEYS[1] root
+-- ARGV[1] rollout  ARGV[2] appid  ARGV[3] stage  ARGV[4] fence  ARGV[5] lease (ms)
+-- Returns {"ok", record, status of the rollout, released flag, server time in us},
+-- or {"stale", record or ""} if the turn was given to somebody else or is over, or a
+-- handler is acting on it.
+-- Cost: O(log leases).
+local rollout, appid = ARGV[1], ARGV[2]
+local t = load(rollout, appid)
+if not t then return { 'stale', '' } end
+if t.state ~= 'running' or t.stage ~= ARGV[3] or t.fence ~= tonumber(ARGV[4]) then
+  return { 'stale', format(t) }
+end
+if t.reason == 'acting' and t.due > now_ms then return { 'stale', format(t) } end
+leave(rollout, appid, t)
+t.reason = 'acting'
+t.due = math.max(t.due, now_ms + tonumber(ARGV[5]))
+enter(rollout, appid, t)
+local released = redis.call('HGET', root .. 'r:' .. rollout, 'released') or ''
+return { 'ok', format(t), status(rollout), released, int(now_us) }

@@ -1,0 +1,100 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// Target reads one target; ErrNotFound if the rollout doesn't have the app.
+func (l *Ledger) Target(ctx context.Context, id, appID string) (rollout.Target, error) {
+	v, err := l.rdb.HGet(ctx, keyTargets(id), appID).Result()
+	if errors.Is(err, redis.Nil) {
+		return rollout.Target{}, fmt.Errorf("rollout %s, app %s: %w", id, appID, ErrNotFound)
+	}
+	if err != nil {
+		return rollout.Target{}, fmt.Errorf("read rollout %s, app %s: %w", id, appID, err)
+	}
+	return decodeRecord(id, appID, v)
+}
+
+// scanPage is how many fields one HSCAN call asks for.
+const scanPage = 500
+
+// Targets walks over all targets of a rollout in pages, in no order. A target
+// that changes meanwhile is seen before or after its change; each is seen once.
+func (l *Ledger) Targets(ctx context.Context, id string) iter.Seq2[rollout.Target, error] {
+	return func(yield func(rollout.Target, error) bool) {
+		seen := make(map[string]struct{}) // HSCAN may repeat a field while the hash grows
+		var cursor uint64
+		for {
+			page, next, err := l.rdb.HScan(ctx, keyTargets(id), cursor, "", scanPage).Result()
+			if err != nil {
+				yield(rollout.Target{}, fmt.Errorf("read targets of rollout %s: %w", id, err))
+				return
+			}
+			for i := 0; i+1 < len(page); i += 2 {
+				if _, dup := seen[page[i]]; dup {
+					continue
+				}
+				seen[page[i]] = struct{}{}
+				if !yield(decodeRecord(id, page[i], page[i+1])) {
+					return
+				}
+			}
+			if cursor = next; cursor == 0 {
+				return
+			}
+		}
+	}
+}
+
+// Edit is one operator's change of a target, as Step decided it.
+type Edit struct{ Was, Next rollout.Target }
+
+// SaveAll stores many edits in one round trip and says how many were stored;
+// those that moved on meanwhile are left alone.
+func (l *Ledger) SaveAll(ctx context.Context, edits []Edit) (int, error) {
+	cmds := make([]*redis.Cmd, len(edits))
+	if err := saveScript.Load(ctx, l.rdb).Err(); err != nil {
+		return 0, fmt.Errorf("load save script: %w", err)
+	}
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, e := range edits {
+			args, err := saveArgs(e.Was, e.Next, rollout.SaveOptions{})
+			if err != nil {
+				return err
+			}
+			cmds[i] = saveScript.EvalSha(ctx, p, []string{root}, args...)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("save %d targets: %w", len(edits), err)
+	}
+	stored := 0
+	for i, cmd := range cmds {
+		list, err := texts(cmd)
+		if err != nil {
+			return stored, err
+		}
+		if _, err := saved(edits[i].Was, edits[i].Next, list); err == nil {
+			stored++
+		}
+	}
+	return stored, nil
+}
+
+// Owner is the rollout that works on an app; "" if none does.
+func (l *Ledger) Owner(ctx context.Context, appID string) (string, error) {
+	id, err := l.rdb.HGet(ctx, keyOwners, appID).Result()
+	if errors.Is(err, redis.Nil) {
+		return "", nil
+	}
+	return id, err
+}

@@ -1,0 +1,47 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+)
+
+// Started is a target whose turn has begun, as its handler sees it.
+type Started struct {
+	Target Target
+	Status Status
+	// Released says that an operator approved the rollout's releases.
+	Released bool
+	// Now is the store's time at the start.
+	Now time.Time
+}
+
+// SaveOptions say what a save is for.
+type SaveOptions struct {
+	// Call says that a call with effect follows at once: refused with a
+	// *HeldError unless the rollout is running, and with a *StaleError if the
+	// lease has run out.
+	Call bool
+	// Lease is how long the target stays leased if it is still running.
+	Lease time.Duration
+}
+
+// StaleError says that a target moved on since it was read: another worker has
+// the turn, or an operator changed it. Nothing was written.
+type StaleError struct {
+	Rollout, AppID string
+	Fence          int64
+}
+
+func (e *StaleError) Error() string {
+	return fmt.Sprintf("rollout %s, app %s: the turn with fence %d is over", e.Rollout, e.AppID, e.Fence)
+}
+
+// HeldError says that the rollout's status lets no call begin. Nothing was written.
+type HeldError struct {
+	Rollout, AppID string
+	Status         Status
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("rollout %s, app %s: no call while the rollout is %s", e.Rollout, e.AppID, e.Status)
+}
