@@ -1,0 +1,238 @@
+package wxclient
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// MaxAuthorizerPage is the largest count AuthorizerList may ask for (else 40170).
+const MaxAuthorizerPage = 500
+
+// AuthorizerInfo describes an authorized account and what it granted.
+type AuthorizerInfo struct {
+	// AppID is the account's appid.
+	AppID string
+	// NickName is the shown name, UserName the gh_ id, PrincipalName the owner.
+	NickName, UserName, PrincipalName string
+	// ServiceType of a mini program: 0 ordinary, 2 and 3 store, 4 mini game, 10 small shop, 12 trial.
+	ServiceType int64
+	// VerifyType: -1 not verified, 0 verified.
+	VerifyType int64
+	// AccountStatus: 1 normal, 14 cancelled, 16 banned, 18 warned, 19 frozen; 0 not told.
+	AccountStatus int64
+	// RegisterType: 0 normal, 6 enterprise by face scan, 13 trial, 19 former trial, and others.
+	RegisterType int64
+	// PermissionSets are the granted sets (func_info); 18 is needed for code management.
+	PermissionSets []int64
+	// MiniProgram is true for mini programs, false for official accounts.
+	MiniProgram bool
+	// RefreshToken is the current refresh token: a secret, left out of every rendering.
+	RefreshToken string `json:"-"`
+}
+
+// String renders the account without its refresh token.
+func (a AuthorizerInfo) String() string {
+	return fmt.Sprintf("authorizer %s (%s)", a.AppID, a.NickName)
+}
+
+// GoString is String, so that %#v shows no secret either.
+func (a AuthorizerInfo) GoString() string { return a.String() }
+
+// Has reports whether the account granted a permission set.
+func (a AuthorizerInfo) Has(set int64) bool {
+	for _, granted := range a.PermissionSets {
+		if granted == set {
+			return true
+		}
+	}
+	return false
+}
+
+type typeID struct {
+	ID integer `json:"id"`
+}
+
+// grants is func_info.
+type grants []struct {
+	Category typeID `json:"funcscope_category"`
+}
+
+func (g grants) ids() []int64 {
+	ids := make([]int64, 0, len(g))
+	for _, e := range g {
+		ids = append(ids, int64(e.Category.ID))
+	}
+	return ids
+}
+
+type authorizerReply struct {
+	Info *struct {
+		NickName      string          `json:"nick_name"`
+		UserName      string          `json:"user_name"`
+		PrincipalName string          `json:"principal_name"`
+		ServiceType   typeID          `json:"service_type_info"`
+		VerifyType    typeID          `json:"verify_type_info"`
+		AccountStatus integer         `json:"account_status"`
+		RegisterType  integer         `json:"register_type"`
+		MiniProgram   json.RawMessage `json:"MiniProgramInfo"`
+	} `json:"authorizer_info"`
+	Grant *struct {
+		AppID        string `json:"authorizer_appid"`
+		RefreshToken string `json:"authorizer_refresh_token"`
+		Sets         grants `json:"func_info"`
+	} `json:"authorization_info"`
+}
+
+func (r *authorizerReply) check() error {
+	if r.Info == nil {
+		return missing("authorizer_info")
+	}
+	if r.Grant == nil || r.Grant.AppID == "" {
+		return missing("authorization_info.authorizer_appid")
+	}
+	return nil
+}
+
+// AuthorizerInfo reads an authorized account: what it is, what it granted, its refresh token.
+//
+// WeChat page: api_getauthorizerinfo. Codes: 61003 not authorized any more, 40013.
+func (c *Client) AuthorizerInfo(ctx context.Context, appid string) (AuthorizerInfo, error) {
+	const path = "/cgi-bin/component/api_get_authorizer_info"
+	if appid == "" {
+		return AuthorizerInfo{}, &InvalidRequestError{Endpoint: path, Problem: "appid is empty"}
+	}
+	var reply authorizerReply
+	err := c.callComponent(ctx, post(path, componentRef{AppID: c.component, Authorizer: appid}), &reply)
+	if err != nil {
+		return AuthorizerInfo{}, err
+	}
+	info := reply.Info
+	return AuthorizerInfo{
+		AppID: reply.Grant.AppID, NickName: info.NickName, UserName: info.UserName, PrincipalName: info.PrincipalName,
+		ServiceType: int64(info.ServiceType.ID), VerifyType: int64(info.VerifyType.ID),
+		AccountStatus: int64(info.AccountStatus), RegisterType: int64(info.RegisterType),
+		PermissionSets: reply.Grant.Sets.ids(), RefreshToken: reply.Grant.RefreshToken,
+		MiniProgram: len(info.MiniProgram) > 0 && string(info.MiniProgram) != "null",
+	}, nil
+}
+
+// Authorizer is one row of AuthorizerList.
+type Authorizer struct {
+	// AppID is the account's appid.
+	AppID string
+	// AuthTime is when it was authorized, in unix seconds.
+	AuthTime int64
+	// RefreshToken is a secret, left out of every rendering.
+	RefreshToken string `json:"-"`
+}
+
+// String renders the row without its refresh token.
+func (a Authorizer) String() string { return "authorizer " + a.AppID }
+
+// GoString is String, so that %#v shows no secret either.
+func (a Authorizer) GoString() string { return a.String() }
+
+// AuthorizerPage is one page of the authorized accounts.
+type AuthorizerPage struct {
+	// Total counts all authorized accounts.
+	Total int64
+	// List is this page, in an order WeChat does not document: drop doubles.
+	List []Authorizer
+}
+
+type authorizersReply struct {
+	Total *integer `json:"total_count"`
+	List  []struct {
+		AppID        string  `json:"authorizer_appid"`
+		RefreshToken string  `json:"refresh_token"`
+		AuthTime     integer `json:"auth_time"`
+	} `json:"list"`
+}
+
+func (r *authorizersReply) check() error {
+	if r.Total == nil {
+		return missing("total_count")
+	}
+	return nil
+}
+
+// AuthorizerList reads count (1 to 500) authorized accounts from offset on.
+//
+// WeChat page: api_getauthorizerlist. Codes: 40170 count too large.
+func (c *Client) AuthorizerList(ctx context.Context, offset, count int) (AuthorizerPage, error) {
+	const path = "/cgi-bin/component/api_get_authorizer_list"
+	if offset < 0 || count < 1 || count > MaxAuthorizerPage {
+		return AuthorizerPage{}, &InvalidRequestError{Endpoint: path, Problem: "offset is negative or count is outside 1 to 500"}
+	}
+	var reply authorizersReply
+	r := post(path, struct {
+		AppID  string `json:"component_appid"`
+		Offset int    `json:"offset"`
+		Count  int    `json:"count"`
+	}{c.component, offset, count})
+	r.list = true
+	if err := c.callComponent(ctx, r, &reply); err != nil {
+		return AuthorizerPage{}, err
+	}
+	page := AuthorizerPage{Total: reply.Total.value(), List: make([]Authorizer, 0, len(reply.List))}
+	for _, e := range reply.List {
+		page.List = append(page.List, Authorizer{AppID: e.AppID, RefreshToken: e.RefreshToken, AuthTime: int64(e.AuthTime)})
+	}
+	return page, nil
+}
+
+// APIQuota is the call allowance of one endpoint.
+type APIQuota struct {
+	// DailyLimit, Used and Remain count calls of today.
+	DailyLimit, Used, Remain int64
+	// Rate allows RateCalls per RateWindow; both 0 when WeChat tells no rate.
+	RateCalls  int64
+	RateWindow time.Duration
+	// ComponentRate is the same for calls on behalf of apps.
+	ComponentRateCalls  int64
+	ComponentRateWindow time.Duration
+}
+
+type rate struct {
+	Calls  integer `json:"call_count"`
+	Window integer `json:"refresh_second"`
+}
+
+type apiQuotaReply struct {
+	Quota *struct {
+		Daily  *integer `json:"daily_limit"`
+		Used   *integer `json:"used"`
+		Remain *integer `json:"remain"`
+	} `json:"quota"`
+	Rate          rate `json:"rate_limit"`
+	ComponentRate rate `json:"component_rate_limit"`
+}
+
+func (r *apiQuotaReply) check() error {
+	if q := r.Quota; q == nil || q.Daily == nil || q.Used == nil || q.Remain == nil {
+		return missing("quota.daily_limit, quota.used or quota.remain")
+	}
+	return nil
+}
+
+// APIQuota reads the allowance of an endpoint. cgiPath is its path with the leading slash; appid
+// names the app whose token that endpoint takes, "" for the component's endpoints.
+//
+// WeChat page: get_api_quota. Codes: 76021 no such path, 76022 wrong kind of token.
+func (c *Client) APIQuota(ctx context.Context, appid, cgiPath string) (APIQuota, error) {
+	var reply apiQuotaReply
+	r := post("/cgi-bin/openapi/quota/get", struct {
+		Path string `json:"cgi_path"`
+	}{cgiPath})
+	r.appid = appid
+	if err := c.call(ctx, r, &reply); err != nil {
+		return APIQuota{}, err
+	}
+	return APIQuota{
+		DailyLimit: reply.Quota.Daily.value(), Used: reply.Quota.Used.value(), Remain: reply.Quota.Remain.value(),
+		RateCalls: int64(reply.Rate.Calls), RateWindow: time.Duration(reply.Rate.Window) * time.Second,
+		ComponentRateCalls: int64(reply.ComponentRate.Calls), ComponentRateWindow: time.Duration(reply.ComponentRate.Window) * time.Second,
+	}, nil
+}

@@ -1,0 +1,4 @@
+package wxclient
+
+// CodeCount is the number of codes in the table, for the tests outside.
+func CodeCount() int { return len(codeTable()) }

@@ -1,0 +1,170 @@
+package wxclient
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+)
+
+// Release publishes the version that passed its audit last, whichever that is: compare
+// LatestAudit first. After an unknown outcome or 85019, 85020, 85052 compare VersionInfo().Release.
+//
+// WeChat page: api_release. Codes: 85019 nothing audited, 85020 not releasable, 85052 live already.
+func (c *Client) Release(ctx context.Context, appid string) error {
+	return c.callApp(ctx, appid, post("/wxa/release", empty{}), nil)
+}
+
+const revertPath = "/wxa/revertcoderelease"
+
+// RevertRelease puts an earlier version live again: the one before, or appVersion from History.
+// A version that was reverted cannot be reverted again. All calls to this path, History too,
+// share a daily allowance of the whole component (about 30).
+//
+// WeChat page: api_revertcoderelease (a GET that writes). Codes: 87011 gray release runs, 87012.
+func (c *Client) RevertRelease(ctx context.Context, appid string, appVersion *int64) error {
+	r := get(revertPath)
+	r.writes = true
+	if appVersion != nil {
+		r.query = url.Values{"app_version": {strconv.FormatInt(*appVersion, 10)}}
+	}
+	return c.callApp(ctx, appid, r, nil)
+}
+
+// HistoryEntry is a version that can be put live again.
+type HistoryEntry struct {
+	// AppVersion is WeChat's number for RevertRelease.
+	AppVersion int64
+	// Version and Desc are those of the commit.
+	Version, Desc string
+	// CommitTime is in unix seconds.
+	CommitTime int64
+}
+
+// History lists at most the 5 latest earlier versions.
+//
+// WeChat page: api_revertcoderelease with action=get_history_version. Codes: 45009.
+func (c *Client) History(ctx context.Context, appid string) ([]HistoryEntry, error) {
+	var reply struct {
+		List []struct {
+			AppVersion integer `json:"app_version"`
+			Version    string  `json:"user_version"`
+			Desc       string  `json:"user_desc"`
+			CommitTime integer `json:"commit_time"`
+		} `json:"version_list"`
+	}
+	r := get(revertPath)
+	r.query = url.Values{"action": {"get_history_version"}}
+	if err := c.callApp(ctx, appid, r, &reply); err != nil {
+		return nil, err
+	}
+	list := make([]HistoryEntry, 0, len(reply.List))
+	for _, e := range reply.List {
+		list = append(list, HistoryEntry{
+			AppVersion: int64(e.AppVersion), Version: e.Version, Desc: e.Desc, CommitTime: int64(e.CommitTime),
+		})
+	}
+	return list, nil
+}
+
+// GrayRequest says who sees the audited version.
+type GrayRequest struct {
+	// Percentage of the users, 0 to 100; 0 needs one of the flags.
+	Percentage int `json:"gray_percentage"`
+	// DebuggersFirst includes the app's developers; WeChat spells the key so.
+	DebuggersFirst bool `json:"support_debuger_first"`
+	// ExperiencersFirst includes the app's testers.
+	ExperiencersFirst bool `json:"support_experiencer_first"`
+}
+
+// GrayRelease starts a gray release, or widens it with a higher percentage.
+//
+// WeChat page: api_grayrelease. Codes: 85079 not live yet, 85080 not audited, 85081, 85082 not
+// above the running plan (ask GrayPlan).
+func (c *Client) GrayRelease(ctx context.Context, appid string, r GrayRequest) error {
+	const path = "/wxa/grayrelease"
+	if r.Percentage < 0 || r.Percentage > 100 {
+		return &InvalidRequestError{Endpoint: path, Problem: "gray_percentage is outside 0 to 100"}
+	}
+	if r.Percentage == 0 && !r.DebuggersFirst && !r.ExperiencersFirst {
+		return &InvalidRequestError{Endpoint: path, Problem: "gray_percentage 0 needs developers or testers first"}
+	}
+	return c.callApp(ctx, appid, post(path, r), nil)
+}
+
+// GrayStatus is the state of a gray plan.
+type GrayStatus int64
+
+// The states of a gray plan. GrayRelease starts it, RevertGray deletes it, WeChat does the rest.
+const (
+	// GrayInitial: made, not started.
+	GrayInitial GrayStatus = 0
+	// GrayRunning: some users have the version.
+	GrayRunning GrayStatus = 1
+	// GrayPaused: halted on the console.
+	GrayPaused GrayStatus = 2
+	// GrayFinished: everyone has the version.
+	GrayFinished GrayStatus = 3
+	// GrayDeleted: taken back.
+	GrayDeleted GrayStatus = 4
+)
+
+// GrayPlan is the gray release of an app.
+type GrayPlan struct {
+	// Exists is false when WeChat told of no plan; the other fields mean nothing then.
+	Exists bool
+	// Status is the plan's state.
+	Status GrayStatus
+	// CreatedAt is in unix seconds.
+	CreatedAt int64
+	// Percentage of the users that have the version, 0 to 100.
+	Percentage int
+	// DebuggersFirst and ExperiencersFirst are those of the request.
+	DebuggersFirst, ExperiencersFirst bool
+}
+
+type grayReply struct {
+	Plan *struct {
+		Status            *integer `json:"status"`
+		CreatedAt         integer  `json:"create_timestamp"`
+		Percentage        *integer `json:"gray_percentage"`
+		DebuggersFirst    bool     `json:"support_debuger_first"`
+		ExperiencersFirst bool     `json:"support_experiencer_first"`
+	} `json:"gray_release_plan"`
+}
+
+func (r *grayReply) check() error {
+	if r.Plan != nil && r.Plan.Status == nil {
+		return missing("gray_release_plan.status")
+	}
+	if r.Plan != nil && r.Plan.Percentage == nil {
+		return missing("gray_release_plan.gray_percentage")
+	}
+	return nil
+}
+
+// GrayPlan reads the gray release of the app.
+//
+// WeChat page: api_getgrayreleaseplan. Codes: -1.
+func (c *Client) GrayPlan(ctx context.Context, appid string) (GrayPlan, error) {
+	var reply grayReply
+	if err := c.callApp(ctx, appid, get("/wxa/getgrayreleaseplan"), &reply); err != nil {
+		return GrayPlan{}, err
+	}
+	p := reply.Plan
+	if p == nil {
+		return GrayPlan{}, nil
+	}
+	return GrayPlan{
+		Exists: true, Status: GrayStatus(p.Status.value()), CreatedAt: int64(p.CreatedAt), Percentage: int(p.Percentage.value()),
+		DebuggersFirst: p.DebuggersFirst, ExperiencersFirst: p.ExperiencersFirst,
+	}, nil
+}
+
+// RevertGray gives the gray users the former version back.
+//
+// WeChat page: api_revertgrayrelease (a GET that writes). Codes: -1.
+func (c *Client) RevertGray(ctx context.Context, appid string) error {
+	r := get("/wxa/revertgrayrelease")
+	r.writes = true
+	return c.callApp(ctx, appid, r, nil)
+}

@@ -1,0 +1,95 @@
+package wxclient
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// request is one call before it has a token.
+type request struct {
+	method string
+	path   string
+	// appid is the app the call acts for, "" for the component.
+	appid string
+	query url.Values
+	// body is marshalled for a POST; nil becomes {}, since an empty body gives 44002.
+	body any
+	// secrets are the secrets inside the body, to be kept out of every error.
+	secrets []string
+	// writes marks a GET that changes something: the transport must not replay it.
+	writes bool
+	// list marks an endpoint with long replies.
+	list bool
+}
+
+// empty is the body {} of the calls without parameters.
+type empty struct{}
+
+func get(path string) request { return request{method: http.MethodGet, path: path} }
+func post(path string, body any) request {
+	return request{method: http.MethodPost, path: path, body: body}
+}
+
+// build turns the request into an HTTP request that carries the token, if there is one.
+func (c *Client) build(ctx context.Context, r request, token string) (*http.Request, error) {
+	query := url.Values{}
+	for key, values := range r.query {
+		query[key] = values
+	}
+	if token != "" {
+		query.Set("access_token", token)
+	}
+	target := c.base + r.path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	body, err := r.encode()
+	if err != nil {
+		return nil, err
+	}
+	hr, err := http.NewRequestWithContext(ctx, r.method, target, body)
+	if err != nil {
+		return nil, &InvalidRequestError{Endpoint: r.path, Problem: "the URL cannot be built"}
+	}
+	if r.method == http.MethodPost {
+		hr.Header.Set("Content-Type", "application/json; charset=utf-8")
+	}
+	if r.writes && r.method == http.MethodGet {
+		// net/http repeats a GET by itself when a reused connection dies. A body it
+		// cannot rewind, though empty, stops that; nothing of it reaches the wire.
+		hr.Body = io.NopCloser(strings.NewReader(""))
+	}
+	return hr, nil
+}
+
+func (r request) encode() (io.Reader, error) {
+	if r.method != http.MethodPost {
+		return http.NoBody, nil
+	}
+	body := r.body
+	if body == nil {
+		body = empty{}
+	}
+	text, err := encodeJSON(body)
+	if err != nil {
+		return nil, &InvalidRequestError{Endpoint: r.path, Problem: err.Error()}
+	}
+	return bytes.NewReader(text), nil
+}
+
+// encodeJSON marshals v as WeChat wants it: UTF-8 text and no \uXXXX escape (47002).
+func encodeJSON(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode the body: %w", err)
+	}
+	return unescape(bytes.TrimSpace(buf.Bytes()))
+}

@@ -1,0 +1,156 @@
+package wxclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+)
+
+// call sends r with a token of the source and decodes the answer into out. A refused
+// token is reported to the source, and the call goes out once more with the new token;
+// a refused call has had no effect, so this repeats nothing.
+func (c *Client) call(ctx context.Context, r request, out any) error {
+	first, err := c.token(ctx, r)
+	if err != nil {
+		return err
+	}
+	err = c.exchange(ctx, r, first, out)
+	var answer *Error
+	if !errors.As(err, &answer) || answer.Class != ClassRetryToken {
+		return err
+	}
+	if rerr := c.tokens.Refused(ctx, r.appid, first); rerr != nil {
+		return fmt.Errorf("%w (reporting the refused token: %w)", err, sanitize(rerr, []string{first}))
+	}
+	second, err := c.token(ctx, r)
+	if err != nil {
+		return err
+	}
+	return c.exchange(ctx, r, second, out)
+}
+
+func (c *Client) token(ctx context.Context, r request) (string, error) {
+	var token string
+	var err error
+	if r.appid == "" {
+		token, err = c.tokens.ComponentToken(ctx)
+	} else {
+		token, err = c.tokens.AuthorizerToken(ctx, r.appid)
+	}
+	if err == nil && token == "" {
+		err = errors.New("the token source gave an empty token")
+	}
+	if err != nil {
+		return "", &NotSentError{Endpoint: r.path, Err: fmt.Errorf("get a token: %w", err)}
+	}
+	return token, nil
+}
+
+// callApp is call on behalf of an app.
+func (c *Client) callApp(ctx context.Context, appid string, r request, out any) error {
+	if appid == "" {
+		return &InvalidRequestError{Endpoint: r.path, Problem: "appid is empty"}
+	}
+	r.appid = appid
+	return c.call(ctx, r, out)
+}
+
+// exchange makes one HTTP exchange and shows it to the observer.
+func (c *Client) exchange(ctx context.Context, r request, token string, out any) error {
+	hr, err := c.build(ctx, r, token)
+	if err != nil {
+		return err
+	}
+	start := c.now()
+	err = c.roundTrip(hr, r, token, out)
+	seen := Call{Endpoint: r.path, AppID: r.appid, Err: err, Duration: c.now().Sub(start)}
+	var answer *Error
+	if errors.As(err, &answer) {
+		seen.Code, seen.Class = answer.Code, answer.Class
+	} else if err == nil {
+		seen.Class = ClassOK
+	}
+	c.observe(ctx, seen)
+	return err
+}
+
+func (c *Client) roundTrip(hr *http.Request, r request, token string, out any) error {
+	if err := hr.Context().Err(); err != nil {
+		return &NotSentError{Endpoint: r.path, Err: err}
+	}
+	secrets := append([]string{token}, r.secrets...)
+	var at progress
+	resp, err := c.http.Do(hr.WithContext(httptrace.WithClientTrace(hr.Context(), at.trace())))
+	if err != nil {
+		clean := sanitize(err, secrets)
+		if at.notSent(err) {
+			return &NotSentError{Endpoint: r.path, Err: clean}
+		}
+		return &OutcomeUnknownError{Endpoint: r.path, Err: clean}
+	}
+	body, err := readReply(resp, c.limit(r))
+	if err != nil {
+		return &OutcomeUnknownError{Endpoint: r.path, Err: sanitize(err, secrets)}
+	}
+	return decodeReply(r.path, body, secrets, out)
+}
+
+func (c *Client) limit(r request) int64 {
+	if r.list {
+		return max(c.maxReply, listMaxReply)
+	}
+	return c.maxReply
+}
+
+// readReply reads the whole body through the limit and closes it.
+func readReply(resp *http.Response, limit int64) ([]byte, error) {
+	defer func() { _ = resp.Body.Close() }() // nothing is lost by a failed close of a read body
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return nil, fmt.Errorf("HTTP status %d in place of an answer", resp.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the reply: %w", err)
+	}
+	if int64(len(body)) > limit {
+		return nil, fmt.Errorf("the reply is longer than %d bytes", limit)
+	}
+	return body, nil
+}
+
+// progress notes how far a request came.
+type progress struct {
+	asked, connected atomic.Bool
+}
+
+func (p *progress) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn:      func(string) { p.asked.Store(true) },
+		GotConn:      func(httptrace.GotConnInfo) { p.connected.Store(true) },
+		WroteHeaders: func() { p.connected.Store(true) },
+	}
+}
+
+// notSent reports whether the request certainly stayed here. Once a connection was handed
+// out, another goroutine of the transport may still be writing when the call returns, so
+// "headers not written yet" proves nothing and only "no connection" does. A RoundTripper that
+// reports no progress is believed only when it says that it could not dial.
+func (p *progress) notSent(err error) bool {
+	if p.connected.Load() {
+		return false
+	}
+	if p.asked.Load() {
+		return true
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Op == "dial"
+	}
+	var dns *net.DNSError
+	return errors.As(err, &dns)
+}
