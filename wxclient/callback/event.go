@@ -1,0 +1,115 @@
+package callback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// The events this program acts on; others are handed on with WeChat's name.
+const (
+	// TypeTicket brings a new verify ticket, about every 10 minutes.
+	TypeTicket = "component_verify_ticket"
+	// TypeAuthorized tells that an app authorized the component; AuthCode is set.
+	TypeAuthorized = "authorized"
+	// TypeUpdateAuthorized tells that the granted sets changed; AuthCode is set.
+	TypeUpdateAuthorized = "updateauthorized"
+	// TypeUnauthorized tells that an app took its authorization back.
+	TypeUnauthorized = "unauthorized"
+	// TypeAuditSuccess tells that some version of the app passed; read which one.
+	TypeAuditSuccess = "weapp_audit_success"
+	// TypeAuditFail tells that some version was rejected; Reason and ScreenShot are set.
+	TypeAuditFail = "weapp_audit_fail"
+	// TypeAuditDelay tells that an audit takes longer; a verdict follows. Reason is set.
+	TypeAuditDelay = "weapp_audit_delay"
+)
+
+// Event is one verified push. Fields that the type does not have are empty.
+type Event struct {
+	// Type is WeChat's InfoType or Event.
+	Type string
+	// AppID is the app it is about: from the message for authorization events, from the URL
+	// path for app messages (where no signature covers it), empty for the ticket.
+	AppID string
+	// CreateTime is in unix seconds.
+	CreateTime int64
+	// Ticket is the verify ticket: a secret.
+	Ticket string `json:"-"`
+	// AuthCode is the authorization code: a secret.
+	AuthCode string `json:"-"`
+	// UserName is the app's gh_ id, for app messages.
+	UserName string
+	// Reason is WeChat's explanation with <br> markup.
+	Reason string
+	// ScreenShot holds media ids joined by a vertical bar.
+	ScreenShot string
+	// VerdictTime is when the audit ended or was delayed, in unix seconds.
+	VerdictTime int64
+}
+
+// String renders the event without its secrets.
+func (e Event) String() string { return fmt.Sprintf("%s of %q at %d", e.Type, e.AppID, e.CreateTime) }
+
+// GoString is String, so that %#v shows no secret either.
+func (e Event) GoString() string { return e.String() }
+
+// Sink receives the events. Handle has about 4 seconds: it should only store what it is told
+// and do the work later. An error makes WeChat repeat the push. It must bear repetition.
+type Sink interface {
+	Handle(ctx context.Context, e Event) error
+}
+
+var errNotAnEvent = errors.New("the message is no event")
+
+// authEvent reads a message of the authorization URL.
+func authEvent(f fields, component string) (Event, error) {
+	if f["AppId"] != component {
+		return Event{}, ErrForeign
+	}
+	e := Event{
+		Type:     f["InfoType"],
+		AppID:    f.first("AuthorizerAppid", "authorizer_appid", "appid"),
+		Ticket:   f["ComponentVerifyTicket"],
+		AuthCode: f.first("AuthorizationCode", "auth_code"),
+		Reason:   f.first("msg", "message"),
+	}
+	return e.finish(f)
+}
+
+// appEvent reads a message of the app URL. User messages give errNotAnEvent.
+func appEvent(f fields, appid string) (Event, error) {
+	if f["MsgType"] != "event" && f["MsgType"] != "" {
+		return Event{}, errNotAnEvent
+	}
+	e := Event{
+		Type:       f["Event"],
+		AppID:      appid,
+		UserName:   f["ToUserName"],
+		Reason:     f["Reason"],
+		ScreenShot: f["ScreenShot"],
+	}
+	if at := f.first("SuccTime", "FailTime", "DelayTime"); at != "" {
+		n, err := strconv.ParseInt(at, 10, 64)
+		if err != nil {
+			return Event{}, errors.New("the verdict time is no number")
+		}
+		e.VerdictTime = n
+	}
+	return e.finish(f)
+}
+
+func (e Event) finish(f fields) (Event, error) {
+	if e.Type == "" {
+		return Event{}, errors.New("the message has no type")
+	}
+	if e.Type == TypeTicket && e.Ticket == "" {
+		return Event{}, errors.New("the ticket message has no ticket")
+	}
+	n, err := strconv.ParseInt(f["CreateTime"], 10, 64)
+	if err != nil {
+		return Event{}, errors.New("CreateTime is no number")
+	}
+	e.CreateTime = n
+	return e, nil
+}

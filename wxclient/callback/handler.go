@@ -1,0 +1,245 @@
+package callback
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+const (
+	// MaxBody is the largest push read, in bytes.
+	MaxBody = 64 << 10
+	// Window is how far the timestamp of a push may be from our clock, either way.
+	Window = 10 * time.Minute
+	// answerWithin bounds the work before the answer; WeChat gives up after 5 seconds.
+	answerWithin = 4 * time.Second
+)
+
+// The reasons for not handing a push on, told to Options.Refused. A closed set.
+const (
+	// ReasonTooLarge: the body exceeds MaxBody (413).
+	ReasonTooLarge = "too-large"
+	// ReasonBadQuery: signature, timestamp, nonce or appid missing or malformed (400).
+	ReasonBadQuery = "bad-query"
+	// ReasonBadEnvelope: the outer XML cannot be read (400).
+	ReasonBadEnvelope = "bad-envelope"
+	// ReasonSignature: forged, or the token differs from the one set at WeChat (403).
+	ReasonSignature = "signature"
+	// ReasonStale: outside the time window; check the clock (403).
+	ReasonStale = "stale"
+	// ReasonReplay: handed on before; answered with success, so that WeChat stops repeating.
+	ReasonReplay = "replay"
+	// ReasonDecrypt: the EncodingAESKey differs from the one set at WeChat (403).
+	ReasonDecrypt = "decrypt"
+	// ReasonForeign: meant for another component (403).
+	ReasonForeign = "foreign"
+	// ReasonBadMessage: the inner XML cannot be read or lacks a field (400).
+	ReasonBadMessage = "bad-message"
+	// ReasonReplayStore: the replay store failed (500, WeChat repeats).
+	ReasonReplayStore = "replay-store"
+	// ReasonSink: the sink failed (500, WeChat repeats).
+	ReasonSink = "sink"
+)
+
+// Reasons lists every reason, for callers that prepare a label per reason.
+func Reasons() []string {
+	return []string{
+		ReasonTooLarge, ReasonBadQuery, ReasonBadEnvelope, ReasonSignature, ReasonStale, ReasonReplay,
+		ReasonDecrypt, ReasonForeign, ReasonBadMessage, ReasonReplayStore, ReasonSink,
+	}
+}
+
+// Replay remembers pushes. Seen records key for ttl and reports whether it was there already,
+// in one atomic step. If the value also has a method Forget(ctx, key) error, it is called after
+// the sink failed, so that WeChat's repetition of the same push gets through.
+type Replay interface {
+	Seen(ctx context.Context, key string, ttl time.Duration) (bool, error)
+}
+
+type forgetter interface {
+	Forget(ctx context.Context, key string) error
+}
+
+// Options configure a handler.
+type Options struct {
+	// ComponentAppID is the appid of the third-party platform.
+	ComponentAppID string
+	// Token and AESKey are the ones set on the platform's console.
+	Token, AESKey string
+	// PreviousAESKey, if set, still decrypts while a changed key settles.
+	PreviousAESKey string
+	// Sink receives the events.
+	Sink Sink
+	// Replay remembers pushes; nil leaves replays to the sink, which must bear repetition.
+	Replay Replay
+	// Now is the clock of the time window; nil means time.Now.
+	Now func() time.Time
+	// Refused, if set, is told why a push was not handed on: one of Reasons.
+	Refused func(reason string)
+}
+
+type handler struct {
+	codec     *Codec
+	component string
+	sink      Sink
+	replay    Replay
+	now       func() time.Time
+	refused   func(reason string)
+}
+
+// NewHandler returns a handler of POST /auth (authorization events) and POST /app/{appid} (messages
+// and events). Mount it with http.StripPrefix, and give WeChat .../app/$APPID$ as message URL.
+func NewHandler(o Options) (http.Handler, error) {
+	codec, err := NewCodec(o.ComponentAppID, o.Token, o.AESKey, o.PreviousAESKey)
+	if err != nil {
+		return nil, err
+	}
+	if o.Sink == nil {
+		return nil, errors.New("callback options: Sink must be set")
+	}
+	h := &handler{codec: codec, component: o.ComponentAppID, sink: o.Sink, replay: o.Replay, now: o.Now, refused: o.Refused}
+	if h.replay == nil {
+		h.replay = forgetful{}
+	}
+	if h.now == nil {
+		h.now = time.Now
+	}
+	if h.refused == nil {
+		h.refused = func(string) {}
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /auth", func(w http.ResponseWriter, r *http.Request) {
+		h.serve(w, r, func(f fields) (Event, error) { return authEvent(f, h.component) })
+	})
+	mux.HandleFunc("POST /app/{appid}", func(w http.ResponseWriter, r *http.Request) {
+		appid := r.PathValue("appid")
+		if !appidPattern.MatchString(appid) {
+			h.refuse(w, &refusal{http.StatusBadRequest, ReasonBadQuery})
+			return
+		}
+		h.serve(w, r, func(f fields) (Event, error) { return appEvent(f, appid) })
+	})
+	return mux, nil
+}
+
+// appidPattern keeps anything but an appid out of the URL, which no signature covers.
+var appidPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// refusal is why a push was not handed on, and the HTTP status of the answer.
+type refusal struct {
+	status int
+	reason string
+}
+
+func (h *handler) serve(w http.ResponseWriter, r *http.Request, read func(fields) (Event, error)) {
+	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	defer cancel()
+	if no := h.receive(ctx, w, r, read); no != nil {
+		h.refuse(w, no)
+		return
+	}
+	succeed(w)
+}
+
+func (h *handler) refuse(w http.ResponseWriter, no *refusal) {
+	h.refused(no.reason)
+	if no.status == http.StatusOK {
+		succeed(w)
+		return
+	}
+	http.Error(w, no.reason, no.status)
+}
+
+// succeed writes the only answer WeChat counts as a delivery.
+func succeed(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, "success") // a lost answer makes WeChat repeat
+}
+
+// receive takes one push from the wire to the sink.
+func (h *handler) receive(ctx context.Context, w http.ResponseWriter, r *http.Request, read func(fields) (Event, error)) *refusal {
+	signature, encrypted, no := h.verified(w, r)
+	if no != nil {
+		return no
+	}
+	msg, err := h.codec.Decrypt(encrypted)
+	if errors.Is(err, ErrForeign) {
+		return &refusal{http.StatusForbidden, ReasonForeign}
+	}
+	if err != nil {
+		return &refusal{http.StatusForbidden, ReasonDecrypt}
+	}
+	f, err := parseXML(msg)
+	if err != nil {
+		return &refusal{http.StatusBadRequest, ReasonBadMessage}
+	}
+	event, err := read(f)
+	switch {
+	case errors.Is(err, errNotAnEvent):
+		return nil
+	case errors.Is(err, ErrForeign):
+		return &refusal{http.StatusForbidden, ReasonForeign}
+	case err != nil:
+		return &refusal{http.StatusBadRequest, ReasonBadMessage}
+	}
+	return h.handOn(ctx, signature, event)
+}
+
+// verified reads the envelope and checks that WeChat sent it, and lately.
+func (h *handler) verified(w http.ResponseWriter, r *http.Request) (signature, encrypted string, no *refusal) {
+	query := r.URL.Query()
+	signature, timestamp, nonce := query.Get("msg_signature"), query.Get("timestamp"), query.Get("nonce")
+	seconds, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil || signature == "" || nonce == "" {
+		return "", "", &refusal{http.StatusBadRequest, ReasonBadQuery}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return "", "", &refusal{http.StatusRequestEntityTooLarge, ReasonTooLarge}
+	}
+	if err != nil {
+		return "", "", &refusal{http.StatusBadRequest, ReasonBadEnvelope}
+	}
+	f, err := parseXML(body)
+	if err != nil || f["Encrypt"] == "" {
+		return "", "", &refusal{http.StatusBadRequest, ReasonBadEnvelope}
+	}
+	if !h.codec.Verify(signature, timestamp, nonce, f["Encrypt"]) {
+		return "", "", &refusal{http.StatusForbidden, ReasonSignature}
+	}
+	now := h.now().Unix()
+	if width := int64(Window / time.Second); seconds < now-width || seconds > now+width {
+		return "", "", &refusal{http.StatusForbidden, ReasonStale}
+	}
+	return signature, f["Encrypt"], nil
+}
+
+// handOn gives an event to the sink unless it was given before. The signature covers time, nonce
+// and text, so it is the key; a push ahead of our clock stays valid for twice the window.
+func (h *handler) handOn(ctx context.Context, signature string, event Event) *refusal {
+	seen, err := h.replay.Seen(ctx, signature, 2*Window)
+	if err != nil {
+		return &refusal{http.StatusInternalServerError, ReasonReplayStore}
+	}
+	if seen {
+		return &refusal{http.StatusOK, ReasonReplay}
+	}
+	if err := h.sink.Handle(ctx, event); err != nil {
+		if f, ok := h.replay.(forgetter); ok {
+			// If this fails too, WeChat's repetition counts as a replay, and polling finds the event.
+			_ = f.Forget(context.WithoutCancel(ctx), signature)
+		}
+		return &refusal{http.StatusInternalServerError, ReasonSink}
+	}
+	return nil
+}
+
+// forgetful is the Replay of a handler that was given none.
+type forgetful struct{}
+
+func (forgetful) Seen(context.Context, string, time.Duration) (bool, error) { return false, nil }

@@ -1,0 +1,28 @@
+package callback
+
+import (
+	"encoding/xml"
+	"fmt"
+)
+
+// reply is the envelope of an answer with content.
+type reply struct {
+	XMLName   xml.Name `xml:"xml"`
+	Encrypt   string   `xml:"Encrypt"`
+	Signature string   `xml:"MsgSignature"`
+	Timestamp string   `xml:"TimeStamp"`
+	Nonce     string   `xml:"Nonce"`
+}
+
+// Reply encrypts and signs an answer with content. The handler itself only ever answers
+// "success"; this is for the few pushes that want more.
+func (c *Codec) Reply(msg []byte, timestamp, nonce string, random [16]byte) ([]byte, error) {
+	encrypted := c.Encrypt(msg, random)
+	out, err := xml.Marshal(reply{
+		Encrypt: encrypted, Signature: c.Signature(timestamp, nonce, encrypted), Timestamp: timestamp, Nonce: nonce,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write the reply: %w", err)
+	}
+	return out, nil
+}
