@@ -1,0 +1,152 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/wxrollout/wxrollout/wxsim"
+)
+
+// config is what the flags and the environment ask for.
+type config struct {
+	addr string
+	sim  wxsim.Options
+}
+
+// parse reads flags, then the environment for those not given. help reports that usage was asked for and printed.
+func parse(args []string, getenv func(string) string, stdout io.Writer) (cfg config, help bool, err error) {
+	ran := false
+	cmd := &cobra.Command{
+		Use: "wxsim", Short: "Serve a simulated WeChat Open Platform", Args: cobra.NoArgs,
+		SilenceErrors: true, SilenceUsage: true,
+		RunE: func(*cobra.Command, []string) error { ran = true; return nil },
+	}
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	define(flags, &cfg)
+	flags.VisitAll(func(f *pflag.Flag) { f.Usage += " [" + variable(f.Name) + "]" })
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(io.Discard)
+	if err := cmd.Execute(); err != nil {
+		return config{}, false, err
+	}
+	if !ran {
+		return config{}, true, nil
+	}
+	if err := errors.Join(environment(flags, getenv), check(cfg)); err != nil {
+		return config{}, false, err
+	}
+	none(flags, "quota", &cfg.sim.Quota.Rest)
+	none(flags, "quota-limit", &cfg.sim.Quota.Limit)
+	return cfg, false, nil
+}
+
+// none turns a zero that was asked for into what wxsim.QuotaOptions takes for nothing at all.
+func none(flags *pflag.FlagSet, flag string, n *int) {
+	if flags.Changed(flag) && *n == 0 {
+		*n = -1
+	}
+}
+
+// variable is the environment variable of a flag.
+func variable(flag string) string {
+	return "WXSIM_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// environment sets the flags that were not given from the environment.
+func environment(flags *pflag.FlagSet, getenv func(string) string) error {
+	var errs []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		value := getenv(variable(f.Name))
+		if f.Changed || value == "" || f.Name == "help" {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", variable(f.Name), err))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// define declares the flags.
+func define(flags *pflag.FlagSet, cfg *config) {
+	o := &cfg.sim
+	flags.StringVar(&cfg.addr, "addr", "127.0.0.1:8070", "address to listen on; port 0 picks a free one")
+	flags.IntVar(&o.Apps, "apps", 20, "generated mini programs")
+	flags.Uint64Var(&o.Seed, "seed", 1, "seed of every random decision")
+	flags.IntVar(&o.Quota.Rest, "quota", 0, "submissions left this month (default: the limit)")
+	flags.IntVar(&o.Quota.Limit, "quota-limit", 0, fmt.Sprintf("submissions per month (default %d)", wxsim.DefaultQuota))
+	flags.DurationVar(&o.Quota.Refill, "refill", 0, "restore the quota every so often, as if months were that short")
+	flags.Float64Var(&o.BusyRate, "busy", 0, "share of calls answered -1")
+	flags.Float64Var(&o.LostRate, "lost", 0, "share of writes whose reply is dropped after they took effect")
+	flags.Float64Var(&o.RejectRate, "reject", 0, "share of submissions that are rejected")
+	flags.Float64Var(&o.DelayRate, "delay", 0, "share of audits that show status 4 for a while")
+	rangeVar(flags, &o.Latency, "latency", "0s", "real time a call takes, such as 5ms-50ms")
+	rangeVar(flags, &o.AuditDelay, "audit-delay", "1s-3s", "how long an audit takes")
+	rangeVar(flags, &o.PrivacyDelay, "privacy-delay", "1s", "how long the privacy check of a commit takes")
+	flags.BoolVar(&o.RotateRefreshTokens, "rotate-refresh-tokens", false, "hand out a new refresh token with every access token")
+	flags.StringVar(&o.Push.AuthURL, "push-auth-url", "", "where tickets and authorisation events are pushed")
+	flags.StringVar(&o.Push.AppURL, "push-app-url", "", "where audit events are pushed; $APPID$ becomes the appid")
+	flags.DurationVar(&o.Push.TicketEvery, "ticket-every", 10*time.Minute, "pause between ticket pushes; 0 means none")
+	flags.Float64Var(&o.Push.Lost, "push-lost", 0, "share of pushes never sent")
+	flags.Float64Var(&o.Push.Late, "push-late", 0, "share of pushes sent late")
+	flags.Float64Var(&o.Push.Doubled, "push-doubled", 0, "share of pushes sent twice")
+	flags.Float64Var(&o.Push.OutOfOrder, "push-out-of-order", 0, "share of pushes overtaken by another one")
+	rangeVar(flags, &o.Push.LateBy, "push-late-by", "1s-3s", "how late pushes are late")
+}
+
+// check refuses values no simulator can be run with; all at once.
+func check(cfg config) error {
+	var errs []error
+	if cfg.sim.Apps < 0 {
+		errs = append(errs, fmt.Errorf("--apps %d: want 0 or more", cfg.sim.Apps))
+	}
+	o := cfg.sim
+	for _, s := range []struct {
+		flag  string
+		share float64
+	}{
+		{"busy", o.BusyRate}, {"lost", o.LostRate}, {"reject", o.RejectRate}, {"delay", o.DelayRate},
+		{"push-lost", o.Push.Lost}, {"push-late", o.Push.Late}, {"push-doubled", o.Push.Doubled},
+		{"push-out-of-order", o.Push.OutOfOrder},
+	} {
+		if !(s.share >= 0 && s.share <= 1) {
+			errs = append(errs, fmt.Errorf("--%s %v: want a share from 0 to 1", s.flag, s.share))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// rangeVar declares a flag of type wxsim.Range.
+func rangeVar(flags *pflag.FlagSet, to *wxsim.Range, name, value, usage string) {
+	v := rangeValue{to}
+	if err := v.Set(value); err != nil {
+		panic("wxsim: default of --" + name + ": " + err.Error())
+	}
+	flags.Var(v, name, usage)
+}
+
+// rangeValue is a wxsim.Range as a flag.
+type rangeValue struct{ to *wxsim.Range }
+
+// Set implements pflag.Value.
+func (v rangeValue) Set(text string) error { return v.to.UnmarshalText([]byte(text)) }
+
+// String implements pflag.Value.
+func (v rangeValue) String() string {
+	if v.to == nil {
+		return ""
+	}
+	return v.to.String()
+}
+
+// Type implements pflag.Value.
+func (v rangeValue) Type() string { return "range" }

@@ -1,0 +1,104 @@
+// Command wxsim serves the WeChat simulator of package wxsim on its own, for compose files, demos and manual trials.
+//
+// Its API is that of https://api.weixin.qq.com; its levers are under /_sim/ (GET /_sim/ lists them). Each flag may be
+// given by environment instead: --audit-delay is WXSIM_AUDIT_DELAY. It prints one line with its address and the settings
+// a worker needs, and stops on SIGINT or SIGTERM.
+//
+//	wxsim --addr 127.0.0.1:8070 --apps 200 --reject 0.1 --audit-delay 1s-3s
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/wxrollout/wxrollout/wxsim"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Getenv, os.Stdout, os.Stderr)) }
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+// drain is how long calls under way may go on after a signal.
+const drain = 5 * time.Second
+
+// run is main without the process: it returns the exit code.
+func run(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return runContext(ctx, args, getenv, stdout, stderr)
+}
+
+// runContext serves until ctx ends.
+func runContext(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	cfg, help, err := parse(args, getenv, stdout)
+	switch {
+	case err != nil:
+		fmt.Fprintf(stderr, "wxsim: %v\nRun wxsim --help for the flags.\n", err)
+		return exitUsage
+	case help:
+		return exitOK
+	}
+	if err := serve(ctx, cfg, stdout); err != nil {
+		fmt.Fprintf(stderr, "wxsim: %v\n", err)
+		return exitError
+	}
+	return exitOK
+}
+
+// serve plays WeChat on cfg.addr until ctx ends.
+func serve(ctx context.Context, cfg config, stdout io.Writer) error {
+	listener, err := net.Listen("tcp", cfg.addr)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", cfg.addr, err)
+	}
+	sim := wxsim.New(cfg.sim)
+	srv := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
+	fmt.Fprintln(stdout, hint(listener.Addr().String(), cfg.sim))
+
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(listener) }()
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		err = http.ErrServerClosed
+	}
+	sim.Close() // ends calls that hang, so that Shutdown need not wait for them
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	if stop := srv.Shutdown(bounded); stop != nil {
+		err = errors.Join(err, fmt.Errorf("shut down: %w", stop), srv.Close())
+	}
+	return err
+}
+
+// hint is the line that tells where the simulator is and how to point a worker at it. The credentials are made up: they
+// open nothing but this simulator.
+func hint(addr string, o wxsim.Options) string {
+	or := func(v, def string) string {
+		if v == "" {
+			return def
+		}
+		return v
+	}
+	return fmt.Sprintf("wxsim: http://%s (%d apps, levers at http://%s/_sim/); export WXROLLOUT_WECHAT_URL=http://%s "+
+		"WXROLLOUT_COMPONENT_APPID=%s WXROLLOUT_COMPONENT_SECRET=%s WXROLLOUT_COMPONENT_TICKET=%s "+
+		"WXROLLOUT_CALLBACK_TOKEN=%s WXROLLOUT_CALLBACK_AES_KEY=%s",
+		addr, o.Apps, addr, addr, or(o.ComponentAppID, wxsim.DefaultComponentAppID), or(o.Secret, wxsim.DefaultSecret),
+		or(o.Ticket, wxsim.DefaultTicket), or(o.Push.Token, wxsim.DefaultToken), or(o.Push.AESKey, wxsim.DefaultAESKey))
+}

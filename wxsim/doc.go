@@ -1,0 +1,35 @@
+// Package wxsim is a WeChat Open Platform one can run: the calls a third-party platform (第三方平台) needs to upgrade
+// mini programs, with their states, codes, quotas, tokens and pushes, and levers to make them misbehave.
+//
+// It owns its own reading of the API and imports no other package of this module, so that one misreading cannot hide in
+// the client and in the simulator at once. It must never be lenient: where the real service answers an error code, the
+// simulator does too, and a path it does not play is a 404 with a reason.
+//
+// A Sim is an http.Handler:
+//
+//	sim := wxsim.New(wxsim.Options{Apps: 20, Seed: 1, RejectRate: 0.1})
+//	defer sim.Close()
+//	srv := httptest.NewServer(sim)
+//	defer srv.Close()
+//	// point the client at srv.URL with wxsim.DefaultComponentAppID, DefaultSecret and DefaultTicket
+//	// ... and afterwards:
+//	if err := sim.Books().Check(); err != nil { ... }
+//
+// # Chance
+//
+// Every random decision is a pure hash of (seed, appid, kind of decision, how many of that kind this app has had). What
+// happens to an app therefore does not depend on the order in which concurrent calls of other apps arrive.
+//
+// # Time
+//
+// States are computed from timestamps when they are looked at: nothing ticks. Only pushes need timers, which come from
+// Options.Clock. Latency and slow answers always take real time, also under a ManualClock.
+//
+// # Where the documents are silent
+//
+// The simulator decides, and says so here. A commit is accepted while an audit runs and does not disturb it. A later
+// commit does not block the release of an approved version. Neither withdrawal nor rejection refunds quota. A second
+// release of a published version answers Quirks.ReleaseTwice (85052). Gray release at 100 % publishes, unless
+// Quirks.GrayNeedsRelease says otherwise. withdrawing when nothing is in audit answers 87012. An app without any audit
+// answers 85012 to get_latest_auditstatus. A user_version longer than 64 characters answers 85015.
+package wxsim

@@ -1,0 +1,185 @@
+package wxsim
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// FaultKind is a way for a call to go wrong.
+type FaultKind string
+
+// Kinds of faults. Those that say "without effect" leave the app as it was, unless Fault.Effect is set.
+const (
+	// FaultBusy answers -1 without effect.
+	FaultBusy FaultKind = "busy"
+	// FaultCode answers Fault.Code without effect.
+	FaultCode FaultKind = "code"
+	// FaultHang never answers, without effect.
+	FaultHang FaultKind = "hang"
+	// FaultDropBefore breaks the connection without effect.
+	FaultDropBefore FaultKind = "drop-before"
+	// FaultDropAfter breaks the connection after the call took effect.
+	FaultDropAfter FaultKind = "drop-after"
+	// FaultBadGateway answers HTTP 502 with a page of HTML, without effect.
+	FaultBadGateway FaultKind = "502"
+	// FaultGarbage answers HTTP 200 with text that is no JSON, without effect.
+	FaultGarbage FaultKind = "garbage"
+	// FaultSlow takes effect and answers properly, after Delay.
+	FaultSlow FaultKind = "slow"
+)
+
+// Fault makes the next calls go wrong.
+type Fault struct {
+	// Endpoint is the path of the calls, or "*" for every one.
+	Endpoint string `json:"endpoint"`
+	// AppID narrows the fault to one app; empty means any. Calls with a component token belong to the app their
+	// authorizer_appid names.
+	AppID string `json:"appid,omitempty"`
+	// Kind is what happens.
+	Kind FaultKind `json:"kind"`
+	// Code is the errcode of FaultCode.
+	Code int `json:"code,omitempty"`
+	// Count is how many calls suffer; zero means one, negative means all until the faults are cleared.
+	Count int `json:"count,omitempty"`
+	// Delay is the real time until the answer (or the break); FaultSlow without one takes 3 s.
+	Delay Duration `json:"delay,omitempty"`
+	// Effect lets a call take effect before its reply is spoiled.
+	Effect bool `json:"effect,omitempty"`
+}
+
+// faultList holds the faults in force, oldest first.
+type faultList struct {
+	active atomic.Int32
+	mu     sync.Mutex
+	list   []Fault
+}
+
+// AddFault puts a fault in force; the oldest that fits a call is the one it suffers.
+func (s *Sim) AddFault(f Fault) error {
+	kinds := []FaultKind{FaultBusy, FaultCode, FaultHang, FaultDropBefore, FaultDropAfter, FaultBadGateway, FaultGarbage, FaultSlow}
+	switch {
+	case f.Endpoint != "*" && s.byPath[f.Endpoint] == nil:
+		return fmt.Errorf("add fault: endpoint %q is not played; give the path (/wxa/commit) or *", f.Endpoint)
+	case !slices.Contains(kinds, f.Kind):
+		return fmt.Errorf("add fault: kind %q is none of %v", f.Kind, kinds)
+	case f.Kind == FaultCode && f.Code == 0:
+		return fmt.Errorf("add fault: kind code needs a code other than 0")
+	}
+	if f.Count == 0 {
+		f.Count = 1
+	}
+	if f.Kind == FaultSlow && f.Delay == 0 {
+		f.Delay = Duration(3 * time.Second)
+	}
+	l := &s.faults
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, f)
+	l.active.Store(int32(len(l.list)))
+	return nil
+}
+
+// ClearFaults ends every fault in force.
+func (s *Sim) ClearFaults() {
+	l := &s.faults
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = nil
+	l.active.Store(0)
+}
+
+// Faults lists the faults in force with the counts they have left.
+func (s *Sim) Faults() []Fault {
+	l := &s.faults
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.list)
+}
+
+// take finds the fault a call suffers and uses it up, or returns nil.
+func (l *faultList) take(path, appid string) *Fault {
+	if l.active.Load() == 0 {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.IndexFunc(l.list, func(f Fault) bool {
+		return (f.Endpoint == "*" || f.Endpoint == path) && (f.AppID == "" || f.AppID == appid)
+	})
+	if i < 0 {
+		return nil
+	}
+	got := l.list[i]
+	if got.Count > 0 {
+		if l.list[i].Count--; l.list[i].Count == 0 {
+			l.list = slices.Delete(l.list, i, i+1)
+			l.active.Store(int32(len(l.list)))
+		}
+	}
+	return &got
+}
+
+// suffer plays a call that goes wrong. effect runs the call proper; leave ends its flight before anything is sent.
+func (c *call) suffer(w http.ResponseWriter, f *Fault, effect func() reply, leave func()) {
+	s := c.sim
+	s.books.fault(c.ep.index)
+	rep := failure(-1)
+	if f.Kind == FaultCode {
+		rep = failure(f.Code)
+	}
+	spoiled := f.Effect || f.Kind == FaultSlow || f.Kind == FaultDropAfter
+	if spoiled {
+		played := effect()
+		if f.Kind != FaultBusy && f.Kind != FaultCode {
+			rep = played
+		}
+	}
+	whole := s.pause(c.r.Context(), time.Duration(f.Delay))
+	if f.Kind == FaultHang {
+		select {
+		case <-c.r.Context().Done():
+		case <-s.closing.Done():
+		}
+	}
+	leave()
+	switch f.Kind {
+	case FaultBusy, FaultCode, FaultSlow:
+		if !whole {
+			c.vanish(rep)
+		}
+		c.answer(w, rep)
+	case FaultBadGateway:
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadGateway)
+		w.Write([]byte("<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>")) //nolint:errcheck // nobody to tell
+	case FaultGarbage:
+		w.Header().Set("Content-Type", "application/json; encoding=utf-8")
+		w.Write([]byte(`{"errcode":0,"errmsg":"o`)) //nolint:errcheck // nobody to tell
+	case FaultHang, FaultDropBefore, FaultDropAfter:
+		if spoiled {
+			c.vanish(rep)
+		}
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// Duration is a time.Duration written "1.5s" in JSON.
+type Duration time.Duration
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) error {
+	got, err := time.ParseDuration(strings.TrimSpace(string(text)))
+	if err != nil {
+		return fmt.Errorf("duration %q: want a form like 1.5s: %w", text, err)
+	}
+	*d = Duration(got)
+	return nil
+}

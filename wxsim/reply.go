@@ -1,0 +1,171 @@
+package wxsim
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// payload is the members of a JSON reply.
+type payload map[string]any
+
+// reply is an answer before it is written.
+type reply struct {
+	code    int
+	msg     string  // in place of the code's usual text
+	data    payload // members besides errcode and errmsg
+	bare    bool    // a success without errcode and errmsg, as the component calls answer
+	raw     []byte  // a body that is not JSON
+	rawType string
+}
+
+func failure(code int) reply { return reply{code: code} }
+
+func success(data payload) reply { return reply{data: data} }
+
+// token is a success of a component call: no errcode.
+func token(data payload) reply { return reply{data: data, bare: true} }
+
+// write sends the reply as WeChat does: HTTP 200 whatever the code.
+func (rep reply) write(w http.ResponseWriter, s *Sim) {
+	body, kind := rep.raw, rep.rawType
+	if body == nil {
+		body, kind = rep.json(s), "application/json; encoding=utf-8"
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.Write(body) //nolint:errcheck // the client is gone: nobody to tell
+}
+
+func (rep reply) json(s *Sim) []byte {
+	out := make(payload, len(rep.data)+2)
+	for k, v := range rep.data {
+		out[k] = v
+	}
+	switch {
+	case rep.code != 0:
+		out["errcode"] = rep.code
+		out["errmsg"] = rep.text() + " rid: " + s.rid()
+	case !rep.bare:
+		out["errcode"] = 0
+		out["errmsg"] = rep.text()
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(out); err != nil {
+		panic(fmt.Sprintf("wxsim: encode reply: %v", err))
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+}
+
+func (rep reply) text() string {
+	if rep.msg != "" {
+		return rep.msg
+	}
+	if rep.code == 0 {
+		return "ok"
+	}
+	if msg := messages[rep.code]; msg != "" {
+		return msg
+	}
+	return "error " + strconv.Itoa(rep.code)
+}
+
+// rid makes the request id every failure carries.
+func (s *Sim) rid() string {
+	n := s.rids.Add(1)
+	h := hash(s.set.Load().Seed, "", "rid", n)
+	return fmt.Sprintf("%08x-%08x-%08x", uint32(s.clock.Now().Unix()), uint32(h>>32), uint32(h))
+}
+
+// messages are the texts of the codes the simulator gives by itself.
+var messages = map[int]string{
+	-1:      "system error",
+	40001:   "invalid credential, access_token is invalid or not latest",
+	40005:   "invalid file type",
+	40006:   "invalid media size",
+	40013:   "invalid appid",
+	40014:   "invalid access_token",
+	40097:   "invalid args",
+	40125:   "invalid appsecret",
+	40170:   "args count exceed count limit",
+	41001:   "access_token missing",
+	41004:   "appsecret missing",
+	41005:   "media data missing",
+	41018:   "component_appid missing",
+	42001:   "access_token expired",
+	43001:   "require GET method",
+	43002:   "require POST method",
+	44002:   "empty post data",
+	45002:   "content size out of limit",
+	45009:   "reach max api daily quota limit",
+	45011:   "api minute-quota reach limit, must slower, retry next minute",
+	47001:   "data format error",
+	47002:   "do not use unicode escapes in the body",
+	48001:   "api unauthorized",
+	50002:   "user limited",
+	61003:   "component is not authorized by this account",
+	61005:   "component ticket is expired",
+	61006:   "component ticket is invalid",
+	61007:   "api is unauthorized to component",
+	61009:   "code is invalid",
+	61010:   "code is expired",
+	61014:   "must use component token for component api",
+	61015:   "must use api token for non-component api",
+	61023:   "refresh_token is invalid",
+	61039:   "privacy api check of the uploaded code is not finished, retry later",
+	61040:   "code uses privacy apis that are not declared or not authorized",
+	76003:   "invalid cgi_path",
+	76021:   "cgi_path not found",
+	76022:   "could not use this token to query the api",
+	85006:   "tag is invalid",
+	85007:   "page path is invalid",
+	85008:   "category is invalid",
+	85009:   "already submit a version under auditing",
+	85010:   "missing required data in item_list",
+	85011:   "title is invalid",
+	85012:   "invalid audit id",
+	85013:   "invalid ext_json",
+	85014:   "template not exist",
+	85015:   "version is invalid",
+	85019:   "no version is under auditing",
+	85020:   "status not allowed",
+	85021:   "status can not be changed",
+	85022:   "invalid action",
+	85023:   "item_list size is not in 1-5",
+	85045:   "ext_json has a path that does not exist",
+	85046:   "tabBar is missing a path",
+	85047:   "pages are empty",
+	85048:   "parse ext_json fail",
+	85051:   "version_desc or preview_info size is over limit",
+	85052:   "app is already released",
+	85064:   "template or draft not found",
+	85065:   "template list is full",
+	85079:   "no online release",
+	85080:   "the submitted version has not passed the audit",
+	85081:   "gray percentage is invalid",
+	85082:   "gray percentage must be above the current one",
+	85085:   "submit audit reach limit of this month",
+	85086:   "must commit before submit audit",
+	85092:   "preview_info is invalid",
+	85093:   "too many preview videos or pictures",
+	85094:   "ugc_declare is required",
+	85310:   "requiredPrivateInfos is invalid",
+	85311:   "requiredPrivateInfos has apis that exclude each other",
+	85312:   "requiredPrivateInfos has apis that are not authorized",
+	86001:   "no code was committed by the third party",
+	86002:   "the mini program has not finished its initial profile",
+	87006:   "mini games can not use this api",
+	87011:   "a gray release is running, revert is forbidden",
+	87012:   "this version can not be reverted",
+	87013:   "undo quota is used up",
+	89013:   "mini program is banned",
+	89402:   "not in the queue of audits",
+	89404:   "already speeded up",
+	89405:   "speedup quota of this month is used up",
+	9402202: "concurrent limit, please do not submit repeatedly",
+	9402203: "ext_json of a standard template allows only extAppid, ext and window",
+}
