@@ -1,0 +1,229 @@
+package ratelimit
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// batchTime is how much of the rate a gate leases at once at most.
+	batchTime = 100 * time.Millisecond
+	// permitLife is how long a gate may use what it leased: permits that
+	// nobody came for, and its knowledge that an unlimited throttle is not
+	// held.
+	permitLife = 200 * time.Millisecond
+)
+
+// Clock is the time a [Gate] waits by.
+type Clock interface {
+	// Now is the present time.
+	Now() time.Time
+	// After sends once when d has passed. stop frees it before that.
+	After(d time.Duration) (c <-chan time.Time, stop func())
+}
+
+// SystemClock is the machine's own clock.
+type SystemClock struct{}
+
+// Now is the present time.
+func (SystemClock) Now() time.Time { return time.Now() }
+
+// After sends once when d has passed.
+func (SystemClock) After(d time.Duration) (c <-chan time.Time, stop func()) {
+	t := time.NewTimer(d)
+	return t.C, func() { t.Stop() }
+}
+
+// taker is what a gate needs of a throttle.
+type taker interface {
+	Take(ctx context.Context, want int) (Grant, error)
+}
+
+// Gate lets the goroutines of one process through at a throttle's rate. They
+// share its round trips: one of the waiting asks Redis for all of them, up to
+// 100 ms worth of the rate. What nobody used lapses after 200 ms. It runs no
+// goroutine of its own and needs no closing.
+type Gate struct {
+	src   taker
+	clock Clock
+	batch int           // permits per lease at most, 0 = any number
+	every time.Duration // between two permits at the configured rate
+
+	turn chan struct{} // held by the one who asks Redis
+
+	mu    sync.Mutex
+	queue []*waiter // those without a permit, first come first
+	spare int       // leased permits nobody waited for; -1 = any number
+	until time.Time // when spare lapses
+}
+
+// waiter is one call of Wait. done is closed, under the gate's lock, when it
+// has its answer.
+type waiter struct {
+	done chan struct{}
+	err  error
+}
+
+// NewGate is a front of t. A nil clock means [SystemClock].
+func NewGate(t *Throttle, clock Clock) *Gate { return newGate(t, t.rate, clock) }
+
+func newGate(src taker, r Rate, clock Clock) *Gate {
+	if clock == nil {
+		clock = SystemClock{}
+	}
+	g := &Gate{src: src, clock: clock, turn: make(chan struct{}, 1)}
+	if r.Permits > 0 {
+		g.every = time.Duration(r.interval()) * time.Microsecond
+		g.batch = int(min(max(1, int64(batchTime/g.every)), r.burst()))
+	}
+	return g
+}
+
+// Wait returns when the caller has a permit, with nil, or with the reason why
+// it has none: ctx's error, or that Redis did not answer. Refusals only make
+// it wait.
+func (g *Gate) Wait(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w := g.enter()
+	if w == nil {
+		return nil
+	}
+	select {
+	case <-w.done:
+		return w.err
+	case g.turn <- struct{}{}:
+		defer func() { <-g.turn }()
+		return g.ask(ctx, w)
+	case <-ctx.Done():
+		return g.leave(w, ctx.Err())
+	}
+}
+
+// enter uses a spare permit, answering nil, or joins the queue.
+func (g *Gate) enter() *waiter {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.spare != 0 && len(g.queue) == 0 && g.clock.Now().Before(g.until) {
+		if g.spare > 0 {
+			g.spare--
+		}
+		return nil
+	}
+	w := &waiter{done: make(chan struct{})}
+	g.queue = append(g.queue, w)
+	return w
+}
+
+// leave takes w out of the queue with err. If w was served meanwhile, its
+// answer stands.
+func (g *Gate) leave(w *waiter, err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, other := range g.queue {
+		if other == w {
+			g.queue = append(g.queue[:i], g.queue[i+1:]...)
+			return err
+		}
+	}
+	return w.err
+}
+
+// ask leases permits for the queue until w has its own.
+func (g *Gate) ask(ctx context.Context, w *waiter) error {
+	for {
+		select {
+		case <-w.done:
+			return w.err
+		default:
+		}
+		want := g.want()
+		grant, err := g.src.Take(ctx, want)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return g.leave(w, ctx.Err()) // only this one gave up
+		case err != nil:
+			g.fail(err)
+			return w.err
+		}
+		g.deliver(grant.Granted, want)
+		if err := g.sleep(ctx, w, g.pause(grant)); err != nil {
+			return g.leave(w, err)
+		}
+	}
+}
+
+// want is how many permits to lease for those who wait now.
+func (g *Gate) want() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := max(1, len(g.queue))
+	if g.batch > 0 {
+		n = min(n, g.batch)
+	}
+	return n
+}
+
+// deliver hands n permits out in order; what is left over is spare. If the
+// rate is unlimited, a full grant is good for all who come for a while.
+func (g *Gate) deliver(n, want int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	free := g.batch == 0 && n == want
+	if free {
+		n = len(g.queue)
+	}
+	served := min(n, len(g.queue))
+	for _, w := range g.queue[:served] {
+		close(w.done)
+	}
+	g.queue = append([]*waiter(nil), g.queue[served:]...)
+	if g.spare = n - served; free {
+		g.spare = -1
+	}
+	g.until = g.clock.Now().Add(permitLife)
+}
+
+// fail gives all who wait the same error: each asking a Redis that does not
+// answer would take its timeout once per waiter.
+func (g *Gate) fail(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, w := range g.queue {
+		w.err = err
+		close(w.done)
+	}
+	g.queue = nil
+}
+
+// pause is how long to wait after a refusal. Behind a rate it is until the
+// whole next batch is there, not its first permit, or each would cost a round
+// trip. A hold is looked at again before it ends, since it may be eased.
+func (g *Gate) pause(grant Grant) time.Duration {
+	switch {
+	case grant.Held:
+		return min(grant.RetryAfter, permitLife)
+	case grant.RetryAfter == 0:
+		return 0 // all were granted: the burst may hold more
+	}
+	return grant.RetryAfter + time.Duration(g.want()-1)*g.every
+}
+
+// sleep waits for d, and not at all if w has its answer.
+func (g *Gate) sleep(ctx context.Context, w *waiter, d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	c, stop := g.clock.After(d)
+	defer stop()
+	select {
+	case <-w.done:
+		return nil
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,219 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Defaults of [QuotaOptions].
+const (
+	DefaultProbeAfter = 5 * time.Minute
+	DefaultProbeMax   = time.Hour
+	DefaultPermitTTL  = 10 * time.Minute
+)
+
+// Exhausted is the reason of a pool that stopped by count - ours, or the
+// platform's reading - and not because the platform refused a call.
+const Exhausted = "exhausted"
+
+// States of a quota's pool.
+const (
+	// StateOpen grants permits. A refusal closes it ([Quota.Close]), as does
+	// a reading of nothing left ([Quota.Refill]).
+	StateOpen = "open"
+	// StateClosed grants nothing until its retry time; then a
+	// [Quota.Take] gets the probe. A refill or the operator may be sooner.
+	StateClosed = "closed"
+	// StateProbing has one permit out, or to be had. The probe's
+	// [Quota.Settle] opens the pool if it was spent.
+	StateProbing = "probing"
+)
+
+var (
+	quotaTake   = script("quota.lua", "quota_take.lua")
+	quotaHolds  = script("quota.lua", "quota_holds.lua")
+	quotaSettle = script("quota.lua", "quota_settle.lua")
+	quotaClose  = script("quota.lua", "quota_close.lua")
+	quotaRefill = script("quota.lua", "quota_refill.lua")
+	quotaOpen   = script("quota.lua", "quota_open.lua")
+	quotaState  = script("quota.lua", "quota_state.lua")
+)
+
+// QuotaOptions are a quota's times, kept in whole ms. A field of 0 or less
+// means its default.
+type QuotaOptions struct {
+	// ProbeAfter is how long after a closing one permit is let out to see
+	// whether the platform grants again. It doubles for each refused probe.
+	ProbeAfter time.Duration
+	// ProbeMax caps that wait.
+	ProbeMax time.Duration
+	// PermitTTL is after how long a permit that was not settled comes back,
+	// because its holder must be dead. It must be well above the time from
+	// [Quota.Take] to [Quota.Settle].
+	PermitTTL time.Duration
+}
+
+// Quota is the platform's allowance, as a pool of permits that closes when
+// the platform refuses and opens again by a reading, a probe or an operator.
+// It never grants more than the last reading says is left. It is safe for
+// concurrent use.
+//
+// The life of a permit: Take, then Holds directly before the call, then
+// Settle with whether the platform took a unit. After a refusal, Settle as
+// not spent and Close, in either order.
+type Quota struct {
+	rdb  redis.Scripter
+	name string
+	keys []string
+	opts QuotaOptions
+}
+
+// NewQuota is the pool called name. All who name it should give the same
+// options. A new pool is open and its rest is unknown.
+func NewQuota(rdb redis.Scripter, name string, o QuotaOptions) *Quota {
+	if o.ProbeAfter <= 0 {
+		o.ProbeAfter = DefaultProbeAfter
+	}
+	if o.ProbeMax <= 0 {
+		o.ProbeMax = DefaultProbeMax
+	}
+	if o.PermitTTL <= 0 {
+		o.PermitTTL = DefaultPermitTTL
+	}
+	o.ProbeMax = max(o.ProbeMax, o.ProbeAfter)
+	return &Quota{rdb: rdb, name: name, keys: quotaKeys(name), opts: o}
+}
+
+// Closure is why a pool grants nothing.
+type Closure struct {
+	// Reason is what [Quota.Close] was told, or [Exhausted].
+	Reason string
+	// Since is when the pool stopped granting, by the Redis server's clock.
+	Since time.Time
+	// RetryAt is when to ask again, by the same clock. A refill, an operator
+	// or a permit given back may let permits out sooner.
+	RetryAt time.Time
+}
+
+// Taken is a quota's answer.
+type Taken struct {
+	// Granted are the ids that have a permit now: a prefix of the ids asked
+	// for, or the probe alone.
+	Granted []string
+	// Probe says that the pool is not open, and the one granted is to find
+	// out whether the platform grants again.
+	Probe bool
+	// Closed is why not all were granted, nil if they were. It is set with a
+	// probe too.
+	Closed *Closure
+}
+
+// Take gives permits to the first of the ids, as many as the pool allows. An
+// id names one use of one permit, such as rollout, app and fence: an id that
+// has a permit is granted it again, and it lives on for a full PermitTTL. No
+// ids are answered with none, without asking Redis.
+func (q *Quota) Take(ctx context.Context, ids []string) (Taken, error) {
+	if len(ids) == 0 {
+		return Taken{}, nil
+	}
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	r, err := q.run(ctx, quotaTake, 6, args...)
+	if err != nil {
+		return Taken{}, fmt.Errorf("take %d from quota %s: %w", len(ids), q.name, err)
+	}
+	n, probe := int(r.int(0)), r.str(2)
+	t := Taken{Probe: r.flag(1), Closed: r.closure(3)}
+	if r.err != nil {
+		return Taken{}, fmt.Errorf("take %d from quota %s: %w", len(ids), q.name, r.err)
+	}
+	if t.Granted = ids[:n:n]; t.Probe {
+		t.Granted = []string{probe}
+	}
+	return t, nil
+}
+
+// Holds is the last look directly before the call: ok is false if the id has
+// no permit any more, or if the pool has closed since and the id is not the
+// probe. closure is nil while the pool is open.
+func (q *Quota) Holds(ctx context.Context, id string) (ok bool, closure *Closure, err error) {
+	r, err := q.run(ctx, quotaHolds, 4, id)
+	if err != nil {
+		return false, nil, fmt.Errorf("look at permit %s of quota %s: %w", id, q.name, err)
+	}
+	ok, closure = r.flag(0), r.closure(1)
+	if r.err != nil {
+		return false, nil, fmt.Errorf("look at permit %s of quota %s: %w", id, q.name, r.err)
+	}
+	return ok, closure, nil
+}
+
+// Settle gives id's permit back and says whether the platform took a unit for
+// it. A spent permit is counted even if it has lapsed or was never known, and
+// again if it is settled again. A probe that was spent opens the pool; one
+// that was not leaves room for another at once, unless Close says that it was
+// refused.
+func (q *Quota) Settle(ctx context.Context, id string, spent bool) error {
+	if _, err := q.run(ctx, quotaSettle, 1, id, bit(spent)); err != nil {
+		return fmt.Errorf("settle permit %s of quota %s: %w", id, q.name, err)
+	}
+	return nil
+}
+
+// Close stops the pool because the platform refused, as errcode 85085 does.
+// Closing a closed pool changes nothing, so the many refusals of one closing
+// are one; only a longer retryAfter counts. After retryAfter one permit goes
+// out as a probe; 0 means ProbeAfter, doubled for each probe refused since
+// the pool was open, up to ProbeMax.
+func (q *Quota) Close(ctx context.Context, reason string, retryAfter time.Duration) error {
+	if reason == "" {
+		reason = StateClosed
+	}
+	after := ceil(max(0, retryAfter), time.Millisecond)
+	if _, err := q.run(ctx, quotaClose, 1, reason, after); err != nil {
+		return fmt.Errorf("close quota %s: %w", q.name, err)
+	}
+	return nil
+}
+
+// Open opens the pool whatever closed it: an operator's override. It also
+// forgets the reading, since that may be what was wrong; the next refill
+// brings a new one.
+func (q *Quota) Open(ctx context.Context) error {
+	if _, err := q.run(ctx, quotaOpen, 1); err != nil {
+		return fmt.Errorf("open quota %s: %w", q.name, err)
+	}
+	return nil
+}
+
+// run adds what the head of every quota script needs.
+func (q *Quota) run(ctx context.Context, s *redis.Script, n int, args ...any) (*reply, error) {
+	all := append([]any{
+		ceil(q.opts.ProbeAfter, time.Millisecond),
+		ceil(q.opts.ProbeMax, time.Millisecond),
+		ceil(q.opts.PermitTTL, time.Millisecond),
+	}, args...)
+	return run(ctx, q.rdb, s, n, q.keys, all...)
+}
+
+// closure is values i to i+2 as a closure, nil if there is no reason.
+func (r *reply) closure(i int) *Closure {
+	c := Closure{Reason: r.str(i), Since: r.millis(i + 1), RetryAt: r.millis(i + 2)}
+	if c.Reason == "" {
+		return nil
+	}
+	return &c
+}
+
+// bit is a truth as an argument.
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

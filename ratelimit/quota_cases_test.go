@@ -1,0 +1,274 @@
+package ratelimit
+
+import "time"
+
+const minute = time.Minute
+
+// probeRefused is a probe's whole life when the platform refuses it.
+func probeRefused(r *quotaRig) string {
+	got := takes("p")(r)
+	returns("p")(r)
+	closes("85085", 0)(r)
+	return got + ", then" + stands(r)[len("closed rest ? out 0 spent 0 closings 1"):]
+}
+
+var openCases = []quotaCase{
+	{"rest unknown grants all", []quotaStep{
+		{0, stands, "open rest ? out 0 spent 0 closings 0"},
+		{0, takes("a b c"), "a b c"},
+		{0, takes(""), ""},
+		{0, holds("b"), "true"},
+		{0, holds("z"), "false"},
+		{0, spends("a"), "ok"},
+		{0, returns("b"), "ok"},
+		{0, holds("b"), "false"},
+		{0, stands, "open rest ? out 1 spent 1 closings 0"},
+	}},
+	{"rest known grants a prefix", []quotaStep{
+		{0, refills(3, 0), "ok"},
+		{0, takes("a b"), "a b"},
+		{0, takes("c d e"), "c | exhausted 0 5"},
+		{0, takes("d"), " | exhausted 0 5"},
+		{0, stands, "open rest 3/100 out 3 spent 0 closings 0 | exhausted 0 5"},
+		{0, returns("b"), "ok"},
+		{0, takes("d e"), "d | exhausted 0 5"},
+		{0, spends("a"), "ok"},
+		{0, takes("e"), " | exhausted 0 5"},
+		{0, stands, "open rest 2/100 out 2 spent 1 closings 0 | exhausted 0 5"},
+		{0, spends("c"), "ok"},
+		{0, spends("d"), "ok"},
+		{0, stands, "open rest 0/100 out 0 spent 3 closings 0 | exhausted 0 5"},
+	}},
+	{"an id is granted again and counted once", []quotaStep{
+		{0, refills(2, 0), "ok"},
+		{0, takes("a a b"), "a a b"},
+		{0, takes("b a"), "b a"},
+		{0, takes("a c b"), "a | exhausted 0 5"},
+		{0, stands, "open rest 2/100 out 2 spent 0 closings 0 | exhausted 0 5"},
+	}},
+	{"a dead holder's permit comes back", []quotaStep{
+		{0, refills(2, 0), "ok"},
+		{0, takes("a"), "a"},
+		{6 * minute, takes("b"), "b"},
+		{3 * minute, takes("a"), "a"}, // alive: a full life again
+		{minute, takes("c"), " | exhausted 0 15"},
+		{6 * minute, takes("c"), "c"},
+		{0, holds("b"), "false"},
+		{0, holds("a"), "true"},
+		{3 * minute, stands, "open rest 2/100 out 1 spent 0 closings 0"},
+		{7 * minute, stands, "open rest 2/100 out 0 spent 0 closings 0"},
+	}},
+	{"worth a look when the first permit lapses", []quotaStep{
+		{0, refills(1, 0), "ok"},
+		{0, takes("a"), "a"},
+		{8 * minute, takes("b"), " | exhausted 0 10"},
+	}},
+	{"an unknown id's spent permit counts", []quotaStep{
+		{0, refills(2, 0), "ok"},
+		{0, returns("z"), "ok"},
+		{0, spends("z"), "ok"},
+		{0, stands, "open rest 1/100 out 0 spent 1 closings 0"},
+	}},
+}
+
+var closedCases = []quotaCase{
+	{"many refusals are one closing, a spent probe opens", []quotaStep{
+		{0, takes("a b"), "a b"},
+		{0, returns("a"), "ok"},
+		{0, closes("85085", 0), "ok"},
+		{0, closes("85085", 0), "ok"},
+		{0, takes("c"), " | 85085 0 5"},
+		{0, holds("b"), "false | 85085 0 5"},
+		{0, returns("b"), "ok"},
+		{4 * minute, takes("c"), " | 85085 0 5"},
+		{0, closes("85085", 0), "ok"},
+		{0, stands, "closed rest ? out 0 spent 0 closings 1 | 85085 0 5"},
+		{minute, takes("c d"), "probe c | 85085 0 10"},
+		{0, takes("d"), " | 85085 0 10"},
+		{0, takes("d c"), "probe c | 85085 0 10"},
+		{0, holds("c"), "true | 85085 0 10"},
+		{0, stands, "probing rest ? out 1 spent 0 closings 1 | 85085 0 10"},
+		{0, spends("c"), "ok"},
+		{0, takes("d e"), "d e"},
+		{0, stands, "open rest ? out 2 spent 1 closings 1"},
+	}},
+	{"refused probes double the wait up to the cap", []quotaStep{
+		{0, closes("85085", 0), "ok"},
+		{5 * minute, probeRefused, "probe p | 85085 0 10, then | 85085 0 15"},
+		{10 * minute, probeRefused, "probe p | 85085 0 25, then | 85085 0 35"},
+		{20 * minute, probeRefused, "probe p | 85085 0 55, then | 85085 0 75"},
+		{40 * minute, probeRefused, "probe p | 85085 0 115, then | 85085 0 135"},
+		{60 * minute, probeRefused, "probe p | 85085 0 195, then | 85085 0 195"},
+		{60 * minute, probeRefused, "probe p | 85085 0 255, then | 85085 0 255"},
+	}},
+	{"close before settle says the same", []quotaStep{
+		{0, closes("85085", 0), "ok"},
+		{5 * minute, takes("a"), "probe a | 85085 0 10"},
+		{0, closes("85085", 0), "ok"},
+		{0, stands, "probing rest ? out 1 spent 0 closings 1 | 85085 0 10"},
+		{0, returns("a"), "ok"},
+		{0, stands, "closed rest ? out 0 spent 0 closings 1 | 85085 0 15"},
+	}},
+	{"a late refusal does not undo a spent probe", []quotaStep{
+		{0, closes("85085", 0), "ok"},
+		{5 * minute, takes("a"), "probe a | 85085 0 10"},
+		{0, closes("85085", 0), "ok"},
+		{0, spends("a"), "ok"},
+		{0, stands, "open rest ? out 0 spent 1 closings 1"},
+		{0, closes("85085", 0), "ok"}, // and the waits start over
+		{0, stands, "closed rest ? out 0 spent 1 closings 2 | 85085 5 10"},
+	}},
+	{"a probe not used leaves room at once", []quotaStep{
+		{0, closes("85085", 0), "ok"},
+		{5 * minute, takes("a"), "probe a | 85085 0 10"},
+		{0, returns("a"), "ok"},
+		{0, stands, "probing rest ? out 0 spent 0 closings 1 | 85085 0 5"},
+		{0, takes("b c"), "probe b | 85085 0 10"},
+	}},
+	{"a lost probe is replaced and loses its permit", []quotaStep{
+		{0, closes("85085", 0), "ok"},
+		{5 * minute, takes("a"), "probe a | 85085 0 10"},
+		{4 * minute, takes("b"), " | 85085 0 10"},
+		{minute, takes("b"), "probe b | 85085 0 15"},
+		{0, holds("a"), "false | 85085 0 15"},
+		{0, holds("b"), "true | 85085 0 15"},
+		{0, spends("a"), "ok"},
+		{0, stands, "probing rest ? out 1 spent 1 closings 1 | 85085 0 15"},
+		{0, spends("b"), "ok"},
+		{0, stands, "open rest ? out 0 spent 2 closings 1"},
+	}},
+	{"a longer wait counts, a shorter one does not", []quotaStep{
+		{0, closes("x", minute), "ok"},
+		{0, closes("y", minute/2), "ok"},
+		{0, takes("a"), " | x 0 1"},
+		{0, closes("y", 3*minute), "ok"},
+		{0, takes("a"), " | y 0 3"},
+		{3 * minute, takes("a"), "probe a | y 0 8"},
+		{0, closes("z", 30*minute), "ok"},
+		{0, stands, "probing rest ? out 1 spent 0 closings 1 | z 0 33"},
+		{0, returns("a"), "ok"},
+		{0, stands, "closed rest ? out 0 spent 0 closings 1 | z 0 33"},
+	}},
+	{"a refused probe's own wait", []quotaStep{
+		{0, closes("x", 0), "ok"},
+		{5 * minute, takes("a"), "probe a | x 0 10"},
+		{0, returns("a"), "ok"},
+		{0, closes("y", 2*minute), "ok"},
+		{0, stands, "closed rest ? out 0 spent 0 closings 1 | y 0 7"},
+	}},
+	{"and the same with close first", []quotaStep{
+		{0, closes("x", 0), "ok"},
+		{5 * minute, takes("a"), "probe a | x 0 10"},
+		{0, closes("y", 2*minute), "ok"},
+		{0, returns("a"), "ok"},
+		{0, stands, "closed rest ? out 0 spent 0 closings 1 | y 0 7"},
+	}},
+	{"permits from before a closing still count", []quotaStep{
+		{0, refills(3, 0), "ok"},
+		{0, takes("a b"), "a b"},
+		{0, closes("85085", 0), "ok"},
+		{0, holds("a"), "false | 85085 0 5"},
+		{0, refills(3, 0), "ok"},
+		{0, takes("c d"), "probe c | 85085 0 5"},
+		{0, spends("c"), "ok"},
+		{0, takes("d"), " | exhausted 0 5"},
+		{0, holds("a"), "true"},
+	}},
+	{"an empty reason", []quotaStep{
+		{0, closes("", 0), "ok"},
+		{0, takes("a"), " | closed 0 5"},
+	}},
+	{"the operator opens", []quotaStep{
+		{0, refills(0, 0), "ok"},
+		{0, takes("a"), " | exhausted 0 2"},
+		{0, opens, "ok"},
+		{0, takes("a b"), "a b"},
+		{0, stands, "open rest ? out 2 spent 0 closings 1"},
+		{0, closes("85085", 0), "ok"},
+		{0, stands, "closed rest ? out 2 spent 0 closings 2 | 85085 0 5"},
+	}},
+}
+
+var refillCases = []quotaCase{
+	{"a pool that was only exhausted opens at once", []quotaStep{
+		{0, refills(0, 0), "ok"},
+		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | exhausted 0 2"},
+		{minute, refills(-3, 0), "ok"},
+		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | exhausted 0 3"},
+		{0, refills(5, 0), "ok"},
+		{0, stands, "open rest 5/100 out 0 spent 0 closings 1"},
+	}},
+	{"also while its probe is out", []quotaStep{
+		{0, refills(0, 0), "ok"},
+		{2 * minute, takes("a"), "probe a | exhausted 0 7"},
+		{0, refills(1, 0), "ok"},
+		{0, takes("b"), " | exhausted 2 7"},
+		{0, holds("a"), "true"},
+		{0, stands, "open rest 1/100 out 1 spent 0 closings 1 | exhausted 2 7"},
+	}},
+	{"a probe spent at a count of none: the count is out of date", []quotaStep{
+		{0, refills(0, 0), "ok"},
+		{2 * minute, takes("a b"), "probe a | exhausted 0 7"},
+		{0, spends("a"), "ok"},
+		{0, stands, "open rest ? out 0 spent 1 closings 1"},
+		{0, takes("b c"), "b c"},
+	}},
+	{"a refusal outweighs a count", []quotaStep{
+		{0, refills(0, 0), "ok"},
+		{0, closes("85085", 0), "ok"},
+		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | 85085 0 2"},
+		{0, refills(5, 0), "ok"},
+		{0, stands, "probing rest 5/100 out 0 spent 0 closings 1 | 85085 0 0"},
+	}},
+	{"after a refusal one probe until it is spent", []quotaStep{
+		{0, closes("85085", 0), "ok"},
+		{0, refills(5, 0), "ok"},
+		{0, takes("a b"), "probe a | 85085 0 5"},
+		{0, takes("b"), " | 85085 0 5"},
+		{0, refills(5, 0), "ok"},
+		{0, takes("b"), " | 85085 0 5"},
+		{0, spends("a"), "ok"},
+		{0, takes("b c d e f"), "b c d e | exhausted 0 5"},
+	}},
+	{"a reading without news does not hurry the next probe", []quotaStep{
+		{0, closes("85085", 0), "ok"},
+		{0, refills(5, 0), "ok"},
+		{0, takes("a"), "probe a | 85085 0 5"},
+		{0, returns("a"), "ok"},
+		{0, closes("85085", 0), "ok"},
+		{0, stands, "closed rest 5/100 out 0 spent 0 closings 1 | 85085 0 10"},
+		{0, refills(5, 0), "ok"},
+		{0, takes("a"), " | 85085 0 10"},
+		{0, refills(6, 0), "ok"},
+		{0, takes("a"), "probe a | 85085 0 10"},
+	}},
+	{"what was spent while the platform answered is taken off", []quotaStep{
+		{0, takes("a b c"), "a b c"},
+		{0, spends("a"), "ok"},
+		// the reading begins here, at 1 spent
+		{0, spends("b"), "ok"},
+		{0, refills(10, 1), "ok"},
+		{0, stands, "open rest 9/100 out 1 spent 2 closings 0"},
+	}},
+	{"a counter that went back takes nothing off", []quotaStep{
+		{0, refills(10, 5), "ok"},
+		{0, stands, "open rest 10/100 out 0 spent 0 closings 0"},
+	}},
+	{"all of the reading was spent meanwhile", []quotaStep{
+		{0, spends("a"), "ok"},
+		{0, spends("b"), "ok"},
+		{0, refills(1, 0), "ok"},
+		{0, stands, "open rest 0/100 out 0 spent 2 closings 0 | exhausted 0 5"},
+	}},
+	{"nothing left after a refusal keeps the refusal", []quotaStep{
+		{0, closes("85085", 0), "ok"},
+		{0, refills(0, 0), "ok"},
+		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | 85085 0 5"},
+	}},
+	{"nothing left after all takes the probe back", []quotaStep{
+		{0, closes("85085", 0), "ok"},
+		{0, refills(5, 0), "ok"},
+		{0, refills(0, 0), "ok"},
+		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | 85085 0 2"},
+	}},
+}

@@ -1,0 +1,6 @@
+-- Opens the pool whatever it was, and forgets the reading.
+-- Returns {1}
+open()
+q.rest, q.limit, q.seen, q.read_at = nil, nil, nil, nil
+save()
+return {1}

@@ -1,0 +1,27 @@
+-- Takes a permit back.
+-- ARGV[4]  id
+-- ARGV[5]  1 if it was spent
+-- Returns {1 if the permit was still out}
+local id, spent = ARGV[4], ARGV[5] == "1"
+local out = holds(id)
+purge()
+redis.call("ZREM", KEYS[2], id)
+local before = q.rest
+if spent then
+  q.spent = q.spent + 1
+  if q.rest then q.rest = math.max(0, q.rest - 1) end
+end
+if q.state == "probing" and q.probe == id then
+  if spent then
+    open()
+    -- Taken although the count said nothing is left: the count is out of
+    -- date, a month has begun.
+    if before and before < 1 then q.rest, q.limit, q.seen, q.read_at = nil, nil, nil, nil end
+  elseif q.doubt == "refused" then
+    refused(q.reason, q.asked)
+  else
+    q.probe, q.doubt, q.retry_at = "", "returned", now
+  end
+end
+save()
+return {out and 1 or 0}
