@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -150,6 +151,8 @@ func (t *Target) park(e Waited) string {
 		return notRunning
 	case e.For <= 0:
 		return "a parked target needs a wake time"
+	case !slices.Contains(Reasons(), e.Reason):
+		return fmt.Sprintf("%q is no reason to park", e.Reason)
 	case e.Reason == ReasonUnknown && t.Intent == nil:
 		return "nothing is unknown without an intent"
 	}
@@ -245,58 +248,5 @@ func (t *Target) fail(e Failed) string {
 	if t.Stage == StageVerdict {
 		t.PastAuditID, t.AuditID = t.AuditID, 0
 	}
-	return ""
-}
-
-func (t *Target) wake(e Woken) string {
-	if t.State != StateParked {
-		return "only a parked target can be woken"
-	}
-	t.State, t.Reason, t.Polls = StatePending, "", 0
-	if e.Note != "" {
-		t.note(Entry{At: e.At, Stage: t.Stage, What: "woken", Note: e.Note})
-	}
-	return ""
-}
-
-func (t *Target) retry(e Retried) string {
-	switch {
-	case t.State != StateRejected && t.State != StateFailed && t.State != StateAborted && t.State != StateSkipped:
-		return "only a rejected, failed, skipped or aborted target can be retried"
-	case e.Recommit && e.Revision < t.Revision:
-		return fmt.Sprintf("plan revision %d is older than the target's %d", e.Revision, t.Revision)
-	}
-	t.Attempt++
-	t.note(Entry{At: e.At, Stage: t.Stage, What: "retried", Note: e.Note})
-	trouble := t.Trouble
-	t.enter(t.retryStage(e), e.At)
-	t.Trouble = trouble
-	t.Redone, t.Gray = 0, 0
-	if e.Recommit {
-		t.Revision, t.AuditID = e.Revision, 0
-	}
-	return ""
-}
-
-// retryStage is where a new attempt begins: a rejected or withdrawn audit is
-// submitted again, anything else is tried again where it stopped.
-func (t *Target) retryStage(e Retried) Stage {
-	switch {
-	case e.Recommit && t.Stage != StagePreflight:
-		return StageCommit
-	case t.Stage == StageVerdict && t.AuditID == 0:
-		return StageSubmit
-	default:
-		return t.Stage
-	}
-}
-
-func (t *Target) abort(e Aborted) string {
-	if t.State.Ended() || t.State == StateRunning {
-		return "only a pending or parked target can be aborted"
-	}
-	intent := t.Intent
-	t.end(StateAborted, e.At, e.Note)
-	t.Intent = intent // a later retry must still read it back
 	return ""
 }

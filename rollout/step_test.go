@@ -1,0 +1,198 @@
+package rollout_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// walk applies events in turn; a pending target gets its turn by itself.
+func walk(t *testing.T, target rollout.Target, events ...rollout.Event) rollout.Target {
+	t.Helper()
+	for i, e := range events {
+		if target.State == rollout.StatePending {
+			target.State = rollout.StateRunning
+		}
+		next, err := rollout.Step(target, e)
+		if err != nil {
+			t.Fatalf("event %d: %v", i+1, err)
+		}
+		target = next
+	}
+	return target
+}
+
+func fresh() rollout.Target { return at(rollout.StagePreflight, rollout.StatePending, false) }
+
+func TestStepWholeLife(t *testing.T) {
+	t.Parallel()
+	got := walk(t, fresh(),
+		rollout.Advanced{At: t0},
+		rollout.Intended{At: t0, Op: rollout.OpCommit},
+		rollout.Advanced{At: t0},
+		rollout.Advanced{At: t0},
+		rollout.Intended{At: t0, Op: rollout.OpSubmit},
+		rollout.Advanced{At: t0, AuditID: 7},
+		rollout.Advanced{At: t0},
+		rollout.Intended{At: t0, Op: rollout.OpRelease},
+		rollout.GrayStepped{At: t0, For: time.Hour},
+		rollout.Woken{At: t0},
+		rollout.Finished{At: t0, End: rollout.StateReleased},
+	)
+	if s := describe(got); s != "release/released audit=7" {
+		t.Errorf("a whole life ends at %s", s)
+	}
+	if got.Gray != 1 || got.Intent != nil {
+		t.Errorf("gray steps %d, intent %v; want 1 and none", got.Gray, got.Intent)
+	}
+}
+
+// A call whose reply was lost must be read back by whoever tries next, even
+// when an abort and a retry came between.
+func TestStepIntentOutlivesAbortAndRetry(t *testing.T) {
+	t.Parallel()
+	submit := at(rollout.StageSubmit, rollout.StateRunning, false)
+	aborted := walk(t, submit,
+		rollout.Intended{At: t0, Op: rollout.OpSubmit},
+		rollout.Waited{At: t0, Reason: rollout.ReasonUnknown, For: time.Minute},
+		rollout.Aborted{At: t0})
+	for _, tc := range []struct {
+		name  string
+		retry rollout.Retried
+		want  bool
+	}{
+		{"same stage", rollout.Retried{At: t0}, true},
+		{"from commit: the submission is read back at submit anyway", rollout.Retried{At: t0, Recommit: true, Revision: 2}, false},
+	} {
+		got := walk(t, aborted, tc.retry)
+		if (got.Intent != nil) != tc.want {
+			t.Errorf("%s: intent %v, want one: %t", tc.name, got.Intent, tc.want)
+		}
+	}
+}
+
+func TestStepRecommitsOnce(t *testing.T) {
+	t.Parallel()
+	got := walk(t, at(rollout.StageSubmit, rollout.StateRunning, false), rollout.Recommitted{At: t0})
+	if s := describe(got); s != "commit/pending" {
+		t.Fatalf("recommitted to %s", s)
+	}
+	got = walk(t, got, rollout.Advanced{At: t0}, rollout.Advanced{At: t0})
+	got.State = rollout.StateRunning
+	var illegal *rollout.IllegalError
+	if _, err := rollout.Step(got, rollout.Recommitted{At: t0}); !errors.As(err, &illegal) {
+		t.Errorf("a second recommit: %v, want an IllegalError", err)
+	}
+}
+
+// counters are what a stage leaves behind, or doesn't.
+func TestStepCounters(t *testing.T) {
+	t.Parallel()
+	busy := rollout.Stalled{At: t0, For: time.Second, Trouble: rollout.Trouble{Code: -1}}
+	waited := func(r rollout.Reason) rollout.Waited {
+		return rollout.Waited{At: t0, Reason: r, For: time.Minute}
+	}
+	for _, tc := range []struct {
+		name        string
+		events      []rollout.Event
+		busy, polls int
+	}{
+		{"stalls add up", []rollout.Event{busy, busy}, 2, 0},
+		{"a busy park keeps them", []rollout.Event{busy, waited(rollout.ReasonBusy)}, 1, 1},
+		{"another park is an answer", []rollout.Event{busy, waited(rollout.ReasonThrottle)}, 0, 1},
+		{"waking by hand starts the polls anew", []rollout.Event{waited(rollout.ReasonMerchant), rollout.Woken{At: t0}}, 0, 0},
+		{"a new stage starts anew", []rollout.Event{busy, rollout.Advanced{At: t0}}, 0, 0},
+	} {
+		got := walk(t, fresh(), tc.events...)
+		if got.Busy != tc.busy || got.Polls != tc.polls {
+			t.Errorf("%s: busy %d, polls %d; want %d, %d", tc.name, got.Busy, got.Polls, tc.busy, tc.polls)
+		}
+	}
+}
+
+func TestStepTimeline(t *testing.T) {
+	t.Parallel()
+	what := func(target rollout.Target) (list []string) {
+		for _, e := range target.Timeline {
+			list = append(list, strings.TrimSpace(e.What+" "+e.Note))
+		}
+		return list
+	}
+	target := fresh()
+	for i := range 40 {
+		target = walk(t, target, rollout.Yielded{At: t0, Note: fmt.Sprint(i)})
+	}
+	want := []string{"0", "1", "2", "3"}
+	for i := 28; i < 40; i++ {
+		want = append(want, fmt.Sprint(i))
+	}
+	for i := range want {
+		want[i] = "waits for its turn " + want[i]
+	}
+	if diff := cmp.Diff(want, what(target)); diff != "" {
+		t.Errorf("full timeline (-want +got):\n%s", diff)
+	}
+
+	target = walk(t, fresh(), rollout.Yielded{At: t0, Note: "same"}, rollout.Yielded{At: t0.Add(time.Hour), Note: "same"})
+	if n := len(target.Timeline); n != 1 || !target.Timeline[0].At.Equal(t0.Add(time.Hour)) {
+		t.Errorf("a repetition made %d entries, the last at %v; want one, with the later time", n, target.Timeline[0].At)
+	}
+}
+
+func TestIllegalErrorNamesTheTarget(t *testing.T) {
+	t.Parallel()
+	_, err := rollout.Step(at(rollout.StageCommit, rollout.StatePending, false), rollout.Rejected{At: t0})
+	want := "rollout r1, app wx1: event rejected is not allowed at commit/pending: only a running target can take it"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %q, want %q", err, want)
+	}
+}
+
+func TestRank(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ wave, n int }{{0, 0}, {0, rollout.RankPerWave - 1}, {3, 0}, {12, 99}} {
+		if got := (rollout.Target{Rank: rollout.Rank(tc.wave, tc.n)}).Wave(); got != tc.wave {
+			t.Errorf("wave of Rank(%d, %d) = %d", tc.wave, tc.n, got)
+		}
+	}
+	if rollout.Rank(0, rollout.RankPerWave-1) >= rollout.Rank(1, 0) {
+		t.Error("the last of a wave comes after the first of the next")
+	}
+}
+
+func TestStages(t *testing.T) {
+	t.Parallel()
+	stages := rollout.Stages()
+	lanes := make(map[rollout.Lane]bool)
+	for i, s := range stages {
+		next, ok := s.Next()
+		if last := i == len(stages)-1; ok == last || (ok && next != stages[i+1]) {
+			t.Errorf("after %s comes %q, %t", s, next, ok)
+		}
+		if !s.Valid() || (i > 0 && !stages[i-1].Before(s)) {
+			t.Errorf("%s: valid %t, out of order", s, s.Valid())
+		}
+		lanes[s.Lane()] = true
+	}
+	for _, l := range rollout.Lanes() {
+		if !lanes[l] {
+			t.Errorf("no stage uses lane %s", l)
+		}
+	}
+	if rollout.Stage("audit").Valid() {
+		t.Error("an unknown stage is valid")
+	}
+	if next, ok := rollout.Stage("audit").Next(); ok {
+		t.Errorf("an unknown stage is followed by %s", next)
+	}
+}
