@@ -115,6 +115,20 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
+// WithTokens returns a copy of the client that takes its tokens from another source. A source
+// that itself calls WeChat is made with a client first, and then gives its tokens to a copy.
+func (c *Client) WithTokens(tokens TokenSource) *Client {
+	copied := *c
+	copied.tokens = tokens
+	if tokens == nil {
+		copied.tokens = noTokens{}
+	}
+	return &copied
+}
+
+// ComponentAppID returns the appid of the third-party platform the client was made for.
+func (c *Client) ComponentAppID() string { return c.component }
+
 func checkBase(raw string) (string, error) {
 	if raw == "" {
 		raw = DefaultBaseURL

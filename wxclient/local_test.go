@@ -181,3 +181,22 @@ func TestIsOutcomeUnknown(t *testing.T) {
 		}
 	}
 }
+
+func TestWithTokensCopies(t *testing.T) {
+	t.Parallel()
+	plain := dial(t, serve(t, ok).URL, nil)
+	with := plain.WithTokens(&tokens{})
+	var notSent *wxclient.NotSentError
+	if err := plain.Release(t.Context(), app); !errors.As(err, &notSent) {
+		t.Errorf("without tokens: %v", err)
+	}
+	if err := with.Release(t.Context(), app); err != nil {
+		t.Errorf("with tokens: %v", err)
+	}
+	if err := with.WithTokens(nil).Release(t.Context(), app); !errors.As(err, &notSent) {
+		t.Errorf("with tokens taken away: %v", err)
+	}
+	if with.ComponentAppID() != component {
+		t.Errorf("component %q", with.ComponentAppID())
+	}
+}
