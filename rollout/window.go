@@ -75,7 +75,15 @@ func (w Window) Opens(now time.Time) time.Duration {
 	return clockTime(local, 2, w.From).Sub(local)
 }
 
-// clockTime is the given time of day, some days from t's date.
+// clockTime is the given time of day, some days from t's date. A time that the
+// zone's clock skips counts as that much later; time.Date would take it earlier,
+// and the window would open before its hour.
 func clockTime(t time.Time, days int, d time.Duration) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day()+days, int(d.Hours()), int(d.Minutes())%60, 0, 0, t.Location())
+	at := time.Date(t.Year(), t.Month(), t.Day()+days, int(d.Hours()), int(d.Minutes())%60, 0, 0, t.Location())
+	got := time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute
+	gap := d - got
+	if gap < -12*time.Hour {
+		gap += 24 * time.Hour // it went back over midnight
+	}
+	return at.Add(max(0, gap))
 }

@@ -1,0 +1,121 @@
+package rollout_test
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+func cell(wave int, stage rollout.Stage, state rollout.State) rollout.Cell {
+	return rollout.Cell{Wave: wave, Stage: stage, State: state}
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	var (
+		released = cell(0, rollout.StageRelease, rollout.StateReleased)
+		upToDate = cell(0, rollout.StagePreflight, rollout.StateUpToDate)
+		approved = cell(0, rollout.StageRelease, rollout.StatePending) // audit passed, not live yet
+		rejected = cell(0, rollout.StageVerdict, rollout.StateRejected)
+		failed   = cell(0, rollout.StageRelease, rollout.StateFailed)
+		waiting  = cell(0, rollout.StageVerdict, rollout.StateParked)
+		later    = cell(1, rollout.StageVerdict, rollout.StateRejected)
+	)
+	type counts = rollout.Counts
+	approve := rollout.Wave{Size: 20, Approve: true}
+	share := rollout.Wave{Size: 100, RejectAbove: 0.08, MinJudged: 30}
+	both := rollout.Wave{Size: 100, RejectAbove: 0.08, MinJudged: 30, Approve: true}
+	for _, tc := range []struct {
+		name     string
+		wave     rollout.Wave
+		counts   counts
+		promoted bool
+		want     rollout.Verdict
+		why      string
+	}{
+		{"no rule", rollout.Wave{Size: 20}, counts{waiting: 20}, false, rollout.VerdictOpen, ""},
+		{"promoted past a bad wave", share, counts{rejected: 100}, true, rollout.VerdictOpen, ""},
+		{"approve: not all judged", approve, counts{released: 19, waiting: 1}, false, rollout.VerdictHold, "19 of 20 judged"},
+		{"approve: all judged", approve, counts{released: 20}, false, rollout.VerdictHold, "waits for promote"},
+		{"approve: rejections don't fail it without a share", approve, counts{rejected: 20}, false, rollout.VerdictHold, "waits for promote"},
+		{"share: too few judged", share, counts{released: 29, waiting: 71}, false, rollout.VerdictHold, "29 of 30 judged"},
+		{"share: too few judged, though all bad", share, counts{rejected: 29}, false, rollout.VerdictHold, "29 of 30 judged"},
+		{"share: just enough", share, counts{released: 30}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
+		{"share: exactly the share is still good", share, counts{released: 46, rejected: 4}, false, rollout.VerdictOpen, "50 of 30 judged, 4 bad"},
+		{"share: one above", share, counts{released: 45, rejected: 4, failed: 1}, false, rollout.VerdictFailed, "5 of 50 judged were rejected or failed, more than 8%"},
+		{"share: approved counts as good", share, counts{approved: 30}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
+		{"share: up to date counts as good", share, counts{upToDate: 30}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
+		{"share: other waves don't count", share, counts{released: 30, later: 50}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
+		{"both: good, but waits for a person", both, counts{released: 40}, false, rollout.VerdictHold, "waits for promote"},
+		{"both: bad fails by itself", both, counts{rejected: 40}, false, rollout.VerdictFailed, "40 of 40 judged were rejected or failed, more than 8%"},
+		{"min judged alone", rollout.Wave{Size: 50, MinJudged: 10}, counts{rejected: 10}, false, rollout.VerdictOpen, "10 of 10 judged, 10 bad"},
+		{"min judged above the size means all", rollout.Wave{Size: 5, MinJudged: 10}, counts{released: 5}, false, rollout.VerdictOpen, "5 of 5 judged, 0 bad"},
+		{"no min judged means all", rollout.Wave{Size: 5, RejectAbove: 0.5}, counts{rejected: 4, waiting: 1}, false, rollout.VerdictHold, "4 of 5 judged"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got, why := rollout.Judge(tc.wave, 0, tc.counts, tc.promoted)
+			if got != tc.want || why != tc.why {
+				t.Errorf("Judge = %s, %q; want %s, %q", got, why, tc.want, tc.why)
+			}
+		})
+	}
+}
+
+// Judging the same counts again gives the same verdict, whatever the map's
+// order, and a failed gate never opens by more bad news.
+func TestJudgeProperties(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		wave := rollout.Wave{
+			Size:        rapid.IntRange(1, 50).Draw(t, "size"),
+			Approve:     rapid.Bool().Draw(t, "approve"),
+			RejectAbove: rapid.Float64Range(0, 1).Draw(t, "share"),
+			MinJudged:   rapid.IntRange(0, 60).Draw(t, "min judged"),
+		}
+		counts := make(rollout.Counts)
+		for range wave.Size {
+			counts[cell(
+				rapid.IntRange(0, 1).Draw(t, "wave"),
+				rapid.SampledFrom(rollout.Stages()).Draw(t, "stage"),
+				rapid.SampledFrom(rollout.States()).Draw(t, "state"),
+			)]++
+		}
+		v, why := rollout.Judge(wave, 0, counts, false)
+		if v2, why2 := rollout.Judge(wave, 0, counts, false); v != v2 || why != why2 {
+			t.Fatalf("%s (%s), then %s (%s)", v, why, v2, why2)
+		}
+		counts[cell(0, rollout.StageVerdict, rollout.StateRejected)]++
+		if v2, _ := rollout.Judge(wave, 0, counts, false); v == rollout.VerdictFailed && v2 != v {
+			t.Fatalf("failed, then %s after one more rejection", v2)
+		}
+		if v, _ := rollout.Judge(wave, 0, counts, true); v != rollout.VerdictOpen {
+			t.Fatalf("promoted, and still %s", v)
+		}
+	})
+}
+
+func TestTrip(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		n, ended int
+		want     bool
+	}{
+		{0, 0, false},
+		{2, 2, false}, // two may be chance
+		{3, 3, true},
+		{3, 5, true},
+		{3, 15, true},
+		{3, 16, false},
+		{20, 100, true},
+		{19, 100, false},
+		{35, 175, true}, // exactly a fifth, where floats round
+		{7, 36, false},
+	} {
+		if got := rollout.Trip(tc.n, tc.ended); got != tc.want {
+			t.Errorf("Trip(%d, %d) = %t, want %t", tc.n, tc.ended, got, tc.want)
+		}
+	}
+}
