@@ -16,7 +16,6 @@ const (
 // bookkeeper counts what happened. Hot counters are atomic; offences are rare and share a lock.
 type bookkeeper struct {
 	pages []page
-	lost_ atomic.Int64
 	alien atomic.Int64
 	back  atomic.Int64
 

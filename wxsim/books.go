@@ -55,7 +55,7 @@ type EndpointBook struct {
 	Calls int64 `json:"calls"`
 	// Codes counts answers by errcode, lost ones included.
 	Codes map[int]int64 `json:"codes"`
-	// Lost counts replies that were dropped after the call took effect.
+	// Lost counts replies that were dropped, or given up by the client, after the call was played.
 	Lost int64 `json:"lost"`
 	// Faults counts calls that suffered a Fault.
 	Faults int64 `json:"faults"`

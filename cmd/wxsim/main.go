@@ -46,13 +46,13 @@ func runContext(ctx context.Context, args []string, getenv func(string) string, 
 	cfg, help, err := parse(args, getenv, stdout)
 	switch {
 	case err != nil:
-		fmt.Fprintf(stderr, "wxsim: %v\nRun wxsim --help for the flags.\n", err)
+		say(stderr, fmt.Sprintf("wxsim: %v\nRun wxsim --help for the flags.", err))
 		return exitUsage
 	case help:
 		return exitOK
 	}
 	if err := serve(ctx, cfg, stdout); err != nil {
-		fmt.Fprintf(stderr, "wxsim: %v\n", err)
+		say(stderr, fmt.Sprintf("wxsim: %v", err))
 		return exitError
 	}
 	return exitOK
@@ -66,7 +66,7 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 	}
 	sim := wxsim.New(cfg.sim)
 	srv := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
-	fmt.Fprintln(stdout, hint(listener.Addr().String(), cfg.sim))
+	say(stdout, hint(listener.Addr().String(), cfg.sim))
 
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
@@ -86,6 +86,9 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 	}
 	return err
 }
+
+// say prints a line for the user; if nobody can read it there is nobody to tell.
+func say(w io.Writer, line string) { _, _ = fmt.Fprintln(w, line) }
 
 // hint is the line that tells where the simulator is and how to point a worker at it. The credentials are made up: they
 // open nothing but this simulator.

@@ -1,0 +1,218 @@
+package wxsim
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestImbalances provokes each offence once and wants it named, and nothing else.
+func TestImbalances(t *testing.T) {
+	t.Parallel()
+	hour := Range{time.Hour, time.Hour}
+	for rule, provoke := range map[string]func(*bench, string){
+		"": func(b *bench, id string) { // a rejected and a withdrawn version may be tried again
+			b.sim.DecideNext(id, true, "")
+			b.commit(id, "2", "d")
+			b.submit(id)
+			b.clock.Advance(time.Hour)
+			b.submit(id)
+			b.want(0, b.app(id, "GET", "/wxa/undocodeaudit", nil))
+			b.submit(id)
+			b.clock.Advance(time.Hour)
+			b.release(id)
+		},
+		"double submissions": func(b *bench, id string) { // passed, not released
+			b.commit(id, "2", "d")
+			b.submit(id)
+			b.clock.Advance(time.Hour)
+			b.submit(id)
+		},
+		"double submissions ": func(b *bench, id string) { // released
+			b.sim.SetAuditDelay(Range{})
+			b.ship(id, "2")
+			b.submit(id)
+		},
+		"double submissions  ": func(b *bench, id string) { // released before the simulator started
+			b.commit(id, "1.0.0", "first release")
+			b.submit(id)
+		},
+		"double releases": func(b *bench, id string) {
+			b.sim.SetAuditDelay(Range{})
+			b.ship(id, "2")
+			b.want(85052, b.app(id, "POST", "/wxa/release", "{}"))
+		},
+		"unpinned releases": func(b *bench, id string) { // the trial version is another one
+			b.sim.SetAuditDelay(Range{})
+			b.commit(id, "2", "d")
+			b.submit(id)
+			b.commit(id, "2", "other")
+			b.release(id)
+		},
+		"unpinned releases ": func(b *bench, id string) { // a later audit of the same version runs
+			b.commit(id, "2", "d")
+			b.submit(id)
+			b.clock.Advance(time.Hour)
+			b.commit(id, "3", "d")
+			b.submit(id)
+			b.release(id)
+		},
+		"early releases": func(b *bench, id string) {
+			b.commit(id, "2", "d")
+			b.submit(id)
+			b.want(85020, b.app(id, "POST", "/wxa/release", "{}"))
+		},
+		"early releases ": func(b *bench, id string) {
+			b.want(85019, b.app(id, "POST", "/wxa/release", "{}"))
+		},
+		"overlapping calls on one app": func(b *bench, id string) {
+			b.overlap(id, "/wxa/commit", commitBody(id, "2", "d"), "/wxa/getversioninfo")
+		},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, Options{Apps: 2, AuditDelay: hour, TokenTTL: 100 * time.Hour})
+			provoke(b, AppID(1))
+			err := b.sim.Books().Check()
+			want := strings.TrimSpace(rule)
+			if want == "" {
+				if err != nil {
+					t.Errorf("books: %v", err)
+				}
+				return
+			}
+			var got *ImbalanceError
+			if !errors.As(err, &got) || got.Rule != want || got.Total != 1 || len(got.List) != 1 || got.List[0].AppID != AppID(1) || strings.Count(err.Error(), "books:") != 1 {
+				t.Errorf("Check() = %v, want only %q, once, with the app", err, want)
+			}
+		})
+	}
+}
+
+// overlap sends a slow first call and a second one (with body {}) while the first is in flight.
+func (b *bench) overlap(appid, first string, body any, second string) {
+	b.t.Helper()
+	token := b.token(appid)
+	method := "POST"
+	if body == nil {
+		method = "GET"
+	}
+	if err := b.sim.AddFault(Fault{Endpoint: first, Kind: FaultSlow, Delay: Duration(50 * time.Millisecond)}); err != nil {
+		b.t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { b.want(0, b.call(method, withToken(first, token), body)) })
+	b.eventually(func() bool { return len(b.sim.Faults()) == 0 })
+	b.want(0, b.call("POST", withToken(second, token), "{}"))
+	wg.Wait()
+	b.idle(appid)
+}
+
+func TestReadsMayOverlap(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{Apps: 1})
+	b.overlap(AppID(0), "/wxa/queryquota", nil, "/wxa/getversioninfo")
+	b.balanced()
+	if n := b.sim.Books().OverlappingReads.Total; n != 1 {
+		t.Errorf("%d overlapping reads, want 1", n)
+	}
+}
+
+// TestOverlappingWrites: the second write has no effect and says so.
+func TestOverlappingWrites(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{Apps: 1})
+	id := AppID(0)
+	token := b.token(id)
+	if err := b.sim.AddFault(Fault{Endpoint: "/wxa/commit", Kind: FaultSlow, Delay: Duration(50 * time.Millisecond)}); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { b.want(0, b.call("POST", withToken("/wxa/commit", token), commitBody(id, "2", "d"))) })
+	b.eventually(func() bool { return len(b.sim.Faults()) == 0 })
+	b.want(9402202, b.call("POST", withToken("/wxa/commit", token), commitBody(id, "3", "d")))
+	wg.Wait()
+	if v, _ := b.sim.App(id); v.Trial != "2" {
+		t.Errorf("trial %q, want only the first commit to take effect", v.Trial)
+	}
+	if n := b.sim.Books().OverlappingCalls.Total; n != 1 {
+		t.Errorf("%d overlapping calls, want 1", n)
+	}
+}
+
+// TestAbandonedCallsDoNotOverlap: whoever gave a call up may make the next one, even if the simulator notices late.
+func TestAbandonedCallsDoNotOverlap(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		noticed time.Duration // after the second call began
+		overlap int64
+	}{
+		"at once":     {0, 0},
+		"within race": {abandonGrace, 0},
+		"much later":  {abandonGrace + time.Millisecond, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := New(Options{Apps: 1})
+			defer s.Close()
+			a := s.apps.find(AppID(0))
+			ctx := newEndless()
+			first := &flight{path: "/wxa/commit", write: true, ctx: ctx, at: start, wall: func() time.Time { return start.Add(tc.noticed) }}
+			second := &flight{path: "/wxa/getversioninfo", ctx: t.Context(), at: start, wall: s.wall}
+			first.later = append(first.later, second)
+			a.flights = []*flight{first, second}
+			ctx.end()
+			a.leave(first, s)
+			if n := s.Books().OverlappingCalls.Total; n != tc.overlap || len(a.flights) != 1 {
+				t.Errorf("%d overlaps and %d flights left, want %d and 1", n, len(a.flights), tc.overlap)
+			}
+		})
+	}
+}
+
+// TestSums: books whose sums differ are called out, whichever way they differ.
+func TestSums(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{Apps: 2})
+	b.ship(AppID(1), "2")
+	good := b.sim.Books()
+	for rule, spoil := range map[string]func(*Books){
+		"quota spent without a submission": func(b *Books) { b.Quota.Spent++ },
+		"audits that are not submissions":  func(b *Books) { b.Audits.Rejected++ },
+		"unapproved releases":              func(b *Books) { b.UnapprovedReleases.Total++ },
+	} {
+		bad := good
+		spoil(&bad)
+		var got *ImbalanceError
+		if err := bad.Check(); !errors.As(err, &got) || got.Rule != rule {
+			t.Errorf("Check() = %v, want %q", err, rule)
+		}
+	}
+	if err := good.Check(); err != nil {
+		t.Errorf("Check() = %v", err)
+	}
+}
+
+// TestBooksAreBounded: lists stop growing, totals do not.
+func TestBooksAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{Apps: 2})
+	id := AppID(1)
+	const n = offencesKept + auditsKept
+	b.commit(id, "2", "d")
+	for range n {
+		b.want(0, b.app(id, "POST", "/wxa/submit_audit", "{}"))
+	}
+	books := b.sim.Books()
+	if d := books.DoubleSubmissions; d.Total != n-1 || len(d.List) != offencesKept {
+		t.Errorf("%d double submissions and %d listed, want %d and %d", d.Total, len(d.List), n-1, offencesKept)
+	}
+	if v, _ := b.sim.App(id); len(v.Submissions) != perAppEntries || books.Audits.Forgotten != n-auditsKept {
+		t.Errorf("%d submissions kept, %d forgotten", len(v.Submissions), books.Audits.Forgotten)
+	}
+	if err := books.Check(); err == nil || strings.Count(err.Error(), "books:") != 1 {
+		t.Errorf("Check() = %v, want the sums to hold in spite of what was forgotten", err)
+	}
+}
