@@ -84,10 +84,11 @@ local function holds(id)
   return lapses and tonumber(lapses) > now
 end
 
--- grant gives id a permit, or a fresh life to the one it has. The set lives
--- as long as its youngest member.
-local function grant(id)
-  redis.call("ZADD", KEYS[2], num(now + ttl), id)
+-- grant gives ids permits, or a fresh life to those they have; args are
+-- {lapses, id, ...}. The set lives as long as its youngest member.
+local function grant(args)
+  if #args == 0 then return end
+  redis.call("ZADD", KEYS[2], unpack(args))
   redis.call("PEXPIRE", KEYS[2], num(ttl))
 end
 

@@ -141,6 +141,35 @@ func TestBeginReading(t *testing.T) {
 	})
 }
 
+// A Take of more ids than one Redis command holds is still one prefix.
+func TestQuotaTakesMany(t *testing.T) {
+	t.Parallel()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, _ func(time.Duration)) {
+		ctx := t.Context()
+		q := NewQuota(rdb, "x", QuotaOptions{})
+		ids := make([]string, 1500)
+		for i := range ids {
+			ids[i] = fmt.Sprint("id", i)
+		}
+		for _, tc := range []struct {
+			rest int64
+			want int
+		}{{0, 0}, {1, 1}, {500, 500}, {501, 501}, {1499, 1499}, {1500, 1500}, {9999, 1500}} {
+			if err := q.Refill(ctx, Reading{Rest: tc.rest, Limit: 9999}); err != nil {
+				t.Fatal(err)
+			}
+			got, err := q.Take(ctx, ids)
+			if err != nil || !slices.Equal(got.Granted, ids[:tc.want]) {
+				t.Errorf("rest %d: %d granted, %v; want the first %d", tc.rest, len(got.Granted), err, tc.want)
+			}
+			s, err := q.State(ctx)
+			if err != nil || s.Outstanding != int64(tc.want) {
+				t.Errorf("rest %d: %d out, %v; want %d", tc.rest, s.Outstanding, err, tc.want)
+			}
+		}
+	})
+}
+
 // More lapsed permits than one call purges are still not counted, and are
 // gone after a few calls.
 func TestQuotaPurgesInSteps(t *testing.T) {

@@ -1,0 +1,306 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/redistest"
+)
+
+// fakeThrottle is a taker in the bubble's time.
+type fakeThrottle struct {
+	take  func(ctx context.Context, want int) (Grant, error)
+	calls atomic.Int64
+}
+
+func (f *fakeThrottle) Take(ctx context.Context, want int) (Grant, error) {
+	f.calls.Add(1)
+	return f.take(ctx, want)
+}
+
+// bucket is a throttle of one permit per every with a burst, in local time.
+func bucket(every time.Duration, burst int) func(context.Context, int) (Grant, error) {
+	var mu sync.Mutex
+	var tat time.Time
+	return func(_ context.Context, want int) (Grant, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		now := time.Now()
+		if tat.Before(now) {
+			tat = now
+		}
+		whole := now.Add(time.Duration(burst) * every)
+		n := min(want, int(whole.Sub(tat)/every))
+		tat = tat.Add(time.Duration(n) * every)
+		if n < want {
+			return Grant{Granted: n, RetryAfter: tat.Add(every).Sub(whole)}, nil
+		}
+		return Grant{Granted: n}, nil
+	}
+}
+
+// 300 callers at 100/s with a burst of 10 take 2.9 s, and far fewer calls
+// than permits.
+func TestGateBatches(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const callers = 300
+		f := &fakeThrottle{take: bucket(10*time.Millisecond, 10)}
+		g := newGate(f, Rate{Permits: 100, Burst: 10}, nil)
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() {
+				if err := g.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if took, want := time.Since(start), 2900*time.Millisecond; took != want {
+			t.Errorf("took %v, want %v", took, want)
+		}
+		if n := f.calls.Load(); n > callers/4 {
+			t.Errorf("%d calls for %d permits, want at most a quarter", n, callers)
+		}
+	})
+}
+
+// First come, first served.
+func TestGateOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeThrottle{take: bucket(10*time.Millisecond, 1)}
+		g := newGate(f, Rate{Permits: 100, Burst: 1}, nil)
+		var mu sync.Mutex
+		var order []int
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				if err := g.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, i)
+			})
+			synctest.Wait() // i waits before i+1 comes
+		}
+		wg.Wait()
+		for i, got := range order {
+			if got != i {
+				t.Fatalf("served in the order %v", order)
+			}
+		}
+	})
+}
+
+// Permits nobody came for are used while they live, and no longer.
+func TestGateSparePermitsLapse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeThrottle{take: func(context.Context, int) (Grant, error) {
+			return Grant{Granted: 3}, nil // two more than wanted
+		}}
+		g := newGate(f, Rate{Permits: 100}, nil)
+		for i, tc := range []struct {
+			after time.Duration
+			calls int64
+		}{{0, 1}, {0, 1}, {199 * time.Millisecond, 1}, {0, 2}, {200 * time.Millisecond, 3}} {
+			if err := g.sleep(t.Context(), &waiter{}, tc.after); err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if n := f.calls.Load(); n != tc.calls {
+				t.Errorf("wait %d: %d calls, want %d", i, n, tc.calls)
+			}
+		}
+	})
+}
+
+// Without a rate the hold is read once per 200 ms; during a hold too.
+func TestGateUnlimited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		heldUntil := time.Now().Add(time.Second)
+		f := &fakeThrottle{take: func(_ context.Context, want int) (Grant, error) {
+			if left := time.Until(heldUntil); left > 0 {
+				return Grant{Held: true, RetryAfter: left}, nil
+			}
+			return Grant{Granted: want}, nil
+		}}
+		g := newGate(f, Rate{}, nil)
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				for range 10 {
+					if err := g.Wait(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("took %v, want the hold's 1s", took)
+		}
+		if n := f.calls.Load(); n != 6 { // at 0, 200, ... 1000 ms
+			t.Errorf("%d calls, want 6", n)
+		}
+		heldUntil = time.Now().Add(time.Minute) // not known before the 200 ms are over
+		if err := g.Wait(t.Context()); err != nil || time.Since(start) != time.Second {
+			t.Errorf("waited until %v, %v", time.Since(start), err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := g.sleep(ctx, &waiter{}, 200*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("under the new hold: %v, want the deadline", err)
+		}
+	})
+}
+
+// A hold that is eased early lets go within 200 ms.
+func TestGateEased(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		f := &fakeThrottle{take: func(context.Context, int) (Grant, error) {
+			if time.Since(start) < 500*time.Millisecond {
+				return Grant{Held: true, RetryAfter: time.Hour}, nil
+			}
+			return Grant{Granted: 1}, nil
+		}}
+		if err := newGate(f, Rate{Permits: 1}, nil).Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > 700*time.Millisecond {
+			t.Errorf("took %v, want at most 700ms", took)
+		}
+	})
+}
+
+// The one who asks gives up: the next one asks, nobody is stuck.
+func TestGateLeaderGivesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeThrottle{take: bucket(time.Second, 1)}
+		g := newGate(f, Rate{Permits: 1, Burst: 1}, nil)
+		if err := g.Wait(t.Context()); err != nil { // uses the burst
+			t.Fatal(err)
+		}
+		first, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := g.Wait(first); !errors.Is(err, context.Canceled) {
+				t.Errorf("who gave up got %v", err)
+			}
+		})
+		synctest.Wait()
+		start := time.Now()
+		wg.Go(func() {
+			if err := g.Wait(t.Context()); err != nil {
+				t.Errorf("who stayed got %v", err)
+			}
+			if took := time.Since(start); took != time.Second {
+				t.Errorf("who stayed took %v, want 1s", took)
+			}
+		})
+		synctest.Wait()
+		cancel()
+		wg.Wait()
+		if err := g.Wait(first); !errors.Is(err, context.Canceled) {
+			t.Errorf("a dead context got %v", err)
+		}
+	})
+}
+
+// One failed call is the answer of all who waited for it.
+func TestGateError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		down := errors.New("redis is down")
+		f := &fakeThrottle{take: func(context.Context, int) (Grant, error) {
+			<-time.After(5 * time.Second)
+			return Grant{}, down
+		}}
+		g := newGate(f, Rate{Permits: 100}, nil)
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				if err := g.Wait(t.Context()); !errors.Is(err, down) {
+					t.Errorf("err = %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("took %v, want one timeout of 5s", took)
+		}
+	})
+}
+
+// The same over Redis: no more than the rule, in fewer calls than permits.
+func TestGateOverRedis(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Start(t).Client(t)
+	count := &countHook{}
+	rdb.AddHook(count)
+	rate := Rate{Permits: 2000, Per: time.Second}
+	th := NewThrottle(rdb, "x", rate)
+	if _, err := th.State(t.Context()); err != nil { // connect, load the head
+		t.Fatal(err)
+	}
+	const callers, each = 64, 10
+	count.n.Store(0)
+	before := rdb.Time(t.Context()).Val()
+	g := NewGate(th, nil)
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for range each {
+				if err := g.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	after := rdb.Time(t.Context()).Val()
+	allowed := rate.burst() + after.Sub(before).Microseconds()/rate.interval() + 1
+	if callers*each > allowed {
+		t.Errorf("%d let through in %v, the rule allows %d", callers*each, after.Sub(before), allowed)
+	}
+	if n := count.n.Load(); n > callers*each/2 {
+		t.Errorf("%d calls for %d permits, want at most half", n, callers*each)
+	}
+}
+
+// countHook counts commands.
+type countHook struct{ n atomic.Int64 }
+
+func (h *countHook) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h *countHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		h.n.Add(1)
+		return next(ctx, cmd)
+	}
+}
+
+func (h *countHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
