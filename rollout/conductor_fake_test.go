@@ -1,0 +1,214 @@
+package rollout_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// fakeStore is a rollout.Store of functions. A nil one does what a store with
+// nothing to do would; log lists the calls that change something.
+type fakeStore struct {
+	active   []rollout.Rollout
+	inFlight map[rollout.Lane]int
+	capacity map[rollout.Lane]int
+
+	wakeDue, expireDue func(limit int) (int, error)
+	peek               func(rollout.Claim) ([]string, error)
+	claim              func(rollout.Claim) ([]rollout.Turn, error)
+	latch              func(id string, wave int, g rollout.GateState) error
+	change             func(what, id string) error
+	sweep              func(id string, limit int) (int, error)
+	listErr            error
+
+	log []string
+}
+
+func (s *fakeStore) note(format string, args ...any) {
+	s.log = append(s.log, fmt.Sprintf(format, args...))
+}
+
+func (s *fakeStore) Active(context.Context) ([]rollout.Rollout, error) { return s.active, s.listErr }
+
+func (s *fakeStore) WakeDue(_ context.Context, limit int) (int, error) {
+	if s.wakeDue == nil {
+		return 0, nil
+	}
+	return s.wakeDue(limit)
+}
+
+func (s *fakeStore) ExpireDue(_ context.Context, limit int) (int, error) {
+	if s.expireDue == nil {
+		return 0, nil
+	}
+	return s.expireDue(limit)
+}
+
+// names are n apps of a rollout, in order.
+func names(n int) []string {
+	apps := make([]string, n)
+	for i := range apps {
+		apps[i] = fmt.Sprintf("wx%02d", i)
+	}
+	return apps
+}
+
+func (s *fakeStore) Peek(_ context.Context, c rollout.Claim) ([]string, error) {
+	if s.peek == nil {
+		return names(c.N), nil
+	}
+	return s.peek(c)
+}
+
+func (s *fakeStore) Claim(_ context.Context, c rollout.Claim) ([]rollout.Turn, error) {
+	s.note("claim %s %s %d", c.Rollout, c.Stage, c.N)
+	if s.claim != nil {
+		return s.claim(c)
+	}
+	apps := c.Only
+	if apps == nil {
+		apps = names(c.N)
+	}
+	turns := make([]rollout.Turn, len(apps))
+	for i, app := range apps {
+		turns[i] = rollout.Turn{Rollout: c.Rollout, AppID: app, Stage: c.Stage, Fence: int64(i + 1)}
+	}
+	return turns, nil
+}
+
+func (s *fakeStore) InFlight(context.Context) (map[rollout.Lane]int, error) { return s.inFlight, nil }
+func (s *fakeStore) Capacity(context.Context) (map[rollout.Lane]int, error) { return s.capacity, nil }
+
+func (s *fakeStore) Latch(_ context.Context, id string, wave int, g rollout.GateState) error {
+	s.note("latch %s %d %s", id, wave, g.Verdict)
+	if s.latch == nil {
+		return nil
+	}
+	return s.latch(id, wave, g)
+}
+
+func (s *fakeStore) changed(what, id string) error {
+	s.note("%s %s", what, id)
+	if s.change == nil {
+		return nil
+	}
+	return s.change(what, id)
+}
+
+func (s *fakeStore) Begin(_ context.Context, id string) error  { return s.changed("begin", id) }
+func (s *fakeStore) Finish(_ context.Context, id string) error { return s.changed("finish", id) }
+
+func (s *fakeStore) Pause(_ context.Context, id, by, why string) error {
+	return s.changed("pause", id+" "+by+": "+why)
+}
+
+func (s *fakeStore) Sweep(_ context.Context, id string, limit int) (int, error) {
+	s.note("sweep %s", id)
+	if s.sweep == nil {
+		return 0, nil
+	}
+	return s.sweep(id, limit)
+}
+
+// fakeQueue remembers the turns it was given.
+type fakeQueue struct {
+	turns []rollout.Turn
+	err   error
+}
+
+func (q *fakeQueue) Enqueue(_ context.Context, turns []rollout.Turn) error {
+	q.turns = append(q.turns, turns...)
+	return q.err
+}
+
+// fakePools are open without permits for stages that are not listed.
+type fakePools struct {
+	allow     map[rollout.Stage]rollout.Allowance
+	take      func(ids []string) (int, error)
+	returnErr error
+	taken     []string
+	returned  []string
+}
+
+func (p *fakePools) Allowances(context.Context) (map[rollout.Stage]rollout.Allowance, error) {
+	all := make(map[rollout.Stage]rollout.Allowance)
+	for _, s := range rollout.Stages() {
+		all[s] = rollout.Allowance{N: rollout.Unlimited}
+	}
+	for s, a := range p.allow {
+		all[s] = a
+	}
+	return all, nil
+}
+
+func (p *fakePools) Take(_ context.Context, _ rollout.Stage, ids []string) (int, error) {
+	n, err := len(ids), error(nil)
+	if p.take != nil {
+		n, err = p.take(ids)
+	}
+	p.taken = append(p.taken, ids[:n]...)
+	return n, err
+}
+
+func (p *fakePools) Return(_ context.Context, _ rollout.Stage, ids []string) error {
+	p.returned = append(p.returned, ids...)
+	return p.returnErr
+}
+
+// virtualClock moves only by Sleep.
+type virtualClock struct {
+	now   time.Time
+	slept []time.Duration
+}
+
+func (c *virtualClock) Now() time.Time { return c.now }
+
+func (c *virtualClock) Sleep(ctx context.Context, d time.Duration) error {
+	c.now = c.now.Add(d)
+	c.slept = append(c.slept, d)
+	return ctx.Err()
+}
+
+// stage is a conductor over fakes.
+type stage struct {
+	store fakeStore
+	queue fakeQueue
+	pools fakePools
+	clock virtualClock
+}
+
+func setup(active ...rollout.Rollout) *stage {
+	s := &stage{clock: virtualClock{now: t0}}
+	s.store.active = active
+	s.store.capacity = map[rollout.Lane]int{rollout.LaneCommit: 10, rollout.LaneAudit: 10, rollout.LaneRelease: 10}
+	return s
+}
+
+func (s *stage) conductor(o rollout.ConductorOptions) *rollout.Conductor {
+	return rollout.NewConductor(&s.store, &s.queue, &s.pools, &s.clock, o)
+}
+
+// tick runs one tick that must not err.
+func (s *stage) tick(t *testing.T) rollout.Progress {
+	t.Helper()
+	p, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// running is a rollout of three waves with pending targets, all waves open.
+func running(id string, pending map[rollout.Stage]int) rollout.Rollout {
+	r := rollout.Rollout{
+		ID: id, Status: rollout.StatusRunning, Created: t0, OpenWave: 2,
+		Plan: rollout.Plan{Waves: waves(3)}, Counts: make(rollout.Counts),
+	}
+	for s, n := range pending {
+		r.Counts[cell(0, s, rollout.StatePending)] = n
+	}
+	return r
+}

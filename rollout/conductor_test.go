@@ -1,0 +1,332 @@
+package rollout_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+var errDown = errors.New("the store is down")
+
+func TestConductorFillsTheWindow(t *testing.T) {
+	t.Parallel()
+	plenty := map[rollout.Stage]int{
+		rollout.StagePreflight: 100, rollout.StageCommit: 100, rollout.StageCheck: 7,
+		rollout.StageVerdict: 4, rollout.StageSubmit: 100, rollout.StageRelease: 2,
+	}
+	for _, tc := range []struct {
+		name     string
+		inFlight map[rollout.Lane]int
+		capacity map[rollout.Lane]int
+		want     []string
+	}{
+		{
+			"later stages first, up to three per worker", nil,
+			map[rollout.Lane]int{rollout.LaneCommit: 10, rollout.LaneAudit: 2, rollout.LaneRelease: 1},
+			[]string{"claim a check 7", "claim a commit 23", "claim a verdict 4", "claim a submit 2", "claim a release 2"},
+		},
+		{
+			"what is out counts",
+			map[rollout.Lane]int{rollout.LaneCommit: 25, rollout.LaneAudit: 30, rollout.LaneRelease: 99},
+			map[rollout.Lane]int{rollout.LaneCommit: 10, rollout.LaneAudit: 10, rollout.LaneRelease: 10},
+			[]string{"claim a check 5"},
+		},
+		{"no workers, no turns", nil, nil, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(running("a", plenty))
+			s.store.inFlight, s.store.capacity = tc.inFlight, tc.capacity
+			p := s.tick(t)
+			if diff := cmp.Diff(tc.want, s.store.log); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			if p.Claimed != len(s.queue.turns) || p.Moved() != (tc.want != nil) {
+				t.Errorf("progress %+v, %d turns in the queue", p, len(s.queue.turns))
+			}
+		})
+	}
+}
+
+func TestConductorSharesAmongRollouts(t *testing.T) {
+	t.Parallel()
+	older := running("older", map[rollout.Stage]int{rollout.StageCommit: 20})
+	older.Created = t0.Add(-time.Hour)
+	younger := running("younger", map[rollout.Stage]int{rollout.StageCommit: 20})
+	hot := running("hot", map[rollout.Stage]int{rollout.StageCommit: 3})
+	hot.Plan.Quota.Pool, hot.Created = "hotfix", t0.Add(time.Hour)
+	s := setup(younger, older, hot)
+	s.tick(t)
+	want := []string{"claim hot commit 3", "claim older commit 20", "claim younger commit 7"}
+	if diff := cmp.Diff(want, s.store.log); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestConductorHoldsBackClosedWaves(t *testing.T) {
+	t.Parallel()
+	r := running("a", map[rollout.Stage]int{rollout.StagePreflight: 2})
+	r.Counts[cell(1, rollout.StagePreflight, rollout.StatePending)] = 3
+	r.OpenWave = 0
+	r.Gates = map[int]rollout.GateState{0: {Verdict: rollout.VerdictHold, Why: "0 of 2 judged"}}
+	s := setup(r)
+	s.store.claim = func(c rollout.Claim) ([]rollout.Turn, error) {
+		if c.N != 2 || c.MaxRank != rollout.Rank(1, 0) {
+			t.Errorf("claim of %d up to rank %d; want 2 up to wave 1", c.N, c.MaxRank)
+		}
+		return nil, nil
+	}
+	s.tick(t)
+	if len(s.store.log) != 1 {
+		t.Errorf("calls %q, want one claim", s.store.log)
+	}
+}
+
+func TestConductorClosedPool(t *testing.T) {
+	t.Parallel()
+	s := setup(running("a", map[rollout.Stage]int{rollout.StageSubmit: 50, rollout.StageVerdict: 5, rollout.StageCommit: 5}))
+	s.pools.allow = map[rollout.Stage]rollout.Allowance{rollout.StageSubmit: {N: 0, Permits: true}}
+	s.tick(t)
+	if diff := cmp.Diff([]string{"claim a commit 5", "claim a verdict 5"}, s.store.log); diff != "" {
+		t.Errorf("calls while submit is closed (-want +got):\n%s", diff)
+	}
+	if len(s.pools.taken) != 0 {
+		t.Errorf("permits %q were asked of a closed pool", s.pools.taken)
+	}
+}
+
+func TestConductorTakesPermits(t *testing.T) {
+	t.Parallel()
+	turns := func(apps ...string) func(rollout.Claim) ([]rollout.Turn, error) {
+		return func(c rollout.Claim) ([]rollout.Turn, error) {
+			var list []rollout.Turn
+			for _, app := range apps {
+				list = append(list, rollout.Turn{Rollout: c.Rollout, AppID: app, Stage: c.Stage})
+			}
+			return list, nil
+		}
+	}
+	for _, tc := range []struct {
+		name      string
+		allow     int64
+		take      func([]string) (int, error)
+		claim     func(rollout.Claim) ([]rollout.Turn, error)
+		returnErr error
+		taken     []string
+		returned  []string
+		queued    []string
+		err       error
+	}{
+		{name: "every turn has one", allow: 2, taken: []string{"a/wx00", "a/wx01"}, queued: []string{"wx00", "wx01"}},
+		{
+			name: "the pool gives fewer than it said", allow: 3,
+			take:  func([]string) (int, error) { return 1, nil },
+			taken: []string{"a/wx00"}, queued: []string{"wx00"},
+		},
+		{name: "the pool closed in between", allow: 3, take: func([]string) (int, error) { return 0, nil }},
+		{name: "the pool errs", allow: 3, take: func([]string) (int, error) { return 0, errDown }, err: errDown},
+		{
+			name: "unused ones go back", allow: 3, claim: turns("wx01"),
+			taken: []string{"a/wx00", "a/wx01", "a/wx02"}, returned: []string{"a/wx00", "a/wx02"}, queued: []string{"wx01"},
+		},
+		{
+			name: "a failed claim gives all back", allow: 2,
+			claim: func(rollout.Claim) ([]rollout.Turn, error) { return nil, errDown },
+			taken: []string{"a/wx00", "a/wx01"}, returned: []string{"a/wx00", "a/wx01"}, err: errDown,
+		},
+		{
+			name: "a failed return doesn't hold up the turns", allow: 2, claim: turns("wx01"), returnErr: errDown,
+			taken: []string{"a/wx00", "a/wx01"}, returned: []string{"a/wx00"}, queued: []string{"wx01"}, err: errDown,
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(running("a", map[rollout.Stage]int{rollout.StageSubmit: 9}))
+			s.pools = fakePools{
+				allow: map[rollout.Stage]rollout.Allowance{rollout.StageSubmit: {N: tc.allow, Permits: true}},
+				take:  tc.take, returnErr: tc.returnErr,
+			}
+			s.store.claim = tc.claim
+			_, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
+			if !errors.Is(err, tc.err) {
+				t.Errorf("error %v, want %v", err, tc.err)
+			}
+			var queued []string
+			for _, turn := range s.queue.turns {
+				queued = append(queued, turn.AppID)
+				if !turn.Permit {
+					t.Errorf("the turn of %s doesn't know of its permit", turn.AppID)
+				}
+			}
+			for _, d := range []struct{ what, diff string }{
+				{"taken", cmp.Diff(tc.taken, s.pools.taken)},
+				{"returned", cmp.Diff(tc.returned, s.pools.returned)},
+				{"queued", cmp.Diff(tc.queued, queued)},
+			} {
+				if d.diff != "" {
+					t.Errorf("%s (-want +got):\n%s", d.what, d.diff)
+				}
+			}
+		})
+	}
+}
+
+func TestConductorGoesOnPastErrors(t *testing.T) {
+	t.Parallel()
+	bad := running("bad", map[rollout.Stage]int{rollout.StageCommit: 2})
+	bad.Created = t0.Add(-time.Hour)
+	gone := rollout.Rollout{ID: "gone", Status: rollout.StatusAborted}
+	s := setup(bad, gone, running("good", map[rollout.Stage]int{rollout.StageCommit: 2, rollout.StageRelease: 1}))
+	s.store.sweep = func(string, int) (int, error) { return 0, errDown }
+	s.store.wakeDue = func(int) (int, error) { return 0, errDown }
+	s.store.expireDue = func(int) (int, error) { return 4, nil }
+	s.store.claim = func(c rollout.Claim) ([]rollout.Turn, error) {
+		if c.Rollout == "bad" {
+			return nil, errDown
+		}
+		return []rollout.Turn{{Rollout: c.Rollout, AppID: "wx1", Stage: c.Stage}}, nil
+	}
+	p, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
+	if p != (rollout.Progress{Expired: 4, Claimed: 2}) {
+		t.Errorf("progress %+v, want 4 expired and the good rollout's 2 claimed", p)
+	}
+	for _, want := range []string{"wake parked targets", "rollout gone", "stage commit: rollout bad"} {
+		if err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, errDown) {
+			t.Errorf("error %v doesn't tell of %q", err, want)
+		}
+	}
+}
+
+func TestConductorGoverns(t *testing.T) {
+	t.Parallel()
+	codes := func(r rollout.Rollout, code int64, n int) rollout.Rollout {
+		r.Codes = map[int64]int{code: n}
+		r.Counts[cell(0, rollout.StageCommit, rollout.StateFailed)] = n
+		return r
+	}
+	work := map[rollout.Stage]int{rollout.StageCommit: 1}
+	for _, tc := range []struct {
+		name string
+		r    rollout.Rollout
+		want []string
+	}{
+		{"scheduled for later", rollout.Rollout{ID: "a", Status: rollout.StatusScheduled, StartAt: t0.Add(time.Second)}, nil},
+		{"its time has come", rollout.Rollout{ID: "a", Status: rollout.StatusScheduled, StartAt: t0}, []string{"begin a"}},
+		{"aborted", rollout.Rollout{ID: "a", Status: rollout.StatusAborted, Counts: rollout.Counts{cell(0, rollout.StageCommit, rollout.StatePending): 3}}, []string{"sweep a"}},
+		{"paused", rollout.Rollout{ID: "a", Status: rollout.StatusPaused, Counts: rollout.Counts{cell(0, rollout.StageCommit, rollout.StatePending): 3}}, nil},
+		{"all ended", running("a", nil), []string{"finish a"}},
+		{"two alike may be chance", codes(running("a", work), 85015, 2), []string{"claim a commit 1"}},
+		{"three alike are the plan", codes(running("a", work), 85015, 3), []string{
+			"pause a conductor: errcode 85015 failed 3 of 3 ended targets: the plan looks wrong; fix it and retry, or resume to go on",
+		}},
+		{"the end comes before the breaker", codes(running("a", nil), 85015, 3), []string{"finish a"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(tc.r)
+			s.tick(t)
+			if diff := cmp.Diff(tc.want, s.store.log); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestConductorGates(t *testing.T) {
+	t.Parallel()
+	held := func(judged int, was rollout.GateState) rollout.Rollout {
+		r := running("a", map[rollout.Stage]int{rollout.StageCommit: 2 - judged})
+		if judged > 0 {
+			r.Counts[cell(0, rollout.StageRelease, rollout.StateReleased)] = judged
+		}
+		r.Counts[cell(1, rollout.StagePreflight, rollout.StatePending)] = 3
+		r.OpenWave = 0
+		if was.Verdict != "" {
+			r.Gates = map[int]rollout.GateState{0: was}
+		}
+		return r
+	}
+	open := held(2, rollout.GateState{})
+	open.Plan.Waves[0].Approve, open.Plan.Waves[0].MinJudged = false, 1
+	for _, tc := range []struct {
+		name string
+		r    rollout.Rollout
+		want []string
+	}{
+		// News of a gate must not cost its rollout the turns of this tick: with
+		// verdicts coming in steadily there would be news in every tick.
+		{"first look", held(1, rollout.GateState{}), []string{"latch a 0 hold", "claim a commit 1"}},
+		{"more judged", held(1, rollout.GateState{Verdict: rollout.VerdictHold, Why: "0 of 2 judged"}), []string{"latch a 0 hold", "claim a commit 1"}},
+		{"nothing new", held(1, rollout.GateState{Verdict: rollout.VerdictHold, Why: "1 of 2 judged"}), []string{"claim a commit 1"}},
+		{"a failed gate is not judged again", held(2, rollout.GateState{Verdict: rollout.VerdictFailed, Why: "2 of 2"}), nil},
+		{"it opens", open, []string{"latch a 0 open"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(tc.r)
+			s.tick(t)
+			if diff := cmp.Diff(tc.want, s.store.log); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestConductorRunsUntilItsContextEnds(t *testing.T) {
+	t.Parallel()
+	s := setup(running("a", map[rollout.Stage]int{rollout.StageCommit: 1}))
+	ctx, cancel := context.WithCancel(t.Context())
+	ticks := 0
+	err := s.conductor(rollout.ConductorOptions{}).Run(ctx, func(p rollout.Progress, err error) {
+		switch ticks++; ticks {
+		case 1: // moved: soon again
+			if p.Claimed != 1 || err != nil {
+				t.Errorf("tick 1: %+v, %v", p, err)
+			}
+			s.store.active = nil
+		case 2: // nothing to do
+			s.store.active, s.store.listErr = nil, errDown
+		case 3: // down: not soon
+			if !errors.Is(err, errDown) {
+				t.Errorf("tick 3: %v, want %v", err, errDown)
+			}
+		case 4:
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || ticks != 4 {
+		t.Errorf("%d ticks, then %v; want 4 and the context's end", ticks, err)
+	}
+	want := []time.Duration{20 * time.Millisecond, 200 * time.Millisecond, 200 * time.Millisecond, 200 * time.Millisecond}
+	if !slices.Equal(s.clock.slept, want) {
+		t.Errorf("slept %v, want %v", s.clock.slept, want)
+	}
+}
+
+func TestConductorOptions(t *testing.T) {
+	t.Parallel()
+	s := setup(running("a", map[rollout.Stage]int{rollout.StageCommit: 100}))
+	s.store.claim = func(c rollout.Claim) ([]rollout.Turn, error) {
+		if c.N != 4 || c.Lease != time.Hour {
+			t.Errorf("claim of %d for %v; want a batch of 4 for 1h", c.N, c.Lease)
+		}
+		return nil, nil
+	}
+	s.store.wakeDue = func(limit int) (int, error) {
+		if limit != 4 {
+			t.Errorf("woke up to %d, want a batch of 4", limit)
+		}
+		return 0, nil
+	}
+	o := rollout.ConductorOptions{Batch: 4, Lease: time.Hour, Window: 9}
+	if _, err := s.conductor(o).Tick(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
