@@ -8,7 +8,7 @@ import (
 // Demand is one rollout's wish for submissions.
 type Demand struct {
 	Rollout string
-	// Pool is the plan's quota pool; pools others keep a reserve for go first.
+	// Pool is the plan's quota pool; a pool of its own goes before bulk.
 	Pool string
 	// Want is how many targets wait for their submission.
 	Want int
@@ -27,25 +27,19 @@ type Grant struct {
 // Unlimited is a budget that is not known.
 const Unlimited = int64(-1)
 
-// Allocate shares a budget of submissions among demands: first those whose pool
-// somebody keeps a reserve for, then by age. A demand gets nothing of what it
+// Allocate shares a budget of submissions among demands: first those of a pool
+// of their own, such as hotfix, then by age. A demand gets nothing of what it
 // must leave to other pools. The result lists who got some, in that order.
 func Allocate(budget int64, demands []Demand) []Grant {
-	reserved := make(map[string]bool)
-	for _, d := range demands {
-		if d.Pool != "bulk" && d.Pool != "" {
-			reserved[d.Pool] = true
+	bulk := func(d Demand) int {
+		if d.Pool == "bulk" || d.Pool == "" {
+			return 1
 		}
+		return 0
 	}
 	order := slices.Clone(demands)
 	slices.SortStableFunc(order, func(a, b Demand) int {
-		if reserved[a.Pool] != reserved[b.Pool] {
-			if reserved[a.Pool] {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.Rollout, b.Rollout))
+		return cmp.Or(cmp.Compare(bulk(a), bulk(b)), cmp.Compare(a.Created, b.Created), cmp.Compare(a.Rollout, b.Rollout))
 	})
 	var grants []Grant
 	for _, d := range order {
