@@ -1,0 +1,118 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// CredentialError means that a token cannot be had until a human, or the merchant, acts.
+// It may wrap a *wxclient.Error: look for CredentialError first, since the class of the
+// wrapped code (40001 is retry-token) speaks of the credential call, not of the caller's.
+type CredentialError struct {
+	// What is missing or refused, like "verify ticket".
+	What string
+	// AppID is the app concerned; "" means the platform itself, and so every app.
+	AppID string
+	// Hint tells what to do.
+	Hint string
+	// Err is the cause; may be nil.
+	Err error
+}
+
+// Error renders what is wrong and what to do about it.
+func (e *CredentialError) Error() string {
+	who := "the platform"
+	if e.AppID != "" {
+		who = "app " + e.AppID
+	}
+	text := fmt.Sprintf("credentials of %s: %s: %s", who, e.What, e.Hint)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *CredentialError) Unwrap() error { return e.Err }
+
+// The codes of the credential calls that a human has to act on.
+const (
+	codeBadSecret       = 40001
+	codeBadAppID        = 40013
+	codeBadRefresh      = 40030
+	codeBadSecret2      = 40125
+	codeNoRefresh       = 41003
+	codeRefreshExpired  = 42002
+	codePasswordChanged = 42007
+	codeNotRelated      = 43007
+	codeNotAuthorized   = 61003
+	codeAddress         = 61004
+	codeTicketExpired   = 61005
+	codeTicketWrong     = 61006
+	codeBadComponent    = 61011
+	codeRefreshRefused  = 61023
+	codeBadAuthCode     = 61009
+	codeAuthCodeExpired = 61010
+	codeBadCode         = 40029
+)
+
+// answerCode returns the errcode WeChat answered a call with; 0 if err is no answer, or the
+// answer to another call, made to get a token for this one.
+func answerCode(err error) int64 {
+	var notSent *wxclient.NotSentError
+	if errors.As(err, &notSent) {
+		return 0
+	}
+	var answer *wxclient.Error
+	if errors.As(err, &answer) {
+		return answer.Code
+	}
+	return 0
+}
+
+// tokenRefused reports whether WeChat refused the token the call carried.
+func tokenRefused(err error) bool {
+	var answer *wxclient.Error
+	return errors.As(err, &answer) && answer.Class == wxclient.ClassRetryToken
+}
+
+// componentFault explains why WeChat gave no component token; err itself if that is not
+// for a human to mend.
+func componentFault(err error) error {
+	fault := func(what, hint string) error { return &CredentialError{What: what, Hint: hint, Err: err} }
+	switch answerCode(err) {
+	case codeBadSecret, codeBadSecret2:
+		return fault("component secret is wrong", "compare it with the platform's console")
+	case codeBadAppID, codeBadComponent:
+		return fault("component appid is wrong", "compare it with the platform's console")
+	case codeAddress:
+		return fault("this machine's address is refused", "add it to the allow-list on the platform's console")
+	case codeTicketExpired, codeTicketWrong:
+		return fault("verify ticket is refused", "wait for the next push (about 10 minutes); if none comes, check the event URL and restart the push")
+	default:
+		return fmt.Errorf("get a component token: %w", err)
+	}
+}
+
+func noTicket() error {
+	return &CredentialError{
+		What: "no verify ticket yet",
+		Hint: "WeChat pushes one about every 10 minutes to the event URL; check that URL, restart the push, or set a ticket for a start by hand",
+	}
+}
+
+func mustReauthorize(appid string, err error) error {
+	return &CredentialError{
+		What: "authorization is gone", AppID: appid,
+		Hint: "the merchant must authorize the platform again", Err: err,
+	}
+}
+
+func badSeal(key string) error {
+	return &CredentialError{
+		What: "stored value under " + key + " was sealed with another key",
+		Hint: "start with that key as the previous one, or delete the row to begin anew", Err: ErrSeal,
+	}
+}

@@ -1,0 +1,121 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+)
+
+// fetch asks WeChat for a new token in place of r.
+func (t *Tokens) fetch(ctx context.Context, s slot, r row) (fresh, error) {
+	ctx, cancel := context.WithTimeout(ctx, renewWithin)
+	defer cancel()
+	if s.appid == "" {
+		return t.fetchComponent(ctx)
+	}
+	return t.fetchApp(ctx, s.appid, r.refresh)
+}
+
+// fetchComponent needs the secret and a ticket: the pushed one, else the one set by hand.
+func (t *Tokens) fetchComponent(ctx context.Context) (fresh, error) {
+	ticket, _, err := t.store.ticket(ctx, ticketKey(t.component))
+	if err != nil {
+		return fresh{}, err
+	}
+	if ticket == "" {
+		ticket = t.ticket
+	}
+	if ticket == "" {
+		return fresh{}, noTicket()
+	}
+	token, life, err := t.client.FetchComponentToken(ctx, t.secret, ticket)
+	if err != nil {
+		return fresh{}, componentFault(err)
+	}
+	return fresh{token: token, life: life}, nil
+}
+
+// fetchApp trades the refresh token. If there is none, or WeChat refuses it, the current one is
+// read back once from the app's info.
+func (t *Tokens) fetchApp(ctx context.Context, appid, refresh string) (fresh, error) {
+	var refused error
+	if refresh != "" {
+		f, err := t.refresh(ctx, appid, refresh)
+		if !refreshRefused(err) {
+			return f, err
+		}
+		refused = err
+	}
+	current, err := t.readBack(ctx, appid)
+	if err != nil {
+		return fresh{}, err
+	}
+	if current == "" || current == refresh {
+		return fresh{}, mustReauthorize(appid, refused)
+	}
+	f, err := t.refresh(ctx, appid, current)
+	if refreshRefused(err) {
+		return fresh{}, mustReauthorize(appid, err)
+	}
+	return f, err
+}
+
+// refresh trades one refresh token. If WeChat refuses the component's token, that is
+// renewed once, and a second refusal is the platform's fault and not the app's.
+func (t *Tokens) refresh(ctx context.Context, appid, refresh string) (fresh, error) {
+	var refused error
+	for range 2 {
+		component, err := t.ComponentToken(ctx)
+		if err != nil {
+			return fresh{}, err
+		}
+		pair, err := t.client.RefreshAuthorizerToken(ctx, component, appid, refresh)
+		switch {
+		case err == nil:
+			return fresh{token: pair.Access, life: pair.ExpiresIn, refresh: pair.Refresh}, nil
+		case authorizationGone(err):
+			return fresh{}, mustReauthorize(appid, err)
+		case !tokenRefused(err):
+			return fresh{}, fmt.Errorf("renew an app's token: %w", err)
+		}
+		refused = err
+		if err := t.Refused(ctx, "", component); err != nil {
+			return fresh{}, err
+		}
+	}
+	return fresh{}, &CredentialError{
+		What: "a renewed component token is refused", Err: refused,
+		Hint: "something else renews it too: let only this registry ask for component tokens",
+	}
+}
+
+// readBack reads the app's current refresh token from WeChat.
+func (t *Tokens) readBack(ctx context.Context, appid string) (string, error) {
+	info, err := t.client.AuthorizerInfo(ctx, appid)
+	if authorizationGone(err) {
+		return "", mustReauthorize(appid, err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read an app's refresh token back: %w", err)
+	}
+	return info.RefreshToken, nil
+}
+
+// refreshRefused reports whether WeChat refused the refresh token itself.
+func refreshRefused(err error) bool {
+	switch answerCode(err) {
+	case codeRefreshRefused, codeBadRefresh, codeNoRefresh, codeRefreshExpired:
+		return true
+	default:
+		return false
+	}
+}
+
+// authorizationGone reports whether the app's authorization has ended.
+func authorizationGone(err error) bool {
+	switch answerCode(err) {
+	case codeNotAuthorized, codeNotRelated, codePasswordChanged:
+		return true
+	default:
+		return false
+	}
+}

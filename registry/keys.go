@@ -1,0 +1,20 @@
+package registry
+
+// Key names. All share one hash tag, so they lie in one slot of a Redis Cluster. The names
+// are also bound into the sealed values, so a value moved to another key cannot be opened.
+const prefix = "wxr:{registry}:"
+
+// ticketKey is a hash: see ticket_put.lua.
+func ticketKey(component string) string { return prefix + component + ":ticket" }
+
+// componentKey is a hash: see token_put.lua.
+func componentKey(component string) string { return prefix + component + ":token" }
+
+// appKey is a hash: see token_put.lua.
+func appKey(component, appid string) string { return prefix + component + ":app:" + appid }
+
+// replayKey is a string that exists while a push is remembered.
+func replayKey(component, push string) string { return prefix + component + ":push:" + push }
+
+// leaseName names the lease on renewing the token under key.
+func leaseName(key string) string { return "renew " + key }
