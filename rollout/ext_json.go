@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,37 +64,38 @@ const extAppid = "extAppid"
 // compactExt makes one line of a rendered document: an object, no blanks, no
 // duplicate keys, no \u escapes, extAppid set. The error is a *jsonError.
 func compactExt(doc []byte, appid string) (string, error) {
-	var top map[string]json.RawMessage
-	if err := json.Unmarshal(doc, &top); err != nil || top == nil {
-		return "", explainJSON(doc, err)
+	if !json.Valid(doc) || !bytes.HasPrefix(bytes.TrimSpace(doc), []byte("{")) {
+		return "", explainJSON(doc)
 	}
 	s := &squeezer{in: doc, out: make([]byte, 0, len(doc)+len(appid)+len(`{"extAppid":"",}`))}
 	if err := s.run(); err != nil {
 		return "", err
 	}
-	for key, value := range top {
-		switch {
-		case key == extAppid:
-			var named string
-			if json.Unmarshal(value, &named) != nil || named != appid {
-				return "", &jsonError{s.topKeys[key], fmt.Sprintf("extAppid is %s, want this app's %q: leave it out and it is set", cut(string(value), 40), appid)}
-			}
-		case strings.EqualFold(key, extAppid):
-			return "", &jsonError{s.topKeys[key], fmt.Sprintf("unknown key %q: write extAppid", key)}
+	for _, own := range s.named {
+		if own.key != extAppid {
+			return "", &jsonError{own.at, fmt.Sprintf("unknown key %q: write extAppid", own.key)}
+		}
+		var value json.RawMessage
+		if err := json.NewDecoder(bytes.NewReader(s.out[own.value:])).Decode(&value); err != nil {
+			return "", &jsonError{own.at, err.Error()}
+		}
+		if string(value) != string(appendQuoted(nil, appid)) {
+			return "", &jsonError{own.at, fmt.Sprintf("extAppid is %s, want this app's %q: leave it out and it is set", cut(string(value), 40), appid)}
 		}
 	}
-	if _, ok := top[extAppid]; ok {
+	if len(s.named) > 0 {
 		return string(s.out), nil
 	}
-	own := append([]byte(`{"extAppid":`), appendQuoted(nil, appid)...)
-	if len(top) > 0 {
-		own = append(own, ',')
+	head := appendQuoted([]byte(`{"extAppid":`), appid)
+	if len(s.out) > len(`{}`) {
+		head = append(head, ',')
 	}
-	return string(append(own, s.out[1:]...)), nil
+	return string(append(head, s.out[1:]...)), nil
 }
 
 // explainJSON says why a document isn't an object, and where.
-func explainJSON(doc []byte, err error) error {
+func explainJSON(doc []byte) error {
+	err := json.Unmarshal(doc, new(json.RawMessage))
 	if bad := (*json.SyntaxError)(nil); errors.As(err, &bad) {
 		at := max(0, int(bad.Offset)-1)
 		near := strings.ToValidUTF8(string(doc[at:min(len(doc), at+20)]), "")
@@ -110,15 +112,21 @@ func explainJSON(doc []byte, err error) error {
 type squeezer struct {
 	in, out []byte
 	// open has the keys seen of each enclosing object; nil for an array.
-	open    []map[string]bool
-	last    string         // the last string read: a key when a colon follows
-	lastAt  int            // where it began
-	topKeys map[string]int // the document's own keys and where they are
+	open   []map[string]bool
+	last   string // the last string read: a key when a colon follows
+	lastAt int    // where it began
+	named  []namedApp
+}
+
+// namedApp is the document's own extAppid, whatever the case of its letters.
+type namedApp struct {
+	key   string
+	at    int // of the key, in
+	value int // of the value, out
 }
 
 // run does it.
 func (s *squeezer) run() error {
-	s.topKeys = make(map[string]int)
 	for i := 0; i < len(s.in); i++ {
 		switch c := s.in[i]; c {
 		case ' ', '\t', '\r', '\n':
@@ -153,8 +161,8 @@ func (s *squeezer) key() error {
 		return &jsonError{s.lastAt, fmt.Sprintf("the key %q is there twice", cut(s.last, 60))}
 	}
 	keys[s.last] = true
-	if len(s.open) == 1 {
-		s.topKeys[s.last] = s.lastAt
+	if len(s.open) == 1 && strings.EqualFold(s.last, extAppid) {
+		s.named = append(s.named, namedApp{s.last, s.lastAt, len(s.out) + len(":")})
 	}
 	return nil
 }

@@ -1,0 +1,201 @@
+package planfile
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// App is one row of an app list.
+type App struct {
+	AppID string
+	// Label is the column label: what people call the app.
+	Label string
+	// Columns are the other columns by name; every column of the list is there,
+	// "" where the row's is blank.
+	Columns map[string]string
+	// Line is where the row begins in the list; 0 when it came from no file.
+	Line int
+}
+
+// Apps is an app list in order. It is immutable: Select and Order give new lists
+// that share the rows.
+type Apps struct {
+	name       string
+	headerLine int
+	columns    []string // without appid and label, in the list's order
+	rows       []row
+}
+
+// row is an App without the column names, which all rows share.
+type row struct {
+	appid, label string
+	line         int
+	values       []string // as columns
+}
+
+// NewApps makes a list of apps that come from elsewhere than a file, such as the
+// registry. name stands for it in faults.
+func NewApps(name string, apps []App) *Apps {
+	columns := make(map[string]bool)
+	for _, app := range apps {
+		for c := range app.Columns {
+			columns[c] = true
+		}
+	}
+	list := &Apps{name: name, columns: slices.Sorted(maps.Keys(columns)), rows: make([]row, len(apps))}
+	for i, app := range apps {
+		r := row{appid: app.AppID, label: app.Label, line: app.Line, values: make([]string, len(list.columns))}
+		for j, c := range list.columns {
+			r.values[j] = app.Columns[c]
+		}
+		list.rows[i] = r
+	}
+	return list
+}
+
+// Name is what the list was read from.
+func (a *Apps) Name() string { return a.name }
+
+// Len is how many apps there are.
+func (a *Apps) Len() int { return len(a.rows) }
+
+// Columns are the names of the columns apart from appid and label, in the list's order.
+func (a *Apps) Columns() []string { return slices.Clone(a.columns) }
+
+// At is the i-th app, from 0. Its Columns are made anew at each call.
+func (a *Apps) At(i int) App {
+	r := a.rows[i]
+	app := App{AppID: r.appid, Label: r.label, Line: r.line, Columns: make(map[string]string, len(a.columns))}
+	for j, c := range a.columns {
+		app.Columns[c] = r.values[j]
+	}
+	return app
+}
+
+// All gives the apps with their places, from 0.
+func (a *Apps) All() iter.Seq2[int, App] {
+	return func(yield func(int, App) bool) {
+		for i := range a.rows {
+			if !yield(i, a.At(i)) {
+				return
+			}
+		}
+	}
+}
+
+// keyAppID and keyLabel are the columns with a meaning of their own.
+const (
+	keyAppID = "appid"
+	keyLabel = "label"
+)
+
+// known are all names a selector, an order or an ext template may use.
+func (a *Apps) known() []string {
+	return append([]string{keyAppID, keyLabel}, a.columns...)
+}
+
+// value gives a function that reads one column of a row.
+func (a *Apps) value(column string) (func(row) string, error) {
+	switch i := slices.Index(a.columns, column); {
+	case column == keyAppID:
+		return func(r row) string { return r.appid }, nil
+	case column == keyLabel:
+		return func(r row) string { return r.label }, nil
+	case i >= 0:
+		return func(r row) string { return r.values[i] }, nil
+	default:
+		return nil, fmt.Errorf("%s has no column %q, only %s%s", a.name, column, strings.Join(a.known(), ", "), suggest(column, a.known()))
+	}
+}
+
+// with is the list with other rows.
+func (a *Apps) with(rows []row) *Apps {
+	b := *a
+	b.rows = rows
+	return &b
+}
+
+// Select keeps the apps that match. Naming a column the list lacks is an error:
+// a misspelt tier!=test would match every app.
+func (a *Apps) Select(s rollout.Selector) (*Apps, error) {
+	if s.Empty() {
+		return a, nil
+	}
+	read := make(map[string]func(row) string)
+	var errs []error
+	for _, key := range s.Keys() {
+		get, err := a.value(key)
+		read[key] = get
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	var kept []row
+	for _, r := range a.rows {
+		if s.Match(func(key string) (string, bool) { return read[key](r), true }) {
+			kept = append(kept, r)
+		}
+	}
+	return a.with(kept), nil
+}
+
+// Order sorts by a column, "-column" for descending; "" keeps the order. Values
+// are compared as numbers if all of them are numbers, else as text. Blank ones
+// come last either way, and equal ones keep their order.
+func (a *Apps) Order(by string) (*Apps, error) {
+	if by == "" {
+		return a, nil
+	}
+	column, down := strings.CutPrefix(by, "-")
+	get, err := a.value(column)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]orderKey, len(a.rows))
+	numeric := true
+	for i, r := range a.rows {
+		k := orderKey{place: i, text: get(r)}
+		if k.text != "" && numeric {
+			k.number, err = strconv.ParseFloat(k.text, 64)
+			numeric = err == nil && !math.IsNaN(k.number) && !math.IsInf(k.number, 0)
+		}
+		keys[i] = k
+	}
+	slices.SortFunc(keys, func(x, y orderKey) int {
+		if (x.text == "") != (y.text == "") {
+			return cmp.Compare(len(y.text), len(x.text)) // the blank one last
+		}
+		order := 0
+		if numeric {
+			order = cmp.Compare(x.number, y.number)
+		} else {
+			order = strings.Compare(x.text, y.text)
+		}
+		if down {
+			order = -order
+		}
+		return cmp.Or(order, cmp.Compare(x.place, y.place))
+	})
+	sorted := make([]row, len(keys))
+	for i, k := range keys {
+		sorted[i] = a.rows[k.place]
+	}
+	return a.with(sorted), nil
+}
+
+// orderKey is what a row is sorted by.
+type orderKey struct {
+	place  int
+	text   string
+	number float64
+}

@@ -1,0 +1,78 @@
+package planfile_test
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+)
+
+func ExampleParse() {
+	_, err := planfile.Parse("plan.yaml", []byte(`name: spring
+template: {id: 118, vresion: 3.9.0}
+targets: {file: apps.csv}
+audit:
+  in_audit: wiat
+`), nil)
+	fmt.Println(err)
+	// Output:
+	// plan.yaml:2: template.version: is missing: want what users see, such as 3.9.0
+	// plan.yaml:2: template.vresion: unknown key; did you mean version?
+	// plan.yaml:5: audit.in_audit: "wiat": want wait, withdraw or skip; did you mean wait?
+}
+
+func ExampleReadApps() {
+	apps, err := planfile.ReadApps("apps.csv", strings.NewReader(`
+# north
+appid,              label, tier
+wx0000000000000001, Tea,   gold
+wx0000000000000002, Rice,  tin
+`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	gold, _ := rollout.ParseSelector("tier=gold")
+	chosen, err := apps.Select(gold)
+	fmt.Println(chosen.At(0), err)
+	// Output:
+	// {wx0000000000000001 Tea map[tier:gold] 4} <nil>
+}
+
+func ExampleFile_Freeze() {
+	file, err := planfile.Parse("plan.yaml", []byte(`name: spring
+template: {id: 118, version: 3.9.0}
+targets: {all: true}
+waves:
+- {name: canary, size: 20, hold: approve}
+- {name: early, size: 10%}
+- {name: rest}
+`), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	plan, err := file.Freeze(file.Template.Pinned(), 3000)
+	for _, w := range plan.Waves {
+		fmt.Println(w.Name, w.Size)
+	}
+	fmt.Println(err)
+	wave, place, _ := planfile.WaveOf(plan, 25)
+	fmt.Println(wave, place)
+	// Output:
+	// canary 20
+	// early 300
+	// rest 2680
+	// <nil>
+	// 1 5
+}
+
+func ExampleNextRuns() {
+	from := time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC)
+	runs, err := planfile.NextRuns("CRON_TZ=Asia/Shanghai 0 2 1 * *", from, 2)
+	fmt.Println(runs[0], runs[1], err)
+	// Output:
+	// 2026-02-01 02:00:00 +0800 CST 2026-03-01 02:00:00 +0800 CST <nil>
+}

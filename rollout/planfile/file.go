@@ -1,0 +1,183 @@
+package planfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// File is a plan as it was written, with defaults filled in. Freeze makes a
+// rollout.Plan of it once the number of targets and the template are known.
+type File struct {
+	// Path is the name it was read under.
+	Path string
+	// Name is the rollout's name: lowercase letters, digits and dashes, at most 40.
+	Name string
+	// Template is what every target gets.
+	Template TemplateSpec
+	// Targets says which apps, and in which order.
+	Targets TargetsSpec
+	// Ext is the ext.json template; nil when the plan has none.
+	Ext *rollout.Ext
+	// Audit, Release and Quota are complete as they are.
+	Audit   rollout.AuditPolicy
+	Release rollout.ReleasePolicy
+	Quota   rollout.QuotaPolicy
+	// Waves are in order, at least one.
+	Waves []WaveSpec
+	// Start is when to begin; zero means at once, or by Schedule.
+	Start time.Time
+	// Schedule repeats the rollout: "CRON_TZ=<zone> m h dom mon dow", always with
+	// its zone; "" means once.
+	Schedule string
+
+	open  func(path string) ([]byte, error)
+	lines map[string]int // where each key stands, for what is judged only later
+}
+
+// TemplateSpec names the template, or asks for the newest.
+type TemplateSpec struct {
+	// Latest takes the newest entry of the template library when the plan is
+	// applied; ID is then 0 and Version, Desc may be "".
+	Latest bool
+	// ID is the template's; 0 is a valid one.
+	ID int64
+	// Version is what users see, at most 64 characters.
+	Version string
+	// Desc begins the version's description, at most 200 characters.
+	Desc string
+}
+
+// Pinned is the template of a plan that names one; look the newest up if Latest.
+func (t TemplateSpec) Pinned() rollout.Template {
+	return rollout.Template{ID: t.ID, Version: t.Version, Desc: t.Desc}
+}
+
+// TargetsSpec says which apps a plan is for.
+type TargetsSpec struct {
+	// File is the app list as the plan names it; "" when All.
+	File string
+	// All means every app that authorised the platform.
+	All bool
+	// Select keeps the apps that match, by their columns.
+	Select rollout.Selector
+	// Order is a column, "-column" for the highest first, or "" for the list's order.
+	Order string
+}
+
+// Read reads the plan at path and the ext template it names; relative names are
+// looked up in the plan's folder. All faults come at once, as Faults; any other
+// error is about reading path itself.
+func Read(path string) (*File, error) {
+	data, err := readFile(path, planMax+1)
+	if err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	folder := filepath.Dir(path)
+	return Parse(path, data, func(name string) ([]byte, error) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(folder, name)
+		}
+		return readFile(name, listMax+1)
+	})
+}
+
+// readFile reads at most limit bytes, so that a wrong name (a device, a disk
+// image) can't fill the memory; what is too large shows by its length.
+func readFile(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// Parse reads a plan from data. name stands for it in faults; open reads the
+// files the plan names, by the names it uses: the ext template now, the app list
+// in ReadApps. The error is Faults.
+func Parse(name string, data []byte, open func(path string) ([]byte, error)) (*File, error) {
+	r := &reader{file: name, lines: make(map[string]int)}
+	body := r.parseYAML(data)
+	if body == nil {
+		return nil, r.faults.err()
+	}
+	f := &File{Path: name, open: open, lines: r.lines}
+	top := r.object("", body.GetToken().Position, body)
+	if f.Name = top.text("name"); f.Name == "" {
+		top.missing("name", "want a word for the rollout, such as spring")
+	} else if !nameRule.MatchString(f.Name) {
+		top.fault("name", f.Name, "%s", nameWant)
+	}
+	f.Template = readTemplate(top)
+	f.Targets = readTargets(top)
+	f.Ext = readExt(top, open)
+	f.Audit = readAudit(top)
+	f.Waves = readWaves(top)
+	f.Release = readRelease(top)
+	f.Quota = readQuota(top)
+	f.Start, f.Schedule = readTimes(top)
+	top.done()
+	r.faults.sort(name)
+	if err := r.faults.err(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// fault is a fault of a key that could be judged only after reading.
+func (f *File) fault(key, value, format string, args ...any) Faults {
+	return Faults{{File: f.Path, Line: f.lines[key], Key: key, Value: value, Msg: fmt.Sprintf(format, args...)}}
+}
+
+// ErrAllApps is what ReadApps gives for a plan with targets.all: the apps come
+// from the registry; hand them to NewApps and Arrange.
+var ErrAllApps = errors.New("the plan is for all apps: it names no app list")
+
+// ReadApps reads the plan's app list, selected and in order. The error is Faults,
+// or ErrAllApps.
+func (f *File) ReadApps() (*Apps, error) {
+	if f.Targets.All {
+		return nil, ErrAllApps
+	}
+	data, err := f.open(f.Targets.File)
+	if err != nil {
+		return nil, f.fault("targets.file", f.Targets.File, "can't be read: %v", reason(err))
+	}
+	apps, err := ReadApps(f.Targets.File, bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	return f.Arrange(apps)
+}
+
+// Arrange selects and orders apps as the plan says. The error is Faults.
+func (f *File) Arrange(apps *Apps) (*Apps, error) {
+	selected, err := apps.Select(f.Targets.Select)
+	if err != nil {
+		return nil, f.fault("targets.select", f.Targets.Select.String(), "%v", err)
+	}
+	if selected.Len() == 0 {
+		return nil, f.fault("targets.select", f.Targets.Select.String(), "matches none of the %d apps in %s", apps.Len(), apps.Name())
+	}
+	ordered, err := selected.Order(f.Targets.Order)
+	if err != nil {
+		return nil, f.fault("targets.order", f.Targets.Order, "%v", err)
+	}
+	return ordered, nil
+}
+
+// reason is why a file can't be read, without its path, which the plan has in its own words.
+func reason(err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

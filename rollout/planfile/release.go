@@ -1,0 +1,107 @@
+package planfile
+
+import (
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// readRelease reads the section release, which may be absent.
+func readRelease(top *object) rollout.ReleasePolicy {
+	p := rollout.ReleasePolicy{When: rollout.ReleaseApproved}
+	o := top.object("release")
+	if o == nil {
+		return p
+	}
+	if when := plain(o.get("when")); when == "wave" {
+		o.fault("when", when, "is not supported in this version: use approved (each app goes live once its own audit passed) or manual (you let approved apps go live)")
+	} else {
+		p.When = rollout.ReleaseWhen(o.choice("when", string(rollout.ReleaseApproved), string(rollout.ReleaseManual)))
+	}
+	if o.has("window") {
+		text := o.text("window")
+		if window, err := rollout.ParseWindow(text); err != nil {
+			o.fault("window", "", "%v", err)
+		} else {
+			p.Window = &window
+		}
+	}
+	p.Gray = readGray(o)
+	if o.has("every") {
+		text := o.text("every")
+		every, err := time.ParseDuration(text)
+		if err != nil || every < time.Minute {
+			o.fault("every", text, "want a duration of a minute or more, such as 24h or 90m")
+		}
+		p.Every = every
+	}
+	switch {
+	case o.has("gray") && !o.has("every"):
+		o.missing("every", "gray needs the wait between its steps, such as 24h")
+	case o.has("every") && !o.has("gray"):
+		o.fault("every", plain(o.get("every")), "is the wait between gray's steps, and there is no gray")
+	}
+	o.done()
+	return p
+}
+
+// readGray reads release.gray: rising percentages that end with 100.
+func readGray(o *object) []int {
+	const want = "want rising percentages that end with 100, such as [5, 25, 100]"
+	nodes, ok := o.list("gray", want)
+	if !ok {
+		return nil
+	}
+	var steps []int
+	for _, node := range nodes {
+		n, ok := percentStep(node)
+		if !ok || n < 1 || n > 100 || (len(steps) > 0 && n <= steps[len(steps)-1]) {
+			o.fault("gray", plain(node), want)
+			return nil
+		}
+		steps = append(steps, n)
+	}
+	if len(steps) == 0 || steps[len(steps)-1] != 100 {
+		o.fault("gray", "", want)
+	}
+	return steps
+}
+
+// percentStep is a node's whole number.
+func percentStep(node ast.Node) (n int, ok bool) {
+	for _, c := range plain(node) {
+		if c < '0' || c > '9' || n > 100 {
+			return 0, false
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n, plain(node) != ""
+}
+
+// readQuota reads the section quota, which may be absent.
+func readQuota(top *object) (q rollout.QuotaPolicy) {
+	o := top.object("quota")
+	if o == nil {
+		return q
+	}
+	if q.Pool = o.text("pool"); o.has("pool") && !nameRule.MatchString(q.Pool) {
+		o.fault("pool", q.Pool, nameWant)
+	}
+	if reserve := o.object("reserve"); reserve != nil {
+		q.Reserve = make(map[string]int64)
+		for pool := range reserve.values {
+			if !nameRule.MatchString(pool) {
+				reserve.fault(pool, "", "want a pool's name: %s", nameWant)
+			}
+			if n, ok := reserve.integer(pool, 0, 1_000_000); ok {
+				q.Reserve[pool] = n
+			} else if !reserve.has(pool) {
+				reserve.fault(pool, "", "want how many submissions to keep for the pool")
+			}
+		}
+		reserve.done()
+	}
+	o.done()
+	return q
+}

@@ -1,0 +1,128 @@
+package planfile
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// Limits of a plan's text. The YAML parser takes time with the square of the
+// depth, so the depth is bounded before it sees the text.
+const (
+	planMax  = 256 << 10 // bytes
+	depthMax = 16
+)
+
+// encodingFault says why data isn't UTF-8 text, or "" if it is.
+func encodingFault(data []byte) (line int, msg string) {
+	switch {
+	case isUTF16(data):
+		return 1, "is UTF-16: save it as UTF-8"
+	case bytes.IndexByte(data, 0) >= 0:
+		return 1 + bytes.Count(data[:bytes.IndexByte(data, 0)], []byte("\n")), "has a NUL byte: it is no text file"
+	case !utf8.Valid(data):
+		good := 0
+		for good < len(data) {
+			r, n := utf8.DecodeRune(data[good:])
+			if r == utf8.RuneError && n == 1 {
+				break
+			}
+			good += n
+		}
+		return 1 + bytes.Count(data[:good], []byte("\n")), "is not valid UTF-8: save it as UTF-8"
+	}
+	return 0, ""
+}
+
+// isUTF16 tells UTF-16 by its byte order mark, or by the NULs that ASCII gets in it.
+func isUTF16(data []byte) bool {
+	return bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) ||
+		len(data) >= 2 && (data[0] == 0) != (data[1] == 0)
+}
+
+// parseYAML gives the body of the only document in data. It refuses what a plan
+// has no use for and reviewers overlook: anchors, aliases, merges, tags, several
+// documents.
+func (r *reader) parseYAML(data []byte) ast.Node {
+	if len(data) > planMax {
+		r.add(Fault{Msg: "is larger than 256 KiB: put a long ext template in a file of its own"})
+		return nil
+	}
+	if line, msg := encodingFault(data); msg != "" {
+		r.add(Fault{Line: line, Msg: msg})
+		return nil
+	}
+	text := strings.ReplaceAll(strings.TrimPrefix(string(data), "\ufeff"), "\r\n", "\n")
+	tokens := lexer.Tokenize(text)
+	if !r.checkTokens(tokens) {
+		return nil
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if syntax := (*yaml.SyntaxError)(nil); errors.As(err, &syntax) {
+		at := syntax.Token.Position
+		r.add(Fault{Line: at.Line, Column: at.Column, Msg: syntax.Message})
+		return nil
+	}
+	if err != nil {
+		r.add(Fault{Msg: err.Error()})
+		return nil
+	}
+	var body ast.Node
+	for _, doc := range file.Docs {
+		if doc.Body == nil {
+			continue
+		}
+		if body != nil {
+			r.add(Fault{Line: doc.Body.GetToken().Position.Line, Msg: "a second document begins: want one plan per file"})
+			return nil
+		}
+		body = doc.Body
+	}
+	if body == nil {
+		r.add(Fault{Msg: "is empty: want a plan"})
+	}
+	return body
+}
+
+// checkTokens refuses unwanted YAML and nesting deeper than any plan's.
+func (r *reader) checkTokens(tokens token.Tokens) bool {
+	refused := map[token.Type]string{
+		token.AnchorType:     "anchors are not supported",
+		token.AliasType:      "aliases are not supported",
+		token.MergeKeyType:   "merge keys are not supported",
+		token.TagType:        "tags are not supported: quote the value if it begins with !",
+		token.DirectiveType:  "directives are not supported",
+		token.MappingKeyType: "complex keys are not supported",
+	}
+	before := len(r.faults)
+	depth, dashes, dashLine := 0, 0, 0
+	for _, tk := range tokens {
+		at := tk.Position
+		if msg := refused[tk.Type]; msg != "" {
+			r.add(Fault{Line: at.Line, Column: at.Column, Value: tk.Value, Msg: msg})
+		}
+		switch tk.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			depth++
+		case token.MappingEndType, token.SequenceEndType:
+			depth--
+		case token.SequenceEntryType:
+			if at.Line != dashLine {
+				dashes, dashLine = 0, at.Line
+			}
+			dashes++
+		}
+		if depth > depthMax || dashes > depthMax || at.Column > planMax/4 {
+			r.add(Fault{Line: at.Line, Column: at.Column, Msg: "is nested too deep for a plan"})
+			return false
+		}
+	}
+	return len(r.faults) == before
+}
