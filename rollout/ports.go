@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type Turn struct {
 
 // PermitID names the permit of a target's turn in its stage's pool.
 func PermitID(rolloutID, appID string) string { return rolloutID + "/" + appID }
+
+// permitApp is the app of a permit.
+func permitApp(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
 
 // Claim asks the store for turns.
 type Claim struct {
@@ -74,8 +78,8 @@ type Queue interface {
 type Pools interface {
 	// Allowances says how many turns each stage may get now.
 	Allowances(ctx context.Context) (map[Stage]Allowance, error)
-	// Take takes a permit for each id, in order, and says how many it got.
-	Take(ctx context.Context, stage Stage, ids []string) (int, error)
+	// Take takes a permit for each id, in order, and says which got one.
+	Take(ctx context.Context, stage Stage, ids []string) ([]string, error)
 	// Return gives unused permits back.
 	Return(ctx context.Context, stage Stage, ids []string) error
 }

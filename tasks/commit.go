@@ -1,0 +1,113 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// ours tells whether a version at WeChat is this target's: version and marker.
+func (r *run) ours(version, desc string) bool {
+	return version == r.plan.Template.Version && desc == r.plan.Desc(r.turn.Rollout, r.t.Revision)
+}
+
+// trial tells whether the app's trial version is ours.
+func (r *run) trial(ctx context.Context) (bool, error) {
+	versions, err := r.wx.VersionInfo(ctx, r.turn.AppID)
+	if err != nil {
+		return false, err
+	}
+	return versions.Exp != nil && r.ours(versions.Exp.Version, versions.Exp.Desc), nil
+}
+
+// commit uploads the code and is done when the trial version is ours. Each
+// commit restarts WeChat's privacy detection, so it is never repeated for a
+// later stage's sake.
+func (r *run) commit(ctx context.Context) (rollout.Event, error) {
+	ext, err := r.ext.Render(rollout.ExtApp{AppID: r.turn.AppID, Label: r.t.Label, Columns: r.t.Columns})
+	if err != nil {
+		return nil, &planError{fmt.Errorf("render ext.json: %w", err)}
+	}
+	if r.t.Intent != nil {
+		there, err := r.trial(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read back a commit: %w", err)
+		}
+		if there {
+			return rollout.Advanced{At: r.now(), Note: "the lost commit had taken effect"}, nil
+		}
+		if event, err := r.unresolved(); event != nil || err != nil {
+			return event, err
+		}
+	}
+	err = r.attempt(ctx, rollout.OpCommit, func(ctx context.Context) error {
+		return r.wx.Commit(ctx, r.turn.AppID, wxclient.CommitRequest{
+			TemplateID: r.plan.Template.ID, ExtJSON: ext,
+			Version: r.plan.Template.Version, Desc: r.plan.Desc(r.turn.Rollout, r.t.Revision),
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	there, err := r.trial(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("verify the commit: %w", err)
+	}
+	if !there {
+		return rollout.Waited{At: r.now(), Reason: rollout.ReasonUnknown, For: r.timing.Settle, Note: "committed, but the trial version is another"}, nil
+	}
+	return rollout.Advanced{At: r.now()}, nil
+}
+
+// check waits for the privacy detection of the committed code.
+func (r *run) check(ctx context.Context) (rollout.Event, error) {
+	info, err := r.wx.CodePrivacyInfo(ctx, r.turn.AppID)
+	if code(err) == codePrivacyChecking {
+		return r.checking(err), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	undeclared := r.notAllowed(info.WithoutConf)
+	forbidden := r.notAllowed(info.WithoutAuth)
+	switch {
+	case len(undeclared) > 0 && !r.plan.Audit.PrivacyAPINotUse:
+		return nil, &planError{fmt.Errorf("code uses %v without declaring them: add requiredPrivateInfos to the ext file, or set audit.privacy_api_not_use or audit.allow_privacy", undeclared)}
+	case len(forbidden) > 0:
+		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.Trouble{
+			Stage: r.turn.Stage, Class: string(wxclient.ClassFatalApp), Code: 61040,
+			Text: fmt.Sprintf("the app has no right to %v: apply for them, or list them in audit.allow_privacy", forbidden), At: r.now(),
+		}), nil
+	default:
+		return rollout.Advanced{At: r.now()}, nil
+	}
+}
+
+// checking parks until the detection may have ended, or gives up after a day.
+func (r *run) checking(err error) rollout.Event {
+	trouble := r.trouble(err)
+	if r.now().Sub(r.t.Since) > r.timing.PrivacyLimit {
+		trouble.Text = fmt.Sprintf("the privacy detection has not ended within %s: retry with --recommit", r.timing.PrivacyLimit)
+		return r.failed(trouble)
+	}
+	return rollout.Waited{
+		At: r.now(), Reason: rollout.ReasonPrivacy,
+		For: backingOff(r.timing.Privacy, r.timing.PrivacyMax, r.t.Polls), Trouble: &trouble,
+	}
+}
+
+func (r *run) notAllowed(apis []string) []string {
+	allowed := make(map[string]bool)
+	for _, api := range r.plan.Audit.AllowPrivacy {
+		allowed[api] = true
+	}
+	var out []string
+	for _, api := range apis {
+		if !allowed[api] {
+			out = append(out, api)
+		}
+	}
+	return out
+}

@@ -1,0 +1,187 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// Timing holds the waits of the handlers. The zero value is for WeChat as it is;
+// a simulator with short delays wants shorter ones.
+type Timing struct {
+	// Lease is how long a turn lasts after each save. Default 60 s.
+	Lease time.Duration
+	// Turn bounds one run of a handler; shorter than Lease by at least the
+	// longest call. Default 40 s.
+	Turn time.Duration
+	// Busy spaces busy replies; after BusyTries in a row at a stage the target is
+	// parked for BusyPark. Defaults 2 s..60 s, 6, 5 min.
+	Busy      Backoff
+	BusyTries int
+	BusyPark  time.Duration
+	// Settle is how long after a lost reply a read-back that finds nothing may be
+	// believed. WeChat advises one minute. Default 65 s.
+	Settle time.Duration
+	// Privacy and PrivacyMax space the polls of the privacy detection. Defaults 60 s, 10 min.
+	Privacy, PrivacyMax time.Duration
+	// PrivacyLimit is when the check stage gives up. Default 24 h.
+	PrivacyLimit time.Duration
+	// Verdict and VerdictMax space the polls of an audit. Defaults 2 min, 30 min.
+	Verdict, VerdictMax time.Duration
+	// InAudit spaces the looks at another version's audit. Default 30 min.
+	InAudit time.Duration
+	// Throttle is the wait of one throttled app without a rule of its own. Default 10 min.
+	Throttle time.Duration
+	// Merchant spaces the looks at an app that waits for its merchant. Default 6 h.
+	Merchant time.Duration
+}
+
+// WithDefaults fills what is zero.
+func (t Timing) WithDefaults() Timing {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&t.Lease, time.Minute)
+	def(&t.Turn, 40*time.Second)
+	def(&t.Busy.Base, 2*time.Second)
+	def(&t.Busy.Cap, time.Minute)
+	def(&t.BusyPark, 5*time.Minute)
+	def(&t.Settle, 65*time.Second)
+	def(&t.Privacy, time.Minute)
+	def(&t.PrivacyMax, 10*time.Minute)
+	def(&t.PrivacyLimit, 24*time.Hour)
+	def(&t.Verdict, 2*time.Minute)
+	def(&t.VerdictMax, 30*time.Minute)
+	def(&t.InAudit, 30*time.Minute)
+	def(&t.Throttle, 10*time.Minute)
+	def(&t.Merchant, 6*time.Hour)
+	if t.BusyTries <= 0 {
+		t.BusyTries = 6
+	}
+	return t
+}
+
+// HandlerOptions are what a handler works with. All but Timing, Hooks and Seed
+// are required.
+type HandlerOptions struct {
+	WeChat  WeChat
+	Ledger  Ledger
+	Permits Permits
+	Log     zerolog.Logger
+	Timing  Timing
+	Hooks   Hooks
+	// Seed makes the jitter repeatable; 0 seeds from the clock.
+	Seed uint64
+}
+
+// Handler runs turns.
+type Handler struct {
+	wx      WeChat
+	ledger  Ledger
+	permits Permits
+	log     zerolog.Logger
+	timing  Timing
+	hooks   Hooks
+
+	mu    sync.Mutex
+	rnd   *rand.Rand
+	plans map[planKey]rollout.Plan // immutable once stored; see planCacheMax
+	exts  map[planKey]*rollout.Ext
+}
+
+type planKey struct {
+	rollout  string
+	revision int
+}
+
+// NewHandler makes a handler.
+func NewHandler(o HandlerOptions) *Handler {
+	seed := o.Seed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	return &Handler{
+		wx: o.WeChat, ledger: o.Ledger, permits: o.Permits, log: o.Log,
+		timing: o.Timing.WithDefaults(), hooks: o.Hooks,
+		rnd:   rand.New(rand.NewPCG(seed, seed)),
+		plans: make(map[planKey]rollout.Plan), exts: make(map[planKey]*rollout.Ext),
+	}
+}
+
+// again asks the queue to deliver the same task once more after a delay.
+type again struct {
+	delay time.Duration
+	cause string
+}
+
+func (e *again) Error() string { return fmt.Sprintf("again in %s: %s", e.delay, e.cause) }
+
+// Run acts on one turn. Nil means the task is done with, whatever became of the
+// target; an *again error asks for another delivery; any other error means that
+// the ledger could not be reached and the lease will bring the turn back.
+func (h *Handler) Run(ctx context.Context, turn rollout.Turn) error {
+	started, err := h.ledger.Start(ctx, turn, h.timing.Lease)
+	if stale := (*rollout.StaleError)(nil); errors.As(err, &stale) {
+		h.dropped(turn.Stage, "stale")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	r := &run{Handler: h, turn: turn, t: started.Target, began: started.Now, begun: begun, released: started.Released}
+	r.log = h.log.With().Str("rollout", turn.Rollout).Str("target", turn.AppID).Str("stage", string(turn.Stage)).
+		Int("attempt", r.t.Attempt).Logger()
+	event := r.decide(ctx, started.Status)
+	return r.conclude(ctx, event)
+}
+
+func (h *Handler) dropped(stage rollout.Stage, why string) {
+	if h.hooks.Dropped != nil {
+		h.hooks.Dropped(stage, why)
+	}
+}
+
+// plan reads a plan revision and its parsed ext template, once per process.
+func (h *Handler) plan(ctx context.Context, id string, revision int) (rollout.Plan, *rollout.Ext, error) {
+	key := planKey{id, revision}
+	h.mu.Lock()
+	p, ok := h.plans[key]
+	ext := h.exts[key]
+	h.mu.Unlock()
+	if ok {
+		return p, ext, nil
+	}
+	p, err := h.ledger.Plan(ctx, id, revision)
+	if err != nil {
+		return p, nil, err
+	}
+	if ext, err = rollout.ParseExt(p.Ext); err != nil {
+		return p, nil, err
+	}
+	const planCacheMax = 256
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.plans) >= planCacheMax {
+		clear(h.plans)
+		clear(h.exts)
+	}
+	h.plans[key], h.exts[key] = p, ext
+	return p, ext, nil
+}
+
+// jitter draws from the handler's random source.
+func (h *Handler) jitter(f func(*rand.Rand) time.Duration) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return f(h.rnd)
+}

@@ -1,0 +1,250 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// Errcodes that mean more than their class.
+const (
+	codeQuotaUsed       = 85085 // the platform's submissions of the month are used up
+	codePunished        = 86008 // provider punished: no submission of any app
+	codeNoUpdates       = 86010 // provider may not submit updates
+	codePrivacyChecking = 61039
+	codeInAudit         = 85009
+	codeBadAuditID      = 85012
+	codeNoAuditID       = 85058
+	codeNoVersion       = 85019
+	codeNotReleasable   = 85020
+	codeReleased        = 85052
+	codeUndoQuota       = 87013
+	codeNotCommitted    = 85086
+	codeNoTrial         = 86001
+)
+
+// merchantCodes wait for the merchant: nothing of ours is wrong, and trying
+// again by itself doesn't help until the merchant acts.
+var merchantCodes = []int64{
+	42007, // owner changed the password: authorise again
+	43007, // authorisation needed
+	61003, // no longer authorised
+	61007, // permission set 18 not granted
+	61023, // refresh token invalid: authorise again
+	85008, // no usable category
+	86002, // profile not complete
+}
+
+// perAppLater are plan errors that blame the app instead, once the same plan
+// worked for another one: only this app's ext values or items differ.
+var perAppLater = []int64{47001, 85006, 85007, 85011, 85013, 85045, 85046, 85047, 85048}
+
+// outcome is the one place that maps an error to what it means for the target.
+func (r *run) outcome(ctx context.Context, err error) rollout.Event {
+	trouble := r.trouble(err)
+	var (
+		stale *rollout.StaleError
+		held  *rollout.HeldError
+		yield *yieldError
+		bad   *planError
+		inval *wxclient.InvalidRequestError
+		lost  *lostError
+		api   *wxclient.Error
+	)
+	switch {
+	case errors.As(err, &stale):
+		return nil
+	case errors.As(err, &held):
+		return r.unbegun("the rollout is " + string(held.Status))
+	case errors.As(err, &yield):
+		return rollout.Yielded{At: r.now(), Note: yield.why}
+	case errors.As(err, &bad), errors.As(err, &inval):
+		trouble.Class = "plan"
+		return r.failed(trouble)
+	case errors.As(err, &lost):
+		return rollout.Waited{
+			At: r.now(), Reason: rollout.ReasonUnknown, For: r.timing.Settle,
+			Note: "the reply to " + string(lost.op) + " was lost; reads it back", Trouble: &trouble,
+		}
+	case ctx.Err() != nil:
+		return r.unbegun("the worker is stopping")
+	case errors.As(err, &api):
+		return r.answered(ctx, api, trouble)
+	default: // never reached WeChat, or a read whose reply was lost
+		trouble.Class = "network"
+		return r.busy(err, trouble)
+	}
+}
+
+// unbegun gives the turn back without having called.
+func (r *run) unbegun(why string) rollout.Event {
+	return rollout.Yielded{At: r.now(), Note: why}
+}
+
+// answered maps an errcode's class.
+func (r *run) answered(ctx context.Context, e *wxclient.Error, trouble rollout.Trouble) rollout.Event {
+	switch e.Class {
+	case wxclient.ClassRetryToken, wxclient.ClassRetryBusy, wxclient.ClassOK, wxclient.ClassAlreadyDone:
+		// A token was renewed once already; "already done" that a stage doesn't
+		// know is read back by running the stage again.
+		return r.busy(e, trouble)
+	case wxclient.ClassThrottlePlatform:
+		return r.closed(ctx, e)
+	case wxclient.ClassThrottleApp:
+		return r.wait(rollout.ReasonThrottle, r.throttleFor(e.Code), trouble)
+	case wxclient.ClassWaitExternal:
+		return r.wait(waitReason(e.Code), r.timing.InAudit, trouble)
+	case wxclient.ClassFatalConfig:
+		return r.pause(ctx, e, trouble)
+	case wxclient.ClassFatalRollout:
+		if slices.Contains(perAppLater, e.Code) && r.othersPassed(ctx) {
+			return r.failed(trouble)
+		}
+		return r.pause(ctx, e, trouble)
+	case wxclient.ClassFatalApp:
+		if slices.Contains(merchantCodes, e.Code) {
+			return r.wait(rollout.ReasonMerchant, r.timing.Merchant, trouble)
+		}
+		return r.failed(trouble)
+	default:
+		return r.wait(rollout.ReasonUnlisted, r.timing.InAudit, trouble)
+	}
+}
+
+// busyLimit is when even a patient target gives up: hours of busy replies.
+const busyLimit = 60
+
+// submitBusyLimit is lower: -1 for ever on submit_audit is a known sign of a body
+// that WeChat can't read.
+const submitBusyLimit = 6
+
+// busy tries again in Asynq after a jittered delay; a target that stays busy is
+// parked, and fails only when it has for hours.
+func (r *run) busy(err error, trouble rollout.Trouble) rollout.Event {
+	n := r.t.Busy
+	limit := busyLimit
+	if api := (*wxclient.Error)(nil); errors.As(err, &api) && api.Code == -1 && api.Endpoint == "/wxa/submit_audit" {
+		limit = submitBusyLimit
+	}
+	switch {
+	case n >= limit:
+		return r.failed(trouble)
+	case n >= r.timing.BusyTries && limit == busyLimit:
+		return r.wait(rollout.ReasonBusy, r.timing.BusyPark, trouble)
+	default:
+		delay := r.jitter(func(rnd *rand.Rand) time.Duration { return r.timing.Busy.Delay(n, rnd) })
+		return rollout.Stalled{At: r.now(), For: delay, Trouble: trouble}
+	}
+}
+
+func (r *run) wait(reason rollout.Reason, d time.Duration, trouble rollout.Trouble) rollout.Event {
+	d = r.jitter(func(rnd *rand.Rand) time.Duration { return spread(d, rnd) })
+	return rollout.Waited{At: r.now(), Reason: reason, For: d, Note: trouble.Text, Trouble: &trouble}
+}
+
+func (r *run) failed(trouble rollout.Trouble) rollout.Event {
+	return rollout.Failed{At: r.now(), Trouble: trouble}
+}
+
+// closed shuts the stage's pool for everyone; the target keeps its place.
+func (r *run) closed(ctx context.Context, e *wxclient.Error) rollout.Event {
+	retry := time.Duration(0)
+	if e.Code == 45011 { // per minute: the next one is free
+		retry = time.Minute
+	}
+	r.shut(ctx, e, retry)
+	return rollout.Yielded{At: r.now(), Note: "the stage is closed for everyone: errcode " + codeText(e.Code)}
+}
+
+func (r *run) shut(ctx context.Context, e *wxclient.Error, retry time.Duration) {
+	reason := codeText(e.Code)
+	if err := r.permits.Close(context.WithoutCancel(ctx), r.turn.Stage, reason, retry); err != nil {
+		r.log.Error().Err(err).Msg("pool not closed")
+		return
+	}
+	if r.hooks.Closed != nil {
+		r.hooks.Closed(r.turn.Stage, reason)
+	}
+}
+
+// penaltyProbe is when a punished platform tries one submission again.
+const penaltyProbe = 24 * time.Hour
+
+// pause stops the rollout for an operator: the plan or the platform is at fault,
+// not this app, which keeps its place.
+func (r *run) pause(ctx context.Context, e *wxclient.Error, trouble rollout.Trouble) rollout.Event {
+	if e.Code == codePunished || e.Code == codeNoUpdates {
+		r.shut(ctx, e, penaltyProbe)
+	}
+	why := "app " + r.turn.AppID + " at " + string(r.turn.Stage) + ": " + trouble.Text
+	if err := r.ledger.Pause(context.WithoutCancel(ctx), r.turn.Rollout, "worker", why); err != nil {
+		r.log.Error().Err(err).Msg("rollout not paused")
+	}
+	r.log.Error().Int64("errcode", e.Code).Str("rid", e.RID).Str("class", string(e.Class)).Msg("rollout paused: " + string(e.Class))
+	return rollout.Yielded{At: r.now(), Note: "rollout paused: " + trouble.Text}
+}
+
+// othersPassed tells whether the plan worked for another target at this stage.
+func (r *run) othersPassed(ctx context.Context) bool {
+	ro, err := r.ledger.Rollout(context.WithoutCancel(ctx), r.turn.Rollout)
+	if err != nil {
+		return false
+	}
+	return ro.Counts.Sum(func(c rollout.Cell) bool {
+		return c.State == rollout.StateReleased || r.turn.Stage.Before(c.Stage)
+	}) > 0
+}
+
+func (r *run) throttleFor(code int64) time.Duration {
+	if code == codeUndoQuota {
+		return 12 * time.Hour // 5 a day: the next day begins within that, or the one after
+	}
+	return r.timing.Throttle
+}
+
+// waitReason names what a wait-external code waits for.
+func waitReason(code int64) rollout.Reason {
+	if code == codePrivacyChecking {
+		return rollout.ReasonPrivacy
+	}
+	return rollout.ReasonInAudit
+}
+
+// trouble describes an error for the ledger.
+func (r *run) trouble(err error) rollout.Trouble {
+	t := rollout.Trouble{Stage: r.turn.Stage, Text: clip(err.Error()), At: r.now()}
+	var api *wxclient.Error
+	if errors.As(err, &api) {
+		t.Class, t.Code, t.RID = string(api.Class), api.Code, api.RID
+	}
+	return t
+}
+
+// codeText is an errcode as text.
+func codeText(code int64) string { return strconv.FormatInt(code, 10) }
+
+// clip keeps an error's text short enough for a record.
+func clip(s string) string {
+	const limit = 300
+	if r := []rune(s); len(r) > limit {
+		return string(r[:limit]) + "…"
+	}
+	return s
+}
+
+// yieldError gives the turn back without having called.
+type yieldError struct{ why string }
+
+func (e *yieldError) Error() string { return "turn given back: " + e.why }
+
+// planError is a fault of the plan that shows at one app.
+type planError struct{ err error }
+
+func (e *planError) Error() string { return e.err.Error() }
+func (e *planError) Unwrap() error { return e.err }

@@ -1,0 +1,170 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/wxrollout/wxrollout/ratelimit"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// PoolsOptions tune the pools.
+type PoolsOptions struct {
+	// ReadEvery is how old queryquota's answer may be, and how soon an empty pool
+	// is asked about again. Default 60 s.
+	ReadEvery time.Duration
+	// LookEvery is how old the conductor's view of the pools may be that are
+	// almost always open: all but submit. Default 1 s.
+	LookEvery time.Duration
+}
+
+// Pools holds a pool of permits per stage. The submit pool has the platform's
+// quota behind it (85085 closes it, queryquota opens it); the others are open
+// but while WeChat throttles one of their calls (45009, 45011).
+type Pools struct {
+	quotas map[rollout.Stage]*ratelimit.Quota
+	opts   PoolsOptions
+
+	mu     sync.Mutex
+	asked  time.Time // when this process last asked queryquota
+	looked time.Time
+	seen   map[rollout.Stage]rollout.Allowance
+}
+
+// NewPools makes the pools; open gives the pool of a name.
+func NewPools(open func(name string) *ratelimit.Quota, o PoolsOptions) *Pools {
+	if o.ReadEvery <= 0 {
+		o.ReadEvery = time.Minute
+	}
+	if o.LookEvery <= 0 {
+		o.LookEvery = time.Second
+	}
+	p := &Pools{quotas: make(map[rollout.Stage]*ratelimit.Quota), opts: o}
+	for _, s := range rollout.Stages() {
+		p.quotas[s] = open(string(s))
+	}
+	return p
+}
+
+var (
+	_ rollout.Pools = (*Pools)(nil)
+	_ Permits       = (*Pools)(nil)
+)
+
+// Quota is the pool of a stage, for operators.
+func (p *Pools) Quota(s rollout.Stage) *ratelimit.Quota { return p.quotas[s] }
+
+// Allowances implements rollout.Pools.
+func (p *Pools) Allowances(ctx context.Context) (map[rollout.Stage]rollout.Allowance, error) {
+	p.mu.Lock()
+	fresh := time.Since(p.looked) < p.opts.LookEvery
+	out := make(map[rollout.Stage]rollout.Allowance, len(p.quotas))
+	for s, a := range p.seen {
+		out[s] = a
+	}
+	p.mu.Unlock()
+	for _, s := range rollout.Stages() {
+		if fresh && s != rollout.StageSubmit {
+			continue
+		}
+		state, err := p.quotas[s].State(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("pool %s: %w", s, err)
+		}
+		out[s] = allowance(s, state)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !fresh {
+		p.looked = time.Now()
+	}
+	p.seen = out
+	return out, nil
+}
+
+// allowance is what the conductor may give out of a pool. A pool that is not
+// open may have a probe to give: whether, its Take decides on the server's clock.
+func allowance(s rollout.Stage, q ratelimit.QuotaState) rollout.Allowance {
+	switch {
+	case q.State != ratelimit.StateOpen:
+		return rollout.Allowance{N: 1, Permits: true}
+	case s != rollout.StageSubmit:
+		return rollout.Allowance{N: rollout.Unlimited}
+	case q.Known:
+		return rollout.Allowance{N: max(0, q.Rest-q.Outstanding), Permits: true}
+	default: // one turn goes first and reads the quota
+		return rollout.Allowance{N: max(0, 1-q.Outstanding), Permits: true}
+	}
+}
+
+// Take implements rollout.Pools.
+func (p *Pools) Take(ctx context.Context, s rollout.Stage, ids []string) ([]string, error) {
+	taken, err := p.quotas[s].Take(ctx, ids)
+	return taken.Granted, err
+}
+
+// Return implements rollout.Pools.
+func (p *Pools) Return(ctx context.Context, s rollout.Stage, ids []string) error {
+	for _, id := range ids {
+		if err := p.quotas[s].Settle(ctx, id, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Holds implements Permits.
+func (p *Pools) Holds(ctx context.Context, s rollout.Stage, id string) (bool, error) {
+	ok, _, err := p.quotas[s].Holds(ctx, id)
+	return ok, err
+}
+
+// Settle implements Permits.
+func (p *Pools) Settle(ctx context.Context, s rollout.Stage, id string, spent bool) error {
+	return p.quotas[s].Settle(ctx, id, spent)
+}
+
+// Close implements Permits.
+func (p *Pools) Close(ctx context.Context, s rollout.Stage, reason string, retry time.Duration) error {
+	p.mu.Lock()
+	p.looked = time.Time{}
+	p.mu.Unlock()
+	return p.quotas[s].Close(ctx, reason, retry)
+}
+
+// Reading implements Permits: the quota is asked about when it was never read,
+// when its last reading is old, and by the probe of a pool that is not open.
+func (p *Pools) Reading(ctx context.Context) (bool, error) {
+	state, err := p.quotas[rollout.StageSubmit].State(ctx)
+	if err != nil {
+		return false, err
+	}
+	if state.State != ratelimit.StateOpen || !state.Known {
+		return true, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// Only one of this process's handlers asks; ReadAt is the server's time, but
+	// minutes of difference would only make it ask more often or less.
+	if time.Since(p.asked) < p.opts.ReadEvery || time.Since(state.ReadAt) < p.opts.ReadEvery {
+		return false, nil
+	}
+	p.asked = time.Now()
+	return true, nil
+}
+
+// Refill implements Permits.
+func (p *Pools) Refill(ctx context.Context, read func(context.Context) (rest, limit int64, err error)) (int64, error) {
+	pool := p.quotas[rollout.StageSubmit]
+	spent, err := pool.BeginReading(ctx)
+	if err != nil {
+		return 0, err
+	}
+	rest, limit, err := read(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return rest, pool.Refill(ctx, ratelimit.Reading{Rest: rest, Limit: limit, SpentAtStart: spent, NextCheck: p.opts.ReadEvery})
+}

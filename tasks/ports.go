@@ -1,0 +1,62 @@
+package tasks
+
+import (
+	"context"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// WeChat is what the handlers call; *wxclient.Client implements it.
+type WeChat interface {
+	AuthorizerInfo(ctx context.Context, appid string) (wxclient.AuthorizerInfo, error)
+	VersionInfo(ctx context.Context, appid string) (wxclient.VersionInfo, error)
+	Categories(ctx context.Context, appid string) ([]wxclient.Category, error)
+	Pages(ctx context.Context, appid string) ([]string, error)
+	Commit(ctx context.Context, appid string, r wxclient.CommitRequest) error
+	CodePrivacyInfo(ctx context.Context, appid string) (wxclient.PrivacyInfo, error)
+	LatestAudit(ctx context.Context, appid string) (wxclient.Audit, error)
+	AuditStatus(ctx context.Context, appid string, auditID int64) (wxclient.Audit, error)
+	SubmitAudit(ctx context.Context, appid string, r wxclient.SubmitRequest) (int64, error)
+	UndoAudit(ctx context.Context, appid string) error
+	QueryQuota(ctx context.Context, appid string) (wxclient.Quota, error)
+	Release(ctx context.Context, appid string) error
+	GrayRelease(ctx context.Context, appid string, r wxclient.GrayRequest) error
+	GrayPlan(ctx context.Context, appid string) (wxclient.GrayPlan, error)
+}
+
+// Ledger is what the handlers need of the store; *ledger.Ledger implements it.
+type Ledger interface {
+	Start(ctx context.Context, t rollout.Turn, lease time.Duration) (rollout.Started, error)
+	Save(ctx context.Context, was, next rollout.Target, o rollout.SaveOptions) (rollout.Target, error)
+	Plan(ctx context.Context, rolloutID string, revision int) (rollout.Plan, error)
+	Rollout(ctx context.Context, rolloutID string) (rollout.Rollout, error)
+	Pause(ctx context.Context, rolloutID, by, why string) error
+}
+
+// Permits is the platform's allowance as a handler sees it; *Pools implements it.
+type Permits interface {
+	// Holds is the last look before a call that needs a permit.
+	Holds(ctx context.Context, stage rollout.Stage, id string) (bool, error)
+	// Settle gives a permit back, spent or not.
+	Settle(ctx context.Context, stage rollout.Stage, id string, spent bool) error
+	// Close shuts a stage's pool for everyone; retry 0 leaves the wait to the pool.
+	Close(ctx context.Context, stage rollout.Stage, reason string, retry time.Duration) error
+	// Reading tells whether the submit pool wants to hear from queryquota now.
+	Reading(ctx context.Context) (bool, error)
+	// Refill tells the submit pool what queryquota says; read makes the call.
+	Refill(ctx context.Context, read func(context.Context) (rest, limit int64, err error)) (rest int64, err error)
+}
+
+// Hooks are told what happens, for metrics. Each may be nil.
+type Hooks struct {
+	// Transition: a target was saved after an event.
+	Transition func(from rollout.Target, event string, to rollout.Target)
+	// Dropped: a task was not run; why is one of stale, payload, acting.
+	Dropped func(stage rollout.Stage, why string)
+	// Closed: a stage's pool was closed for a reason.
+	Closed func(stage rollout.Stage, reason string)
+	// Quota: queryquota answered.
+	Quota func(rest, limit int64)
+}

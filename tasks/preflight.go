@@ -1,0 +1,67 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// permissionSet is "development and data analysis", which every code call needs.
+const permissionSet = 18
+
+// Account states of get_authorizer_info that a rollout goes on with.
+const (
+	accountNormal = 1
+	accountWarned = 18
+)
+
+// preflight reads what would block the app and writes nothing.
+func (r *run) preflight(ctx context.Context) (rollout.Event, error) {
+	info, err := r.wx.AuthorizerInfo(ctx, r.turn.AppID)
+	if err != nil {
+		return nil, err
+	}
+	if event := r.account(info); event != nil {
+		return event, nil
+	}
+	versions, err := r.wx.VersionInfo(ctx, r.turn.AppID)
+	if err != nil {
+		return nil, err
+	}
+	if live := versions.Release; live != nil && live.Version == r.plan.Template.Version {
+		return rollout.Finished{At: r.now(), End: rollout.StateUpToDate, Note: "live already with " + live.Version}, nil
+	}
+	categories, err := r.wx.Categories(ctx, r.turn.AppID)
+	if err != nil {
+		return nil, err
+	}
+	if len(categories) == 0 {
+		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.Trouble{
+			Stage: r.turn.Stage, Class: string(wxclient.ClassFatalApp), Code: 85008,
+			Text: "the app has no approved category: the merchant must add one at mp.weixin.qq.com", At: r.now(),
+		}), nil
+	}
+	return rollout.Advanced{At: r.now()}, nil
+}
+
+// account says what the app's account and grants stop.
+func (r *run) account(info wxclient.AuthorizerInfo) rollout.Event {
+	skip := func(why string) rollout.Event {
+		return rollout.Finished{At: r.now(), End: rollout.StateSkipped, Note: why}
+	}
+	switch {
+	case !info.MiniProgram:
+		return skip("not a mini program")
+	case info.AccountStatus != 0 && info.AccountStatus != accountNormal && info.AccountStatus != accountWarned:
+		return skip(fmt.Sprintf("account_status %d: cancelled, banned or frozen", info.AccountStatus))
+	case !info.Has(permissionSet):
+		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.Trouble{
+			Stage: r.turn.Stage, Class: string(wxclient.ClassFatalApp), Code: 61007,
+			Text: "permission set 18 is not granted: the merchant must authorise it", At: r.now(),
+		})
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,224 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// run is one handler's run of one turn.
+type run struct {
+	*Handler
+	turn rollout.Turn
+	// t is the target as it is stored, or as it will be with pending events.
+	t rollout.Target
+	// stored is the target as it was last read or saved, when t is ahead of it.
+	stored   *rollout.Target
+	plan     rollout.Plan
+	ext      *rollout.Ext
+	began    time.Time // server time at the start
+	begun    time.Time // our clock then, for what has passed since
+	released bool
+	spent    bool // the permit was spent
+	log      zerolog.Logger
+}
+
+// now is the server's time.
+func (r *run) now() time.Time { return r.began.Add(time.Since(r.begun)) }
+
+// stageFunc makes a stage's calls and says what happened.
+type stageFunc func(*run, context.Context) (rollout.Event, error)
+
+var stageFuncs = map[rollout.Stage]stageFunc{
+	rollout.StagePreflight: (*run).preflight,
+	rollout.StageCommit:    (*run).commit,
+	rollout.StageCheck:     (*run).check,
+	rollout.StageSubmit:    (*run).submit,
+	rollout.StageVerdict:   (*run).verdict,
+	rollout.StageRelease:   (*run).release,
+}
+
+// decide runs the stage and turns errors into events.
+func (r *run) decide(ctx context.Context, status rollout.Status) rollout.Event {
+	if status != rollout.StatusRunning {
+		return rollout.Yielded{At: r.now(), Note: "the rollout is " + string(status)}
+	}
+	var err error
+	if r.plan, r.ext, err = r.Handler.plan(ctx, r.turn.Rollout, r.t.Revision); err != nil {
+		return r.outcome(ctx, fmt.Errorf("read the plan: %w", err))
+	}
+	bounded, cancel := context.WithTimeout(ctx, r.timing.Turn)
+	defer cancel()
+	event, err := stageFuncs[r.turn.Stage](r, bounded)
+	if err != nil {
+		return r.outcome(ctx, err)
+	}
+	return event
+}
+
+// apply makes an event part of the target without saving it yet.
+func (r *run) apply(e rollout.Event) error {
+	next, err := rollout.Step(r.t, e)
+	if err != nil {
+		return err
+	}
+	if r.stored == nil {
+		was := r.t
+		r.stored = &was
+	}
+	r.t = next
+	return nil
+}
+
+// save stores the target as the applied events made it.
+func (r *run) save(ctx context.Context, call bool) error {
+	was := r.t
+	if r.stored != nil {
+		was = *r.stored
+	}
+	saved, err := r.ledger.Save(ctx, was, r.t, rollout.SaveOptions{Call: call, Lease: r.timing.Lease})
+	if err != nil {
+		return err
+	}
+	r.t, r.stored = saved, nil
+	return nil
+}
+
+// attempt writes the intent, makes a call that must not be repeated blindly, and
+// clears the intent if WeChat certainly refused the call or never got it. After
+// an error of unknown outcome the intent stays.
+func (r *run) attempt(ctx context.Context, op rollout.Op, call func(context.Context) error) error {
+	before, stored := r.t, r.stored
+	if err := r.apply(rollout.Intended{At: r.now(), Op: op}); err != nil {
+		return err
+	}
+	if err := r.save(ctx, true); err != nil {
+		r.t, r.stored = before, stored
+		return &notBegunError{op: op, err: err}
+	}
+	// A process that was stopped since may have lost its lease: look at the clock
+	// once more, since an expired context is not always seen at once.
+	if err := r.inTime(ctx); err != nil {
+		return errors.Join(err, r.apply(rollout.Resolved{At: r.now()}))
+	}
+	err := call(ctx)
+	if err == nil {
+		return nil
+	}
+	if wxclient.IsOutcomeUnknown(err) {
+		return &lostError{op: op, err: err}
+	}
+	if e := r.apply(rollout.Resolved{At: r.now()}); e != nil {
+		return e
+	}
+	return err
+}
+
+func (r *run) inTime(ctx context.Context) error {
+	deadline, ok := ctx.Deadline()
+	if ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
+// unresolved is a read-back that found nothing, too soon after the call to be
+// believed: nil if the intent is old enough, and then cleared.
+func (r *run) unresolved() (rollout.Event, error) {
+	if r.t.Intent == nil {
+		return nil, nil
+	}
+	at, op := r.t.Intent.At, r.t.Intent.Op
+	if left := r.timing.Settle - r.now().Sub(at); left > 0 {
+		return rollout.Waited{At: r.now(), Reason: rollout.ReasonUnknown, For: left, Note: fmt.Sprintf("the reply to %s was lost; reads it back", op)}, nil
+	}
+	return nil, r.apply(rollout.Resolved{At: r.now(), Note: "read back: it had not taken effect"})
+}
+
+// notBegunError says that a call was not made because its intent was not stored.
+type notBegunError struct {
+	op  rollout.Op
+	err error
+}
+
+func (e *notBegunError) Error() string { return fmt.Sprintf("%s was not begun: %v", e.op, e.err) }
+func (e *notBegunError) Unwrap() error { return e.err }
+
+// lostError says that a call of an intent may or may not have taken effect.
+type lostError struct {
+	op  rollout.Op
+	err error
+}
+
+func (e *lostError) Error() string { return fmt.Sprintf("the reply to %s was lost: %v", e.op, e.err) }
+func (e *lostError) Unwrap() error { return e.err }
+
+// conclude stores the event's meaning, settles the permit and logs the outcome.
+func (r *run) conclude(ctx context.Context, event rollout.Event) error {
+	// What WeChat did must be written even when the worker is being stopped; the
+	// lease bounds it, and the connection's own timeouts each try.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timing.Lease-r.timing.Turn)
+	defer cancel()
+	var err error
+	from := r.t
+	if event != nil {
+		if r.stored != nil {
+			from = *r.stored
+		}
+		err = r.apply(event)
+		if err == nil {
+			err = r.save(ctx, false)
+		}
+	}
+	if _, waits := event.(rollout.Stalled); r.turn.Permit && !waits {
+		if r.turn.Stage != rollout.StageSubmit {
+			_, unused := event.(rollout.Yielded)
+			r.spent = event != nil && !unused // WeChat answers again: the pool opens
+		}
+		if e := r.permits.Settle(ctx, r.turn.Stage, rollout.PermitID(r.turn.Rollout, r.turn.AppID), r.spent); e != nil {
+			r.log.Warn().Err(e).Msg("permit not settled; it returns when it expires")
+		}
+	}
+	if stale := (*rollout.StaleError)(nil); event == nil || errors.As(err, &stale) {
+		r.dropped(r.turn.Stage, "lost")
+		r.log.Warn().Int64("fence", r.turn.Fence).Msg("turn lost to another worker")
+		return nil
+	}
+	if err != nil {
+		r.log.Error().Err(err).Str("event", event.Kind()).Msg("outcome not stored; the target is read back when its lease ends")
+		return err
+	}
+	if r.hooks.Transition != nil {
+		r.hooks.Transition(from, event.Kind(), r.t)
+	}
+	r.report(event)
+	if s, ok := event.(rollout.Stalled); ok {
+		return &again{delay: s.For, cause: s.Trouble.Text}
+	}
+	return nil
+}
+
+// report writes the one log line of the run.
+func (r *run) report(event rollout.Event) {
+	level := zerolog.InfoLevel
+	switch event.(type) {
+	case rollout.Failed, rollout.Rejected:
+		level = zerolog.WarnLevel
+	case rollout.Yielded, rollout.Stalled, rollout.Waited:
+		level = zerolog.DebugLevel
+	}
+	line := r.log.WithLevel(level).Str("event", event.Kind()).Str("state", string(r.t.State))
+	if r.t.Reason != "" {
+		line = line.Str("reason", string(r.t.Reason))
+	}
+	if tr := r.t.Trouble; tr != nil {
+		line = line.Str("class", tr.Class).Int64("errcode", tr.Code).Str("rid", tr.RID).Str("trouble", tr.Text)
+	}
+	line.Msg("turn ended")
+}
