@@ -116,3 +116,7 @@ func badSeal(key string) error {
 		Hint: "start with that key as the previous one, or delete the row to begin anew", Err: ErrSeal,
 	}
 }
+
+// CredentialOf is the app whose merchant must act; "" is the platform itself. It lets a
+// caller tell the two apart without knowing this package.
+func (e *CredentialError) CredentialOf() string { return e.AppID }

@@ -144,13 +144,13 @@ func (p *fakePools) Allowances(context.Context) (map[rollout.Stage]rollout.Allow
 	return all, nil
 }
 
-func (p *fakePools) Take(_ context.Context, _ rollout.Stage, ids []string) (int, error) {
+func (p *fakePools) Take(_ context.Context, _ rollout.Stage, ids []string) ([]string, error) {
 	n, err := len(ids), error(nil)
 	if p.take != nil {
 		n, err = p.take(ids)
 	}
 	p.taken = append(p.taken, ids[:n]...)
-	return n, err
+	return ids[:n], err
 }
 
 func (p *fakePools) Return(_ context.Context, _ rollout.Stage, ids []string) error {

@@ -102,11 +102,12 @@ func (c *Conductor) give(ctx context.Context, claim Claim, permits bool) (int, e
 		for _, app := range apps {
 			ids = append(ids, PermitID(claim.Rollout, app))
 		}
-		n, err := c.pools.Take(ctx, claim.Stage, ids)
-		if err != nil || n == 0 {
+		if ids, err = c.pools.Take(ctx, claim.Stage, ids); err != nil || len(ids) == 0 {
 			return 0, err
 		}
-		claim.Only, ids = apps[:n], ids[:n]
+		for _, id := range ids {
+			claim.Only = append(claim.Only, permitApp(id))
+		}
 	}
 	turns, err := c.store.Claim(ctx, claim)
 	if err != nil { // a turn it gave all the same is not enqueued: nobody uses its permit

@@ -55,11 +55,14 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 		bad   *planError
 		inval *wxclient.InvalidRequestError
 		lost  *lostError
+		cred  credentialError
 		api   *wxclient.Error
 	)
 	switch {
 	case errors.As(err, &stale):
 		return nil
+	case errors.As(err, &cred):
+		return r.noCredential(cred.CredentialOf(), trouble)
 	case errors.As(err, &held):
 		return r.unbegun("the rollout is " + string(held.Status))
 	case errors.As(err, &yield):
@@ -80,6 +83,23 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 		trouble.Class = "network"
 		return r.busy(err, trouble)
 	}
+}
+
+// credentialError is a token that can't be had until a person acts: the
+// merchant of the app it names, or the platform's operator if it names none.
+type credentialError interface {
+	error
+	CredentialOf() (appid string)
+}
+
+// noCredential parks: an app without a token is its merchant's matter, and the
+// platform's own missing credential is no app's fault.
+func (r *run) noCredential(appid string, trouble rollout.Trouble) rollout.Event {
+	trouble.Class = "credential"
+	if appid != "" {
+		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, trouble)
+	}
+	return r.wait(rollout.ReasonBusy, r.timing.BusyPark, trouble)
 }
 
 // unbegun gives the turn back without having called.
