@@ -34,11 +34,16 @@ func (au *audit) verdictFields(now time.Time, shot string) payload {
 	switch p["status"] {
 	case AuditRejected:
 		p["reason"] = au.reason
-		p[shot] = fmt.Sprintf("shot_%d_1|shot_%d_2", au.id, au.id)
+		p[shot] = au.shots()
 	case AuditDelayed:
 		p["reason"] = delayReason
 	}
 	return p
+}
+
+// shots are the media ids of two screenshots, joined as WeChat joins them. They do not tell the auditid.
+func (au *audit) shots() string {
+	return opaque(uint64(au.id), "shot", au.version, 1, 64) + "|" + opaque(uint64(au.id), "shot", au.version, 2, 64)
 }
 
 // auditStatus plays get_auditstatus.

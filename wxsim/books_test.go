@@ -68,7 +68,7 @@ func TestImbalances(t *testing.T) {
 			b.want(85019, b.app(id, "POST", "/wxa/release", "{}"))
 		},
 		"overlapping calls on one app": func(b *bench, id string) {
-			b.overlap(id, "/wxa/commit", commitBody(id, "2", "d"), "/wxa/getversioninfo")
+			b.want(0, b.overlap(id, "/wxa/commit", commitBody(id, "2", "d"), "/wxa/getversioninfo", "{}"))
 		},
 	} {
 		t.Run(rule, func(t *testing.T) {
@@ -91,29 +91,30 @@ func TestImbalances(t *testing.T) {
 	}
 }
 
-// overlap sends a slow first call and a second one (with body {}) while the first is in flight.
-func (b *bench) overlap(appid, first string, body any, second string) {
+// overlap sends a slow first call, and a second one while the first is in flight; it returns the second's reply.
+func (b *bench) overlap(appid, first string, body any, second string, secondBody any) obj {
 	b.t.Helper()
-	token := b.token(appid)
-	method := "POST"
+	token, method := b.token(appid), "POST"
 	if body == nil {
 		method = "GET"
 	}
-	if err := b.sim.AddFault(Fault{Endpoint: first, Kind: FaultSlow, Delay: Duration(50 * time.Millisecond)}); err != nil {
+	if err := b.sim.AddFault(Fault{Endpoint: first, Kind: FaultSlow}); err != nil {
 		b.t.Fatal(err)
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { b.want(0, b.call(method, withToken(first, token), body)) })
 	b.eventually(func() bool { return len(b.sim.Faults()) == 0 })
-	b.want(0, b.call("POST", withToken(second, token), "{}"))
+	out := b.call("POST", withToken(second, token), secondBody)
+	close(b.slow)
 	wg.Wait()
 	b.idle(appid)
+	return out
 }
 
 func TestReadsMayOverlap(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{Apps: 1})
-	b.overlap(AppID(0), "/wxa/queryquota", nil, "/wxa/getversioninfo")
+	b.want(0, b.overlap(AppID(0), "/wxa/queryquota", nil, "/wxa/getversioninfo", "{}"))
 	b.balanced()
 	if n := b.sim.Books().OverlappingReads.Total; n != 1 {
 		t.Errorf("%d overlapping reads, want 1", n)
@@ -125,15 +126,7 @@ func TestOverlappingWrites(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{Apps: 1})
 	id := AppID(0)
-	token := b.token(id)
-	if err := b.sim.AddFault(Fault{Endpoint: "/wxa/commit", Kind: FaultSlow, Delay: Duration(50 * time.Millisecond)}); err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() { b.want(0, b.call("POST", withToken("/wxa/commit", token), commitBody(id, "2", "d"))) })
-	b.eventually(func() bool { return len(b.sim.Faults()) == 0 })
-	b.want(9402202, b.call("POST", withToken("/wxa/commit", token), commitBody(id, "3", "d")))
-	wg.Wait()
+	b.want(9402202, b.overlap(id, "/wxa/commit", commitBody(id, "2", "d"), "/wxa/commit", commitBody(id, "3", "d")))
 	if v, _ := b.sim.App(id); v.Trial != "2" {
 		t.Errorf("trial %q, want only the first commit to take effect", v.Trial)
 	}

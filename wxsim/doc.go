@@ -30,6 +30,12 @@
 // The simulator decides, and says so here. A commit is accepted while an audit runs and does not disturb it. A later
 // commit does not block the release of an approved version. Neither withdrawal nor rejection refunds quota. A second
 // release of a published version answers Quirks.ReleaseTwice (85052). Gray release at 100 % publishes, unless
-// Quirks.GrayNeedsRelease says otherwise. withdrawing when nothing is in audit answers 87012. An app without any audit
+// Quirks.GrayNeedsRelease says otherwise. Withdrawing when nothing is in audit answers 87012. An app without any audit
 // answers 85012 to get_latest_auditstatus. A user_version longer than 64 characters answers 85015.
+//
+// # Broken connections
+//
+// A lost reply is a connection that closes without a byte of answer. Go's own HTTP client sends a GET again by itself
+// when that happens on a kept-alive connection, and undocodeaudit, revertcoderelease and revertgrayrelease are GETs that
+// write: a client that uses them must see to it that they are not repeated behind its back.
 package wxsim

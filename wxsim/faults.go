@@ -98,7 +98,7 @@ func (s *Sim) Faults() []Fault {
 	l := &s.faults
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.list)
+	return append([]Fault{}, l.list...)
 }
 
 // take finds the fault a call suffers and uses it up, or returns nil.

@@ -64,6 +64,9 @@ type Options struct {
 	Push PushOptions
 	// Quirks choose between behaviours on which sources differ.
 	Quirks Quirks
+
+	// after is time.NewTimer but for tests: it times latency and slow answers.
+	after func(time.Duration) (fired <-chan time.Time, stop func() bool)
 }
 
 // QuotaOptions is the platform's submission quota at the start.

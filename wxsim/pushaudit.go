@@ -1,9 +1,6 @@
 package wxsim
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // watch arranges the pushes of an audit of a locked app: when it turns delayed, and when its verdict stands. Calling it
 // again after its times changed is harmless: what was pushed is pushed once.
@@ -45,7 +42,7 @@ func (p *pusher) tell(a *app, au *audit, now time.Time) {
 func (p *pusher) verdict(a *app, au *audit, now time.Time) {
 	if au.reject {
 		p.appEvent(a, now, "weapp_audit_fail", cdata("Reason", au.reason), number("FailTime", now.Unix()),
-			cdata("ScreenShot", fmt.Sprintf("shot_%d_1|shot_%d_2", au.id, au.id)))
+			cdata("ScreenShot", au.shots()))
 		return
 	}
 	p.appEvent(a, now, "weapp_audit_success", number("SuccTime", now.Unix()))

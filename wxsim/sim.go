@@ -92,6 +92,12 @@ func fill(o *Options) {
 	if o.Clock == nil {
 		o.Clock = systemClock{}
 	}
+	if o.after == nil {
+		o.after = func(d time.Duration) (<-chan time.Time, func() bool) {
+			t := time.NewTimer(d)
+			return t.C, t.Stop
+		}
+	}
 	def := func(p *string, v string) {
 		if *p == "" {
 			*p = v
@@ -136,10 +142,10 @@ func (s *Sim) pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
+	fired, stop := s.opt.after(d)
+	defer stop()
 	select {
-	case <-t.C:
+	case <-fired:
 		return true
 	case <-ctx.Done():
 		return false

@@ -29,16 +29,18 @@ type bench struct {
 	http  *http.Client
 	cat   string
 	aat   map[string]string
+	slow  chan time.Time // what takes real time ends when a test closes this
 }
 
 // setup starts a simulator with the options and fetches a component token.
 func setup(t testing.TB, o Options) *bench {
 	t.Helper()
-	b := &bench{t: t, aat: map[string]string{}}
+	b := &bench{t: t, aat: map[string]string{}, slow: make(chan time.Time)}
 	b.clock = NewManualClock(start)
 	if o.Clock == nil {
 		o.Clock = b.clock
 	}
+	o.after = func(time.Duration) (<-chan time.Time, func() bool) { return b.slow, func() bool { return true } }
 	b.sim = New(o)
 	b.srv = httptest.NewServer(b.sim)
 	b.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}

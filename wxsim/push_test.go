@@ -1,0 +1,263 @@
+package wxsim
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// pushed is one push a test's callback received.
+type pushed struct {
+	path  string
+	query map[string]string
+	outer struct {
+		AppID      string `xml:"AppId"`
+		ToUserName string
+		Encrypt    string
+	}
+	msg string
+	got struct {
+		InfoType              string
+		ComponentVerifyTicket string
+		AuthorizerAppid       string
+		AuthorizationCode     string
+		Event                 string
+		ToUserName            string
+		Reason                string
+		CreateTime            int64
+	}
+}
+
+// receive starts a callback that checks each push and hands it to the channel; answer says what to reply.
+func receive(t *testing.T, answer func(n int) string) (url string, got chan pushed) {
+	t.Helper()
+	got = make(chan pushed, 1000)
+	var n atomic.Int64
+	key, err := aesKey(DefaultAESKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := pushed{path: r.URL.Path, query: map[string]string{}}
+		for k := range r.URL.Query() {
+			p.query[k] = r.URL.Query().Get(k)
+		}
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = xml.Unmarshal(body, &p.outer)
+		}
+		if err != nil {
+			t.Errorf("push %q: %v", body, err)
+		}
+		if want := sign(DefaultToken, p.query["timestamp"], p.query["nonce"], p.outer.Encrypt); p.query["msg_signature"] != want || p.query["encrypt_type"] != "aes" {
+			t.Errorf("query %v, want msg_signature %s", p.query, want)
+		}
+		_, msg, appid, err := unseal(key, p.outer.Encrypt)
+		if err != nil || appid != DefaultComponentAppID {
+			t.Errorf("unseal: appid %q, %v", appid, err)
+		}
+		p.msg = msg
+		if err := xml.Unmarshal([]byte(msg), &p.got); err != nil {
+			t.Errorf("message %q: %v", msg, err)
+		}
+		fmt.Fprint(w, answer(int(n.Add(1)-1))) //nolint:errcheck // a test's reply
+		got <- p
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL, got
+}
+
+func always(text string) func(int) string { return func(int) string { return text } }
+
+// TestTicketPushes: one at the start and one per interval, each different and each good for a token.
+func TestTicketPushes(t *testing.T) {
+	t.Parallel()
+	url, got := receive(t, always("success"))
+	b := setup(t, Options{Push: PushOptions{AuthURL: url + "/auth", TicketEvery: 10 * time.Minute}})
+	seen := map[string]bool{}
+	for range 3 {
+		p := <-got
+		ticket := p.got.ComponentVerifyTicket
+		if p.path != "/auth" || p.got.InfoType != "component_verify_ticket" || p.outer.AppID != DefaultComponentAppID || seen[ticket] {
+			t.Fatalf("push %+v", p)
+		}
+		seen[ticket] = true
+		b.want(0, b.call("POST", "/cgi-bin/component/api_component_token", obj{
+			"component_appid": DefaultComponentAppID, "component_appsecret": DefaultSecret, "component_verify_ticket": ticket,
+		}))
+		b.clock.Advance(10 * time.Minute)
+	}
+	<-got
+	b.sim.StopTickets()
+	b.clock.Advance(10 * time.Minute)
+	b.want(0, b.call("POST", "/cgi-bin/component/api_start_push_ticket", obj{"component_appid": DefaultComponentAppID, "component_secret": DefaultSecret}))
+	if <-got; b.sim.Books().Pushes.Made != 5 {
+		t.Errorf("%d pushes, want none while stopped", b.sim.Books().Pushes.Made)
+	}
+}
+
+// TestAuditPushes: the verdict goes to the app's own URL, naming neither appid nor auditid nor version.
+func TestAuditPushes(t *testing.T) {
+	t.Parallel()
+	url, got := receive(t, always("success"))
+	b := setup(t, Options{
+		Apps: 4, AuditDelay: Range{2 * time.Hour, 2 * time.Hour}, DelayRate: 1, TokenTTL: 100 * time.Hour,
+		Push: PushOptions{AppURL: url + "/cb/$APPID$/end"},
+	})
+	expect := func(id, event string) pushed {
+		t.Helper()
+		p := <-got
+		v, _ := b.sim.App(id)
+		if p.got.Event != event || p.path != "/cb/"+id+"/end" || p.got.ToUserName != v.UserName || p.outer.ToUserName != v.UserName {
+			t.Fatalf("push %+v, want %s to %s", p, event, id)
+		}
+		if strings.Contains(p.msg, id) || strings.Contains(p.msg, fmt.Sprint(v.AuditID)) {
+			t.Errorf("message %q names the appid or the audit", p.msg)
+		}
+		return p
+	}
+	passes, fails := AppID(1), AppID(3)
+	b.commit(passes, "2", "d")
+	b.submit(passes)
+	b.clock.Advance(time.Hour)
+	if p := expect(passes, "weapp_audit_delay"); p.got.Reason == "" {
+		t.Error("a delay without a reason")
+	}
+	b.clock.Advance(time.Hour)
+	expect(passes, "weapp_audit_success")
+	b.commit(fails, "2", "d")
+	b.submit(fails)
+	if b.sim.Reject(fails, "1:no<br>") != 1 {
+		t.Error("nothing was rejected")
+	}
+	if p := expect(fails, "weapp_audit_fail"); p.got.Reason != "1:no<br>" || !strings.Contains(p.msg, "|") {
+		t.Errorf("message %q, want the reason and two screenshots", p.msg)
+	}
+	b.clock.Advance(3 * time.Hour) // its timers come to nothing
+	if !b.sim.PushVerdict(passes) || b.sim.PushVerdict("wx0") {
+		t.Error("PushVerdict pushed the wrong thing")
+	}
+	expect(passes, "weapp_audit_success")
+	if n := b.sim.Books().Pushes.Made; n != 4 {
+		t.Errorf("%d pushes made, want 4", n)
+	}
+}
+
+func TestAuthorisationPushes(t *testing.T) {
+	t.Parallel()
+	url, got := receive(t, always("success"))
+	b := setup(t, Options{Apps: 1, Push: PushOptions{AuthURL: url}})
+	id, no := AppID(0), false
+	code := b.sim.Authorize(id)
+	if p := <-got; p.got.InfoType != "authorized" || p.got.AuthorizerAppid != id || p.got.AuthorizationCode != code {
+		t.Errorf("push %+v, want authorized with the code", p)
+	}
+	if err := b.sim.ChangeApp(id, AppChange{Set18: &no}); err != nil {
+		t.Fatal(err)
+	}
+	if p := <-got; p.got.InfoType != "updateauthorized" {
+		t.Errorf("push %+v, want updateauthorized", p)
+	}
+	if err := b.sim.ChangeApp(id, AppChange{Authorized: &no}); err != nil {
+		t.Fatal(err)
+	}
+	if p := <-got; p.got.InfoType != "unauthorized" || p.got.AuthorizerAppid != id {
+		t.Errorf("push %+v, want unauthorized", p)
+	}
+}
+
+// TestPushRetries: anything but the plain word success is tried again, three times in all.
+func TestPushRetries(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer   func(int) string
+		attempts int64
+	}{
+		"at once":     {always("success"), 1},
+		"second time": {func(n int) string { return []string{"<html>", "success"}[min(n, 1)] }, 2},
+		"never":       {always("success\n"), 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url, got := receive(t, tc.answer)
+			b := setup(t, Options{Push: PushOptions{AuthURL: url}})
+			b.sim.PushTicket()
+			tried := func(n int64) func() bool {
+				return func() bool { p := b.sim.Books().Pushes; return p.Accepted+p.Refused == n }
+			}
+			for n := range tc.attempts {
+				<-got
+				b.eventually(tried(n + 1))
+				b.eventually(func() bool { // the next attempt is armed, or none will be
+					b.clock.mu.Lock()
+					defer b.clock.mu.Unlock()
+					return len(b.clock.timers) == 1 || n+1 == tc.attempts
+				})
+				b.clock.Advance(5 * time.Second)
+			}
+			b.clock.Advance(time.Minute)
+			if p := b.sim.Books().Pushes; p.Accepted+p.Refused != tc.attempts {
+				t.Errorf("%+v, want %d attempts", p, tc.attempts)
+			}
+		})
+	}
+}
+
+// TestPushesGoAstray: lost ones never come, doubled ones come twice, late and held ones come after the others.
+func TestPushesGoAstray(t *testing.T) {
+	t.Parallel()
+	start := func(o PushOptions) (*bench, chan pushed) {
+		url, got := receive(t, always("success"))
+		o.AuthURL = url
+		return setup(t, Options{Push: o}), got
+	}
+	b, got := start(PushOptions{Lost: 1})
+	b.sim.PushTicket()
+	b.sim.SetPushShares(0, 0, 1, 0)
+	ticket := b.sim.PushTicket()
+	for range 2 {
+		if p := <-got; p.got.ComponentVerifyTicket != ticket {
+			t.Errorf("got ticket %q, want the doubled one", p.got.ComponentVerifyTicket)
+		}
+	}
+	b, got = start(PushOptions{Late: 1, LateBy: Range{time.Hour, time.Hour}})
+	ticket = b.sim.PushTicket()
+	b.sim.SetPushShares(0, 0, 0, 0)
+	if second := b.sim.PushTicket(); (<-got).got.ComponentVerifyTicket != second {
+		t.Error("the late push came first")
+	}
+	b.clock.Advance(time.Hour)
+	if p := <-got; p.got.ComponentVerifyTicket != ticket || p.got.CreateTime >= b.clock.Now().Unix() {
+		t.Errorf("push %+v, want the late one with the time it was made", p.got)
+	}
+	b, got = start(PushOptions{OutOfOrder: 1})
+	ticket = b.sim.PushTicket()
+	b.sim.SetPushShares(0, 0, 0, 0)
+	second := b.sim.PushTicket()
+	if (<-got).got.ComponentVerifyTicket != second || (<-got).got.ComponentVerifyTicket != ticket {
+		t.Error("the pushes came in order")
+	}
+}
+
+// TestCloseWaitsForPushes: nothing is sent after Close, and a callback that never answers does not hold it up.
+func TestCloseWaitsForPushes(t *testing.T) {
+	t.Parallel()
+	arrived, end := make(chan bool, 1), make(chan bool)
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- true; <-end }))
+	defer srv.Close()
+	defer close(end)
+	s := New(Options{Push: PushOptions{AuthURL: srv.URL}})
+	s.PushTicket()
+	<-arrived
+	s.Close()
+	s.PushTicket()
+	if p := s.Books().Pushes; p.Accepted != 0 || p.Refused != 1 {
+		t.Errorf("%+v, want the one under way given up and none after", p)
+	}
+}
