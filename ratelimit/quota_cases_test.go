@@ -52,8 +52,8 @@ var openCases = []quotaCase{
 		{6 * minute, takes("b"), "b"},
 		{3 * minute, takes("a"), "a"}, // alive: a full life again
 		{minute, takes("c"), " | exhausted 0 15"},
-		{6 * minute, takes("c"), "c"},
-		{0, holds("b"), "false"},
+		{6 * minute, holds("b"), "false"},
+		{0, takes("c"), "c"},
 		{0, holds("a"), "true"},
 		{3 * minute, stands, "open rest 2/100 out 1 spent 0 closings 0"},
 		{7 * minute, stands, "open rest 2/100 out 0 spent 0 closings 0"},
@@ -130,6 +130,7 @@ var closedCases = []quotaCase{
 		{5 * minute, takes("a"), "probe a | 85085 0 10"},
 		{4 * minute, takes("b"), " | 85085 0 10"},
 		{minute, takes("b"), "probe b | 85085 0 15"},
+		{0, stands, "probing rest ? out 1 spent 0 closings 1 | 85085 0 15"},
 		{0, holds("a"), "false | 85085 0 15"},
 		{0, holds("b"), "true | 85085 0 15"},
 		{0, spends("a"), "ok"},

@@ -170,6 +170,30 @@ func TestQuotaTakesMany(t *testing.T) {
 	})
 }
 
+// An id that has a permit, behind one that gets none, is not in the prefix,
+// also where the ids are cut into commands.
+func TestQuotaTakesNoGap(t *testing.T) {
+	t.Parallel()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, _ func(time.Duration)) {
+		ctx := t.Context()
+		q := NewQuota(rdb, "x", QuotaOptions{})
+		ids := make([]string, 600)
+		for i := range ids {
+			ids[i] = fmt.Sprint("id", i)
+		}
+		if err := q.Refill(ctx, Reading{Rest: 500, Limit: 500}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := q.Take(ctx, ids[500:501]); err != nil {
+			t.Fatal(err)
+		}
+		got, err := q.Take(ctx, ids)
+		if err != nil || !slices.Equal(got.Granted, ids[:499]) {
+			t.Errorf("%d granted, %v; want the first 499", len(got.Granted), err)
+		}
+	})
+}
+
 // More lapsed permits than one call purges are still not counted, and are
 // gone after a few calls.
 func TestQuotaPurgesInSteps(t *testing.T) {

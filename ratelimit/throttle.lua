@@ -25,7 +25,9 @@ local factor = math.min(64, base + 4 * climbs)
 
 -- pace moves tat and step to the current factor. What is owed stays the same
 -- number of permits: kept in µs instead, a cut would hand out new permits.
--- The cap mends a clock that was set back.
+-- More than a burst cannot be owed: then the clock was set back, and without
+-- the mend nobody would get a permit until it is where it was.
+local mended = false
 local function pace()
   if interval == 0 then return end
   local paced = math.ceil(interval * 64 / factor)
@@ -34,7 +36,8 @@ local function pace()
   elseif step > 0 and step ~= paced then
     tat = now + math.ceil((tat - now) * paced / step)
   end
-  tat = math.min(tat, now + burst * paced)
+  local most = now + burst * paced
+  if tat > most then tat, mended = most, true end
   step = paced
 end
 pace()

@@ -7,9 +7,7 @@ if interval == 0 then return {want, 0, 0} end
 local whole = now + burst * step
 local n = math.min(want, math.floor((whole - tat) / step))
 local retry = 0
-if n > 0 then
-  tat = tat + n * step
-  save()
-end
+tat = tat + n * step
+if n > 0 or mended then save() end
 if n < want then retry = tat + step - whole end
 return {n, retry, 0}

@@ -163,6 +163,17 @@ func TestThrottle(t *testing.T) {
 			{10 * time.Second, take(1), "1"},
 			{0, throttled, "free 2 at 40/64"},
 		}},
+		{"a clock set back costs one interval, not the hour", ten, []step{
+			{0, take(3), "3"},
+			{-time.Hour, take(1), "0 retry 100ms"},
+			{100 * ms, take(1), "1"},
+		}},
+		{"a clock set back does not slow further", ten, []step{
+			{0, slow, "32/64"},
+			{-time.Hour, throttled, "free 0 at 32/64"}, // owes at most a burst
+			{0, slow, "16/64"},
+			{1200 * ms, throttled, "free 3 at 16/64"},
+		}},
 		{"ease ends both", ten, []step{
 			{0, slow, "32/64"},
 			{0, hold(time.Hour), "ok"},
