@@ -7,7 +7,7 @@
 // decided by rollout.Step before it is saved here.
 //
 //	l := ledger.New(rdb, ledger.Options{})
-//	turn, err := l.Start(ctx, t)       // still mine?
+//	turn, err := l.Start(ctx, t, lease) // still mine?
 //	next, err := rollout.Step(turn.Target, event)
-//	err = l.Save(ctx, turn.Target, next, ledger.SaveOptions{})
+//	err = l.Save(ctx, turn.Target, next, rollout.SaveOptions{})
 package ledger

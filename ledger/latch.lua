@@ -5,8 +5,9 @@
 -- ARGV[1] rollout  ARGV[2] wave  ARGV[3] verdict  ARGV[4] gate as JSON
 -- ARGV[5] "promote" if an operator says so
 -- Returns 1 if it was stored, 0 if it was latched already or the wave is not the
--- last open one. Cost: O(1).
+-- last open one, -1 if there is no such rollout. Cost: O(1).
 local key = root .. 'r:' .. ARGV[1]
+if status(ARGV[1]) == '' then return -1 end
 local wave = tonumber(ARGV[2])
 if tonumber(redis.call('HGET', key, 'wave') or '0') ~= wave then return 0 end
 local was = redis.call('HGET', key, 'verdict:' .. ARGV[2])

@@ -40,12 +40,10 @@ func New(rdb redis.UniversalClient, o Options) *Ledger {
 
 var _ rollout.Store = (*Ledger)(nil)
 
-// ErrNotFound says that there is no such rollout, target or schedule.
-var ErrNotFound = errors.New("not found")
-
 // WakeDue implements rollout.Store.
 func (l *Ledger) WakeDue(ctx context.Context, limit int) (int, error) {
-	return run(ctx, l.rdb, dueScript, "wake", limit).Int()
+	n, err := run(ctx, l.rdb, dueScript, "wake", limit).Int()
+	return n, failed(err, "wake parked targets")
 }
 
 // ExpireDue implements rollout.Store.
@@ -54,7 +52,7 @@ func (l *Ledger) ExpireDue(ctx context.Context, limit int) (int, error) {
 	for _, lane := range rollout.Lanes() {
 		n, err := run(ctx, l.rdb, dueScript, "leases:"+string(lane), limit).Int()
 		if err != nil {
-			return moved, err
+			return moved, failed(err, "take back expired leases of lane %s", lane)
 		}
 		moved += n
 	}
@@ -63,10 +61,11 @@ func (l *Ledger) ExpireDue(ctx context.Context, limit int) (int, error) {
 
 // Peek implements rollout.Store.
 func (l *Ledger) Peek(ctx context.Context, c rollout.Claim) ([]string, error) {
-	return l.rdb.ZRangeArgs(ctx, redis.ZRangeArgs{
+	apps, err := l.rdb.ZRangeArgs(ctx, redis.ZRangeArgs{
 		Key: keyReady(c.Rollout, string(c.Stage)), ByScore: true,
 		Start: "-inf", Stop: fmt.Sprintf("(%d", c.MaxRank), Count: int64(c.N),
 	}).Result()
+	return apps, failed(err, "look at the next targets of rollout %s at %s", c.Rollout, c.Stage)
 }
 
 // Claim implements rollout.Store.
@@ -77,7 +76,7 @@ func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Turn, er
 	}
 	list, err := texts(run(ctx, l.rdb, claimScript, args...))
 	if err != nil {
-		return nil, err
+		return nil, failed(err, "claim targets of rollout %s at %s", c.Rollout, c.Stage)
 	}
 	turns := make([]rollout.Turn, 0, len(list)/2)
 	for i := 0; i+1 < len(list); i += 2 {
@@ -100,7 +99,7 @@ func (l *Ledger) InFlight(ctx context.Context) (map[rollout.Lane]int, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, failed(err, "count leases")
 	}
 	out := make(map[rollout.Lane]int, len(cmds))
 	for lane, cmd := range cmds {
@@ -133,8 +132,8 @@ func (l *Ledger) Pause(ctx context.Context, id, by, why string) error {
 // Sweep implements rollout.Store.
 func (l *Ledger) Sweep(ctx context.Context, id string, limit int) (int, error) {
 	list, err := run(ctx, l.rdb, sweepScript, id, limit).Int64Slice()
-	if err != nil || len(list) == 0 {
-		return 0, err
+	if err != nil {
+		return 0, failed(err, "sweep rollout %s", id)
 	}
 	return int(list[0]), nil
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,23 +18,6 @@ type Created struct {
 	// with Status.
 	New    bool
 	Status rollout.Status
-}
-
-// TakenError says that another unfinished rollout has the plan's name.
-type TakenError struct {
-	Name, Other string
-	Status      rollout.Status
-}
-
-func (e *TakenError) Error() string {
-	return fmt.Sprintf("the name %q belongs to rollout %s, which is %s and has other content: let it end, abort it, or choose another name", e.Name, e.Other, e.Status)
-}
-
-// CountError says that a load ended with another number of targets than planned.
-type CountError struct{ Rollout, Have, Want string }
-
-func (e *CountError) Error() string {
-	return fmt.Sprintf("rollout %s holds %s targets, the plan has %s: apply it again to complete it", e.Rollout, e.Have, e.Want)
 }
 
 // NewRollout is what Create stores.
@@ -57,18 +41,10 @@ func (l *Ledger) Create(ctx context.Context, n NewRollout) (Created, error) {
 	if err != nil {
 		return Created{}, fmt.Errorf("encode plan: %w", err)
 	}
-	// The full plan first: a rollout that is seen has one.
-	if err := l.rdb.HSetNX(ctx, keyPlans(n.ID), "0", full).Err(); err != nil {
-		return Created{}, fmt.Errorf("store plan of rollout %s: %w", n.ID, err)
-	}
-	start := int64(0)
-	if !n.StartAt.IsZero() {
-		start = n.StartAt.UnixMilli()
-	}
-	list, err := texts(run(ctx, l.rdb, createScript, n.ID, n.Plan.Name, milli(l.opts.LoadStale),
-		"plan", brief, "digest", n.Digest, "start", start, "revision", 0))
+	list, err := texts(run(ctx, l.rdb, createScript, n.ID, n.Plan.Name, milli(l.opts.LoadStale), full,
+		"plan", brief, "digest", n.Digest, "start", toMilli(n.StartAt), "revision", 0))
 	if err != nil {
-		return Created{}, fmt.Errorf("create rollout %s: %w", n.ID, err)
+		return Created{}, failed(err, "create rollout %s", n.ID)
 	}
 	switch list[0] {
 	case "created":
@@ -97,7 +73,7 @@ func (l *Ledger) Add(ctx context.Context, id string, targets []rollout.Target) (
 	}
 	list, err := texts(run(ctx, l.rdb, addScript, args...))
 	if err != nil {
-		return 0, fmt.Errorf("add targets to rollout %s: %w", id, err)
+		return 0, failed(err, "add %d targets to rollout %s", len(targets), id)
 	}
 	if list[0] != "ok" {
 		return 0, &StatusError{Rollout: id, Status: rollout.Status(list[1]), Want: rollout.StatusLoading}
@@ -107,28 +83,43 @@ func (l *Ledger) Add(ctx context.Context, id string, targets []rollout.Target) (
 }
 
 // Seal ends a load with total targets: the rollout is scheduled or running from
-// here on. Sealing twice is harmless.
+// here on. Sealing twice is harmless. Another number of targets is a
+// *CountError; a name that another rollout took during a long silence is a
+// *TakenError; a rollout that was aborted meanwhile is a *StatusError.
 func (l *Ledger) Seal(ctx context.Context, id string, total int, startLater bool, by, why string) error {
 	to := rollout.StatusRunning
 	if startLater {
 		to = rollout.StatusScheduled
 	}
-	err := l.control(ctx, id, change{from: "loading", to: to, by: by, why: why, total: fmt.Sprint(total)})
-	if s, ok := err.(*StatusError); ok && s.Status != "" && s.Status != rollout.StatusAborted {
-		return nil // somebody who applied the same plan sealed it first
+	list, err := texts(run(ctx, l.rdb, sealScript, id, total, string(to), by, why, milli(l.opts.LoadStale)))
+	if err != nil {
+		return failed(err, "seal rollout %s", id)
 	}
-	return err
+	switch list[0] {
+	case "ok":
+		return nil
+	case "count":
+		have, err := parseInt("count", list[1])
+		return errors.Join(err, &CountError{Of: "rollout " + id, Have: int(have), Want: total})
+	case "taken":
+		r, err := l.Rollout(ctx, id)
+		return errors.Join(err, &TakenError{Name: r.Name, Other: list[1], Status: rollout.Status(list[2])})
+	}
+	if s := rollout.Status(list[1]); s == "" || s == rollout.StatusAborted {
+		return &StatusError{Rollout: id, Status: s, Want: to}
+	}
+	return nil // somebody who applied the same plan sealed it first
 }
 
 // Plan reads a full plan revision.
 func (l *Ledger) Plan(ctx context.Context, id string, revision int) (rollout.Plan, error) {
 	var p rollout.Plan
 	b, err := l.rdb.HGet(ctx, keyPlans(id), fmt.Sprint(revision)).Bytes()
-	if err == redis.Nil {
+	if errors.Is(err, redis.Nil) {
 		return p, fmt.Errorf("rollout %s, plan revision %d: %w", id, revision, ErrNotFound)
 	}
 	if err != nil {
-		return p, fmt.Errorf("read plan of rollout %s: %w", id, err)
+		return p, failed(err, "read plan of rollout %s", id)
 	}
 	if err := json.Unmarshal(b, &p); err != nil {
 		return p, fmt.Errorf("rollout %s, plan revision %d in the ledger: %w", id, revision, err)
@@ -143,12 +134,12 @@ func (l *Ledger) Revise(ctx context.Context, id string, p rollout.Plan) (int, er
 	if err != nil {
 		return 0, fmt.Errorf("encode plan: %w", err)
 	}
-	n, err := l.rdb.HIncrBy(ctx, keyRollout(id), "revision", 1).Result()
+	n, err := run(ctx, l.rdb, reviseScript, id, full).Int()
 	if err != nil {
-		return 0, fmt.Errorf("revise rollout %s: %w", id, err)
+		return 0, failed(err, "revise rollout %s", id)
 	}
-	if err := l.rdb.HSet(ctx, keyPlans(id), fmt.Sprint(n), full).Err(); err != nil {
-		return 0, fmt.Errorf("store plan revision %d of rollout %s: %w", n, id, err)
+	if n == 0 {
+		return 0, &StatusError{Rollout: id}
 	}
-	return int(n), nil
+	return n, nil
 }

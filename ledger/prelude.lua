@@ -75,3 +75,35 @@ end
 local function status(rollout)
   return redis.call('HGET', root .. 'r:' .. rollout, 'status') or ''
 end
+
+local function ended(state)
+  return state ~= 'pending' and state ~= 'running' and state ~= 'parked'
+end
+
+-- unfinished counts the targets of a rollout that have not ended. Cost: O(cells).
+local function unfinished(rollout)
+  local n = 0
+  local counts = redis.call('HGETALL', root .. 'n:' .. rollout)
+  for i = 1, #counts, 2 do
+    if not ended(string.match(counts[i], '^[^|]*|[^|]*|([^|]*)|')) then n = n + tonumber(counts[i + 1]) end
+  end
+  return n
+end
+
+-- log remembers a change of a rollout, the last thousand.
+local function log(id, from, to, by, why)
+  redis.call('RPUSH', root .. 'log:' .. id, cjson.encode({ at = now_ms, from = from, to = to, by = by, why = why }))
+  redis.call('LTRIM', root .. 'log:' .. id, -1000, -1)
+end
+
+-- rival is another unfinished rollout that has the name; a load that nobody
+-- touched for stale ms gave it up. Returns its id and status, or nil.
+local function rival(id, name, stale)
+  local other = redis.call('HGET', root .. 'names', name)
+  if not other or other == id then return nil end
+  local s = status(other)
+  if s == '' or s == 'done' or s == 'aborted' then return nil end
+  local touched = tonumber(redis.call('HGET', root .. 'r:' .. other, 'touched') or '0')
+  if s == 'loading' and touched + stale < now_ms then return nil end
+  return other, s
+end

@@ -55,6 +55,14 @@ func fromMilli(ms int64) time.Time {
 	return time.UnixMilli(ms)
 }
 
+// toMilli is a time in ms; the zero time is 0.
+func toMilli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
 // milli is d in whole milliseconds, rounded up.
 func milli(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)

@@ -5,9 +5,11 @@
 -- that was read  ARGV[5] new stage  ARGV[6] new state  ARGV[7] new reason
 -- ARGV[8] wait (ms): until the wake time when parked; the lease when running
 -- ARGV[9] new body  ARGV[10] "call" if a call with effect follows: refused
--- unless the rollout is running  ARGV[11] errcode to count, or ""
--- Returns {"ok", new version}, {"stale", record or ""} if version or fence moved
--- on, or {"held", status} if the rollout doesn't let a call begin.
+-- unless the rollout is running  ARGV[11] errcode it failed with, or ""
+-- ARGV[12] errcode it had failed with before, or ""
+-- Returns {"ok", new version, new due (ms)}, {"stale", record or ""} if version or fence moved
+-- on, or {"held", status} if the rollout doesn't let a call begin, or a target of
+-- an aborted one be retried.
 -- Cost: O(log targets).
 local rollout, appid = ARGV[1], ARGV[2]
 local t = load(rollout, appid)
@@ -20,18 +22,23 @@ if ARGV[10] == 'call' then
   -- A lease that ran out may be given away at any moment: too late to call.
   if t.due <= now_ms then return { 'stale', format(t) } end
 end
-local was = t.state
+-- An ended target that goes on brings its ended rollout back to life; an
+-- aborted one stays dead, and nobody would ever move the target.
+local revived = ended(t.state) and not ended(ARGV[6])
+if revived and status(rollout) == 'aborted' then return { 'held', 'aborted' } end
 leave(rollout, appid, t)
 t.version = t.version + 1
 t.stage, t.state, t.reason, t.body = ARGV[5], ARGV[6], ARGV[7], ARGV[9]
 t.due = 0
 if t.state == 'parked' or t.state == 'running' then t.due = now_ms + tonumber(ARGV[8]) end
 enter(rollout, appid, t)
-if ARGV[11] ~= '' then redis.call('HINCRBY', root .. 'codes:' .. rollout, ARGV[11], 1) end
--- A retried target brings its ended rollout back to life.
-local ended = was ~= 'pending' and was ~= 'running' and was ~= 'parked'
-if ended and t.state == 'pending' and status(rollout) == 'done' then
+local codes = root .. 'codes:' .. rollout
+if ARGV[11] ~= '' then redis.call('HINCRBY', codes, ARGV[11], 1) end
+if ARGV[12] ~= '' and tonumber(redis.call('HGET', codes, ARGV[12]) or '0') > 0 then
+  redis.call('HINCRBY', codes, ARGV[12], -1)
+end
+if revived and status(rollout) == 'done' then
   redis.call('HSET', root .. 'r:' .. rollout, 'status', 'running', 'ended', '0')
   redis.call('ZADD', root .. 'active', int(now_ms), rollout)
 end
-return { 'ok', int(t.version) }
+return { 'ok', int(t.version), int(t.due) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed" // the scripts
 	"fmt"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -24,12 +23,16 @@ var (
 	createLua string
 	//go:embed add.lua
 	addLua string
+	//go:embed seal.lua
+	sealLua string
 	//go:embed control.lua
 	controlLua string
 	//go:embed latch.lua
 	latchLua string
 	//go:embed sweep.lua
 	sweepLua string
+	//go:embed revise.lua
+	reviseLua string
 )
 
 var (
@@ -39,9 +42,11 @@ var (
 	dueScript     = newScript(dueLua)
 	createScript  = newScript(createLua)
 	addScript     = newScript(addLua)
+	sealScript    = newScript(sealLua)
 	controlScript = newScript(controlLua)
 	latchScript   = newScript(latchLua)
 	sweepScript   = newScript(sweepLua)
+	reviseScript  = newScript(reviseLua)
 )
 
 // newScript joins a script with the prelude that all of them share.
@@ -63,17 +68,4 @@ func texts(cmd *redis.Cmd) ([]string, error) {
 		out[i] = fmt.Sprint(v)
 	}
 	return out, nil
-}
-
-// refused tells whether Redis said it can't take writes, and in which words.
-func refused(err error) (string, bool) {
-	if err == nil {
-		return "", false
-	}
-	for _, prefix := range []string{"OOM", "READONLY", "MISCONF", "NOREPLICAS", "LOADING", "MASTERDOWN"} {
-		if strings.HasPrefix(err.Error(), prefix) || strings.Contains(err.Error(), " "+prefix+" ") {
-			return prefix, true
-		}
-	}
-	return "", false
 }

@@ -18,7 +18,7 @@ func (l *Ledger) Target(ctx context.Context, id, appID string) (rollout.Target, 
 		return rollout.Target{}, fmt.Errorf("rollout %s, app %s: %w", id, appID, ErrNotFound)
 	}
 	if err != nil {
-		return rollout.Target{}, fmt.Errorf("read rollout %s, app %s: %w", id, appID, err)
+		return rollout.Target{}, failed(err, "read rollout %s, app %s", id, appID)
 	}
 	return decodeRecord(id, appID, v)
 }
@@ -28,14 +28,49 @@ const scanPage = 500
 
 // Targets walks over all targets of a rollout in pages, in no order. A target
 // that changes meanwhile is seen before or after its change; each is seen once.
+// A record that can't be read is an error of its own and the walk goes on; an
+// error of Redis ends it. An unknown rollout is ErrNotFound.
 func (l *Ledger) Targets(ctx context.Context, id string) iter.Seq2[rollout.Target, error] {
 	return func(yield func(rollout.Target, error) bool) {
+		found := false
+		for f, err := range l.fields(ctx, keyTargets(id)) {
+			if err != nil {
+				yield(rollout.Target{}, failed(err, "read targets of rollout %s", id))
+				return
+			}
+			found = true
+			if !yield(decodeRecord(id, f.name, f.value)) {
+				return
+			}
+		}
+		if !found {
+			l.missing(ctx, keyRollout(id), "rollout "+id, func(err error) { yield(rollout.Target{}, err) })
+		}
+	}
+}
+
+// missing reports ErrNotFound if a key is not there, or why that isn't known.
+func (l *Ledger) missing(ctx context.Context, key, what string, report func(error)) {
+	switch n, err := l.rdb.Exists(ctx, key).Result(); {
+	case err != nil:
+		report(failed(err, "look up %s", what))
+	case n == 0:
+		report(fmt.Errorf("%s: %w", what, ErrNotFound))
+	}
+}
+
+// field is one field of a hash.
+type field struct{ name, value string }
+
+// fields walks over a hash in pages; each field is seen once. An error is the last.
+func (l *Ledger) fields(ctx context.Context, key string) iter.Seq2[field, error] {
+	return func(yield func(field, error) bool) {
 		seen := make(map[string]struct{}) // HSCAN may repeat a field while the hash grows
 		var cursor uint64
 		for {
-			page, next, err := l.rdb.HScan(ctx, keyTargets(id), cursor, "", scanPage).Result()
+			page, next, err := l.rdb.HScan(ctx, key, cursor, "", scanPage).Result()
 			if err != nil {
-				yield(rollout.Target{}, fmt.Errorf("read targets of rollout %s: %w", id, err))
+				yield(field{}, err)
 				return
 			}
 			for i := 0; i+1 < len(page); i += 2 {
@@ -43,7 +78,7 @@ func (l *Ledger) Targets(ctx context.Context, id string) iter.Seq2[rollout.Targe
 					continue
 				}
 				seen[page[i]] = struct{}{}
-				if !yield(decodeRecord(id, page[i], page[i+1])) {
+				if !yield(field{page[i], page[i+1]}, nil) {
 					return
 				}
 			}
@@ -62,7 +97,7 @@ type Edit struct{ Was, Next rollout.Target }
 func (l *Ledger) SaveAll(ctx context.Context, edits []Edit) (int, error) {
 	cmds := make([]*redis.Cmd, len(edits))
 	if err := saveScript.Load(ctx, l.rdb).Err(); err != nil {
-		return 0, fmt.Errorf("load save script: %w", err)
+		return 0, failed(err, "load save script")
 	}
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, e := range edits {
@@ -75,7 +110,7 @@ func (l *Ledger) SaveAll(ctx context.Context, edits []Edit) (int, error) {
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("save %d targets: %w", len(edits), err)
+		return 0, failed(err, "save %d targets", len(edits))
 	}
 	stored := 0
 	for i, cmd := range cmds {
@@ -96,5 +131,5 @@ func (l *Ledger) Owner(ctx context.Context, appID string) (string, error) {
 	if errors.Is(err, redis.Nil) {
 		return "", nil
 	}
-	return id, err
+	return id, failed(err, "read the owner of app %s", appID)
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -14,7 +15,7 @@ import (
 func (l *Ledger) Start(ctx context.Context, t rollout.Turn, lease time.Duration) (rollout.Started, error) {
 	list, err := texts(run(ctx, l.rdb, startScript, t.Rollout, t.AppID, string(t.Stage), t.Fence, milli(lease)))
 	if err != nil {
-		return rollout.Started{}, fmt.Errorf("start turn of rollout %s, app %s: %w", t.Rollout, t.AppID, err)
+		return rollout.Started{}, failed(err, "start turn of rollout %s, app %s", t.Rollout, t.AppID)
 	}
 	if len(list) < 5 || list[0] != "ok" {
 		return rollout.Started{}, &rollout.StaleError{Rollout: t.Rollout, AppID: t.AppID, Fence: t.Fence}
@@ -41,7 +42,7 @@ func (l *Ledger) Save(ctx context.Context, was, next rollout.Target, o rollout.S
 	}
 	list, err := texts(run(ctx, l.rdb, saveScript, args...))
 	if err != nil {
-		return was, fmt.Errorf("save rollout %s, app %s at %s: %w", was.Rollout, was.AppID, next.Stage, err)
+		return was, failed(err, "save rollout %s, app %s at %s", was.Rollout, was.AppID, next.Stage)
 	}
 	return saved(was, next, list)
 }
@@ -55,27 +56,37 @@ func saveArgs(was, next rollout.Target, o rollout.SaveOptions) ([]any, error) {
 	if next.State == rollout.StateRunning {
 		wait += o.Lease
 	}
-	mode, code := "", ""
+	mode := ""
 	if o.Call {
 		mode = "call"
 	}
-	if next.State == rollout.StateFailed && was.State != rollout.StateFailed && next.Trouble != nil && next.Trouble.Code != 0 {
-		code = strconv.FormatInt(next.Trouble.Code, 10)
+	code, before := failedWith(next), failedWith(was)
+	if code == before {
+		code, before = "", ""
 	}
 	return []any{
 		was.Rollout, was.AppID, was.Version, was.Fence,
-		string(next.Stage), string(next.State), string(next.Reason), milli(wait), body, mode, code,
+		string(next.Stage), string(next.State), string(next.Reason), milli(wait), body, mode, code, before,
 	}, nil
+}
+
+// failedWith is the errcode a target failed with; "" if it didn't or there is none.
+func failedWith(t rollout.Target) string {
+	if t.State != rollout.StateFailed || t.Trouble == nil || t.Trouble.Code == 0 {
+		return ""
+	}
+	return strconv.FormatInt(t.Trouble.Code, 10)
 }
 
 // saved reads the save script's answer.
 func saved(was, next rollout.Target, list []string) (rollout.Target, error) {
 	switch {
-	case len(list) == 2 && list[0] == "ok":
-		version, err := parseInt("version", list[1])
-		next.Version, next.Wait = version, 0
-		return next, err
-	case len(list) == 2 && list[0] == "held":
+	case list[0] == "ok":
+		version, err1 := parseInt("version", list[1])
+		due, err2 := parseInt("due", list[2])
+		next.Version, next.Due, next.Wait = version, fromMilli(due), 0
+		return next, errors.Join(err1, err2)
+	case list[0] == "held":
 		return was, &rollout.HeldError{Rollout: was.Rollout, AppID: was.AppID, Status: rollout.Status(list[1])}
 	default:
 		return was, &rollout.StaleError{Rollout: was.Rollout, AppID: was.AppID, Fence: was.Fence}

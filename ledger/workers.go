@@ -19,7 +19,7 @@ func (l *Ledger) Heartbeat(ctx context.Context, worker string, capacity map[roll
 	}
 	now, err := l.rdb.Time(ctx).Result()
 	if err != nil {
-		return fmt.Errorf("heartbeat of worker %s: %w", worker, err)
+		return failed(err, "heartbeat of worker %s", worker)
 	}
 	_, err = l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.HSet(ctx, keyCapacity, worker, b)
@@ -27,7 +27,7 @@ func (l *Ledger) Heartbeat(ctx context.Context, worker string, capacity map[roll
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("heartbeat of worker %s: %w", worker, err)
+		return failed(err, "heartbeat of worker %s", worker)
 	}
 	return nil
 }
@@ -39,14 +39,14 @@ func (l *Ledger) Leave(ctx context.Context, worker string) error {
 		p.HDel(ctx, keyCapacity, worker)
 		return nil
 	})
-	return err
+	return failed(err, "take worker %s out", worker)
 }
 
 // Capacity implements rollout.Store. Workers whose heartbeat ended are dropped.
 func (l *Ledger) Capacity(ctx context.Context) (map[rollout.Lane]int, error) {
 	now, err := l.rdb.Time(ctx).Result()
 	if err != nil {
-		return nil, err
+		return nil, failed(err, "read the workers")
 	}
 	var alive *redis.StringSliceCmd
 	var caps *redis.MapStringStringCmd
@@ -56,7 +56,7 @@ func (l *Ledger) Capacity(ctx context.Context) (map[rollout.Lane]int, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, failed(err, "read the workers")
 	}
 	live := make(map[string]bool)
 	for _, w := range alive.Val() {

@@ -1,0 +1,98 @@
+package ledger_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/redistest"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/rollouttest"
+)
+
+// lease is how long the turns of these tests last.
+const lease = time.Minute
+
+// at is the time of events; the ledger's time is Redis's.
+var at = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+
+// store is a ledger as the suite wants it.
+type store struct{ *ledger.Ledger }
+
+// Load brings a whole rollout in as apply does.
+func (s store) Load(ctx context.Context, l rollouttest.Load) error {
+	created, err := s.Create(ctx, ledger.NewRollout{ID: l.ID, Plan: l.Plan, Digest: "digest of " + l.ID, StartAt: l.StartAt})
+	if err != nil || created.Status != rollout.StatusLoading {
+		return err
+	}
+	for page := range slices.Chunk(l.Targets, ledger.AddBatch) {
+		if _, err := s.Add(ctx, l.ID, page); err != nil {
+			return err
+		}
+	}
+	return s.Seal(ctx, l.ID, len(l.Targets), !l.StartAt.IsZero(), "test", "apply")
+}
+
+// bench is a ledger on some Redis whose time the test moves.
+type bench struct {
+	*testing.T
+	store
+	rdb     redis.UniversalClient
+	advance func(time.Duration)
+}
+
+// both runs a test on miniredis and on a real server.
+func both(t *testing.T, fn func(b *bench)) {
+	t.Helper()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
+		fn(&bench{T: t, store: store{ledger.New(rdb, ledger.Options{})}, rdb: rdb, advance: advance})
+	})
+}
+
+func (b *bench) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// load stores a running rollout with n targets in one wave.
+func (b *bench) load(id string, n int) {
+	b.Helper()
+	b.must(b.Load(b.Context(), rollouttest.Load{
+		ID: id, Plan: plan("plan of "+id, n), Targets: rollouttest.Targets(n),
+	}))
+}
+
+func plan(name string, sizes ...int) rollout.Plan {
+	return rollout.Plan{Name: name, Waves: rollouttest.Waves(sizes...), Ext: `{"extEnable":true}`}
+}
+
+// begin claims one app's turn at its stage and starts it.
+func (b *bench) begin(id string, stage rollout.Stage, app string) (rollout.Turn, rollout.Target) {
+	b.Helper()
+	turns, err := b.Claim(b.Context(), rollout.Claim{
+		Rollout: id, Stage: stage, MaxRank: rollout.Rank(99, 0), N: 1, Only: []string{app}, Lease: lease,
+	})
+	b.must(err)
+	if len(turns) != 1 {
+		b.Fatalf("claim of %s at %s gave %v", app, stage, turns)
+	}
+	started, err := b.Start(b.Context(), turns[0], lease)
+	b.must(err)
+	return turns[0], started.Target
+}
+
+// step saves a target as the event leaves it.
+func (b *bench) step(was rollout.Target, e rollout.Event) rollout.Target {
+	b.Helper()
+	next, err := rollout.Step(was, e)
+	b.must(err)
+	saved, err := b.Save(b.Context(), was, next, rollout.SaveOptions{Lease: lease})
+	b.must(err)
+	return saved
+}

@@ -1,0 +1,233 @@
+package rollouttest
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+func (b *bench) status(what, id string, want rollout.Status) {
+	b.Helper()
+	if r := b.rollout(id); r.Status != want {
+		b.Errorf("%s: %s is %s, want %s", what, id, r.Status, want)
+	}
+}
+
+func testStatuses(b *bench) {
+	ctx := b.Context()
+	start := time.Now().Add(1000 * time.Hour).Truncate(time.Millisecond)
+	b.must(b.Load(ctx, Load{ID: "r1", Plan: rollout.Plan{Name: "later", Waves: Waves(1)}, StartAt: start, Targets: Targets(1)}))
+	b.status("loaded for later", "r1", rollout.StatusScheduled)
+	if r := b.rollout("r1"); !r.StartAt.Equal(start) || !r.Started.IsZero() {
+		b.Errorf("starts at %v, started %v; want %v and not yet", r.StartAt, r.Started, start)
+	}
+	if got := b.claim("r1", rollout.StagePreflight, 9); len(got) != 0 {
+		b.Errorf("claimed %v before the start", got)
+	}
+	b.must(b.Finish(ctx, "r1")) // not running: no news
+	b.must(b.Pause(ctx, "r1", "conductor", "trouble"))
+	b.status("the conductor pauses running ones only", "r1", rollout.StatusScheduled)
+	b.must(b.Begin(ctx, "r1"))
+	b.must(b.Begin(ctx, "r1"))
+	b.status("begun", "r1", rollout.StatusRunning)
+	if r := b.rollout("r1"); r.Started.IsZero() {
+		b.Error("begun without a time")
+	}
+	b.must(b.Pause(ctx, "r1", "op", "lunch"))
+	if r := b.rollout("r1"); r.Status != rollout.StatusPaused || r.By != "op" || r.Why != "lunch" {
+		b.Errorf("paused as %s by %s: %s", r.Status, r.By, r.Why)
+	}
+	b.must(b.Begin(ctx, "r1"))
+	b.status("a paused one doesn't begin", "r1", rollout.StatusPaused)
+	b.must(b.Resume(ctx, "r1", "op", "back"))
+	b.status("resumed", "r1", rollout.StatusRunning)
+	if err := b.Resume(ctx, "r1", "op", "again"); err == nil {
+		b.Error("a running rollout was resumed")
+	}
+	b.must(b.Abort(ctx, "r1", "op", "enough"))
+	b.status("aborted", "r1", rollout.StatusAborted)
+	if err := b.Abort(ctx, "r1", "op", "again"); err == nil {
+		b.Error("an aborted rollout was aborted")
+	}
+	for what, err := range map[string]error{
+		"abort":  b.Abort(ctx, "r9", "op", "x"),
+		"resume": b.Resume(ctx, "r9", "op", "x"),
+		"latch":  b.Latch(ctx, "r9", 0, rollout.GateState{Verdict: rollout.VerdictHold}),
+	} {
+		if err == nil {
+			b.Errorf("%s of a rollout nobody loaded was no error", what)
+		}
+	}
+	if _, err := b.Rollout(ctx, "r9"); err == nil {
+		b.Error("one of them left a rollout behind")
+	}
+}
+
+func testFinish(b *bench) {
+	b.load("r1", 2)
+	_, first := b.begin("r1", rollout.StagePreflight, "wx000")
+	_, second := b.begin("r1", rollout.StagePreflight, "wx001")
+	b.step(first, rollout.Finished{At: at, End: rollout.StateUpToDate})
+	// The conductor decides from a snapshot; a retry may have come since.
+	b.must(b.Finish(b.Context(), "r1"))
+	b.status("one is unfinished", "r1", rollout.StatusRunning)
+	b.step(second, rollout.Failed{At: at, Trouble: rollout.Trouble{Class: "fatal-app", Code: 85015}})
+	b.must(b.Finish(b.Context(), "r1"))
+	b.status("all ended", "r1", rollout.StatusDone)
+	if r := b.rollout("r1"); r.Ended.IsZero() {
+		b.Error("done without a time")
+	}
+	if active := b.active(); len(active) != 0 {
+		b.Errorf("active %q", active)
+	}
+}
+
+func testSweep(b *bench) {
+	b.load("r1", 3, 4)
+	_, running := b.begin("r1", rollout.StagePreflight, "wx000")
+	_, parked := b.begin("r1", rollout.StagePreflight, "wx001")
+	b.step(parked, rollout.Waited{At: at, Reason: rollout.ReasonMerchant, For: time.Hour})
+	b.moved("a running rollout", 0)(b.Sweep(b.Context(), "r1", 9))
+	b.must(b.Abort(b.Context(), "r1", "op", "enough"))
+	b.moved("a batch", 2)(b.Sweep(b.Context(), "r1", 2))
+	b.moved("all that waits, of all waves", 3)(b.Sweep(b.Context(), "r1", 9))
+	b.counts("r1", map[rollout.State]int{rollout.StateAborted: 5, rollout.StateRunning: 1, rollout.StateParked: 1})
+	if active := b.active(); !slices.Equal(active, []string{"r1"}) {
+		b.Errorf("active %q while targets are unfinished", active)
+	}
+	b.step(running, rollout.Yielded{At: at})
+	b.advance(time.Hour)
+	b.moved("the parked one", 1)(b.WakeDue(b.Context(), 9))
+	b.moved("the rest", 2)(b.Sweep(b.Context(), "r1", 9))
+	b.counts("r1", map[rollout.State]int{rollout.StateAborted: 7})
+	if active := b.active(); len(active) != 0 {
+		b.Errorf("active %q after the sweep", active)
+	}
+}
+
+func testGates(b *bench) {
+	ctx := b.Context()
+	b.load("r1", 1, 1, 1, 1)
+	gate := func(v rollout.Verdict, why string) rollout.GateState { return rollout.GateState{Verdict: v, Why: why} }
+	latch := func(wave int, v rollout.Verdict, why string) {
+		b.Helper()
+		b.must(b.Latch(ctx, "r1", wave, gate(v, why)))
+	}
+	latch(0, rollout.VerdictHold, "0 of 1")
+	latch(0, rollout.VerdictHold, "1 of 1")
+	latch(1, rollout.VerdictOpen, "too early")
+	latch(0, rollout.VerdictOpen, "good")
+	latch(0, rollout.VerdictFailed, "too late")
+	latch(1, rollout.VerdictFailed, "bad")
+	latch(1, rollout.VerdictOpen, "changed its mind")
+	want := map[int]rollout.GateState{0: gate(rollout.VerdictOpen, "good"), 1: gate(rollout.VerdictFailed, "bad")}
+	r := b.rollout("r1")
+	if diff := cmp.Diff(want, r.Gates); diff != "" || r.OpenWave != 1 {
+		b.Errorf("open wave %d, gates (-want +got):\n%s", r.OpenWave, diff)
+	}
+	for _, tc := range []struct {
+		wave int
+		want bool
+	}{{0, false}, {1, true}, {1, false}, {2, true}} { // 2 was never judged
+		got, err := b.Promote(ctx, "r1", tc.wave, "op", "looked at it")
+		b.must(err)
+		if got != tc.want {
+			b.Errorf("promote past wave %d: %t, want %t", tc.wave, got, tc.want)
+		}
+	}
+	if r := b.rollout("r1"); r.OpenWave != 3 || r.Gates[1].Verdict != rollout.VerdictOpen {
+		b.Errorf("promoted to wave %d with %v", r.OpenWave, r.Gates)
+	}
+	if _, err := b.Promote(ctx, "r9", 0, "op", "x"); err == nil {
+		b.Error("a rollout nobody loaded was promoted")
+	}
+}
+
+// failOne ends one target as failed with an errcode.
+func (b *bench) failOne(id, app string, code int64) rollout.Target {
+	b.Helper()
+	_, was := b.begin(id, rollout.StagePreflight, app)
+	return b.step(was, rollout.Failed{At: at, Trouble: rollout.Trouble{Class: "fatal-app", Code: code}})
+}
+
+func testRetry(b *bench) {
+	b.load("r1", 1)
+	failed := b.failOne("r1", "wx000", 85015)
+	b.must(b.Finish(b.Context(), "r1"))
+	got := b.step(failed, rollout.Retried{At: at})
+	if got.State != rollout.StatePending || got.Attempt != 2 {
+		b.Errorf("retried as %+v", got)
+	}
+	b.status("a retry brings it back", "r1", rollout.StatusRunning)
+	if active := b.active(); !slices.Equal(active, []string{"r1"}) {
+		b.Errorf("active %q", active)
+	}
+	failed = b.failOne("r1", "wx000", 85015)
+	b.must(b.Abort(b.Context(), "r1", "op", "enough"))
+	next, err := rollout.Step(failed, rollout.Retried{At: at})
+	b.must(err)
+	var held *rollout.HeldError
+	if _, err := b.Save(b.Context(), failed, next, rollout.SaveOptions{}); !errors.As(err, &held) {
+		b.Errorf("a retry in an aborted rollout, where nobody would move it: %v, want a HeldError", err)
+	}
+	b.counts("r1", map[rollout.State]int{rollout.StateFailed: 1})
+}
+
+func testCodes(b *bench) {
+	b.load("r1", 4)
+	codes := func(what string, want map[int64]int) {
+		b.Helper()
+		got := b.rollout("r1").Codes
+		for code, n := range got {
+			if n == 0 {
+				delete(got, code)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			b.Errorf("%s: failures by errcode (-want +got):\n%s", what, diff)
+		}
+	}
+	first := b.failOne("r1", "wx000", 85015)
+	b.failOne("r1", "wx001", 85015)
+	b.failOne("r1", "wx002", 0) // no errcode
+	codes("two failed alike", map[int64]int{85015: 2})
+	// A retried target doesn't count as failed, or the breaker would trip on it again.
+	first = b.step(first, rollout.Retried{At: at})
+	codes("one is tried again", map[int64]int{85015: 1})
+	_, first = b.begin("r1", rollout.StagePreflight, "wx000")
+	b.step(first, rollout.Finished{At: at, End: rollout.StateUpToDate})
+	codes("and ends well", map[int64]int{85015: 1})
+	b.must(b.Pause(b.Context(), "r1", "conductor", "breaker"))
+	b.must(b.Resume(b.Context(), "r1", "op", "seen"))
+	codes("seen by a person", map[int64]int{})
+	failed := b.target("r1", "wx001")
+	b.step(failed, rollout.Retried{At: at})
+	codes("retried after it was seen", map[int64]int{})
+}
+
+func testWorkers(b *bench) {
+	ctx := b.Context()
+	capacity := func(what string, commit, audit int) {
+		b.Helper()
+		got, err := b.Capacity(ctx)
+		b.must(err)
+		if got[rollout.LaneCommit] != commit || got[rollout.LaneAudit] != audit {
+			b.Errorf("%s: capacity %v, want commit %d, audit %d", what, got, commit, audit)
+		}
+	}
+	capacity("nobody", 0, 0)
+	b.must(b.Heartbeat(ctx, "w1", map[rollout.Lane]int{rollout.LaneCommit: 10, rollout.LaneAudit: 4}, 15*time.Second))
+	b.must(b.Heartbeat(ctx, "w2", map[rollout.Lane]int{rollout.LaneCommit: 5}, 30*time.Second))
+	capacity("two", 15, 4)
+	b.must(b.Heartbeat(ctx, "w2", map[rollout.Lane]int{rollout.LaneCommit: 6}, 30*time.Second))
+	capacity("the second grew", 16, 4)
+	b.advance(15 * time.Second)
+	capacity("the first fell silent", 6, 0)
+	b.must(b.Leave(ctx, "w2"))
+	capacity("the second left", 0, 0)
+	b.must(b.Leave(ctx, "w2"))
+}
