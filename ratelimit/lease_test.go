@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -107,6 +108,32 @@ func TestLeaseFenceSurvives(t *testing.T) {
 		advance(-time.Hour)
 		if third := acquire(); third <= second {
 			t.Errorf("after the clock was set back: fence %d, was %d", third, second)
+		}
+	})
+}
+
+// The fence is remembered for a day after the lease lapsed, and then nothing
+// is left.
+func TestLeaseKeyExpires(t *testing.T) {
+	t.Parallel()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
+		ctx := t.Context()
+		l := NewLease(rdb, "x", "a", time.Minute)
+		for name, touch := range map[string]func() error{
+			"acquire": func() error { return third(l.Acquire(ctx)) },
+			"renew":   func() error { return errors.Join(third(l.Acquire(ctx)), second(l.Renew(ctx))) },
+		} {
+			if err := touch(); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			advance(fenceMemory)
+			if n := rdb.Exists(ctx, l.keys...).Val(); n != 1 {
+				t.Errorf("%s: the fence is forgotten too early", name)
+			}
+			advance(time.Minute)
+			if n := rdb.Exists(ctx, l.keys...).Val(); n != 0 {
+				t.Errorf("%s: the key is still there", name)
+			}
 		}
 	})
 }

@@ -141,6 +141,21 @@ func TestBeginReading(t *testing.T) {
 	})
 }
 
+// Permits that all lapsed leave nothing behind, though nobody asks again.
+func TestQuotaPermitsExpire(t *testing.T) {
+	t.Parallel()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
+		q := NewQuota(rdb, "x", QuotaOptions{})
+		if _, err := q.Take(t.Context(), []string{"a", "b"}); err != nil {
+			t.Fatal(err)
+		}
+		advance(DefaultPermitTTL)
+		if n := rdb.Exists(t.Context(), q.keys...).Val(); n != 0 {
+			t.Errorf("%d keys are still there", n)
+		}
+	})
+}
+
 // A Take of more ids than one Redis command holds is still one prefix.
 func TestQuotaTakesMany(t *testing.T) {
 	t.Parallel()
