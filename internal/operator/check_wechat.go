@@ -1,0 +1,140 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// libraryMax is how many templates WeChat's library holds.
+const libraryMax = 200
+
+// checkWeChat looks at the credentials and at what they give access to. What
+// can't be asked because of an earlier fault is left out.
+func (o *Operator) checkWeChat(ctx context.Context, appID string) []Result {
+	if o.wx == nil {
+		return []Result{{
+			Name: "credentials", Level: LevelFail, Detail: "none are set, so WeChat can't be asked", Credentials: true,
+			Hint: "set WXROLLOUT_COMPONENT_APPID, WXROLLOUT_COMPONENT_SECRET and WXROLLOUT_SEAL_KEY as the workers have them",
+		}}
+	}
+	templates, err := o.Templates(ctx)
+	if err != nil {
+		return []Result{refusal("credentials", err)}
+	}
+	results := []Result{
+		{Name: "credentials", Level: LevelOK, Detail: "WeChat takes the platform's token from this address"},
+		checkLibrary(templates), o.checkApps(ctx), o.checkQuota(ctx, appID),
+	}
+	return append(results, o.checkCalls(ctx, appID)...)
+}
+
+func checkLibrary(list []Template) Result {
+	r := Result{Name: "template library", Level: LevelOK}
+	newest, any := newestOf(list)
+	if !any {
+		r.Level, r.Detail, r.Hint = LevelWarn, "empty", "upload the code and add the draft to the library"
+		return r
+	}
+	r.Detail = fmt.Sprintf("%d templates, the newest is %d, version %s", len(list), newest.ID, newest.Version)
+	if len(list) > libraryMax*9/10 {
+		r.Level, r.Hint = LevelWarn, fmt.Sprintf("it holds %d: delete old ones", libraryMax)
+	}
+	return r
+}
+
+func (o *Operator) checkApps(ctx context.Context) Result {
+	page, err := o.wx.AuthorizerList(ctx, 0, 1)
+	if err != nil {
+		return refusal("authorized apps", err)
+	}
+	r := Result{Name: "authorized apps", Level: LevelOK, Detail: fmt.Sprint(page.Total)}
+	if page.Total == 0 {
+		r.Level, r.Hint = LevelWarn, "no merchant has authorised the platform"
+	}
+	return r
+}
+
+func (o *Operator) checkQuota(ctx context.Context, appID string) Result {
+	q, err := o.liveQuota(ctx, appID)
+	if err != nil {
+		return refusal("submission quota", err)
+	}
+	r := Result{Name: "submission quota", Level: LevelOK, Detail: fmt.Sprintf("%d of %d submissions left this month", q.Rest, q.Limit)}
+	switch {
+	case q.Limit == 0:
+		r.Level, r.Hint = LevelFail, "the platform has no submissions at all: ask WeChat for them"
+	case q.Rest == 0:
+		r.Level, r.Hint = LevelWarn, "targets wait until the next month, or until WeChat grants more"
+	}
+	return r
+}
+
+// watchedCalls are the calls whose daily limits a large rollout may reach.
+var watchedCalls = []string{"/wxa/commit", "/wxa/submit_audit", "/wxa/release"}
+
+// checkCalls looks at the daily limits of calls.
+func (o *Operator) checkCalls(ctx context.Context, appID string) []Result {
+	if appID == "" {
+		apps, err := o.anyApps(ctx, 1)
+		if err != nil {
+			return nil // told by the quota's check already
+		}
+		appID = apps[0]
+	}
+	var results []Result
+	for _, path := range watchedCalls {
+		r := Result{Name: "calls of " + path, Level: LevelOK}
+		q, err := o.wx.APIQuota(ctx, appID, path)
+		switch {
+		case err != nil:
+			r.Level, r.Detail = LevelWarn, err.Error()
+		case q.DailyLimit > 0 && q.Remain*10 < q.DailyLimit:
+			r.Level, r.Detail, r.Hint = LevelWarn, fmt.Sprintf("%d of %d left today", q.Remain, q.DailyLimit), "the rest of the day will be slow: calls wait for tomorrow"
+		default:
+			r.Detail = fmt.Sprintf("%d of %d left today", q.Remain, q.DailyLimit)
+		}
+		results = append(results, r)
+	}
+	return results
+}
+
+// addressCodes are WeChat's answers to a caller whose address is not on the
+// allow-list.
+var addressCodes = []int64{61004, 40164, 45035}
+
+// callerIP finds the address that WeChat saw in its message.
+var callerIP = regexp.MustCompile(`\d{1,3}(\.\d{1,3}){3}|\[?[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){2,7}\]?`)
+
+// refusal makes a Result of an error of WeChat's.
+func refusal(name string, err error) Result {
+	r := Result{Name: name, Level: LevelFail, Detail: err.Error(), Credentials: IsCredential(err)}
+	var api *wxclient.Error
+	if errors.As(err, &api) && slices.Contains(addressCodes, api.Code) {
+		ip := callerIP.FindString(api.Msg)
+		if ip == "" {
+			ip = "this machine's public address"
+		}
+		r.Hint = "add " + ip + " to the IP allow-list (白名单IP地址列表) of the platform at open.weixin.qq.com"
+	}
+	return r
+}
+
+// IsCredential tells whether the platform's own credentials, not an app or a
+// plan, are at fault.
+func IsCredential(err error) bool {
+	var cred interface{ CredentialOf() (appid string) }
+	if errors.As(err, &cred) {
+		return cred.CredentialOf() == ""
+	}
+	var offline *OfflineError
+	var api *wxclient.Error
+	if errors.As(err, &offline) {
+		return true
+	}
+	return errors.As(err, &api) && (api.Class == wxclient.ClassFatalConfig || api.Class == wxclient.ClassRetryToken)
+}

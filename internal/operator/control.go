@@ -1,0 +1,148 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// Change is what an operator's verb did to a rollout.
+type Change struct {
+	ID string `json:"id"`
+	// Was and Status are the statuses before and after.
+	Was    rollout.Status `json:"was"`
+	Status rollout.Status `json:"status"`
+	// Done is false when it was so already.
+	Done bool `json:"done"`
+	// Targets is how many targets it reaches.
+	Targets int `json:"targets"`
+	// Wave is the wave that was opened, by Promote.
+	Wave string `json:"wave,omitempty"`
+}
+
+// noReason stands in the ledger for an operator who gave none.
+const noReason = "no reason given"
+
+func orNoReason(why string) string {
+	if why == "" {
+		return noReason
+	}
+	return why
+}
+
+// Pause stops a running or scheduled rollout: no turn is given and no call with
+// effect begins until Resume. Pausing a paused one does nothing.
+func (o *Operator) Pause(ctx context.Context, id, why string) (Change, error) {
+	return o.control(ctx, id, rollout.StatusPaused, func() error {
+		return o.ledger.PauseBy(ctx, id, o.by, orNoReason(why))
+	})
+}
+
+// Resume lets a paused rollout go on, and forgets the failures that tripped its
+// breaker. Resuming a running one does nothing.
+func (o *Operator) Resume(ctx context.Context, id, why string) (Change, error) {
+	return o.control(ctx, id, rollout.StatusRunning, func() error {
+		return o.ledger.Resume(ctx, id, o.by, orNoReason(why))
+	})
+}
+
+// Abort ends an unfinished rollout for good: what was not released stays as it
+// is at WeChat, in audit too. Aborting an aborted one does nothing.
+func (o *Operator) Abort(ctx context.Context, id, why string) (Change, error) {
+	return o.control(ctx, id, rollout.StatusAborted, func() error {
+		return o.ledger.Abort(ctx, id, o.by, orNoReason(why))
+	})
+}
+
+// control changes a rollout's status; that it has the status already is no error.
+func (o *Operator) control(ctx context.Context, id string, to rollout.Status, change func() error) (Change, error) {
+	before, err := o.ledger.Rollout(ctx, id)
+	if err != nil {
+		return Change{ID: id}, err
+	}
+	c := Change{ID: id, Was: before.Status, Status: before.Status, Targets: before.Counts.Unfinished()}
+	err = change()
+	if status := (*ledger.StatusError)(nil); errors.As(err, &status) && status.Status == to {
+		c.Status = to
+		return c, nil
+	}
+	if err != nil {
+		return c, err
+	}
+	after, err := o.ledger.Rollout(ctx, id)
+	c.Done, c.Status = true, after.Status
+	return c, err
+}
+
+// PlanPromote tells what Promote would do. A *WaveError says that there is
+// nothing to promote.
+func PlanPromote(r rollout.Rollout, wave string) (Change, error) {
+	c := Change{ID: r.ID, Was: r.Status, Status: r.Status}
+	if r.Status.Ended() || r.Status == rollout.StatusLoading {
+		return c, &WaveError{ID: r.ID, Why: "it is " + string(r.Status) + ": there is no wave to promote"}
+	}
+	waves := r.Plan.Waves
+	if wave != "" {
+		i := slices.IndexFunc(waves, func(w rollout.Wave) bool { return w.Name == wave })
+		switch {
+		case i < 0:
+			return c, &WaveError{ID: r.ID, Why: "it has no wave " + wave}
+		case i <= r.OpenWave:
+			c.Wave = wave
+			return c, nil
+		case i > r.OpenWave+1:
+			return c, &WaveError{ID: r.ID, Why: fmt.Sprintf("wave %s is not next: %s is", wave, waves[r.OpenWave+1].Name)}
+		}
+	}
+	if r.OpenWave+1 >= len(waves) {
+		return c, &WaveError{ID: r.ID, Why: "its last wave is open already"}
+	}
+	next := waves[r.OpenWave+1]
+	c.Wave, c.Targets, c.Done = next.Name, next.Size, true
+	return c, nil
+}
+
+// Promote opens the next wave, past a gate that holds or failed. With a wave's
+// name it opens that one, if it is next, and does nothing if it is open already.
+func (o *Operator) Promote(ctx context.Context, id, wave, why string) (Change, error) {
+	r, err := o.ledger.Rollout(ctx, id)
+	if err != nil {
+		return Change{ID: id}, err
+	}
+	c, err := PlanPromote(r, wave)
+	if err != nil || !c.Done {
+		return c, err
+	}
+	// False means that the gate opened by itself, or somebody promoted it.
+	c.Done, err = o.ledger.Promote(ctx, id, r.OpenWave, o.by, orNoReason(why))
+	return c, err
+}
+
+// ApproveReleases lets approved targets go live (release.when: manual), and wakes
+// those that wait for it. Targets is how many were woken.
+func (o *Operator) ApproveReleases(ctx context.Context, id, why string) (Change, error) {
+	r, err := o.ledger.Rollout(ctx, id)
+	if err != nil {
+		return Change{ID: id}, err
+	}
+	c := Change{ID: id, Was: r.Status, Status: r.Status}
+	if r.Plan.Release.When != rollout.ReleaseManual {
+		return c, &WaveError{ID: id, Why: "its releases need no approval: the plan says release.when: " + string(r.Plan.Release.When)}
+	}
+	if r.Status.Ended() {
+		return c, &WaveError{ID: id, Why: "it is " + string(r.Status)}
+	}
+	if err := o.ledger.ApproveReleases(ctx, id, o.by, orNoReason(why)); err != nil {
+		return c, err
+	}
+	c.Done = !r.Released
+	woken, err := o.Retry(ctx, id, Filter{
+		States: []rollout.State{rollout.StateParked}, Reasons: []rollout.Reason{rollout.ReasonApproval},
+	}, RetryOptions{Why: "releases approved"})
+	c.Targets = woken.Woken
+	return c, err
+}

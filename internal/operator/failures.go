@@ -1,0 +1,114 @@
+package operator
+
+import (
+	"cmp"
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// Failures are the targets of a rollout that a person has to look at: rejected,
+// failed, or parked until the merchant or an operator acts.
+type Failures struct {
+	Total int `json:"total"`
+	// Groups have the same cause, the largest first.
+	Groups []FailureGroup `json:"groups"`
+	// Rows are all of them, in the order of turns.
+	Rows []Row `json:"rows"`
+}
+
+// FailureGroup is one cause.
+type FailureGroup struct {
+	State  rollout.State  `json:"state"`
+	Reason rollout.Reason `json:"reason,omitempty"`
+	Stage  rollout.Stage  `json:"stage"`
+	Class  string         `json:"class"`
+	Code   int64          `json:"code,omitempty"`
+	// Text is our text for the code, or what was said where there is none.
+	Text  string `json:"text"`
+	Count int    `json:"count"`
+	// Apps are the first few in the order of turns.
+	Apps []string `json:"apps"`
+	// Next is what to do.
+	Next string `json:"next"`
+}
+
+// groupApps is how many apps a group names.
+const groupApps = 5
+
+// needsPerson tells whether a target waits for a person.
+func needsPerson(t rollout.Target) bool {
+	return isBad(t.State) ||
+		t.State == rollout.StateParked && (t.Reason == rollout.ReasonMerchant || t.Reason == rollout.ReasonUnlisted)
+}
+
+// Failures lists what a person has to look at, grouped by cause.
+func (o *Operator) Failures(ctx context.Context, r rollout.Rollout) (Failures, error) {
+	var f Failures
+	for t, err := range o.Targets(ctx, r, Filter{}) {
+		if err != nil {
+			return f, err
+		}
+		if needsPerson(t) {
+			f.Rows = append(f.Rows, RowOf(r, t))
+		}
+	}
+	f.Total = len(f.Rows)
+	slices.SortFunc(f.Rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.AppID, b.AppID)) })
+	f.Groups = groups(r.ID, f.Rows)
+	return f, nil
+}
+
+// cause is what failures have in common.
+type cause struct {
+	state  rollout.State
+	reason rollout.Reason
+	stage  rollout.Stage
+	class  string
+	code   int64
+	text   string
+}
+
+func groups(id string, rows []Row) []FailureGroup {
+	index := make(map[cause]int)
+	var list []FailureGroup
+	for _, row := range rows {
+		c := causeOf(row)
+		i, ok := index[c]
+		if !ok {
+			i = len(list)
+			index[c] = i
+			list = append(list, FailureGroup{
+				State: c.state, Reason: c.reason, Stage: c.stage, Class: c.class, Code: c.code, Text: c.text,
+				Next: whatNext(id, c.state, c.reason, c.class),
+			})
+		}
+		list[i].Count++
+		if len(list[i].Apps) < groupApps {
+			list[i].Apps = append(list[i].Apps, row.AppID)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b FailureGroup) int { return cmp.Compare(b.Count, a.Count) })
+	return list
+}
+
+// anyAppID is what names the single app in a text, which would part a group.
+var anyAppID = regexp.MustCompile(`\bwx[0-9a-z]{16}\b|\brid[:=]\s*\S+|\baudit \d+|\b\d{7,}\b`)
+
+// causeOf takes a row's own names out of its trouble.
+func causeOf(row Row) cause {
+	c := cause{state: row.State, reason: row.Reason, stage: row.Stage}
+	if row.Trouble == nil {
+		return c
+	}
+	c.class, c.code = row.Trouble.Class, row.Trouble.Code
+	c.text = strings.TrimSpace(anyAppID.ReplaceAllString(row.Trouble.Text, "…"))
+	if text, known := wxclient.Describe(c.code); known && c.code != 0 {
+		c.text = text
+	}
+	return c
+}

@@ -1,0 +1,139 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// searchMax is how many of the newest rollouts are searched for a prefix.
+const searchMax = 500
+
+// searchPage is how many rollouts are read at a time.
+const searchPage = 100
+
+// Rollout finds a rollout by its id, by its name (the newest of that name), or by
+// the beginning of its id if no other of the last 500 begins so. "" is the only
+// unfinished one, or the newest if all have ended. The error is an
+// *UnknownRolloutError or an *AmbiguousError.
+func (o *Operator) Rollout(ctx context.Context, ref string) (rollout.Rollout, error) {
+	if ref == "" {
+		return o.only(ctx)
+	}
+	r, err := o.ledger.Rollout(ctx, ref)
+	if !errors.Is(err, ledger.ErrNotFound) {
+		return r, err
+	}
+	id, err := o.ledger.ByName(ctx, ref)
+	if err == nil {
+		return o.ledger.Rollout(ctx, id)
+	}
+	if !errors.Is(err, ledger.ErrNotFound) {
+		return r, err
+	}
+	return o.byPrefix(ctx, ref)
+}
+
+// only is the rollout that is meant when none is named.
+func (o *Operator) only(ctx context.Context) (rollout.Rollout, error) {
+	active, err := o.ledger.Active(ctx)
+	if err != nil {
+		return rollout.Rollout{}, err
+	}
+	var open []rollout.Rollout
+	for _, r := range active {
+		if !r.Status.Ended() {
+			open = append(open, r)
+		}
+	}
+	switch len(open) {
+	case 1:
+		return open[0], nil
+	case 0:
+		newest, err := o.ledger.Rollouts(ctx, 0, 1)
+		if err != nil {
+			return rollout.Rollout{}, err
+		}
+		if len(newest) == 0 {
+			return rollout.Rollout{}, &UnknownRolloutError{}
+		}
+		return newest[0], nil
+	default:
+		return rollout.Rollout{}, &AmbiguousError{IDs: ids(open)}
+	}
+}
+
+// byPrefix searches the newest rollouts.
+func (o *Operator) byPrefix(ctx context.Context, ref string) (rollout.Rollout, error) {
+	var found, newest []rollout.Rollout
+	for offset := 0; offset < searchMax; offset += searchPage {
+		page, err := o.ledger.Rollouts(ctx, offset, searchPage)
+		if err != nil {
+			return rollout.Rollout{}, err
+		}
+		for _, r := range page {
+			if strings.HasPrefix(r.ID, ref) {
+				found = append(found, r)
+			}
+		}
+		if offset == 0 {
+			newest = page[:min(5, len(page))]
+		}
+		if len(page) < searchPage {
+			break
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return rollout.Rollout{}, &UnknownRolloutError{Ref: ref, Newest: ids(newest)}
+	default:
+		return rollout.Rollout{}, &AmbiguousError{Ref: ref, IDs: ids(found)}
+	}
+}
+
+func ids(rollouts []rollout.Rollout) []string {
+	out := make([]string, len(rollouts))
+	for i, r := range rollouts {
+		out[i] = r.ID
+	}
+	return out
+}
+
+// lastOf is the newest rollout of one content: base, or its last repetition
+// base-2, base-3, ...; nil if there is none.
+func (o *Operator) lastOf(ctx context.Context, base string) (*rollout.Rollout, error) {
+	var last *rollout.Rollout
+	for n := 1; ; n++ {
+		r, err := o.ledger.Rollout(ctx, repetition(base, n))
+		if errors.Is(err, ledger.ErrNotFound) {
+			return last, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		last = &r
+	}
+}
+
+// repetition is the id of the n-th rollout of one content, from 1.
+func repetition(base string, n int) string {
+	if n <= 1 {
+		return base
+	}
+	return fmt.Sprintf("%s-%d", base, n)
+}
+
+// next is the id after that of a rollout of the same content.
+func next(base, last string) string {
+	n := 1
+	if tail, ok := strings.CutPrefix(last, base+"-"); ok {
+		_, _ = fmt.Sscanf(tail, "%d", &n) // we wrote it
+	}
+	return repetition(base, n+1)
+}

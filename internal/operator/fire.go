@@ -1,0 +1,183 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+)
+
+// Fired is one run of a schedule.
+type Fired struct {
+	Schedule string
+	// ID is the rollout of the run; "" if it was left out.
+	ID string
+	// At is when it was due, Missed how many later runs had passed meanwhile: the
+	// schedule runs once for all of them.
+	At     time.Time
+	Missed int
+	// Skipped says why the run was left out; "" if it was not.
+	Skipped string
+	// Targets is how many the rollout has.
+	Targets int
+}
+
+// FireDue starts the rollouts of the schedules whose time has come, and says
+// which. The worker's leader calls it every few seconds; several at once, or one
+// after another that crashed midway, start each run once, because its id is made
+// of the schedule and the time it was due. An error of one schedule doesn't keep
+// the others from running; the next call tries it again.
+func (o *Operator) FireDue(ctx context.Context) ([]Fired, error) {
+	due, err := o.ledger.DueSchedules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var fired []Fired
+	var errs []error
+	for _, s := range due {
+		f, won, err := o.fire(ctx, s)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("schedule %s, run of %s: %w", s.Name, s.NextRun.UTC().Format(time.RFC3339), err))
+		} else if won {
+			fired = append(fired, f)
+		}
+	}
+	return fired, errors.Join(errs...)
+}
+
+// runID names one run of a schedule.
+func runID(s ledger.Schedule) string {
+	return s.Name + "-" + s.NextRun.UTC().Format("20060102T1504")
+}
+
+// fire makes the rollout of one due run and moves the schedule on; won is false
+// if somebody else moved it on first.
+func (o *Operator) fire(ctx context.Context, s ledger.Schedule) (f Fired, won bool, err error) {
+	f = Fired{Schedule: s.Name, At: s.NextRun, ID: runID(s), Targets: s.Total}
+	next, missed, err := o.after(s)
+	if err != nil {
+		return f, false, err
+	}
+	f.Missed = missed
+	counted, lastID := missed, f.ID
+	if f.Skipped, err = o.start(ctx, s, f.ID); err != nil {
+		return f, false, err
+	}
+	if f.Skipped != "" {
+		f.ID, counted, lastID = "", missed+1, s.LastID
+	}
+	won, err = o.ledger.FireSchedule(ctx, s.Name, lastID, s.NextRun, next, counted)
+	return f, won, err
+}
+
+// after is the schedule's next run from now on (zero for none), and how many runs
+// after the due one have passed.
+func (o *Operator) after(s ledger.Schedule) (next time.Time, missed int, err error) {
+	const page = 100
+	at := s.NextRun
+	for {
+		runs, err := planfile.NextRuns(s.Spec, at, page)
+		if err != nil {
+			return time.Time{}, missed, err
+		}
+		for _, at = range runs {
+			if at.After(o.now()) {
+				return at, missed, nil
+			}
+			missed++
+		}
+		if len(runs) < page {
+			return time.Time{}, missed, nil
+		}
+	}
+}
+
+// start makes the rollout of a run and lets it go; skipped says why not. A
+// rollout of the id that is there already is the work of a call that crashed
+// since, or of one beside us: what it left undone is done.
+func (o *Operator) start(ctx context.Context, s ledger.Schedule, id string) (skipped string, err error) {
+	plan, err := o.planOf(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	created, err := o.ledger.Create(ctx, ledger.NewRollout{ID: id, Plan: plan, Digest: s.Digest})
+	if taken := (*ledger.TakenError)(nil); errors.As(err, &taken) && taken.Status != rollout.StatusLoading {
+		return fmt.Sprintf("rollout %s of this name is still %s", taken.Other, taken.Status), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if !created.New && created.Status != rollout.StatusLoading {
+		return "", nil
+	}
+	if err := o.copyTargets(ctx, s.Name, id); err != nil {
+		return o.elsewhere(err)
+	}
+	err = o.ledger.Seal(ctx, id, s.Total, false, "schedule", "due "+s.NextRun.UTC().Format(time.RFC3339))
+	return o.elsewhere(err)
+}
+
+// elsewhere forgives that somebody else moved the rollout on while we wrote it.
+func (o *Operator) elsewhere(err error) (skipped string, _ error) {
+	status := (*ledger.StatusError)(nil)
+	if !errors.As(err, &status) || status.Status == "" {
+		return "", err
+	}
+	if status.Status == rollout.StatusAborted {
+		return "rollout " + status.Rollout + " was aborted while it was written", nil
+	}
+	return "", nil
+}
+
+// planOf is what a run applies: the schedule's plan, with the newest template if
+// it asks for that.
+func (o *Operator) planOf(ctx context.Context, s ledger.Schedule) (rollout.Plan, error) {
+	plan := s.Plan
+	if plan.Template.ID != LatestTemplate {
+		return plan, nil
+	}
+	newest, _, err := o.template(ctx, planfile.TemplateSpec{Latest: true}, false)
+	if err != nil {
+		return plan, err
+	}
+	// The plan file's own rules make the library's words fit.
+	file := planfile.File{
+		Name:     s.Name,
+		Template: planfile.TemplateSpec{Latest: true, Version: plan.Template.Version, Desc: plan.Template.Desc},
+		Waves:    []planfile.WaveSpec{{Name: "all"}},
+	}
+	frozen, err := file.Freeze(newest, s.Total)
+	plan.Template = frozen.Template
+	return plan, err
+}
+
+// copyTargets copies a schedule's targets to a rollout, a page at a time.
+func (o *Operator) copyTargets(ctx context.Context, schedule, id string) error {
+	now := o.now()
+	batch := make([]rollout.Target, 0, ledger.AddBatch)
+	flush := func() error {
+		_, err := o.ledger.Add(ctx, id, batch)
+		batch = batch[:0]
+		return err
+	}
+	for t, err := range o.ledger.ScheduleTargets(ctx, schedule) {
+		if err != nil {
+			return err
+		}
+		t.Since = now
+		if batch = append(batch, t); len(batch) < ledger.AddBatch {
+			continue
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	return flush()
+}

@@ -1,0 +1,117 @@
+package operator
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// Template is one entry of the template library.
+type Template struct {
+	ID      int64     `json:"id"`
+	Version string    `json:"version"`
+	Desc    string    `json:"desc,omitempty"`
+	Created time.Time `json:"created"`
+	Source  string    `json:"source,omitempty"`
+	// Standard templates can't be used for rollouts any more.
+	Standard bool `json:"standard,omitempty"`
+}
+
+// Templates lists the template library, the newest (highest id) first.
+func (o *Operator) Templates(ctx context.Context) ([]Template, error) {
+	wx, err := o.online("list templates")
+	if err != nil {
+		return nil, err
+	}
+	entries, err := wx.Templates(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list templates: %w", err)
+	}
+	list := make([]Template, len(entries))
+	for i, e := range entries {
+		list[i] = Template{ID: e.ID, Version: e.Version, Desc: e.Desc, Created: time.Unix(e.CreateTime, 0), Source: e.Source, Standard: e.Type != 0}
+	}
+	slices.SortFunc(list, func(a, b Template) int { return cmp.Compare(b.ID, a.ID) })
+	return list, nil
+}
+
+// newestOf is the usable entry with the highest id.
+func newestOf(list []Template) (Template, bool) {
+	i := slices.IndexFunc(list, func(t Template) bool { return !t.Standard })
+	if i < 0 {
+		return Template{}, false
+	}
+	return list[i], true
+}
+
+// template finds the plan's template in the library. The warnings tell of what
+// differs there.
+func (o *Operator) template(ctx context.Context, spec planfile.TemplateSpec, offline bool) (t rollout.Template, warnings []string, err error) {
+	if offline || o.wx == nil {
+		if spec.Latest {
+			return t, nil, &OfflineError{What: "find the newest template"}
+		}
+		return spec.Pinned(), []string{"the template was not looked up: WeChat was not asked"}, nil
+	}
+	list, err := o.Templates(ctx)
+	if err != nil {
+		return t, nil, err
+	}
+	newest, any := newestOf(list)
+	if !any {
+		return t, nil, &TemplateError{Empty: true}
+	}
+	if spec.Latest {
+		return newest.pinned(), nil, nil
+	}
+	i := slices.IndexFunc(list, func(t Template) bool { return t.ID == spec.ID && !t.Standard })
+	if i < 0 {
+		return t, nil, &TemplateError{ID: spec.ID, Newest: newest.pinned()}
+	}
+	if found := list[i]; found.Version != spec.Version {
+		warnings = append(warnings, fmt.Sprintf("the plan says version %s, the library has template %d as version %q: apps will show the plan's", spec.Version, found.ID, found.Version))
+	}
+	return spec.Pinned(), warnings, nil
+}
+
+func (t Template) pinned() rollout.Template {
+	return rollout.Template{ID: t.ID, Version: t.Version, Desc: t.Desc}
+}
+
+// AuthorizedApp is one app that authorised the platform.
+type AuthorizedApp struct {
+	AppID      string    `json:"appid"`
+	Authorized time.Time `json:"authorized"`
+}
+
+// AuthorizedApps lists every app that authorised the platform, by appid. progress
+// hears of each page; nil is fine.
+func (o *Operator) AuthorizedApps(ctx context.Context, progress func(done, total int)) ([]AuthorizedApp, error) {
+	wx, err := o.online("list authorized apps")
+	if err != nil {
+		return nil, err
+	}
+	var apps []AuthorizedApp
+	for offset, total := 0, 1; offset < total; offset += wxclient.MaxAuthorizerPage {
+		page, err := wx.AuthorizerList(ctx, offset, wxclient.MaxAuthorizerPage)
+		if err != nil {
+			return nil, fmt.Errorf("list authorized apps from %d on: %w", offset, err)
+		}
+		total = int(page.Total)
+		for _, a := range page.List {
+			apps = append(apps, AuthorizedApp{AppID: a.AppID, Authorized: time.Unix(a.AuthTime, 0)})
+		}
+		if progress != nil {
+			progress(min(len(apps), total), total)
+		}
+	}
+	// The order of the pages isn't documented, and an app may move between two.
+	slices.SortFunc(apps, func(a, b AuthorizedApp) int { return cmp.Compare(a.AppID, b.AppID) })
+	return slices.CompactFunc(apps, func(a, b AuthorizedApp) bool { return a.AppID == b.AppID }), nil
+}

@@ -1,0 +1,73 @@
+package operator
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// WeChat is what an operator asks WeChat: reading calls only. *wxclient.Client
+// implements it.
+type WeChat interface {
+	Templates(ctx context.Context) ([]wxclient.Template, error)
+	AuthorizerList(ctx context.Context, offset, count int) (wxclient.AuthorizerPage, error)
+	QueryQuota(ctx context.Context, appid string) (wxclient.Quota, error)
+	APIQuota(ctx context.Context, appid, cgiPath string) (wxclient.APIQuota, error)
+	LatestAudit(ctx context.Context, appid string) (wxclient.Audit, error)
+	VersionInfo(ctx context.Context, appid string) (wxclient.VersionInfo, error)
+}
+
+var _ WeChat = (*wxclient.Client)(nil)
+
+// Deps are what an Operator works on.
+type Deps struct {
+	// Ledger holds rollouts, targets and schedules.
+	Ledger *ledger.Ledger
+	// Pools hold the stages' permits.
+	Pools *tasks.Pools
+	// WeChat answers reading calls; nil (the interface, not a nil pointer in it)
+	// means offline: what needs WeChat is an *OfflineError.
+	WeChat WeChat
+	// Redis is asked about itself by Check.
+	Redis redis.UniversalClient
+	// Now is the clock; nil means time.Now. Leases and wakes go by the ledger's.
+	Now func() time.Time
+	// By names the operator in the ledger, such as li@ops1.
+	By string
+}
+
+// Operator carries out an operator's verbs. It is safe for concurrent use, also
+// by several processes on one ledger.
+type Operator struct {
+	ledger *ledger.Ledger
+	pools  *tasks.Pools
+	wx     WeChat
+	rdb    redis.UniversalClient
+	now    func() time.Time
+	by     string
+}
+
+// New makes an operator; it starts nothing and needs no closing.
+func New(d Deps) *Operator {
+	o := &Operator{ledger: d.Ledger, pools: d.Pools, wx: d.WeChat, rdb: d.Redis, now: d.Now, by: d.By}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	if o.by == "" {
+		o.by = "operator"
+	}
+	return o
+}
+
+// online gives the WeChat client, or says that what was asked needs it.
+func (o *Operator) online(what string) (WeChat, error) {
+	if o.wx == nil {
+		return nil, &OfflineError{What: what}
+	}
+	return o.wx, nil
+}

@@ -1,0 +1,203 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+)
+
+// PlanOptions say how to look at a plan.
+type PlanOptions struct {
+	// Offline asks WeChat nothing; a plan that needs it is an *OfflineError.
+	Offline bool
+	// Progress hears of long work; nil is fine.
+	Progress func(what string, done, total int)
+}
+
+// LatestTemplate is the template id of a schedule that takes the newest template
+// at each run.
+const LatestTemplate int64 = -1
+
+// Preview is what applying a plan would do. Apply does just that.
+type Preview struct {
+	// ID is the rollout's: the plan's name and the beginning of the digest.
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Digest string `json:"digest"`
+	// Plan is what will be stored, without the ext template's text.
+	Plan rollout.Plan `json:"plan"`
+	// Total is the number of targets, Listed that of the apps before the plan's selector.
+	Total int `json:"total"`
+	// Source is where the apps come from.
+	Source string     `json:"source"`
+	Waves  []WavePlan `json:"waves"`
+	// StartAt is when it begins; zero is at once, or by Schedule.
+	StartAt time.Time `json:"start_at,omitzero"`
+	// Schedule repeats it; NextRuns are the next times.
+	Schedule string      `json:"schedule,omitempty"`
+	NextRuns []time.Time `json:"next_runs,omitempty"`
+	// Quota tells what fits in the platform's submissions.
+	Quota QuotaFit `json:"quota"`
+	// Owned tells which apps other rollouts work on.
+	Owned Owned `json:"owned"`
+	// Earlier is the newest rollout of the same content, if there is one.
+	Earlier *Earlier `json:"earlier,omitempty"`
+	// Warnings are for a person to read before applying.
+	Warnings []string `json:"warnings,omitempty"`
+
+	full rollout.Plan // with the ext template
+	ext  *rollout.Ext
+	apps *planfile.Apps
+}
+
+// WavePlan is one wave of a preview.
+type WavePlan struct {
+	Name string `json:"name"`
+	Size int    `json:"size"`
+	// First is its first app.
+	First string `json:"first"`
+	// Gate says what the wave after it waits for; "" for nothing.
+	Gate string `json:"gate,omitempty"`
+}
+
+// Earlier is a rollout of the same content.
+type Earlier struct {
+	ID     string         `json:"id"`
+	Status rollout.Status `json:"status"`
+}
+
+// Plan shows what applying a plan would do. It changes nothing. The error joins
+// all that is wrong, planfile.Faults among it.
+func (o *Operator) Plan(ctx context.Context, file *planfile.File, opt PlanOptions) (*Preview, error) {
+	if opt.Progress == nil {
+		opt.Progress = func(string, int, int) {}
+	}
+	// The template and the apps are found apart: tell of both's faults at once.
+	tmpl, warnings, tmplErr := o.template(ctx, file.Template, opt.Offline)
+	apps, appsErr := o.apps(ctx, file, opt)
+	var extErr error
+	if appsErr == nil {
+		if faults := planfile.CheckExt(file.Ext, apps); len(faults) > 0 {
+			extErr = faults
+		}
+	}
+	if err := errors.Join(tmplErr, appsErr, extErr); err != nil {
+		return nil, err
+	}
+	plan, err := file.Freeze(tmpl, apps.Len())
+	if err != nil {
+		return nil, err
+	}
+	if file.Schedule != "" && file.Template.Latest {
+		// Each run takes what is newest then.
+		plan.Template = rollout.Template{ID: LatestTemplate, Version: file.Template.Version, Desc: file.Template.Desc}
+	}
+	p := &Preview{
+		Name: file.Name, Digest: file.Digest(plan, apps), Plan: plan, Total: apps.Len(), Source: apps.Name(),
+		StartAt: file.Start, Schedule: file.Schedule, Warnings: warnings,
+		full: plan, ext: file.Ext, apps: apps,
+	}
+	p.Plan.Ext = ""
+	p.ID = p.Name + "-" + p.Digest[:8]
+	p.Waves = p.waves()
+	return p, o.surroundings(ctx, p, opt)
+}
+
+// apps are the plan's apps, selected and in order.
+func (o *Operator) apps(ctx context.Context, file *planfile.File, opt PlanOptions) (*planfile.Apps, error) {
+	if !file.Targets.All {
+		return file.ReadApps()
+	}
+	if opt.Offline {
+		return nil, &OfflineError{What: "list all authorized apps"}
+	}
+	authorized, err := o.AuthorizedApps(ctx, func(done, total int) { opt.Progress("authorized apps", done, total) })
+	if err != nil {
+		return nil, err
+	}
+	list := make([]planfile.App, len(authorized))
+	for i, a := range authorized {
+		list[i] = planfile.App{AppID: a.AppID}
+	}
+	return file.Arrange(planfile.NewApps("the authorized apps", list))
+}
+
+// waves describes the plan's waves.
+func (p *Preview) waves() []WavePlan {
+	waves := make([]WavePlan, len(p.Plan.Waves))
+	first := 0
+	for i, w := range p.Plan.Waves {
+		waves[i] = WavePlan{Name: w.Name, Size: w.Size, First: p.apps.At(first).AppID}
+		if i+1 < len(p.Plan.Waves) {
+			waves[i].Gate = gateWords(w)
+		}
+		first += w.Size
+	}
+	return waves
+}
+
+// gateWords says what opens the wave after w.
+func gateWords(w rollout.Wave) string {
+	if !w.Gated() {
+		return ""
+	}
+	need := w.MinJudged
+	if need <= 0 || need > w.Size {
+		need = w.Size
+	}
+	text := fmt.Sprintf("%d of %d judged", need, w.Size)
+	if w.RejectAbove > 0 {
+		text += fmt.Sprintf(", at most %.3g%% of them bad", w.RejectAbove*100)
+	}
+	if w.Approve {
+		text += ", then enqueue promote"
+	}
+	return text
+}
+
+// PlannedApp is one app of a preview.
+type PlannedApp struct {
+	AppID string `json:"appid"`
+	Label string `json:"label,omitempty"`
+	Wave  string `json:"wave"`
+	// Place is its place in the order of turns, from 1.
+	Place int `json:"place"`
+}
+
+// Each calls f with every app in the order of turns until f says false.
+func (p *Preview) Each(f func(PlannedApp) bool) {
+	for n, app := range p.apps.All() {
+		wave, _, _ := planfile.WaveOf(p.Plan, n)
+		if !f(PlannedApp{AppID: app.AppID, Label: app.Label, Wave: p.Plan.Waves[wave].Name, Place: n + 1}) {
+			return
+		}
+	}
+}
+
+// Ext is the ext_json that one app of the preview would be committed with.
+func (p *Preview) Ext(appID string) (string, error) {
+	for _, app := range p.apps.All() {
+		if app.AppID != appID {
+			continue
+		}
+		if p.ext == nil {
+			return "{}", nil
+		}
+		return p.ext.Render(rollout.ExtApp{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
+	}
+	return "", fmt.Errorf("app %s is not among the plan's %d targets", appID, p.Total)
+}
+
+// target is the n-th app as the ledger takes it.
+func (p *Preview) target(n int, now time.Time) rollout.Target {
+	app := p.apps.At(n)
+	wave, place, _ := planfile.WaveOf(p.Plan, n)
+	return rollout.Target{
+		AppID: app.AppID, Rank: rollout.Rank(wave, place), Label: app.Label, Columns: app.Columns,
+		Attempt: 1, Since: now,
+	}
+}

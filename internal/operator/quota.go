@@ -1,0 +1,204 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/wxrollout/wxrollout/ratelimit"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// Pool is a stage's pool of permits as it stands.
+type Pool struct {
+	Stage rollout.Stage `json:"stage"`
+	// State is open, closed or probing.
+	State string `json:"state"`
+	// Reason is the errcode that closed it, or exhausted; Words say it in words.
+	Reason string `json:"reason,omitempty"`
+	Words  string `json:"words,omitempty"`
+	// Known says that the platform's quota was read: Rest of Limit is left.
+	Known bool  `json:"known"`
+	Rest  int64 `json:"rest"`
+	Limit int64 `json:"limit"`
+	// Outstanding permits are in the workers' hands, Spent is the sum of all.
+	Outstanding int64 `json:"outstanding"`
+	Spent       int64 `json:"spent"`
+	Closings    int64 `json:"closings"`
+	// Since is when it closed, RetryAt when it is tried again, ReadAt when the
+	// quota was read last.
+	Since   time.Time `json:"since,omitzero"`
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	ReadAt  time.Time `json:"read_at,omitzero"`
+}
+
+// Open tells whether the pool gives permits.
+func (p Pool) Open() bool { return p.State == ratelimit.StateOpen && p.Reason == "" }
+
+// pool reads one stage's pool.
+func (o *Operator) pool(ctx context.Context, s rollout.Stage) (Pool, error) {
+	q, err := o.pools.Quota(s).State(ctx)
+	if err != nil {
+		return Pool{}, fmt.Errorf("read the %s pool: %w", s, err)
+	}
+	return Pool{
+		Stage: s, State: q.State, Reason: q.Reason, Words: closureWords(q.Reason), Known: q.Known, Rest: q.Rest, Limit: q.Limit,
+		Outstanding: q.Outstanding, Spent: q.Spent, Closings: q.Closings, Since: q.Since, RetryAt: q.RetryAt, ReadAt: q.ReadAt,
+	}, nil
+}
+
+// closureWords says what closed a pool.
+func closureWords(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	if reason == ratelimit.Exhausted {
+		return "the platform's submissions are used up"
+	}
+	code, err := strconv.ParseInt(reason, 10, 64)
+	if err != nil {
+		return reason
+	}
+	text, known := wxclient.Describe(code)
+	if !known {
+		text = "an errcode our table lacks"
+	}
+	return fmt.Sprintf("errcode %d: %s", code, text)
+}
+
+// Pools reads the pools of all stages, submit first.
+func (o *Operator) Pools(ctx context.Context) ([]Pool, error) {
+	stages := append([]rollout.Stage{rollout.StageSubmit}, rollout.Stages()...)
+	var pools []Pool
+	for i, s := range stages {
+		if i > 0 && s == rollout.StageSubmit {
+			continue
+		}
+		p, err := o.pool(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		pools = append(pools, p)
+	}
+	return pools, nil
+}
+
+// LiveQuota is what WeChat says of the platform's quota now.
+type LiveQuota struct {
+	Rest         int64 `json:"rest"`
+	Limit        int64 `json:"limit"`
+	SpeedupRest  int64 `json:"speedup_rest"`
+	SpeedupLimit int64 `json:"speedup_limit"`
+	// AppID is the app that was asked through; all share one quota.
+	AppID string `json:"appid"`
+}
+
+// QuotaReport is the pools and, if WeChat could be asked, its own numbers.
+type QuotaReport struct {
+	Pools []Pool     `json:"pools"`
+	Live  *LiveQuota `json:"live,omitempty"`
+	// Note says why Live is missing.
+	Note string `json:"note,omitempty"`
+}
+
+// Quota reads the pools, and WeChat's queryquota through an app: the given one,
+// or any of an unfinished rollout or of the platform. That WeChat couldn't be
+// asked is a note, unless an app was named.
+func (o *Operator) Quota(ctx context.Context, appID string) (QuotaReport, error) {
+	pools, err := o.Pools(ctx)
+	if err != nil {
+		return QuotaReport{}, err
+	}
+	report := QuotaReport{Pools: pools}
+	live, err := o.liveQuota(ctx, appID)
+	switch {
+	case err == nil:
+		report.Live = &live
+	case appID != "" || ctx.Err() != nil:
+		return report, err
+	default:
+		report.Note = err.Error()
+	}
+	return report, nil
+}
+
+func (o *Operator) liveQuota(ctx context.Context, appID string) (LiveQuota, error) {
+	if _, err := o.online("ask queryquota"); err != nil {
+		return LiveQuota{}, err
+	}
+	apps := []string{appID}
+	if appID == "" {
+		var err error
+		if apps, err = o.anyApps(ctx, quotaTries); err != nil {
+			return LiveQuota{}, err
+		}
+	}
+	q, asked, err := o.askQuota(ctx, apps)
+	return LiveQuota{Rest: q.Rest, Limit: q.Limit, SpeedupRest: q.SpeedupRest, SpeedupLimit: q.SpeedupLimit, AppID: asked}, err
+}
+
+// askQuota asks through the first of the apps whose token works.
+func (o *Operator) askQuota(ctx context.Context, apps []string) (wxclient.Quota, string, error) {
+	var errs []error
+	for _, app := range apps {
+		q, err := o.wx.QueryQuota(ctx, app)
+		if err == nil {
+			return q, app, nil
+		}
+		errs = append(errs, fmt.Errorf("ask queryquota through %s: %w", app, err))
+	}
+	return wxclient.Quota{}, "", errors.Join(errs...)
+}
+
+// anyApps finds up to n apps to ask WeChat through: of an unfinished rollout, or
+// any that authorised the platform.
+func (o *Operator) anyApps(ctx context.Context, n int) ([]string, error) {
+	active, err := o.ledger.Active(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var apps []string
+	for _, r := range active {
+		for t, err := range o.ledger.Targets(ctx, r.ID) {
+			if err != nil {
+				return nil, err
+			}
+			if apps = append(apps, t.AppID); len(apps) == n {
+				return apps, nil
+			}
+		}
+	}
+	if len(apps) > 0 {
+		return apps, nil
+	}
+	page, err := o.wx.AuthorizerList(ctx, 0, n)
+	if err != nil {
+		return nil, fmt.Errorf("find an app to ask through: %w", err)
+	}
+	for _, a := range page.List {
+		apps = append(apps, a.AppID)
+	}
+	if len(apps) == 0 {
+		return nil, errors.New("find an app to ask through: no app has authorised the platform")
+	}
+	return apps, nil
+}
+
+// OpenPool opens a stage's pool whatever closed it: the override for a wrong
+// reading or a penalty that is over. If the platform still refuses, the next
+// call closes it again.
+func (o *Operator) OpenPool(ctx context.Context, s rollout.Stage) (was Pool, err error) {
+	if !s.Valid() {
+		return Pool{}, fmt.Errorf("open a pool: no stage is called %q", s)
+	}
+	if was, err = o.pool(ctx, s); err != nil {
+		return was, err
+	}
+	if err := o.pools.Quota(s).Open(ctx); err != nil {
+		return was, fmt.Errorf("open the %s pool: %w", s, err)
+	}
+	return was, nil
+}

@@ -1,0 +1,103 @@
+package operator
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// Format is a report's form.
+type Format string
+
+// The forms of a report.
+const (
+	// FormatCSV is one line per target, for a spreadsheet.
+	FormatCSV Format = "csv"
+	// FormatJSON is one object: summary, actions and all targets.
+	FormatJSON Format = "json"
+	// FormatMarkdown is for people: the numbers, the causes and the targets to look at.
+	FormatMarkdown Format = "markdown"
+)
+
+// Formats lists the forms of a report.
+func Formats() []Format { return []Format{FormatCSV, FormatJSON, FormatMarkdown} }
+
+// Report is what a report says besides its targets.
+type Report struct {
+	At      time.Time       `json:"at"`
+	Summary Summary         `json:"summary"`
+	Actions []ledger.Action `json:"actions"`
+}
+
+// Report writes what became of a rollout's targets, a page at a time and in no
+// order, and returns the rest of it. Targets that move meanwhile are shown as
+// they were before or after.
+func (o *Operator) Report(ctx context.Context, id string, w io.Writer, format Format) (Report, error) {
+	r, err := o.ledger.Rollout(ctx, id)
+	if err != nil {
+		return Report{}, err
+	}
+	report := Report{At: o.now(), Summary: Summarize(r)}
+	if report.Actions, err = o.ledger.Actions(ctx, id); err != nil {
+		return report, err
+	}
+	buffered := bufio.NewWriter(w)
+	rows := func(yield func(Row, error) bool) {
+		for t, err := range o.Targets(ctx, r, Filter{}) {
+			if !yield(RowOf(r, t), err) {
+				return
+			}
+		}
+	}
+	switch format {
+	case FormatCSV:
+		err = writeCSV(buffered, rows)
+	case FormatJSON:
+		err = writeJSON(buffered, report, rows)
+	case FormatMarkdown:
+		var f Failures
+		if f, err = o.Failures(ctx, r); err == nil {
+			err = writeMarkdown(buffered, report, r.Plan, f)
+		}
+	default:
+		err = fmt.Errorf("report: no format is called %q", format)
+	}
+	if err == nil {
+		err = buffered.Flush()
+	}
+	return report, err
+}
+
+// stamp is a time as reports write it; "" for none.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339)
+}
+
+// gateText says how a wave's gate stands.
+func gateText(w WaveSummary) string {
+	if w.Gate == "" {
+		return ""
+	}
+	text := string(w.Gate)
+	if w.GateWhy != "" {
+		text += ": " + w.GateWhy
+	}
+	return text
+}
+
+// templateText names a template.
+func templateText(t rollout.Template) string {
+	text := fmt.Sprintf("%d, version %s", t.ID, t.Version)
+	if t.Desc != "" {
+		text += " (" + t.Desc + ")"
+	}
+	return text
+}

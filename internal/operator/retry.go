@@ -1,0 +1,166 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// RetryOptions say how to retry.
+type RetryOptions struct {
+	// Recommit begins again at commit, with a new revision of the plan. It leaves
+	// parked targets alone: only ended ones can be committed again.
+	Recommit bool
+	// Template and Ext replace the plan's in that revision; nil keeps them. Both
+	// need Recommit.
+	Template *rollout.Template
+	Ext      *string
+	// DryRun counts and checks, and changes nothing.
+	DryRun bool
+	// Why is the operator's reason.
+	Why string
+}
+
+// Retried is what a retry did, or with DryRun would do.
+type Retried struct {
+	ID string `json:"id"`
+	// Matched is how many targets the filter chose.
+	Matched int `json:"matched"`
+	// Retried ended targets got a new attempt, Woken parked ones their turn.
+	Retried int `json:"retried"`
+	Woken   int `json:"woken"`
+	// Going are matched targets that nothing was done to: they go on by
+	// themselves or are live.
+	Going int `json:"going"`
+	// Moved changed in the moment between the look and the write: look again.
+	Moved int `json:"moved"`
+	// Resubmits is how many of the retried ones will spend a submission.
+	Resubmits int `json:"resubmits"`
+	// Revision is the plan's that they are committed with; 0 without Recommit.
+	Revision int `json:"revision,omitempty"`
+}
+
+// editBatch is how many targets one round trip writes.
+const editBatch = 200
+
+// Retry gives targets that ended badly a new attempt, and wakes parked ones. An
+// empty filter means the rejected and the failed. With Recommit everything is
+// checked for every target first; a fault (planfile.Faults, *TemplateError)
+// changes nothing.
+func (o *Operator) Retry(ctx context.Context, id string, f Filter, opt RetryOptions) (Retried, error) {
+	if f.Empty() {
+		f.States = []rollout.State{rollout.StateRejected, rollout.StateFailed}
+	}
+	out := Retried{ID: id}
+	r, err := o.ledger.Rollout(ctx, id)
+	if err != nil {
+		return out, err
+	}
+	switch {
+	case r.Status == rollout.StatusAborted:
+		return out, fmt.Errorf("retry: rollout %s was aborted and stays so: apply its plan again with --again", id)
+	case r.Status == rollout.StatusLoading:
+		return out, fmt.Errorf("retry: rollout %s is still being written", id)
+	case !opt.Recommit && (opt.Template != nil || opt.Ext != nil):
+		return out, &FilterError{Why: "another template or ext needs a recommit"}
+	}
+	e := edit{o: o, r: r, opt: opt, out: &out}
+	if opt.Recommit {
+		if e.revision, err = o.revise(ctx, r, f, opt); err != nil {
+			return out, err
+		}
+		out.Revision = e.revision
+	}
+	for t, err := range o.Targets(ctx, r, f) {
+		if err == nil {
+			err = e.add(ctx, t)
+		}
+		if err != nil {
+			return out, fmt.Errorf("retry: stopped after %d targets, run it again to go on: %w", out.Retried+out.Woken, err)
+		}
+	}
+	if err := e.flush(ctx); err != nil {
+		return out, fmt.Errorf("retry: stopped after %d targets, run it again to go on: %w", out.Retried+out.Woken, err)
+	}
+	return out, nil
+}
+
+// edit collects an operator's changes of targets and writes them in batches.
+type edit struct {
+	o        *Operator
+	r        rollout.Rollout
+	opt      RetryOptions
+	revision int
+	out      *Retried
+	batch    []ledger.Edit
+}
+
+// event is what a retry means for a target; nil for nothing.
+func (e *edit) event(t rollout.Target) rollout.Event {
+	at, note := e.o.now(), "by "+e.o.by
+	if e.opt.Why != "" {
+		note += ": " + e.opt.Why
+	}
+	switch {
+	case t.State == rollout.StateParked && !e.opt.Recommit:
+		return rollout.Woken{At: at, Note: note}
+	case t.State.Ended() && t.State != rollout.StateReleased && t.State != rollout.StateUpToDate:
+		return rollout.Retried{At: at, Recommit: e.opt.Recommit, Revision: e.revision, Note: note}
+	default:
+		return nil
+	}
+}
+
+func (e *edit) add(ctx context.Context, t rollout.Target) error {
+	e.out.Matched++
+	event := e.event(t)
+	if event == nil {
+		e.out.Going++
+		return nil
+	}
+	next, err := rollout.Step(t, event)
+	if err != nil {
+		return err
+	}
+	if t.State.Ended() && next.Stage.Before(rollout.StageVerdict) {
+		e.out.Resubmits++
+	}
+	e.batch = append(e.batch, ledger.Edit{Was: t, Next: next})
+	if len(e.batch) < editBatch {
+		return nil
+	}
+	return e.flush(ctx)
+}
+
+// flush writes the batch.
+func (e *edit) flush(ctx context.Context) error {
+	if len(e.batch) == 0 {
+		return nil
+	}
+	var retried, woken []ledger.Edit
+	for _, x := range e.batch {
+		if x.Was.State.Ended() {
+			retried = append(retried, x)
+		} else {
+			woken = append(woken, x)
+		}
+	}
+	e.batch = e.batch[:0]
+	for _, part := range []struct {
+		edits []ledger.Edit
+		count *int
+	}{{retried, &e.out.Retried}, {woken, &e.out.Woken}} {
+		stored := len(part.edits)
+		if !e.opt.DryRun && stored > 0 {
+			var err error
+			if stored, err = e.o.ledger.SaveAll(ctx, part.edits); err != nil {
+				return err
+			}
+		}
+		*part.count += stored
+		e.out.Moved += len(part.edits) - stored
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+)
+
+// revise makes the plan revision for a recommit and gives its number; in a dry
+// run, the number it would get; 0 if the filter chooses none. A fault of the template or of the ext at any of
+// the chosen targets changes nothing.
+func (o *Operator) revise(ctx context.Context, r rollout.Rollout, f Filter, opt RetryOptions) (int, error) {
+	plan, err := o.ledger.Plan(ctx, r.ID, r.Revision)
+	if err != nil {
+		return 0, err
+	}
+	if opt.Template != nil {
+		if plan.Template, err = o.replacement(ctx, plan.Template, *opt.Template); err != nil {
+			return 0, err
+		}
+	}
+	if opt.Ext != nil {
+		plan.Ext = *opt.Ext
+	}
+	any, err := o.checkExt(ctx, r, f, plan.Ext)
+	if err != nil {
+		return 0, err
+	}
+	if !any {
+		return 0, nil
+	}
+	if opt.DryRun {
+		return r.Revision + 1, nil
+	}
+	// Always a new revision: its number is in the marker by which a committed
+	// version is known, so that the old one counts as not ours.
+	return o.ledger.Revise(ctx, r.ID, plan)
+}
+
+// replacement completes the template to commit instead: what was left out comes
+// from the library, or stays as it is in the plan.
+func (o *Operator) replacement(ctx context.Context, was, t rollout.Template) (rollout.Template, error) {
+	if o.wx != nil {
+		list, err := o.Templates(ctx)
+		if err != nil {
+			return t, err
+		}
+		newest, any := newestOf(list)
+		if !any {
+			return t, &TemplateError{Empty: true}
+		}
+		found := false
+		for _, entry := range list {
+			if entry.ID != t.ID || entry.Standard {
+				continue
+			}
+			found = true
+			if t.Version == "" {
+				t.Version = entry.Version
+			}
+		}
+		if !found {
+			return t, &TemplateError{ID: t.ID, Newest: newest.pinned()}
+		}
+	}
+	if t.Version == "" {
+		t.Version = was.Version
+	}
+	if t.Desc == "" {
+		t.Desc = was.Desc
+	}
+	return t, nil
+}
+
+// checkExt renders an ext template for every target a filter chooses; any tells
+// whether there is one. The error is planfile.Faults.
+func (o *Operator) checkExt(ctx context.Context, r rollout.Rollout, f Filter, text string) (any bool, err error) {
+	ext, err := rollout.ParseExt(text)
+	if err != nil {
+		return false, err
+	}
+	var faults planfile.Faults
+	for t, err := range o.Targets(ctx, r, f) {
+		if err != nil {
+			return any, err
+		}
+		any = true
+		app := planfile.App{AppID: t.AppID, Label: t.Label, Columns: t.Columns}
+		faults = append(faults, planfile.CheckExt(ext, planfile.NewApps(fmt.Sprintf("%s of %s", t.AppID, r.ID), []planfile.App{app}))...)
+	}
+	if len(faults) > 0 {
+		return any, faults
+	}
+	return any, nil
+}

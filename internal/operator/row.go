@@ -1,0 +1,80 @@
+package operator
+
+import (
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// Row is one target as lists and reports show it.
+type Row struct {
+	AppID string        `json:"appid"`
+	Label string        `json:"label,omitempty"`
+	Wave  string        `json:"wave"`
+	Rank  int64         `json:"-"`
+	Stage rollout.Stage `json:"stage"`
+	State rollout.State `json:"state"`
+	// Reason is why it is parked.
+	Reason rollout.Reason `json:"reason,omitempty"`
+	// Since is when it came to its stage, Due when it wakes (parked) or its lease
+	// ends (running).
+	Since time.Time `json:"since,omitzero"`
+	Due   time.Time `json:"due,omitzero"`
+	// Attempt counts tries, Revision is the plan's that it has or gets.
+	Attempt  int   `json:"attempt"`
+	Revision int   `json:"revision"`
+	AuditID  int64 `json:"audit_id,omitempty"`
+	// Trouble is the last thing that went wrong.
+	Trouble *Trouble `json:"trouble,omitempty"`
+	// Submitted and Ended are when that was seen last; zero if it was not.
+	Submitted time.Time `json:"submitted,omitzero"`
+	Ended     time.Time `json:"ended,omitzero"`
+}
+
+// Trouble is what went wrong, in WeChat's words and ours.
+type Trouble struct {
+	Class string `json:"class"`
+	Code  int64  `json:"code,omitempty"`
+	RID   string `json:"rid,omitempty"`
+	Text  string `json:"text"`
+	// Known is what we know of the errcode; "" if it has none or our table lacks it.
+	Known string `json:"known,omitempty"`
+	// Screenshots are the audit's media ids, joined by "|".
+	Screenshots string    `json:"screenshots,omitempty"`
+	At          time.Time `json:"at"`
+}
+
+// RowOf shows a target of a rollout.
+func RowOf(r rollout.Rollout, t rollout.Target) Row {
+	row := Row{
+		AppID: t.AppID, Label: t.Label, Wave: waveName(r, t.Wave()), Rank: t.Rank, Stage: t.Stage, State: t.State,
+		Since: t.Since, Due: t.Due, Attempt: t.Attempt, Revision: t.Revision, AuditID: t.AuditID, Trouble: troubleOf(t.Trouble),
+	}
+	if t.State == rollout.StateParked {
+		row.Reason = t.Reason
+	}
+	if row.AuditID == 0 {
+		row.AuditID = t.PastAuditID
+	}
+	for _, e := range t.Timeline {
+		switch {
+		case e.Stage == rollout.StageSubmit && e.What == "done":
+			row.Submitted = e.At
+		case t.State.Ended() && e.What == string(t.State):
+			row.Ended = e.At
+		}
+	}
+	return row
+}
+
+func troubleOf(t *rollout.Trouble) *Trouble {
+	if t == nil {
+		return nil
+	}
+	known := ""
+	if t.Code != 0 {
+		known, _ = wxclient.Describe(t.Code)
+	}
+	return &Trouble{Class: t.Class, Code: t.Code, RID: t.RID, Text: t.Text, Known: known, Screenshots: t.Screenshots, At: t.At}
+}

@@ -1,0 +1,136 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+)
+
+// Schedule is a plan that runs again and again.
+type Schedule struct {
+	Name string `json:"name"`
+	// Spec is the cron text with its zone.
+	Spec     string           `json:"schedule"`
+	Template rollout.Template `json:"template"`
+	// Latest says that each run takes the newest template; Template's id then means nothing.
+	Latest bool      `json:"latest"`
+	Total  int       `json:"total"`
+	By     string    `json:"by"`
+	Paused bool      `json:"paused"`
+	Next   time.Time `json:"next,omitzero"`
+	// NextRuns are the next few, Next among them.
+	NextRuns []time.Time `json:"next_runs,omitempty"`
+	// LastRun is when the schedule last came up, LastID the rollout it made then.
+	LastRun time.Time `json:"last_run,omitzero"`
+	LastID  string    `json:"last_id,omitempty"`
+	// Missed counts runs that were left out: no worker was alive at their time, or
+	// the run before had not ended.
+	Missed int `json:"missed"`
+	// Loading says that its targets are not complete: it never runs so.
+	Loading bool `json:"loading,omitempty"`
+}
+
+// scheduleView shows a schedule.
+func scheduleView(s ledger.Schedule, runs int) Schedule {
+	v := Schedule{
+		Name: s.Name, Spec: s.Spec, Template: s.Plan.Template, Latest: s.Plan.Template.ID == LatestTemplate, Total: s.Total,
+		By: s.By, Paused: s.Paused, Next: s.NextRun, LastRun: s.LastRun, LastID: s.LastID, Missed: s.Missed, Loading: !s.Sealed,
+	}
+	if !s.NextRun.IsZero() && !s.Paused {
+		// The ledger holds only what was checked when it was stored.
+		v.NextRuns, _ = planfile.NextRuns(s.Spec, s.NextRun.Add(-time.Second), runs)
+	}
+	return v
+}
+
+// Schedule stores the plan of a preview to run at the times it names, beginning
+// with the next. The same content again only changes when it runs; other content
+// under the name is a *ledger.ScheduleTakenError. An interrupted load is an
+// *InterruptedError: the same call again completes it.
+func (o *Operator) Schedule(ctx context.Context, p *Preview, opt ApplyOptions) (Schedule, error) {
+	switch {
+	case p.Schedule == "":
+		return Schedule{}, ErrNotScheduled
+	case len(p.NextRuns) == 0:
+		return Schedule{}, fmt.Errorf("schedule %s: %q does not come in the next years", p.Name, p.Schedule)
+	case opt.Expect != "" && opt.Expect != p.ID:
+		return Schedule{}, &DifferentError{Want: opt.Expect, Have: p.ID}
+	}
+	sealed, err := o.ledger.PutSchedule(ctx, ledger.Schedule{
+		Name: p.Name, Spec: p.Schedule, Zone: zoneOf(p.Schedule), Plan: p.full, Digest: p.Digest, Total: p.Total,
+		By: o.by, NextRun: p.NextRuns[0],
+	})
+	if err != nil {
+		return Schedule{}, err
+	}
+	if !sealed {
+		l := &load{total: p.Total, tell: opt.Progress, add: func(ctx context.Context, batch []rollout.Target) (int, error) {
+			return o.ledger.AddScheduleTargets(ctx, p.Name, batch)
+		}}
+		err := l.run(ctx, func(n int) rollout.Target { return p.target(n, time.Time{}) })
+		if err == nil {
+			err = o.ledger.SealSchedule(ctx, p.Name, p.Total)
+		}
+		if err != nil {
+			return Schedule{}, &InterruptedError{ID: p.Name, Done: l.done, Total: p.Total, Err: err}
+		}
+	}
+	s, err := o.ledger.Schedule(ctx, p.Name)
+	return scheduleView(s, runsShown), err
+}
+
+// zoneOf is the zone that a schedule of a plan names.
+func zoneOf(spec string) string {
+	zone, _, _ := strings.Cut(strings.TrimPrefix(spec, "CRON_TZ="), " ")
+	return zone
+}
+
+// Schedules lists all schedules, by their next run.
+func (o *Operator) Schedules(ctx context.Context) ([]Schedule, error) {
+	list, err := o.ledger.Schedules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Schedule, len(list))
+	for i, s := range list {
+		out[i] = scheduleView(s, runsShown)
+	}
+	return out, nil
+}
+
+// Unschedule takes a schedule away. Rollouts that it started go on.
+func (o *Operator) Unschedule(ctx context.Context, name string) error {
+	return o.ledger.DeleteSchedule(ctx, name)
+}
+
+// PauseSchedule keeps a schedule from running.
+func (o *Operator) PauseSchedule(ctx context.Context, name string) error {
+	return o.ledger.PauseSchedule(ctx, name)
+}
+
+// ResumeSchedule lets a paused schedule run again at its next time; what came due
+// meanwhile is not made up for.
+func (o *Operator) ResumeSchedule(ctx context.Context, name string) (Schedule, error) {
+	s, err := o.ledger.Schedule(ctx, name)
+	if err != nil {
+		return Schedule{}, err
+	}
+	runs, err := planfile.NextRuns(s.Spec, o.now(), 1)
+	if err != nil {
+		return Schedule{}, err
+	}
+	var at time.Time
+	if len(runs) > 0 {
+		at = runs[0]
+	}
+	if err := o.ledger.ResumeSchedule(ctx, name, at); err != nil {
+		return Schedule{}, err
+	}
+	s, err = o.ledger.Schedule(ctx, name)
+	return scheduleView(s, runsShown), err
+}

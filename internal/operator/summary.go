@@ -1,0 +1,157 @@
+package operator
+
+import (
+	"context"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// Summary is where one rollout stands, in numbers.
+type Summary struct {
+	ID     string         `json:"id"`
+	Name   string         `json:"name"`
+	Status rollout.Status `json:"status"`
+	// By and Why tell of the last change of status.
+	By       string           `json:"by,omitempty"`
+	Why      string           `json:"why,omitempty"`
+	Template rollout.Template `json:"template"`
+	Created  time.Time        `json:"created"`
+	StartAt  time.Time        `json:"start_at,omitzero"`
+	Started  time.Time        `json:"started,omitzero"`
+	Ended    time.Time        `json:"ended,omitzero"`
+	// Total targets; Done of them have ended, Good of those well, Bad were
+	// rejected or failed.
+	Total int `json:"total"`
+	Done  int `json:"done"`
+	Good  int `json:"good"`
+	Bad   int `json:"bad"`
+	// States and Parked split the targets by state and by reason to park.
+	States map[rollout.State]int  `json:"states"`
+	Parked map[rollout.Reason]int `json:"parked"`
+	Stages []StageSummary         `json:"stages"`
+	Waves  []WaveSummary          `json:"waves"`
+	// Codes counts the failed targets by errcode.
+	Codes map[int64]int `json:"codes,omitempty"`
+	// Blocked says what must give way before anything can go on; "" when
+	// something moves by itself.
+	Blocked string `json:"blocked,omitempty"`
+	// Revision is the newest plan revision, Released whether releases were approved.
+	Revision int  `json:"revision"`
+	Released bool `json:"released"`
+}
+
+// StageSummary is where the targets of one stage stand.
+type StageSummary struct {
+	Stage   rollout.Stage `json:"stage"`
+	Pending int           `json:"pending"`
+	Running int           `json:"running"`
+	Parked  int           `json:"parked"`
+	// Bad ended here rejected or failed; Passed went on, or ended well wherever.
+	Bad    int `json:"bad"`
+	Passed int `json:"passed"`
+}
+
+// WaveSummary is where the targets of one wave stand.
+type WaveSummary struct {
+	Name string `json:"name"`
+	Size int    `json:"size"`
+	// Open says that its targets may start.
+	Open bool `json:"open"`
+	Done int  `json:"done"`
+	Good int  `json:"good"`
+	Bad  int  `json:"bad"`
+	// Gate is the verdict on the wave after it, GateWhy its reason; "" when
+	// nothing but its turn holds that wave.
+	Gate    rollout.Verdict `json:"gate,omitempty"`
+	GateWhy string          `json:"gate_why,omitempty"`
+}
+
+// Summarize counts a rollout.
+func Summarize(r rollout.Rollout) Summary {
+	s := Summary{
+		ID: r.ID, Name: r.Name, Status: r.Status, By: r.By, Why: r.Why, Template: r.Plan.Template,
+		Created: r.Created, StartAt: r.StartAt, Started: r.Started, Ended: r.Ended,
+		Total: r.Total, Good: r.Counts.Good(), Bad: bad(r.Counts),
+		States: make(map[rollout.State]int), Parked: make(map[rollout.Reason]int), Codes: r.Codes,
+		Blocked: blocked(r), Revision: r.Revision, Released: r.Released,
+	}
+	if s.Total == 0 { // still loading
+		s.Total = r.Counts.Total()
+	}
+	for cell, n := range r.Counts {
+		s.States[cell.State] += n
+		if cell.State == rollout.StateParked {
+			s.Parked[cell.Reason] += n
+		}
+	}
+	s.Done = r.Counts.Total() - r.Counts.Unfinished()
+	for _, stage := range rollout.Stages() {
+		s.Stages = append(s.Stages, stageSummary(r.Counts, stage))
+	}
+	for i, w := range r.Plan.Waves {
+		s.Waves = append(s.Waves, waveSummary(r, i, w))
+	}
+	return s
+}
+
+func isBad(s rollout.State) bool { return s == rollout.StateRejected || s == rollout.StateFailed }
+
+func bad(c rollout.Counts) int { return c.Sum(func(x rollout.Cell) bool { return isBad(x.State) }) }
+
+func stageSummary(c rollout.Counts, stage rollout.Stage) StageSummary {
+	return StageSummary{
+		Stage:   stage,
+		Pending: c.At(stage, rollout.StatePending),
+		Running: c.At(stage, rollout.StateRunning),
+		Parked:  c.At(stage, rollout.StateParked),
+		Bad:     c.Sum(func(x rollout.Cell) bool { return x.Stage == stage && isBad(x.State) }),
+		Passed:  c.Sum(func(x rollout.Cell) bool { return stage.Before(x.Stage) || x.State.Good() }),
+	}
+}
+
+func waveSummary(r rollout.Rollout, i int, w rollout.Wave) WaveSummary {
+	in := func(match func(rollout.State) bool) int {
+		return r.Counts.Sum(func(x rollout.Cell) bool { return x.Wave == i && match(x.State) })
+	}
+	s := WaveSummary{
+		Name: w.Name, Size: w.Size, Open: i <= r.OpenWave,
+		Done: in(rollout.State.Ended), Good: in(rollout.State.Good), Bad: in(isBad),
+	}
+	if i+1 < len(r.Plan.Waves) && (w.Gated() || r.Gates[i].Verdict != "") {
+		s.Gate, s.GateWhy = r.Gates[i].Verdict, r.Gates[i].Why
+	}
+	return s
+}
+
+// blocked is rollout.Blocked less what the conductor's next tick resolves: a gate
+// that has what it waited for.
+func blocked(r rollout.Rollout) string {
+	text := r.Blocked()
+	if _, held := r.Held(); !held || text == "" {
+		return text
+	}
+	wave, gate := r.Plan.Waves[r.OpenWave], r.Gates[r.OpenWave]
+	if gate.Verdict == rollout.VerdictHold {
+		switch v, why := rollout.Judge(wave, r.OpenWave, r.Counts, false); v {
+		case rollout.VerdictOpen:
+			return ""
+		default:
+			return "wave " + wave.Name + ": " + why
+		}
+	}
+	return text
+}
+
+// Rollouts lists rollouts, newest first, a page of n from offset.
+func (o *Operator) Rollouts(ctx context.Context, offset, n int) ([]Summary, error) {
+	list, err := o.ledger.Rollouts(ctx, offset, n)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Summary, len(list))
+	for i, r := range list {
+		out[i] = Summarize(r)
+	}
+	return out, nil
+}

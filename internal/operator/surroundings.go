@@ -1,0 +1,169 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+)
+
+// OwnedChecked bounds how many apps a preview looks up the owner of.
+const OwnedChecked = 2000
+
+// ownedShown bounds how many owned apps a preview names.
+const ownedShown = 20
+
+// Owned tells which apps of a plan other unfinished rollouts work on. Such a
+// target waits until the other rollout is done with the app.
+type Owned struct {
+	// Checked is how many apps were looked up, from the first one on.
+	Checked int `json:"checked"`
+	// Total is how many of them are owned, ByRollout splits them.
+	Total     int            `json:"total"`
+	ByRollout map[string]int `json:"by_rollout,omitempty"`
+	// Apps names the first few.
+	Apps []string `json:"apps,omitempty"`
+}
+
+// runsShown is how many runs of a schedule a preview tells.
+const runsShown = 5
+
+// surroundings fills in what a preview says about the world outside the plan.
+func (o *Operator) surroundings(ctx context.Context, p *Preview, opt PlanOptions) error {
+	if p.Schedule != "" {
+		var err error
+		if p.NextRuns, err = planfile.NextRuns(p.Schedule, o.now(), runsShown); err != nil {
+			return err
+		}
+	} else if !p.StartAt.IsZero() && p.StartAt.Before(o.now()) {
+		p.warn("its start %s is past: it begins at once", p.StartAt.Format(time.RFC3339))
+	}
+	last, err := o.lastOf(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	if last != nil {
+		p.Earlier = &Earlier{ID: last.ID, Status: last.Status}
+	}
+	active, err := o.ledger.Active(ctx)
+	if err != nil {
+		return err
+	}
+	if p.Owned, err = o.owned(ctx, p, active); err != nil {
+		return err
+	}
+	p.Quota, err = o.fit(ctx, p, active, opt.Offline)
+	return err
+}
+
+func (p *Preview) warn(format string, args ...any) {
+	p.Warnings = append(p.Warnings, fmt.Sprintf(format, args...))
+}
+
+// owned looks up the owners of the plan's first apps.
+func (o *Operator) owned(ctx context.Context, p *Preview, active []rollout.Rollout) (Owned, error) {
+	others := make(map[string]bool)
+	for _, r := range active {
+		if !r.Status.Ended() && (p.Earlier == nil || r.ID != p.Earlier.ID) {
+			others[r.ID] = true
+		}
+	}
+	if len(others) == 0 {
+		return Owned{Checked: p.Total}, nil
+	}
+	owned := Owned{Checked: min(p.Total, OwnedChecked), ByRollout: make(map[string]int)}
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for i := range owned.Checked {
+		appID := p.apps.At(i).AppID
+		g.Go(func() error {
+			id, err := o.ledger.Owner(ctx, appID)
+			if err != nil || !others[id] {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			owned.Total++
+			owned.ByRollout[id]++
+			if len(owned.Apps) < ownedShown {
+				owned.Apps = append(owned.Apps, appID)
+			}
+			return nil
+		})
+	}
+	return owned, g.Wait()
+}
+
+// QuotaFit tells what of a plan fits in the platform's submissions.
+type QuotaFit struct {
+	// Source is "wechat" for a reading made now, "pool" for the workers' last
+	// one, or "" when nothing is known.
+	Source string `json:"source"`
+	// Rest and Limit are the platform's submissions of the month.
+	Rest  int64 `json:"rest"`
+	Limit int64 `json:"limit"`
+	// Reserved are kept for other pools by the plan.
+	Reserved int64 `json:"reserved"`
+	// Ahead is how many submissions unfinished rollouts still want.
+	Ahead int64 `json:"ahead"`
+	// Fits is how many of the plan's targets the rest allows, Over how many wait
+	// for more quota. Both suppose that nothing goes Ahead.
+	Fits int64 `json:"fits"`
+	Over int64 `json:"over"`
+	// Pool is the submit pool as the workers see it.
+	Pool Pool `json:"pool"`
+	// Note says why WeChat's own number is missing.
+	Note string `json:"note,omitempty"`
+}
+
+// quotaTries is how many apps are tried for a reading: one may have withdrawn
+// its authorisation.
+const quotaTries = 3
+
+// fit compares the plan with the quota.
+func (o *Operator) fit(ctx context.Context, p *Preview, active []rollout.Rollout, offline bool) (QuotaFit, error) {
+	pool, err := o.pool(ctx, rollout.StageSubmit)
+	if err != nil {
+		return QuotaFit{}, err
+	}
+	fit := QuotaFit{Pool: pool, Reserved: p.Plan.Quota.Reserved()}
+	if pool.Known {
+		fit.Source, fit.Rest, fit.Limit = "pool", pool.Rest, pool.Limit
+	}
+	if offline || o.wx == nil {
+		fit.Note = "WeChat was not asked"
+	} else {
+		var apps []string
+		for i := range min(quotaTries, p.Total) {
+			apps = append(apps, p.apps.At(i).AppID)
+		}
+		if live, _, err := o.askQuota(ctx, apps); err == nil {
+			fit.Source, fit.Rest, fit.Limit = "wechat", live.Rest, live.Limit
+		} else if ctx.Err() != nil {
+			return fit, ctx.Err()
+		} else {
+			fit.Note = err.Error()
+		}
+	}
+	for _, r := range active {
+		if !r.Status.Ended() && (p.Earlier == nil || r.ID != p.Earlier.ID) {
+			fit.Ahead += int64(unsubmitted(r.Counts))
+		}
+	}
+	if fit.Source != "" {
+		fit.Fits = min(int64(p.Total), max(0, fit.Rest-fit.Reserved))
+		fit.Over = int64(p.Total) - fit.Fits
+	}
+	return fit, nil
+}
+
+// unsubmitted is how many targets still want a submission.
+func unsubmitted(c rollout.Counts) int {
+	return c.Sum(func(x rollout.Cell) bool { return !x.State.Ended() && x.Stage.Before(rollout.StageVerdict) })
+}

@@ -1,0 +1,70 @@
+package operator
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// Snapshot is a rollout at one moment.
+type Snapshot struct {
+	At time.Time `json:"at"`
+	Summary
+	// PerMinute is how many targets end per minute; nil when not enough was seen.
+	PerMinute *float64 `json:"per_minute"`
+	ETA       Estimate `json:"eta"`
+	// Pools are the submit pool and those that are not open.
+	Pools []Pool `json:"pools"`
+	// Workers is the concurrency of the live workers by lane.
+	Workers map[rollout.Lane]int `json:"workers"`
+}
+
+// Watch looks at a rollout again and again: at once, then each time every has
+// passed. It ends when ctx does or the caller stops. An error is one look that
+// failed; the next may be better.
+func (o *Operator) Watch(ctx context.Context, id string, every time.Duration) iter.Seq2[Snapshot, error] {
+	return func(yield func(Snapshot, error) bool) {
+		var p pace
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			s, err := o.snapshot(ctx, id, &p)
+			if ctx.Err() != nil || !yield(s, err) {
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}
+}
+
+// snapshot looks once.
+func (o *Operator) snapshot(ctx context.Context, id string, p *pace) (Snapshot, error) {
+	r, err := o.ledger.Rollout(ctx, id)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	s := Snapshot{At: o.now(), Summary: Summarize(r)}
+	p.see(s.At, s.Done)
+	rate, known := p.perMinute(r.Started)
+	if known {
+		s.PerMinute = &rate
+	}
+	pools, err := o.Pools(ctx)
+	if err != nil {
+		return s, err
+	}
+	for i, pool := range pools {
+		if i == 0 || !pool.Open() {
+			s.Pools = append(s.Pools, pool)
+		}
+	}
+	s.ETA = estimate(r, s.Summary, pools[0], rate, known)
+	s.Workers, err = o.ledger.Capacity(ctx)
+	return s, err
+}

@@ -1,0 +1,280 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// Explanation is where one app stands, and why.
+type Explanation struct {
+	AppID string `json:"appid"`
+	Label string `json:"label,omitempty"`
+	// Owner is the rollout that works on the app; others wait for it.
+	Owner string `json:"owner,omitempty"`
+	// Places are its targets: of unfinished rollouts, then of ended ones, newest first.
+	Places []Place `json:"places"`
+	// Live is WeChat's side, if it was asked.
+	Live *Live `json:"live,omitempty"`
+}
+
+// Place is one target in words.
+type Place struct {
+	Rollout string         `json:"rollout"`
+	Status  rollout.Status `json:"status"`
+	Row
+	// Waits says what it waits for, or how it ended.
+	Waits string `json:"waits"`
+	// Next is what a person should do; "" for nothing.
+	Next string `json:"next,omitempty"`
+	// Intent is a call whose end is not known.
+	Intent *rollout.Intent `json:"intent,omitempty"`
+	// Timeline is what happened, oldest first.
+	Timeline []rollout.Entry `json:"timeline"`
+}
+
+// Live is what WeChat says of an app now.
+type Live struct {
+	Trial   *Version `json:"trial"`
+	Release *Version `json:"release"`
+	Audit   *Audit   `json:"audit"`
+}
+
+// Version is one version of an app.
+type Version struct {
+	Version string    `json:"version"`
+	Desc    string    `json:"desc"`
+	At      time.Time `json:"at"`
+}
+
+// Audit is an app's last audit.
+type Audit struct {
+	ID      int64  `json:"id"`
+	Status  string `json:"status"`
+	Version string `json:"version"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+// whyRecent is how many of the newest rollouts are searched for an app, besides
+// the unfinished ones.
+const whyRecent = 20
+
+// Why explains where an app stands: in one rollout, or with ref "" in every
+// unfinished one and the newest ended ones. An app that none of them has is a
+// ledger.ErrNotFound.
+func (o *Operator) Why(ctx context.Context, appID, ref string) (Explanation, error) {
+	e := Explanation{AppID: appID}
+	rollouts, err := o.holders(ctx, ref)
+	if err != nil {
+		return e, err
+	}
+	if e.Owner, err = o.ledger.Owner(ctx, appID); err != nil {
+		return e, err
+	}
+	facts, err := o.facts(ctx, e.Owner)
+	if err != nil {
+		return e, err
+	}
+	for _, r := range rollouts {
+		t, err := o.ledger.Target(ctx, r.ID, appID)
+		if errors.Is(err, ledger.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return e, err
+		}
+		if e.Label == "" {
+			e.Label = t.Label
+		}
+		waits, next := facts.explain(r, t)
+		e.Places = append(e.Places, Place{
+			Rollout: r.ID, Status: r.Status, Row: RowOf(r, t), Waits: waits, Next: next, Intent: t.Intent, Timeline: t.Timeline,
+		})
+	}
+	if len(e.Places) == 0 {
+		where := fmt.Sprintf("the unfinished and the last %d rollouts", whyRecent)
+		if ref != "" {
+			where = "rollout " + rollouts[0].ID
+		}
+		return e, fmt.Errorf("app %s in %s: %w", appID, where, ledger.ErrNotFound)
+	}
+	return e, nil
+}
+
+// holders are the rollouts to search: unfinished ones first, each newest first.
+func (o *Operator) holders(ctx context.Context, ref string) ([]rollout.Rollout, error) {
+	if ref != "" {
+		r, err := o.Rollout(ctx, ref)
+		return []rollout.Rollout{r}, err
+	}
+	list, err := o.ledger.Active(ctx)
+	if err != nil {
+		return nil, err
+	}
+	recent, err := o.ledger.Rollouts(ctx, 0, whyRecent)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range recent {
+		if !slices.ContainsFunc(list, func(x rollout.Rollout) bool { return x.ID == r.ID }) {
+			list = append(list, r)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b rollout.Rollout) int {
+		if a.Status.Ended() != b.Status.Ended() {
+			if a.Status.Ended() {
+				return 1
+			}
+			return -1
+		}
+		return b.Created.Compare(a.Created)
+	})
+	return list, nil
+}
+
+// facts are what an explanation needs besides the target.
+type facts struct {
+	owner   string
+	pools   map[rollout.Stage]Pool
+	workers map[rollout.Lane]int
+}
+
+func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
+	f := facts{owner: owner, pools: make(map[rollout.Stage]Pool)}
+	pools, err := o.Pools(ctx)
+	if err != nil {
+		return f, err
+	}
+	for _, p := range pools {
+		f.pools[p.Stage] = p
+	}
+	f.workers, err = o.ledger.Capacity(ctx)
+	return f, err
+}
+
+// explain says what a target waits for and what to do.
+func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string) {
+	switch {
+	case t.State.Ended():
+		return endedWords(t), whatNext(r.ID, t.State, "", troubleClass(t))
+	case r.Status == rollout.StatusLoading:
+		return "its rollout is still being written", "if its apply was interrupted, run the same apply again"
+	case r.Status == rollout.StatusScheduled:
+		return "its rollout starts at " + r.StartAt.Format(time.RFC3339), ""
+	case r.Status == rollout.StatusPaused:
+		return fmt.Sprintf("its rollout is paused by %s: %s", r.By, r.Why), "enqueue resume " + r.ID
+	case r.Status == rollout.StatusAborted:
+		return "its rollout was aborted; the target ends soon", ""
+	case t.State == rollout.StatePending:
+		return f.pending(r, t)
+	case t.State == rollout.StateRunning && t.Reason == rollout.ReasonActing:
+		return "a worker acts on it now", ""
+	case t.State == rollout.StateRunning:
+		return "it is in the workers' queue", f.lane(t.Stage)
+	default:
+		return f.parked(r, t)
+	}
+}
+
+// pending says why a target has no turn yet.
+func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string) {
+	if t.Wave() > r.OpenWave {
+		gate := r.Gates[r.OpenWave]
+		waits = fmt.Sprintf("its wave %s is not open: wave %s comes before it", waveName(r, t.Wave()), waveName(r, r.OpenWave))
+		if gate.Why != "" {
+			waits += ": " + gate.Why
+		}
+		if gate.Verdict == rollout.VerdictFailed || blocked(r) != "" {
+			next = "enqueue promote " + r.ID
+		}
+		return waits, next
+	}
+	if p := f.pools[t.Stage]; !p.Open() {
+		waits = fmt.Sprintf("the %s stage is closed for every app: %s", t.Stage, p.Words)
+		if !p.RetryAt.IsZero() {
+			waits += "; tried again at " + p.RetryAt.Format(time.RFC3339)
+		}
+		return waits, ""
+	}
+	return "it waits for its turn", f.lane(t.Stage)
+}
+
+// lane says what is wrong with a stage's workers; "" for nothing.
+func (f facts) lane(s rollout.Stage) string {
+	if f.workers[s.Lane()] > 0 {
+		return ""
+	}
+	return fmt.Sprintf("no worker of the %s lane is alive: start one", s.Lane())
+}
+
+func (f facts) parked(r rollout.Rollout, t rollout.Target) (waits, next string) {
+	waits = ReasonWords(t.Reason)
+	if t.Reason == rollout.ReasonOwner && f.owner != "" && f.owner != r.ID {
+		waits = "rollout " + f.owner + " works on this app"
+	}
+	return waits, parkedNext(r.ID, t.Reason)
+}
+
+// endedWords say how a target ended.
+func endedWords(t rollout.Target) string {
+	words := map[rollout.State]string{
+		rollout.StateReleased: "it is live with the plan's version",
+		rollout.StateUpToDate: "it was live with the plan's version before",
+		rollout.StateSkipped:  "it was left alone",
+		rollout.StateRejected: "WeChat's auditors refused it",
+		rollout.StateFailed:   "it failed",
+		rollout.StateAborted:  "its rollout was aborted before it ended",
+	}[t.State]
+	if n := len(t.Timeline); t.State == rollout.StateSkipped && n > 0 && t.Timeline[n-1].Note != "" {
+		words += ": " + t.Timeline[n-1].Note
+	}
+	if t.Trouble != nil && isBad(t.State) {
+		words += ": " + t.Trouble.Text
+	}
+	return words
+}
+
+func troubleClass(t rollout.Target) string {
+	if t.Trouble == nil {
+		return ""
+	}
+	return t.Trouble.Class
+}
+
+// Live asks WeChat about an app: its trial and live version and its last audit.
+func (o *Operator) Live(ctx context.Context, appID string) (Live, error) {
+	wx, err := o.online("ask about the app")
+	if err != nil {
+		return Live{}, err
+	}
+	versions, err := wx.VersionInfo(ctx, appID)
+	if err != nil {
+		return Live{}, fmt.Errorf("read the versions of %s: %w", appID, err)
+	}
+	live := Live{Trial: versionOf(versions.Exp), Release: versionOf(versions.Release)}
+	audit, err := wx.LatestAudit(ctx, appID)
+	if api := (*wxclient.Error)(nil); errors.As(err, &api) && slices.Contains(neverAudited, api.Code) {
+		return live, nil
+	}
+	if err != nil {
+		return live, fmt.Errorf("read the last audit of %s: %w", appID, err)
+	}
+	live.Audit = &Audit{ID: audit.ID, Status: audit.Status.String(), Version: audit.Version, Reason: audit.Reason}
+	return live, nil
+}
+
+// neverAudited are the answers about an app without any audit.
+var neverAudited = []int64{85012, 85058, 86000, 86001}
+
+func versionOf(v *wxclient.VersionEntry) *Version {
+	if v == nil {
+		return nil
+	}
+	return &Version{Version: v.Version, Desc: v.Desc, At: time.Unix(v.Time, 0)}
+}

@@ -1,0 +1,76 @@
+package operator
+
+import (
+	"fmt"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// reasonWords say what a parked target waits for.
+var reasonWords = map[rollout.Reason]string{
+	rollout.ReasonBusy:     "WeChat was busy or unreachable for long; it is tried again",
+	rollout.ReasonThrottle: "a limit of WeChat's for this app or this call must pass",
+	rollout.ReasonPrivacy:  "WeChat still checks the committed code for privacy apis",
+	rollout.ReasonVerdict:  "WeChat's auditors have not decided yet",
+	rollout.ReasonUnknown:  "the reply to a call was lost; what it did is read back",
+	rollout.ReasonInAudit:  "another version of the app is in audit",
+	rollout.ReasonOwner:    "another rollout works on this app",
+	rollout.ReasonMerchant: "the merchant must act",
+	rollout.ReasonWindow:   "the plan's release window is closed",
+	rollout.ReasonApproval: "an operator must approve the releases",
+	rollout.ReasonGray:     "the next step of the gray release is due later",
+	rollout.ReasonUnlisted: "WeChat gave an errcode our table lacks",
+}
+
+// ReasonWords says what a parked target waits for.
+func ReasonWords(r rollout.Reason) string {
+	if words, ok := reasonWords[r]; ok {
+		return words
+	}
+	return string(r)
+}
+
+// whatNext says what a person should do about a target that ended badly or is
+// parked; "" for nothing.
+func whatNext(id string, s rollout.State, reason rollout.Reason, class string) string {
+	switch s {
+	case rollout.StateRejected:
+		return fmt.Sprintf("mend what the auditors name, then enqueue retry %s --state rejected; add --recommit with --template or --ext when the code or its ext.json must change", id)
+	case rollout.StateFailed:
+		return failedNext(id, class)
+	case rollout.StateAborted:
+		return "apply the plan again with --again to go on with this app"
+	case rollout.StateParked:
+		return parkedNext(id, reason)
+	default:
+		return ""
+	}
+}
+
+func failedNext(id, class string) string {
+	switch class {
+	case "plan":
+		return fmt.Sprintf("mend the plan or the app's columns, then enqueue retry %s --class plan --recommit --ext FILE", id)
+	case "withdrawn":
+		return fmt.Sprintf("somebody withdrew the audit: enqueue retry %s --class withdrawn submits again", id)
+	case "pin":
+		return fmt.Sprintf("somebody else submitted this app: find out who, then enqueue retry %s --class pin --recommit", id)
+	default:
+		return fmt.Sprintf("mend the cause, then enqueue retry %s --state failed", id)
+	}
+}
+
+func parkedNext(id string, reason rollout.Reason) string {
+	switch reason {
+	case rollout.ReasonMerchant:
+		return fmt.Sprintf("ask the merchant; it is looked at again by itself, at once after enqueue retry %s --state parked --reason merchant", id)
+	case rollout.ReasonUnlisted:
+		return fmt.Sprintf("look the errcode up at WeChat, then enqueue retry %s --state parked --reason unlisted", id)
+	case rollout.ReasonApproval:
+		return "enqueue approve " + id
+	case rollout.ReasonInAudit:
+		return "wait, or withdraw the other version at mp.weixin.qq.com"
+	default:
+		return ""
+	}
+}
