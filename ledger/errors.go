@@ -51,6 +51,9 @@ func failed(err error, format string, args ...any) error {
 		return nil
 	}
 	what := fmt.Sprintf(format, args...)
+	if strings.Contains(err.Error(), "unauthenticated") { // what NOAUTH is called for a long command
+		return &UnavailableError{What: what, Hint: hints["NOAUTH"], Err: err}
+	}
 	for code, hint := range hints {
 		// Redis before 7 puts a script's error behind "ERR Error running script ...: -".
 		if redis.HasErrorPrefix(err, code+" ") || strings.Contains(err.Error(), ": -"+code+" ") {

@@ -2,18 +2,19 @@ package ledger
 
 // root starts every key of the ledger. The braces make all of them one Redis
 // Cluster slot: claims, saves and owners of apps need one atomic step over
-// several rollouts.
+// several rollouts. Scripts make the same names, and one that Go never needs:
+// n:<rollout>, HASH cell -> number of targets.
 const root = "wxr:{ledger}:"
 
 func keyRollout(id string) string      { return root + "r:" + id }                   // HASH of one rollout
 func keyTargets(id string) string      { return root + "t:" + id }                   // HASH appid -> record
-func keyCounts(id string) string       { return root + "n:" + id }                   // HASH cell -> number of targets
 func keyPlans(id string) string        { return root + "p:" + id }                   // HASH revision -> full plan, JSON
 func keyCodes(id string) string        { return root + "codes:" + id }               // HASH errcode -> failed targets
 func keyLog(id string) string          { return root + "log:" + id }                 // LIST of operator actions, JSON
 func keyReady(id, stage string) string { return root + "ready:" + id + ":" + stage } // ZSET appid by rank
 func keyLeases(lane string) string     { return root + "leases:" + lane }            // ZSET "rollout appid" by end of lease (ms)
 func keySchedule(name string) string   { return root + "s:" + name }                 // HASH of one schedule
+func keyPrototype(name string) string  { return root + "st:" + name }                // HASH appid -> "rank|body" of a schedule
 
 const (
 	keyRollouts  = root + "rollouts"  // ZSET id by creation (ms)
@@ -23,5 +24,5 @@ const (
 	keyWake      = root + "wake"      // ZSET "rollout appid" by wake time (ms)
 	keyWorkers   = root + "workers"   // ZSET worker by end of its heartbeat (ms)
 	keyCapacity  = root + "capacity"  // HASH worker -> JSON of concurrency by lane
-	keySchedules = root + "schedules" // ZSET name by next run (ms)
+	keySchedules = root + "schedules" // ZSET name by next run (ms); +inf while it may not run
 )

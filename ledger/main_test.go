@@ -1,9 +1,25 @@
 package ledger_test
 
 import (
+	"context"
+	"flag"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// quiet keeps the driver from printing about servers that a test ended.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{})
+	// Each check asks a real server some thousand times; -rapid.checks overrides it.
+	if err := flag.Set("rapid.checks", "40"); err != nil {
+		panic(err)
+	}
+	flag.Parse()
+	goleak.VerifyTestMain(m)
+}

@@ -54,6 +54,7 @@ local function leave(rollout, appid, t)
 end
 
 -- enter puts the target into the index its state asks for, counts it, stores it.
+-- "moves" tells an audit whether anything moved while it looked.
 local function enter(rollout, appid, t)
   if t.state == 'pending' then
     redis.call('ZADD', root .. 'ready:' .. rollout .. ':' .. t.stage, int(t.rank), appid)
@@ -65,6 +66,7 @@ local function enter(rollout, appid, t)
     redis.call('HDEL', root .. 'owners', appid)
   end
   redis.call('HINCRBY', root .. 'n:' .. rollout, cell(t), 1)
+  redis.call('HINCRBY', root .. 'r:' .. rollout, 'moves', 1)
   redis.call('HSET', root .. 't:' .. rollout, appid, format(t))
 end
 
@@ -94,6 +96,15 @@ end
 local function log(id, from, to, by, why)
   redis.call('RPUSH', root .. 'log:' .. id, cjson.encode({ at = now_ms, from = from, to = to, by = by, why = why }))
   redis.call('LTRIM', root .. 'log:' .. id, -1000, -1)
+end
+
+-- arm puts a schedule where schedule_due finds it at its next run, or never
+-- while it is loading, paused or has none.
+local function arm(name)
+  local s = redis.call('HMGET', root .. 's:' .. name, 'sealed', 'paused', 'next')
+  local at = s[3]
+  if s[1] ~= '1' or s[2] == '1' or at == '0' then at = '+inf' end
+  redis.call('ZADD', root .. 'schedules', at, name)
 end
 
 -- rival is another unfinished rollout that has the name; a load that nobody

@@ -52,28 +52,15 @@ func (l *Ledger) Active(ctx context.Context) ([]rollout.Rollout, error) {
 	return l.read(ctx, ids)
 }
 
-// read fetches rollouts in one transaction: status and counts belong together.
+// read fetches rollouts that are there.
 func (l *Ledger) read(ctx context.Context, ids []string) ([]rollout.Rollout, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	type reply struct{ fields, counts, codes *redis.MapStringStringCmd }
-	replies := make([]reply, len(ids))
-	_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		for i, id := range ids {
-			replies[i] = reply{p.HGetAll(ctx, keyRollout(id)), p.HGetAll(ctx, keyCounts(id)), p.HGetAll(ctx, keyCodes(id))}
-		}
-		return nil
-	})
+	views, err := l.view(ctx, ids)
 	if err != nil {
-		return nil, failed(err, "read %d rollouts", len(ids))
+		return nil, err
 	}
 	var out []rollout.Rollout
-	for i, id := range ids {
-		if len(replies[i].fields.Val()) == 0 {
-			continue
-		}
-		r, err := decodeRollout(id, replies[i].fields.Val(), replies[i].counts.Val(), replies[i].codes.Val())
+	for _, v := range views {
+		r, err := decodeRollout(v)
 		if err != nil {
 			return nil, err
 		}
@@ -82,18 +69,66 @@ func (l *Ledger) read(ctx context.Context, ids []string) ([]rollout.Rollout, err
 	return out, nil
 }
 
-func decodeRollout(id string, f, counts, codes map[string]string) (rollout.Rollout, error) {
+// view is a rollout as stored, as of one instant.
+type view struct {
+	id                    string
+	fields, counts, codes map[string]string
+	targets               int64
+	active                bool // the conductor looks at it
+}
+
+// view fetches rollouts that are there.
+func (l *Ledger) view(ctx context.Context, ids []string) ([]view, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	list, err := run(ctx, l.rdb, viewScript, args...).Slice()
+	if err != nil {
+		return nil, failed(err, "read %d rollouts", len(ids))
+	}
+	var out []view
+	for i, id := range ids {
+		row, ok := list[i].([]any)
+		if !ok || len(row) != 5 {
+			return nil, fmt.Errorf("read rollout %s: unexpected answer %.80v", id, list[i])
+		}
+		v := view{id: id, fields: textMap(row[0]), counts: textMap(row[1]), codes: textMap(row[2])}
+		v.targets, _ = row[3].(int64)
+		v.active = row[4] == int64(1)
+		if len(v.fields) > 0 {
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}
+
+// textMap reads a list of names and values.
+func textMap(list any) map[string]string {
+	flat, _ := list.([]any)
+	m := make(map[string]string, len(flat)/2)
+	for i := 0; i+1 < len(flat); i += 2 {
+		m[fmt.Sprint(flat[i])] = fmt.Sprint(flat[i+1])
+	}
+	return m
+}
+
+func decodeRollout(v view) (rollout.Rollout, error) {
+	id, f := v.id, v.fields
 	num := func(key string) int64 { n, _ := strconv.ParseInt(f[key], 10, 64); return n } // absent is 0
 	r := rollout.Rollout{
 		ID: id, Name: f["name"], Digest: f["digest"], Status: rollout.Status(f["status"]), Why: f["why"], By: f["by"],
 		Created: fromMilli(num("created")), StartAt: fromMilli(num("start")), Started: fromMilli(num("started")), Ended: fromMilli(num("ended")),
 		Total: int(num("total")), Revision: int(num("revision")), OpenWave: int(num("wave")), Released: f["released"] != "",
-		Gates: make(map[int]rollout.GateState), Counts: make(rollout.Counts, len(counts)), Codes: make(map[int64]int, len(codes)),
+		Gates: make(map[int]rollout.GateState), Counts: make(rollout.Counts, len(v.counts)), Codes: make(map[int64]int, len(v.codes)),
 	}
 	if err := json.Unmarshal([]byte(f["plan"]), &r.Plan); err != nil {
 		return r, fmt.Errorf("rollout %s: plan in the ledger: %w", id, err)
 	}
-	for key, v := range f {
+	for key, text := range f {
 		wave, ok := strings.CutPrefix(key, "gate:")
 		if !ok {
 			continue
@@ -101,24 +136,24 @@ func decodeRollout(id string, f, counts, codes map[string]string) (rollout.Rollo
 		n, err := strconv.Atoi(wave)
 		var g rollout.GateState
 		if err == nil {
-			err = json.Unmarshal([]byte(v), &g)
+			err = json.Unmarshal([]byte(text), &g)
 		}
 		if err != nil {
 			return r, fmt.Errorf("rollout %s: gate %q in the ledger: %w", id, key, err)
 		}
 		r.Gates[n] = g
 	}
-	for key, v := range counts {
+	for key, text := range v.counts {
 		cell, err := rollout.ParseCell(key)
 		if err != nil {
 			return r, fmt.Errorf("rollout %s: %w", id, err)
 		}
-		n, _ := strconv.Atoi(v)
+		n, _ := strconv.Atoi(text)
 		r.Counts[cell] = n
 	}
-	for key, v := range codes {
+	for key, text := range v.codes {
 		code, _ := strconv.ParseInt(key, 10, 64)
-		n, _ := strconv.Atoi(v)
+		n, _ := strconv.Atoi(text)
 		r.Codes[code] = n
 	}
 	return r, nil

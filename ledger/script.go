@@ -33,20 +33,56 @@ var (
 	sweepLua string
 	//go:embed revise.lua
 	reviseLua string
+	//go:embed view.lua
+	viewLua string
+	//go:embed heartbeat.lua
+	heartbeatLua string
+	//go:embed capacity.lua
+	capacityLua string
+	//go:embed tally.lua
+	tallyLua string
+	//go:embed audit.lua
+	auditLua string
+	//go:embed schedule_put.lua
+	schedulePutLua string
+	//go:embed schedule_add.lua
+	scheduleAddLua string
+	//go:embed schedule_seal.lua
+	scheduleSealLua string
+	//go:embed schedule_due.lua
+	scheduleDueLua string
+	//go:embed schedule_fire.lua
+	scheduleFireLua string
+	//go:embed schedule_pause.lua
+	schedulePauseLua string
+	//go:embed schedule_delete.lua
+	scheduleDeleteLua string
 )
 
 var (
-	claimScript   = newScript(claimLua)
-	startScript   = newScript(startLua)
-	saveScript    = newScript(saveLua)
-	dueScript     = newScript(dueLua)
-	createScript  = newScript(createLua)
-	addScript     = newScript(addLua)
-	sealScript    = newScript(sealLua)
-	controlScript = newScript(controlLua)
-	latchScript   = newScript(latchLua)
-	sweepScript   = newScript(sweepLua)
-	reviseScript  = newScript(reviseLua)
+	claimScript          = newScript(claimLua)
+	startScript          = newScript(startLua)
+	saveScript           = newScript(saveLua)
+	dueScript            = newScript(dueLua)
+	createScript         = newScript(createLua)
+	addScript            = newScript(addLua)
+	sealScript           = newScript(sealLua)
+	controlScript        = newScript(controlLua)
+	latchScript          = newScript(latchLua)
+	sweepScript          = newScript(sweepLua)
+	reviseScript         = newScript(reviseLua)
+	viewScript           = newScript(viewLua)
+	heartbeatScript      = newScript(heartbeatLua)
+	capacityScript       = newScript(capacityLua)
+	tallyScript          = newScript(tallyLua)
+	auditScript          = newScript(auditLua)
+	schedulePutScript    = newScript(schedulePutLua)
+	scheduleAddScript    = newScript(scheduleAddLua)
+	scheduleSealScript   = newScript(scheduleSealLua)
+	scheduleDueScript    = newScript(scheduleDueLua)
+	scheduleFireScript   = newScript(scheduleFireLua)
+	schedulePauseScript  = newScript(schedulePauseLua)
+	scheduleDeleteScript = newScript(scheduleDeleteLua)
 )
 
 // newScript joins a script with the prelude that all of them share.

@@ -2,7 +2,9 @@ package ledger_test
 
 import (
 	"context"
+	"regexp"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -95,4 +97,29 @@ func (b *bench) step(was rollout.Target, e rollout.Event) rollout.Target {
 	saved, err := b.Save(b.Context(), was, next, rollout.SaveOptions{Lease: lease})
 	b.must(err)
 	return saved
+}
+
+// sound fails the test if an audit finds anything.
+func (b *bench) sound(ids ...string) {
+	b.Helper()
+	for _, id := range ids {
+		f, err := b.Audit(b.Context(), id)
+		b.must(err)
+		if !f.OK() {
+			b.Errorf("audit of %s: %v", id, f.List)
+		}
+	}
+}
+
+// z is a member of a sorted set.
+func z(score float64, member string) redis.Z { return redis.Z{Score: score, Member: member} }
+
+var milliseconds = regexp.MustCompile(`[0-9]{13}`)
+
+// relative writes the times in a text as milliseconds from now.
+func relative(text string, now int64) string {
+	return milliseconds.ReplaceAllStringFunc(text, func(s string) string {
+		ms, _ := strconv.ParseInt(s, 10, 64)
+		return strconv.FormatInt(ms-now, 10)
+	})
 }

@@ -80,13 +80,13 @@ func failedWith(t rollout.Target) string {
 
 // saved reads the save script's answer.
 func saved(was, next rollout.Target, list []string) (rollout.Target, error) {
-	switch {
-	case list[0] == "ok":
+	switch list[0] {
+	case "ok":
 		version, err1 := parseInt("version", list[1])
 		due, err2 := parseInt("due", list[2])
 		next.Version, next.Due, next.Wait = version, fromMilli(due), 0
 		return next, errors.Join(err1, err2)
-	case list[0] == "held":
+	case "held":
 		return was, &rollout.HeldError{Rollout: was.Rollout, AppID: was.AppID, Status: rollout.Status(list[1])}
 	default:
 		return was, &rollout.StaleError{Rollout: was.Rollout, AppID: was.AppID, Fence: was.Fence}

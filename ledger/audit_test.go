@@ -1,0 +1,210 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wxrollout/wxrollout/internal/redistest"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/rollouttest"
+)
+
+// spread loads a rollout whose first targets are in each kind of place:
+// wx000 running, wx001 parked, wx002 ended, wx003 at the next stage, the rest pending.
+func (b *bench) spread(id string, n int) {
+	b.Helper()
+	b.load(id, n)
+	pre := rollout.StagePreflight
+	_, running := b.begin(id, pre, "wx000")
+	_, parked := b.begin(id, pre, "wx001")
+	_, ended := b.begin(id, pre, "wx002")
+	_, next := b.begin(id, pre, "wx003")
+	b.step(running, rollout.Stalled{At: at, For: time.Second})
+	b.step(parked, rollout.Waited{At: at, Reason: rollout.ReasonMerchant, For: time.Hour})
+	b.step(ended, rollout.Finished{At: at, End: rollout.StateUpToDate})
+	b.step(next, rollout.Advanced{At: at})
+}
+
+func TestAuditFindsDamage(t *testing.T) {
+	t.Parallel()
+	const root = "wxr:{ledger}:"
+	type b = *bench
+	for _, tc := range []struct {
+		name   string
+		damage func(b) error
+		want   []string
+	}{
+		{"none", func(b) error { return nil }, nil},
+		{"a pending target fell out of its index", func(b b) error {
+			return b.rdb.ZRem(b.Context(), root+"ready:r1:preflight", "wx004").Err()
+		}, []string{`index: app wx004 is pending at preflight and stands in "", not in "ready:preflight=4"`}},
+		{"a parked one is in two", func(b b) error {
+			return b.rdb.ZAdd(b.Context(), root+"leases:audit", z(7, "r1 wx001")).Err()
+		}, []string{`index: app wx001 is parked at preflight and stands in "leases:audit=7 wake=3600000", not in "wake=3600000"`}},
+		{"at another rank", func(b b) error {
+			return b.rdb.ZAdd(b.Context(), root+"ready:r1:commit", z(9, "wx003")).Err()
+		}, []string{`index: app wx003 is pending at commit and stands in "ready:commit=9", not in "ready:commit=3"`}},
+		{"an ended one waits", func(b b) error {
+			return b.rdb.ZAdd(b.Context(), root+"wake", z(7, "r1 wx002")).Err()
+		}, []string{`index: app wx002 is up-to-date at preflight and stands in "wake=7", not in ""`}},
+		{"an ended one is owned", func(b b) error {
+			return b.rdb.HSet(b.Context(), root+"owners", "wx002", "r1").Err()
+		}, []string{"owner: app wx002 is up-to-date and still owned"}},
+		{"a running one is another's", func(b b) error {
+			return b.rdb.HSet(b.Context(), root+"owners", "wx000", "r2").Err()
+		}, []string{`owner: app wx000 is running, but owned by "r2"`}},
+		{"a count is off", func(b b) error {
+			return b.rdb.HIncrBy(b.Context(), root+"n:r1", "0|preflight|pending|", 2).Err()
+		}, []string{"count: cell 0|preflight|pending| counts +2 too many"}},
+		{"a count of nothing", func(b b) error {
+			return b.rdb.HSet(b.Context(), root+"n:r1", "7|release|failed|", -1).Err()
+		}, []string{"count: cell 7|release|failed| counts -1 too many"}},
+		{"a record is gone", func(b b) error {
+			return b.rdb.HDel(b.Context(), root+"t:r1", "wx001").Err()
+		}, []string{
+			"orphan: app wx001 is not there, but owned",
+			`orphan: app wx001 is not there, but stands in "wake=3600000"`,
+			"total: the plan has 6 targets, the ledger 5",
+			"count: cell 0|preflight|parked|merchant counts +1 too many",
+		}},
+		{"a record is broken", func(b b) error {
+			return b.rdb.HSet(b.Context(), root+"t:r1", "wx004", "pending").Err()
+		}, []string{
+			`record: app wx004 can't be read: ledger record of r1/wx004: bad header in "pending"`,
+			"count: cell 0|preflight|pending| counts +1 too many",
+		}},
+		{"a stage that doesn't exist", func(b b) error {
+			return b.rdb.HSet(b.Context(), root+"t:r1", "wx002", "audit|released||1|1|0|2|{}").Err()
+		}, []string{
+			`record: app wx002 is released at audit: no such place`,
+			"count: cell 0|preflight|up-to-date| counts +1 too many",
+		}},
+		{"the conductor forgot it", func(b b) error {
+			return b.rdb.ZRem(b.Context(), root+"active", "r1").Err()
+		}, []string{"asleep: it is running with 5 targets unfinished"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			both(t, func(b *bench) {
+				b.load("r0", 2) // another's targets are none of its business
+				b.spread("r1", 6)
+				b.must(tc.damage(b))
+				f, err := b.Audit(b.Context(), "r1")
+				b.must(err)
+				now := b.rdb.Time(b.Context()).Val().UnixMilli()
+				var got []string
+				for _, x := range f.List {
+					got = append(got, relative(x.String(), now))
+				}
+				slices.Sort(got)
+				slices.Sort(tc.want)
+				if diff := cmp.Diff(tc.want, got); diff != "" || f.Total != len(got) || f.OK() != (tc.want == nil) {
+					b.Errorf("%d findings (-want +got):\n%s", f.Total, diff)
+				}
+				b.sound("r0")
+			})
+		})
+	}
+}
+
+func TestAuditListsSomeAndCountsAll(t *testing.T) {
+	t.Parallel()
+	both(t, func(b *bench) {
+		const n = ledger.FindingsMax + 234
+		b.load("r1", n)
+		b.must(b.rdb.Del(b.Context(), "wxr:{ledger}:ready:r1:preflight").Err())
+		f, err := b.Audit(b.Context(), "r1")
+		b.must(err)
+		if f.Targets != n || f.Total != n || len(f.List) != ledger.FindingsMax {
+			b.Errorf("%d targets, %d findings, %d listed", f.Targets, f.Total, len(f.List))
+		}
+	})
+}
+
+// Beside workers that move every target all the time, an audit cries no wolf.
+func TestAuditBesideWorkers(t *testing.T) {
+	t.Parallel()
+	const n = 400
+	rdb := redistest.Start(t).Client(t)
+	l := store{ledger.New(rdb, ledger.Options{})}
+	err := l.Load(t.Context(), rollouttest.Load{ID: "r1", Plan: plan("busy", n), Targets: rollouttest.Targets(n)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	g, ctx := errgroup.WithContext(ctx)
+	for range 2 {
+		g.Go(func() error { return churn(ctx, l) })
+	}
+	audit := func(moving bool, want string) {
+		t.Helper()
+		f, err := l.Audit(t.Context(), "r1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(f.List); f.Moving != moving || f.Targets < n || got != want {
+			t.Errorf("audit of %d targets, moving %t: %s; want moving %t: %s", f.Targets, f.Moving, got, moving, want)
+		}
+	}
+	for range 3 {
+		audit(true, "[]")
+	}
+	if err := rdb.HIncrBy(t.Context(), "wxr:{ledger}:n:r1", "5|check|pending|", 1).Err(); err != nil {
+		t.Fatal(err)
+	}
+	audit(true, "[count: targets: 401 are counted, 400 are there count: check: 1 are counted, 0 are there]")
+	stop()
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	audit(false, "[count: cell 5|check|pending| counts +1 too many]")
+}
+
+// churn gives turns and hands them back until its context ends.
+func churn(ctx context.Context, l store) error {
+	for ctx.Err() == nil {
+		turns, err := l.Claim(ctx, rollout.Claim{
+			Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(1, 0), N: 20, Lease: lease,
+		})
+		for i, turn := range turns {
+			var started rollout.Started
+			if started, err = l.Start(ctx, turn, lease); err != nil {
+				break
+			}
+			e := rollout.Event(rollout.Yielded{At: at, Note: "churn"})
+			if i%2 == 0 {
+				e = rollout.Waited{At: at, Reason: rollout.ReasonBusy, For: time.Millisecond}
+			}
+			next, stepErr := rollout.Step(started.Target, e)
+			if stepErr != nil {
+				return stepErr
+			}
+			if _, err = l.Save(ctx, started.Target, next, rollout.SaveOptions{}); err != nil {
+				break
+			}
+		}
+		if err == nil {
+			_, err = l.WakeDue(ctx, 100)
+		}
+		if err != nil && !errors.Is(err, context.Canceled) {
+			return err
+		}
+	}
+	return nil
+}
+
+func ExampleFindings() {
+	f := ledger.Findings{Targets: 3, Total: 1, List: []ledger.Finding{
+		{Fault: ledger.FaultOwner, AppID: "wx1", Text: "is released and still owned"},
+	}}
+	fmt.Println(f.OK(), f.List[0])
+	// Output: false owner: app wx1 is released and still owned
+}

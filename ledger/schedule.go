@@ -1,0 +1,224 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// Schedule is a named prototype of rollouts: what to run, on which targets, and
+// when. The ledger stores the cron text but doesn't read it: the caller works
+// out each next run.
+type Schedule struct {
+	// Name identifies it.
+	Name string
+	// Spec is the cron text, Zone the IANA zone it is meant in.
+	Spec, Zone string
+	// Plan is what each run applies.
+	Plan rollout.Plan
+	// Digest tells content apart: plan and app list. Total is the number of targets.
+	Digest string
+	Total  int
+	// By is who made or last changed it.
+	By string
+
+	// Created, LastRun and NextRun are server times in whole milliseconds; zero
+	// if there was or will be none.
+	Created, LastRun, NextRun time.Time
+	// LastID is the rollout of the last run.
+	LastID string
+	// Missed counts runs that were left out because nobody fired them in time.
+	Missed int
+	// Paused keeps it from running until an operator resumes it.
+	Paused bool
+	// Sealed is set when all targets are stored; before, it never runs.
+	Sealed bool
+}
+
+// definition is the part of a schedule that scripts never read.
+type definition struct {
+	Spec  string       `json:"spec"`
+	Zone  string       `json:"zone"`
+	Plan  rollout.Plan `json:"plan"`
+	Total int          `json:"total"`
+	By    string       `json:"by"`
+}
+
+// ScheduleTakenError says that a schedule of the name has other content.
+type ScheduleTakenError struct{ Name string }
+
+func (e *ScheduleTakenError) Error() string {
+	return fmt.Sprintf("schedule %s exists with another plan or app list: delete it first, or choose another name", e.Name)
+}
+
+// PutSchedule stores a schedule without its targets (Name, Spec, Zone, Plan,
+// Digest, Total, By, NextRun); AddScheduleTargets and SealSchedule complete it.
+// With the digest of the one that is there, it only changes when and by whom it
+// runs, and sealed says that the targets are there already. With another digest
+// it is a *ScheduleTakenError.
+func (l *Ledger) PutSchedule(ctx context.Context, s Schedule) (sealed bool, err error) {
+	def, err := json.Marshal(definition{Spec: s.Spec, Zone: s.Zone, Plan: s.Plan, Total: s.Total, By: s.By})
+	if err != nil {
+		return false, fmt.Errorf("encode schedule %s: %w", s.Name, err)
+	}
+	list, err := texts(run(ctx, l.rdb, schedulePutScript, s.Name, s.Digest, def, toMilli(s.NextRun)))
+	if err != nil {
+		return false, failed(err, "store schedule %s", s.Name)
+	}
+	if list[0] == "taken" {
+		return false, &ScheduleTakenError{Name: s.Name}
+	}
+	return len(list) > 1 && list[1] == "1", nil
+}
+
+// SealSchedule ends the load of a schedule with total targets: it runs from here
+// on. Sealing twice is harmless; another number of targets is a *CountError.
+func (l *Ledger) SealSchedule(ctx context.Context, name string, total int) error {
+	n, err := run(ctx, l.rdb, scheduleSealScript, name, total).Int()
+	switch {
+	case err != nil:
+		return failed(err, "seal schedule %s", name)
+	case n < 0:
+		return scheduleNotFound(name)
+	case n != total:
+		return &CountError{Of: "schedule " + name, Have: n, Want: total}
+	default:
+		return nil
+	}
+}
+
+// FireSchedule moves a schedule from its next run expected on to newNext, zero
+// for none, and remembers runID as its last run and missed more runs left out.
+// Of several callers with the same expected one gets true. It is false as well
+// if the schedule is gone, paused or not sealed.
+//
+// Fire after the run's rollout is sealed, under an id made from the schedule's
+// name and expected: loading it twice is harmless, but a run that was fired and
+// then lost in a crash never comes back.
+func (l *Ledger) FireSchedule(ctx context.Context, name, runID string, expected, newNext time.Time, missed int) (bool, error) {
+	n, err := run(ctx, l.rdb, scheduleFireScript, name, runID, toMilli(expected), toMilli(newNext), missed).Int()
+	return n == 1, failed(err, "fire schedule %s", name)
+}
+
+// PauseSchedule keeps a schedule from running.
+func (l *Ledger) PauseSchedule(ctx context.Context, name string) error {
+	return l.pauseSchedule(ctx, name, "1", "")
+}
+
+// ResumeSchedule lets a paused schedule run again, next at the given time: what
+// came due meanwhile is not made up for.
+func (l *Ledger) ResumeSchedule(ctx context.Context, name string, next time.Time) error {
+	return l.pauseSchedule(ctx, name, "0", fmt.Sprint(toMilli(next)))
+}
+
+func (l *Ledger) pauseSchedule(ctx context.Context, name, paused, next string) error {
+	n, err := run(ctx, l.rdb, schedulePauseScript, name, paused, next).Int()
+	if err != nil {
+		return failed(err, "pause or resume schedule %s", name)
+	}
+	if n == 0 {
+		return scheduleNotFound(name)
+	}
+	return nil
+}
+
+// DeleteSchedule takes a schedule away; rollouts it started stay.
+func (l *Ledger) DeleteSchedule(ctx context.Context, name string) error {
+	n, err := run(ctx, l.rdb, scheduleDeleteScript, name).Int()
+	if err != nil {
+		return failed(err, "delete schedule %s", name)
+	}
+	if n == 0 {
+		return scheduleNotFound(name)
+	}
+	return nil
+}
+
+func scheduleNotFound(name string) error { return fmt.Errorf("schedule %s: %w", name, ErrNotFound) }
+
+// Schedules lists all schedules by their next run, those without one last.
+func (l *Ledger) Schedules(ctx context.Context) ([]Schedule, error) {
+	names, err := l.rdb.ZRange(ctx, keySchedules, 0, -1).Result()
+	if err != nil {
+		return nil, failed(err, "list schedules")
+	}
+	return l.readSchedules(ctx, names)
+}
+
+// DueSchedules lists the schedules whose next run has come by the server's
+// clock, the longest due first.
+func (l *Ledger) DueSchedules(ctx context.Context) ([]Schedule, error) {
+	names, err := run(ctx, l.rdb, scheduleDueScript).StringSlice()
+	if err != nil {
+		return nil, failed(err, "list due schedules")
+	}
+	return l.readSchedules(ctx, names)
+}
+
+// Schedule reads one schedule; ErrNotFound if there is none.
+func (l *Ledger) Schedule(ctx context.Context, name string) (Schedule, error) {
+	list, err := l.readSchedules(ctx, []string{name})
+	if err != nil {
+		return Schedule{}, err
+	}
+	if len(list) == 0 {
+		return Schedule{}, scheduleNotFound(name)
+	}
+	return list[0], nil
+}
+
+func (l *Ledger) readSchedules(ctx context.Context, names []string) ([]Schedule, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	replies := make([]*redis.MapStringStringCmd, len(names))
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, name := range names {
+			replies[i] = p.HGetAll(ctx, keySchedule(name))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, failed(err, "read %d schedules", len(names))
+	}
+	var out []Schedule
+	for i, name := range names {
+		if len(replies[i].Val()) == 0 {
+			continue // deleted meanwhile
+		}
+		s, err := decodeSchedule(name, replies[i].Val())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func decodeSchedule(name string, f map[string]string) (Schedule, error) {
+	var def definition
+	if err := json.Unmarshal([]byte(f["def"]), &def); err != nil {
+		return Schedule{}, fmt.Errorf("schedule %s in the ledger: %w", name, err)
+	}
+	n := make(map[string]int64)
+	for _, key := range []string{"created", "last", "next", "missed"} {
+		if f[key] == "" {
+			continue
+		}
+		v, err := parseInt(key, f[key])
+		if err != nil {
+			return Schedule{}, fmt.Errorf("schedule %s in the ledger: %w", name, err)
+		}
+		n[key] = v
+	}
+	return Schedule{
+		Name: name, Spec: def.Spec, Zone: def.Zone, Plan: def.Plan, Digest: f["digest"], Total: def.Total, By: def.By,
+		Created: fromMilli(n["created"]), LastRun: fromMilli(n["last"]), NextRun: fromMilli(n["next"]),
+		LastID: f["run"], Missed: int(n["missed"]), Paused: f["paused"] == "1", Sealed: f["sealed"] == "1",
+	}, nil
+}
