@@ -196,7 +196,7 @@ func testCodes(b *bench) {
 	b.failOne("r1", "wx002", 0) // no errcode
 	codes("two failed alike", map[int64]int{85015: 2})
 	// A retried target doesn't count as failed, or the breaker would trip on it again.
-	first = b.step(first, rollout.Retried{At: at})
+	b.step(first, rollout.Retried{At: at})
 	codes("one is tried again", map[int64]int{85015: 1})
 	_, first = b.begin("r1", rollout.StagePreflight, "wx000")
 	b.step(first, rollout.Finished{At: at, End: rollout.StateUpToDate})

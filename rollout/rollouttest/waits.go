@@ -85,7 +85,7 @@ func testOwner(b *bench) {
 	b.load("r1", 1)
 	b.load("r2", 2)
 	_, first := b.begin("r1", rollout.StagePreflight, "wx000")
-	first = b.step(first, rollout.Yielded{At: at}) // owned between its turns as well
+	b.step(first, rollout.Yielded{At: at}) // owned between its turns as well
 
 	if got := apps(b.claim("r2", rollout.StagePreflight, 9)); !slices.Equal(got, []string{"wx001"}) {
 		b.Errorf("the second rollout claimed %q, want wx001 alone", got)
