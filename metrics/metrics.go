@@ -1,0 +1,203 @@
+package metrics
+
+import (
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Metrics holds a worker's counters. Its methods may be called from any goroutine.
+type Metrics struct {
+	reg prometheus.Registerer
+
+	transitions *prometheus.CounterVec
+	dropped     *prometheus.CounterVec
+	verdicts    *prometheus.CounterVec
+	calls       *prometheus.CounterVec
+	errcodes    *prometheus.CounterVec
+	latency     *prometheus.HistogramVec
+	closings    *prometheus.CounterVec
+	ticks       *prometheus.CounterVec
+	claimed     prometheus.Counter
+	woken       prometheus.Counter
+	expired     prometheus.Counter
+	pushes      *prometheus.CounterVec
+	build       *prometheus.GaugeVec
+	collectErrs *prometheus.CounterVec
+}
+
+// callBuckets are for one HTTP exchange: a quick read takes some 30 ms, an
+// upload a second, and the default time limit is 15 s.
+var callBuckets = []float64{0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30}
+
+// New registers the counters with reg, each at 0 for all its label values. It
+// panics if reg has them already.
+func New(reg prometheus.Registerer) *Metrics {
+	auto := promauto.With(reg)
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return auto.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return auto.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	m := &Metrics{
+		reg: reg,
+		transitions: counters("wxrollout_transitions_total",
+			"Events that ended a turn, by the stage they happened at and the state they led to.", "stage", "event", "state"),
+		dropped: counters("wxrollout_tasks_dropped_total",
+			"Tasks that were not run, or whose outcome was not theirs to write any more.", "stage", "why"),
+		verdicts: counters("wxrollout_verdicts_total", "Audit verdicts read from WeChat.", "verdict"),
+		calls: counters("wxrollout_wechat_requests_total",
+			"HTTP exchanges with WeChat, by what the answer asks for.", "endpoint", "class"),
+		errcodes: counters("wxrollout_wechat_errcodes_total",
+			"Answers of WeChat with an errcode; other is every code that the table lacks.", "code"),
+		latency: auto.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "wxrollout_wechat_request_duration_seconds", Buckets: callBuckets,
+			Help: "Time of one HTTP exchange with WeChat, from sending to the last byte read.",
+		}, []string{"endpoint"}),
+		closings: counters("wxrollout_pool_closings_total",
+			"Refusals that closed a stage's pool, by errcode; one closing may have several.", "stage", "reason"),
+		ticks:       counters("wxrollout_conductor_ticks_total", "Rounds of the conductor.", "result"),
+		claimed:     counter("wxrollout_conductor_claimed_total", "Turns that the conductor gave out."),
+		woken:       counter("wxrollout_conductor_woken_total", "Parked targets that the conductor woke in time."),
+		expired:     counter("wxrollout_conductor_expired_total", "Turns taken back because their lease ran out: their worker died or stalled."),
+		pushes:      counters("wxrollout_callbacks_total", "Pushes of WeChat; a refused one has the type none.", "type", "result"),
+		collectErrs: counters("wxrollout_collect_errors_total", "Scrapes at which a part of the gauges could not be read.", "collector"),
+		build: auto.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "wxrollout_build_info", Help: "What runs; always 1.",
+		}, []string{"version", "revision", "goversion"}),
+	}
+	m.zero()
+	return m
+}
+
+// zero makes every series that a counter can have.
+func (m *Metrics) zero() {
+	for _, stage := range stages {
+		for event, to := range outcomes {
+			for _, state := range to {
+				m.transitions.WithLabelValues(stage, event, state)
+			}
+		}
+		for _, why := range dropped {
+			m.dropped.WithLabelValues(stage, why)
+		}
+		for _, reason := range closingCodes {
+			m.closings.WithLabelValues(stage, reason)
+		}
+	}
+	m.dropped.WithLabelValues("none", "payload")
+	for _, endpoint := range endpoints {
+		m.latency.WithLabelValues(endpoint)
+		for _, class := range classes {
+			m.calls.WithLabelValues(endpoint, class)
+		}
+	}
+	for _, reason := range refusals {
+		m.pushes.WithLabelValues("none", reason)
+	}
+	for _, kind := range pushTypes {
+		m.pushes.WithLabelValues(kind, "accepted")
+	}
+	for vec, values := range map[*prometheus.CounterVec]set{
+		m.verdicts: verdicts, m.errcodes: watchedCodes, m.ticks: results, m.collectErrs: collectors,
+	} {
+		for _, v := range values {
+			vec.WithLabelValues(v)
+		}
+	}
+}
+
+// Build says what runs: the version and the commit it was built from.
+func (m *Metrics) Build(version, revision string) {
+	m.build.Reset()
+	m.build.WithLabelValues(version, revision, runtime.Version()).Set(1)
+}
+
+// Transition counts a target that an event took from a stage to a state.
+func (m *Metrics) Transition(stage, event, state string) {
+	to, known := outcomes[event]
+	if !known {
+		event = Other
+	}
+	m.transitions.WithLabelValues(stages.of(stage), event, to.of(state)).Inc()
+}
+
+// Dropped counts a task that came to nothing: stale (another turn was given),
+// lost (its outcome was refused), payload (unreadable, then stage is none) or
+// acting (another worker is at it).
+func (m *Metrics) Dropped(stage, why string) {
+	if stage != "none" {
+		stage = stages.of(stage)
+	}
+	m.dropped.WithLabelValues(stage, dropped.of(why)).Inc()
+}
+
+// Verdict counts an audit's end: passed, rejected or withdrawn.
+func (m *Metrics) Verdict(verdict string) { m.verdicts.WithLabelValues(verdicts.of(verdict)).Inc() }
+
+// Call counts one HTTP exchange with WeChat. class is the errcode's class, or
+// [ClassNotSent]; "" means [ClassNoAnswer]. code is 0 without an errcode.
+func (m *Metrics) Call(endpoint, class string, code int64, took time.Duration) {
+	if class == "" {
+		class = ClassNoAnswer
+	}
+	endpoint, class = endpoints.of(endpoint), classes.of(class)
+	m.calls.WithLabelValues(endpoint, class).Inc()
+	m.latency.WithLabelValues(endpoint).Observe(took.Seconds())
+	if code != 0 {
+		m.errcodes.WithLabelValues(codeLabel(class, code)).Inc()
+	}
+}
+
+// codeLabel is bounded because only codes of the errcode table have a class of
+// their own: WeChat may answer with any number, those are all "other".
+func codeLabel(class string, code int64) string {
+	switch class {
+	case "unknown", ClassNotSent, ClassNoAnswer, Other:
+		return Other
+	default:
+		return strconv.FormatInt(code, 10)
+	}
+}
+
+// PoolClosed counts a refusal that closed a stage's pool. reason is the errcode.
+func (m *Metrics) PoolClosed(stage, reason string) {
+	m.closings.WithLabelValues(stages.of(stage), closingCodes.of(reason)).Inc()
+}
+
+// Tick is what one round of the conductor did.
+type Tick struct {
+	// Woken, Expired, Claimed and Changed are as in the conductor's progress.
+	Woken, Expired, Claimed, Changed int
+	// Failed says that it met an error; what it did is counted all the same.
+	Failed bool
+}
+
+// Ticked counts a round of the conductor.
+func (m *Metrics) Ticked(t Tick) {
+	result := "idle"
+	switch {
+	case t.Failed:
+		result = "error"
+	case t.Woken+t.Expired+t.Claimed+t.Changed > 0:
+		result = "moved"
+	}
+	m.ticks.WithLabelValues(result).Inc()
+	m.woken.Add(float64(max(0, t.Woken)))
+	m.expired.Add(float64(max(0, t.Expired)))
+	m.claimed.Add(float64(max(0, t.Claimed)))
+}
+
+// PushAccepted counts a push that was handed on; kind is WeChat's name of it.
+func (m *Metrics) PushAccepted(kind string) {
+	m.pushes.WithLabelValues(pushTypes.of(kind), "accepted").Inc()
+}
+
+// PushRefused counts a push that was not handed on, by the callback handler's reason.
+func (m *Metrics) PushRefused(reason string) {
+	m.pushes.WithLabelValues("none", refusals.of(reason)).Inc()
+}

@@ -1,0 +1,155 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// targetsPart reads where targets and rollouts are.
+type targetsPart struct {
+	src                              Source
+	targets, parked, ready, rollouts *prometheus.Desc
+}
+
+func newTargetsPart(src Source) part {
+	return &targetsPart{
+		src:      src,
+		targets:  desc("wxrollout_targets", "Targets of active rollouts by where they are.", "stage", "state"),
+		parked:   desc("wxrollout_targets_parked", "Parked targets by what they wait for.", "reason"),
+		ready:    desc("wxrollout_targets_ready", "Pending targets that no gate, pause or start time holds back.", "stage"),
+		rollouts: desc("wxrollout_rollouts", "Rollouts by status.", "status"),
+	}
+}
+
+func (p *targetsPart) descs() []*prometheus.Desc {
+	return []*prometheus.Desc{p.targets, p.parked, p.ready, p.rollouts}
+}
+
+func (p *targetsPart) read(ctx context.Context, out emit) error {
+	t, err := p.src.Targets(ctx)
+	if err != nil {
+		return err
+	}
+	rest := make(map[Place]int)
+	for at, n := range t.At {
+		known := Place{stages.of(at.Stage), states.of(at.State)}
+		rest[known] += n
+	}
+	for _, stage := range stages {
+		for _, state := range states {
+			at := Place{stage, state}
+			out(p.targets, float64(rest[at]), stage, state)
+			delete(rest, at)
+		}
+	}
+	for at, n := range rest {
+		out(p.targets, float64(n), at.Stage, at.State)
+	}
+	emitAll(out, p.parked, parkReasons, t.Parked)
+	emitAll(out, p.ready, stages, t.Ready)
+	emitAll(out, p.rollouts, statuses, t.Rollouts)
+	return nil
+}
+
+// poolsPart reads what the platform allows.
+type poolsPart struct {
+	src                      Source
+	open, retry, rest, limit *prometheus.Desc
+}
+
+func newPoolsPart(src Source) part {
+	return &poolsPart{
+		src:   src,
+		open:  desc("wxrollout_pool_open", "1 if the stage's pool gives permits, 0 if WeChat closed it.", "stage"),
+		retry: desc("wxrollout_pool_retry_timestamp_seconds", "When a closed pool is asked again; absent while it is open.", "stage"),
+		rest:  desc("wxrollout_quota_rest", "Submissions left to the platform; absent before the first reading."),
+		limit: desc("wxrollout_quota_limit", "Submissions of the platform in all; absent before the first reading."),
+	}
+}
+
+func (p *poolsPart) descs() []*prometheus.Desc {
+	return []*prometheus.Desc{p.open, p.retry, p.rest, p.limit}
+}
+
+func (p *poolsPart) read(ctx context.Context, out emit) error {
+	pools, err := p.src.Pools(ctx)
+	if err != nil {
+		return err
+	}
+	for _, stage := range stages {
+		pool, ok := pools.Stages[stage]
+		if !ok {
+			continue
+		}
+		out(p.open, flag(pool.Open), stage)
+		if !pool.Open && !pool.RetryAt.IsZero() {
+			out(p.retry, seconds(pool.RetryAt), stage)
+		}
+	}
+	if q := pools.Quota; q != nil {
+		out(p.rest, float64(q.Rest))
+		out(p.limit, float64(q.Limit))
+	}
+	return nil
+}
+
+// workersPart reads what the workers have and use.
+type workersPart struct {
+	src              Source
+	leases, capacity *prometheus.Desc
+}
+
+func newWorkersPart(src Source) part {
+	return &workersPart{
+		src:      src,
+		leases:   desc("wxrollout_leases", "Turns that are out, in a queue or with a worker.", "lane"),
+		capacity: desc("wxrollout_worker_capacity", "Concurrency of the live workers.", "lane"),
+	}
+}
+
+func (p *workersPart) descs() []*prometheus.Desc { return []*prometheus.Desc{p.leases, p.capacity} }
+
+func (p *workersPart) read(ctx context.Context, out emit) error {
+	w, err := p.src.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	emitAll(out, p.leases, lanes, w.Leases)
+	emitAll(out, p.capacity, lanes, w.Capacity)
+	return nil
+}
+
+// credentialsPart reads how fresh the platform's credentials are.
+type credentialsPart struct {
+	src           Source
+	now           func() time.Time
+	ticket, token *prometheus.Desc
+}
+
+func newCredentialsPart(src Source, now func() time.Time) part {
+	return &credentialsPart{
+		src:    src,
+		now:    now,
+		ticket: desc("wxrollout_ticket_age_seconds", "Time since WeChat pushed the last verify ticket; absent if none is known."),
+		token:  desc("wxrollout_component_token_expiry_seconds", "Time until the platform's access token ends, negative after it; absent if none is known."),
+	}
+}
+
+func (p *credentialsPart) descs() []*prometheus.Desc { return []*prometheus.Desc{p.ticket, p.token} }
+
+func (p *credentialsPart) read(ctx context.Context, out emit) error {
+	c, err := p.src.Credentials(ctx)
+	if err != nil {
+		return err
+	}
+	now := p.now()
+	if !c.TicketAt.IsZero() {
+		out(p.ticket, now.Sub(c.TicketAt).Seconds())
+	}
+	if !c.TokenUntil.IsZero() {
+		out(p.token, c.TokenUntil.Sub(now).Seconds())
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package metrics
+
+import (
+	"context"
+	"time"
+)
+
+// Source is where the leader reads the fleet's gauges from. Each method is
+// called at most once per scrape, with a deadline, possibly by several scrapes
+// at once. A method that fails is counted and takes only its own gauges away.
+type Source interface {
+	// Targets says where the targets of the rollouts are.
+	Targets(ctx context.Context) (Targets, error)
+	// Pools says what the platform allows.
+	Pools(ctx context.Context) (Pools, error)
+	// Workers says what the workers have and use.
+	Workers(ctx context.Context) (Workers, error)
+	// Credentials says how fresh the platform's own credentials are.
+	Credentials(ctx context.Context) (Credentials, error)
+}
+
+// Place is a stage and a state.
+type Place struct{ Stage, State string }
+
+// Targets is where the targets of the active rollouts are, added up. What a map
+// lacks is 0.
+type Targets struct {
+	// Rollouts counts rollouts by status.
+	Rollouts map[string]int
+	// At counts targets by place.
+	At map[Place]int
+	// Parked counts parked targets by reason.
+	Parked map[string]int
+	// Ready counts, by stage, the pending targets that no gate, pause or start
+	// time holds back: those of open waves in running rollouts. Only pools and
+	// the workers' window stand between them and their turn.
+	Ready map[string]int
+}
+
+// Pools is what the platform allows.
+type Pools struct {
+	// Stages holds the pool of each stage.
+	Stages map[string]Pool
+	// Quota is the last reading of the platform's submissions; nil before the first.
+	Quota *Quota
+}
+
+// Pool is the permission to make a stage's calls.
+type Pool struct {
+	// Open pools give permits; what is closed or probing is not open.
+	Open bool
+	// RetryAt is when a closed pool is worth asking again; zero if it is open.
+	RetryAt time.Time
+}
+
+// Quota is the allowance of submissions.
+type Quota struct {
+	// Rest is the last reading less what was spent since; Limit the whole.
+	Rest, Limit int64
+}
+
+// Workers is what the live workers have and use, by lane.
+type Workers struct {
+	// Leases counts the turns that are out.
+	Leases map[string]int
+	// Capacity adds up the workers' concurrency.
+	Capacity map[string]int
+}
+
+// Credentials tells how fresh the platform's credentials are. A zero time is
+// not known, and not exported.
+type Credentials struct {
+	// TicketAt is when the last verify ticket was pushed.
+	TicketAt time.Time
+	// TokenUntil is when the component's access token ends.
+	TokenUntil time.Time
+}
