@@ -2,8 +2,10 @@ package ledger
 
 // root starts every key of the ledger. The braces make all of them one Redis
 // Cluster slot: claims, saves and owners of apps need one atomic step over
-// several rollouts. Scripts make the same names, and one that Go never needs:
-// n:<rollout>, HASH cell -> number of targets.
+// several rollouts. Scripts make the same names, and some that Go never needs:
+//   - n:<rollout>, HASH cell -> number of targets
+//   - workers, ZSET worker by end of its heartbeat (ms)
+//   - capacity, HASH worker -> JSON of concurrency by lane
 const root = "wxr:{ledger}:"
 
 func keyRollout(id string) string      { return root + "r:" + id }                   // HASH of one rollout
@@ -22,7 +24,5 @@ const (
 	keyNames     = root + "names"     // HASH name -> id of its newest rollout
 	keyOwners    = root + "owners"    // HASH appid -> rollout that works on it
 	keyWake      = root + "wake"      // ZSET "rollout appid" by wake time (ms)
-	keyWorkers   = root + "workers"   // ZSET worker by end of its heartbeat (ms)
-	keyCapacity  = root + "capacity"  // HASH worker -> JSON of concurrency by lane
 	keySchedules = root + "schedules" // ZSET name by next run (ms); +inf while it may not run
 )
