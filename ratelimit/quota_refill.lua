@@ -3,6 +3,8 @@
 -- ARGV[5]  limit
 -- ARGV[6]  the spent counter before the platform was asked
 -- ARGV[7]  ms until the next look if nothing is left, 0 = ARGV[1]
+-- Left is the rest less what was spent since it was asked for. With nothing left
+-- the pool is closed afterwards, whatever it was.
 -- Returns {1 if the pool is open now}
 local rest, next_check = tonumber(ARGV[4]), tonumber(ARGV[7])
 if next_check == 0 then next_check = probe_after end
@@ -13,12 +15,19 @@ local news = not q.seen or rest > q.seen
 local since = math.max(0, q.spent - tonumber(ARGV[6]))
 q.rest, q.limit, q.seen, q.read_at = math.max(0, rest - since), tonumber(ARGV[5]), rest, now
 
-if rest < 1 then
+if q.rest < 1 then
   if q.state == "open" then
     shut("exhausted", next_check)
   else
-    q.retry_at = math.max(q.retry_at, now + next_check)
-    if q.probe == "" then q.state = "closed" end
+    -- A probe that asks before it calls has its answer: it goes no further, and
+    -- giving its permit back does not let another out before the next look. While
+    -- a probe is out retry_at is only the time to give it up; any other wait is
+    -- one that a refusal asked for, and is kept.
+    local kept = q.retry_at
+    if q.probe ~= "" and q.doubt ~= "refused" then kept = 0 end
+    q.retry_at = math.max(kept, now + next_check)
+    if q.probe ~= "" then redis.call("ZREM", KEYS[2], q.probe) end
+    q.state, q.probe, q.doubt, q.asked = "closed", "", "", 0
   end
 elseif q.state ~= "open" and q.reason == "exhausted" then
   open()

@@ -1,0 +1,138 @@
+// Command worker carries out rollouts: it commits, submits, follows and releases
+// mini programs. Start as many as you like on one Redis.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"github.com/wxrollout/wxrollout/internal/app"
+)
+
+// version is set when a release is built.
+var version = "dev"
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)) }
+
+const usage = `worker carries out rollouts: it commits, submits, follows and releases mini
+programs. Start as many as you like on one Redis; one of them conducts.
+
+Usage:
+  worker [flags]
+
+Examples:
+  # the settings of ./worker.env
+  set -a; . ./worker.env; worker
+  # are the settings right, does Redis answer?
+  worker --check
+
+SIGTERM or Ctrl-C stops it: running calls end first, other workers go on with
+the rest. A second signal stops it at once, which is safe too.
+
+Every flag is also an environment variable: --redis-url is WXROLLOUT_REDIS_URL.
+Secrets are only read from the environment, or from the file that the same name
+with _FILE names:
+%s
+Flags:
+%s`
+
+func run(args, environ []string, stdout, stderr io.Writer) int {
+	var cfg app.Config
+	fs := pflag.NewFlagSet("worker", pflag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	app.BindFlags(fs, &cfg, app.RoleWorker)
+	check := fs.Bool("check", false, "check the settings and Redis, and exit")
+	showVersion := fs.Bool("version", false, "print the version and exit")
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		fmt.Fprintf(stdout, usage, app.SecretUsage(), fs.FlagUsages())
+		return exitOK
+	case err != nil:
+		fmt.Fprintf(stderr, "worker: %v\nsee worker --help\n", err)
+		return exitUsage
+	case *showVersion:
+		fmt.Fprintln(stdout, fullVersion())
+		return exitOK
+	case fs.NArg() > 0:
+		fmt.Fprintf(stderr, "worker: unexpected argument %q\nsee worker --help\n", fs.Arg(0))
+		return exitUsage
+	}
+	if err := app.Load(fs, &cfg, app.RoleWorker, environ, os.ReadFile); err != nil {
+		fmt.Fprintln(stderr, "worker:", err)
+		return exitUsage
+	}
+	return serve(&cfg, *check, stdout, stderr)
+}
+
+// serve runs a worker until a signal; the second one ends the process at once.
+func serve(cfg *app.Config, check bool, stdout, stderr io.Writer) int {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	defer signal.Stop(signals)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	a, err := app.New(ctx, cfg, app.Options{Log: app.NewLog(cfg, stderr), Version: fullVersion()})
+	if err != nil {
+		fmt.Fprintln(stderr, "worker:", err)
+		if errors.As(err, new(*app.SettingsError)) {
+			return exitUsage
+		}
+		return exitError
+	}
+	if check {
+		fmt.Fprintln(stdout, "settings and redis are fine")
+		return stopped(a.Stop(ctx), stderr)
+	}
+	stop := make(chan struct{})
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx, stop) }()
+	for first := true; ; first = false {
+		select {
+		case err := <-done:
+			return stopped(err, stderr)
+		case s := <-signals:
+			if !first {
+				fmt.Fprintf(stderr, "worker: second signal (%v): stopped without draining; leases bring the turns back\n", s)
+				return exitError
+			}
+			fmt.Fprintf(stderr, "worker: %v: draining for at most %s; signal again to stop at once\n", s, cfg.Drain)
+			close(stop)
+		}
+	}
+}
+
+func stopped(err error, stderr io.Writer) int {
+	if err != nil {
+		fmt.Fprintln(stderr, "worker:", err)
+		return exitError
+	}
+	return exitOK
+}
+
+// fullVersion is the release, or the commit it was built from.
+func fullVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && version == "dev" {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return "dev-" + s.Value[:min(12, len(s.Value))]
+			}
+		}
+	}
+	return version
+}

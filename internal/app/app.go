@@ -1,0 +1,219 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"github.com/wxrollout/wxrollout/metrics"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
+)
+
+// Options are what a program gives beside the settings.
+type Options struct {
+	Log zerolog.Logger
+	// Version is shown by metrics.
+	Version string
+	// EmbeddedRedis makes the clients of an in-process Redis, for the demo and
+	// tests; nil connects to RedisURL.
+	EmbeddedRedis func() redis.UniversalClient
+	// Idle is how often the conductor looks when nothing moves; 0 means its default.
+	Idle time.Duration
+	// Seed makes the jitter of retries repeatable; 0 means it isn't.
+	Seed uint64
+}
+
+// App is a worker: three lanes of handlers, a candidate for the conductor's
+// seat, and the HTTP side.
+type App struct {
+	cfg  *Config
+	opts Options
+	log  zerolog.Logger
+	name string
+
+	core    *core
+	metrics *metrics.Metrics
+	reg     *prometheus.Registry
+	servers *tasks.Servers
+	leader  *leader
+	http    *httpSide
+	stack   stack
+	background
+}
+
+// New builds a worker and checks that it can do its work: the settings must
+// have been loaded; Redis must answer and keep what it is given. Nothing is
+// started.
+func New(ctx context.Context, cfg *Config, o Options) (*App, error) {
+	a := &App{cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry()}
+	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.metrics = metrics.New(a.reg)
+	a.metrics.Build(o.Version, "")
+	if err := a.build(ctx); err != nil {
+		return nil, errors.Join(err, a.stack.unwind(ctx))
+	}
+	return a, nil
+}
+
+func (a *App) build(ctx context.Context) error {
+	co := coreOptions{observe: a.observe, gate: true}
+	if a.opts.EmbeddedRedis != nil {
+		co.redis, co.embedded = a.opts.EmbeddedRedis(), true
+	}
+	var err error
+	if a.core, err = newCore(ctx, a.cfg, co, &a.stack); err != nil {
+		return err
+	}
+	queueRedis, err := a.client("queue redis")
+	if err != nil {
+		return err
+	}
+	serverRedis, err := a.client("servers redis")
+	if err != nil {
+		return err
+	}
+	serverRedis.AddHook(tasks.AckHook{})
+	handler := tasks.NewHandler(tasks.HandlerOptions{
+		WeChat: a.core.wx, Ledger: a.core.ledger, Permits: a.core.pools, Log: a.log,
+		Timing: a.cfg.timing(), Hooks: a.hooks(), Seed: a.opts.Seed,
+	})
+	a.servers = tasks.NewServers(serverRedis, handler, tasks.ServersOptions{
+		Concurrency: a.cfg.concurrency(), Drain: a.cfg.Drain, Log: a.log,
+	})
+	a.leader = a.newLeader(tasks.NewQueue(queueRedis, tasks.QueueOptions{}))
+	a.metrics.Watch(metrics.WatchOptions{
+		Leader: a.leader.Held, Source: source{a.core}, Redis: a.core.rdb,
+		Failed: func(part string, err error) { a.log.Warn().Err(err).Str("collector", part).Msg("scrape incomplete") },
+	})
+	a.http, err = a.newHTTPSide()
+	return err
+}
+
+// client makes one more Redis client of its own, closed at the end.
+func (a *App) client(name string) (redis.UniversalClient, error) {
+	var rdb redis.UniversalClient
+	if a.opts.EmbeddedRedis != nil {
+		rdb = a.opts.EmbeddedRedis()
+	} else {
+		var err error
+		if rdb, err = a.cfg.openRedis(); err != nil {
+			return nil, err
+		}
+	}
+	a.stack.push(name, func(context.Context) error { return rdb.Close() })
+	return rdb, nil
+}
+
+// workerName is unique to a process: a restarted one is another worker.
+func workerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "worker"
+	}
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), hex.EncodeToString(b[:]))
+}
+
+func (c *Config) concurrency() map[rollout.Lane]int {
+	return map[rollout.Lane]int{
+		rollout.LaneCommit: c.Commit, rollout.LaneAudit: c.Audit, rollout.LaneRelease: c.Release,
+	}
+}
+
+// Start starts everything; ":0" in Listen picks a port, see Addr.
+func (a *App) Start(ctx context.Context) error {
+	if err := a.http.listen(ctx, a.cfg.Listen); err != nil {
+		return fmt.Errorf("WXROLLOUT_LISTEN=%q: %w", a.cfg.Listen, err)
+	}
+	a.stack.push("http", a.http.shutdown)
+	if err := a.beat(ctx); err != nil {
+		return err
+	}
+	a.run(a.heartbeats)
+	a.run(a.leader.run)
+	a.stack.push("conductor and heartbeats", func(context.Context) error {
+		a.background.stop()
+		return nil
+	})
+	if err := a.servers.Start(); err != nil {
+		return err
+	}
+	a.stack.push("lanes", func(ctx context.Context) error {
+		a.servers.Shutdown(ctx)
+		return nil
+	})
+	a.http.ready.Store(true)
+	a.log.Info().Str("worker", a.name).Str("listen", a.Addr().String()).Str("version", a.opts.Version).Msg("worker started")
+	return nil
+}
+
+// Addr is where the HTTP side listens.
+func (a *App) Addr() net.Addr { return a.http.addr() }
+
+// Stop drains: it takes no more tasks and gives up the conductor's seat, lets
+// running calls end until ctx does, and closes what New opened. Stopping twice
+// is harmless.
+func (a *App) Stop(ctx context.Context) error {
+	a.http.ready.Store(false)
+	a.leader.resign()
+	err := a.stack.unwind(ctx)
+	a.log.Info().Str("worker", a.name).AnErr("error", err).Msg("worker stopped")
+	return err
+}
+
+// Run starts the worker, waits for stop to end, and drains within the deadline
+// of the settings.
+func (a *App) Run(ctx context.Context, stop <-chan struct{}) error {
+	if err := a.Start(ctx); err != nil {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.Drain)
+		defer cancel()
+		return errors.Join(err, a.Stop(stopping))
+	}
+	select {
+	case <-stop:
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.Drain)
+	defer cancel()
+	return a.Stop(stopping)
+}
+
+// heartbeatTTL is how long a worker counts as alive without a beat.
+const heartbeatTTL = 15 * time.Second
+
+func (a *App) beat(ctx context.Context) error {
+	return a.core.ledger.Heartbeat(ctx, a.name, a.cfg.concurrency(), heartbeatTTL)
+}
+
+// heartbeats tell the conductor how many handlers there are.
+func (a *App) heartbeats(ctx context.Context) {
+	ticker := time.NewTicker(heartbeatTTL / 5)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			if err := a.core.ledger.Leave(leaving, a.name); err != nil {
+				a.log.Warn().Err(err).Msg("worker not signed off; its heartbeat runs out")
+			}
+			return
+		case <-ticker.C:
+			if err := a.beat(ctx); err != nil && ctx.Err() == nil {
+				a.log.Warn().Err(err).Msg("heartbeat missed")
+			}
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ratelimit"
+	"github.com/wxrollout/wxrollout/registry"
+	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// core is what workers and operators share.
+type core struct {
+	rdb    redis.UniversalClient
+	ledger *ledger.Ledger
+	pools  *tasks.Pools
+	wx     *wxclient.Client
+	tokens *registry.Tokens // nil without credentials
+}
+
+// coreOptions are what differs between the two.
+type coreOptions struct {
+	redis    redis.UniversalClient // nil: from the settings
+	embedded bool                  // the client is of an embedded Redis, whose settings can't be asked
+	observe  wxclient.Observer
+	gate     bool // pass calls through the shared rate
+}
+
+// newCore connects and checks the server. The teardown of what it opened is
+// pushed on s.
+func newCore(ctx context.Context, c *Config, o coreOptions, s *stack) (*core, error) {
+	k := &core{rdb: o.redis}
+	if k.rdb == nil {
+		rdb, err := c.openRedis()
+		if err != nil {
+			return nil, err
+		}
+		k.rdb = rdb
+		s.push("redis", func(context.Context) error { return rdb.Close() })
+	}
+	if err := k.checkRedis(ctx, o.embedded); err != nil {
+		return nil, err
+	}
+	k.ledger = ledger.New(k.rdb, ledger.Options{})
+	k.pools = tasks.NewPools(func(name string) *ratelimit.Quota {
+		return ratelimit.NewQuota(k.rdb, name, ratelimit.QuotaOptions{ProbeAfter: c.QuotaPoll})
+	}, tasks.PoolsOptions{ReadEvery: c.QuotaPoll})
+	return k, k.openWeChat(c, o)
+}
+
+// checkRedis asks whether the server answers and keeps what it is given.
+func (k *core) checkRedis(ctx context.Context, embedded bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := k.rdb.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("reach redis: %w: is WXROLLOUT_REDIS_URL right, and the server up?", err)
+	}
+	if embedded {
+		return nil
+	}
+	return ledger.CheckServer(ctx, k.rdb)
+}
+
+func (k *core) openWeChat(c *Config, o coreOptions) error {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = http.ProxyFromEnvironment
+	transport.MaxIdleConns = 0
+	transport.MaxIdleConnsPerHost = max(8, c.Commit+c.Audit+c.Release)
+	var rt http.RoundTripper = transport
+	if o.gate && c.Rate > 0 {
+		throttle := ratelimit.NewThrottle(k.rdb, "wechat", ratelimit.Rate{Permits: c.Rate, Per: time.Second})
+		rt = gated{gate: ratelimit.NewGate(throttle, nil), next: transport}
+	}
+	client, err := wxclient.New(wxclient.Options{
+		BaseURL: c.WeChatURL, ComponentAppID: c.ComponentAppID, Observe: o.observe,
+		HTTPClient: &http.Client{Transport: rt, Timeout: c.CallTimeout},
+	})
+	if err != nil {
+		return fmt.Errorf("WXROLLOUT_WECHAT_URL: %w", err)
+	}
+	k.wx = client
+	if c.ComponentAppID == "" || c.ComponentSecret.Empty() || c.SealKey.Empty() {
+		return nil
+	}
+	sealer, err := registry.NewSealer(c.SealKey.Reveal(), c.SealKeyPrevious.Reveal())
+	if err != nil {
+		return &SettingsError{Faults: []string{"WXROLLOUT_SEAL_KEY: " + err.Error()}}
+	}
+	k.tokens, err = registry.New(registry.Options{
+		ComponentAppID: c.ComponentAppID, Secret: c.ComponentSecret.Reveal(), Ticket: c.ComponentTicket.Reveal(),
+		Sealer: sealer, Client: client, Redis: k.rdb,
+	})
+	if err != nil {
+		return err
+	}
+	k.wx = client.WithTokens(k.tokens)
+	return nil
+}
+
+// gated passes each request through the rate that all workers share. A request
+// whose context ends while it waits was certainly not sent.
+type gated struct {
+	gate *ratelimit.Gate
+	next http.RoundTripper
+}
+
+func (g gated) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := g.gate.Wait(r.Context()); err != nil {
+		return nil, err
+	}
+	return g.next.RoundTrip(r)
+}

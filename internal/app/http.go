@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/wxrollout/wxrollout/ratelimit"
+	"github.com/wxrollout/wxrollout/registry"
+	"github.com/wxrollout/wxrollout/wxclient/callback"
+)
+
+// httpSide serves metrics, health and WeChat's pushes.
+type httpSide struct {
+	server   *http.Server
+	listener net.Listener
+	ready    atomic.Bool
+}
+
+func (a *App) newHTTPSide() (*httpSide, error) {
+	h := &httpSide{}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{Registry: a.reg}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", a.readyz)
+	if !a.cfg.CallbackToken.Empty() {
+		push, err := callback.NewHandler(callback.Options{
+			ComponentAppID: a.cfg.ComponentAppID, Token: a.cfg.CallbackToken.Reveal(),
+			AESKey: a.cfg.CallbackAESKey.Reveal(), PreviousAESKey: a.cfg.CallbackAESKeyPrevious.Reveal(),
+			Sink: pushes{a}, Replay: registry.NewReplay(a.core.rdb, a.cfg.ComponentAppID), Refused: a.metrics.PushRefused,
+		})
+		if err != nil {
+			return nil, &SettingsError{Faults: []string{"WXROLLOUT_CALLBACK_AES_KEY: " + err.Error()}}
+		}
+		mux.Handle("/wechat/", http.StripPrefix("/wechat", push))
+	}
+	h.server = &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	return h, nil
+}
+
+func (h *httpSide) listen(ctx context.Context, addr string) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	h.listener = l
+	go func() { _ = h.server.Serve(l) }() // ends with Shutdown
+	return nil
+}
+
+func (h *httpSide) addr() net.Addr { return h.listener.Addr() }
+
+func (h *httpSide) shutdown(ctx context.Context) error { return h.server.Shutdown(ctx) }
+
+// readyz tells whether this worker can do its work: Redis answers, a token can
+// be had, and some worker conducts. It names what is missing.
+func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	if err := a.readiness(ctx); err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, err)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+func (a *App) readiness(ctx context.Context) error {
+	if !a.http.ready.Load() {
+		return errors.New("starting or draining")
+	}
+	if err := a.core.rdb.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	if _, err := a.core.tokens.ComponentToken(ctx); err != nil {
+		return fmt.Errorf("token source: %w", err)
+	}
+	holder, _, err := ratelimit.NewLease(a.core.rdb, "conductor", a.name, leaderTTL).Holder(ctx)
+	if err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	if holder == "" {
+		return errors.New("no worker conducts")
+	}
+	return nil
+}

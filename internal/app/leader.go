@@ -1,0 +1,157 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/metrics"
+	"github.com/wxrollout/wxrollout/ratelimit"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// leaderTTL is how long the conductor's seat stays taken when its holder dies.
+const leaderTTL = 6 * time.Second
+
+// leader competes for the conductor's seat, and conducts while it holds it. Two
+// conductors at once would do no harm; one is less work for Redis.
+type leader struct {
+	lease     *ratelimit.Lease
+	conductor *rollout.Conductor
+	schedules *operator.Operator
+	metrics   *metrics.Metrics
+	log       zerolog.Logger
+	held      atomic.Bool
+	resigned  chan struct{}
+	resignOne sync.Once
+}
+
+func (a *App) newLeader(queue rollout.Queue) *leader {
+	return &leader{
+		lease: ratelimit.NewLease(a.core.rdb, "conductor", a.name, leaderTTL),
+		conductor: rollout.NewConductor(a.core.ledger, queue, a.core.pools, wallClock{}, rollout.ConductorOptions{
+			Lease: a.cfg.Timing.Lease, Idle: a.opts.Idle,
+		}),
+		schedules: operator.New(operator.Deps{
+			Ledger: a.core.ledger, Pools: a.core.pools, WeChat: a.core.wx, Redis: a.core.rdb, By: "schedule",
+		}),
+		metrics:  a.metrics,
+		log:      a.log.With().Str("worker", a.name).Logger(),
+		resigned: make(chan struct{}),
+	}
+}
+
+// Held tells whether this worker conducts.
+func (l *leader) Held() bool { return l.held.Load() }
+
+// resign gives the seat up for good, so that another worker conducts while this
+// one drains.
+func (l *leader) resign() { l.resignOne.Do(func() { close(l.resigned) }) }
+
+// run competes until ctx ends.
+func (l *leader) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-l.resigned:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	for ctx.Err() == nil {
+		_, ok, err := l.lease.Acquire(ctx)
+		if err != nil && ctx.Err() == nil {
+			l.log.Warn().Err(err).Msg("conductor's seat not asked for")
+		}
+		if ok {
+			l.conduct(ctx)
+		}
+		_ = wallClock{}.Sleep(ctx, leaderTTL/6)
+	}
+}
+
+// conduct holds the seat until it is lost or ctx ends.
+func (l *leader) conduct(ctx context.Context) {
+	l.log.Info().Msg("conducting")
+	l.held.Store(true)
+	seat, leave := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { l.tick(seat) })
+	wg.Go(func() { l.fire(seat) })
+	l.keep(seat)
+	leave()
+	wg.Wait()
+	l.held.Store(false)
+	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := l.lease.Release(releasing); err != nil {
+		l.log.Warn().Err(err).Msg("conductor's seat not given back; it runs out")
+	}
+	l.log.Info().Msg("no longer conducting")
+}
+
+// keep renews the lease and returns when it is lost.
+func (l *leader) keep(ctx context.Context) {
+	last := time.Now()
+	for {
+		if err := (wallClock{}).Sleep(ctx, leaderTTL/3); err != nil {
+			return
+		}
+		ok, err := l.lease.Renew(ctx)
+		switch {
+		case err == nil && ok:
+			last = time.Now()
+		case err == nil || time.Since(last) > leaderTTL:
+			return
+		}
+	}
+}
+
+func (l *leader) tick(ctx context.Context) {
+	_ = l.conductor.Run(ctx, func(p rollout.Progress, err error) {
+		l.metrics.Ticked(metrics.Tick{Woken: p.Woken, Expired: p.Expired, Claimed: p.Claimed, Changed: p.Changed, Failed: err != nil})
+		if err != nil {
+			l.log.Warn().Err(err).Msg("tick incomplete; the next one goes on")
+		}
+	})
+}
+
+// fire starts the runs of schedules that are due.
+func (l *leader) fire(ctx context.Context) {
+	for {
+		fired, err := l.schedules.FireDue(ctx)
+		if err != nil && ctx.Err() == nil {
+			l.log.Error().Err(err).Msg("schedules not looked after; tried again")
+		}
+		for _, f := range fired {
+			l.log.Info().Str("schedule", f.Schedule).Str("rollout", f.ID).Time("due", f.At).
+				Int("missed", f.Missed).Int("targets", f.Targets).Str("skipped", f.Skipped).Msg("scheduled run")
+		}
+		if err := (wallClock{}).Sleep(ctx, 2*time.Second); err != nil {
+			return
+		}
+	}
+}
+
+// wallClock is the machine's time.
+type wallClock struct{}
+
+// Now implements rollout.Clock.
+func (wallClock) Now() time.Time { return time.Now() }
+
+// Sleep implements rollout.Clock.
+func (wallClock) Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

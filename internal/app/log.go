@@ -1,0 +1,33 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+)
+
+// NewLog makes the log of the settings. Its writer gets one JSON object a line,
+// or coloured text for people.
+func NewLog(c *Config, w io.Writer) zerolog.Logger {
+	if c.LogFormat == "console" {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05"}
+	}
+	level, err := zerolog.ParseLevel(c.LogLevel)
+	if err != nil {
+		level = zerolog.InfoLevel // Load has refused it before
+	}
+	log := zerolog.New(w).Level(level).With().Timestamp().Logger()
+	redis.SetLogger(redisLog{log})
+	return log
+}
+
+// redisLog hands go-redis's own lines on.
+type redisLog struct{ log zerolog.Logger }
+
+// Printf implements go-redis's logger.
+func (l redisLog) Printf(_ context.Context, format string, v ...any) {
+	l.log.Warn().Str("from", "go-redis").Msg(fmt.Sprintf(format, v...))
+}

@@ -1,0 +1,124 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/wxrollout/wxrollout/metrics"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// observe counts one exchange with WeChat.
+func (a *App) observe(_ context.Context, c wxclient.Call) {
+	class := string(c.Class)
+	if errors.As(c.Err, new(*wxclient.NotSentError)) {
+		class = metrics.ClassNotSent
+	}
+	a.metrics.Call(c.Endpoint, class, c.Code, c.Duration)
+}
+
+// hooks count what the handlers do.
+func (a *App) hooks() tasks.Hooks {
+	return tasks.Hooks{
+		Transition: func(from rollout.Target, event string, to rollout.Target) {
+			a.metrics.Transition(string(from.Stage), event, string(to.State))
+			if v := verdictOf(from, event, to); v != "" {
+				a.metrics.Verdict(v)
+			}
+		},
+		Dropped: func(stage rollout.Stage, why string) { a.metrics.Dropped(string(stage), why) },
+		Closed:  func(stage rollout.Stage, reason string) { a.metrics.PoolClosed(string(stage), reason) },
+	}
+}
+
+// verdictOf is the audit's end that a transition tells of; "" if none.
+func verdictOf(from rollout.Target, event string, to rollout.Target) string {
+	switch {
+	case from.Stage != rollout.StageVerdict:
+		return ""
+	case event == rollout.Advanced{}.Kind():
+		return "passed"
+	case event == rollout.Rejected{}.Kind():
+		return "rejected"
+	case to.State == rollout.StateFailed && to.Trouble != nil && to.Trouble.Class == "withdrawn":
+		return "withdrawn"
+	default:
+		return ""
+	}
+}
+
+// source reads the fleet's gauges.
+type source struct{ *core }
+
+var _ metrics.Source = source{}
+
+// Targets implements metrics.Source.
+func (s source) Targets(ctx context.Context) (metrics.Targets, error) {
+	active, err := s.ledger.Active(ctx)
+	out := metrics.Targets{
+		Rollouts: make(map[string]int), At: make(map[metrics.Place]int), Parked: make(map[string]int), Ready: make(map[string]int),
+	}
+	for _, r := range active {
+		out.Rollouts[string(r.Status)]++
+		for cell, n := range r.Counts {
+			out.At[metrics.Place{Stage: string(cell.Stage), State: string(cell.State)}] += n
+			if cell.State == rollout.StateParked {
+				out.Parked[string(cell.Reason)] += n
+			}
+			if cell.State == rollout.StatePending && r.Status == rollout.StatusRunning && cell.Wave <= r.OpenWave {
+				out.Ready[string(cell.Stage)] += n
+			}
+		}
+	}
+	return out, err
+}
+
+// Pools implements metrics.Source.
+func (s source) Pools(ctx context.Context) (metrics.Pools, error) {
+	out := metrics.Pools{Stages: make(map[string]metrics.Pool)}
+	for _, stage := range rollout.Stages() {
+		state, err := s.pools.Quota(stage).State(ctx)
+		if err != nil {
+			return out, err
+		}
+		out.Stages[string(stage)] = metrics.Pool{Open: state.Reason == "", RetryAt: state.RetryAt}
+		if stage == rollout.StageSubmit && state.Known {
+			out.Quota = &metrics.Quota{Rest: state.Rest, Limit: state.Limit}
+		}
+	}
+	return out, nil
+}
+
+// Workers implements metrics.Source.
+func (s source) Workers(ctx context.Context) (metrics.Workers, error) {
+	out := metrics.Workers{Leases: make(map[string]int), Capacity: make(map[string]int)}
+	leases, err := s.ledger.InFlight(ctx)
+	if err != nil {
+		return out, err
+	}
+	capacity, err := s.ledger.Capacity(ctx)
+	for _, lane := range rollout.Lanes() {
+		out.Leases[string(lane)], out.Capacity[string(lane)] = leases[lane], capacity[lane]
+	}
+	return out, err
+}
+
+// Credentials implements metrics.Source.
+func (s source) Credentials(ctx context.Context) (metrics.Credentials, error) {
+	ages, err := s.tokens.Ages(ctx)
+	var out metrics.Credentials
+	now := time.Now()
+	if err == nil && ages.Ticket >= 0 {
+		out.TicketAt = now.Add(-ages.Ticket)
+	}
+	if err == nil && ages.ComponentToken >= 0 {
+		out.TokenUntil = now.Add(componentTokenLife - ages.ComponentToken)
+	}
+	return out, err
+}
+
+// componentTokenLife is how long WeChat's component_access_token lives.
+const componentTokenLife = 2 * time.Hour

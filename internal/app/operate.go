@@ -1,0 +1,49 @@
+package app
+
+import (
+	"context"
+	"os"
+	"os/user"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+)
+
+// OpenOperator connects an operator's verbs. Without the component's
+// credentials it works offline: what needs WeChat says so. close ends it.
+func OpenOperator(ctx context.Context, c *Config) (op *operator.Operator, closeAll func() error, err error) {
+	return openOperator(ctx, c, coreOptions{})
+}
+
+// OpenEmbeddedOperator is OpenOperator on an in-process Redis, for the demo.
+func OpenEmbeddedOperator(ctx context.Context, c *Config, rdb redis.UniversalClient) (op *operator.Operator, closeAll func() error, err error) {
+	return openOperator(ctx, c, coreOptions{redis: rdb, embedded: true})
+}
+
+func openOperator(ctx context.Context, c *Config, o coreOptions) (*operator.Operator, func() error, error) {
+	var s stack
+	done := func() error { return s.unwind(context.WithoutCancel(ctx)) }
+	k, err := newCore(ctx, c, o, &s)
+	if err != nil {
+		_ = done()
+		return nil, nil, err
+	}
+	d := operator.Deps{Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, By: whoami()}
+	if k.tokens != nil {
+		d.WeChat = k.wx
+	}
+	return operator.New(d), done, nil
+}
+
+// whoami names the person for the ledger.
+func whoami() string {
+	name := "operator"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
+}

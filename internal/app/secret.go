@@ -1,0 +1,36 @@
+package app
+
+import "github.com/rs/zerolog"
+
+// redacted is what a secret prints.
+const redacted = "[redacted]"
+
+// Secret is a setting that must not be seen. It prints [redacted] in fmt, JSON,
+// YAML and logs; Reveal is the only way to its text.
+type Secret struct{ text string }
+
+// NewSecret wraps a text.
+func NewSecret(text string) Secret { return Secret{text: text} }
+
+// Reveal is the text itself, to be handed to whom it is for and nowhere else.
+func (s Secret) Reveal() string { return s.text }
+
+// Empty tells whether there is none.
+func (s Secret) Empty() bool { return s.text == "" }
+
+// String implements fmt.Stringer.
+func (s Secret) String() string {
+	if s.Empty() {
+		return ""
+	}
+	return redacted
+}
+
+// GoString implements fmt.GoStringer.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText implements encoding.TextMarshaler, for JSON and YAML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalZerologObject implements zerolog.LogObjectMarshaler.
+func (s Secret) MarshalZerologObject(e *zerolog.Event) { e.Str("secret", s.String()) }
