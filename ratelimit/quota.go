@@ -21,14 +21,16 @@ const Exhausted = "exhausted"
 
 // States of a quota's pool.
 const (
-	// StateOpen grants permits. A refusal closes it ([Quota.Close]), as does
-	// a reading of nothing left ([Quota.Refill]).
+	// StateOpen grants permits. A refusal closes it ([Quota.Close]), as do a
+	// reading of nothing left ([Quota.Refill]) and the last permit of the count
+	// being spent ([Quota.Settle]).
 	StateOpen = "open"
 	// StateClosed grants nothing until its retry time; then a
 	// [Quota.Take] gets the probe. A refill or the operator may be sooner.
 	StateClosed = "closed"
 	// StateProbing has one permit out, or to be had. The probe's
-	// [Quota.Settle] opens the pool if it was spent.
+	// [Quota.Settle] opens the pool if it was spent; a reading of nothing left
+	// takes the permit back and closes the pool until the next look.
 	StateProbing = "probing"
 )
 
@@ -157,7 +159,9 @@ func (q *Quota) Holds(ctx context.Context, id string) (ok bool, closure *Closure
 // it. A spent permit is counted even if it has lapsed or was never known, and
 // again if it is settled again. A probe that was spent opens the pool; one
 // that was not leaves room for another at once, unless Close says that it was
-// refused.
+// refused or Refill that nothing is left. When the last permit of the count is
+// spent the pool closes as [Exhausted], so that after ProbeAfter a probe finds
+// out whether the platform has more.
 func (q *Quota) Settle(ctx context.Context, id string, spent bool) error {
 	if _, err := q.run(ctx, quotaSettle, 1, id, bit(spent)); err != nil {
 		return fmt.Errorf("settle permit %s of quota %s: %w", id, q.name, err)

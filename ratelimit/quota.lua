@@ -2,11 +2,14 @@
 --
 -- KEYS[1]  hash, fields absent = nil or 0:
 --   state     open (absent) | closed | probing
---             open -> closed: close, refill with nothing left
+--             open -> closed: close, refill with nothing left, settle of the
+--             last permit that the count had
 --             closed -> probing: take once retry_at has come, refill
 --             closed, probing -> open: settle of a spent probe, refill of a
 --             pool that was only exhausted, open
---             probing -> closed: close
+--             probing -> closed: close, refill with nothing left
+--             An open pool's rest is thus unknown or above 0, and a closed one
+--             always has a retry_at: no pool waits for somebody to look
 --   reason    why it is not open; "exhausted" = by a count, ours or the
 --             platform's, not by a refusal
 --   since     ms since 1970, when it stopped being open
@@ -17,8 +20,8 @@
 --             "returned" = the probe came back unspent, a close may follow;
 --             "refused" = a close came while the probe is out
 --   asked     ms, the wait that close asked for
---   rest      permits left by the last reading less those spent since;
---             absent = unknown, may be any number
+--   rest      permits left by the last reading less those spent since, at
+--             least 0; absent = unknown, may be any number
 --   limit     the reading's limit
 --   seen      the reading's rest as read
 --   read_at   ms, when it was read
@@ -120,14 +123,12 @@ local function refused(reason, after)
 end
 
 -- closure is the tail of an answer: {reason, since, retry_at}, the reason
--- being "" while permits can be had. An open pool whose count is used up is
--- worth another look when the first permit out lapses, or after a while.
+-- being "" while permits can be had. An open pool whose whole count is out is
+-- worth another look when the first permit lapses, or after a while.
 local function closure()
   if q.state ~= "open" then return q.reason, q.since, q.retry_at end
   if not q.rest or q.rest > outstanding() then return "", 0, 0 end
-  local retry = now + probe_after
   local first = redis.call("ZRANGEBYSCORE", KEYS[2], "(" .. num(now), "+inf", "WITHSCORES", "LIMIT", 0, 1)
-  if q.rest > 0 and first[2] then retry = math.min(retry, tonumber(first[2])) end
-  return "exhausted", q.read_at or now, retry
+  return "exhausted", q.read_at, math.min(now + probe_after, tonumber(first[2]))
 end
 

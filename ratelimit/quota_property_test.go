@@ -92,8 +92,11 @@ func (w *quotaModel) settle(rt *rapid.T) {
 	}
 	delete(w.live, id)
 	if spent {
-		if probing && w.left() < 1 {
+		switch {
+		case probing && w.left() < 1:
 			w.known = false
+		case probing && w.known && w.left() == 1:
+			w.closings++ // it opens and is used up in one step
 		}
 		w.spent++
 	}
@@ -108,6 +111,10 @@ func (w *quotaModel) refill(rt *rapid.T) {
 		rt.Fatal(err)
 	}
 	w.known, w.read, w.start = true, rest, w.begun
+	if w.left() < 1 && w.last.State != StateOpen {
+		delete(w.live, w.probe) // it has its answer
+		w.probe = ""
+	}
 	w.begin(rt)
 }
 
@@ -129,7 +136,13 @@ func (w *quotaModel) check(rt *rapid.T) {
 		rt.Fatalf("rest = %d, want %d", s.Rest, w.left())
 	}
 	if s.State == StateOpen {
+		if s.Known && s.Rest == 0 {
+			rt.Fatalf("open with nothing left, and nobody looks: %+v", s)
+		}
 		return
+	}
+	if s.RetryAt.IsZero() {
+		rt.Fatalf("not open, and nobody looks: %+v", s)
 	}
 	var may []string
 	for id := range w.live { // no other has a permit, as the count shows
@@ -141,15 +154,16 @@ func (w *quotaModel) check(rt *rapid.T) {
 			may = append(may, id)
 		}
 	}
-	if len(may) > 1 {
+	if len(may) > 1 || len(may) > 0 && s.State == StateClosed {
 		rt.Fatalf("%s, and %d may go: %v", s.State, len(may), may)
 	}
 }
 
 // comesBack: a pool that is not open always lets a probe out, a spent probe
-// always opens it, and dead holders' permits return.
+// always opens it unless it was the last of the count, and then the next does;
+// and dead holders' permits return.
 func (w *quotaModel) comesBack(rt *rapid.T) {
-	if s := w.state(rt); s.State != StateOpen {
+	for s := w.state(rt); s.State != StateOpen; {
 		w.advance(max(0, s.RetryAt.Sub(w.now())))
 		got, err := w.q.Take(w.t.Context(), []string{"last"})
 		if err != nil || !got.Probe || len(got.Granted) != 1 {
@@ -158,8 +172,9 @@ func (w *quotaModel) comesBack(rt *rapid.T) {
 		if err := w.q.Settle(w.t.Context(), "last", true); err != nil {
 			rt.Fatal(err)
 		}
-		if s := w.state(rt); s.State != StateOpen {
-			rt.Fatalf("after a spent probe: %+v", s)
+		was := s
+		if s = w.state(rt); s.State != StateOpen && (!was.Known || was.Rest != 1 || s.Reason != Exhausted) {
+			rt.Fatalf("after a spent probe: %+v, before it %+v", s, was)
 		}
 	}
 	w.advance(w.q.opts.PermitTTL)

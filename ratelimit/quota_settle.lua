@@ -23,5 +23,10 @@ if q.state == "probing" and q.probe == id then
     q.probe, q.doubt, q.retry_at = "", "returned", now
   end
 end
+if q.state == "open" and q.rest == 0 then
+  -- Used up by our own count. Closed, and not just empty, so that a probe looks
+  -- again by itself.
+  shut("exhausted", probe_after)
+end
 save()
 return {out and 1 or 0}

@@ -29,10 +29,13 @@ func (q *Quota) BeginReading(ctx context.Context) (spent int64, err error) {
 	return s.Spent, nil
 }
 
-// Refill takes in a reading. With some left, a pool that was only exhausted
-// opens; one that the platform closed lets one probe out, unless a probe was
-// refused already and the reading says no more than the one before. With
-// nothing left, an open pool closes as exhausted, and a closed one stays so.
+// Refill takes in a reading. What was spent since it began is taken off. With
+// some left, a pool that was only exhausted opens; one that the platform closed
+// lets one probe out, unless a probe was refused already and the reading says
+// no more than the one before. With nothing left, an open pool closes as
+// [Exhausted] and a closed one stays so; a probe that is out loses its permit,
+// and the next goes out after NextCheck. A longer wait that a refusal asked for
+// stays.
 func (q *Quota) Refill(ctx context.Context, rd Reading) error {
 	_, err := q.run(ctx, quotaRefill, 1, max(0, rd.Rest), max(0, rd.Limit), rd.SpentAtStart,
 		ceil(max(0, rd.NextCheck), time.Millisecond))
@@ -48,7 +51,7 @@ type QuotaState struct {
 	// State is [StateOpen], [StateClosed] or [StateProbing].
 	State string
 	// Reason is why nothing is granted, "" if something is. An open pool
-	// whose count is used up has the reason [Exhausted].
+	// whose whole count is out has the reason [Exhausted].
 	Reason string
 	// Known says that the allowance has been read. Rest and Limit are 0 if
 	// it has not.
