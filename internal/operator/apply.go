@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -87,7 +88,7 @@ func (o *Operator) Apply(ctx context.Context, p *Preview, opt ApplyOptions) (App
 	now := o.now()
 	err = l.run(ctx, func(n int) rollout.Target { return p.target(n, now) })
 	if err == nil {
-		err = o.ledger.Seal(ctx, id, p.Total, !p.StartAt.IsZero(), o.by, opt.Why)
+		err = o.ledger.Seal(ctx, id, p.Total, !p.StartAt.IsZero(), o.by, cmp.Or(opt.Why, "applied"))
 	}
 	applied.Added = l.added
 	if err != nil {

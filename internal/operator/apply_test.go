@@ -1,0 +1,224 @@
+package operator_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/redistest"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+func TestApplyMakesWhatPlanShowed(t *testing.T) {
+	t.Parallel()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
+		b := setup(t, rdb, advance)
+		p := b.plan(waved, 1201)
+		var told []int
+		a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{Why: "spring", Progress: func(done, total int) {
+			if total != 1201 {
+				t.Errorf("progress of %d", total)
+			}
+			told = append(told, done)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := operator.Applied{ID: p.ID, Outcome: operator.OutcomeCreated, Status: rollout.StatusRunning, Total: 1201, Added: 1201}
+		if a != want {
+			t.Errorf("applied %+v, want %+v", a, want)
+		}
+		if len(told) != 3 || !slices.IsSorted(told) || told[2] != 1201 {
+			t.Errorf("progress %v", told)
+		}
+		r := b.rollout(p.ID)
+		if r.Total != 1201 || r.Digest != p.Digest || r.By != "li@ops1" || r.Why != "spring" {
+			t.Errorf("rollout %+v", r)
+		}
+		last, err := b.ledger.Target(b.ctx, p.ID, appID(1200))
+		if err != nil || last.Wave() != 2 || last.Attempt != 1 || last.Columns["tier"] != "tin" || last.Label != "店 1200" || !last.Since.Equal(newYear) {
+			t.Errorf("last target %+v: %v", last, err)
+		}
+		b.sound(p.ID)
+	})
+}
+
+// TestApplyTwice applies the same plan in each status it can be in.
+func TestApplyTwice(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	p := b.plan(simple, 3)
+	apply := func(again bool) (operator.Applied, error) {
+		return b.op.Apply(b.ctx, b.plan(simple, 3), operator.ApplyOptions{Again: again})
+	}
+	mustBe := func(outcome operator.Outcome, id string, again bool) {
+		t.Helper()
+		a, err := apply(again)
+		if err != nil || a.Outcome != outcome || a.ID != id {
+			t.Errorf("applied %+v, %v; want %s of %s", a, err, outcome, id)
+		}
+	}
+	mustBe(operator.OutcomeCreated, p.ID, false)
+	mustBe(operator.OutcomeExists, p.ID, false)
+	mustBe(operator.OutcomeExists, p.ID, true)
+	b.work()
+	_, err := apply(false)
+	var ended *operator.EndedError
+	if !errors.As(err, &ended) || *ended != (operator.EndedError{ID: p.ID, Status: rollout.StatusDone, Next: p.ID + "-2"}) || !strings.Contains(err.Error(), "--again") {
+		t.Errorf("after it is done: %v", err)
+	}
+	if e := b.plan(simple, 3).Earlier; e == nil || e.Status != rollout.StatusDone {
+		t.Errorf("the preview says of the earlier rollout: %+v", e)
+	}
+	mustBe(operator.OutcomeCreated, p.ID+"-2", true)
+	mustBe(operator.OutcomeExists, p.ID+"-2", false)
+	if _, err := b.op.Abort(b.ctx, p.ID+"-2", "no"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := apply(false); !errors.As(err, &ended) || ended.Next != p.ID+"-3" {
+		t.Errorf("after it was aborted: %v", err)
+	}
+	mustBe(operator.OutcomeCreated, p.ID+"-3", true)
+}
+
+func TestApplyNameInUse(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	first := b.apply(simple, 3)
+	_, err := b.op.Apply(b.ctx, b.plan(simple, 4), operator.ApplyOptions{})
+	var taken *ledger.TakenError
+	if !errors.As(err, &taken) || taken.Other != first {
+		t.Errorf("error %v, want that %s has the name", err, first)
+	}
+}
+
+func TestApplyExpect(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	p := b.plan(simple, 3)
+	var different *operator.DifferentError
+	if _, err := b.op.Apply(b.ctx, b.plan(simple, 4), operator.ApplyOptions{Expect: p.ID}); !errors.As(err, &different) {
+		t.Errorf("another list: %v", err)
+	}
+	if a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{Expect: p.ID}); err != nil || a.ID != p.ID {
+		t.Errorf("the same list: %+v %v", a, err)
+	}
+}
+
+func TestApplyLater(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	a, err := b.op.Apply(b.ctx, b.plan(simple+"start: \"2030-01-02T00:00Z\"\n", 2), operator.ApplyOptions{})
+	if err != nil || a.Status != rollout.StatusScheduled {
+		t.Errorf("applied %+v: %v", a, err)
+	}
+}
+
+// TestApplyInterrupted stops an apply after each batch; the same apply completes it.
+func TestApplyInterrupted(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	p := b.plan(simple, 3*ledger.AddBatch)
+	ctx, cancel := context.WithCancel(b.ctx)
+	cancel()
+	if a, err := b.op.Apply(ctx, p, operator.ApplyOptions{}); !errors.Is(err, context.Canceled) || a.Added != 0 {
+		t.Errorf("before it began: %+v %v", a, err)
+	}
+	for stop := 1; stop <= 3; stop++ {
+		ctx, cancel := context.WithCancel(b.ctx)
+		_, err := b.op.Apply(ctx, p, operator.ApplyOptions{Progress: func(done, _ int) {
+			if done >= stop*ledger.AddBatch {
+				cancel()
+			}
+		}})
+		cancel()
+		var stopped *operator.InterruptedError
+		if !errors.As(err, &stopped) || !errors.Is(err, context.Canceled) || stopped.Done == 0 || stopped.ID != p.ID {
+			t.Fatalf("stop %d: %v", stop, err)
+		}
+		if r := b.rollout(p.ID); r.Status != rollout.StatusLoading {
+			t.Fatalf("stop %d: the rollout is %s", stop, r.Status)
+		}
+		b.work() // nothing of it may move
+		if n := b.rollout(p.ID).Counts.At(rollout.StagePreflight, rollout.StatePending); n != b.rollout(p.ID).Counts.Total() {
+			t.Fatalf("stop %d: targets of a loading rollout moved", stop)
+		}
+	}
+	a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{})
+	if err != nil || a.Outcome != operator.OutcomeResumed || a.Status != rollout.StatusRunning {
+		t.Errorf("completed: %+v %v", a, err)
+	}
+	b.sound(p.ID)
+}
+
+// TestApplyAtOnce lets several operators apply one plan.
+func TestApplyAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setupReal(t)
+	p := b.plan(simple, 4*ledger.AddBatch)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	outcomes := make(map[operator.Outcome]int)
+	for range 8 {
+		wg.Go(func() {
+			a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{})
+			if err != nil || a.ID != p.ID || a.Status != rollout.StatusRunning {
+				t.Errorf("applied %+v: %v", a, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			outcomes[a.Outcome]++
+		})
+	}
+	wg.Wait()
+	if outcomes[operator.OutcomeCreated] > 1 {
+		t.Errorf("outcomes %v: created more than once", outcomes)
+	}
+	if r := b.rollout(p.ID); r.Total != 2000 || r.Counts.Total() != 2000 {
+		t.Errorf("%d of %d targets", r.Counts.Total(), r.Total)
+	}
+	b.sound(p.ID)
+}
+
+// setupReal is a bench on a real server with its own clock.
+func setupReal(t *testing.T) *bench {
+	t.Helper()
+	return setup(t, redistest.Start(t).Client(t), func(time.Duration) {})
+}
+
+// TestApplyHundredThousand streams a large plan into a real server.
+func TestApplyHundredThousand(t *testing.T) {
+	t.Parallel()
+	b := setupReal(t)
+	const n = 100_000
+	p := b.plan(waved, n)
+	if p.Waves[2].Size != n-4 {
+		t.Errorf("waves %+v", p.Waves)
+	}
+	ctx, cancel := context.WithCancel(b.ctx)
+	defer cancel()
+	_, err := b.op.Apply(ctx, p, operator.ApplyOptions{Progress: func(done, total int) {
+		if done > total/3 {
+			cancel()
+		}
+	}})
+	var stopped *operator.InterruptedError
+	if !errors.As(err, &stopped) || stopped.Done < n/3 {
+		t.Fatalf("interrupted: %v", err)
+	}
+	a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{})
+	if err != nil || a.Outcome != operator.OutcomeResumed || a.Added+stopped.Done > n || a.Added < n/3 {
+		t.Fatalf("resumed after %d: %+v %v", stopped.Done, a, err)
+	}
+	if r := b.rollout(p.ID); r.Total != n || r.Counts.Total() != n {
+		t.Errorf("%d of %d targets", r.Counts.Total(), r.Total)
+	}
+}

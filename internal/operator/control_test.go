@@ -1,0 +1,140 @@
+package operator_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+func TestPauseResumeAbort(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := b.apply(simple, 3)
+	steps := []struct {
+		name     string
+		do       func(id, why string) (operator.Change, error)
+		was, now rollout.Status
+		done     bool
+	}{
+		{"pause", b.pause, rollout.StatusRunning, rollout.StatusPaused, true},
+		{"pause again", b.pause, rollout.StatusPaused, rollout.StatusPaused, false},
+		{"resume", b.resume, rollout.StatusPaused, rollout.StatusRunning, true},
+		{"resume again", b.resume, rollout.StatusRunning, rollout.StatusRunning, false},
+		{"abort", b.abort, rollout.StatusRunning, rollout.StatusAborted, true},
+		{"abort again", b.abort, rollout.StatusAborted, rollout.StatusAborted, false},
+	}
+	for _, s := range steps {
+		c, err := s.do(id, "for "+s.name)
+		want := operator.Change{ID: id, Was: s.was, Status: s.now, Done: s.done, Targets: 3}
+		if err != nil || c != want {
+			t.Errorf("%s: %+v %v, want %+v", s.name, c, err, want)
+		}
+	}
+	if r := b.rollout(id); r.By != "li@ops1" || r.Why != "for abort" {
+		t.Errorf("the ledger says by %q: %q", r.By, r.Why)
+	}
+	var refused *ledger.StatusError
+	if _, err := b.op.Resume(b.ctx, id, ""); !errors.As(err, &refused) {
+		t.Errorf("resume an aborted one: %v", err)
+	}
+	if _, err := b.op.Pause(b.ctx, "nobody", ""); !errors.Is(err, ledger.ErrNotFound) {
+		t.Errorf("pause an unknown one: %v", err)
+	}
+	actions, err := b.ledger.Actions(b.ctx, id)
+	if err != nil || len(actions) != 4 || actions[1].Why != "for pause" {
+		t.Errorf("actions %+v %v", actions, err)
+	}
+}
+
+func (b *bench) pause(id, why string) (operator.Change, error)  { return b.op.Pause(b.ctx, id, why) }
+func (b *bench) resume(id, why string) (operator.Change, error) { return b.op.Resume(b.ctx, id, why) }
+func (b *bench) abort(id, why string) (operator.Change, error)  { return b.op.Abort(b.ctx, id, why) }
+
+func TestPauseWithoutReason(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := b.apply(simple, 1)
+	if _, err := b.op.Pause(b.ctx, id, ""); err != nil {
+		t.Fatal(err)
+	}
+	if s := operator.Summarize(b.rollout(id)); s.Blocked != "paused: no reason given" {
+		t.Errorf("blocked: %q", s.Blocked)
+	}
+}
+
+func TestPromote(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := b.apply(waved, 6)
+	b.work()
+	if s := operator.Summarize(b.rollout(id)); s.Blocked != "wave canary: waits for promote" || s.Good != 2 {
+		t.Errorf("before: %+v", s)
+	}
+	var wrong *operator.WaveError
+	for wave, why := range map[string]string{"rest": "early is", "nothing": "no wave nothing"} {
+		if _, err := b.op.Promote(b.ctx, id, wave, ""); !errors.As(err, &wrong) || !strings.Contains(err.Error(), why) {
+			t.Errorf("promote %s: %v", wave, err)
+		}
+	}
+	c, err := b.op.Promote(b.ctx, id, "early", "looks good")
+	if err != nil || !c.Done || c.Wave != "early" || c.Targets != 2 {
+		t.Errorf("promote: %+v %v", c, err)
+	}
+	if c, err := b.op.Promote(b.ctx, id, "early", ""); err != nil || c.Done {
+		t.Errorf("promote an open wave: %+v %v", c, err)
+	}
+	if g := b.rollout(id).Gates[0]; !strings.Contains(g.Why, "li@ops1: looks good") {
+		t.Errorf("gate %+v", g)
+	}
+	b.work()
+	if r := b.rollout(id); r.Status != rollout.StatusDone {
+		t.Errorf("after: %s", r.Status)
+	}
+	if _, err := b.op.Promote(b.ctx, id, "", ""); !errors.As(err, &wrong) {
+		t.Errorf("promote a done one: %v", err)
+	}
+	b.sound(id)
+}
+
+func TestPromoteLastWave(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := b.apply(simple, 1)
+	var wrong *operator.WaveError
+	if _, err := b.op.Promote(b.ctx, id, "", ""); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "last wave is open") {
+		t.Errorf("promote: %v", err)
+	}
+}
+
+func TestApproveReleases(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	var wrong *operator.WaveError
+	if _, err := b.op.ApproveReleases(b.ctx, b.apply(simple, 1), ""); !errors.As(err, &wrong) {
+		t.Errorf("a plan that needs no approval: %v", err)
+	}
+	b.work()
+	id := b.apply(strings.Replace(simple, "spring", "winter", 1)+"release: {when: manual}\n", 2)
+	for i := range 2 {
+		b.worker.Answer(appID(i), rollout.StageRelease, parkedApproval)
+	}
+	b.work()
+	if s := operator.Summarize(b.rollout(id)); s.Blocked != "releases wait for approval" {
+		t.Errorf("blocked: %q", s.Blocked)
+	}
+	c, err := b.op.ApproveReleases(b.ctx, id, "ok")
+	if err != nil || !c.Done || c.Targets != 2 {
+		t.Errorf("approve: %+v %v", c, err)
+	}
+	if c, err := b.op.ApproveReleases(b.ctx, id, "ok"); err != nil || c.Done || c.Targets != 0 {
+		t.Errorf("approve again: %+v %v", c, err)
+	}
+	b.work()
+	if r := b.rollout(id); r.Status != rollout.StatusDone || !r.Released {
+		t.Errorf("after: %s", r.Status)
+	}
+}

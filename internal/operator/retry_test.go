@@ -1,0 +1,160 @@
+package operator_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
+	"github.com/wxrollout/wxrollout/internal/redistest"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+)
+
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
+		b := setup(t, rdb, advance)
+		id := mixed(b)
+		want := operator.Retried{ID: id, Matched: 2, Retried: 2, Resubmits: 2}
+		if got, err := b.op.Retry(b.ctx, id, operator.Filter{}, operator.RetryOptions{DryRun: true}); err != nil || got != want {
+			t.Errorf("dry run: %+v %v, want %+v", got, err, want)
+		}
+		if c := b.rollout(id).Counts; c.State(rollout.StateRejected) != 1 || c.State(rollout.StateFailed) != 1 {
+			t.Error("a dry run changed something")
+		}
+		if got, err := b.op.Retry(b.ctx, id, operator.Filter{}, operator.RetryOptions{Why: "mended"}); err != nil || got != want {
+			t.Errorf("retry: %+v %v, want %+v", got, err, want)
+		}
+		target, err := b.ledger.Target(b.ctx, id, appID(0))
+		if err != nil || target.Stage != rollout.StageSubmit || target.State != rollout.StatePending || target.Attempt != 2 {
+			t.Errorf("the rejected one is %+v: %v", target, err)
+		}
+		if last := target.Timeline[len(target.Timeline)-1]; last.What != "retried" || last.Note != "by li@ops1: mended" {
+			t.Errorf("timeline ends with %+v", last)
+		}
+		b.work()
+		if c := b.rollout(id).Counts; c.State(rollout.StateReleased) != 3 {
+			t.Errorf("%d are released, want 3", c.State(rollout.StateReleased))
+		}
+		b.sound(id)
+	})
+}
+
+func TestRetryWakesParked(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := mixed(b)
+	f := operator.Filter{States: []rollout.State{rollout.StateParked}, Reasons: []rollout.Reason{rollout.ReasonMerchant}}
+	got, err := b.op.Retry(b.ctx, id, f, operator.RetryOptions{})
+	if want := (operator.Retried{ID: id, Matched: 1, Woken: 1}); err != nil || got != want {
+		t.Errorf("%+v %v, want %+v", got, err, want)
+	}
+	b.work()
+	target, err := b.ledger.Target(b.ctx, id, appID(2))
+	if err != nil || target.State != rollout.StateReleased || target.Attempt != 1 {
+		t.Errorf("the woken one is %s, attempt %d: %v", target.State, target.Attempt, err)
+	}
+	all, err := b.op.Retry(b.ctx, id, operator.Filter{AppIDs: []string{appID(2), appID(4), appID(6), appID(3)}}, operator.RetryOptions{})
+	if want := (operator.Retried{ID: id, Matched: 4, Woken: 1, Going: 3}); err != nil || all != want {
+		t.Errorf("%+v %v, want %+v", all, err, want)
+	}
+}
+
+// TestRetryMany takes more than one batch, and a rollout that was done.
+func TestRetryMany(t *testing.T) {
+	t.Parallel()
+	b := setupReal(t)
+	id := b.apply(simple, 450)
+	for i := range 450 {
+		b.worker.Answer(appID(i), rollout.StageVerdict, operatortest.Rejected("no"))
+	}
+	b.work()
+	if r := b.rollout(id); r.Status != rollout.StatusDone {
+		t.Fatalf("the rollout is %s", r.Status)
+	}
+	got, err := b.op.Retry(b.ctx, id, operator.Filter{}, operator.RetryOptions{})
+	if err != nil || got.Retried != 450 || got.Moved != 0 {
+		t.Errorf("%+v %v", got, err)
+	}
+	b.work()
+	if c := b.rollout(id).Counts; c.State(rollout.StateReleased) != 450 {
+		t.Errorf("counts %v", c)
+	}
+	b.sound(id)
+}
+
+func TestRetryRecommit(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := mixed(b)
+	ext := `{"ext": {"tier": "{{.tier}}"}}`
+	tmpl := rollout.Template{ID: 117}
+	got, err := b.op.Retry(b.ctx, id, operator.Filter{}, operator.RetryOptions{Recommit: true, Template: &tmpl, Ext: &ext})
+	if want := (operator.Retried{ID: id, Matched: 2, Retried: 2, Resubmits: 2, Revision: 1}); err != nil || got != want {
+		t.Errorf("%+v %v, want %+v", got, err, want)
+	}
+	plan, err := b.ledger.Plan(b.ctx, id, 1)
+	if err != nil || plan.Ext != ext || plan.Template != (rollout.Template{ID: 117, Version: "3.8.0"}) {
+		t.Errorf("revision 1 is %+v: %v", plan, err)
+	}
+	target, err := b.ledger.Target(b.ctx, id, appID(0))
+	if err != nil || target.Stage != rollout.StageCommit || target.Revision != 1 {
+		t.Errorf("target %+v: %v", target, err)
+	}
+	b.work()
+	b.sound(id)
+}
+
+// TestRetryRecommitFaults changes nothing if a single target would not render.
+func TestRetryRecommitFaults(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := mixed(b)
+	before := b.rollout(id)
+	text := func(s string) *string { return &s }
+	tests := []struct {
+		name string
+		opt  operator.RetryOptions
+		want any
+	}{
+		{"a column the list lacks", operator.RetryOptions{Recommit: true, Ext: text(`{"a": "{{.region}}"}`)}, new(planfile.Faults)},
+		{"no JSON", operator.RetryOptions{Recommit: true, Ext: text(`{`)}, new(planfile.Faults)},
+		{"no template text", operator.RetryOptions{Recommit: true, Ext: text(`{{`)}, new(*rollout.ExtError)},
+		{"a template that isn't there", operator.RetryOptions{Recommit: true, Template: &rollout.Template{ID: 5}}, new(*operator.TemplateError)},
+		{"no recommit", operator.RetryOptions{Ext: text(`{}`)}, new(*operator.FilterError)},
+	}
+	for _, tt := range tests {
+		_, err := b.op.Retry(b.ctx, id, operator.Filter{}, tt.opt)
+		if err == nil || !errors.As(err, tt.want) {
+			t.Errorf("%s: %v, want a %T", tt.name, err, tt.want)
+		}
+		if faults, ok := tt.want.(*planfile.Faults); ok && len(*faults) != 2 {
+			t.Errorf("%s: %d faults, want one of each target: %v", tt.name, len(*faults), err)
+		}
+	}
+	if diff := cmp.Diff(before.Counts, b.rollout(id).Counts); diff != "" || b.rollout(id).Revision != 0 {
+		t.Errorf("something changed:\n%s", diff)
+	}
+	none := operator.Filter{Text: "nothing says this"}
+	if got, err := b.op.Retry(b.ctx, id, none, operator.RetryOptions{Recommit: true}); err != nil || got != (operator.Retried{ID: id}) {
+		t.Errorf("no target: %+v %v", got, err)
+	}
+}
+
+func TestRetryRefused(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := mixed(b)
+	if _, err := b.op.Abort(b.ctx, id, "no"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.op.Retry(b.ctx, id, operator.Filter{}, operator.RetryOptions{}); err == nil || !strings.Contains(err.Error(), "--again") {
+		t.Errorf("of an aborted rollout: %v", err)
+	}
+}

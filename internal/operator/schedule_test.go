@@ -1,0 +1,291 @@
+package operator_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/redistest"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// daily runs at 02:00 UTC each day.
+const daily = waved + "schedule: \"0 2 * * *\"\ntimezone: UTC\n"
+
+// schedule stores a plan for n apps.
+func (b *bench) schedule(text string, n int) operator.Schedule {
+	b.t.Helper()
+	s, err := b.op.Schedule(b.ctx, b.plan(text, n), operator.ApplyOptions{})
+	if err != nil {
+		b.t.Fatalf("schedule: %v", err)
+	}
+	return s
+}
+
+// fire starts what is due.
+func (b *bench) fire() []operator.Fired {
+	b.t.Helper()
+	fired, err := b.op.FireDue(b.ctx)
+	if err != nil {
+		b.t.Fatalf("fire: %v", err)
+	}
+	return fired
+}
+
+func TestScheduleRuns(t *testing.T) {
+	t.Parallel()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
+		b := setup(t, rdb, advance)
+		s := b.schedule(daily, 1100)
+		two := newYear.Add(2 * time.Hour)
+		if s.Name != "spring" || s.Total != 1100 || !s.Next.Equal(two) || len(s.NextRuns) != 5 || s.Loading || s.Spec != "CRON_TZ=UTC 0 2 * * *" {
+			t.Errorf("schedule %+v", s)
+		}
+		if fired := b.fire(); fired != nil {
+			t.Errorf("before its time: %+v", fired)
+		}
+		b.advance(2 * time.Hour)
+		want := []operator.Fired{{Schedule: "spring", ID: "spring-20300101T0200", At: two, Targets: 1100}}
+		if diff := cmp.Diff(want, b.fire(), cmp.Comparer(time.Time.Equal)); diff != "" {
+			t.Errorf("fired (-want +got):\n%s", diff)
+		}
+		if fired := b.fire(); fired != nil {
+			t.Errorf("a second time: %+v", fired)
+		}
+		r := b.rollout("spring")
+		if r.ID != "spring-20300101T0200" || r.Status != rollout.StatusRunning || r.Total != 1100 || r.Plan.Waves[2].Size != 1096 {
+			t.Errorf("rollout %+v", r)
+		}
+		target, err := b.ledger.Target(b.ctx, r.ID, appID(3))
+		if err != nil || target.Wave() != 1 || target.Columns["tier"] != "tin" || target.Attempt != 1 || !target.Since.Equal(two) {
+			t.Errorf("target %+v: %v", target, err)
+		}
+		b.sound(r.ID)
+		list, err := b.op.Schedules(b.ctx)
+		if err != nil || len(list) != 1 || list[0].LastID != r.ID || !list[0].Next.Equal(two.AddDate(0, 0, 1)) {
+			t.Errorf("schedules %+v: %v", list, err)
+		}
+	})
+}
+
+func TestScheduleMissedRuns(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	b.schedule(daily, 2)
+	b.advance(75 * time.Hour) // runs of days 1 to 4 passed
+	fired := b.fire()
+	if len(fired) != 1 || fired[0].Missed != 3 || fired[0].ID != "spring-20300101T0200" {
+		t.Errorf("fired %+v", fired)
+	}
+	if list, err := b.op.Schedules(b.ctx); err != nil || list[0].Missed != 3 || list[0].Next.UTC().Day() != 5 {
+		t.Errorf("schedules %+v: %v", list, err)
+	}
+	if all, err := b.op.Rollouts(b.ctx, 0, 10); err != nil || len(all) != 1 {
+		t.Errorf("%d rollouts, want one for all the missed runs", len(all))
+	}
+}
+
+func TestScheduleSkipsWhileLastRuns(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	b.schedule(daily, 2)
+	b.advance(3 * time.Hour)
+	first := b.fire()[0].ID
+	b.advance(24 * time.Hour)
+	fired := b.fire()
+	if len(fired) != 1 || fired[0].ID != "" || !strings.Contains(fired[0].Skipped, first+" of this name is still running") {
+		t.Errorf("fired %+v", fired)
+	}
+	list, err := b.op.Schedules(b.ctx)
+	if err != nil || list[0].Missed != 1 || list[0].LastID != first {
+		t.Errorf("schedules %+v: %v", list, err)
+	}
+	if _, err := b.op.Abort(b.ctx, first, ""); err != nil {
+		t.Fatal(err)
+	}
+	b.advance(24 * time.Hour)
+	if fired := b.fire(); len(fired) != 1 || fired[0].ID != "spring-20300103T0200" {
+		t.Errorf("after it ended: %+v", fired)
+	}
+}
+
+// TestFireAfterCrash lets a caller die before each of its writes; the next one
+// starts the run once and whole.
+func TestFireAfterCrash(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	b := setup(t, srv.Client(t), func(time.Duration) {})
+	for at := 1; ; at++ {
+		srv.FlushAll()
+		b.schedule(strings.Replace(daily, "0 2 * * *", "* * * * *", 1), 700)
+		due, err := b.ledger.Schedule(b.ctx, "spring")
+		if err != nil {
+			t.Fatal(err)
+		}
+		due.NextRun = b.now().Add(-time.Second).Truncate(time.Second)
+		if _, err := b.ledger.PutSchedule(b.ctx, due); err != nil {
+			t.Fatal(err)
+		}
+		dying := srv.Client(t)
+		dies := &dieAt{left: at}
+		dying.AddHook(dies)
+		d := b.deps()
+		d.Ledger = ledger.New(dying, ledger.Options{})
+		_, err = operator.New(d).FireDue(b.ctx)
+		if err == nil {
+			if at < 6 {
+				t.Errorf("a run takes only %d calls", at)
+			}
+			break
+		}
+		if !errors.Is(err, errDied) {
+			t.Fatal(err)
+		}
+		fired, err := b.op.FireDue(b.ctx)
+		if err != nil || len(fired) > 1 {
+			t.Fatalf("died at call %d, then %+v %v", at, fired, err)
+		}
+		list, err := b.op.Rollouts(b.ctx, 0, 10)
+		if err != nil || len(list) != 1 || list[0].Status != rollout.StatusRunning || list[0].Total != 700 {
+			t.Fatalf("died at call %d: rollouts %+v %v", at, list, err)
+		}
+		b.sound(list[0].ID)
+		if s, err := b.op.Schedules(b.ctx); err != nil || s[0].LastID != list[0].ID || !s[0].Next.After(due.NextRun) {
+			t.Fatalf("died at call %d: schedule %+v %v", at, s, err)
+		}
+	}
+}
+
+var errDied = errors.New("the process died")
+
+// dieAt lets a client's calls through until the given one, and none after.
+type dieAt struct{ left int }
+
+func (d *dieAt) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (d *dieAt) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if d.left--; d.left < 0 {
+			cmd.SetErr(errDied)
+			return errDied
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (d *dieAt) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if d.left--; d.left < 0 {
+			return errDied
+		}
+		return next(ctx, cmds)
+	}
+}
+
+func TestScheduleLatestTemplate(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	s := b.schedule(strings.Replace(daily, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2)
+	if !s.Latest {
+		t.Errorf("schedule %+v", s)
+	}
+	if again := b.schedule(strings.Replace(daily, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2); again.Name != s.Name {
+		t.Errorf("schedule again %+v", again)
+	}
+	b.wx.library = append(b.wx.library, wxclient.Template{ID: 119, Version: "4.0.0", Desc: "[new]"})
+	b.advance(3 * time.Hour)
+	b.wx.errs["Templates"] = &wxclient.Error{Code: -1}
+	if _, err := b.op.FireDue(b.ctx); err == nil {
+		t.Error("WeChat is busy, and yet a run began")
+	}
+	delete(b.wx.errs, "Templates")
+	b.fire()
+	if got, want := b.rollout("spring").Plan.Template, (rollout.Template{ID: 119, Version: "4.0.0", Desc: "(new)"}); got != want {
+		t.Errorf("template %+v, want %+v", got, want)
+	}
+}
+
+func TestScheduleChangeAndDelete(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	b.schedule(daily, 2)
+	var taken *ledger.ScheduleTakenError
+	if _, err := b.op.Schedule(b.ctx, b.plan(daily, 3), operator.ApplyOptions{}); !errors.As(err, &taken) {
+		t.Errorf("another list: %v", err)
+	}
+	if _, err := b.op.Schedule(b.ctx, b.plan(waved, 3), operator.ApplyOptions{}); !errors.Is(err, operator.ErrNotScheduled) {
+		t.Errorf("no schedule: %v", err)
+	}
+	if err := b.op.PauseSchedule(b.ctx, "spring"); err != nil {
+		t.Fatal(err)
+	}
+	b.advance(75 * time.Hour)
+	if fired := b.fire(); fired != nil {
+		t.Errorf("paused, and yet %+v", fired)
+	}
+	s, err := b.op.ResumeSchedule(b.ctx, "spring")
+	if err != nil || s.Paused || s.Next.UTC().Day() != 5 || s.Missed != 0 {
+		t.Errorf("resumed %+v: %v", s, err)
+	}
+	if err := b.op.Unschedule(b.ctx, "spring"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.op.Unschedule(b.ctx, "spring"); !errors.Is(err, ledger.ErrNotFound) {
+		t.Errorf("delete twice: %v", err)
+	}
+	if list, err := b.op.Schedules(b.ctx); err != nil || len(list) != 0 {
+		t.Errorf("schedules %+v: %v", list, err)
+	}
+}
+
+func TestScheduleInterrupted(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	p := b.plan(daily, 1500)
+	ctx, cancel := context.WithCancel(b.ctx)
+	_, err := b.op.Schedule(ctx, p, operator.ApplyOptions{Progress: func(int, int) { cancel() }})
+	cancel()
+	var stopped *operator.InterruptedError
+	if !errors.As(err, &stopped) {
+		t.Fatalf("interrupted: %v", err)
+	}
+	b.advance(3 * time.Hour)
+	if fired := b.fire(); fired != nil {
+		t.Errorf("half a schedule ran: %+v", fired)
+	}
+	s, err := b.op.Schedule(b.ctx, b.plan(daily, 1500), operator.ApplyOptions{})
+	if err != nil || s.Loading || s.Next.UTC().Day() != 2 {
+		t.Errorf("completed %+v: %v", s, err)
+	}
+}
+
+// TestFireOneOfMany: the trouble of one schedule doesn't hold up the others.
+func TestFireOneOfMany(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	b.schedule(strings.Replace(daily, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2)
+	b.schedule(strings.Replace(daily, "spring", "winter", 1), 2)
+	b.advance(3 * time.Hour)
+	b.wx.errs["Templates"] = &wxclient.Error{Code: -1}
+	fired, err := b.op.FireDue(b.ctx)
+	if err == nil || !strings.Contains(err.Error(), "schedule spring, run of 2030-01-01T02:00:00Z") {
+		t.Errorf("error %v", err)
+	}
+	names := slices.Collect(func(yield func(string) bool) {
+		for _, f := range fired {
+			yield(f.Schedule)
+		}
+	})
+	if !slices.Equal(names, []string{"winter"}) {
+		t.Errorf("fired %q", names)
+	}
+}
