@@ -1,0 +1,135 @@
+// Package promtest gives a test a real Prometheus that scrapes what the test
+// serves ([Start]), and runs the mixin's dashboard and alerts on it ([CheckMixin]).
+//
+// It owns the child processes it starts and their temporary folders, and takes
+// both away when the test ends. It must never be imported by product code.
+//
+//	func TestDashboard(t *testing.T) {
+//		prom := promtest.Start(t, worker.Addr())
+//		prom.Await(t, 3) // scrapes
+//		up, err := prom.Query(t.Context(), "up")
+//	}
+//
+// A machine without prometheus skips these tests, unless CI or
+// WXROLLOUT_REQUIRE_PROMETHEUS is set in the environment: there the absence is a
+// failure, because a skipped integration test proves nothing.
+package promtest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// RequireEnv names the environment variable that turns a missing prometheus or
+// promtool from a skip into a failure. CI does the same.
+const RequireEnv = "WXROLLOUT_REQUIRE_PROMETHEUS"
+
+// Interval is how often targets are scraped, and how long a scrape may take:
+// short, so that a rate has its two samples soon, and long enough for a machine
+// that is busy with other tests.
+const Interval = time.Second
+
+// startTimeout bounds how long Prometheus may take to be ready. It is about a
+// second on a quiet machine.
+const startTimeout = 30 * time.Second
+
+// Prom is a Prometheus child of the test.
+type Prom struct {
+	// URL is the base of its HTTP API.
+	URL     string
+	targets int
+	child   *child
+}
+
+// Start runs a Prometheus of its own for t, on a free port of 127.0.0.1, that
+// scrapes http://<target>/metrics of each target (host:port), and returns when
+// it is ready. It is killed and its folder removed when t ends.
+func Start(t testing.TB, targets ...string) *Prom {
+	t.Helper()
+	bin := Binary(t, "prometheus")
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "prometheus.yml")
+	if err := os.WriteFile(conf, []byte(config(targets)), 0o600); err != nil {
+		t.Fatalf("write prometheus.yml: %v", err)
+	}
+	// Another process may take the free port between finding and binding it.
+	const tries = 5
+	for i := 1; ; i++ {
+		addr := freeAddr(t)
+		c, err := launch(bin, conf, filepath.Join(dir, fmt.Sprint("data", i)), addr)
+		if err == nil {
+			t.Cleanup(c.kill)
+			return &Prom{URL: "http://" + addr, targets: len(targets), child: c}
+		}
+		if i == tries {
+			t.Fatalf("start prometheus, try %d of %d: %v", i, tries, err)
+		}
+	}
+}
+
+// config is the prometheus.yml.
+func config(targets []string) string {
+	quoted := make([]string, len(targets))
+	for i, target := range targets {
+		quoted[i] = fmt.Sprintf("%q", target)
+	}
+	ms := fmt.Sprintf("%dms", Interval.Milliseconds())
+	return strings.Join([]string{
+		"global: {scrape_interval: " + ms + ", scrape_timeout: " + ms + "}",
+		"scrape_configs:",
+		"  - job_name: wxrollout",
+		"    static_configs: [{targets: [" + strings.Join(quoted, ", ") + "]}]",
+	}, "\n") + "\n"
+}
+
+// launch starts the process and waits until it is ready.
+func launch(bin, conf, data, addr string) (*child, error) {
+	c, err := spawn(bin, "Server is ready to receive web requests",
+		"--config.file="+conf, "--storage.tsdb.path="+data, "--web.listen-address="+addr)
+	if err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(startTimeout)
+	defer timer.Stop()
+	select {
+	case <-c.ready:
+		return c, nil
+	case <-c.done:
+		return nil, fmt.Errorf("it ended before it was ready; its log:\n%s", c.tail())
+	case <-timer.C:
+		c.kill()
+		return nil, fmt.Errorf("it was not ready after %v; its log:\n%s", startTimeout, c.tail())
+	}
+}
+
+// freeAddr asks the kernel for a port that is free now.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("find a free port: %v", err)
+	}
+	defer func() { _ = l.Close() }() // nothing was sent through it
+	return l.Addr().String()
+}
+
+// Binary finds prometheus or promtool, or skips or fails t.
+func Binary(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	msg := fmt.Sprintf("this test needs %s in PATH (Debian: apt install prometheus): %v", name, err)
+	if os.Getenv("CI") != "" || os.Getenv(RequireEnv) != "" {
+		t.Fatal(msg)
+	}
+	t.Skip(msg)
+	return ""
+}

@@ -1,0 +1,123 @@
+// Package mixin is what an operator's Prometheus and Grafana load to watch
+// wxrollout: a dashboard, alerts with a runbook, and unit tests of the alerts.
+//
+// The files are meant to be used as they are:
+//
+//	dashboards/rollout.json    Grafana 10 or newer
+//	rules/alerts.yaml          rule_files of Prometheus 2.40 or newer
+//	rules/alerts_test.yaml     promtool test rules
+//	runbook.md                 one section per alert
+//
+// The package embeds them so that tests can ask a real Prometheus each of their
+// questions. No product code imports it.
+package mixin
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/goccy/go-yaml"
+)
+
+//go:embed dashboards/rollout.json
+var dashboard []byte
+
+//go:embed rules/alerts.yaml
+var rules []byte
+
+// Query is what one panel of the dashboard asks.
+type Query struct {
+	// Panel is the panel's title.
+	Panel string
+	// Expr is the PromQL expression, with Grafana's variables filled in.
+	Expr string
+	// Sparse says that the answer may be empty though all is well, because the
+	// expression names a metric that is exported only when its value is known.
+	Sparse bool
+}
+
+// Alert is one rule.
+type Alert struct {
+	// Name is the alert's name.
+	Name string `yaml:"alert"`
+	// Expr is its condition.
+	Expr string `yaml:"expr"`
+	// For is how long the condition must hold, in Prometheus's form.
+	For string `yaml:"for"`
+	// Labels hold its severity: critical or warning.
+	Labels map[string]string `yaml:"labels"`
+	// Annotations hold summary, description and runbook_url.
+	Annotations map[string]string `yaml:"annotations"`
+}
+
+// sparse are the metrics that are absent while there is nothing to tell.
+var sparse = regexp.MustCompile(`\b(wxrollout_quota_(rest|limit)|wxrollout_pool_retry_timestamp_seconds|` +
+	`wxrollout_ticket_age_seconds|wxrollout_component_token_expiry_seconds)\b`)
+
+// variables are Grafana's, as tests fill them in.
+var variables = strings.NewReplacer("$__rate_interval", "1m", "$job", ".+")
+
+// Queries lists what the dashboard asks, in its order.
+func Queries() []Query { return queries() }
+
+// Alerts lists the alerts, in the file's order.
+func Alerts() []Alert { return alerts() }
+
+// The files are part of the build: one that can't be read is a defect that this
+// package's tests catch, hence the panics.
+var (
+	queries = sync.OnceValue(func() []Query {
+		list, err := parseDashboard(dashboard)
+		if err != nil {
+			panic(err)
+		}
+		return list
+	})
+	alerts = sync.OnceValue(func() []Alert {
+		list, err := parseRules(rules)
+		if err != nil {
+			panic(err)
+		}
+		return list
+	})
+)
+
+func parseDashboard(text []byte) ([]Query, error) {
+	var d struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal(text, &d); err != nil {
+		return nil, fmt.Errorf("parse dashboards/rollout.json: %w", err)
+	}
+	var list []Query
+	for _, p := range d.Panels {
+		for _, t := range p.Targets {
+			list = append(list, Query{Panel: p.Title, Expr: variables.Replace(t.Expr), Sparse: sparse.MatchString(t.Expr)})
+		}
+	}
+	return list, nil
+}
+
+func parseRules(text []byte) ([]Alert, error) {
+	var f struct {
+		Groups []struct {
+			Name  string  `yaml:"name"`
+			Rules []Alert `yaml:"rules"`
+		} `yaml:"groups"`
+	}
+	if err := yaml.UnmarshalWithOptions(text, &f, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("parse rules/alerts.yaml: %w", err)
+	}
+	var list []Alert
+	for _, g := range f.Groups {
+		list = append(list, g.Rules...)
+	}
+	return list, nil
+}
