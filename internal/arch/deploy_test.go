@@ -1,0 +1,228 @@
+package arch_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+
+	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/wxsim"
+)
+
+// root is the module's folder.
+const root = "../.."
+
+// service is what is checked of a service of docker-compose.yml.
+type service struct {
+	Command     []string          `yaml:"command"`
+	Entrypoint  []string          `yaml:"entrypoint"`
+	EnvFile     []string          `yaml:"env_file"`
+	Environment map[string]string `yaml:"environment"`
+	Volumes     []string          `yaml:"volumes"`
+	Ports       []string          `yaml:"ports"`
+	Profiles    []string          `yaml:"profiles"`
+	ReadOnly    bool              `yaml:"read_only"`
+	CapDrop     []string          `yaml:"cap_drop"`
+	DependsOn   any               `yaml:"depends_on"`
+}
+
+// read is a file below the root.
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatalf("read %s: %v", name, err)
+	}
+	return text
+}
+
+// compose is docker-compose.yml with its anchors merged.
+func compose(t *testing.T) map[string]service {
+	t.Helper()
+	var file struct {
+		Services map[string]service `yaml:"services"`
+		Volumes  map[string]any     `yaml:"volumes"`
+	}
+	if err := yaml.Unmarshal(read(t, "docker-compose.yml"), &file); err != nil {
+		t.Fatalf("parse docker-compose.yml: %v", err)
+	}
+	for name, s := range file.Services {
+		for _, v := range s.Volumes {
+			source, _, _ := strings.Cut(v, ":")
+			if _, named := file.Volumes[source]; !named && !strings.HasPrefix(source, "./") {
+				t.Errorf("service %s: volume %q is neither named nor a path", name, source)
+			}
+		}
+	}
+	return file.Services
+}
+
+func TestComposeRedisKeepsTheLedger(t *testing.T) {
+	t.Parallel()
+	redis := compose(t)["redis"]
+	for _, want := range [][2]string{
+		{"--maxmemory-policy", "noeviction"}, {"--appendonly", "yes"}, {"--appendfsync", "everysec"},
+	} {
+		if i := slices.Index(redis.Command, want[0]); i < 0 || i+1 >= len(redis.Command) || redis.Command[i+1] != want[1] {
+			t.Errorf("redis runs with %q, want %s %s", redis.Command, want[0], want[1])
+		}
+	}
+	if !slices.Contains(redis.Volumes, "redis:/data") {
+		t.Errorf("redis has volumes %q, want its data on a named one", redis.Volumes)
+	}
+	if len(redis.Ports) > 0 {
+		t.Errorf("redis is published on %q: nobody outside needs it", redis.Ports)
+	}
+}
+
+func TestComposeWorkerIsConfined(t *testing.T) {
+	t.Parallel()
+	services := compose(t)
+	for _, name := range []string{"worker", "enqueue", "wxsim"} {
+		s := services[name]
+		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) {
+			t.Errorf("service %s: read_only %t, cap_drop %q: want a read-only one without capabilities", name, s.ReadOnly, s.CapDrop)
+		}
+		needs, _ := s.DependsOn.(map[string]any)
+		if _, ok := needs["redis"]; ok == (name == "wxsim") {
+			t.Errorf("service %s depends on %v", name, s.DependsOn)
+		}
+	}
+	for name, s := range services {
+		for _, p := range s.Ports {
+			if !strings.HasPrefix(p, "127.0.0.1:") {
+				t.Errorf("service %s publishes %q to everybody: want 127.0.0.1", name, p)
+			}
+		}
+	}
+}
+
+// secretName is a setting that holds a secret.
+var secretName = regexp.MustCompile(`(SECRET|TICKET|KEY|TOKEN|PASSWORD)`)
+
+// settings are the lines of an env file.
+func settings(t *testing.T, name string) map[string]string {
+	t.Helper()
+	out := make(map[string]string)
+	for line := range strings.Lines(string(read(t, name))) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			key, v, _ := strings.Cut(line, "=")
+			out[key] = v
+		}
+	}
+	return out
+}
+
+// TestNoSecretIsCommitted: no service and no example has one, and those for the
+// simulator are the simulator's own.
+func TestNoSecretIsCommitted(t *testing.T) {
+	t.Parallel()
+	for name, s := range compose(t) {
+		for key, v := range s.Environment {
+			if secretName.MatchString(key) && v != "" {
+				t.Errorf("service %s: %s is set in docker-compose.yml: want it in an env file that git ignores", name, key)
+			}
+		}
+	}
+	for key, v := range settings(t, "deploy/worker.env.example") {
+		if secretName.MatchString(key) && v != "" {
+			t.Errorf("worker.env.example: %s has a value", key)
+		}
+	}
+	want := map[string]string{
+		"WXROLLOUT_WECHAT_URL":       "http://wxsim:8070",
+		"WXROLLOUT_COMPONENT_APPID":  wxsim.DefaultComponentAppID,
+		"WXROLLOUT_COMPONENT_SECRET": wxsim.DefaultSecret,
+		"WXROLLOUT_COMPONENT_TICKET": wxsim.DefaultTicket,
+		"WXROLLOUT_CALLBACK_TOKEN":   wxsim.DefaultToken,
+		"WXROLLOUT_CALLBACK_AES_KEY": wxsim.DefaultAESKey,
+		"WXROLLOUT_SEAL_KEY":         strings.Repeat("A", 43) + "=", // 32 bytes of nothing
+	}
+	if diff := cmp.Diff(want, settings(t, "deploy/sim.env")); diff != "" {
+		t.Errorf("deploy/sim.env (-simulator +file):\n%s", diff)
+	}
+}
+
+// TestSettingsExist has the worker's own parser read what the files set: an
+// unknown name or a bad value is an error there.
+func TestSettingsExist(t *testing.T) {
+	t.Parallel()
+	services := compose(t)
+	for _, service := range []string{"worker", "enqueue"} {
+		t.Run(service, func(t *testing.T) {
+			t.Parallel()
+			env := settings(t, "deploy/sim.env")
+			for key, v := range services[service].Environment {
+				env[key] = v
+			}
+			var environ []string
+			for key, v := range env {
+				environ = append(environ, key+"="+v)
+			}
+			role := app.RoleWorker
+			if service == "enqueue" {
+				role = app.RoleOperator
+			}
+			if err := loadSettings(role, environ); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	// The example lacks only what the operator has to fill in.
+	for key := range settings(t, "deploy/worker.env.example") {
+		if err := loadSettings(app.RoleWorker, []string{key + "=x"}); err != nil && strings.Contains(err.Error(), key+": no such setting") {
+			t.Errorf("worker.env.example: %s is no setting", key)
+		}
+	}
+}
+
+// loadSettings is what a program does with its environment.
+func loadSettings(role app.Role, environ []string) error {
+	var cfg app.Config
+	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	app.BindFlags(fs, &cfg, role)
+	return app.Load(fs, &cfg, role, environ, os.ReadFile)
+}
+
+// TestSimulatorSettingsExist: the names are those of cmd/wxsim's flags.
+func TestSimulatorSettingsExist(t *testing.T) {
+	t.Parallel()
+	flags := string(read(t, "cmd/wxsim/config.go"))
+	for key := range compose(t)["wxsim"].Environment {
+		flag := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(key, "WXSIM_")), "_", "-")
+		if !strings.Contains(flags, `"`+flag+`"`) {
+			t.Errorf("service wxsim: %s is no setting: cmd/wxsim has no flag --%s", key, flag)
+		}
+	}
+}
+
+// TestImageHasThePrograms: every entrypoint of the compose file is a program
+// that the Dockerfile builds.
+func TestImageHasThePrograms(t *testing.T) {
+	t.Parallel()
+	dockerfile := string(read(t, "Dockerfile"))
+	for name, s := range compose(t) {
+		for _, program := range s.Entrypoint {
+			if !strings.Contains(dockerfile, "./cmd"+program+"\n") && !strings.Contains(dockerfile, "./cmd"+program+" ") {
+				t.Errorf("service %s runs %s, which the Dockerfile doesn't build", name, program)
+			}
+		}
+	}
+	mod := string(read(t, "go.mod"))
+	goVersion := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(mod)
+	if goVersion == nil || !strings.Contains(dockerfile, "golang:"+goVersion[1]) {
+		t.Errorf("the Dockerfile builds with another Go than go.mod's %q", goVersion)
+	}
+	for _, want := range []string{"FROM scratch", "USER 65532", "ca-certificates.crt", "timetzdata"} {
+		if !strings.Contains(dockerfile, want) {
+			t.Errorf("the Dockerfile lacks %q", want)
+		}
+	}
+}
