@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// controlOptions are the command line of the verbs that change a rollout as a whole.
+type controlOptions struct {
+	change
+	verb   string
+	ref    string
+	wave   string
+	format format
+}
+
+// newControl makes one of these commands.
+func newControl(d *deps, o *controlOptions, cmd *cobra.Command, run func(context.Context, *deps, controlOptions) error) *cobra.Command {
+	o.verb = cmd.Name()
+	cmd.Args = args(one("ROLLOUT"))
+	cmd.ValidArgsFunction = completeRollouts(d)
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		o.ref = given[0]
+		return run(cmd.Context(), d, *o)
+	}
+	bindChange(cmd, &o.change)
+	bindFormat(cmd, &o.format, formatTable, formatJSON)
+	return cmd
+}
+
+func newPause(d *deps, run func(context.Context, *deps, controlOptions) error) *cobra.Command {
+	return newControl(d, new(controlOptions), &cobra.Command{
+		Use:   "pause ROLLOUT",
+		Short: "Stop a rollout until it is resumed",
+		Long: `Stop a rollout at once: no target gets a turn and no call with effect begins
+until it is resumed. Audits that run go on at WeChat. It never asks.`,
+		Example: `  enqueue pause spring --reason "the new version crashes"`,
+	}, run)
+}
+
+func newResume(d *deps, run func(context.Context, *deps, controlOptions) error) *cobra.Command {
+	return newControl(d, new(controlOptions), &cobra.Command{
+		Use:   "resume ROLLOUT",
+		Short: "Let a paused rollout go on",
+		Long: `Let a paused rollout go on. The failures that made it pause by itself are
+forgiven: it pauses again only after new ones.`,
+		Example: `  enqueue resume spring --reason "it was the staging server"`,
+	}, run)
+}
+
+func newPromote(d *deps, run func(context.Context, *deps, controlOptions) error) *cobra.Command {
+	var o controlOptions
+	cmd := newControl(d, &o, &cobra.Command{
+		Use:   "promote ROLLOUT",
+		Short: "Open the next wave",
+		Long: `Open the next wave, past a gate that waits for a person, still counts, or failed.
+With --wave it opens just that one, and does nothing if it is open already, so
+that a script may repeat it.`,
+		Example: `  enqueue promote spring
+  enqueue promote spring --wave early --reason "canary looks good" --yes`,
+	}, run)
+	cmd.Flags().StringVar(&o.wave, "wave", "", "the wave to open; the next one if it is left out")
+	return cmd
+}
+
+func newApprove(d *deps, run func(context.Context, *deps, controlOptions) error) *cobra.Command {
+	return newControl(d, new(controlOptions), &cobra.Command{
+		Use:   "approve ROLLOUT",
+		Short: "Let audited apps go live (release.when: manual)",
+		Long: `Let the apps of a rollout go live once their audit has passed: those that wait
+now and those to come. It is for plans with release.when: manual.`,
+		Example: `  enqueue approve spring --reason "go"`,
+	}, run)
+}
+
+func newAbort(d *deps, run func(context.Context, *deps, controlOptions) error) *cobra.Command {
+	return newControl(d, new(controlOptions), &cobra.Command{
+		Use:   "abort ROLLOUT",
+		Short: "End a rollout for good",
+		Long: `End a rollout for good. What is live stays live; what is committed or in audit
+stays so at WeChat; no other call is made. It can't be resumed: apply its plan
+again with --again to go on with the rest.`,
+		Example: `  enqueue abort spring --reason "superseded by summer"`,
+	}, run)
+}
+
+func runControl(ctx context.Context, d *deps, o controlOptions) error {
+	return d.with(ctx, func(op *operator.Operator) error {
+		r, err := op.Rollout(ctx, o.ref)
+		if err != nil {
+			return err
+		}
+		reach, err := reachOf(r, o)
+		if err != nil {
+			return err
+		}
+		if o.dryRun {
+			d.talk("%s %s reaches %s; this was a dry run: nothing was changed\n", o.verb, r.ID, plural(reach.Targets, "target"))
+			return d.changed(o, reach, "would ")
+		}
+		if o.verb != "pause" { // a brake must not ask
+			if err := d.confirm(o.yes, reach.Targets, o.verb+" "+r.ID); err != nil {
+				return err
+			}
+		}
+		c, err := do(ctx, op, r.ID, o)
+		if err != nil {
+			return err
+		}
+		return d.changed(o, c, "")
+	})
+}
+
+// reachOf tells what a verb would do.
+func reachOf(r rollout.Rollout, o controlOptions) (operator.Change, error) {
+	if o.verb == "promote" {
+		return operator.PlanPromote(r, o.wave)
+	}
+	to := map[string]rollout.Status{"pause": rollout.StatusPaused, "resume": rollout.StatusRunning, "abort": rollout.StatusAborted, "approve": r.Status}[o.verb]
+	return operator.Change{
+		ID: r.ID, Was: r.Status, Status: to, Done: o.verb == "approve" && !r.Released || to != r.Status, Targets: r.Counts.Unfinished(),
+	}, nil
+}
+
+// do carries a verb out.
+func do(ctx context.Context, op *operator.Operator, id string, o controlOptions) (operator.Change, error) {
+	switch o.verb {
+	case "pause":
+		return op.Pause(ctx, id, o.why)
+	case "resume":
+		return op.Resume(ctx, id, o.why)
+	case "abort":
+		return op.Abort(ctx, id, o.why)
+	case "approve":
+		return op.ApproveReleases(ctx, id, o.why)
+	default:
+		return op.Promote(ctx, id, o.wave, o.why)
+	}
+}
+
+// changed tells what was done, or with "would " what would be.
+func (d *deps) changed(o controlOptions, c operator.Change, would string) error {
+	if o.format == formatJSON {
+		return writeJSON(d.out, c)
+	}
+	text := ""
+	switch {
+	case o.verb == "promote" && !c.Done:
+		text = fmt.Sprintf("wave %s of rollout %s is open already", c.Wave, c.ID)
+	case o.verb == "promote":
+		text = fmt.Sprintf("wave %s of rollout %s %sopen, with %s", c.Wave, c.ID, orIs(would), plural(c.Targets, "target"))
+	case o.verb == "approve" && !c.Done && c.Targets == 0:
+		text = fmt.Sprintf("the releases of rollout %s are approved already", c.ID)
+	case o.verb == "approve" && would != "":
+		text = fmt.Sprintf("the releases of rollout %s would be approved", c.ID)
+	case o.verb == "approve":
+		text = fmt.Sprintf("the releases of rollout %s are approved; %s go on at once", c.ID, plural(c.Targets, "waiting target"))
+	case !c.Done:
+		text = fmt.Sprintf("rollout %s is %s already", c.ID, c.Status)
+	default:
+		text = fmt.Sprintf("rollout %s %s%s, was %s; %s not ended", c.ID, orIs(would), c.Status, c.Was, plural(c.Targets, "target"))
+	}
+	return d.print("%s\n", text)
+}
+
+// orIs is "is " or "would be ".
+func orIs(would string) string {
+	if would == "" {
+		return "is "
+	}
+	return would + "be "
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+)
+
+// planOptions are the command line of plan.
+type planOptions struct {
+	file    string
+	sample  bool
+	offline bool
+	apps    bool
+	ext     string
+	format  format
+}
+
+func newPlan(d *deps, run func(context.Context, *deps, planOptions) error) *cobra.Command {
+	var o planOptions
+	cmd := &cobra.Command{
+		Use:   "plan -f FILE",
+		Short: "Show what a plan would do",
+		Long: `Show what applying a plan would do, and change nothing: the template, the
+targets and their waves, what fits in the submission quota, and which apps other
+rollouts work on. Everything that is wrong with the plan, the app list and the
+ext template is told at once, with file, line and value.
+
+The rollout's id is made of the plan's name and its content: the same plan, list
+and template have the same id. apply --expect ID does just what was shown.`,
+		Example: `  enqueue plan --sample > spring.yaml     # a commented plan to begin with
+  enqueue plan -f spring.yaml
+  enqueue plan -f spring.yaml --apps -o csv > order.csv
+  enqueue plan -f spring.yaml --ext wx1234567890abcdef`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.file == "" && !o.sample {
+				return usagef("-f FILE is missing")
+			}
+			return run(cmd.Context(), d, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.file, "file", "f", "", "the plan")
+	f.BoolVar(&o.sample, "sample", false, "print a commented plan and exit")
+	f.BoolVar(&o.offline, "offline", false, "don't ask WeChat: the template and the quota are not looked up")
+	f.BoolVar(&o.apps, "apps", false, "list every app with its wave, in order")
+	f.StringVar(&o.ext, "ext", "", "print the ext.json of this appid")
+	bindFormat(cmd, &o.format, formatTable, formatJSON, formatCSV)
+	return cmd
+}
+
+func runPlan(ctx context.Context, d *deps, o planOptions) error {
+	if o.sample {
+		return d.print("%s", planfile.Sample())
+	}
+	file, err := planfile.Read(o.file)
+	if err != nil {
+		return err
+	}
+	return d.with(ctx, func(op *operator.Operator) error {
+		p, err := d.preview(ctx, op, file, o.offline)
+		switch {
+		case err != nil:
+			return err
+		case o.ext != "":
+			return d.printExt(p, o.ext)
+		case o.apps || o.format == formatCSV:
+			return list(d, o.format, plannedColumns, planned(p))
+		case o.format == formatJSON:
+			return writeJSON(d.out, p)
+		}
+		if err := d.printPreview(p); err != nil {
+			return err
+		}
+		verb := "apply"
+		if p.Schedule != "" {
+			verb = "schedule"
+		}
+		return d.print("\nto do it: enqueue %s -f %s --expect %s\n", verb, o.file, p.ID)
+	})
+}
+
+// preview looks at a plan, with a progress bar where that takes long.
+func (d *deps) preview(ctx context.Context, op *operator.Operator, file *planfile.File, offline bool) (*operator.Preview, error) {
+	bar := d.bar()
+	defer bar.end()
+	return op.Plan(ctx, file, operator.PlanOptions{Offline: offline, Progress: bar.show})
+}
+
+func (d *deps) printExt(p *operator.Preview, appID string) error {
+	ext, err := p.Ext(appID)
+	if err != nil {
+		return err
+	}
+	return d.print("%s\n", ext)
+}
+
+var plannedColumns = []column[operator.PlannedApp]{
+	{name: "place", text: func(a operator.PlannedApp) string { return fmt.Sprint(a.Place) }},
+	{name: "appid", text: func(a operator.PlannedApp) string { return a.AppID }},
+	{name: "wave", text: func(a operator.PlannedApp) string { return a.Wave }},
+	{name: "label", text: func(a operator.PlannedApp) string { return a.Label }},
+}
+
+func planned(p *operator.Preview) []operator.PlannedApp {
+	apps := make([]operator.PlannedApp, 0, p.Total)
+	p.Each(func(a operator.PlannedApp) bool { apps = append(apps, a); return true })
+	return apps
+}
+
+var waveColumns = []column[operator.WavePlan]{
+	{name: "wave", text: func(w operator.WavePlan) string { return w.Name }},
+	{name: "targets", text: func(w operator.WavePlan) string { return count(w.Size) }},
+	{name: "first", text: func(w operator.WavePlan) string { return w.First }},
+	{name: "the next one waits for", text: func(w operator.WavePlan) string { return w.Gate }},
+}
+
+// printPreview writes a preview for a person.
+func (d *deps) printPreview(p *operator.Preview) error {
+	template := fmt.Sprintf("template %d", p.Plan.Template.ID)
+	if p.Plan.Template.ID == operator.LatestTemplate {
+		template = "the newest template of each run"
+	}
+	if v := p.Plan.Template.Version; v != "" {
+		template += ", version " + v
+	}
+	lines := []string{
+		"rollout   " + p.ID,
+		"template  " + template,
+		fmt.Sprintf("targets   %s of %s", count(p.Total), p.Source),
+		"begins    " + beginning(p),
+		"release   " + releaseWords(p),
+	}
+	lines = append(lines, quotaLines(p.Quota)...)
+	if err := d.print("%s\n\n", strings.Join(lines, "\n")); err != nil {
+		return err
+	}
+	if err := list(d, formatTable, waveColumns, p.Waves); err != nil {
+		return err
+	}
+	for _, note := range previewNotes(p) {
+		if err := d.print("\n%s\n", note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beginning says when a plan starts.
+func beginning(p *operator.Preview) string {
+	switch {
+	case p.Schedule != "":
+		var runs []string
+		for _, r := range p.NextRuns {
+			runs = append(runs, r.Format("2006-01-02 15:04 MST"))
+		}
+		return p.Schedule + ", next " + strings.Join(runs, "; ")
+	case !p.StartAt.IsZero():
+		return p.StartAt.Format(time.RFC3339)
+	default:
+		return "at once"
+	}
+}
+
+func releaseWords(p *operator.Preview) string {
+	r := p.Plan.Release
+	text := map[bool]string{true: "each app once its audit passed", false: "after enqueue approve"}[r.When == "approved"]
+	if r.Window != nil {
+		text += ", " + r.Window.String()
+	}
+	if len(r.Gray) > 0 {
+		text += fmt.Sprintf(", to %v %% of its users, a step each %s", r.Gray, r.Every)
+	}
+	return text
+}
+
+// quotaLines say what fits.
+func quotaLines(q operator.QuotaFit) []string {
+	if q.Source == "" {
+		return []string{"quota     unknown: " + shorten(q.Note, 200)}
+	}
+	when := "as the workers read it last"
+	if q.Source == "wechat" {
+		when = "asked just now"
+	}
+	text := fmt.Sprintf("quota     %s of %s submissions left (%s)", count(q.Rest), count(q.Limit), when)
+	if q.Reserved > 0 {
+		text += fmt.Sprintf(", %s kept for other pools", count(q.Reserved))
+	}
+	lines := []string{text, fmt.Sprintf("          %s fit, %s wait for more quota", plural(q.Fits, "target"), count(q.Over))}
+	if q.Ahead > 0 {
+		lines = append(lines, fmt.Sprintf("          other rollouts still want %s of them", count(q.Ahead)))
+	}
+	if !q.Pool.Open() {
+		lines = append(lines, "          the submit pool is "+q.Pool.State+": "+q.Pool.Words)
+	}
+	return lines
+}
+
+// previewNotes are what a person should read before applying.
+func previewNotes(p *operator.Preview) []string {
+	var notes []string
+	if p.Earlier != nil {
+		notes = append(notes, fmt.Sprintf("note: rollout %s of the same content is %s", p.Earlier.ID, p.Earlier.Status))
+	}
+	if o := p.Owned; o.Total > 0 {
+		notes = append(notes, fmt.Sprintf("note: other rollouts work on %d of the first %s apps, which wait for them: %s", o.Total, count(o.Checked), strings.Join(o.Apps, ", ")))
+	}
+	for _, w := range p.Warnings {
+		notes = append(notes, "warning: "+w)
+	}
+	return notes
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// quotaOptions are the command line of quota and quota open.
+type quotaOptions struct {
+	change
+	app    string
+	open   rollout.Stage // "" looks only
+	format format
+}
+
+func newQuota(d *deps, run func(context.Context, *deps, quotaOptions) error) *cobra.Command {
+	var o quotaOptions
+	cmd := &cobra.Command{
+		Use:   "quota",
+		Short: "Show what is left of the platform's submissions",
+		Long: `Show what WeChat says is left of the platform's submissions, and how the pools of
+all stages stand: a closed one gives no turns to any rollout until it is tried
+again. All apps share one quota; --app names the one to ask through.`,
+		Example: `  enqueue quota
+  enqueue quota -o json
+  enqueue quota open submit --reason "WeChat granted more"`,
+		Args: args(cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if len(given) > 0 {
+				return group(cmd, given)
+			}
+			return run(cmd.Context(), d, o)
+		},
+	}
+	cmd.Flags().StringVar(&o.app, "app", "", "the app to ask WeChat through")
+	bindFormat(cmd, &o.format, formatTable, formatJSON, formatCSV)
+	cmd.AddCommand(newQuotaOpen(d, run))
+	return cmd
+}
+
+func newQuotaOpen(d *deps, run func(context.Context, *deps, quotaOptions) error) *cobra.Command {
+	var o quotaOptions
+	cmd := &cobra.Command{
+		Use:   "open [STAGE]",
+		Short: "Open a closed pool at once",
+		Long: `Open a stage's pool (submit if none is named) whatever closed it. It is for a
+closing that is over and not noticed yet: pools open by themselves. If WeChat still
+refuses, the next call closes it again. After 86008 or 86010 make sure first that
+the penalty is over.`,
+		Example:   `  enqueue quota open submit`,
+		Args:      args(cobra.MaximumNArgs(1)),
+		ValidArgs: texts(rollout.Stages()),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			o.open = rollout.StageSubmit
+			if len(given) > 0 {
+				o.open = rollout.Stage(given[0])
+			}
+			if !o.open.Valid() {
+				return usagef("stage %q: want one of %s", o.open, joined(rollout.Stages()))
+			}
+			return run(cmd.Context(), d, o)
+		},
+	}
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "tell what would be done, and change nothing")
+	bindFormat(cmd, &o.format, formatTable, formatJSON)
+	return cmd
+}
+
+func runQuota(ctx context.Context, d *deps, o quotaOptions) error {
+	return d.with(ctx, func(op *operator.Operator) error {
+		if o.open != "" {
+			return d.openPool(ctx, op, o)
+		}
+		q, err := op.Quota(ctx, o.app)
+		if err != nil {
+			return err
+		}
+		if o.format == formatJSON {
+			return writeJSON(d.out, q)
+		}
+		if o.format == formatTable {
+			text := "WeChat was not asked: " + q.Note
+			if q.Live != nil {
+				text = fmt.Sprintf("WeChat says %s of %s submissions and %d of %d speed-ups are left (asked through %s)",
+					count(q.Live.Rest), count(q.Live.Limit), q.Live.SpeedupRest, q.Live.SpeedupLimit, q.Live.AppID)
+			}
+			if err := d.print("%s\n\n", text); err != nil {
+				return err
+			}
+		}
+		return list(d, o.format, d.poolColumns(), q.Pools)
+	})
+}
+
+func (d *deps) openPool(ctx context.Context, op *operator.Operator, o quotaOptions) error {
+	if o.dryRun {
+		pools, err := op.Pools(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range pools {
+			if p.Stage == o.open {
+				d.talk("this is a dry run: nothing was changed\n")
+				return d.opened(p, o.format, "would be opened")
+			}
+		}
+	}
+	was, err := op.OpenPool(ctx, o.open)
+	if err != nil {
+		return err
+	}
+	return d.opened(was, o.format, "is open")
+}
+
+// opened tells how a pool was before.
+func (d *deps) opened(was operator.Pool, f format, now string) error {
+	if f == formatJSON {
+		return writeJSON(d.out, was)
+	}
+	if was.Open() {
+		return d.print("the %s pool is open already\n", was.Stage)
+	}
+	return d.print("the %s pool %s; it was %s: %s\n", was.Stage, now, was.State, was.Words)
+}
+
+func (d *deps) poolColumns() []column[operator.Pool] {
+	known := func(f func(operator.Pool) int64) func(operator.Pool) string {
+		return func(p operator.Pool) string {
+			if !p.Known {
+				return ""
+			}
+			return fmt.Sprint(f(p))
+		}
+	}
+	return []column[operator.Pool]{
+		{name: "stage", text: func(p operator.Pool) string { return string(p.Stage) }},
+		{name: "state", text: func(p operator.Pool) string { return p.State }},
+		{name: "left", text: known(func(p operator.Pool) int64 { return p.Rest })},
+		{name: "limit", text: known(func(p operator.Pool) int64 { return p.Limit })},
+		{name: "out", text: func(p operator.Pool) string { return fmt.Sprint(p.Outstanding) }},
+		{name: "spent", text: func(p operator.Pool) string { return fmt.Sprint(p.Spent) }},
+		{name: "closings", text: func(p operator.Pool) string { return fmt.Sprint(p.Closings) }},
+		{name: "tried again", text: func(p operator.Pool) string { return d.until(p.RetryAt) }},
+		{name: "why", text: func(p operator.Pool) string { return p.Words }},
+	}
+}
+
+// templatesOptions are the command line of templates.
+type templatesOptions struct{ format format }
+
+func newTemplates(d *deps, run func(context.Context, *deps, templatesOptions) error) *cobra.Command {
+	var o templatesOptions
+	cmd := &cobra.Command{
+		Use:   "templates",
+		Short: "List the template library, newest first",
+		Long: `List the platform's template library, newest first. The ID is what a plan names;
+latest: true in a plan takes the first one.`,
+		Example: `  enqueue templates
+  enqueue templates -o json`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), d, o) },
+	}
+	bindFormat(cmd, &o.format, formatTable, formatWide, formatJSON, formatCSV)
+	return cmd
+}
+
+func runTemplates(ctx context.Context, d *deps, o templatesOptions) error {
+	return d.with(ctx, func(op *operator.Operator) error {
+		found, err := op.Templates(ctx)
+		if err != nil {
+			return err
+		}
+		return list(d, o.format, templateColumns, found)
+	})
+}
+
+var templateColumns = []column[operator.Template]{
+	{name: "id", text: func(t operator.Template) string { return fmt.Sprint(t.ID) }},
+	{name: "version", text: func(t operator.Template) string { return t.Version }},
+	{name: "created", text: func(t operator.Template) string { return stamp(t.Created) }},
+	{name: "desc", text: func(t operator.Template) string { return shorten(t.Desc, textWidth) }},
+	{name: "source", wide: true, text: func(t operator.Template) string { return t.Source }},
+	{name: "standard", wide: true, text: func(t operator.Template) string { return fmt.Sprint(t.Standard) }},
+}
+
+// appsOptions are the command line of apps.
+type appsOptions struct{ format format }
+
+func newApps(d *deps, run func(context.Context, *deps, appsOptions) error) *cobra.Command {
+	var o appsOptions
+	cmd := &cobra.Command{
+		Use:   "apps",
+		Short: "List the apps that authorised the platform",
+		Long: `List every app that authorised the platform, by appid. -o csv is an app list to
+begin with: add columns of your own for selectors, the order and ext.json.`,
+		Example: `  enqueue apps -o csv > apps.csv`,
+		Args:    args(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), d, o) },
+	}
+	bindFormat(cmd, &o.format, formatTable, formatJSON, formatCSV)
+	return cmd
+}
+
+func runApps(ctx context.Context, d *deps, o appsOptions) error {
+	return d.with(ctx, func(op *operator.Operator) error {
+		bar := d.bar()
+		found, err := op.AuthorizedApps(ctx, func(done, total int) { bar.show("authorized apps", done, total) })
+		bar.end()
+		if err != nil {
+			return err
+		}
+		return list(d, o.format, appColumns, found)
+	})
+}
+
+var appColumns = []column[operator.AuthorizedApp]{
+	{name: "appid", text: func(a operator.AuthorizedApp) string { return a.AppID }},
+	{name: "authorized", text: func(a operator.AuthorizedApp) string { return stamp(a.Authorized) }},
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/wxrollout/wxrollout/internal/app"
+)
+
+// execute runs a command line and gives its exit code.
+func execute(ctx context.Context, d *deps, settings *pflag.FlagSet, args []string) exitCode {
+	root := newRoot(d, settings)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil {
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			err = fmt.Errorf("stopped: %w", err)
+		}
+		d.tell(cmd, err)
+	}
+	return codeOf(err)
+}
+
+const rootLong = `enqueue plans and applies rollouts of a WeChat third-party platform's mini
+programs, shows where every app stands and why, and holds, retries, schedules
+and checks them. The workers do the work: enqueue may go away at any time.
+
+A ROLLOUT is an id (spring-1a2b3c4d), the beginning of one, or a plan's name,
+which is the newest rollout of that name. Commands that only read take the only
+unfinished rollout when none is named.
+
+Exit codes: 0 done or healthy, 1 error, 2 usage, 3 held by a gate or paused,
+4 credentials, 5 aborted, 6 completed with failures.`
+
+// settingsHelp is what the root's help adds.
+func settingsHelp() string {
+	return `
+Settings (flags of every command; each is also an environment variable:
+--redis-url is WXROLLOUT_REDIS_URL):
+%s
+Secrets are read from the environment only, or from the file that the same name
+with _FILE names. Without COMPONENT_SECRET and SEAL_KEY enqueue works offline:
+what needs WeChat says so.
+` + app.SecretUsage()
+}
+
+// newRoot makes the command tree.
+func newRoot(d *deps, settings *pflag.FlagSet) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "enqueue",
+		Short: "Plan, apply and look after rollouts of WeChat mini programs",
+		Long:  rootLong,
+		Example: `  enqueue plan --sample > spring.yaml
+  enqueue plan -f spring.yaml
+  enqueue apply -f spring.yaml
+  enqueue watch spring`,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.ArbitraryArgs,
+		RunE: group,
+	}
+	root.SetIn(d.in)
+	root.SetOut(d.out)
+	root.SetErr(d.err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.PersistentFlags().AddFlagSet(settings)
+	root.AddGroup(
+		&cobra.Group{ID: "plan", Title: "Plan and apply:"},
+		&cobra.Group{ID: "look", Title: "Look:"},
+		&cobra.Group{ID: "act", Title: "Act:"},
+		&cobra.Group{ID: "platform", Title: "The platform:"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("plan", newPlan(d, runPlan), newApply(d, runApply), newSchedule(d), newDemo(d, runDemo))
+	add("look", newGet(d), newWatch(d, runWatch), newWhy(d, runWhy), newReport(d, runReport))
+	add("act", newPause(d, runControl), newResume(d, runControl), newPromote(d, runControl), newApprove(d, runControl), newAbort(d, runControl), newRetry(d, runRetry))
+	add("platform", newQuota(d, runQuota), newTemplates(d, runTemplates), newApps(d, runApps), newCheck(d, runCheck))
+	root.AddCommand(newVersion(d))
+	shapeHelp(root, settings)
+	return root
+}
+
+// group is a command that only has others below it.
+func group(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	text := fmt.Sprintf("unknown command %q", cmd.CommandPath()+" "+args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += ": is it " + strings.Join(near, " or ") + "?"
+	}
+	return usagef("%s", text)
+}
+
+// shapeHelp keeps the settings out of every command's help but the root's.
+func shapeHelp(root *cobra.Command, settings *pflag.FlagSet) {
+	usage := strings.NewReplacer(
+		"Global Flags:\n{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}", "Redis, WeChat and secrets are set by flags of every command: see enqueue --help.",
+	).Replace(root.UsageTemplate())
+	root.SetUsageTemplate(usage)
+	plain := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if cmd != root {
+			plain(cmd, args)
+			return
+		}
+		settings.VisitAll(func(f *pflag.Flag) { f.Hidden = true })
+		plain(cmd, args)
+		settings.VisitAll(func(f *pflag.Flag) { f.Hidden = false })
+		_, _ = fmt.Fprintf(cmd.OutOrStdout(), settingsHelp(), settings.FlagUsages())
+	})
+}
+
+// args wraps a check of arguments so that its error counts as usage.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if err := check(cmd, given); err != nil {
+			return &usageError{err}
+		}
+		return nil
+	}
+}
+
+// one wants exactly one argument and says which.
+func one(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, given []string) error {
+		switch len(given) {
+		case 1:
+			return nil
+		case 0:
+			return usagef("%s is missing", what)
+		default:
+			return usagef("one %s only, not also %q", what, given[1])
+		}
+	}
+}
+
+// first is the first argument, or "".
+func first(given []string) string {
+	if len(given) == 0 {
+		return ""
+	}
+	return given[0]
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// streams are where a command reads and writes: data goes to out, talk to err.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	// inTTY, outTTY and errTTY tell whether a person is there.
+	inTTY, outTTY, errTTY bool
+	// width is the columns of the terminal, at least 40.
+	width func() int
+}
+
+// newStreams looks at what the streams are.
+func newStreams(in io.Reader, out, err io.Writer) streams {
+	s := streams{in: in, out: out, err: err, inTTY: isTerminal(in), outTTY: isTerminal(out), errTTY: isTerminal(err)}
+	s.width = func() int {
+		if f, ok := out.(*os.File); ok {
+			if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+				return max(40, w)
+			}
+		}
+		return 100
+	}
+	return s
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// talk tells a person something. That nobody hears it is no error.
+func (s streams) talk(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.err, format, args...)
+}
+
+// print writes data.
+func (s streams) print(format string, args ...any) error {
+	_, err := fmt.Fprintf(s.out, format, args...)
+	return err
+}
+
+// many is how many targets a change may reach before it wants a confirmation.
+const many = 50
+
+// confirm asks a person before a change that reaches more than many targets; a
+// script has to say --yes.
+func (s streams) confirm(yes bool, targets int, what string) error {
+	if yes || targets <= many {
+		return nil
+	}
+	if !s.inTTY || !s.errTTY {
+		return &needsYesError{fmt.Sprintf("%s reaches %s targets: add --yes to do it, or --dry-run to look first", what, count(targets))}
+	}
+	s.talk("%s reaches %s targets. Do it? [y/N] ", what, count(targets))
+	answer, err := bufio.NewReader(s.in).ReadString('\n')
+	if err != nil && answer == "" {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	default:
+		s.talk("nothing was done\n")
+		return &statusError{exitError}
+	}
+}
+
+// count writes a number with commas: 12,345.
+func count[N int | int64](n N) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// plural is "1 target" or "2 targets".
+func plural[N int | int64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return count(n) + " " + noun + "s"
+}

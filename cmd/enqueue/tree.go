@@ -1,0 +1,225 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// treeViewer draws a rollout as a tree, again and again in the same place.
+type treeViewer struct {
+	d     *deps
+	lines int // drawn last
+	note  string
+}
+
+func (v *treeViewer) show(s operator.Snapshot) error {
+	v.note = ""
+	return v.draw(treeOf(s, v.d.now()))
+}
+
+// trouble stays below the tree until the next good look.
+func (v *treeViewer) trouble(err error) {
+	v.d.talk("\r\x1b[K%s", shorten(err.Error(), v.d.width()-1))
+	v.note = "?"
+}
+
+func (v *treeViewer) end() {
+	if v.note != "" {
+		v.d.talk("\n")
+	}
+}
+
+// draw replaces what was drawn. A line that the terminal would break would put
+// everything after it in the wrong place, so lines are cut.
+func (v *treeViewer) draw(lines []string) error {
+	var b strings.Builder
+	if v.lines > 0 {
+		fmt.Fprintf(&b, "\r\x1b[%dA", v.lines)
+	}
+	width := v.d.width() - 1
+	for _, line := range lines {
+		b.WriteString("\x1b[K" + shorten(line, width) + "\n")
+	}
+	b.WriteString("\x1b[J")
+	v.lines = len(lines)
+	return v.d.print("%s", b.String())
+}
+
+// treeOf is a snapshot as a tree.
+func treeOf(s operator.Snapshot, now time.Time) []string {
+	head := fmt.Sprintf("%s  %s  %s/%s ended (%s)", s.ID, s.Status, count(s.Done), count(s.Total), percent(s.Done, s.Total))
+	if !s.Started.IsZero() {
+		end := now
+		if !s.Ended.IsZero() {
+			end = s.Ended
+		}
+		head += "  " + span(end.Sub(s.Started))
+	}
+	branches := []branch{
+		{"template", []string{fmt.Sprintf("%d version %s", s.Template.ID, s.Template.Version)}},
+		{"pace", paceLines(s)},
+		{"stages", stageLines(s)},
+		{"waves", waveLines(s)},
+		{"parked", parkedLines(s)},
+		{"ends", endLines(s)},
+		{"pools", poolLines(s, now)},
+		{"workers", workerLines(s)},
+		{"waits", waitLines(s)},
+	}
+	lines := []string{head}
+	for _, b := range branches {
+		lines = append(lines, b.draw()...)
+	}
+	return lines
+}
+
+// branch is a part of the tree; one without lines is not drawn.
+type branch struct {
+	name  string
+	lines []string
+}
+
+func (b branch) draw() []string {
+	var out []string
+	for i, line := range b.lines {
+		name := ""
+		if i == 0 {
+			name = b.name
+		}
+		out = append(out, fmt.Sprintf("  %-9s %s", name, line))
+	}
+	return out
+}
+
+func paceLines(s operator.Snapshot) []string {
+	if s.Status.Ended() {
+		return nil
+	}
+	text := "not known yet"
+	if s.PerMinute != nil {
+		text = fmt.Sprintf("%.3g targets a minute", *s.PerMinute)
+	}
+	switch {
+	case s.ETA.Unknown != "":
+		text += "; the end can't be told: " + s.ETA.Unknown
+	case s.ETA.Left > 0:
+		text += "; ends in about " + span(s.ETA.Left)
+	}
+	return []string{text}
+}
+
+// stageCells is how long a stage's bar is.
+const stageCells = 20
+
+func stageLines(s operator.Snapshot) []string {
+	lines := make([]string, 0, len(s.Stages))
+	for _, st := range s.Stages {
+		line := fmt.Sprintf("%-9s %s %7s passed", st.Stage, cells(st.Passed, s.Total, stageCells), count(st.Passed))
+		for _, part := range []struct {
+			n    int
+			what string
+		}{{st.Running, "running"}, {st.Pending, "pending"}, {st.Parked, "parked"}, {st.Bad, "bad"}} {
+			if part.n > 0 {
+				line += fmt.Sprintf(", %s %s", count(part.n), part.what)
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func waveLines(s operator.Snapshot) []string {
+	wide := 0
+	for _, w := range s.Waves {
+		wide = max(wide, runewidth.StringWidth(w.Name))
+	}
+	var lines []string
+	for _, w := range s.Waves {
+		line := fmt.Sprintf("%s %s %s/%s ended", runewidth.FillRight(w.Name, wide), cells(w.Done, w.Size, stageCells), count(w.Done), count(w.Size))
+		if w.Bad > 0 {
+			line += fmt.Sprintf(", %s bad", count(w.Bad))
+		}
+		if !w.Open {
+			line += ", not open"
+		}
+		if w.Gate != "" {
+			line += fmt.Sprintf("; gate %s", w.Gate)
+			if w.GateWhy != "" {
+				line += ": " + w.GateWhy
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func parkedLines(s operator.Snapshot) []string {
+	var lines []string
+	for _, reason := range rollout.Reasons() {
+		if n := s.Parked[reason]; n > 0 {
+			lines = append(lines, fmt.Sprintf("%7s %-8s %s", count(n), reason, operator.ReasonWords(reason)))
+		}
+	}
+	return lines
+}
+
+func endLines(s operator.Snapshot) []string {
+	var parts []string
+	for _, state := range rollout.States() {
+		if n := s.States[state]; n > 0 && state.Ended() {
+			parts = append(parts, fmt.Sprintf("%s %s", count(n), state))
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return []string{strings.Join(parts, ", ")}
+}
+
+func poolLines(s operator.Snapshot, now time.Time) []string {
+	var lines []string
+	for _, p := range s.Pools {
+		line := fmt.Sprintf("%s %s", p.Stage, p.State)
+		if p.Known {
+			line += fmt.Sprintf(", %s of %s submissions left", count(p.Rest), count(p.Limit))
+		}
+		if p.Words != "" {
+			line += ": " + p.Words
+		}
+		if !p.Open() && p.RetryAt.After(now) {
+			line += "; tried again in " + span(p.RetryAt.Sub(now))
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// workerLines tell only of lanes that nobody serves.
+func workerLines(s operator.Snapshot) []string {
+	if s.Status.Ended() {
+		return nil
+	}
+	var lack []string
+	for _, lane := range rollout.Lanes() {
+		if s.Workers[lane] == 0 {
+			lack = append(lack, string(lane))
+		}
+	}
+	if len(lack) == 0 {
+		return nil
+	}
+	return []string{"none is alive for " + strings.Join(lack, ", ") + ": start one"}
+}
+
+func waitLines(s operator.Snapshot) []string {
+	if s.Blocked == "" {
+		return nil
+	}
+	return []string{s.Blocked}
+}

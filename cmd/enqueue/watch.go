@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// watchOptions are the command line of watch.
+type watchOptions struct {
+	ref        string
+	every      time.Duration
+	exitStatus bool
+	format     format
+}
+
+func newWatch(d *deps, run func(context.Context, *deps, watchOptions) error) *cobra.Command {
+	var o watchOptions
+	cmd := &cobra.Command{
+		Use:   "watch [ROLLOUT]",
+		Short: "Follow a rollout until it ends or needs a person",
+		Long: `Follow a rollout: its stages, waves and gates, why targets are parked, the quota,
+how fast it goes and when it will end. It ends when the rollout has ended, or when
+nothing can go on without a person: a gate holds it, or it is paused.
+
+On a terminal it is drawn in place; elsewhere a line is written when something
+changed, and with -o json one object per look. Ctrl-C ends only the watching.
+
+With --exit-status the exit code tells how the rollout stands: 0 done, 3 held by
+a gate or paused, 5 aborted, 6 done with rejected or failed targets.`,
+		Example: `  enqueue watch spring
+  enqueue watch spring --exit-status && echo "all live"
+  enqueue watch -o json --every 30s | jq .done`,
+		Args:              args(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: completeRollouts(d),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			o.ref = first(given)
+			if o.every < 100*time.Millisecond {
+				return usagef("--every %s: want 100ms or more", o.every)
+			}
+			return run(cmd.Context(), d, o)
+		},
+	}
+	f := cmd.Flags()
+	f.DurationVar(&o.every, "every", 2*time.Second, "how often to look")
+	f.BoolVar(&o.exitStatus, "exit-status", false, "end with a code that tells how the rollout stands")
+	bindFormat(cmd, &o.format, formatTable, formatJSON)
+	return cmd
+}
+
+func runWatch(ctx context.Context, d *deps, o watchOptions) error {
+	return d.with(ctx, func(op *operator.Operator) error {
+		r, err := op.Rollout(ctx, o.ref)
+		if err != nil {
+			return err
+		}
+		last, err := d.follow(ctx, op, r.ID, o)
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			d.talk("\nno longer watching; the rollout goes on: enqueue watch %s\n", r.ID)
+			if o.exitStatus {
+				return &statusError{exitError}
+			}
+			return nil
+		}
+		return d.parting(last, o)
+	})
+}
+
+// viewer shows snapshots.
+type viewer interface {
+	show(operator.Snapshot) error
+	// trouble tells of a look that failed.
+	trouble(error)
+	// end leaves the screen as it is.
+	end()
+}
+
+// follow shows looks until the rollout ends, needs a person, or ctx ends. A look
+// that fails is told and the next is awaited: Redis may be restarting.
+func (d *deps) follow(ctx context.Context, op *operator.Operator, id string, o watchOptions) (last operator.Snapshot, err error) {
+	v := d.viewer(o.format)
+	defer v.end()
+	for s, err := range op.Watch(ctx, id, o.every) {
+		if errors.Is(err, ledger.ErrNotFound) {
+			return last, err
+		}
+		if err != nil {
+			v.trouble(err)
+			continue
+		}
+		last = s
+		if err := v.show(s); err != nil {
+			return last, err
+		}
+		if s.Status.Ended() || s.Blocked != "" {
+			break
+		}
+	}
+	return last, nil
+}
+
+// viewer is the one that fits the output.
+func (d *deps) viewer(f format) viewer {
+	switch {
+	case f == formatJSON:
+		return jsonViewer{d}
+	case d.outTTY:
+		return &treeViewer{d: d}
+	default:
+		return &lineViewer{d: d}
+	}
+}
+
+// parting says how the rollout stands in the end, and what to do.
+func (d *deps) parting(s operator.Snapshot, o watchOptions) error {
+	code := exitOK
+	switch {
+	case s.Status == rollout.StatusAborted:
+		code = exitAborted
+		d.talk("aborted by %s: %s\n", s.By, s.Why)
+	case s.Status == rollout.StatusDone && s.Bad > 0:
+		code = exitFailures
+		d.talk("done, %s rejected or failed: enqueue get failures %s\n", plural(s.Bad, "target"), s.ID)
+	case s.Status == rollout.StatusPaused:
+		code = exitHeld
+		d.talk("%s; to go on: enqueue resume %s\n", s.Blocked, s.ID)
+	case s.Blocked != "" && s.Parked[rollout.ReasonApproval] > 0:
+		code = exitHeld
+		d.talk("%s; to go on: enqueue approve %s\n", s.Blocked, s.ID)
+	case s.Blocked != "":
+		code = exitHeld
+		d.talk("%s; to go on: enqueue promote %s\n", s.Blocked, s.ID)
+	}
+	if !o.exitStatus || code == exitOK {
+		return nil
+	}
+	return &statusError{code}
+}
+
+// jsonViewer writes one object per look.
+type jsonViewer struct{ d *deps }
+
+func (v jsonViewer) show(s operator.Snapshot) error { return json.NewEncoder(v.d.out).Encode(s) }
+func (v jsonViewer) trouble(err error)              { v.d.talk("enqueue: %v\n", err) }
+func (jsonViewer) end()                             {}
+
+// lineViewer writes a line when something changed.
+type lineViewer struct {
+	d    *deps
+	last string
+}
+
+func (v *lineViewer) show(s operator.Snapshot) error {
+	line := lineOf(s)
+	if line == v.last {
+		return nil
+	}
+	v.last = line
+	return v.d.print("%s %s\n", s.At.Format("15:04:05"), line)
+}
+
+func (v *lineViewer) trouble(err error) { v.d.talk("enqueue: %v\n", err) }
+func (*lineViewer) end()                {}
+
+// lineOf is a snapshot on one line, the same as long as nothing changed.
+func lineOf(s operator.Snapshot) string {
+	line := fmt.Sprintf("%s %s %d/%d ended", s.ID, s.Status, s.Done, s.Total)
+	for _, state := range rollout.States() {
+		if n := s.States[state]; n > 0 {
+			line += fmt.Sprintf(" %s=%d", state, n)
+		}
+	}
+	for _, reason := range rollout.Reasons() {
+		if n := s.Parked[reason]; n > 0 {
+			line += fmt.Sprintf(" parked:%s=%d", reason, n)
+		}
+	}
+	for _, p := range s.Pools {
+		if !p.Open() {
+			line += fmt.Sprintf(" %s-pool=%s(%s)", p.Stage, p.State, p.Reason)
+		}
+	}
+	if s.Blocked != "" {
+		line += "; " + oneLine(s.Blocked)
+	}
+	return line
+}

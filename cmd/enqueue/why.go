@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
+)
+
+// whyOptions are the command line of why.
+type whyOptions struct {
+	app    string
+	ref    string
+	live   bool
+	format format
+}
+
+func newWhy(d *deps, run func(context.Context, *deps, whyOptions) error) *cobra.Command {
+	var o whyOptions
+	cmd := &cobra.Command{
+		Use:   "why APPID",
+		Short: "Explain where one app stands, and why",
+		Long: `Explain where one app stands in every rollout that has it: what it waits for and
+until when, what went wrong with errcode and rid, what to do, and everything that
+happened to it. --live asks WeChat too: its trial and live version and last audit.`,
+		Example: `  enqueue why wx1234567890abcdef
+  enqueue why wx1234567890abcdef --rollout spring --live`,
+		Args: args(one("APPID")),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			o.app = given[0]
+			return run(cmd.Context(), d, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.ref, "rollout", "", "only in this rollout")
+	f.BoolVar(&o.live, "live", false, "ask WeChat about the app too")
+	bindFormat(cmd, &o.format, formatTable, formatJSON)
+	return cmd
+}
+
+func runWhy(ctx context.Context, d *deps, o whyOptions) error {
+	return d.with(ctx, func(op *operator.Operator) error {
+		e, err := op.Why(ctx, o.app, o.ref)
+		// Nobody holds the app: WeChat's side may be what was asked for.
+		if err != nil && !(o.live && errors.Is(err, ledger.ErrNotFound)) {
+			return err
+		}
+		if o.live {
+			live, err := op.Live(ctx, o.app)
+			if err != nil {
+				return err
+			}
+			e.Live = &live
+		}
+		if o.format == formatJSON {
+			return writeJSON(d.out, e)
+		}
+		return d.print("%s", d.explain(e))
+	})
+}
+
+// explain writes an explanation for a person.
+func (d *deps) explain(e operator.Explanation) string {
+	var b strings.Builder
+	b.WriteString(e.AppID)
+	if e.Label != "" {
+		b.WriteString(" " + oneLine(e.Label))
+	}
+	if e.Owner != "" {
+		b.WriteString("; rollout " + e.Owner + " works on it")
+	}
+	b.WriteString("\n")
+	for _, p := range e.Places {
+		fmt.Fprintf(&b, "\nrollout %s (%s), wave %s\n", p.Rollout, p.Status, p.Wave)
+		for _, line := range d.placeLines(p) {
+			b.WriteString("  " + line + "\n")
+		}
+	}
+	if e.Live != nil {
+		b.WriteString("\nWeChat says\n")
+		for _, line := range d.liveLines(*e.Live) {
+			b.WriteString("  " + line + "\n")
+		}
+	}
+	return b.String()
+}
+
+// placeLines tell where a target stands.
+func (d *deps) placeLines(p operator.Place) []string {
+	where := fmt.Sprintf("%s, %s", p.Stage, stateText(p.Row))
+	if !p.Since.IsZero() {
+		where += fmt.Sprintf(", at this stage for %s", d.ago(p.Since))
+	}
+	if p.Attempt > 1 {
+		where += fmt.Sprintf(", attempt %d", p.Attempt)
+	}
+	lines := []string{"where    " + where, "why      " + oneLine(p.Waits)}
+	if wakes := d.wakes(p.Row); wakes != "" {
+		lines = append(lines, fmt.Sprintf("wakes    %s, in %s", clockTime(p.Due), wakes))
+	}
+	if t := p.Trouble; t != nil {
+		lines = append(lines, troubleLines(*t)...)
+	}
+	if p.AuditID != 0 {
+		lines = append(lines, fmt.Sprintf("audit    %d", p.AuditID))
+	}
+	if p.Intent != nil {
+		lines = append(lines, fmt.Sprintf("unknown  what the %s of %s did; it is read back before anything else", p.Intent.Op, clockTime(p.Intent.At)))
+	}
+	if p.Next != "" {
+		lines = append(lines, "next     "+p.Next)
+	}
+	if len(p.Timeline) > 0 {
+		lines = append(lines, "happened")
+	}
+	for _, t := range p.Timeline {
+		line := fmt.Sprintf("  %s  %-9s %s", clockTime(t.At), t.Stage, t.What)
+		if t.Code != 0 {
+			line += fmt.Sprintf(" (errcode %d)", t.Code)
+		}
+		if t.Note != "" {
+			line += ": " + oneLine(t.Note)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func troubleLines(t operator.Trouble) []string {
+	text := "trouble  "
+	if t.Code != 0 {
+		text += fmt.Sprintf("errcode %d, %s", t.Code, t.Class)
+		if t.Known != "" {
+			text += ": " + t.Known
+		}
+	} else {
+		text += t.Class
+	}
+	lines := []string{text, "         " + oneLine(t.Text)}
+	if t.RID != "" {
+		lines = append(lines, "         rid "+oneLine(t.RID))
+	}
+	if t.Screenshots != "" {
+		lines = append(lines, "         screenshots (media ids) "+strings.ReplaceAll(oneLine(t.Screenshots), "|", ", "))
+	}
+	return lines
+}
+
+func (d *deps) liveLines(l operator.Live) []string {
+	version := func(name string, v *operator.Version) string {
+		if v == nil {
+			return name + "none"
+		}
+		return fmt.Sprintf("%s%s of %s: %s", name, oneLine(v.Version), clockTime(v.At), oneLine(v.Desc))
+	}
+	lines := []string{version("trial    ", l.Trial), version("live     ", l.Release)}
+	if a := l.Audit; a != nil {
+		text := fmt.Sprintf("audit    %d of version %s: %s", a.ID, oneLine(a.Version), a.Status)
+		if a.Reason != "" {
+			text += ": " + oneLine(a.Reason)
+		}
+		return append(lines, text)
+	}
+	return append(lines, "audit    none")
+}
