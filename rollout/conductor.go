@@ -13,7 +13,7 @@ type ConductorOptions struct {
 	// longer than the longest call. Default 60 s.
 	Lease time.Duration
 	// Window is how many turns per unit of worker concurrency may be out at a
-	// time. Default 3.
+	// time. Targets that wait out a busy reply in the queue count too. Default 6.
 	Window int
 	// Batch bounds each script call. Default 500.
 	Batch int
@@ -32,7 +32,7 @@ func (o ConductorOptions) withDefaults() ConductorOptions {
 	def(&o.Busy, 20*time.Millisecond)
 	def(&o.Idle, 200*time.Millisecond)
 	if o.Window <= 0 {
-		o.Window = 3
+		o.Window = 6
 	}
 	if o.Batch <= 0 {
 		o.Batch = 500

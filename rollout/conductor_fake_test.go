@@ -194,7 +194,7 @@ func (s *stage) conductor(o rollout.ConductorOptions) *rollout.Conductor {
 // tick runs one tick that must not err.
 func (s *stage) tick(t *testing.T) rollout.Progress {
 	t.Helper()
-	p, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
+	p, err := s.conductor(rollout.ConductorOptions{Window: 3}).Tick(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
