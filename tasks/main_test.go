@@ -1,0 +1,27 @@
+package tasks
+
+import (
+	"context"
+	"flag"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files of testdata")
+
+// quiet keeps the driver from printing about servers that a test ended.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{})
+	// A check of the property works off a whole rollout; -rapid.checks overrides it.
+	if err := flag.Set("rapid.checks", "40"); err != nil {
+		panic(err)
+	}
+	flag.Parse()
+	goleak.VerifyTestMain(m)
+}

@@ -1,0 +1,116 @@
+package tasks
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+func TestPayloadRoundTrip(t *testing.T) {
+	t.Parallel()
+	for _, stage := range rollout.Stages() {
+		for _, permit := range []bool{false, true} {
+			want := rollout.Turn{
+				Rollout: "spring-1", AppID: "wx0123456789abcdef", Stage: stage,
+				Fence: math.MaxInt64, Permit: permit, // past what a JSON number keeps elsewhere
+			}
+			task, err := newTask(want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := parseTask(task.Type(), task.Payload())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", stage, diff)
+			}
+		}
+	}
+}
+
+// What is on the wire is a contract with workers of another version.
+func TestPayloadOnTheWire(t *testing.T) {
+	t.Parallel()
+	turn := rollout.Turn{Rollout: "spring", AppID: "wx1", Stage: rollout.StageSubmit, Fence: 1764554400000001, Permit: true}
+	task, err := newTask(turn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := task.Type(), "wxrollout:submit"; got != want {
+		t.Errorf("kind %q, want %q", got, want)
+	}
+	if got, want := string(task.Payload()), `{"r":"spring","a":"wx1","s":"submit","f":"1764554400000001","p":true}`; got != want {
+		t.Errorf("payload %s, want %s", got, want)
+	}
+	if got, want := taskID(turn), "spring:wx1:submit:1764554400000001"; got != want {
+		t.Errorf("task id %q, want %q", got, want)
+	}
+}
+
+func TestBadPayloads(t *testing.T) {
+	t.Parallel()
+	const good = `{"r":"spring","a":"wx1","s":"submit","f":"7"}`
+	if _, err := parseTask("wxrollout:submit", []byte(good)); err != nil {
+		t.Fatalf("the good one: %v", err)
+	}
+	for _, tc := range []struct{ name, kind, body, why string }{
+		{"no JSON", "wxrollout:submit", "submit", "invalid character"},
+		{"empty", "wxrollout:submit", "", "end of JSON"},
+		{"a list", "wxrollout:submit", "[]", "cannot unmarshal"},
+		{"fence a number", "wxrollout:submit", strings.Replace(good, `"7"`, `7`, 1), "cannot unmarshal"},
+		{"fence no number", "wxrollout:submit", strings.Replace(good, `"7"`, `"x"`, 1), "bad fence"},
+		{"fence 0", "wxrollout:submit", strings.Replace(good, `"7"`, `"0"`, 1), "bad fence"},
+		{"fence too large", "wxrollout:submit", strings.Replace(good, `"7"`, `"9223372036854775808"`, 1), "bad fence"},
+		{"no fence", "wxrollout:submit", `{"r":"spring","a":"wx1","s":"submit"}`, "bad fence"},
+		{"no rollout", "wxrollout:submit", strings.Replace(good, "spring", "", 1), "no rollout or app"},
+		{"no app", "wxrollout:submit", strings.Replace(good, "wx1", "", 1), "no rollout or app"},
+		{"no such stage", "wxrollout:fly", strings.Replace(good, "submit", "fly", 1), "bad stage"},
+		{"kind of another stage", "wxrollout:release", good, "bad stage"},
+		{"kind of somebody else", "mail:submit", good, "bad stage"},
+		{"kind that goes on", "wxrollout:submit2", good, "bad stage"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			turn, err := parseTask(tc.kind, []byte(tc.body))
+			var bad *PayloadError
+			if !errors.As(err, &bad) || bad.Kind != tc.kind || !strings.Contains(err.Error(), tc.why) {
+				t.Errorf("error %v, want a PayloadError of kind %q about %q", err, tc.kind, tc.why)
+			}
+			if turn != (rollout.Turn{}) {
+				t.Errorf("turn %+v beside an error", turn)
+			}
+		})
+	}
+}
+
+// Whatever comes off the queue either is a turn that goes back on the wire, or a
+// PayloadError.
+func FuzzParseTask(f *testing.F) {
+	f.Add("wxrollout:submit", []byte(`{"r":"spring","a":"wx1","s":"submit","f":"7","p":true}`))
+	f.Add("wxrollout:release", []byte(`{"r":"a","a":"b","s":"release","f":"9223372036854775807"}`))
+	f.Add("wxrollout:fly", []byte(`{"s":"fly"}`))
+	f.Add("", []byte(nil))
+	f.Fuzz(func(t *testing.T, kind string, body []byte) {
+		turn, err := parseTask(kind, body)
+		if err != nil {
+			if !errors.As(err, new(*PayloadError)) {
+				t.Fatalf("error %v is no PayloadError", err)
+			}
+			return
+		}
+		task, err := newTask(turn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := parseTask(task.Type(), task.Payload())
+		if err != nil || again != turn || task.Type() != kind {
+			t.Fatalf("%+v came back as %+v of kind %q: %v", turn, again, task.Type(), err)
+		}
+	})
+}
