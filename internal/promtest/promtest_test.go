@@ -49,6 +49,7 @@ func TestQuery(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got, err := prom.Query(t.Context(), tt.expr)
 			if err != nil {
 				t.Fatalf("query: %v", err)
@@ -61,6 +62,7 @@ func TestQuery(t *testing.T) {
 	}
 	for name, expr := range map[string]string{"doesn't parse": "sum by (", "is a range": "apples[1m]"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got, err := prom.Query(t.Context(), expr)
 			if err == nil {
 				t.Errorf("query %q: %v, want an error", expr, got)
