@@ -1,0 +1,210 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// noToken is a credential that waits for a person.
+type noToken struct{ appid string }
+
+func (e *noToken) Error() string        { return "no token of " + e.appid }
+func (e *noToken) CredentialOf() string { return e.appid }
+
+// Errors that are no errcode.
+func TestOutcomeOfOtherErrors(t *testing.T) {
+	t.Parallel()
+	everywhere := func(string) string { return "" }
+	writes := func(lost, otherwise string) func(string) string {
+		return func(name string) string {
+			if name == "commit" || name == "submit" || name == "release" {
+				return lost
+			}
+			return otherwise
+		}
+	}
+	for _, tc := range []struct {
+		name string
+		err  error
+		want func(call string) string // "" means also
+		also string
+	}{
+		{"not sent", notSent(), everywhere, "stalled 1s"},
+		{"reply lost", lostReply(), writes("waited unknown 1m5s", "stalled 1s"), ""},
+		{"wrapped", fmt.Errorf("a: %w", fmt.Errorf("b: %w", lostReply())), writes("waited unknown 1m5s", "stalled 1s"), ""},
+		{"no token of the app", &wxclient.NotSentError{Err: &noToken{"wx1"}}, everywhere, "waited merchant 6h0m0s"},
+		{"no token of the platform", &wxclient.NotSentError{Err: &noToken{}}, everywhere, "waited busy 5m0s"},
+		{"bad request", &wxclient.InvalidRequestError{Problem: "six items"}, everywhere, "failed plan"},
+		{"unheard of", errors.New("?"), everywhere, "stalled 1s"},
+		{"turn lost", &rollout.StaleError{}, everywhere, "nothing"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			for i, c := range refusedCalls {
+				want := tc.want(c.name)
+				if want == "" {
+					want = tc.also
+				}
+				if tc.also == "nothing" { // no event to apply
+					f := happy(t)
+					c.set(f, tc.err)
+					r := stubRun(f, &stubLedger{plan: testPlan()}, &fakePermits{}, running(c.stage))
+					if event := r.decide(t.Context(), rollout.StatusRunning); event != nil {
+						t.Errorf("%s: %s", c.name, describe(event))
+					}
+					continue
+				}
+				if got := refused(t, i, tc.err); got != want {
+					t.Errorf("%s: %s, want %s", c.name, got, want)
+				}
+			}
+		})
+	}
+}
+
+// A worker that stops gives back what it has not begun, and keeps the intent of
+// a call whose end it doesn't know.
+func TestOutcomeOfStopping(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"a read", notSent(), "yielded"},
+		{"a read's reply", lostReply(), "yielded"},
+		{"an effect's reply", &lostError{op: rollout.OpSubmit, err: lostReply()}, "waited unknown 1m5s"},
+		{"an answer that came all the same", refusal(-1), "yielded"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			r := stubRun(nil, &stubLedger{}, nil, running(rollout.StageSubmit))
+			if got := describe(r.outcome(ctx, tc.err)); got != tc.want {
+				t.Errorf("%s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// The plan is at fault until it worked for somebody; then it is the app.
+func TestFatalRolloutPausesUnlessOthersPassed(t *testing.T) {
+	t.Parallel()
+	passed := rollout.Counts{{Stage: rollout.StageSubmit, State: rollout.StatePending}: 1}
+	behind := rollout.Counts{{Stage: rollout.StageCommit, State: rollout.StateFailed}: 3, {Stage: rollout.StagePreflight, State: rollout.StatePending}: 9}
+	live := rollout.Counts{{Stage: rollout.StageRelease, State: rollout.StateReleased}: 1}
+	for _, tc := range []struct {
+		name   string
+		counts rollout.Counts
+		code   int64
+		want   string
+		pauses int
+	}{
+		{"first of all", nil, 85013, "yielded", 1},
+		{"others are no further", behind, 85013, "yielded", 1},
+		{"one is further", passed, 85013, "failed fatal-rollout", 0},
+		{"one is live", live, 85048, "failed fatal-rollout", 0},
+		{"never the app's fault", passed, 85014, "yielded", 1},
+		{"platform's fault", live, 61004, "yielded", 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			l := &stubLedger{plan: testPlan(), counts: tc.counts}
+			f := happy(t)
+			f.commit = func(context.Context, wxclient.CommitRequest) error { return refusal(tc.code) }
+			event := stubRun(f, l, &fakePermits{}, running(rollout.StageCommit)).decide(t.Context(), rollout.StatusRunning)
+			if got := describe(event); got != tc.want {
+				t.Errorf("%s, want %s", got, tc.want)
+			}
+			if len(l.paused) != tc.pauses {
+				t.Errorf("paused %q, want %d", l.paused, tc.pauses)
+			}
+			for _, why := range l.paused {
+				if !strings.Contains(why, "worker: app wx1 at commit") || !strings.Contains(why, fmt.Sprint(tc.code)) {
+					t.Errorf("paused because %q, which names neither app nor errcode", why)
+				}
+			}
+		})
+	}
+}
+
+// A penalty of the platform stops every submission for a day and the rollout
+// until an operator resumes it.
+func TestPenaltiesStopEverySubmission(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int64{86008, 86010} {
+		var closed []string
+		l, p, f := &stubLedger{plan: testPlan()}, &fakePermits{}, happy(t)
+		f.latestAudit = fails[wxclient.Audit](refusal(codeBadAuditID))
+		f.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(code) }
+		r := stubRun(f, l, p, running(rollout.StageSubmit))
+		r.hooks.Closed = func(s rollout.Stage, reason string) { closed = append(closed, string(s)+" "+reason) }
+		if got := describe(r.decide(t.Context(), rollout.StatusRunning)); got != "yielded" {
+			t.Errorf("%d: %s, want it to keep its place", code, got)
+		}
+		same(t, "pool", p.took(), fmt.Sprintf("close submit %d 24h0m0s", code))
+		same(t, "told", closed, fmt.Sprintf("submit %d", code))
+		if len(l.paused) != 1 || r.spent {
+			t.Errorf("%d: paused %q, spent %t", code, l.paused, r.spent)
+		}
+	}
+}
+
+// Busy replies are tried again in the queue, then parked, and fail in the end;
+// sooner where -1 means a body that WeChat can't read.
+func TestBusyEscalates(t *testing.T) {
+	t.Parallel()
+	submitBusy := &wxclient.Error{Endpoint: "/wxa/submit_audit", Code: -1, Class: wxclient.ClassRetryBusy}
+	for _, tc := range []struct {
+		name string
+		err  error
+		busy int
+		want string
+	}{
+		{"first", refusal(-1), 0, "stalled 1s"},
+		{"last in the queue", refusal(-1), 5, "stalled 1s"},
+		{"parked", refusal(-1), 6, "waited busy 5m0s"},
+		{"still parked", refusal(-1), 59, "waited busy 5m0s"},
+		{"given up", refusal(-1), 60, "failed retry-busy"},
+		{"no connection", notSent(), 59, "waited busy 5m0s"},
+		{"no connection for hours", notSent(), 60, "failed network"},
+		{"submit, in the queue", submitBusy, 5, "stalled 1s"},
+		{"submit, given up", submitBusy, 6, "failed retry-busy"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			target := running(rollout.StageSubmit)
+			target.Busy = tc.busy
+			r := stubRun(nil, &stubLedger{}, nil, target)
+			if got := describe(r.outcome(t.Context(), tc.err)); got != tc.want {
+				t.Errorf("%s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestTroubleTellsWhatWeChatSaid(t *testing.T) {
+	t.Parallel()
+	r := stubRun(nil, &stubLedger{}, nil, running(rollout.StageCommit))
+	long := refusal(85013)
+	long.Msg = strings.Repeat("很", 400)
+	got := r.trouble(fmt.Errorf("commit: %w", long))
+	if n := len([]rune(got.Text)); n != 301 || !strings.HasSuffix(got.Text, "很…") {
+		t.Errorf("text of %d runes: %q", n, got.Text)
+	}
+	got.Text, got.At = "", time.Time{}
+	want := rollout.Trouble{Stage: rollout.StageCommit, Class: "fatal-rollout", Code: 85013, RID: "rid-1"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
