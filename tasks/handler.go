@@ -166,7 +166,7 @@ func (h *Handler) plan(ctx context.Context, id string, revision int) (rollout.Pl
 		return p, nil, err
 	}
 	if ext, err = rollout.ParseExt(p.Ext); err != nil {
-		return p, nil, err
+		return p, nil, &planError{fmt.Errorf("parse the ext template: %w", err)}
 	}
 	const planCacheMax = 256
 	h.mu.Lock()

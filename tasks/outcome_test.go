@@ -208,3 +208,15 @@ func TestTroubleTellsWhatWeChatSaid(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// A plan that can't be read from the ledger says so by its kind: a fault of the
+// plan ends the target, a fault of the ledger is waited out.
+func TestPlanThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	l := &stubLedger{plan: testPlan()}
+	l.plan.Ext = `{"a": {{ if }} }`
+	r := stubRun(happy(t), l, nil, running(rollout.StageCommit))
+	if got := describe(r.decide(t.Context(), rollout.StatusRunning)); got != "failed plan" {
+		t.Errorf("an ext template that doesn't parse: %s, want failed plan", got)
+	}
+}
