@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 type choice struct {
 	states, stages, reasons []string
 	classes, apps, waves    []string
-	codes                   []int64
+	codes                   []string
 	text, selector          string
 }
 
@@ -27,7 +28,7 @@ func bindChoice(cmd *cobra.Command, c *choice) {
 	f.StringSliceVar(&c.stages, "stage", nil, "only at these stages: "+joined(rollout.Stages()))
 	f.StringSliceVar(&c.reasons, "reason", nil, "only parked for these reasons: "+joined(rollout.Reasons()))
 	f.StringSliceVar(&c.classes, "class", nil, "only with trouble of these classes, such as fatal-app, rejected or plan")
-	f.Int64SliceVar(&c.codes, "errcode", nil, "only with trouble of these errcodes")
+	f.StringSliceVar(&c.codes, "errcode", nil, "only with trouble of these errcodes")
 	f.StringVar(&c.text, "text", "", "only with this in the trouble's text")
 	f.StringVarP(&c.selector, "select", "l", "", `only whose columns match, such as "tier=gold,region!=test"`)
 	f.StringSliceVar(&c.apps, "app", nil, "only these appids")
@@ -39,7 +40,14 @@ func bindChoice(cmd *cobra.Command, c *choice) {
 
 // filter reads the choice; what can't be read is a usage error.
 func (c choice) filter() (operator.Filter, error) {
-	f := operator.Filter{Classes: c.classes, Codes: c.codes, Text: c.text, AppIDs: c.apps, Waves: c.waves}
+	f := operator.Filter{Classes: c.classes, Text: c.text, AppIDs: c.apps, Waves: c.waves}
+	for _, text := range c.codes {
+		code, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return f, usagef("--errcode %q: want a number such as 85013", text)
+		}
+		f.Codes = append(f.Codes, code)
+	}
 	var err error
 	if f.States, err = words("--state", c.states, rollout.States()); err != nil {
 		return f, err

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/pflag"
 
 	"github.com/wxrollout/wxrollout/internal/app"
@@ -29,6 +30,7 @@ func run(args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	redis.SetLogger(silent{})
 	var cfg app.Config
 	settings := pflag.NewFlagSet("settings", pflag.ContinueOnError)
 	settings.SortFlags = false
@@ -45,6 +47,13 @@ func run(args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int 
 	}
 	return int(execute(ctx, d, settings, args))
 }
+
+// silent keeps the Redis client's own lines off stderr: what matters of them comes
+// back as an error.
+type silent struct{}
+
+// Printf implements the Redis client's logger.
+func (silent) Printf(context.Context, string, ...any) {}
 
 // deps are what every command works with.
 type deps struct {

@@ -124,7 +124,7 @@ var waveColumns = []column[operator.WavePlan]{
 
 // printPreview writes a preview for a person.
 func (d *deps) printPreview(p *operator.Preview) error {
-	template := fmt.Sprintf("template %d", p.Plan.Template.ID)
+	template := fmt.Sprint(p.Plan.Template.ID)
 	if p.Plan.Template.ID == operator.LatestTemplate {
 		template = "the newest template of each run"
 	}

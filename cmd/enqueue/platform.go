@@ -28,7 +28,7 @@ all stages stand: a closed one gives no turns to any rollout until it is tried
 again. All apps share one quota; --app names the one to ask through.`,
 		Example: `  enqueue quota
   enqueue quota -o json
-  enqueue quota open submit --reason "WeChat granted more"`,
+  enqueue quota open submit`,
 		Args: args(cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if len(given) > 0 {

@@ -94,6 +94,8 @@ func group(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
 	}
+	const typos = 2 // letters wrong, for a suggestion
+	cmd.SuggestionsMinimumDistance = typos
 	text := fmt.Sprintf("unknown command %q", cmd.CommandPath()+" "+args[0])
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		text += ": is it " + strings.Join(near, " or ") + "?"

@@ -16,20 +16,20 @@ type streams struct {
 	out, err io.Writer
 	// inTTY, outTTY and errTTY tell whether a person is there.
 	inTTY, outTTY, errTTY bool
-	// width is the columns of the terminal, at least 40.
-	width func() int
+	// size is the columns and lines of the terminal, at least 40 by 5.
+	size func() (width, height int)
 }
 
 // newStreams looks at what the streams are.
 func newStreams(in io.Reader, out, err io.Writer) streams {
 	s := streams{in: in, out: out, err: err, inTTY: isTerminal(in), outTTY: isTerminal(out), errTTY: isTerminal(err)}
-	s.width = func() int {
+	s.size = func() (int, int) {
 		if f, ok := out.(*os.File); ok {
-			if w, _, err := term.GetSize(int(f.Fd())); err == nil {
-				return max(40, w)
+			if w, h, err := term.GetSize(int(f.Fd())); err == nil {
+				return max(40, w), max(5, h)
 			}
 		}
-		return 100
+		return 100, 50
 	}
 	return s
 }

@@ -25,7 +25,8 @@ func (v *treeViewer) show(s operator.Snapshot) error {
 
 // trouble stays below the tree until the next good look.
 func (v *treeViewer) trouble(err error) {
-	v.d.talk("\r\x1b[K%s", shorten(err.Error(), v.d.width()-1))
+	width, _ := v.d.size()
+	v.d.talk("\r\x1b[K%s", shorten(err.Error(), width-1))
 	v.note = "?"
 }
 
@@ -35,16 +36,17 @@ func (v *treeViewer) end() {
 	}
 }
 
-// draw replaces what was drawn. A line that the terminal would break would put
-// everything after it in the wrong place, so lines are cut.
+// draw replaces what was drawn. A line that the terminal would break, or one that
+// scrolls away, would put everything after it in the wrong place: both are cut.
 func (v *treeViewer) draw(lines []string) error {
 	var b strings.Builder
 	if v.lines > 0 {
 		fmt.Fprintf(&b, "\r\x1b[%dA", v.lines)
 	}
-	width := v.d.width() - 1
+	width, height := v.d.size()
+	lines = lines[:min(len(lines), height-1)]
 	for _, line := range lines {
-		b.WriteString("\x1b[K" + shorten(line, width) + "\n")
+		b.WriteString("\x1b[K" + shorten(line, width-1) + "\n")
 	}
 	b.WriteString("\x1b[J")
 	v.lines = len(lines)

@@ -93,7 +93,10 @@ func (d *deps) explain(e operator.Explanation) string {
 // placeLines tell where a target stands.
 func (d *deps) placeLines(p operator.Place) []string {
 	where := fmt.Sprintf("%s, %s", p.Stage, stateText(p.Row))
-	if !p.Since.IsZero() {
+	switch {
+	case !p.Ended.IsZero():
+		where += fmt.Sprintf(", %s ago", d.ago(p.Ended))
+	case !p.Since.IsZero():
 		where += fmt.Sprintf(", at this stage for %s", d.ago(p.Since))
 	}
 	if p.Attempt > 1 {

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// parse runs a constructor's command with args and gives the options that it
+// would have run with.
+func parse[O any](build func(*deps, func(context.Context, *deps, O) error) *cobra.Command, line string) (got O, err error) {
+	f := newFake("")
+	cmd := build(f.deps, func(_ context.Context, _ *deps, o O) error {
+		got = o
+		return nil
+	})
+	cmd.SetArgs(strings.Fields(line))
+	cmd.SetOut(f.deps.out)
+	cmd.SetErr(f.deps.err)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	return got, cmd.ExecuteContext(context.Background())
+}
+
+// same compares the options of a command line with the wanted ones.
+func same[O any](t *testing.T, build func(*deps, func(context.Context, *deps, O) error) *cobra.Command, line string, want O) {
+	t.Helper()
+	got, err := parse(build, line)
+	if err != nil {
+		t.Errorf("%s: %v", line, err)
+	}
+	everything := cmp.Exporter(func(reflect.Type) bool { return true })
+	if diff := cmp.Diff(want, got, everything); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", line, diff)
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	same(t, newPlan, "-f p.yaml", planOptions{file: "p.yaml", format: formatTable})
+	same(t, newPlan, "-f p.yaml --offline --apps -o csv --ext wx1", planOptions{file: "p.yaml", offline: true, apps: true, ext: "wx1", format: formatCSV})
+	same(t, newPlan, "--sample", planOptions{sample: true, format: formatTable})
+	same(t, newApply, "-f p.yaml --again --expect x-1 -y --reason why --dry-run --offline -o json", applyOptions{
+		change: change{why: "why", yes: true, dryRun: true}, file: "p.yaml", again: true, expect: "x-1", offline: true, format: formatJSON,
+	})
+	same(t, newGetRollouts, "--limit 3 --active -o wide", rolloutsOptions{limit: 3, active: true, format: formatWide})
+	same(t, newGetTargets, "spring --state failed,rejected --stage commit --reason merchant --class plan --errcode 1,-1 --text x -l a=b --app wx1 --wave w --limit 2", targetsOptions{
+		ref: "spring", limit: 2, format: formatTable, choice: choice{
+			states: []string{"failed", "rejected"}, stages: []string{"commit"}, reasons: []string{"merchant"}, classes: []string{"plan"},
+			codes: []string{"1", "-1"}, text: "x", selector: "a=b", apps: []string{"wx1"}, waves: []string{"w"},
+		},
+	})
+	same(t, newGetFailures, "", failuresOptions{format: formatTable})
+	same(t, newGetSchedules, "-o csv", schedulesOptions{format: formatCSV})
+	same(t, newWatch, "spring --every 5s --exit-status -o json", watchOptions{ref: "spring", every: 5 * time.Second, exitStatus: true, format: formatJSON})
+	same(t, newWatch, "", watchOptions{every: 2 * time.Second, format: formatTable})
+	same(t, newWhy, "wx1 --rollout spring --live", whyOptions{app: "wx1", ref: "spring", live: true, format: formatTable})
+	same(t, newPause, "spring --reason x", controlOptions{change: change{why: "x"}, verb: "pause", ref: "spring", format: formatTable})
+	same(t, newResume, "spring", controlOptions{verb: "resume", ref: "spring", format: formatTable})
+	same(t, newPromote, "spring --wave early -y", controlOptions{change: change{yes: true}, verb: "promote", ref: "spring", wave: "early", format: formatTable})
+	same(t, newApprove, "spring --dry-run", controlOptions{change: change{dryRun: true}, verb: "approve", ref: "spring", format: formatTable})
+	same(t, newAbort, "spring -o json", controlOptions{verb: "abort", ref: "spring", format: formatJSON})
+	same(t, newRetry, "spring --recommit --template 0 --version 3 --desc d --ext e --note n", retryOptions{
+		change: change{why: "n"}, ref: "spring", recommit: true, template: 0, version: "3", desc: "d", ext: "e", format: formatTable,
+	})
+	same(t, newRetry, "spring", retryOptions{ref: "spring", template: noTemplate, format: formatTable})
+	same(t, newQuota, "--app wx1", quotaOptions{app: "wx1", format: formatTable})
+	same(t, newQuota, "open", quotaOptions{open: rollout.StageSubmit, format: formatTable})
+	same(t, newQuota, "open commit --dry-run", quotaOptions{change: change{dryRun: true}, open: rollout.StageCommit, format: formatTable})
+	same(t, newCheck, "--app wx1 -o json", checkOptions{app: "wx1", format: formatJSON})
+	same(t, newReport, "spring -o markdown --to f", reportOptions{ref: "spring", file: "f", format: "markdown"})
+	same(t, newReport, "--excel", reportOptions{excel: true, format: formatCSV})
+	same(t, newTemplates, "", templatesOptions{format: formatTable})
+	same(t, newApps, "-o csv", appsOptions{format: formatCSV})
+	same(t, newDemo, "--apps 20 --seed 4 --redis redis://x -o json", demoOptions{apps: 20, seed: 4, redis: "redis://x", format: formatJSON})
+}
