@@ -1,0 +1,99 @@
+package tasks
+
+import (
+	"testing"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// gray is a plan that widens by steps, an hour apart.
+func gray(steps ...int) func(*rollout.Plan) {
+	return func(p *rollout.Plan) { p.Release.Gray, p.Release.Every = steps, time.Hour }
+}
+
+// atGray is a target about to be released in steps, without a gray plan at WeChat.
+func atGray(t *testing.T, steps ...int) *rig {
+	t.Helper()
+	r := atRelease(t, gray(steps...))
+	r.wx.grayPlan = gives(wxclient.GrayPlan{})
+	r.wx.grayRelease = r.widening
+	return r
+}
+
+// widening makes gray release take effect, and shows it.
+func (r *rig) widening(req wxclient.GrayRequest) error {
+	r.wx.grayPlan = gives(wxclient.GrayPlan{Exists: true, Status: wxclient.GrayRunning, Percentage: req.Percentage})
+	return nil
+}
+
+func TestGrayReleaseStepByStep(t *testing.T) {
+	t.Parallel()
+	r := atGray(t, 5, 25, 100)
+	for step, call := range []string{"gray-release 5", "gray-release 25"} {
+		r.act()
+		r.called("version-info", "latest-audit", "gray-plan", call)
+		if got := r.is("release/parked/gray"); got.Gray != step+1 || got.Intent != nil {
+			t.Errorf("step %d, intent %+v; want %d and none", got.Gray, got.Intent, step+1)
+		}
+		r.parked("release/parked/gray", time.Hour)
+	}
+	r.act()
+	r.called(wholeRelease...)
+	r.is("release/released")
+}
+
+// Steps that end below 100 end with the whole.
+func TestGrayReleaseEndsWithEverybody(t *testing.T) {
+	t.Parallel()
+	r := atGray(t, 50)
+	r.act()
+	r.parked("release/parked/gray", time.Hour)
+	r.wx.took()
+	r.act()
+	r.called(wholeRelease...)
+	r.is("release/released")
+}
+
+func TestGrayReplyLost(t *testing.T) {
+	t.Parallel()
+	for _, effect := range []bool{true, false} {
+		r := atGray(t, 5, 100)
+		made := 0
+		r.wx.grayRelease = func(req wxclient.GrayRequest) error {
+			if made++; made > 1 || effect {
+				_ = r.widening(req)
+			}
+			if made > 1 {
+				return nil
+			}
+			return lostReply()
+		}
+		r.act()
+		r.wx.took()
+		r.parked("release/parked/unknown", 65*time.Second)
+		r.act()
+		want := []string{"version-info", "latest-audit", "gray-plan", "gray-release 5"}
+		if effect {
+			want = want[:3]
+		}
+		r.called(want...)
+		if got := r.is("release/parked/gray"); got.Gray != 1 {
+			t.Errorf("%d steps, want 1", got.Gray)
+		}
+	}
+}
+
+// Somebody submitted another version between two steps: nothing is widened.
+func TestGrayReleaseIsPinned(t *testing.T) {
+	t.Parallel()
+	r := atGray(t, 5, 100)
+	r.act()
+	r.parked("release/parked/gray", time.Hour)
+	r.wx.latestAudit = audits(50, wxclient.AuditPassed, "4.0.0", "by hand")
+	r.wx.took()
+	r.act()
+	r.called("version-info", "latest-audit")
+	r.is("release/failed")
+}

@@ -1,0 +1,240 @@
+package tasks
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// none is the answer of an app that was never submitted.
+var none = fails[wxclient.Audit](refusal(codeBadAuditID))
+
+// audits is the app's last submission.
+func audits(id int64, status wxclient.AuditStatus, version, desc string) func() (wxclient.Audit, error) {
+	return gives(wxclient.Audit{ID: id, Status: status, Version: version, Desc: desc})
+}
+
+// atSubmit is a target about to be submitted, whose app never was.
+func atSubmit(t *testing.T, change ...func(*rollout.Plan)) *rig {
+	t.Helper()
+	r := newRig(t, change...).at(rollout.StageSubmit)
+	r.wx.latestAudit = none
+	return r
+}
+
+const (
+	settled = "settle submit r1/wx1 spent=false"
+	spentOn = "settle submit r1/wx1 spent=true"
+)
+
+// What a whole submission calls, and what it looks at first.
+var wholeSubmit = []string{"latest-audit", "version-info", "categories", "pages", "submit"}
+
+func TestSubmit(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t, func(p *rollout.Plan) {
+		p.Audit.VersionDesc, p.Audit.Feedback, p.Audit.OrderPath = "spring", "sorry", "pages/orders"
+	})
+	var sent wxclient.SubmitRequest
+	r.wx.submit = func(req wxclient.SubmitRequest) (int64, error) {
+		sent = req
+		if in := r.target().Intent; in == nil || in.Op != rollout.OpSubmit {
+			t.Errorf("intent before the call: %+v, want submit", in)
+		}
+		return 42, nil
+	}
+	r.act()
+	r.called(wholeSubmit...)
+	want := wxclient.SubmitRequest{
+		Items:       []wxclient.AuditItem{{FirstClass: "A", SecondClass: "B", FirstID: 1, SecondID: 2, Address: "pages/index"}},
+		VersionDesc: "spring", OrderPath: "pages/orders", // no feedback: nothing was rejected
+	}
+	if diff := cmp.Diff(want, sent); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+	if got := r.is("verdict/pending"); got.AuditID != 42 || got.Intent != nil {
+		t.Errorf("audit %d, intent %+v; want 42 and none", got.AuditID, got.Intent)
+	}
+	r.pool(spentOn)
+}
+
+func TestSubmitWithFixedItemsAfterARejection(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t, func(p *rollout.Plan) {
+		p.Audit.Feedback, p.Audit.PrivacyAPINotUse = "sorry", true
+		p.Audit.Items = []rollout.AuditItem{{FirstClass: "C", SecondClass: "D", ThirdClass: "E", FirstID: 3, SecondID: 4, ThirdID: 5, Address: "a", Tag: "b", Title: "c"}}
+	})
+	r.at(rollout.StageSubmit, func(t *rollout.Target) { t.PastAuditID = 40 })
+	r.wx.latestAudit = audits(40, wxclient.AuditRejected, ourVersion, ourDesc)
+	var sent wxclient.SubmitRequest
+	r.wx.submit = func(req wxclient.SubmitRequest) (int64, error) { sent = req; return 42, nil }
+	r.act()
+	r.called("latest-audit", "version-info", "submit")
+	want := wxclient.SubmitRequest{
+		Items: []wxclient.AuditItem{{
+			FirstClass: "C", SecondClass: "D", ThirdClass: "E", FirstID: 3, SecondID: 4, ThirdID: 5, Address: "a", Tag: "b", Title: "c",
+		}},
+		FeedbackInfo: "sorry", PrivacyAPINotUse: true,
+	}
+	if diff := cmp.Diff(want, sent); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+	r.is("verdict/pending")
+}
+
+// Whatever our side forgot, a submission of ours is never made twice.
+func TestSubmittedBefore(t *testing.T) {
+	t.Parallel()
+	for _, status := range []wxclient.AuditStatus{wxclient.AuditPending, wxclient.AuditDelayed, wxclient.AuditPassed, wxclient.AuditRejected} {
+		for _, remembers := range []bool{true, false} {
+			r := atSubmit(t)
+			if remembers {
+				r.at(rollout.StageSubmit, r.intent(rollout.OpSubmit, time.Second))
+			}
+			r.wx.latestAudit = audits(42, status, ourVersion, ourDesc)
+			r.act()
+			r.called("latest-audit")
+			if got := r.is("verdict/pending"); got.AuditID != 42 {
+				t.Errorf("%s: audit %d, want 42", status, got.AuditID)
+			}
+			r.pool(settled) // counted when the reply was lost
+		}
+	}
+}
+
+// The reply is lost after WeChat took the submission: it counts as spent, and is
+// found.
+func TestSubmitReplyLostAfterItTookEffect(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t)
+	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) {
+		r.wx.latestAudit = audits(42, wxclient.AuditPending, ourVersion, ourDesc)
+		return 0, lostReply()
+	}
+	r.act()
+	r.pool(spentOn)
+	r.parked("submit/parked/unknown", 65*time.Second)
+	r.called(wholeSubmit...)
+	r.act()
+	r.called("latest-audit")
+	r.pool(settled)
+	r.is("verdict/pending")
+}
+
+// The submission itself was lost: it is made again, once, when it can't show
+// late any more.
+func TestSubmitLostBeforeItTookEffect(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int64{0, 9402202, 9402205} {
+		r := atSubmit(t)
+		made := 0
+		r.wx.submit = func(wxclient.SubmitRequest) (int64, error) {
+			if made++; made == 1 && code != 0 {
+				return 0, refusal(code)
+			} else if made == 1 {
+				return 0, lostReply()
+			}
+			return 42, nil
+		}
+		r.act()
+		got := r.is("submit/parked/unknown")
+		r.called(wholeSubmit...)
+
+		// A push or an operator wakes it too soon.
+		woken, err := rollout.Step(got, rollout.Woken{At: r.now()})
+		r.must(err)
+		_, err = r.ledger.Save(t.Context(), got, woken, rollout.SaveOptions{})
+		r.must(err)
+		r.advance(30 * time.Second)
+		r.act()
+		r.called("latest-audit")
+		r.parked("submit/parked/unknown", 35*time.Second)
+
+		r.act()
+		r.called(wholeSubmit...)
+		if got := r.is("verdict/pending"); got.AuditID != 42 || made != 2 {
+			t.Errorf("%d: audit %d after %d calls, want 42 after 2", code, got.AuditID, made)
+		}
+	}
+}
+
+// 85085 closes the pool for everyone; the target keeps its place and its intent
+// is known to be nothing.
+func TestSubmitWithoutQuota(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t)
+	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(codeQuotaUsed) }
+	r.act()
+	if got := r.is("submit/pending"); got.Intent != nil || got.Busy != 0 {
+		t.Errorf("intent %+v, busy %d; a refusal for certain leaves none", got.Intent, got.Busy)
+	}
+	r.pool("close submit 85085 0s", settled)
+}
+
+// Without a permit, or with one that was taken back meanwhile, nothing is submitted.
+func TestSubmitNeedsItsPermit(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t)
+	r.permits.gone = true
+	r.act()
+	r.called(wholeSubmit[:4]...)
+	r.is("submit/pending")
+	r.pool(settled)
+
+	r.permits.err = errors.New("redis is away")
+	r.stalls()
+	r.called(wholeSubmit[:4]...)
+}
+
+// A pool that wants to hear from queryquota does so first; 0 stops the turn.
+func TestSubmitReadsTheQuotaFirst(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name  string
+		quota func() (wxclient.Quota, error)
+		want  string
+		calls []string
+		pool  []string
+	}{
+		{"some left", gives(wxclient.Quota{Rest: 1, Limit: 9}), "verdict/pending", append([]string{"quota"}, wholeSubmit...), []string{"refill 1/9", spentOn}},
+		{"none left", gives(wxclient.Quota{Limit: 9}), "submit/pending", []string{"quota"}, []string{"refill 0/9", settled}},
+		{"not told", fails[wxclient.Quota](refusal(-1)), "submit/running", []string{"quota"}, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := atSubmit(t)
+			r.permits.reading = true
+			r.wx.quota = tc.quota
+			heard := 0
+			r.h.hooks.Quota = func(int64, int64) { heard++ }
+			if err := r.h.Run(t.Context(), r.claim()); err != nil && !errors.As(err, new(*again)) {
+				t.Fatal(err)
+			}
+			r.called(tc.calls...)
+			r.pool(tc.pool...)
+			r.is(tc.want)
+			if tc.pool != nil && heard != 1 {
+				t.Errorf("told %d times of the quota, want once", heard)
+			}
+		})
+	}
+}
+
+// A busy reply keeps the permit for the next delivery of the task.
+func TestSubmitKeepsItsPermitWhileItStalls(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t)
+	r.wx.latestAudit = fails[wxclient.Audit](refusal(-1))
+	turn := r.stalls()
+	r.pool()
+	r.wx.latestAudit = none
+	r.advance(time.Second)
+	r.must(r.h.Run(t.Context(), turn))
+	r.pool(spentOn)
+	r.is("verdict/pending")
+}
