@@ -17,7 +17,7 @@ func TestOnPrometheus(t *testing.T) {
 		src     fleet
 		holding []string
 	}{
-		"a fleet that knows everything": {holding: []string{"WxrolloutQuotaExhausted", "WxrolloutPoolClosed"}},
+		"a fleet that knows everything": {holding: []string{"WxrolloutQuotaExhausted"}},
 		// Only what is marked as sparse may be empty.
 		"a fleet that knows little": {src: fleet{bare: true}},
 	}
