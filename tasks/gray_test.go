@@ -97,3 +97,16 @@ func TestGrayReleaseIsPinned(t *testing.T) {
 	r.called("version-info", "latest-audit")
 	r.is("release/failed")
 }
+
+// WeChat goes on showing the gray plan of an earlier version. One that is over
+// says nothing about ours.
+func TestGrayPlanOfAnEarlierVersion(t *testing.T) {
+	t.Parallel()
+	for _, status := range []wxclient.GrayStatus{wxclient.GrayFinished, wxclient.GrayDeleted} {
+		r := atGray(t, 5, 100)
+		r.wx.grayPlan = gives(wxclient.GrayPlan{Exists: true, Status: status, Percentage: 50})
+		r.act()
+		r.called("version-info", "latest-audit", "gray-plan", "gray-release 5")
+		r.is("release/parked/gray")
+	}
+}

@@ -80,7 +80,9 @@ func (r *run) widen(ctx context.Context, percent int) (rollout.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the gray plan: %w", err)
 	}
-	if running.Percentage < percent {
+	// WeChat goes on showing the plan of an earlier version when it is over.
+	over := !running.Exists || running.Status == wxclient.GrayFinished || running.Status == wxclient.GrayDeleted
+	if over || running.Percentage < percent {
 		err = r.attempt(ctx, rollout.OpRelease, func(ctx context.Context) error {
 			return r.wx.GrayRelease(ctx, r.turn.AppID, wxclient.GrayRequest{Percentage: percent})
 		})
