@@ -63,7 +63,7 @@ func (r *run) submitOnce(ctx context.Context, items []wxclient.AuditItem) (rollo
 		return rollout.Advanced{At: r.now(), AuditID: auditID, Note: fmt.Sprintf("audit %d", auditID)}, nil
 	case code(err) == codeInAudit:
 		// Somebody submitted since we looked: look again.
-		return rollout.Stalled{At: r.now(), For: wholeSeconds(r.timing.Busy.Base), Trouble: r.trouble(err)}, nil
+		return r.busy(err, r.trouble(err)), nil
 	case code(err) == codeNotCommitted || code(err) == codeNoTrial:
 		return r.recommit(err.Error())
 	default:

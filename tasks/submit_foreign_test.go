@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -159,4 +160,25 @@ func TestForeignTrialVersionIsCommittedOver(t *testing.T) {
 			}
 		})
 	}
+}
+
+// 85009 says that a version is in audit while the look before showed none: it is
+// looked at again, less and less often, and not for ever every other second.
+func TestSubmitWhileAnAuditThatDoesNotShowRuns(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t)
+	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(codeInAudit) }
+	turn := r.stalls()
+	for range 5 {
+		if err := r.h.Run(t.Context(), turn); !errors.As(err, new(*again)) {
+			t.Fatalf("handler returned %v, want another delivery", err)
+		}
+	}
+	r.must(r.h.Run(t.Context(), turn))
+	r.parked("submit/parked/busy", 5*time.Minute)
+	r.pool(settled)
+
+	r.wx.latestAudit = foreign // now it shows
+	r.act()
+	r.is("submit/parked/in-audit")
 }
