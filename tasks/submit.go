@@ -83,10 +83,12 @@ func (r *run) recommit(why string) (rollout.Event, error) {
 // latestAudit is the app's last submission; the zero Audit if it has none.
 func (r *run) latestAudit(ctx context.Context) (wxclient.Audit, error) {
 	latest, err := r.wx.LatestAudit(ctx, r.turn.AppID)
-	if c := code(err); c == codeBadAuditID || c == codeNoAuditID {
+	switch code(err) {
+	case codeBadAuditID, codeNoAuditID, codeNoTrial:
 		return wxclient.Audit{}, nil
+	default:
+		return latest, err
 	}
-	return latest, err
 }
 
 // foundAudit decides by the app's last submission: nil if ours is still to be made.

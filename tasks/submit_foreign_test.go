@@ -182,3 +182,15 @@ func TestSubmitWhileAnAuditThatDoesNotShowRuns(t *testing.T) {
 	r.act()
 	r.is("submit/parked/in-audit")
 }
+
+// Each way in which WeChat says that an app was never submitted.
+func TestAppThatWasNeverSubmitted(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int64{85012, 85058, 86001} {
+		r := atSubmit(t)
+		r.wx.latestAudit = fails[wxclient.Audit](refusal(code))
+		r.act()
+		r.called(wholeSubmit...)
+		r.is("verdict/pending")
+	}
+}
