@@ -102,7 +102,7 @@ func (r *run) foundAudit(ctx context.Context, latest wxclient.Audit) (rollout.Ev
 	switch {
 	case latest.ID == 0:
 		return nil, nil
-	case r.ours(latest.Version, latest.Desc) && latest.ID != r.t.PastAuditID && latest.Status != wxclient.AuditWithdrawn:
+	case r.madeNow(latest):
 		// Made by a call whose reply we lost, or whose record Redis lost.
 		return rollout.Advanced{At: r.now(), AuditID: latest.ID, Note: fmt.Sprintf("audit %d found: it was submitted before", latest.ID)}, nil
 	case !inAudit:
@@ -119,6 +119,16 @@ func (r *run) foundAudit(ctx context.Context, latest wxclient.Audit) (rollout.Ev
 			Text: "version " + latest.Version + " is in audit", At: r.now(),
 		}), nil
 	}
+}
+
+// madeNow tells whether a submission is one of this attempt. One that was
+// withdrawn is, if a call is still to be read back: it took effect first.
+func (r *run) madeNow(a wxclient.Audit) bool {
+	if !r.ours(a.Version, a.Desc) || a.ID == r.t.PastAuditID {
+		return false
+	}
+	lost := r.t.Intent != nil && r.t.Intent.Op == rollout.OpSubmit
+	return lost || a.Status != wxclient.AuditWithdrawn
 }
 
 // withdraw undoes another version's audit. It is only done after reading that

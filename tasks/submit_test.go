@@ -238,3 +238,20 @@ func TestSubmitKeepsItsPermitWhileItStalls(t *testing.T) {
 	r.pool(spentOn)
 	r.is("verdict/pending")
 }
+
+// A submission of ours that somebody withdrew before we read it back was made:
+// it is followed, and ends as withdrawn, for an operator to retry.
+func TestSubmissionWithdrawnBeforeItWasReadBack(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t)
+	r.at(rollout.StageSubmit, r.intent(rollout.OpSubmit, time.Hour))
+	r.wx.latestAudit = audits(42, wxclient.AuditWithdrawn, ourVersion, ourDesc)
+	r.act()
+	r.called("latest-audit")
+	r.is("verdict/pending")
+	r.act()
+	got := r.is("verdict/failed")
+	if got.Trouble.Class != "withdrawn" || got.PastAuditID != 42 {
+		t.Errorf("trouble %+v, past audit %d; want withdrawn and 42", got.Trouble, got.PastAuditID)
+	}
+}
