@@ -101,8 +101,10 @@ func runApply(ctx context.Context, d *deps, o applyOptions) error {
 		if o.schedule {
 			verb = "schedule"
 		}
-		if err := d.confirm(o.yes, p.Total, fmt.Sprintf("%s %s", verb, p.ID)); err != nil {
-			return err
+		if o.makes(p) {
+			if err := d.confirm(o.yes, p.Total, fmt.Sprintf("%s %s", verb, p.ID)); err != nil {
+				return err
+			}
 		}
 		bar := d.bar()
 		opt := operator.ApplyOptions{
@@ -118,6 +120,12 @@ func runApply(ctx context.Context, d *deps, o applyOptions) error {
 		bar.end()
 		return d.applied(a, o.format, err)
 	})
+}
+
+// makes tells whether applying would make something new. It doesn't where the same
+// content was applied before: that is left, completed or refused.
+func (o applyOptions) makes(p *operator.Preview) bool {
+	return p.Earlier == nil || o.again && p.Earlier.Status.Ended()
 }
 
 func (d *deps) dryRun(p *operator.Preview, f format) error {

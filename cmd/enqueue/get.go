@@ -186,7 +186,7 @@ func (d *deps) targetColumns() []column[operator.Row] {
 		{name: "label", text: func(r operator.Row) string { return shorten(r.Label, 24) }},
 		{name: "wave", text: func(r operator.Row) string { return r.Wave }},
 		{name: "stage", text: func(r operator.Row) string { return string(r.Stage) }},
-		{name: "state", text: func(r operator.Row) string { return stateText(r) }},
+		{name: "state", text: stateText},
 		{name: "since", text: func(r operator.Row) string { return d.ago(r.Since) }},
 		{name: "wakes", text: func(r operator.Row) string { return d.wakes(r) }},
 		{name: "attempt", wide: true, text: func(r operator.Row) string { return fmt.Sprint(r.Attempt) }},

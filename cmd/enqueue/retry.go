@@ -32,10 +32,10 @@ func newRetry(d *deps, run func(context.Context, *deps, retryOptions) error) *co
 	cmd := &cobra.Command{
 		Use:   "retry ROLLOUT",
 		Short: "Try targets again that were rejected or failed, or wake parked ones",
-		Long: `Try targets again. Without flags that choose, these are the rejected and the
-failed ones. A rejected one is submitted again, which spends one submission more;
-a failed one goes on where it failed. Parked targets (--state parked) are looked
-at again at once.
+		Long: `Try targets again: the rejected and the failed ones, less what flags leave out. A
+rejected one is submitted again, which spends one submission more; a failed one
+goes on where it failed. --state, --reason or --app choose others: parked targets
+are looked at again at once.
 
 --recommit begins again at commit, for a template or an ext.json that had to be
 mended. Every chosen target's ext.json is checked first: one that would not

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -18,9 +17,6 @@ func execute(ctx context.Context, d *deps, settings *pflag.FlagSet, args []strin
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil {
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			err = fmt.Errorf("stopped: %w", err)
-		}
 		d.tell(cmd, err)
 	}
 	return codeOf(err)

@@ -47,7 +47,7 @@ func runWhy(ctx context.Context, d *deps, o whyOptions) error {
 	return d.with(ctx, func(op *operator.Operator) error {
 		e, err := op.Why(ctx, o.app, o.ref)
 		// Nobody holds the app: WeChat's side may be what was asked for.
-		if err != nil && !(o.live && errors.Is(err, ledger.ErrNotFound)) {
+		if err != nil && (!o.live || !errors.Is(err, ledger.ErrNotFound)) {
 			return err
 		}
 		if o.live {

@@ -35,8 +35,8 @@ func (o *Operator) checkWeChat(ctx context.Context, appID string) []Result {
 
 func checkLibrary(list []Template) Result {
 	r := Result{Name: "template library", Level: LevelOK}
-	newest, any := newestOf(list)
-	if !any {
+	newest, some := newestOf(list)
+	if !some {
 		r.Level, r.Detail, r.Hint = LevelWarn, "empty", "upload the code and add the draft to the library"
 		return r
 	}

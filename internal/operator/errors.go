@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -78,7 +79,11 @@ type InterruptedError struct {
 }
 
 func (e *InterruptedError) Error() string {
-	return fmt.Sprintf("rollout %s: stopped after %d of %d targets: %v: nothing of it runs yet; run the same apply again to complete it", e.ID, e.Done, e.Total, e.Err)
+	cause := e.Err.Error()
+	if errors.Is(e.Err, context.Canceled) {
+		cause = "interrupted"
+	}
+	return fmt.Sprintf("%s: %s after %d of %d targets: nothing of it runs yet; do the same again to complete it", e.ID, cause, e.Done, e.Total)
 }
 
 func (e *InterruptedError) Unwrap() error { return e.Err }

@@ -31,12 +31,6 @@ type Filter struct {
 	Waves []string
 }
 
-// Empty tells whether everything matches.
-func (f Filter) Empty() bool {
-	return len(f.States)+len(f.Stages)+len(f.Reasons)+len(f.Classes)+len(f.Codes)+len(f.AppIDs)+len(f.Waves) == 0 &&
-		f.Text == "" && f.Selector.Empty()
-}
-
 // Match tells whether a target of the rollout is chosen.
 func (f Filter) Match(r rollout.Rollout, t rollout.Target) bool {
 	trouble := rollout.Trouble{}

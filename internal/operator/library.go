@@ -63,8 +63,8 @@ func (o *Operator) template(ctx context.Context, spec planfile.TemplateSpec, off
 	if err != nil {
 		return t, nil, err
 	}
-	newest, any := newestOf(list)
-	if !any {
+	newest, some := newestOf(list)
+	if !some {
 		return t, nil, &TemplateError{Empty: true}
 	}
 	if spec.Latest {

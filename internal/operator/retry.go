@@ -45,14 +45,26 @@ type Retried struct {
 // editBatch is how many targets one round trip writes.
 const editBatch = 200
 
-// Retry gives targets that ended badly a new attempt, and wakes parked ones. An
-// empty filter means the rejected and the failed. With Recommit everything is
+// retried are the states that a retry is about: a filter that names none means the
+// rejected and the failed, or the parked if it names reasons. Apps that are named
+// are taken in whatever state they are.
+func (f Filter) retried() []rollout.State {
+	switch {
+	case len(f.States) > 0 || len(f.AppIDs) > 0:
+		return f.States
+	case len(f.Reasons) > 0:
+		return []rollout.State{rollout.StateParked}
+	default:
+		return []rollout.State{rollout.StateRejected, rollout.StateFailed}
+	}
+}
+
+// Retry gives targets that ended badly a new attempt, and wakes parked ones. A
+// filter that names no states means the rejected and the failed. With Recommit everything is
 // checked for every target first; a fault (planfile.Faults, *TemplateError)
 // changes nothing.
 func (o *Operator) Retry(ctx context.Context, id string, f Filter, opt RetryOptions) (Retried, error) {
-	if f.Empty() {
-		f.States = []rollout.State{rollout.StateRejected, rollout.StateFailed}
-	}
+	f.States = f.retried()
 	out := Retried{ID: id}
 	r, err := o.ledger.Rollout(ctx, id)
 	if err != nil {

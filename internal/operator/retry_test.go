@@ -158,3 +158,26 @@ func TestRetryRefused(t *testing.T) {
 		t.Errorf("of an aborted rollout: %v", err)
 	}
 }
+
+// TestRetryStates: what a filter doesn't say about states it doesn't choose by
+// accident.
+func TestRetryStates(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := mixed(b)
+	for name, tt := range map[string]struct {
+		f       operator.Filter
+		matched int
+	}{
+		"nothing":       {operator.Filter{}, 2},
+		"a wave":        {operator.Filter{Waves: []string{"canary"}}, 2},
+		"a class":       {operator.Filter{Classes: []string{"fatal-app"}}, 1},
+		"a reason":      {operator.Filter{Reasons: []rollout.Reason{rollout.ReasonMerchant}}, 1},
+		"a named app":   {operator.Filter{AppIDs: []string{appID(3)}}, 1},
+		"a named state": {operator.Filter{States: []rollout.State{rollout.StateParked}}, 2},
+	} {
+		if got, err := b.op.Retry(b.ctx, id, tt.f, operator.RetryOptions{DryRun: true}); err != nil || got.Matched != tt.matched {
+			t.Errorf("%s: %d targets, want %d: %v", name, got.Matched, tt.matched, err)
+		}
+	}
+}

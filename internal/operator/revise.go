@@ -24,11 +24,11 @@ func (o *Operator) revise(ctx context.Context, r rollout.Rollout, f Filter, opt 
 	if opt.Ext != nil {
 		plan.Ext = *opt.Ext
 	}
-	any, err := o.checkExt(ctx, r, f, plan.Ext)
+	some, err := o.checkExt(ctx, r, f, plan.Ext)
 	if err != nil {
 		return 0, err
 	}
-	if !any {
+	if !some {
 		return 0, nil
 	}
 	if opt.DryRun {
@@ -47,8 +47,8 @@ func (o *Operator) replacement(ctx context.Context, was, t rollout.Template) (ro
 		if err != nil {
 			return t, err
 		}
-		newest, any := newestOf(list)
-		if !any {
+		newest, some := newestOf(list)
+		if !some {
 			return t, &TemplateError{Empty: true}
 		}
 		found := false
@@ -74,9 +74,9 @@ func (o *Operator) replacement(ctx context.Context, was, t rollout.Template) (ro
 	return t, nil
 }
 
-// checkExt renders an ext template for every target a filter chooses; any tells
+// checkExt renders an ext template for every target a filter chooses; some tells
 // whether there is one. The error is planfile.Faults.
-func (o *Operator) checkExt(ctx context.Context, r rollout.Rollout, f Filter, text string) (any bool, err error) {
+func (o *Operator) checkExt(ctx context.Context, r rollout.Rollout, f Filter, text string) (some bool, err error) {
 	ext, err := rollout.ParseExt(text)
 	if err != nil {
 		return false, err
@@ -84,14 +84,14 @@ func (o *Operator) checkExt(ctx context.Context, r rollout.Rollout, f Filter, te
 	var faults planfile.Faults
 	for t, err := range o.Targets(ctx, r, f) {
 		if err != nil {
-			return any, err
+			return some, err
 		}
-		any = true
+		some = true
 		app := planfile.App{AppID: t.AppID, Label: t.Label, Columns: t.Columns}
 		faults = append(faults, planfile.CheckExt(ext, planfile.NewApps(fmt.Sprintf("%s of %s", t.AppID, r.ID), []planfile.App{app}))...)
 	}
 	if len(faults) > 0 {
-		return any, faults
+		return some, faults
 	}
-	return any, nil
+	return some, nil
 }
