@@ -1,0 +1,197 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/redistest"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// turnsOf are turns of n apps at a stage.
+func turnsOf(stage rollout.Stage, n int) []rollout.Turn {
+	turns := make([]rollout.Turn, n)
+	for i := range turns {
+		turns[i] = rollout.Turn{Rollout: "r1", AppID: fmt.Sprintf("wx%03d", i), Stage: stage, Fence: int64(i + 1), Permit: i%2 == 0}
+	}
+	return turns
+}
+
+// queued are the turns that wait in a lane, in the order of their delivery.
+func queued(t *testing.T, rdb redis.UniversalClient, lane rollout.Lane) []rollout.Turn {
+	t.Helper()
+	list, err := asynq.NewInspectorFromRedisClient(rdb).ListPendingTasks(string(lane), asynq.PageSize(5000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	turns := make([]rollout.Turn, len(list))
+	for i, info := range list {
+		turn, err := parseTask(info.Type, info.Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.ID != taskID(turn) {
+			t.Errorf("task id %q of %+v", info.ID, turn)
+		}
+		turns[i] = turn
+	}
+	return turns
+}
+
+// sameTurns compares what waits in a lane with what should.
+func sameTurns(t *testing.T, rdb redis.UniversalClient, lane rollout.Lane, want []rollout.Turn) {
+	t.Helper()
+	if diff := cmp.Diff(want, queued(t, rdb, lane)); diff != "" {
+		t.Errorf("lane %s (-want +got):\n%s", lane, diff)
+	}
+}
+
+// A batch keeps the order of its turns, goes to their lanes, and is one round
+// trip once the scripts are known. Enqueued again it changes nothing.
+func TestEnqueueABatch(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	rdb, plain := srv.Client(t), srv.Client(t)
+	q := NewQueue(rdb, QueueOptions{})
+	trips := 0
+	rdb.AddHook(tap{
+		process: func(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
+			trips++
+			return next(ctx, cmd)
+		},
+		pipeline: func(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+			trips++
+			return next(ctx, cmds)
+		},
+	})
+	commits, submits := turnsOf(rollout.StageCommit, 300), turnsOf(rollout.StageSubmit, 3)
+	for _, batch := range [][]rollout.Turn{commits[:10], submits, nil} {
+		if err := q.Enqueue(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trips = 0
+	if err := q.Enqueue(t.Context(), commits[10:]); err != nil {
+		t.Fatal(err)
+	}
+	if trips != 1 {
+		t.Errorf("%d round trips for one batch, want 1", trips)
+	}
+	for range 2 {
+		sameTurns(t, plain, rollout.LaneCommit, commits)
+		sameTurns(t, plain, rollout.LaneAudit, submits)
+		if err := q.Enqueue(t.Context(), append(commits[:300:300], submits...)); err != nil {
+			t.Fatalf("the same again: %v", err)
+		}
+	}
+}
+
+// A task is never archived for its retries, and its ID outlives it.
+func TestEnqueuedTasksOptions(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	plain := srv.Client(t)
+	q := NewQueue(srv.Client(t), QueueOptions{Timeout: 7 * time.Second, Retention: time.Hour})
+	if err := q.Enqueue(t.Context(), turnsOf(rollout.StageRelease, 1)); err != nil {
+		t.Fatal(err)
+	}
+	info, err := asynq.NewInspectorFromRedisClient(plain).GetTaskInfo("release", "r1:wx000:release:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.MaxRetry != maxRetry || info.Timeout != 7*time.Second || info.Retention != time.Hour {
+		t.Errorf("retries %d, timeout %s, retention %s", info.MaxRetry, info.Timeout, info.Retention)
+	}
+}
+
+// The server forgets its scripts between two batches.
+func TestEnqueueAfterScriptFlush(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	plain := srv.Client(t)
+	q := NewQueue(srv.Client(t), QueueOptions{})
+	turns := turnsOf(rollout.StageCommit, 60)
+	for i := 0; i < len(turns); i += 20 {
+		if err := plain.ScriptFlush(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.Enqueue(t.Context(), turns[i:i+20]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := queued(t, plain, rollout.LaneCommit)
+	if len(got) != len(turns) {
+		t.Errorf("%d turns, want %d", len(got), len(turns))
+	}
+}
+
+// The connection breaks in the middle of a batch, before or after it took effect:
+// every turn is there, once.
+func TestEnqueueWhoseReplyIsLost(t *testing.T) {
+	t.Parallel()
+	for _, effect := range []bool{true, false} {
+		t.Run(fmt.Sprint("effect ", effect), func(t *testing.T) {
+			t.Parallel()
+			srv := redistest.Start(t)
+			rdb, plain := srv.Client(t), srv.Client(t)
+			q := NewQueue(rdb, QueueOptions{})
+			turns := turnsOf(rollout.StageCommit, 40)
+			if err := q.Enqueue(t.Context(), turns[:1]); err != nil { // the scripts are known
+				t.Fatal(err)
+			}
+			broken := errors.New("connection reset by peer")
+			lost := 0
+			rdb.AddHook(tap{pipeline: func(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+				lost++
+				if effect {
+					if err := next(ctx, cmds[:len(cmds)/2]); err != nil { // half of them, even
+						return err
+					}
+				}
+				for _, cmd := range cmds {
+					cmd.SetErr(broken)
+				}
+				return broken
+			}})
+			if err := q.Enqueue(t.Context(), turns); err != nil {
+				t.Fatal(err)
+			}
+			if lost != 1 {
+				t.Errorf("%d batches lost, want 1", lost)
+			}
+			sameTurns(t, plain, rollout.LaneCommit, turns)
+		})
+	}
+}
+
+// Redis is away: an error, and nothing that a repetition doesn't mend.
+func TestEnqueueWithoutRedis(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t, redistest.AOF())
+	plain := srv.Client(t)
+	o := srv.Options()
+	o.MaxRetries, o.DialerRetries = -1, 1
+	rdb := redis.NewClient(o)
+	defer func() { _ = rdb.Close() }()
+	q := NewQueue(rdb, QueueOptions{})
+	turns := turnsOf(rollout.StageCommit, 30)
+	if err := q.Enqueue(t.Context(), turns[:10]); err != nil {
+		t.Fatal(err)
+	}
+	srv.Kill()
+	if err := q.Enqueue(t.Context(), turns); err == nil {
+		t.Fatal("no error without Redis")
+	}
+	srv.Restart()
+	if err := q.Enqueue(t.Context(), turns); err != nil {
+		t.Fatal(err)
+	}
+	sameTurns(t, plain, rollout.LaneCommit, turns)
+}
