@@ -50,7 +50,8 @@ func (AckHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // the leases, or a task and the active list.
 func isAck(cmd redis.Cmder) bool {
 	args := cmd.Args()
-	if !strings.EqualFold(cmd.Name(), "evalsha") || len(args) < 5 {
+	name := strings.ToLower(cmd.Name()) // eval: a server that came back doesn't know the script
+	if name != "evalsha" && name != "eval" || len(args) < 5 {
 		return false
 	}
 	first, second := fmt.Sprint(args[3]), fmt.Sprint(args[4])

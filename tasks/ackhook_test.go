@@ -31,6 +31,7 @@ func TestAcknowledgementsAreTold(t *testing.T) {
 		{"retry", script("evalsha", q+"t:1", q+"active", q+"lease", q+"retry"), true},
 		{"archive", script("evalsha", q+"t:1", q+"active", q+"lease", q+"archived"), true},
 		{"requeue", script("evalsha", q+"active", q+"lease", q+"pending", q+"t:1"), true},
+		{"done, script unknown", script("eval", q+"active", q+"lease", q+"t:1"), true},
 		{"dequeue", script("evalsha", q+"pending", q+"paused", q+"active", q+"lease"), false},
 		{"enqueue", script("evalsha", q+"t:1", q+"pending"), false},
 		{"forward", script("evalsha", q+"retry", q+"pending"), false},
