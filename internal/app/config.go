@@ -134,6 +134,7 @@ func Load(fs *pflag.FlagSet, c *Config, role Role, environ []string, readFile fu
 		if v, ok := env[name]; ok && !f.Changed {
 			if err := fs.Set(f.Name, v); err != nil {
 				faults = append(faults, fmt.Sprintf("%s=%q: %v", name, v, errors.Unwrap(err)))
+				_ = f.Value.Set(f.DefValue) // its own default; what hangs on it is judged by that
 			}
 		}
 	})
@@ -157,6 +158,7 @@ func Load(fs *pflag.FlagSet, c *Config, role Role, environ []string, readFile fu
 		}
 	}
 	faults = append(faults, c.check(role)...)
+	c.hideRedisPassword()
 	if len(faults) > 0 {
 		slices.Sort(faults)
 		return &SettingsError{Faults: faults}

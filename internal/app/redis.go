@@ -1,8 +1,10 @@
 package app
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -13,80 +15,141 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// redisOptions reads the Redis settings. Errors name the setting and never the
-// password in the URL.
-func (c *Config) redisOptions() (*redis.UniversalOptions, error) {
-	bad := func(why string) (*redis.UniversalOptions, error) {
-		return nil, fmt.Errorf("WXROLLOUT_REDIS_URL: %s: want redis://host:port/db, rediss://, redis+sentinel://h1,h2/master/db or redis+cluster://h1,h2", why)
-	}
-	scheme, rest, ok := strings.Cut(c.RedisURL, "://")
+// redisForms are the URLs that the setting takes.
+const redisForms = "want redis://host:port/db, rediss://, redis+sentinel://h1,h2/master/db or redis+cluster://h1,h2"
+
+// redisURL is a Redis URL in its parts.
+type redisURL struct {
+	kind           string // plain, sentinel or cluster
+	secure         bool
+	user, password string
+	hosts          []string // with ports
+	master         string
+	db             int
+}
+
+// The kinds of Redis URLs.
+const (
+	redisPlain    = "plain"
+	redisSentinel = "sentinel"
+	redisCluster  = "cluster"
+)
+
+// parseRedisURL reads the setting. Its errors show nothing between the scheme
+// and the host, where the password is.
+func parseRedisURL(text string) (redisURL, error) {
+	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
-		return bad("no scheme")
+		return redisURL{}, errors.New("no scheme")
 	}
-	userinfo, place, ok := strings.Cut(rest, "@")
-	if !ok {
-		userinfo, place = "", rest
+	var u redisURL
+	base, secure := strings.CutPrefix(scheme, "rediss")
+	if u.secure = secure; !secure {
+		base, ok = strings.CutPrefix(scheme, "redis")
+	}
+	kind, known := map[string]string{"": redisPlain, "+sentinel": redisSentinel, "+cluster": redisCluster}[base]
+	if u.kind = kind; !ok || !known {
+		return u, fmt.Errorf("unknown scheme %q", scheme)
+	}
+	place := rest
+	if at := strings.LastIndex(rest, "@"); at >= 0 { // a password with an @ of its own is understood
+		var err error
+		if u.user, u.password, err = parseUserinfo(rest[:at]); err != nil {
+			return u, err
+		}
+		place = rest[at+1:]
 	}
 	hosts, path, _ := strings.Cut(place, "/")
-	if hosts == "" {
-		return bad("no host")
+	if err := u.parseHosts(hosts); err != nil {
+		return u, err
+	}
+	if u.kind == redisSentinel {
+		if u.master, path, _ = strings.Cut(path, "/"); u.master == "" {
+			return u, errors.New("no master name")
+		}
+	}
+	if path != "" {
+		var err error
+		if u.db, err = strconv.Atoi(path); err != nil || u.db < 0 || (u.kind == redisCluster && u.db != 0) {
+			return u, fmt.Errorf("bad database %q", path)
+		}
+	}
+	return u, nil
+}
+
+func parseUserinfo(text string) (user, password string, err error) {
+	user, password, _ = strings.Cut(text, ":")
+	if user, err = url.PathUnescape(user); err != nil {
+		return "", "", errors.New("the user is not URL-encoded")
+	}
+	if password, err = url.PathUnescape(password); err != nil {
+		return "", "", errors.New("the password is not URL-encoded")
+	}
+	return user, password, nil
+}
+
+func (u *redisURL) parseHosts(text string) error {
+	if text == "" {
+		return errors.New("no host")
+	}
+	port := "6379"
+	if u.kind == redisSentinel {
+		port = "26379"
+	}
+	for h := range strings.SplitSeq(text, ",") {
+		if h == "" {
+			return errors.New("an empty host")
+		}
+		if !strings.Contains(h[strings.LastIndex(h, "]")+1:], ":") { // [::1] has colons of its own
+			h += ":" + port
+		}
+		u.hosts = append(u.hosts, h)
+	}
+	if u.kind == redisPlain && len(u.hosts) > 1 {
+		return errors.New("several hosts need redis+sentinel:// or redis+cluster://")
+	}
+	return nil
+}
+
+// redisOptions reads the Redis settings. Errors name the setting and never show
+// the password in the URL.
+func (c *Config) redisOptions() (*redis.UniversalOptions, error) {
+	u, err := parseRedisURL(c.RedisURL)
+	if err != nil {
+		return nil, fmt.Errorf("WXROLLOUT_REDIS_URL: %w: %s", err, redisForms)
 	}
 	o := &redis.UniversalOptions{
-		Username: c.RedisUser, Password: c.RedisPassword.Reveal(),
+		Addrs: u.hosts, DB: u.db, MasterName: u.master, IsClusterMode: u.kind == redisCluster,
+		Username: cmp.Or(c.RedisUser, u.user), Password: cmp.Or(c.RedisPassword.Reveal(), u.password),
 		ReadTimeout: 3 * time.Second, WriteTimeout: 3 * time.Second, DialTimeout: 3 * time.Second,
 		ContextTimeoutEnabled: true,
 	}
-	if user, pass, found := strings.Cut(userinfo, ":"); userinfo != "" {
-		if found && o.Password == "" {
-			p, err := url.PathUnescape(pass)
-			if err != nil {
-				return bad("the password is not URL-encoded")
-			}
-			o.Password = p
-		}
-		if o.Username == "" {
-			o.Username = user
-		}
+	if u.secure {
+		o.TLSConfig, err = c.redisTLS()
+		return o, err
 	}
-	kind, secure := strings.TrimPrefix(strings.TrimPrefix(scheme, "rediss"), "redis"), strings.HasPrefix(scheme, "rediss")
-	var defaultPort string
-	switch kind {
-	case "":
-		defaultPort = "6379"
-	case "+cluster":
-		defaultPort, o.IsClusterMode = "6379", true
-	case "+sentinel":
-		defaultPort = "26379"
-		if o.MasterName, path, _ = strings.Cut(path, "/"); o.MasterName == "" {
-			return bad("no master name")
+	for name, file := range map[string]string{"CA": c.RedisCA, "CERT": c.RedisCert, "KEY": c.RedisKey} {
+		if file != "" {
+			return nil, fmt.Errorf("WXROLLOUT_REDIS_%s: needs rediss:// in WXROLLOUT_REDIS_URL", name)
 		}
-	default:
-		return bad(fmt.Sprintf("unknown scheme %q", scheme))
-	}
-	for _, h := range strings.Split(hosts, ",") {
-		if !strings.Contains(h, ":") {
-			h += ":" + defaultPort
-		}
-		o.Addrs = append(o.Addrs, h)
-	}
-	if kind == "" && len(o.Addrs) > 1 {
-		return bad("several hosts need redis+sentinel:// or redis+cluster://")
-	}
-	if path != "" {
-		db, err := strconv.Atoi(path)
-		if err != nil || db < 0 || (o.IsClusterMode && db != 0) {
-			return bad(fmt.Sprintf("bad database %q", path))
-		}
-		o.DB = db
-	}
-	if secure {
-		t, err := c.redisTLS()
-		if err != nil {
-			return nil, err
-		}
-		o.TLSConfig = t
 	}
 	return o, nil
+}
+
+// hideRedisPassword takes the password out of the URL, so that whatever prints
+// the settings doesn't show it.
+func (c *Config) hideRedisPassword() {
+	u, err := parseRedisURL(c.RedisURL)
+	if err != nil {
+		c.RedisURL = "" // it is reported; nothing can be told apart in it
+		return
+	}
+	c.RedisUser = cmp.Or(c.RedisUser, u.user)
+	c.RedisPassword = NewSecret(cmp.Or(c.RedisPassword.Reveal(), u.password))
+	if at := strings.LastIndex(c.RedisURL, "@"); at >= 0 {
+		scheme, _, _ := strings.Cut(c.RedisURL, "://")
+		c.RedisURL = scheme + "://" + c.RedisURL[at+1:]
+	}
 }
 
 func (c *Config) redisTLS() (*tls.Config, error) {

@@ -1,6 +1,11 @@
 package app
 
-import "github.com/rs/zerolog"
+import (
+	"fmt"
+	"io"
+
+	"github.com/rs/zerolog"
+)
 
 // redacted is what a secret prints.
 const redacted = "[redacted]"
@@ -26,8 +31,9 @@ func (s Secret) String() string {
 	return redacted
 }
 
-// GoString implements fmt.GoStringer.
-func (s Secret) GoString() string { return s.String() }
+// Format implements fmt.Formatter: every verb prints the same, also those that
+// would pass String by.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // MarshalText implements encoding.TextMarshaler, for JSON and YAML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

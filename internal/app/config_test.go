@@ -1,0 +1,238 @@
+package app_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+
+	"github.com/wxrollout/wxrollout/internal/app"
+)
+
+// with changes an environment: "NAME=value" replaces, "NAME" takes away.
+func with(env []string, changes ...string) []string {
+	out := slices.Clone(env)
+	for _, c := range changes {
+		name, _, set := strings.Cut(c, "=")
+		name = "WXROLLOUT_" + name
+		out = slices.DeleteFunc(out, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
+		if set {
+			out = append(out, "WXROLLOUT_"+c)
+		}
+	}
+	return out
+}
+
+// good is a worker's environment that is right.
+func good() []string { return environment("127.0.0.1:6379", "https://wechat.example") }
+
+// noFiles is a machine without files.
+func noFiles(string) ([]byte, error) { return nil, fs.ErrNotExist }
+
+// read loads settings as a program does.
+func read(role app.Role, args, env []string, files func(string) ([]byte, error)) (*app.Config, error) {
+	var cfg app.Config
+	set := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	app.BindFlags(set, &cfg, role)
+	if err := set.Parse(args); err != nil {
+		return nil, err
+	}
+	return &cfg, app.Load(set, &cfg, role, env, files)
+}
+
+func TestFlagOverEnvironmentOverDefault(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		args []string
+		env  []string
+		want time.Duration
+	}{
+		"default":                 {nil, nil, 15 * time.Second},
+		"environment":             {nil, []string{"CALL_TIMEOUT=7s"}, 7 * time.Second},
+		"flag":                    {[]string{"--call-timeout=5s"}, nil, 5 * time.Second},
+		"flag over environment":   {[]string{"--call-timeout=5s"}, []string{"CALL_TIMEOUT=7s"}, 5 * time.Second},
+		"the default by flag":     {[]string{"--call-timeout=15s"}, []string{"CALL_TIMEOUT=7s"}, 15 * time.Second},
+		"empty is unset":          {nil, []string{"CALL_TIMEOUT="}, 15 * time.Second},
+		"a flag hides bad text":   {[]string{"--call-timeout=5s"}, []string{"CALL_TIMEOUT=soon"}, 5 * time.Second},
+		"others' names are free":  {nil, []string{"CALL_TIMEOUT=7s"}, 7 * time.Second},
+		"the last of two entries": {nil, []string{"CALL_TIMEOUT=7s"}, 7 * time.Second},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := append(with(good(), tt.env...), "PATH=/bin", "WXROLLOUTER=1", "nonsense")
+			if strings.HasPrefix(name, "the last") {
+				env = append([]string{"WXROLLOUT_CALL_TIMEOUT=3s"}, env...)
+			}
+			cfg, err := read(app.RoleWorker, tt.args, env, noFiles)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cfg.CallTimeout != tt.want {
+				t.Errorf("call timeout %s, want %s", cfg.CallTimeout, tt.want)
+			}
+		})
+	}
+}
+
+// wrong is an environment with everything wrong at once.
+func wrong() []string {
+	return []string{
+		"WXROLLOUT_REDIS_URL=http://somewhere", "WXROLLOUT_WECHAT_URL=wechat", "WXROLLOUT_REDIS_PASSWORD=hunter2",
+		"WXROLLOUT_REDIS_PASSWORD_FILE=/run/secrets/redis", "WXROLLOUT_COMPONENT_SECRET_FILE=/run/secrets/absent",
+		"WXROLLOUT_LOG_LEVEL=loud", "WXROLLOUT_LOG_FORMAT=xml", "WXROLLOUT_CALL_TIMEOUT=soon", "WXROLLOUT_RATE=-1",
+		"WXROLLOUT_COMMIT_CONCURRENCY=0", "WXROLLOUT_AUDIT_CONCURRENCY=0", "WXROLLOUT_RELEASE_CONCURRENCY=201",
+		"WXROLLOUT_DRAIN=1s", "WXROLLOUT_LEASE=2s", "WXROLLOUT_SETTLE=0s", "WXROLLOUT_BUSY_CAP=-1s",
+		"WXROLLOUT_CALLBACK_TOKEN=tokentokentoken", "WXROLLOUT_CONCURENCY=12", "WXROLLOUT_COMPONENT_SECRETS=hunter3",
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := read(app.RoleWorker, nil, wrong(), noFiles)
+	faults := (*app.SettingsError)(nil)
+	if !errors.As(err, &faults) {
+		t.Fatalf("load: %v, want a *SettingsError", err)
+	}
+	golden(t, "faults.txt", err.Error()+"\n")
+	for _, secret := range []string{"hunter2", "hunter3", "tokentokentoken"} {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("the faults show the secret %q", secret)
+		}
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+func TestOneFault(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		role   app.Role
+		change []string
+		want   string // a fault; "" for none
+	}{
+		"right":                         {app.RoleWorker, nil, ""},
+		"no appid":                      {app.RoleWorker, []string{"COMPONENT_APPID"}, "WXROLLOUT_COMPONENT_APPID: required"},
+		"no secret":                     {app.RoleWorker, []string{"COMPONENT_SECRET"}, "WXROLLOUT_COMPONENT_SECRET (or _FILE): required"},
+		"no ticket, no callback":        {app.RoleWorker, []string{"COMPONENT_TICKET"}, "required to receive verify tickets"},
+		"no ticket, but callback":       {app.RoleWorker, []string{"COMPONENT_TICKET", "CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, ""},
+		"unknown":                       {app.RoleWorker, []string{"COMIT_CONCURRENCY=4"}, "WXROLLOUT_COMIT_CONCURRENCY: no such setting"},
+		"a fraction":                    {app.RoleWorker, []string{"RATE=1.5"}, `WXROLLOUT_RATE="1.5": `},
+		"a lease too short for a call":  {app.RoleWorker, []string{"LEASE=44s"}, "WXROLLOUT_LEASE=44s: must be at least three times"},
+		"an operator needs nothing":     {app.RoleOperator, []string{"COMPONENT_APPID", "COMPONENT_SECRET", "COMPONENT_TICKET", "SEAL_KEY"}, ""},
+		"an operator on workers' file":  {app.RoleOperator, []string{"COMMIT_CONCURRENCY=3", "DRAIN=30s", "CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, ""},
+		"an operator's typing error":    {app.RoleOperator, []string{"REDISURL=redis://h"}, "WXROLLOUT_REDISURL: no such setting"},
+		"an operator's bad redis":       {app.RoleOperator, []string{"REDIS_URL=h:6379"}, "WXROLLOUT_REDIS_URL: no scheme"},
+		"a flag of the program, not of": {app.RoleWorker, []string{"HELP=1"}, "WXROLLOUT_HELP: no such setting"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := read(tt.role, nil, with(good(), tt.change...), noFiles)
+			if tt.want == "" {
+				if err != nil {
+					t.Errorf("load: %v", err)
+				}
+				return
+			}
+			faults := (*app.SettingsError)(nil)
+			if !errors.As(err, &faults) || len(faults.Faults) != 1 || !strings.Contains(faults.Faults[0], tt.want) {
+				t.Errorf("load: %v, want one fault with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestSecretsFromFiles(t *testing.T) {
+	t.Parallel()
+	files := func(name string) ([]byte, error) {
+		if name == "/run/secrets/component" {
+			return []byte("from-a-file\r\n"), nil
+		}
+		return nil, fs.ErrPermission
+	}
+	tests := map[string]struct {
+		change []string
+		want   string
+		fault  string
+	}{
+		"file":       {[]string{"COMPONENT_SECRET", "COMPONENT_SECRET_FILE=/run/secrets/component"}, "from-a-file", ""},
+		"both":       {[]string{"COMPONENT_SECRET_FILE=/run/secrets/component"}, "", "WXROLLOUT_COMPONENT_SECRET and WXROLLOUT_COMPONENT_SECRET_FILE: give one of them"},
+		"unreadable": {[]string{"COMPONENT_SECRET", "COMPONENT_SECRET_FILE=/root/x"}, "", `WXROLLOUT_COMPONENT_SECRET_FILE="/root/x": permission denied`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := read(app.RoleWorker, nil, with(good(), tt.change...), files)
+			if tt.fault != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.fault) {
+					t.Errorf("load: %v, want %q", err, tt.fault)
+				}
+				return
+			}
+			if err != nil || cfg.ComponentSecret.Reveal() != tt.want {
+				t.Errorf("load: %v, secret %q, want %q", err, cfg.ComponentSecret.Reveal(), tt.want)
+			}
+		})
+	}
+}
+
+// TestSettingsShowNoSecret: whatever prints the settings, by mistake too.
+func TestSettingsShowNoSecret(t *testing.T) {
+	t.Parallel()
+	env := with(good(), "REDIS_URL=redis://worker:red%40pass@127.0.0.1:6379/0", "CALLBACK_TOKEN=pushtoken",
+		"CALLBACK_AES_KEY=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ", "SEAL_KEY_PREVIOUS=formerkey")
+	cfg, err := read(app.RoleWorker, nil, env, noFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := json.Marshal(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	logger := zerolog.New(&log)
+	logger.Log().Interface("config", cfg).Any("secret", cfg.ComponentSecret).Object("object", cfg.SealKey).
+		Stringer("ticket", cfg.ComponentTicket).Send()
+	shown := map[string]string{"JSON": string(encoded), "zerolog": log.String()}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%08.3f"} {
+		shown[verb] = fmt.Sprintf(verb, cfg) + fmt.Sprintf(verb, *cfg) + fmt.Sprintf(verb, cfg.ComponentSecret) + fmt.Sprintf(verb, &cfg.SealKey)
+	}
+	secrets := []string{"red%40pass", "red@pass", "pushtoken", "abcdefghijklm", "formerkey", "0a1b2c3d", "ticket@@@", "MDEyMzQ1"}
+	for how, text := range shown {
+		for _, s := range secrets {
+			if strings.Contains(text, s) || strings.Contains(text, fmt.Sprintf("%x", s)) {
+				t.Errorf("%s shows the secret %q", how, s)
+			}
+		}
+	}
+	if !strings.Contains(shown["JSON"], "[redacted]") {
+		t.Errorf("JSON doesn't tell that there are secrets: %s", encoded)
+	}
+}
