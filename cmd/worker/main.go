@@ -53,9 +53,11 @@ Flags:
 
 func run(args, environ []string, stdout, stderr io.Writer) int {
 	var cfg app.Config
+	settings := pflag.NewFlagSet("settings", pflag.ContinueOnError)
+	app.BindFlags(settings, &cfg, app.RoleWorker)
 	fs := pflag.NewFlagSet("worker", pflag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	app.BindFlags(fs, &cfg, app.RoleWorker)
+	fs.AddFlagSet(settings) // check and version are for people, not settings
 	check := fs.Bool("check", false, "check the settings and Redis, and exit")
 	showVersion := fs.Bool("version", false, "print the version and exit")
 	err := fs.Parse(args)
@@ -73,7 +75,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "worker: unexpected argument %q\nsee worker --help\n", fs.Arg(0))
 		return exitUsage
 	}
-	if err := app.Load(fs, &cfg, app.RoleWorker, environ, os.ReadFile); err != nil {
+	if err := app.Load(settings, &cfg, app.RoleWorker, environ, os.ReadFile); err != nil {
 		fmt.Fprintln(stderr, "worker:", err)
 		return exitUsage
 	}

@@ -166,10 +166,12 @@ func (a *App) Addr() net.Addr { return a.http.addr() }
 // running calls end until ctx does, and closes what New opened. Stopping twice
 // is harmless.
 func (a *App) Stop(ctx context.Context) error {
-	a.http.ready.Store(false)
+	started := a.http.ready.Swap(false)
 	a.leader.resign()
 	err := a.stack.unwind(ctx)
-	a.log.Info().Str("worker", a.name).AnErr("error", err).Msg("worker stopped")
+	if started {
+		a.log.Info().Str("worker", a.name).Msg("worker stopped")
+	}
 	return err
 }
 

@@ -1,0 +1,353 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wxrollout/wxrollout/internal/redistest"
+	"github.com/wxrollout/wxrollout/wxsim"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// asWorker in the environment makes the test binary the program itself.
+const asWorker = "TEST_AS_WORKER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asWorker) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// settings are a worker's against a Redis and a simulator.
+func settings(redisAddr, wechat string) []string {
+	return []string{
+		"WXROLLOUT_REDIS_URL=redis://" + redisAddr + "/0", "WXROLLOUT_WECHAT_URL=" + wechat, "WXROLLOUT_LISTEN=127.0.0.1:0",
+		"WXROLLOUT_COMPONENT_APPID=" + wxsim.DefaultComponentAppID, "WXROLLOUT_COMPONENT_SECRET=" + wxsim.DefaultSecret,
+		"WXROLLOUT_COMPONENT_TICKET=" + wxsim.DefaultTicket, "WXROLLOUT_SEAL_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+		"WXROLLOUT_CALL_TIMEOUT=2s", "WXROLLOUT_LEASE=6s", "WXROLLOUT_DRAIN=8s", "WXROLLOUT_SETTLE=1s",
+		"WXROLLOUT_PRIVACY_POLL=500ms", "WXROLLOUT_VERDICT_POLL=500ms", "WXROLLOUT_QUOTA_POLL=1s",
+	}
+}
+
+// called is a worker that ran to its end.
+type called struct {
+	code           int
+	stdout, stderr string
+}
+
+// call runs the program in this process.
+func call(env []string, args ...string) called {
+	var out, errs bytes.Buffer
+	code := run(args, env, &out, &errs)
+	return called{code, out.String(), errs.String()}
+}
+
+// deaf is an address that counts who connects.
+func deaf(t *testing.T) (addr string, connections func() int) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var n int
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			n++
+			mu.Unlock()
+			_ = c.Close() // it was counted
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
+	return l.Addr().String(), func() int { mu.Lock(); defer mu.Unlock(); return n }
+}
+
+// TestWrongSettingsStartNothing: exit code 2 with every fault, before any
+// connection or listener. LISTEN is an address in use, which a start would trip over.
+func TestWrongSettingsStartNothing(t *testing.T) {
+	t.Parallel()
+	addr, connections := deaf(t)
+	r := call([]string{"WXROLLOUT_REDIS_URL=redis://" + addr, "WXROLLOUT_LISTEN=" + addr, "WXROLLOUT_LOG_LEVEL=loud", "WXROLLOUT_DRAINS=1s"})
+	if r.code != exitUsage || r.stdout != "" {
+		t.Errorf("exit code %d, want %d; printed %q", r.code, exitUsage, r.stdout)
+	}
+	for _, want := range []string{"_COMPONENT_APPID: required", "_COMPONENT_SECRET (or _FILE): required", "_SEAL_KEY", "_CALLBACK_TOKEN", "_LOG_LEVEL", "_DRAINS: no such setting"} {
+		if !strings.Contains(r.stderr, "WXROLLOUT"+want) {
+			t.Errorf("stderr lacks %q:\n%s", want, r.stderr)
+		}
+	}
+	if n := connections(); n != 0 {
+		t.Errorf("%d connections before the settings were right, want 0", n)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		args []string
+		env  []string
+		code int
+		text string
+	}{
+		"unknown flag":            {[]string{"--concurrency=3"}, nil, exitUsage, "unknown flag: --concurrency\nsee worker --help"},
+		"bad flag":                {[]string{"--drain=soon"}, nil, exitUsage, "--drain"},
+		"argument":                {[]string{"serve"}, nil, exitUsage, `unexpected argument "serve"`},
+		"a secret is no flag":     {[]string{"--component-secret=x"}, nil, exitUsage, "unknown flag"},
+		"version":                 {[]string{"--version"}, nil, exitOK, "dev"},
+		"no setting named check":  {nil, []string{"WXROLLOUT_CHECK=true"}, exitUsage, "WXROLLOUT_CHECK: no such setting"},
+		"no setting named either": {nil, []string{"WXROLLOUT_VERSION=3"}, exitUsage, "WXROLLOUT_VERSION: no such setting"},
+		"a bad seal key":          {nil, []string{"WXROLLOUT_SEAL_KEY=short"}, exitUsage, "WXROLLOUT_SEAL_KEY"},
+		"a bad callback key":      {nil, []string{"WXROLLOUT_CALLBACK_TOKEN=t", "WXROLLOUT_CALLBACK_AES_KEY=short"}, exitUsage, "WXROLLOUT_CALLBACK_AES_KEY"},
+	}
+	srv := redistest.Start(t)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := call(append(settings(srv.Addr(), "http://127.0.0.1:1"), tt.env...), tt.args...)
+			if text := r.stdout + r.stderr; r.code != tt.code || !strings.Contains(text, tt.text) {
+				t.Errorf("exit code %d, want %d with %q:\n%s", r.code, tt.code, tt.text, text)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	r := call(nil, "--help")
+	if r.code != exitOK || r.stderr != "" {
+		t.Errorf("exit code %d, stderr %q", r.code, r.stderr)
+	}
+	path := filepath.Join("testdata", "help.txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(r.stdout), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), r.stdout); diff != "" {
+		t.Errorf("help (-want +got):\n%s", diff)
+	}
+}
+
+// TestUnfitRedis: a Redis that is away, locked or would lose targets is refused
+// by name.
+func TestUnfitRedis(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		addr func(t *testing.T) string
+		want []string
+	}{
+		"away": {func(*testing.T) string { return "127.0.0.1:1" }, []string{"WXROLLOUT_REDIS_URL", "refused"}},
+		"evicts": {func(t *testing.T) string {
+			return redistest.Start(t, redistest.Config("maxmemory-policy allkeys-lru")).Addr()
+		}, []string{"maxmemory-policy", "allkeys-lru", "noeviction"}},
+		"locked": {func(t *testing.T) string { return redistest.Start(t, redistest.Password("hunter2")).Addr() }, []string{"NOAUTH"}},
+		"replica": {func(t *testing.T) string {
+			_, port, _ := strings.Cut(redistest.Start(t).Addr(), ":")
+			return redistest.Start(t, redistest.Config("replicaof 127.0.0.1 "+port)).Addr()
+		}, []string{"role", "slave", "master"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, args := range [][]string{nil, {"--check"}} {
+				r := call(settings(tt.addr(t), "http://127.0.0.1:1"), args...)
+				if r.code != exitError || r.stdout != "" {
+					t.Errorf("worker %v: exit code %d, want %d; printed %q", args, r.code, exitError, r.stdout)
+				}
+				for _, want := range tt.want {
+					if !strings.Contains(r.stderr, want) {
+						t.Errorf("worker %v: stderr lacks %q:\n%s", args, want, r.stderr)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	r := call(settings(redistest.Start(t).Addr(), "http://127.0.0.1:1"), "--check")
+	if r.code != exitOK || r.stdout != "settings and redis are fine\n" || r.stderr != "" {
+		t.Errorf("exit code %d, stdout %q, stderr %q", r.code, r.stdout, r.stderr)
+	}
+}
+
+func TestListenInUse(t *testing.T) {
+	t.Parallel()
+	addr, _ := deaf(t)
+	r := call(append(settings(redistest.Start(t).Addr(), "http://127.0.0.1:1"), "WXROLLOUT_LISTEN="+addr))
+	if r.code != exitError || !strings.Contains(r.stderr, "WXROLLOUT_LISTEN") || !strings.Contains(r.stderr, "in use") {
+		t.Errorf("exit code %d, stderr:\n%s", r.code, r.stderr)
+	}
+}
+
+// process is a worker of its own.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+
+	mu  sync.Mutex
+	log []string
+	got chan struct{} // a line came
+}
+
+func startProcess(t *testing.T, env []string) *process {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: exec.Command(self), done: make(chan struct{}), got: make(chan struct{}, 1)}
+	p.cmd.Env = append([]string{asWorker + "=1", "PATH=" + os.Getenv("PATH"), "GORACE=" + os.Getenv("GORACE")}, env...)
+	r, w := io.Pipe()
+	p.cmd.Stdout, p.cmd.Stderr = w, w
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait() // its exit code is read below
+		_ = w.Close()
+	}()
+	go p.read(r)
+	t.Cleanup(func() {
+		p.signal(t, syscall.SIGKILL)
+		<-p.done
+		if t.Failed() {
+			t.Logf("worker %d:\n%s", p.cmd.Process.Pid, p.text())
+		}
+	})
+	return p
+}
+
+func (p *process) read(r io.Reader) {
+	defer close(p.done)
+	for s := bufio.NewScanner(r); s.Scan(); {
+		p.mu.Lock()
+		p.log = append(p.log, s.Text())
+		p.mu.Unlock()
+		select {
+		case p.got <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (p *process) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.log, "\n")
+}
+
+func (p *process) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	select {
+	case <-p.done:
+		return
+	default:
+	}
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("signal %v: %v", s, err)
+	}
+}
+
+// await waits until the worker has said something.
+func (p *process) await(t *testing.T, text string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for !strings.Contains(p.text(), text) {
+		select {
+		case <-p.got:
+		case <-p.done:
+			if strings.Contains(p.text(), text) {
+				return
+			}
+			t.Fatalf("the worker ended before it said %q", text)
+		case <-ctx.Done():
+			t.Fatalf("the worker never said %q", text)
+		}
+	}
+}
+
+// exit waits for the end and returns the exit code.
+func (p *process) exit(t *testing.T) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	select {
+	case <-p.done:
+		return p.cmd.ProcessState.ExitCode()
+	case <-ctx.Done():
+		t.Fatal("the worker doesn't end")
+		return 0
+	}
+}
+
+func TestSignalWhenIdle(t *testing.T) {
+	t.Parallel()
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
+			p := startProcess(t, settings(redistest.Start(t).Addr(), "http://127.0.0.1:1"))
+			p.await(t, "worker started")
+			p.signal(t, s)
+			if code := p.exit(t); code != exitOK {
+				t.Errorf("exit code %d, want %d", code, exitOK)
+			}
+			if text := p.text(); !strings.Contains(text, fmt.Sprintf("%v: draining for at most 8s", s)) || !strings.Contains(text, "worker stopped") {
+				t.Error("it doesn't say that it drained and stopped")
+			}
+		})
+	}
+}
+
+// simulator is a WeChat that the test's workers talk to.
+func simulator(t *testing.T, o wxsim.Options) (*wxsim.Sim, string) {
+	t.Helper()
+	sim := wxsim.New(o)
+	srv := httptest.NewServer(sim)
+	t.Cleanup(func() { sim.Close(); srv.Close() })
+	return sim, srv.URL
+}
+
+// logged are the lines of the log with a message.
+func (p *process) logged(t *testing.T, message string) (lines []map[string]any) {
+	t.Helper()
+	for l := range strings.SplitSeq(p.text(), "\n") {
+		var m map[string]any
+		if json.Unmarshal([]byte(l), &m) == nil && m["message"] == message {
+			lines = append(lines, m)
+		}
+	}
+	return lines
+}
