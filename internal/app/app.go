@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,6 +50,7 @@ type App struct {
 	leader  *leader
 	http    *httpSide
 	stack   stack
+	started atomic.Bool
 	background
 }
 
@@ -132,8 +134,11 @@ func (c *Config) concurrency() map[rollout.Lane]int {
 	}
 }
 
-// Start starts everything; ":0" in Listen picks a port, see Addr.
+// Start starts everything, once; ":0" in Listen picks a port, see Addr.
 func (a *App) Start(ctx context.Context) error {
+	if a.started.Swap(true) {
+		return errors.New("start worker: it was started before; make another one")
+	}
 	if err := a.http.listen(ctx, a.cfg.Listen); err != nil {
 		return fmt.Errorf("WXROLLOUT_LISTEN=%q: %w", a.cfg.Listen, err)
 	}
@@ -166,10 +171,10 @@ func (a *App) Addr() net.Addr { return a.http.addr() }
 // running calls end until ctx does, and closes what New opened. Stopping twice
 // is harmless.
 func (a *App) Stop(ctx context.Context) error {
-	started := a.http.ready.Swap(false)
+	served := a.http.ready.Swap(false)
 	a.leader.resign()
 	err := a.stack.unwind(ctx)
-	if started {
+	if served {
 		a.log.Info().Str("worker", a.name).Msg("worker stopped")
 	}
 	return err

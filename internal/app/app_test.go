@@ -15,6 +15,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/wxsim"
@@ -22,9 +23,12 @@ import (
 
 // fleet is a simulator, a Redis and the settings of workers that use them.
 type fleet struct {
-	sim *wxsim.Sim
-	cfg *app.Config
-	op  *operator.Operator
+	sim    *wxsim.Sim
+	door   *door
+	redis  *redistest.Server
+	cfg    *app.Config
+	op     *operator.Operator
+	ledger *ledger.Ledger
 }
 
 // environment are the settings of a worker against a simulator, with short waits.
@@ -53,14 +57,25 @@ func load(t *testing.T, env []string) *app.Config {
 	return &cfg
 }
 
-func newFleet(t *testing.T, o wxsim.Options) *fleet {
+// newFleet starts all but workers. The simulator pushes to the fleet's door.
+// changes are to the workers' environment, see with.
+func newFleet(t *testing.T, o wxsim.Options, changes ...string) *fleet {
 	t.Helper()
-	sim := wxsim.New(o)
-	t.Cleanup(func() { sim.Close() })
-	srv := httptest.NewServer(sim)
+	f := &fleet{door: newDoor(t), redis: redistest.Start(t)}
+	o.Push.AuthURL, o.Push.AppURL = f.door.url+"/wechat/auth", f.door.url+"/wechat/app/$APPID$"
+	f.sim = wxsim.New(o)
+	t.Cleanup(f.sim.Close)
+	srv := httptest.NewServer(f.sim)
 	t.Cleanup(srv.Close)
-	cfg := load(t, environment(redistest.Start(t).Addr(), srv.URL))
-	op, done, err := app.OpenOperator(t.Context(), cfg)
+	f.cfg = load(t, with(environment(f.redis.Addr(), srv.URL), changes...))
+	f.connect(t)
+	return f
+}
+
+// connect opens the operator's side.
+func (f *fleet) connect(t *testing.T) {
+	t.Helper()
+	op, done, err := app.OpenOperator(t.Context(), f.cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,31 +84,43 @@ func newFleet(t *testing.T, o wxsim.Options) *fleet {
 			t.Error(err)
 		}
 	})
-	return &fleet{sim: sim, cfg: cfg, op: op}
+	f.op = op
+	if f.redis != nil {
+		f.ledger = ledger.New(f.redis.Client(t), ledger.Options{})
+	}
 }
 
 // worker starts a worker and stops it at the end of the test.
 func (f *fleet) worker(t *testing.T) *app.App {
 	t.Helper()
-	a, err := app.New(t.Context(), f.cfg, app.Options{Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel), Version: "test"})
+	return startWorker(t, f.cfg)
+}
+
+func startWorker(t *testing.T, cfg *app.Config) *app.App {
+	t.Helper()
+	a, err := app.New(t.Context(), cfg, app.Options{Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel), Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { stop(t, a) })
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
-		defer cancel()
-		if err := a.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
 	return a
 }
 
-// apply writes a plan for the first n apps.
-func (f *fleet) apply(t *testing.T, n int, extra string) string {
+// stop drains a worker; it may have stopped before.
+func stop(t *testing.T, a *app.App) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
+	defer cancel()
+	if err := a.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// plan previews a plan for the first n apps.
+func (f *fleet) plan(t *testing.T, n int, extra string) *operator.Preview {
 	t.Helper()
 	var list strings.Builder
 	list.WriteString("appid,label\n")
@@ -109,31 +136,78 @@ func (f *fleet) apply(t *testing.T, n int, extra string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	applied, err := f.op.Apply(t.Context(), preview, operator.ApplyOptions{Why: "test"})
+	return preview
+}
+
+// apply makes a rollout of the first n apps.
+func (f *fleet) apply(t *testing.T, n int, extra string) string {
+	t.Helper()
+	applied, err := f.op.Apply(t.Context(), f.plan(t, n, extra), operator.ApplyOptions{Why: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return applied.ID
 }
 
-// finished waits until the rollout is done.
-func (f *fleet) finished(t *testing.T, id string, limit time.Duration) rollout.Rollout {
+// eventually waits until ok is true, and says what it last saw if it never is.
+func eventually(t *testing.T, what string, ok func(context.Context) (bool, string)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		r, err := f.op.Rollout(ctx, id)
-		if err == nil && r.Status.Ended() {
-			return r
+		done, saw := ok(ctx)
+		if done {
+			return
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("rollout %s has not ended: %v\nlast: %v %v", id, err, r.Status, r.Counts)
+			t.Fatalf("never: %s; last seen: %s", what, saw)
 		case <-tick.C:
 		}
 	}
+}
+
+// until waits for something to be true of a rollout.
+func (f *fleet) until(t *testing.T, id, what string, ok func(rollout.Rollout) bool) rollout.Rollout {
+	t.Helper()
+	var r rollout.Rollout
+	eventually(t, what, func(ctx context.Context) (bool, string) {
+		var err error
+		r, err = f.op.Rollout(ctx, id)
+		return err == nil && ok(r), fmt.Sprint(err, r.Status, r.Counts)
+	})
+	return r
+}
+
+// finished waits until the rollout is done.
+func (f *fleet) finished(t *testing.T, id string) rollout.Rollout {
+	t.Helper()
+	return f.until(t, id, "the end of the rollout", func(r rollout.Rollout) bool { return r.Status.Ended() })
+}
+
+// sound checks the books on both sides.
+func (f *fleet) sound(t *testing.T, id string) {
+	t.Helper()
+	if err := f.sim.Books().Check(); err != nil {
+		t.Errorf("the simulator's books: %v", err)
+	}
+	findings, err := f.ledger.Audit(t.Context(), id)
+	if err != nil || !findings.OK() {
+		t.Errorf("audit of %s: %v %v", id, findings.List, err)
+	}
+}
+
+// released checks that all apps are, by both sides' books.
+func (f *fleet) released(t *testing.T, id string, apps int) {
+	t.Helper()
+	r := f.finished(t, id)
+	b := f.sim.Books()
+	if got := r.Counts.State(rollout.StateReleased); got != apps || b.Releases != int64(apps) {
+		t.Errorf("%d targets released, %d releases in the books, want %d: %v", got, b.Releases, apps, r.Counts)
+	}
+	f.sound(t, id)
 }
 
 func TestTwoWorkersReleaseEverything(t *testing.T) {
@@ -147,11 +221,8 @@ func TestTwoWorkersReleaseEverything(t *testing.T) {
 	f.worker(t)
 	f.worker(t)
 	id := f.apply(t, 200, "")
-	r := f.finished(t, id, 3*time.Minute)
-	t.Log(r.Counts)
-	if err := f.sim.Books().Check(); err != nil {
-		t.Error(err)
-	}
+	r := f.finished(t, id)
+	f.sound(t, id)
 	if got := r.Counts.State(rollout.StateReleased) + r.Counts.State(rollout.StateRejected); got != 200 {
 		t.Errorf("%d targets released or rejected, want 200: %v", got, r.Counts)
 	}

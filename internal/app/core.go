@@ -49,10 +49,16 @@ func newCore(ctx context.Context, c *Config, o coreOptions, s *stack) (*core, er
 	}
 	k.ledger = ledger.New(k.rdb, ledger.Options{})
 	k.pools = tasks.NewPools(func(name string) *ratelimit.Quota {
-		return ratelimit.NewQuota(k.rdb, name, ratelimit.QuotaOptions{ProbeAfter: c.QuotaPoll})
+		return ratelimit.NewQuota(k.rdb, name, ratelimit.QuotaOptions{ProbeAfter: c.QuotaPoll, PermitTTL: c.permitTTL()})
 	}, tasks.PoolsOptions{ReadEvery: c.QuotaPoll})
 	return k, k.openWeChat(c, o)
 }
+
+// permitTTL is when a permit that nobody settled comes back: soon after the
+// lease of a dead worker's turn has run out, or submissions would wait for the
+// dead while there is quota. 0, the limiter's default, for an operator, who
+// takes none.
+func (c *Config) permitTTL() time.Duration { return c.Timing.Lease + c.Timing.Busy.Cap }
 
 // checkRedis asks whether the server answers and keeps what it is given.
 func (k *core) checkRedis(ctx context.Context, embedded bool) error {

@@ -1,0 +1,186 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/wxsim"
+)
+
+// door is the address that WeChat pushes to: a worker behind it can be chosen
+// when it listens.
+type door struct {
+	url    string
+	behind atomic.Pointer[httputil.ReverseProxy]
+}
+
+func newDoor(t *testing.T) *door {
+	t.Helper()
+	d := &door{}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if to := d.behind.Load(); to != nil {
+			to.ServeHTTP(w, r)
+			return
+		}
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	t.Cleanup(srv.Close)
+	d.url = srv.URL
+	return d
+}
+
+// open lets pushes in to a worker.
+func (d *door) open(t *testing.T, a *app.App) {
+	t.Helper()
+	to := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: a.Addr().String()})
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	to.Transport = transport
+	d.behind.Store(to)
+}
+
+// get asks a worker.
+func get(ctx context.Context, a *app.App, path string) (code int, body string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.Addr().String()+path, http.NoBody)
+	if err != nil {
+		return 0, "", err
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = resp.Body.Close() }() // it is read to its end
+	b, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b), err
+}
+
+// answers waits until a path of a worker gives a code and a text.
+func answers(t *testing.T, a *app.App, path string, code int, text string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s answers %d with %q", path, code, text), func(ctx context.Context) (bool, string) {
+		got, body, err := get(ctx, a, path)
+		return got == code && strings.Contains(body, text), fmt.Sprint(got, body, err)
+	})
+}
+
+// metric adds up the samples of a worker that begin with a name, labels and all
+// if they are given.
+func metric(ctx context.Context, a *app.App, name string) (sum float64, err error) {
+	_, body, err := get(ctx, a, "/metrics")
+	for line := range strings.SplitSeq(body, "\n") {
+		if rest, ok := strings.CutPrefix(line, name); ok && (rest[0] == ' ' || rest[0] == '{') {
+			v, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+			if err != nil {
+				return 0, err
+			}
+			sum += v
+		}
+	}
+	return sum, err
+}
+
+// leads waits until just one of the workers conducts, and returns it.
+func leads(t *testing.T, workers ...*app.App) *app.App {
+	t.Helper()
+	var leader *app.App
+	eventually(t, "one of the workers conducts", func(ctx context.Context) (bool, string) {
+		var total float64
+		for _, a := range workers {
+			held, err := metric(ctx, a, "wxrollout_leader")
+			if err != nil {
+				return false, err.Error()
+			}
+			if held == 1 {
+				leader = a
+			}
+			total += held
+		}
+		return total == 1, fmt.Sprint(total, " leaders")
+	})
+	return leader
+}
+
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, wxsim.Options{})
+	a := f.worker(t)
+	answers(t, a, "/readyz", http.StatusOK, "ok")
+	answers(t, a, "/healthz", http.StatusOK, "ok")
+
+	rdb := f.redis.Client(t)
+	eventually(t, "readyz tells that nobody conducts", func(ctx context.Context) (bool, string) {
+		if n, err := rdb.Del(ctx, "wxrollout:{lease:conductor}").Result(); err != nil || n == 0 {
+			return false, fmt.Sprint("deleted seats: ", n, err)
+		}
+		code, body, err := get(ctx, a, "/readyz")
+		return code == http.StatusServiceUnavailable && strings.Contains(body, "no worker conducts"), fmt.Sprint(code, body, err)
+	})
+	answers(t, a, "/readyz", http.StatusOK, "ok") // it took the seat again
+
+	f.redis.Stop()
+	answers(t, a, "/readyz", http.StatusServiceUnavailable, "redis: ")
+	answers(t, a, "/healthz", http.StatusOK, "ok") // the process is well: restarting it would not help
+	f.redis.Cont()
+	answers(t, a, "/readyz", http.StatusOK, "ok")
+	leads(t, a)
+
+	f.redis.Kill()
+	answers(t, a, "/readyz", http.StatusServiceUnavailable, "redis: ")
+	f.redis.Restart()
+	answers(t, a, "/readyz", http.StatusOK, "ok")
+}
+
+func TestReadinessNeedsToken(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, wxsim.Options{}, "COMPONENT_SECRET=ffffffffffffffffffffffffffffffff")
+	a := f.worker(t)
+	answers(t, a, "/readyz", http.StatusServiceUnavailable, "token source: ")
+	_, body, err := get(t.Context(), a, "/readyz")
+	if err != nil || strings.Contains(body, "ffffffff") || strings.Contains(body, wxsim.DefaultTicket) {
+		t.Errorf("the reason shows a secret: %v", err)
+	}
+}
+
+// TestDrainingIsNotReady: while a call hangs, the load balancer hears of it.
+func TestDrainingIsNotReady(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, wxsim.Options{Apps: 1}, "CALL_TIMEOUT=4s", "LEASE=12s")
+	if err := f.sim.AddFault(wxsim.Fault{Endpoint: "/wxa/commit", Kind: wxsim.FaultHang}); err != nil {
+		t.Fatal(err)
+	}
+	a := f.worker(t)
+	id := f.apply(t, 1, "")
+	eventually(t, "a commit hangs", func(context.Context) (bool, string) {
+		for _, e := range f.sim.Books().Endpoints {
+			if e.Path == "/wxa/commit" && e.Faults > 0 {
+				return true, ""
+			}
+		}
+		return false, "no commit"
+	})
+	stopping, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		close(stopping)
+		stop(t, a)
+		close(stopped)
+	}()
+	<-stopping
+	answers(t, a, "/readyz", http.StatusServiceUnavailable, "starting or draining")
+	<-stopped
+	f.worker(t)
+	f.released(t, id, 1)
+}

@@ -1,0 +1,105 @@
+package app_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/wxsim"
+)
+
+func TestStartAndStopTwice(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, wxsim.Options{})
+	a := f.worker(t)
+	if strings.HasSuffix(a.Addr().String(), ":0") {
+		t.Errorf("it listens at %s, want the port that was picked", a.Addr())
+	}
+	if err := a.Start(t.Context()); err == nil {
+		t.Error("it started twice")
+	}
+	answers(t, a, "/readyz", http.StatusOK, "ok") // the second start broke nothing
+	stop(t, a)
+	stop(t, a)
+	if err := a.Start(t.Context()); err == nil {
+		t.Error("it started again after its end")
+	}
+	if _, _, err := get(t.Context(), a, "/healthz"); err == nil {
+		t.Error("it still listens after its end")
+	}
+	again := f.worker(t)
+	answers(t, again, "/readyz", http.StatusOK, "ok")
+}
+
+// TestStoppedBeforeStart: New opened connections, Stop closes them.
+func TestStoppedBeforeStart(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, wxsim.Options{})
+	a, err := app.New(t.Context(), f.cfg, app.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop(t, a)
+	stop(t, a)
+}
+
+// TestRunEndsWithItsContext as well as with its stop channel.
+func TestRunEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, wxsim.Options{})
+	for name, end := range map[string]func(cancel func(), stop chan struct{}){
+		"context": func(cancel func(), _ chan struct{}) { cancel() },
+		"stop":    func(_ func(), stop chan struct{}) { close(stop) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, err := app.New(t.Context(), f.cfg, app.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			stop := make(chan struct{})
+			end(cancel, stop)
+			if err := a.Run(ctx, stop); name == "stop" && err != nil {
+				t.Errorf("run: %v", err)
+			}
+		})
+	}
+}
+
+// TestOneOfTwoConducts, and the other one when it leaves.
+func TestOneOfTwoConducts(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, wxsim.Options{Seed: 3, Apps: 30})
+	one, two := f.worker(t), f.worker(t)
+	first := leads(t, one, two)
+	rest := one
+	if first == one {
+		rest = two
+	}
+	stop(t, first)
+	if leads(t, rest) != rest {
+		t.Error("nobody conducts")
+	}
+	f.released(t, f.apply(t, 30, ""), 30)
+}
+
+// TestSeatTakenFromLeader: a leader that was away for too long, and lost its seat
+// to another, stops conducting.
+func TestSeatTakenFromLeader(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, wxsim.Options{})
+	a := f.worker(t)
+	leads(t, a)
+	if err := f.redis.Client(t).HSet(t.Context(), "wxrollout:{lease:conductor}", "holder", "usurper").Err(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it steps down", func(ctx context.Context) (bool, string) {
+		held, err := metric(ctx, a, "wxrollout_leader")
+		return err == nil && held == 0, "still conducting"
+	})
+	leads(t, a) // the usurper doesn't renew
+}
