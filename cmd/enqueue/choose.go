@@ -26,7 +26,7 @@ func bindChoice(cmd *cobra.Command, c *choice) {
 	f := cmd.Flags()
 	f.StringSliceVar(&c.states, "state", nil, "only targets in these states: "+joined(rollout.States()))
 	f.StringSliceVar(&c.stages, "stage", nil, "only at these stages: "+joined(rollout.Stages()))
-	f.StringSliceVar(&c.reasons, "reason", nil, "only parked for these reasons: "+joined(rollout.Reasons()))
+	f.StringSliceVar(&c.reasons, "waits-for", nil, "only parked for these reasons: "+joined(rollout.Reasons()))
 	f.StringSliceVar(&c.classes, "class", nil, "only with trouble of these classes, such as fatal-app, rejected or plan")
 	f.StringSliceVar(&c.codes, "errcode", nil, "only with trouble of these errcodes")
 	f.StringVar(&c.text, "text", "", "only with this in the trouble's text")
@@ -35,7 +35,7 @@ func bindChoice(cmd *cobra.Command, c *choice) {
 	f.StringSliceVar(&c.waves, "wave", nil, "only these waves")
 	complete(cmd, "state", texts(rollout.States())...)
 	complete(cmd, "stage", texts(rollout.Stages())...)
-	complete(cmd, "reason", texts(rollout.Reasons())...)
+	complete(cmd, "waits-for", texts(rollout.Reasons())...)
 }
 
 // filter reads the choice; what can't be read is a usage error.
@@ -55,7 +55,7 @@ func (c choice) filter() (operator.Filter, error) {
 	if f.Stages, err = words("--stage", c.stages, rollout.Stages()); err != nil {
 		return f, err
 	}
-	if f.Reasons, err = words("--reason", c.reasons, rollout.Reasons()); err != nil {
+	if f.Reasons, err = words("--waits-for", c.reasons, rollout.Reasons()); err != nil {
 		return f, err
 	}
 	if f.Selector, err = rollout.ParseSelector(c.selector); err != nil {

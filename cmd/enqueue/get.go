@@ -110,7 +110,7 @@ func newGetTargets(d *deps, run func(context.Context, *deps, targetsOptions) err
 		Long: `List the targets of a rollout in the order of turns: where each stands, and for
 a parked one why and when it is looked at again. Flags choose among them; several
 values of one flag are "or", several flags are "and".`,
-		Example: `  enqueue get targets spring --state parked --reason merchant
+		Example: `  enqueue get targets spring --state parked --waits-for merchant
   enqueue get targets spring --errcode 85013 -o wide
   enqueue get targets spring -l "tier=gold" --wave canary -o csv`,
 		Args:              args(cobra.MaximumNArgs(1)),

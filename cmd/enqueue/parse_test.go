@@ -50,7 +50,7 @@ func TestParse(t *testing.T) {
 		change: change{why: "why", yes: true, dryRun: true}, file: "p.yaml", again: true, expect: "x-1", offline: true, format: formatJSON,
 	})
 	same(t, newGetRollouts, "--limit 3 --active -o wide", rolloutsOptions{limit: 3, active: true, format: formatWide})
-	same(t, newGetTargets, "spring --state failed,rejected --stage commit --reason merchant --class plan --errcode 1,-1 --text x -l a=b --app wx1 --wave w --limit 2", targetsOptions{
+	same(t, newGetTargets, "spring --state failed,rejected --stage commit --waits-for merchant --class plan --errcode 1,-1 --text x -l a=b --app wx1 --wave w --limit 2", targetsOptions{
 		ref: "spring", limit: 2, format: formatTable, choice: choice{
 			states: []string{"failed", "rejected"}, stages: []string{"commit"}, reasons: []string{"merchant"}, classes: []string{"plan"},
 			codes: []string{"1", "-1"}, text: "x", selector: "a=b", apps: []string{"wx1"}, waves: []string{"w"},
@@ -66,7 +66,7 @@ func TestParse(t *testing.T) {
 	same(t, newPromote, "spring --wave early -y", controlOptions{change: change{yes: true}, verb: "promote", ref: "spring", wave: "early", format: formatTable})
 	same(t, newApprove, "spring --dry-run", controlOptions{change: change{dryRun: true}, verb: "approve", ref: "spring", format: formatTable})
 	same(t, newAbort, "spring -o json", controlOptions{verb: "abort", ref: "spring", format: formatJSON})
-	same(t, newRetry, "spring --recommit --template 0 --version 3 --desc d --ext e --note n", retryOptions{
+	same(t, newRetry, "spring --recommit --template 0 --version 3 --desc d --ext e --reason n", retryOptions{
 		change: change{why: "n"}, ref: "spring", recommit: true, template: 0, version: "3", desc: "d", ext: "e", format: formatTable,
 	})
 	same(t, newRetry, "spring", retryOptions{ref: "spring", template: noTemplate, format: formatTable})

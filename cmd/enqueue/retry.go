@@ -34,7 +34,7 @@ func newRetry(d *deps, run func(context.Context, *deps, retryOptions) error) *co
 		Short: "Try targets again that were rejected or failed, or wake parked ones",
 		Long: `Try targets again: the rejected and the failed ones, less what flags leave out. A
 rejected one is submitted again, which spends one submission more; a failed one
-goes on where it failed. --state, --reason or --app choose others: parked targets
+goes on where it failed. --state, --waits-for or --app choose others: parked targets
 are looked at again at once.
 
 --recommit begins again at commit, for a template or an ext.json that had to be
@@ -43,7 +43,7 @@ render changes nothing at all.`,
 		Example: `  enqueue retry spring --state rejected --text "login page" --dry-run
   enqueue retry spring --class plan --recommit --ext mended.json.tmpl
   enqueue retry spring --recommit --template 119 --version 3.9.1 --reason "hotfix"
-  enqueue retry spring --state parked --reason merchant`,
+  enqueue retry spring --state parked --waits-for merchant`,
 		Args:              args(one("ROLLOUT")),
 		ValidArgsFunction: completeRollouts(d),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -61,7 +61,7 @@ render changes nothing at all.`,
 	f.StringVar(&o.version, "version", "", "with --template: the version users see; the library's if left out")
 	f.StringVar(&o.desc, "desc", "", "with --template: the version's description")
 	f.StringVar(&o.ext, "ext", "", "with --recommit: another ext.json template, a file")
-	f.StringVar(&o.why, "note", "", "why, for the targets' record")
+	f.StringVar(&o.why, "reason", "", "why, for the targets' record")
 	f.BoolVarP(&o.yes, "yes", "y", false, fmt.Sprintf("don't ask when it reaches more than %d targets", many))
 	f.BoolVar(&o.dryRun, "dry-run", false, "tell what would be done, and change nothing")
 	bindFormat(cmd, &o.format, formatTable, formatJSON)

@@ -127,7 +127,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\b(spring|winter)-[0-9a-f]{8}\b`), "$1-ID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d| UTC)?`), "TIME"},
 	{regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d `), "TIME "},
-	{regexp.MustCompile(`\b\d+(s|m|h\d\dm)( |,|$) *`), "AGE$2 "},
+	{regexp.MustCompile(`(?m)\b\d+(s|m|h\d\dm)( |,|$) *`), "AGE$2 "},
 	{regexp.MustCompile(`(?m) +$`), ""},
 	{regexp.MustCompile(`version [\d.]+ answers in \S+`), "version V answers in D"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDR"},

@@ -27,8 +27,8 @@ func TestWhy(t *testing.T) {
 	}{
 		{0, "auditors refused it: 1: no login page", "enqueue retry " + id + " --state rejected"},
 		{1, "it failed: custom version wrong", "enqueue retry " + id},
-		{2, "the merchant must act", "--state parked --reason merchant"},
-		{3, "errcode our table lacks", "--reason unlisted"},
+		{2, "the merchant must act", "--state parked --waits-for merchant"},
+		{3, "errcode our table lacks", "--waits-for unlisted"},
 		{4, "live with the plan's version before", ""},
 		{5, "it is live", ""},
 		{6, "its wave rest is not open: wave canary comes before it: ", ""},

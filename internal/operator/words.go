@@ -63,9 +63,9 @@ func failedNext(id, class string) string {
 func parkedNext(id string, reason rollout.Reason) string {
 	switch reason {
 	case rollout.ReasonMerchant:
-		return fmt.Sprintf("ask the merchant; it is looked at again by itself, at once after enqueue retry %s --state parked --reason merchant", id)
+		return fmt.Sprintf("ask the merchant; it is looked at again by itself, at once after enqueue retry %s --state parked --waits-for merchant", id)
 	case rollout.ReasonUnlisted:
-		return fmt.Sprintf("look the errcode up at WeChat, then enqueue retry %s --state parked --reason unlisted", id)
+		return fmt.Sprintf("look the errcode up at WeChat, then enqueue retry %s --state parked --waits-for unlisted", id)
 	case rollout.ReasonApproval:
 		return "enqueue approve " + id
 	case rollout.ReasonInAudit:
