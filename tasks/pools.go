@@ -93,7 +93,9 @@ func allowance(s rollout.Stage, q ratelimit.QuotaState) rollout.Allowance {
 	case s != rollout.StageSubmit:
 		return rollout.Allowance{N: rollout.Unlimited}
 	case q.Known:
-		return rollout.Allowance{N: max(0, q.Rest-q.Outstanding), Permits: true}
+		// Not less what is out: a target whose worker died still has its permit, and
+		// is given it again. What is free, Take decides.
+		return rollout.Allowance{N: q.Rest, Permits: true}
 	default: // one turn goes first and reads the quota
 		return rollout.Allowance{N: max(0, 1-q.Outstanding), Permits: true}
 	}
