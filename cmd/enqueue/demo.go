@@ -74,10 +74,38 @@ func runDemo(ctx context.Context, d *deps, o demoOptions) (err error) {
 	if o.format == formatJSON {
 		return writeJSON(d.out, tally)
 	}
+	return shown.tellDemo(ctx, story, tally)
+}
+
+// tellDemo writes the report, the books and where to look next.
+func (d *deps) tellDemo(ctx context.Context, story *demo.Demo, tally demo.Tally) error {
+	op := story.Operator()
+	r, err := op.Rollout(ctx, story.Rollout())
+	if err != nil {
+		return err
+	}
+	failures, err := op.Failures(ctx, r)
+	if err != nil {
+		return err
+	}
+	if err := d.print("\nwhat a person would look at (enqueue get failures):\n"); err != nil {
+		return err
+	}
+	if err := d.printFailures(r.ID, failures); err != nil {
+		return err
+	}
 	return d.print(`
-%s: %s released, %s rejected, %s failed, %s other
-WeChat was busy %s times, lost %s replies and refused %s submissions for lack of quota
-it counts %s submissions and %s units of quota spent: no app was submitted or released twice
+the ledger:   %s, %s released, %s rejected, %s failed, %s other
+the books:    %s submissions, %s units of quota spent, %s releases; balanced:
+              nothing submitted or released twice, nothing released unpinned, no
+              two calls at once on one app
+WeChat was:   busy %s times, lost %s replies, refused %s submissions for lack of quota
+
+where to look next:
+  enqueue plan --sample > spring.yaml    write a plan of your own
+  enqueue check                          what a real platform needs, and what is there
+  README.md                              credentials, workers, Prometheus and Grafana
 `, plural(tally.Apps, "app"), count(tally.Released), count(tally.Rejected), count(tally.Failed), count(tally.Other),
-		count(tally.Busy), count(tally.Lost), count(tally.Refused), count(tally.Submissions), count(tally.Spent))
+		count(tally.Submissions), count(tally.Spent), count(tally.Released),
+		count(tally.Busy), count(tally.Lost), count(tally.Refused))
 }
