@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
@@ -25,7 +26,7 @@ import (
 type fleet struct {
 	sim    *wxsim.Sim
 	door   *door
-	redis  *redistest.Server
+	redis  *redistest.Server // nil for a cluster or sentinels
 	cfg    *app.Config
 	op     *operator.Operator
 	ledger *ledger.Ledger
@@ -61,13 +62,23 @@ func load(t *testing.T, env []string) *app.Config {
 // changes are to the workers' environment, see with.
 func newFleet(t *testing.T, o wxsim.Options, changes ...string) *fleet {
 	t.Helper()
-	f := &fleet{door: newDoor(t), redis: redistest.Start(t)}
+	srv := redistest.Start(t)
+	f := newFleetOn(t, srv.Client(t), o, append([]string{"REDIS_URL=redis://" + srv.Addr() + "/0"}, changes...)...)
+	f.redis = srv
+	return f
+}
+
+// newFleetOn is newFleet on a Redis that the changes name; rdb is the test's own
+// client of it.
+func newFleetOn(t *testing.T, rdb redis.UniversalClient, o wxsim.Options, changes ...string) *fleet {
+	t.Helper()
+	f := &fleet{door: newDoor(t), ledger: ledger.New(rdb, ledger.Options{})}
 	o.Push.AuthURL, o.Push.AppURL = f.door.url+"/wechat/auth", f.door.url+"/wechat/app/$APPID$"
 	f.sim = wxsim.New(o)
 	t.Cleanup(f.sim.Close)
 	srv := httptest.NewServer(f.sim)
 	t.Cleanup(srv.Close)
-	f.cfg = load(t, with(environment(f.redis.Addr(), srv.URL), changes...))
+	f.cfg = load(t, with(environment("", srv.URL), changes...))
 	f.connect(t)
 	return f
 }
@@ -85,9 +96,6 @@ func (f *fleet) connect(t *testing.T) {
 		}
 	})
 	f.op = op
-	if f.redis != nil {
-		f.ledger = ledger.New(f.redis.Client(t), ledger.Options{})
-	}
 }
 
 // worker starts a worker and stops it at the end of the test.
