@@ -88,7 +88,8 @@ func (w *wechat) held(name string) bool {
 func owner(path string, r *http.Request) string {
 	if strings.HasPrefix(path, "/wxa/") {
 		token := r.URL.Query().Get("access_token")
-		return token[:strings.Index(token, "/")]
+		appid, _, _ := strings.Cut(token, "/")
+		return appid
 	}
 	return ""
 }

@@ -99,17 +99,43 @@ type (
 )
 
 // Kind implements Event.
-func (Intended) Kind() string    { return "intended" }
-func (Resolved) Kind() string    { return "resolved" }     // Kind implements Event.
-func (Advanced) Kind() string    { return "advanced" }     // Kind implements Event.
-func (Finished) Kind() string    { return "finished" }     // Kind implements Event.
-func (Waited) Kind() string      { return "waited" }       // Kind implements Event.
-func (Stalled) Kind() string     { return "stalled" }      // Kind implements Event.
-func (Yielded) Kind() string     { return "yielded" }      // Kind implements Event.
-func (GrayStepped) Kind() string { return "gray-stepped" } // Kind implements Event.
-func (Recommitted) Kind() string { return "recommitted" }  // Kind implements Event.
-func (Rejected) Kind() string    { return "rejected" }     // Kind implements Event.
-func (Failed) Kind() string      { return "failed" }       // Kind implements Event.
-func (Woken) Kind() string       { return "woken" }        // Kind implements Event.
-func (Retried) Kind() string     { return "retried" }      // Kind implements Event.
-func (Aborted) Kind() string     { return "aborted" }      // Kind implements Event.
+func (Intended) Kind() string { return "intended" }
+
+// Kind implements Event.
+func (Resolved) Kind() string { return "resolved" }
+
+// Kind implements Event.
+func (Advanced) Kind() string { return "advanced" }
+
+// Kind implements Event.
+func (Finished) Kind() string { return "finished" }
+
+// Kind implements Event.
+func (Waited) Kind() string { return "waited" }
+
+// Kind implements Event.
+func (Stalled) Kind() string { return "stalled" }
+
+// Kind implements Event.
+func (Yielded) Kind() string { return "yielded" }
+
+// Kind implements Event.
+func (GrayStepped) Kind() string { return "gray-stepped" }
+
+// Kind implements Event.
+func (Recommitted) Kind() string { return "recommitted" }
+
+// Kind implements Event.
+func (Rejected) Kind() string { return "rejected" }
+
+// Kind implements Event.
+func (Failed) Kind() string { return "failed" }
+
+// Kind implements Event.
+func (Woken) Kind() string { return "woken" }
+
+// Kind implements Event.
+func (Retried) Kind() string { return "retried" }
+
+// Kind implements Event.
+func (Aborted) Kind() string { return "aborted" }

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wxrollout/wxrollout/rollout"
 	"pgregory.net/rapid"
+
+	"github.com/wxrollout/wxrollout/rollout"
 )
 
 const extTestAppID = "wx0123456789abcdef"

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wxrollout/wxrollout/rollout"
 	"pgregory.net/rapid"
+
+	"github.com/wxrollout/wxrollout/rollout"
 )
 
 // lookup makes a Match function of key, value pairs.

@@ -39,8 +39,8 @@ func scrub(text string, secrets []string) string {
 	return longRun.ReplaceAllString(text, redacted)
 }
 
-// tidy scrubs text, puts it on one line and cuts it to max runes.
-func tidy(text string, secrets []string, max int) string {
+// tidy scrubs text, puts it on one line and cuts it to limit runes.
+func tidy(text string, secrets []string, limit int) string {
 	line := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
@@ -48,8 +48,8 @@ func tidy(text string, secrets []string, max int) string {
 		return r
 	}, scrub(text, secrets))
 	line = strings.TrimSpace(strings.ToValidUTF8(line, "\uFFFD"))
-	if runes := []rune(line); len(runes) > max {
-		line = string(runes[:max]) + "..."
+	if runes := []rune(line); len(runes) > limit {
+		line = string(runes[:limit]) + "..."
 	}
 	return line
 }

@@ -274,7 +274,7 @@ func TestForeignTransport(t *testing.T) {
 			if errors.As(err, &notSent) != tc.notSent || wxclient.IsOutcomeUnknown(err) == tc.notSent {
 				t.Errorf("got %T %v", err, err)
 			}
-			if tc.err == context.DeadlineExceeded && !errors.Is(err, context.DeadlineExceeded) {
+			if errors.Is(tc.err, context.DeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("cause is lost: %v", err)
 			}
 			noSecret(t, fmt.Sprintf("%v %+v %#v", err, err, errors.Unwrap(err)), "aat."+app+"-1")

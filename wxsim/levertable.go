@@ -8,7 +8,7 @@ import (
 )
 
 // leverTable lists the levers; GET /_sim/ shows it.
-func leverTable() []lever {
+func leverTable() []lever { //nolint:funlen // a table
 	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
 	return []lever{
 		{get, "/_sim/", "list the levers", "", func(s *Sim, _ *pull) (any, error) { return s.levers, nil }},

@@ -1,6 +1,7 @@
 package redistest_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -106,7 +107,7 @@ func TestBothErrors(t *testing.T) {
 		if !redis.HasErrorPrefix(err, "WXTEST refused") {
 			t.Errorf("err = %v, want the script's own", err)
 		}
-		if err := rdb.Get(t.Context(), "a").Err(); err != redis.Nil {
+		if err := rdb.Get(t.Context(), "a").Err(); !errors.Is(err, redis.Nil) {
 			t.Errorf("get = %v, want redis.Nil", err)
 		}
 	})

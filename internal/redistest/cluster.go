@@ -70,7 +70,7 @@ func waitCluster(ctx context.Context, node *redis.Client) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w; last state: %s (%v)", ctx.Err(), info, err)
+			return fmt.Errorf("%w; last state: %s (%w)", ctx.Err(), info, err)
 		case <-tick.C:
 		}
 	}

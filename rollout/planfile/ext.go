@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/goccy/go-yaml/ast"
+
 	"github.com/wxrollout/wxrollout/rollout"
 )
 

@@ -116,10 +116,10 @@ func (o *object) fault(name, value, format string, args ...any) {
 
 // missing reports a required key that is not there; of the wrong kind, it was
 // reported as such.
-func (o *object) missing(name, format string, args ...any) {
+func (o *object) missing(name, want string) {
 	_, single := scalar(o.values[name].value)
 	if absent := o.values[name].value == nil; !o.broken && (absent || single) {
-		o.fault(name, "", "is missing: "+format, args...)
+		o.fault(name, "", "is missing: %s", want)
 	}
 }
 

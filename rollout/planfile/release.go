@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
 	"github.com/wxrollout/wxrollout/rollout"
 )
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -144,7 +145,7 @@ func readWave(o *object, last bool) WaveSpec {
 func readSize(o *object, last bool) Size {
 	if !o.has("size") {
 		if !last {
-			o.missing("size", `want a number of targets or a share such as "10%%": only the last wave may take the rest`)
+			o.missing("size", `want a number of targets or a share such as "10%": only the last wave may take the rest`)
 		}
 		return Size{}
 	}
