@@ -44,7 +44,8 @@ Examples:
 SIGTERM or Ctrl-C stops it: running calls end first, other workers go on with
 the rest. A second signal stops it at once, which is safe too.
 
-Every flag is also an environment variable: --redis-url is WXROLLOUT_REDIS_URL.
+Every flag but --check and --version is also an environment variable:
+--redis-url is WXROLLOUT_REDIS_URL, for instance; the flag wins.
 Secrets are only read from the environment, or from the file that the same name
 with _FILE names:
 %s

@@ -51,7 +51,7 @@ func newCore(ctx context.Context, c *Config, o coreOptions, s *stack) (*core, er
 	k.pools = tasks.NewPools(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(k.rdb, name, ratelimit.QuotaOptions{ProbeAfter: c.QuotaPoll, PermitTTL: c.permitTTL()})
 	}, tasks.PoolsOptions{ReadEvery: c.QuotaPoll})
-	return k, k.openWeChat(c, o)
+	return k, k.openWeChat(c, o, s)
 }
 
 // permitTTL is when a permit that nobody settled comes back: soon after the
@@ -73,11 +73,15 @@ func (k *core) checkRedis(ctx context.Context, embedded bool) error {
 	return ledger.CheckServer(ctx, k.rdb)
 }
 
-func (k *core) openWeChat(c *Config, o coreOptions) error {
+func (k *core) openWeChat(c *Config, o coreOptions, s *stack) error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = http.ProxyFromEnvironment
 	transport.MaxIdleConns = 0
 	transport.MaxIdleConnsPerHost = max(8, c.Commit+c.Audit+c.Release)
+	s.push("wechat connections", func(context.Context) error {
+		transport.CloseIdleConnections()
+		return nil
+	})
 	var rt http.RoundTripper = transport
 	if o.gate && c.Rate > 0 {
 		throttle := ratelimit.NewThrottle(k.rdb, "wechat", ratelimit.Rate{Permits: c.Rate, Per: time.Second})

@@ -2,11 +2,16 @@ package app_test
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
@@ -102,4 +107,42 @@ func TestSeatTakenFromLeader(t *testing.T) {
 		return err == nil && held == 0, "still conducting"
 	})
 	leads(t, a) // the usurper doesn't renew
+}
+
+// TestClosingLeavesNoConnection: neither to Redis nor, idle, to WeChat.
+func TestClosingLeavesNoConnection(t *testing.T) {
+	t.Parallel()
+	sim := wxsim.New(wxsim.Options{})
+	t.Cleanup(sim.Close)
+	var open atomic.Int64
+	srv := httptest.NewUnstartedServer(sim)
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		switch s {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+		}
+	}
+	srv.Start()
+	t.Cleanup(srv.Close)
+	rdb := redistest.Start(t)
+	op, done, err := app.OpenOperator(t.Context(), load(t, environment(rdb.Addr(), srv.URL)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := op.Templates(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if open.Load() == 0 {
+		t.Error("no connection was kept, which shows nothing")
+	}
+	if err := done(); err != nil {
+		t.Error(err)
+	}
+	client := rdb.Client(t)
+	eventually(t, "all connections are closed", func(ctx context.Context) (bool, string) {
+		list, err := client.ClientList(ctx).Result()
+		return err == nil && open.Load() == 0 && strings.Count(list, "\n") == 1, fmt.Sprint(open.Load(), " to WeChat; redis: ", list, err)
+	})
 }
