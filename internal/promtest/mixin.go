@@ -12,7 +12,7 @@ import (
 const rateScrapes = 3
 
 // patience bounds the wait for a scrape that a busy machine missed.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // CheckMixin waits until the targets were scraped a few times, checks every query
 // of the dashboard, and asks p for every alert's expression, which it must

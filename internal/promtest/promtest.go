@@ -37,7 +37,7 @@ const Interval = time.Second
 
 // startTimeout bounds how long Prometheus may take to be ready. It is about a
 // second on a quiet machine.
-const startTimeout = 30 * time.Second
+const startTimeout = 2 * time.Minute
 
 // Prom is a Prometheus child of the test.
 type Prom struct {

@@ -122,7 +122,7 @@ func decode(kind string, result json.RawMessage) ([]Sample, error) {
 // or fails t after a minute.
 func (p *Prom) Await(t testing.TB, n int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	look := time.NewTicker(Interval / 2)
 	defer look.Stop()
