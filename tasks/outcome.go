@@ -141,8 +141,9 @@ func (r *run) answered(ctx context.Context, e *wxclient.Error, trouble rollout.T
 const busyLimit = 60
 
 // submitBusyLimit is lower: -1 for ever on submit_audit is a known sign of a body
-// that WeChat can't read.
-const submitBusyLimit = 6
+// that WeChat can't read. The busy replies to the reads before it count too, so that
+// it is well above the five retries that would do for the call alone.
+const submitBusyLimit = 20
 
 // busy tries again in Asynq after a jittered delay; a target that stays busy is
 // parked, and fails only when it has for hours.

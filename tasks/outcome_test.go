@@ -179,7 +179,7 @@ func TestBusyEscalates(t *testing.T) {
 		{"no connection", notSent(), 59, "waited busy 5m0s"},
 		{"no connection for hours", notSent(), 60, "failed network"},
 		{"submit, in the queue", submitBusy, 5, "stalled 1s"},
-		{"submit, given up", submitBusy, 6, "failed retry-busy"},
+		{"submit, given up", submitBusy, 20, "failed retry-busy"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

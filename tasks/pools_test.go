@@ -68,7 +68,7 @@ func TestAllowanceOfSubmissions(t *testing.T) {
 		t.Errorf("rest %d, want 5", rest)
 	}
 	must(t, err)
-	p.mustSee(t, "read: less what is out", s, rollout.Allowance{N: 4, Permits: true})
+	p.mustSee(t, "read: all of it, the one out included", s, rollout.Allowance{N: 5, Permits: true})
 	must(t, p.Settle(t.Context(), s, "r1/wx1", true))
 	p.mustSee(t, "one spent", s, rollout.Allowance{N: 4, Permits: true})
 	_, err = p.Take(t.Context(), s, []string{"a/1", "a/2"})
