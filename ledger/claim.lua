@@ -4,11 +4,14 @@
 -- ARGV[1] rollout  ARGV[2] stage  ARGV[3] first rank that may not start
 -- ARGV[4] how many at most  ARGV[5] lease (ms)  ARGV[6] retry for an app that
 -- another rollout works on (ms)  ARGV[7..] just these appids, if given
--- Returns {appid, fence, appid, fence, ...}; fences as text.
+-- Returns {appid, fence, appid, fence, ...}, fences as text; or {"", ms} while
+-- the server is in quarantine for so long.
 -- Cost: O(n log targets). An app has one owner among all rollouts, from its
 -- first turn until its target ends; a target of another rollout is parked.
 local rollout, stage = ARGV[1], ARGV[2]
 if status(rollout) ~= 'running' then return {} end
+local wait = quarantine(tonumber(ARGV[5]))
+if wait > 0 then return { '', int(wait) } end
 local apps = {}
 if #ARGV > 6 then
   for i = 7, #ARGV do apps[#apps + 1] = ARGV[i] end

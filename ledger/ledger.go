@@ -78,6 +78,10 @@ func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Turn, er
 	if err != nil {
 		return nil, failed(err, "claim targets of rollout %s at %s", c.Rollout, c.Stage)
 	}
+	if len(list) == 2 && list[0] == "" {
+		ms, err := parseInt("quarantine", list[1])
+		return nil, errors.Join(err, &rollout.QuarantineError{Left: time.Duration(ms) * time.Millisecond})
+	}
 	turns := make([]rollout.Turn, 0, len(list)/2)
 	for i := 0; i+1 < len(list); i += 2 {
 		fence, err := parseInt("fence", list[i+1])
@@ -87,6 +91,25 @@ func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Turn, er
 		turns = append(turns, rollout.Turn{Rollout: c.Rollout, AppID: list[i], Stage: c.Stage, Fence: fence})
 	}
 	return turns, nil
+}
+
+// Quarantine is how long turns still wait because Redis was restarted or failed
+// over; 0 if they don't.
+func (l *Ledger) Quarantine(ctx context.Context) (time.Duration, error) {
+	var until *redis.StringCmd
+	var now *redis.TimeCmd
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		until, now = p.HGet(ctx, keyServer, "until"), p.Time(ctx)
+		return nil
+	})
+	if errors.Is(err, redis.Nil) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, failed(err, "read whether turns wait after a restart of Redis")
+	}
+	ms, err := parseInt("quarantine", until.Val())
+	return max(0, fromMilli(ms).Sub(now.Val())), err
 }
 
 // InFlight implements rollout.Store.

@@ -118,3 +118,19 @@ local function rival(id, name, stale)
   if s == 'loading' and touched + stale < now_ms then return nil end
   return other, s
 end
+
+-- quarantine is how many ms turns have to wait because this server is another
+-- one than that which gave the last turn, or was started again: its newest
+-- writes may be lost, and with them who has which turn. Whoever calls WeChat by
+-- such a turn is done within one lease. A server that doesn't tell its run_id
+-- (miniredis) is never in quarantine. Cost: O(1), about 5 us.
+local function quarantine(lease)
+  local info = redis.pcall('INFO', 'server')
+  local id = type(info) == 'string' and string.match(info, 'run_id:(%x+)')
+  if not id then return 0 end
+  local known = redis.call('HMGET', root .. 'server', 'run_id', 'until')
+  if known[1] == id then return math.max(0, tonumber(known[2]) - now_ms) end
+  local wait = known[1] and lease or 0
+  redis.call('HSET', root .. 'server', 'run_id', id, 'until', int(now_ms + wait))
+  return wait
+end

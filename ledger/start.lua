@@ -6,7 +6,8 @@
 -- ARGV[1] rollout  ARGV[2] appid  ARGV[3] stage  ARGV[4] fence  ARGV[5] lease (ms)
 -- Returns {"ok", record, status of the rollout, released flag, server time in us},
 -- or {"stale", record or ""} if the turn was given to somebody else or is over, or a
--- handler is acting on it.
+-- handler is acting on it, or may be: the mark is among what a restarted server
+-- may have lost, so that nothing starts in quarantine.
 -- Cost: O(log leases).
 local rollout, appid = ARGV[1], ARGV[2]
 local t = load(rollout, appid)
@@ -14,6 +15,7 @@ if not t then return { 'stale', '' } end
 if t.state ~= 'running' or t.stage ~= ARGV[3] or t.fence ~= tonumber(ARGV[4]) then
   return { 'stale', format(t) }
 end
+if quarantine(tonumber(ARGV[5])) > 0 then return { 'stale', format(t) } end
 if t.reason == 'acting' and t.due > now_ms then return { 'stale', format(t) } end
 leave(rollout, appid, t)
 t.reason = 'acting'

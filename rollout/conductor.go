@@ -59,6 +59,8 @@ func NewConductor(s Store, q Queue, p Pools, c Clock, o ConductorOptions) *Condu
 // Progress says what a tick did.
 type Progress struct {
 	Woken, Expired, Claimed, Changed int
+	// Quarantine is how long the store gives no turns; no error.
+	Quarantine time.Duration
 }
 
 // Moved tells whether the tick did anything, so that the next should follow soon.
@@ -112,6 +114,9 @@ func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
 		}
 	}
 	p.Claimed, err = c.fill(ctx, running)
+	if q := (*QuarantineError)(nil); errors.As(err, &q) {
+		p.Quarantine, err = q.Left, nil
+	}
 	return p, errors.Join(append(errs, err)...)
 }
 

@@ -115,6 +115,23 @@ func TestConductorGoesOnPastErrors(t *testing.T) {
 	}
 }
 
+func TestConductorWaitsOutAQuarantine(t *testing.T) {
+	t.Parallel()
+	pending := map[rollout.Stage]int{rollout.StageCommit: 2, rollout.StageSubmit: 2, rollout.StageRelease: 2}
+	s := setup(running("one", pending), running("two", pending))
+	s.store.wakeDue = func(int) (int, error) { return 3, nil }
+	s.store.claim = func(rollout.Claim) ([]rollout.Turn, error) {
+		return nil, &rollout.QuarantineError{Left: 7 * time.Second}
+	}
+	p, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
+	if want := (rollout.Progress{Woken: 3, Quarantine: 7 * time.Second}); p != want || err != nil {
+		t.Errorf("progress %+v, error %v; want %+v and none", p, err, want)
+	}
+	if len(s.store.log) != 1 {
+		t.Errorf("calls %q, want one claim", s.store.log)
+	}
+}
+
 func TestConductorGoverns(t *testing.T) {
 	t.Parallel()
 	codes := func(r rollout.Rollout, code int64, n int) rollout.Rollout {

@@ -39,6 +39,9 @@ func (c *Conductor) fill(ctx context.Context, running []Rollout) (int, error) {
 			n, err := c.fillStage(ctx, running, stage, allow[stage], min(room, c.opts.Batch))
 			room -= n
 			claimed += n
+			if errors.As(err, new(*QuarantineError)) {
+				return claimed, err
+			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("stage %s: %w", stage, err))
 			}
@@ -75,6 +78,9 @@ func (c *Conductor) fillStage(ctx context.Context, running []Rollout, stage Stag
 		}
 		got, err := c.give(ctx, Claim{Rollout: g.Rollout, Stage: stage, MaxRank: maxRank[g.Rollout], N: n, Lease: c.opts.Lease}, a.Permits)
 		claimed += got
+		if errors.As(err, new(*QuarantineError)) {
+			return claimed, err
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("rollout %s: %w", g.Rollout, err))
 		}

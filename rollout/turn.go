@@ -36,6 +36,15 @@ func (e *StaleError) Error() string {
 	return fmt.Sprintf("rollout %s, app %s: the turn with fence %d is over", e.Rollout, e.AppID, e.Fence)
 }
 
+// QuarantineError says that no turns are given for a while: the store was
+// restarted or failed over, may have forgotten who has which turn, and waits
+// until everybody who calls WeChat by one is done.
+type QuarantineError struct{ Left time.Duration }
+
+func (e *QuarantineError) Error() string {
+	return fmt.Sprintf("Redis was restarted or failed over: no turns for another %s, until calls of turns that it may have forgotten are over", e.Left.Round(time.Second))
+}
+
 // HeldError says that the rollout's status lets no call begin. Nothing was written.
 type HeldError struct {
 	Rollout, AppID string

@@ -113,8 +113,13 @@ func (l *leader) keep(ctx context.Context) {
 }
 
 func (l *leader) tick(ctx context.Context) {
+	waiting := false
 	_ = l.conductor.Run(ctx, func(p rollout.Progress, err error) {
 		l.metrics.Ticked(metrics.Tick{Woken: p.Woken, Expired: p.Expired, Claimed: p.Claimed, Changed: p.Changed, Failed: err != nil})
+		if waits := p.Quarantine > 0; waits != waiting {
+			waiting = waits
+			l.log.Warn().Dur("left", p.Quarantine).Bool("waits", waits).Msg("Redis was restarted or failed over: turns wait until calls of turns it may have forgotten are over")
+		}
 		if err != nil {
 			l.log.Warn().Err(err).Msg("tick incomplete; the next one goes on")
 		}

@@ -143,6 +143,8 @@ type facts struct {
 	owner   string
 	pools   map[rollout.Stage]Pool
 	workers map[rollout.Lane]int
+	// quarantine is how long no turns are given after a restart of Redis.
+	quarantine time.Duration
 }
 
 func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
@@ -153,6 +155,9 @@ func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
 	}
 	for _, p := range pools {
 		f.pools[p.Stage] = p
+	}
+	if f.quarantine, err = o.ledger.Quarantine(ctx); err != nil {
+		return f, err
 	}
 	f.workers, err = o.ledger.Capacity(ctx)
 	return f, err
@@ -201,6 +206,9 @@ func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string)
 			waits += "; tried again at " + p.RetryAt.Format(time.RFC3339)
 		}
 		return waits, ""
+	}
+	if f.quarantine > 0 {
+		return (&rollout.QuarantineError{Left: f.quarantine}).Error(), ""
 	}
 	return "it waits for its turn", f.lane(t.Stage)
 }

@@ -16,6 +16,31 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
+func TestWhyInQuarantine(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	b.apply(simple, 1)
+	b.hire()
+	waits := func() string {
+		t.Helper()
+		e, err := b.op.Why(b.ctx, appID(0), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.Places[0].Waits
+	}
+	if got := waits(); got != "it waits for its turn" {
+		t.Errorf("before a restart: %q", got)
+	}
+	now := b.rdb.Time(b.ctx).Val()
+	if err := b.rdb.HSet(b.ctx, "wxr:{ledger}:server", "until", now.Add(40*time.Second).UnixMilli()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if got := waits(); !strings.Contains(got, "Redis was restarted") || !strings.Contains(got, "no turns for another 40s") {
+		t.Errorf("after a restart: %q", got)
+	}
+}
+
 func TestWhy(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
