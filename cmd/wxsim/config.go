@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +23,7 @@ type config struct {
 }
 
 // parse reads flags, then the environment for those not given. help reports that usage was asked for and printed.
-func parse(args []string, getenv func(string) string, stdout io.Writer) (cfg config, help bool, err error) {
+func parse(args, environ []string, stdout io.Writer) (cfg config, help bool, err error) {
 	ran := false
 	cmd := &cobra.Command{
 		Use: "wxsim", Short: "Serve a simulated WeChat Open Platform", Args: cobra.NoArgs,
@@ -41,7 +44,7 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (cfg con
 	if !ran {
 		return config{}, true, nil
 	}
-	if err := errors.Join(environment(flags, getenv), check(cfg)); err != nil {
+	if err := errors.Join(environment(flags, environ), check(cfg)); err != nil {
 		return config{}, false, err
 	}
 	none(flags, "quota", &cfg.sim.Quota.Rest)
@@ -61,11 +64,20 @@ func variable(flag string) string {
 	return "WXSIM_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// environment sets the flags that were not given from the environment.
-func environment(flags *pflag.FlagSet, getenv func(string) string) error {
+// environment sets the flags that were not given from the environment. A name that no flag has is an error: it is a flag's,
+// misspelt, and the simulator would play something else than was asked for.
+func environment(flags *pflag.FlagSet, environ []string) error {
+	env := map[string]string{}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, variable("")) && value != "" && !kubernetes.MatchString(entry) {
+			env[name] = value
+		}
+	}
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
-		value := getenv(variable(f.Name))
+		value := env[variable(f.Name)]
+		delete(env, variable(f.Name))
 		if f.Changed || value == "" || f.Name == "help" {
 			return
 		}
@@ -73,8 +85,14 @@ func environment(flags *pflag.FlagSet, getenv func(string) string) error {
 			errs = append(errs, fmt.Errorf("%s: %w", variable(f.Name), err))
 		}
 	})
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		errs = append(errs, fmt.Errorf("%s: no such setting", name))
+	}
 	return errors.Join(errs...)
 }
+
+// kubernetes matches what Kubernetes puts into every pod about a Service that happens to be named wxsim.
+var kubernetes = regexp.MustCompile(`^\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)=|^\w+_PORT=\w+://`)
 
 // define declares the flags.
 func define(flags *pflag.FlagSet, cfg *config) {

@@ -22,7 +22,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Getenv, os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)) }
 
 // Exit codes.
 const (
@@ -35,15 +35,15 @@ const (
 const drain = 5 * time.Second
 
 // run is main without the process: it returns the exit code.
-func run(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+func run(args, environ []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return runContext(ctx, args, getenv, stdout, stderr)
+	return runContext(ctx, args, environ, stdout, stderr)
 }
 
 // runContext serves until ctx ends.
-func runContext(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	cfg, help, err := parse(args, getenv, stdout)
+func runContext(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	cfg, help, err := parse(args, environ, stdout)
 	switch {
 	case err != nil:
 		say(stderr, fmt.Sprintf("wxsim: %v\nRun wxsim --help for the flags.", err))

@@ -20,14 +20,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func noEnv(string) string { return "" }
-
 func TestParse(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{
-		"WXSIM_APPS": "7", "WXSIM_SEED": "9", "WXSIM_AUDIT_DELAY": "2s-4s", "WXSIM_TICKET_EVERY": "30s", "WXSIM_PUSH_AUTH_URL": "http://x/a",
+	env := []string{
+		"WXSIM_APPS=7", "WXSIM_SEED=9", "WXSIM_AUDIT_DELAY=2s-4s", "WXSIM_TICKET_EVERY=30s", "WXSIM_PUSH_AUTH_URL=http://x/a",
+		"PATH=/bin", "WXSIMULATOR=1", "WXSIM_NOTHING=",
+		// What Kubernetes says of a Service named wxsim.
+		"WXSIM_SERVICE_HOST=10.0.0.7", "WXSIM_SERVICE_PORT=80", "WXSIM_SERVICE_PORT_HTTP=80", "WXSIM_PORT=tcp://10.0.0.7:80",
+		"WXSIM_PORT_80_TCP=tcp://10.0.0.7:80", "WXSIM_PORT_80_TCP_PROTO=tcp",
 	}
-	cfg, help, err := parse([]string{"--apps=5", "--reject", "0.25", "--quota", "0", "--refill", "10s"}, func(k string) string { return env[k] }, io.Discard)
+	cfg, help, err := parse([]string{"--apps=5", "--reject", "0.25", "--quota", "0", "--refill", "10s"}, env, io.Discard)
 	if err != nil || help {
 		t.Fatalf("parse: help %v, %v", help, err)
 	}
@@ -45,7 +47,7 @@ func TestUsageErrors(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		args []string
-		env  map[string]string
+		env  []string
 		want string
 	}{
 		"unknown flag":    {[]string{"--nonsense"}, nil, "--nonsense"},
@@ -53,13 +55,14 @@ func TestUsageErrors(t *testing.T) {
 		"share":           {[]string{"--reject", "2"}, nil, "--reject 2: want a share from 0 to 1"},
 		"not a number":    {[]string{"--lost", "NaN"}, nil, "--lost NaN"},
 		"range":           {[]string{"--latency", "3s-1s"}, nil, "below the first"},
-		"bad environment": {nil, map[string]string{"WXSIM_APPS": "many"}, "WXSIM_APPS"},
+		"bad environment": {nil, []string{"WXSIM_APPS=many"}, "WXSIM_APPS"},
+		"misspelt":        {nil, []string{"WXSIM_AUDITDELAY=1s"}, "WXSIM_AUDITDELAY: no such setting"},
 		"negative apps":   {[]string{"--apps", "-1"}, nil, "--apps -1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out, errs bytes.Buffer
-			code := run(tc.args, func(k string) string { return tc.env[k] }, &out, &errs)
+			code := run(tc.args, tc.env, &out, &errs)
 			if code != exitUsage || !strings.Contains(errs.String(), tc.want) || out.Len() != 0 {
 				t.Errorf("exit %d, stderr %q, stdout %q; want 2 and %q", code, errs.String(), out.String(), tc.want)
 			}
@@ -70,7 +73,7 @@ func TestUsageErrors(t *testing.T) {
 func TestHelpNamesTheVariables(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
-	if code := run([]string{"--help"}, noEnv, &out, &errs); code != exitOK {
+	if code := run([]string{"--help"}, nil, &out, &errs); code != exitOK {
 		t.Errorf("exit %d: %s", code, errs.String())
 	}
 	for _, want := range []string{"--addr", "WXSIM_ADDR", "--push-out-of-order", "WXSIM_PUSH_OUT_OF_ORDER"} {
@@ -83,7 +86,7 @@ func TestHelpNamesTheVariables(t *testing.T) {
 func TestAddressInUse(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
-	if code := run([]string{"--addr", "256.0.0.1:1"}, noEnv, &out, &errs); code != exitError || !strings.Contains(errs.String(), "listen on 256.0.0.1:1") {
+	if code := run([]string{"--addr", "256.0.0.1:1"}, nil, &out, &errs); code != exitError || !strings.Contains(errs.String(), "listen on 256.0.0.1:1") {
 		t.Errorf("exit %d, stderr %q", code, errs.String())
 	}
 }
@@ -94,7 +97,7 @@ func started(t *testing.T, ctx context.Context, args ...string) (hint string, ex
 	r, w := io.Pipe()
 	exit = make(chan int, 1)
 	go func() {
-		exit <- runContext(ctx, append(args, "--addr", "127.0.0.1:0"), noEnv, w, io.Discard)
+		exit <- runContext(ctx, append(args, "--addr", "127.0.0.1:0"), nil, w, io.Discard)
 		_ = w.Close()
 	}()
 	line := make([]byte, 4096)
@@ -188,7 +191,7 @@ func TestSignal(t *testing.T) {
 	r, w := io.Pipe()
 	exit := make(chan int, 1)
 	go func() {
-		exit <- run([]string{"--addr", "127.0.0.1:0"}, noEnv, w, io.Discard)
+		exit <- run([]string{"--addr", "127.0.0.1:0"}, nil, w, io.Discard)
 		_ = w.Close()
 	}()
 	if _, err := r.Read(make([]byte, 4096)); err != nil {
