@@ -3,7 +3,9 @@ package app
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -26,14 +28,17 @@ const (
 // Config is every setting. A setting is a flag, or WXROLLOUT_ and its name in
 // capitals, or its default, in this order; secrets are never flags.
 type Config struct {
-	RedisURL      string
-	RedisUser     string
-	RedisPassword Secret
-	RedisCA       string
-	RedisCert     string
-	RedisKey      string
+	RedisURL              string
+	RedisUser             string
+	RedisPassword         Secret
+	RedisSentinelUser     string
+	RedisSentinelPassword Secret
+	RedisCA               string
+	RedisCert             string
+	RedisKey              string
 
 	WeChatURL       string
+	WeChatPlain     bool
 	ComponentAppID  string
 	ComponentSecret Secret
 	ComponentTicket Secret
@@ -68,6 +73,7 @@ type secret struct {
 func (c *Config) secrets() []secret {
 	return []secret{
 		{"REDIS_PASSWORD", "password of the Redis ACL user", &c.RedisPassword},
+		{"REDIS_SENTINEL_PASSWORD", "password of the sentinels themselves, if they ask for one", &c.RedisSentinelPassword},
 		{"COMPONENT_SECRET", "secret of the third-party platform", &c.ComponentSecret},
 		{"COMPONENT_TICKET", "a verify ticket to start with, until WeChat pushes one", &c.ComponentTicket},
 		{"SEAL_KEY", "32 bytes in base64 that seal the tokens in Redis (openssl rand -base64 32)", &c.SealKey},
@@ -82,10 +88,12 @@ func (c *Config) secrets() []secret {
 func BindFlags(fs *pflag.FlagSet, c *Config, role Role) {
 	fs.StringVar(&c.RedisURL, "redis-url", "redis://127.0.0.1:6379/0", "redis://host:port/db, rediss:// with TLS, redis+sentinel://h1,h2/master/db or redis+cluster://h1,h2")
 	fs.StringVar(&c.RedisUser, "redis-user", "", "Redis ACL user")
+	fs.StringVar(&c.RedisSentinelUser, "redis-sentinel-user", "", "ACL user of the sentinels themselves, if they have one")
 	fs.StringVar(&c.RedisCA, "redis-ca", "", "file with the CA of Redis's TLS certificate, if not a public one")
 	fs.StringVar(&c.RedisCert, "redis-cert", "", "file with our TLS client certificate for Redis")
 	fs.StringVar(&c.RedisKey, "redis-key", "", "file with the key of redis-cert")
 	fs.StringVar(&c.WeChatURL, "wechat-url", "https://api.weixin.qq.com", "base URL of WeChat's API, or of a simulator")
+	fs.BoolVar(&c.WeChatPlain, "wechat-plain-http", false, "allow http:// to another machine in wechat-url: for a simulator, never for WeChat")
 	fs.StringVar(&c.ComponentAppID, "component-appid", "", "appid of the third-party platform")
 	fs.DurationVar(&c.CallTimeout, "call-timeout", 15*time.Second, "time limit of one call to WeChat")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
@@ -166,12 +174,16 @@ func Load(fs *pflag.FlagSet, c *Config, role Role, environ []string, readFile fu
 	return nil
 }
 
+// kubernetes matches what Kubernetes puts into every pod about a Service that
+// happens to be named wxrollout.
+var kubernetes = regexp.MustCompile(`^\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)=|^\w+_PORT=\w+://`)
+
 // readEnv picks our settings out of the environment; an empty one is unset.
 func readEnv(environ []string) map[string]string {
 	env := make(map[string]string)
 	for _, kv := range environ {
 		name, v, _ := strings.Cut(kv, "=")
-		if strings.HasPrefix(name, envPrefix) && v != "" {
+		if strings.HasPrefix(name, envPrefix) && v != "" && !kubernetes.MatchString(kv) {
 			env[name] = v
 		}
 	}
@@ -207,9 +219,10 @@ func (c *Config) check(role Role) []string {
 	if _, err := c.redisOptions(); err != nil {
 		faults = append(faults, err.Error())
 	}
-	u, err := url.Parse(c.WeChatURL)
-	bad(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "", "WXROLLOUT_WECHAT_URL=%q: want https://host", c.WeChatURL)
-	_, err = zerolog.ParseLevel(c.LogLevel)
+	if fault := c.checkWeChatURL(); fault != "" {
+		faults = append(faults, fault)
+	}
+	_, err := zerolog.ParseLevel(c.LogLevel)
 	bad(err == nil && c.LogLevel != "", "WXROLLOUT_LOG_LEVEL=%q: want debug, info, warn or error", c.LogLevel)
 	bad(c.LogFormat == "json" || c.LogFormat == "console", "WXROLLOUT_LOG_FORMAT=%q: want json or console", c.LogFormat)
 	bad(c.CallTimeout >= time.Second, "WXROLLOUT_CALL_TIMEOUT=%s: want at least 1s", c.CallTimeout)
@@ -218,6 +231,29 @@ func (c *Config) check(role Role) []string {
 		faults = append(faults, c.checkWorker()...)
 	}
 	return faults
+}
+
+// checkWeChatURL says what is wrong with the base URL. Tokens are in the URL of
+// every call, so only TLS may carry them off this machine. A URL with a user may
+// hold a password, and isn't shown.
+func (c *Config) checkWeChatURL() (fault string) {
+	const want = "want https://host"
+	u, err := url.Parse(c.WeChatURL)
+	switch {
+	case strings.Contains(c.WeChatURL, "@"):
+		return "WXROLLOUT_WECHAT_URL: " + want + ", without a user"
+	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "":
+		return fmt.Sprintf("WXROLLOUT_WECHAT_URL=%q: %s", c.WeChatURL, want)
+	case u.Scheme == "http" && !loopback(u.Hostname()) && !c.WeChatPlain:
+		return fmt.Sprintf("WXROLLOUT_WECHAT_URL=%q: %s; without TLS every token is readable on the way (for a simulator: WXROLLOUT_WECHAT_PLAIN_HTTP=true)", c.WeChatURL, want)
+	}
+	return ""
+}
+
+// loopback tells whether a host is this machine.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func (c *Config) checkWorker() []string {

@@ -121,8 +121,15 @@ func (c *Config) redisOptions() (*redis.UniversalOptions, error) {
 	o := &redis.UniversalOptions{
 		Addrs: u.hosts, DB: u.db, MasterName: u.master, IsClusterMode: u.kind == redisCluster,
 		Username: cmp.Or(c.RedisUser, u.user), Password: cmp.Or(c.RedisPassword.Reveal(), u.password),
+		SentinelUsername: c.RedisSentinelUser, SentinelPassword: c.RedisSentinelPassword.Reveal(),
 		ReadTimeout: 3 * time.Second, WriteTimeout: 3 * time.Second, DialTimeout: 3 * time.Second,
 		ContextTimeoutEnabled: true,
+	}
+	if u.kind != redisSentinel && (c.RedisSentinelUser != "" || !c.RedisSentinelPassword.Empty()) {
+		return nil, errors.New("WXROLLOUT_REDIS_SENTINEL_USER and _PASSWORD: need redis+sentinel:// in WXROLLOUT_REDIS_URL")
+	}
+	if c.RedisSentinelUser != "" && c.RedisSentinelPassword.Empty() {
+		return nil, errors.New("WXROLLOUT_REDIS_SENTINEL_USER: needs WXROLLOUT_REDIS_SENTINEL_PASSWORD")
 	}
 	if u.secure {
 		o.TLSConfig, err = c.redisTLS()

@@ -1,19 +1,15 @@
 package app_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
@@ -40,35 +36,8 @@ type watched struct {
 func startSentinel(t *testing.T) *watched {
 	t.Helper()
 	w := &watched{primary: redistest.Start(t, redistest.AOF())}
-	port := func(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
-	redistest.Start(t, redistest.AOF(), redistest.Config("replicaof 127.0.0.1 "+port(w.primary.Addr()), "repl-diskless-sync-delay 0"))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.addr = l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	conf := filepath.Join(t.TempDir(), "sentinel.conf")
-	text := fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %q\nsentinel monitor main 127.0.0.1 %s 1\n"+
-		"sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 5000\n", port(w.addr), filepath.Dir(conf), port(w.primary.Addr()))
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "redis-server", conf, "--sentinel")
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended by itself
-		_ = cmd.Wait()         // a killed sentinel is the normal end
-		if t.Failed() {
-			t.Logf("sentinel:\n%s", log.String())
-		}
-	})
+	redistest.Start(t, redistest.AOF(), redistest.Config("replicaof "+strings.Replace(w.primary.Addr(), ":", " ", 1), "repl-diskless-sync-delay 0"))
+	w.addr = redistest.Sentinel(t, w.primary)
 	w.client = redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "main", SentinelAddrs: []string{w.addr}})
 	t.Cleanup(func() { _ = w.client.Close() }) // its sentinel may be gone
 	sentinel := redis.NewSentinelClient(&redis.Options{Addr: w.addr})
@@ -78,6 +47,37 @@ func startSentinel(t *testing.T) *watched {
 		return err == nil && len(replicas) == 1 && replicas[0]["master-link-status"] == "ok", fmt.Sprint(replicas, err)
 	})
 	return w
+}
+
+// TestSentinelsAskForAPassword: they have users of their own, apart from the
+// server's.
+func TestSentinelsAskForAPassword(t *testing.T) {
+	t.Parallel()
+	addr := redistest.Sentinel(t, redistest.Start(t, redistest.AOF()), "requirepass guard-p@ss", "user watcher on >watcher-p@ss +@all")
+	opens := func(changes ...string) error {
+		cfg, err := read(app.RoleWorker, nil, with(with(good(), "REDIS_URL=redis+sentinel://"+addr+"/main/0"), changes...), noFiles)
+		if err != nil {
+			return err
+		}
+		return opened(t, cfg)
+	}
+	eventually(t, "the sentinel lets us in", func(context.Context) (bool, string) { // it needs a moment to start
+		err := opens("REDIS_SENTINEL_PASSWORD=guard-p@ss")
+		return err == nil, fmt.Sprint(err)
+	})
+	if err := opens("REDIS_SENTINEL_USER=watcher", "REDIS_SENTINEL_PASSWORD=watcher-p@ss"); err != nil {
+		t.Errorf("as a user: %v", err)
+	}
+	for name, changes := range map[string][]string{
+		"no password":          nil,
+		"a wrong one":          {"REDIS_SENTINEL_PASSWORD=guess"},
+		"the server's instead": {"REDIS_PASSWORD=guard-p@ss"},
+	} {
+		err := opens(changes...)
+		if err == nil || strings.Contains(err.Error(), "guard-p@ss") || strings.Contains(err.Error(), "guess") {
+			t.Errorf("%s: %v, want an error without the password", name, err)
+		}
+	}
 }
 
 // TestRolloutFailsOver: the primary dies in the middle; the workers find the

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"strings"
 	"testing"
 
@@ -52,8 +53,47 @@ func TestRedisOptions(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := reached{o.Addrs, o.Username, o.Password, o.DB, o.IsClusterMode, o.TLSConfig != nil, o.MasterName}
+			if o.TLSConfig != nil && (o.TLSConfig.MinVersion < tls.VersionTLS12 || o.TLSConfig.InsecureSkipVerify) {
+				t.Errorf("TLS from version %x, unverified %t", o.TLSConfig.MinVersion, o.TLSConfig.InsecureSkipVerify)
+			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("options of %s (-want +got):\n%s", tt.url, diff)
+			}
+		})
+	}
+}
+
+func TestSentinelsOwnPassword(t *testing.T) {
+	t.Parallel()
+	const url = "redis+sentinel://app:pass@a/main"
+	tests := map[string]struct {
+		url, user, pass string
+		want            string // an error; "" for none
+	}{
+		"neither":           {url, "", "", ""},
+		"password":          {url, "", "hunter2", ""},
+		"user and password": {url, "watcher", "hunter2", ""},
+		"user alone":        {url, "watcher", "", "WXROLLOUT_REDIS_SENTINEL_USER: needs WXROLLOUT_REDIS_SENTINEL_PASSWORD"},
+		"no sentinels":      {"redis://h", "", "hunter2", "need redis+sentinel://"},
+		"a cluster":         {"redis+cluster://h", "watcher", "hunter2", "need redis+sentinel://"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := Config{RedisURL: tt.url, RedisSentinelUser: tt.user, RedisSentinelPassword: NewSecret(tt.pass)}
+			o, err := c.redisOptions()
+			if tt.want != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "hunter2") {
+					t.Errorf("options: %v, want %q", err, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"app", "pass", tt.user, tt.pass} // the server's own are others
+			if diff := cmp.Diff(want, []string{o.Username, o.Password, o.SentinelUsername, o.SentinelPassword}); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}

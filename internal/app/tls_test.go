@@ -114,6 +114,7 @@ func TestRedisByTLSAndUser(t *testing.T) {
 		"wrong password":     {[]string{"REDIS_PASSWORD=p@ss/wrong"}, "WRONGPASS"},
 		"no user":            {[]string{"REDIS_USER"}, "WRONGPASS"},
 		"another authority":  {[]string{"REDIS_CA=" + stranger.file("stranger.pem")}, "certificate"},
+		"another name":       {[]string{"REDIS_URL=rediss://" + strings.Replace(addr, "127.0.0.1", "localhost", 1)}, "match localhost"},
 		"no client's":        {[]string{"REDIS_CERT", "REDIS_KEY"}, "reach redis"},
 		"a CA that is a key": {[]string{"REDIS_CA=" + ca.file("client.key")}, "no PEM certificate in it"},
 		"a CA that is not":   {[]string{"REDIS_CA=/nowhere.pem"}, "WXROLLOUT_REDIS_CA: open /nowhere.pem"},

@@ -137,13 +137,14 @@ func TestNoSecretIsCommitted(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"WXROLLOUT_WECHAT_URL":       "http://wxsim:8070",
-		"WXROLLOUT_COMPONENT_APPID":  wxsim.DefaultComponentAppID,
-		"WXROLLOUT_COMPONENT_SECRET": wxsim.DefaultSecret,
-		"WXROLLOUT_COMPONENT_TICKET": wxsim.DefaultTicket,
-		"WXROLLOUT_CALLBACK_TOKEN":   wxsim.DefaultToken,
-		"WXROLLOUT_CALLBACK_AES_KEY": wxsim.DefaultAESKey,
-		"WXROLLOUT_SEAL_KEY":         strings.Repeat("A", 43) + "=", // 32 bytes of nothing
+		"WXROLLOUT_WECHAT_URL":        "http://wxsim:8070",
+		"WXROLLOUT_WECHAT_PLAIN_HTTP": "true",
+		"WXROLLOUT_COMPONENT_APPID":   wxsim.DefaultComponentAppID,
+		"WXROLLOUT_COMPONENT_SECRET":  wxsim.DefaultSecret,
+		"WXROLLOUT_COMPONENT_TICKET":  wxsim.DefaultTicket,
+		"WXROLLOUT_CALLBACK_TOKEN":    wxsim.DefaultToken,
+		"WXROLLOUT_CALLBACK_AES_KEY":  wxsim.DefaultAESKey,
+		"WXROLLOUT_SEAL_KEY":          strings.Repeat("A", 43) + "=", // 32 bytes of nothing
 	}
 	if diff := cmp.Diff(want, settings(t, "deploy/sim.env")); diff != "" {
 		t.Errorf("deploy/sim.env (-simulator +file):\n%s", diff)
