@@ -10,8 +10,8 @@ if s ~= 'loading' then return { 'not loading', s } end
 local added = 0
 for i = 2, #ARGV, 3 do
   if redis.call('HEXISTS', root .. 't:' .. rollout, ARGV[i]) == 0 then
-    enter(rollout, ARGV[i], { stage = 'preflight', state = 'pending', reason = '', fence = 0,
-                              version = 1, due = 0, rank = tonumber(ARGV[i + 1]), body = ARGV[i + 2] })
+    move(rollout, ARGV[i], { stage = 'preflight', state = 'pending', reason = '', fence = 0,
+                             version = 1, due = 0, rank = tonumber(ARGV[i + 1]), body = ARGV[i + 2] })
     added = added + 1
   end
 end

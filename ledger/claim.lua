@@ -36,7 +36,7 @@ local out = {}
 for i, appid in ipairs(apps) do
   local t = load(rollout, appid)
   if t and t.state == 'pending' and t.stage == stage and t.rank < tonumber(ARGV[3]) then
-    leave(rollout, appid, t)
+    local from = stand(rollout, appid, t)
     t.version = t.version + 1
     if held(redis.call('HGET', root .. 'owners', appid), appid) then
       t.state, t.reason, t.due = 'parked', 'owner', now_ms + tonumber(ARGV[6])
@@ -48,7 +48,7 @@ for i, appid in ipairs(apps) do
       out[#out + 1] = appid
       out[#out + 1] = int(t.fence)
     end
-    enter(rollout, appid, t)
+    move(rollout, appid, t, from)
   end
 end
 return out

@@ -10,10 +10,10 @@ for _, m in ipairs(due) do
   local rollout, appid = string.match(m, '^(%S+) (%S+)$')
   local t = rollout and load(rollout, appid)
   if t and (t.state == 'parked' or t.state == 'running') and t.due <= now_ms then
-    leave(rollout, appid, t)
+    local from = stand(rollout, appid, t)
     t.version = t.version + 1
     t.state, t.reason, t.due = 'pending', '', 0
-    enter(rollout, appid, t)
+    move(rollout, appid, t, from)
     moved = moved + 1
   else
     redis.call('ZREM', root .. ARGV[1], m)

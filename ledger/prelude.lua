@@ -29,45 +29,48 @@ local function parse(v)
 end
 
 local function format(t)
-  return table.concat({ t.stage, t.state, t.reason, int(t.fence), int(t.version),
-                        int(t.due), int(t.rank), t.body }, '|')
-end
-
-local function cell(t)
-  return table.concat({ int(math.floor(t.rank / RANK_PER_WAVE)), t.stage, t.state, t.reason }, '|')
+  return string.format('%s|%s|%s|%.0f|%.0f|%.0f|%.0f|%s',
+                       t.stage, t.state, t.reason, t.fence, t.version, t.due, t.rank, t.body)
 end
 
 local function member(rollout, appid) return rollout .. ' ' .. appid end
 
--- leave takes the target out of its index and its count.
-local function leave(rollout, appid, t)
+-- stand is where a target stands: the cell that counts it, and its index (nil if
+-- it has ended) with its name there and its score.
+local function stand(rollout, appid, t)
+  local at = { cell = string.format('%.0f|%s|%s|%s', math.floor(t.rank / RANK_PER_WAVE), t.stage, t.state, t.reason) }
   if t.state == 'pending' then
-    redis.call('ZREM', root .. 'ready:' .. rollout .. ':' .. t.stage, appid)
+    at.index, at.name, at.score = root .. 'ready:' .. rollout .. ':' .. t.stage, appid, t.rank
   elseif t.state == 'running' then
-    redis.call('ZREM', root .. 'leases:' .. LANE[t.stage], member(rollout, appid))
+    at.index, at.name, at.score = root .. 'leases:' .. LANE[t.stage], member(rollout, appid), t.due
   elseif t.state == 'parked' then
-    redis.call('ZREM', root .. 'wake', member(rollout, appid))
+    at.index, at.name, at.score = root .. 'wake', member(rollout, appid), t.due
   end
-  if redis.call('HINCRBY', root .. 'n:' .. rollout, cell(t), -1) == 0 then
-    redis.call('HDEL', root .. 'n:' .. rollout, cell(t))
-  end
+  return at
 end
 
--- enter puts the target into the index its state asks for, counts it, stores it.
--- "moves" tells an audit whether anything moved while it looked.
-local function enter(rollout, appid, t)
-  if t.state == 'pending' then
-    redis.call('ZADD', root .. 'ready:' .. rollout .. ':' .. t.stage, int(t.rank), appid)
-  elseif t.state == 'running' then
-    redis.call('ZADD', root .. 'leases:' .. LANE[t.stage], int(t.due), member(rollout, appid))
-  elseif t.state == 'parked' then
-    redis.call('ZADD', root .. 'wake', int(t.due), member(rollout, appid))
+-- move stores a changed target and takes it from where it stood (nil if it is
+-- new) to where it stands now. "moves" tells an audit whether any count changed
+-- while it looked. It takes away first, also where it adds again at once: a Redis
+-- out of memory lets a script go on whose first write frees something.
+-- Returns the record.
+local function move(rollout, appid, t, from)
+  local to = stand(rollout, appid, t)
+  if from and from.index then redis.call('ZREM', from.index, from.name) end
+  if to.index then
+    redis.call('ZADD', to.index, int(to.score), to.name)
   elseif redis.call('HGET', root .. 'owners', appid) == rollout then
     redis.call('HDEL', root .. 'owners', appid)
   end
-  redis.call('HINCRBY', root .. 'n:' .. rollout, cell(t), 1)
-  redis.call('HINCRBY', root .. 'r:' .. rollout, 'moves', 1)
-  redis.call('HSET', root .. 't:' .. rollout, appid, format(t))
+  if not from or from.cell ~= to.cell then
+    local counts = root .. 'n:' .. rollout
+    if from and redis.call('HINCRBY', counts, from.cell, -1) == 0 then redis.call('HDEL', counts, from.cell) end
+    redis.call('HINCRBY', counts, to.cell, 1)
+    redis.call('HINCRBY', root .. 'r:' .. rollout, 'moves', 1)
+  end
+  local record = format(t)
+  redis.call('HSET', root .. 't:' .. rollout, appid, record)
+  return record
 end
 
 local function load(rollout, appid)

@@ -26,12 +26,12 @@ end
 -- aborted one stays dead, and nobody would ever move the target.
 local revived = ended(t.state) and not ended(ARGV[6])
 if revived and status(rollout) == 'aborted' then return { 'held', 'aborted' } end
-leave(rollout, appid, t)
+local from = stand(rollout, appid, t)
 t.version = t.version + 1
 t.stage, t.state, t.reason, t.body = ARGV[5], ARGV[6], ARGV[7], ARGV[9]
 t.due = 0
 if t.state == 'parked' or t.state == 'running' then t.due = now_ms + tonumber(ARGV[8]) end
-enter(rollout, appid, t)
+move(rollout, appid, t, from)
 local codes = root .. 'codes:' .. rollout
 if ARGV[11] ~= '' then redis.call('HINCRBY', codes, ARGV[11], 1) end
 if ARGV[12] ~= '' and tonumber(redis.call('HGET', codes, ARGV[12]) or '0') > 0 then

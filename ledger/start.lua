@@ -17,9 +17,9 @@ if t.state ~= 'running' or t.stage ~= ARGV[3] or t.fence ~= tonumber(ARGV[4]) th
 end
 if quarantine(tonumber(ARGV[5])) > 0 then return { 'stale', format(t) } end
 if t.reason == 'acting' and t.due > now_ms then return { 'stale', format(t) } end
-leave(rollout, appid, t)
+local from = stand(rollout, appid, t)
 t.reason = 'acting'
 t.due = math.max(t.due, now_ms + tonumber(ARGV[5]))
-enter(rollout, appid, t)
-local released = redis.call('HGET', root .. 'r:' .. rollout, 'released') or ''
-return { 'ok', format(t), status(rollout), released, int(now_us) }
+local record = move(rollout, appid, t, from)
+local r = redis.call('HMGET', root .. 'r:' .. rollout, 'status', 'released')
+return { 'ok', record, r[1] or '', r[2] or '', int(now_us) }

@@ -13,9 +13,9 @@ for stage in pairs(LANE) do
   local apps = redis.call('ZRANGE', root .. 'ready:' .. rollout .. ':' .. stage, 0, limit - moved - 1)
   for _, appid in ipairs(apps) do
     local t = load(rollout, appid)
-    leave(rollout, appid, t)
+    local from = stand(rollout, appid, t)
     t.version, t.state, t.reason, t.due = t.version + 1, 'aborted', '', 0
-    enter(rollout, appid, t)
+    move(rollout, appid, t, from)
     moved = moved + 1
   end
 end
