@@ -20,6 +20,7 @@ var (
 	tokenPut    = script("token_put.lua")
 	tokenDrop   = script("token_drop.lua")
 	tokenForget = script("token_forget.lua")
+	tokenLearn  = script("token_learn.lua")
 )
 
 const (
@@ -146,6 +147,21 @@ func (s *store) drop(ctx context.Context, key, sealed string) error {
 func (s *store) forget(ctx context.Context, key string, created int64) error {
 	if _, err := run(ctx, s.rdb, tokenForget, 1, key, created, versionMemory.Milliseconds()); err != nil {
 		return fmt.Errorf("forget an app: %w", err)
+	}
+	return nil
+}
+
+// learn keeps the refresh tokens, by key, of rows that have none, in one step.
+func (s *store) learn(ctx context.Context, refresh map[string]string) error {
+	if len(refresh) == 0 {
+		return nil
+	}
+	keys, sealed := make([]string, 0, len(refresh)), make([]any, 0, len(refresh))
+	for key, token := range refresh {
+		keys, sealed = append(keys, key), append(sealed, s.sealer.Seal(place(key, "refresh"), token))
+	}
+	if err := tokenLearn.Run(ctx, s.rdb, keys, sealed...).Err(); err != nil {
+		return fmt.Errorf("keep refresh tokens: %w", err)
 	}
 	return nil
 }

@@ -188,6 +188,18 @@ func (t *Tokens) SetTicket(ctx context.Context, ticket string, createTime int64)
 	return nil
 }
 
+// Learn keeps the refresh tokens of a page of WeChat's list, sealed, for apps that have none
+// stored. It makes no call.
+func (t *Tokens) Learn(ctx context.Context, page []wxclient.Authorizer) error {
+	refresh := make(map[string]string, len(page))
+	for _, a := range page {
+		if a.RefreshToken != "" {
+			refresh[appKey(t.component, a.AppID)] = a.RefreshToken
+		}
+	}
+	return t.store.learn(ctx, refresh)
+}
+
 // Ages tells how old the platform's credentials are. A negative duration means: there is none.
 type Ages struct {
 	// Ticket is the age of the verify ticket; above an hour its push has stopped.

@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/registry"
+	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // must returns the token or ends the test.
@@ -155,4 +157,47 @@ func TestCache(t *testing.T) {
 	if _, err := tokens.ComponentToken(ctx); err == nil {
 		t.Error("a token was served past the cache's life without asking Redis")
 	}
+}
+
+// TestLearn: what the list shows fills a gap, is sealed, and replaces nothing.
+func TestLearn(t *testing.T) {
+	t.Parallel()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, _ func(time.Duration)) {
+		ctx, w := t.Context(), newWechat(t)
+		w.refresh["wxa"], w.refresh["wxb"] = "refresh-a", "refresh-b"
+		tokens, _ := open(t, w, rdb, noCache)
+		if got := must(t)(tokens.AuthorizerToken(ctx, "wxb")); got != "wxb/aat-1" {
+			t.Errorf("token of wxb %s", got)
+		}
+		page := []wxclient.Authorizer{
+			{AppID: "wxa", RefreshToken: "refresh-a"}, {AppID: "wxb", RefreshToken: "an older one"}, {AppID: "wxc"},
+		}
+		for range 2 {
+			if err := tokens.Learn(ctx, page); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := must(t)(tokens.AuthorizerToken(ctx, "wxa")); got != "wxa/aat-1" {
+			t.Errorf("token of wxa %s", got)
+		}
+		if n := w.count("api_get_authorizer_info wxa"); n != 0 {
+			t.Errorf("%d read-backs of a token the list showed, want none", n)
+		}
+		for _, key := range rdb.Keys(ctx, "*").Val() {
+			if rdb.Type(ctx, key).Val() != "hash" {
+				continue
+			}
+			for field, v := range rdb.HGetAll(ctx, key).Val() {
+				if strings.Contains(v, "refresh-") || strings.Contains(v, "older") {
+					t.Errorf("%s %s holds a refresh token in the clear", key, field)
+				}
+			}
+			if strings.HasSuffix(key, "wxc") {
+				t.Errorf("%s: an app without a token got a row", key)
+			}
+		}
+		if got := must(t)(tokens.AuthorizerToken(ctx, "wxb")); got != "wxb/aat-1" {
+			t.Errorf("token of wxb afterwards %s", got)
+		}
+	})
 }

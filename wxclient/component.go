@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -28,6 +29,8 @@ type AuthorizerInfo struct {
 	PermissionSets []int64
 	// MiniProgram is true for mini programs, false for official accounts.
 	MiniProgram bool
+	// Categories are a mini program's service categories, as "first/second".
+	Categories []string
 	// RefreshToken is the current refresh token: a secret, left out of every rendering.
 	RefreshToken string `json:"-"`
 }
@@ -115,7 +118,26 @@ func (c *Client) AuthorizerInfo(ctx context.Context, appid string) (AuthorizerIn
 		AccountStatus: int64(info.AccountStatus), RegisterType: int64(info.RegisterType),
 		PermissionSets: reply.Grant.Sets.ids(), RefreshToken: reply.Grant.RefreshToken,
 		MiniProgram: len(info.MiniProgram) > 0 && string(info.MiniProgram) != "null",
+		Categories:  categoryNames(info.MiniProgram),
 	}, nil
+}
+
+// categoryNames reads MiniProgramInfo.categories; what is of another form tells none.
+func categoryNames(miniProgram json.RawMessage) []string {
+	var info struct {
+		Categories []struct {
+			First  string `json:"first"`
+			Second string `json:"second"`
+		} `json:"categories"`
+	}
+	if len(miniProgram) == 0 || json.Unmarshal(miniProgram, &info) != nil {
+		return nil
+	}
+	names := make([]string, 0, len(info.Categories))
+	for _, c := range info.Categories {
+		names = append(names, strings.Trim(c.First+"/"+c.Second, "/"))
+	}
+	return names
 }
 
 // Authorizer is one row of AuthorizerList.

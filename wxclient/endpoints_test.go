@@ -257,10 +257,10 @@ func TestComponentEndpoints(t *testing.T) {
 			want: got{"POST", "/cgi-bin/component/api_get_authorizer_info", componentQuery,
 				`{"component_appid":"wxcomponent","authorizer_appid":"` + app + `"}`},
 			reply: `{"authorizer_info":{"nick_name":"Shop","user_name":"gh_1","principal_name":"Ltd","service_type_info":{"id":0},"verify_type_info":{"id":-1},` +
-				`"account_status":1,"register_type":6,"MiniProgramInfo":{"visit_status":0}},` +
+				`"account_status":1,"register_type":6,"MiniProgramInfo":{"visit_status":0,"categories":[{"first":"IT","second":"tools"},{"first":"Food"}]}},` +
 				`"authorization_info":{"authorizer_appid":"` + app + `","authorizer_refresh_token":"refresh-1","func_info":[{"funcscope_category":{"id":17}},{"funcscope_category":{"id":18}}]}}`,
 			out: wxclient.AuthorizerInfo{AppID: app, NickName: "Shop", UserName: "gh_1", PrincipalName: "Ltd", VerifyType: -1,
-				AccountStatus: 1, RegisterType: 6, PermissionSets: []int64{17, 18}, MiniProgram: true, RefreshToken: "refresh-1"},
+				AccountStatus: 1, RegisterType: 6, PermissionSets: []int64{17, 18}, MiniProgram: true, Categories: []string{"IT/tools", "Food"}, RefreshToken: "refresh-1"},
 		},
 		{
 			name: "authorizer list",

@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"metrics/mixin":     {},
 	"ledger":            {"rollout"},
 	"console":           {"rollout"},
+	"registry/apps":     {},
 
 	// These join two or three.
 	"registry": {"wxclient", "ratelimit"},
@@ -39,9 +40,9 @@ var arrows = map[string][]string{
 	"wxsim": {},
 
 	// What the programs are made of.
-	"internal/operator": {"rollout", "rollout/planfile", "ledger", "ratelimit", "tasks", "wxclient"},
+	"internal/operator": {"rollout", "rollout/planfile", "ledger", "ratelimit", "registry/apps", "tasks", "wxclient"},
 	"internal/app": {
-		"console", "internal/operator", "ledger", "metrics", "ratelimit", "registry", "rollout", "rollout/planfile",
+		"console", "internal/operator", "ledger", "metrics", "ratelimit", "registry", "registry/apps", "rollout", "rollout/planfile",
 		"tasks", "wxclient", "wxclient/callback",
 	},
 	"internal/demo": {
@@ -50,7 +51,7 @@ var arrows = map[string][]string{
 	"cmd/worker": {"internal/app"},
 	"cmd/wxsim":  {"wxsim"},
 	"cmd/enqueue": {
-		"internal/app", "internal/demo", "internal/operator", "ledger", "rollout", "rollout/planfile", "wxclient", "wxsim",
+		"internal/app", "internal/demo", "internal/operator", "ledger", "registry/apps", "rollout", "rollout/planfile", "wxclient", "wxsim",
 	},
 
 	// For tests: see testOnly.

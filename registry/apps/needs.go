@@ -1,0 +1,67 @@
+package apps
+
+// Need is something that only an app's merchant can do.
+type Need string
+
+// The needs.
+const (
+	// NeedAuthorize: the authorization is gone.
+	NeedAuthorize Need = "authorize"
+	// NeedPermission: permission set 18 is not granted.
+	NeedPermission Need = "permission"
+	// NeedAccount: the account is cancelled, banned or frozen.
+	NeedAccount Need = "account"
+	// NeedCategory: there is no approved category.
+	NeedCategory Need = "category"
+)
+
+// CodeSet is the permission set "development and data analysis", which every code
+// call needs.
+const CodeSet = 18
+
+// Account states that nothing can be done for an app in.
+const (
+	statusCancelled = 14
+	statusBanned    = 16
+	statusFrozen    = 19
+)
+
+// Needs is what the merchant must do, the most urgent first, by what WeChat said
+// last. An app that was never read, and an official account, need nothing.
+func (a App) Needs() []Need {
+	switch {
+	case a.State == StateLeft:
+		return []Need{NeedAuthorize}
+	case a.Read == 0 || !a.MiniProgram:
+		return nil
+	case a.Status == statusCancelled || a.Status == statusBanned || a.Status == statusFrozen:
+		return []Need{NeedAccount}
+	}
+	var needs []Need
+	if !a.Has(CodeSet) {
+		needs = append(needs, NeedPermission)
+	}
+	if len(a.Categories) == 0 {
+		needs = append(needs, NeedCategory)
+	}
+	return needs
+}
+
+// Authorizes tells whether an authorization link is what to send.
+func (n Need) Authorizes() bool { return n == NeedAuthorize || n == NeedPermission }
+
+// Words say what the merchant must do.
+func (n Need) Words() string {
+	switch n {
+	case NeedAuthorize:
+		return "authorise the platform again"
+	case NeedPermission:
+		return "authorise again and grant permission set 18, development and data analysis"
+	case NeedAccount:
+		return "settle the account's state with WeChat: it is cancelled, banned or frozen"
+	case NeedCategory:
+		return "add a service category at mp.weixin.qq.com and have it approved"
+	default:
+		return string(n)
+	}
+}
