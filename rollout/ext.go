@@ -14,6 +14,15 @@ import (
 // ExtMax bounds the text of an ext template and the document it renders, in bytes.
 const ExtMax = 1 << 20
 
+const (
+	// extActionsMax bounds the {{...}} of a template: each may be inside the one
+	// before, and every reader of the tree goes down by itself.
+	extActionsMax = 10_000
+	// extMsgMax bounds what text/template says of a template, in characters: it may
+	// say all of it.
+	extMsgMax = 300
+)
+
 // Ext is a parsed ext.json template: the document WeChat's commit takes as
 // ext_json, with the columns of the app list filled in per app.
 //
@@ -38,6 +47,7 @@ type Ext struct {
 	tmpl    *template.Template
 	refs    []columnRef
 	literal map[*byte]int // first byte of each literal piece to its line
+	ends    []int         // where the lines end, while it is being prepared
 }
 
 // columnRef is one place where the template names a column.
@@ -75,7 +85,7 @@ func (e *ExtError) Error() string {
 		fmt.Fprintf(&b, " line %d", e.Line)
 	}
 	if e.Column != "" {
-		fmt.Fprintf(&b, ": column %q", e.Column)
+		fmt.Fprintf(&b, ": column %q", cut(e.Column, 60))
 		if e.Value != "" {
 			fmt.Fprintf(&b, " = %q", cut(e.Value, 60))
 		}
@@ -89,6 +99,8 @@ func ParseExt(text string) (*Ext, error) {
 	switch {
 	case len(text) > ExtMax:
 		return nil, &ExtError{Msg: "is larger than 1 MiB"}
+	case strings.Count(text, "{{") > extActionsMax:
+		return nil, &ExtError{Msg: fmt.Sprintf("has more than %d {{...}}", extActionsMax)}
 	case !utf8.ValidString(text):
 		return nil, &ExtError{Line: badLine(text), Msg: "is not valid UTF-8: save the file as UTF-8"}
 	case strings.TrimSpace(text) == "":
@@ -166,7 +178,7 @@ func (e *Ext) blame(err *ExtError, data map[string]cell) *ExtError {
 		names[i] = name + "=" + strconv.Quote(cut(string(data[name]), 60))
 	}
 	if len(names) > 0 {
-		err.Msg += "; columns on this line: " + strings.Join(names, ", ")
+		err.Msg += "; columns on this line: " + cut(strings.Join(names, ", "), extMsgMax)
 	}
 	return err
 }
@@ -186,9 +198,9 @@ func templateError(err error) *ExtError {
 		msg = strings.TrimPrefix(msg, templateAction.FindString(msg))
 	}
 	if own := (*ExtError)(nil); errors.As(err, &own) {
-		return &ExtError{Line: line, Column: own.Column, Value: own.Value, Msg: own.Msg}
+		return &ExtError{Line: line, Column: own.Column, Value: own.Value, Msg: cut(own.Msg, extMsgMax)}
 	}
-	return &ExtError{Line: line, Msg: msg}
+	return &ExtError{Line: line, Msg: cut(msg, extMsgMax)}
 }
 
 // badLine is the line of the first byte that isn't UTF-8.
@@ -203,8 +215,11 @@ func badLine(text string) int {
 
 // cut shortens s to n characters.
 func cut(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n]) + "..."
+	for at := range s {
+		if n == 0 {
+			return s[:at] + "..."
+		}
+		n--
 	}
 	return s
 }

@@ -130,7 +130,14 @@ func (e *Ext) prepare() error {
 	if len(e.tmpl.Templates()) > 1 {
 		return &ExtError{Msg: "define, block and template are not supported"}
 	}
-	return e.visit(e.tmpl.Root, true)
+	for i := range len(e.text) {
+		if e.text[i] == '\n' {
+			e.ends = append(e.ends, i)
+		}
+	}
+	err := e.visit(e.tmpl.Root, true)
+	e.ends = nil
+	return err
 }
 
 // visit walks the parse tree. root tells whether the dot is the app's row, which
@@ -239,5 +246,6 @@ func (e *Ext) guard(pos parse.Pos, source string) *parse.CommandNode {
 
 // line is the line of a place in the template.
 func (e *Ext) line(pos parse.Pos) int {
-	return 1 + strings.Count(e.text[:min(int(pos), len(e.text))], "\n")
+	before, _ := slices.BinarySearch(e.ends, int(pos))
+	return 1 + before
 }

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/wxrollout/wxrollout/internal/memtest"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -196,30 +197,81 @@ func TestExtValueSurvives(t *testing.T) {
 	})
 }
 
+// extPerByte is the memory that a byte of a template may take, parsed and
+// rendered, freed memory included.
+const extPerByte = 3000
+
+// FuzzExtRender: no template makes us panic or take memory without bound; what is
+// refused is refused by an ExtError with a line of the template, and what is
+// rendered is one plain line that says the same when it is rendered again.
 func FuzzExtRender(f *testing.F) {
-	for _, text := range []string{"", `{"a": "{{.x}}"}`, `{"a": {{json .}}}`, `{{if .x}}{}{{end}}`, `{"\u0061": 1}`, `{{with .x}}{{.}}{{end}}`, `{"a": {{default 1 .x}}}`} {
+	for _, text := range []string{
+		"", `{"a": "{{.x}}"}`, `{"a": {{json .}}}`, `{{if .x}}{}{{end}}`, `{"\u0061": 1}`, `{{with .x}}{{.}}{{end}}`, `{"a": {{default 1 .x}}}`,
+		`{{range .x}}{{range .x}}a{{end}}{{end}}`, `{{define "a"}}{{template "a"}}{{end}}{{template "a"}}`, `{"a": {{printf "%999999999d" 1}}}`,
+		`{{$a := json .}}{"a": {{$a}}, "b": {{json $a}}}`, `{"a": 1e999999999, "b": -0}`, strings.Repeat(`{"a":`, 50), `{{(((((1)))))}}`,
+	} {
 		f.Add(text, "v\"\n")
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
-		ext, err := rollout.ParseExt(text)
-		if err != nil {
-			return
-		}
-		doc, err := ext.Render(extApp("x", value))
-		if err != nil {
-			if fault := (*rollout.ExtError)(nil); !errors.As(err, &fault) || strings.Contains(fault.Msg, "template:") {
-				t.Fatalf("raw error: %v", err)
-			}
-			return
-		}
-		var got map[string]any
-		if err := json.Unmarshal([]byte(doc), &got); err != nil || got["extAppid"] != extTestAppID {
-			t.Fatalf("%s: %v", doc, err)
-		}
-		if strings.ContainsAny(doc, "\n\r") || strings.Contains(strings.ReplaceAll(doc, `\\`, ""), `\u`) {
-			t.Fatalf("not one plain line: %q", doc)
-		}
+		memtest.Bounded(t, len(text)+len(value), extPerByte, func() { renderExt(t, text, value) })
 	})
+}
+
+// renderExt renders a template for one app, and checks what comes of it.
+func renderExt(t *testing.T, text, value string) {
+	t.Helper()
+	doc, err := "", error(nil)
+	ext, err := rollout.ParseExt(text)
+	if err == nil {
+		doc, err = ext.Render(extApp("x", value))
+	}
+	if err != nil {
+		fault := (*rollout.ExtError)(nil)
+		if !errors.As(err, &fault) || strings.Contains(fault.Msg, "template:") {
+			t.Fatalf("raw error: %v", err)
+		}
+		if fault.Line < 0 || fault.Line > 1+strings.Count(text, "\n") || fault.Msg == "" || len(err.Error()) > 4096 {
+			t.Fatalf("line %d of %d, and %d bytes: %.300v", fault.Line, 1+strings.Count(text, "\n"), len(err.Error()), err)
+		}
+		return
+	}
+	var got map[string]any
+	decoder := json.NewDecoder(strings.NewReader(doc))
+	decoder.UseNumber() // 1e999 is JSON, and no float64
+	if err := decoder.Decode(&got); err != nil || got["extAppid"] != extTestAppID {
+		t.Fatalf("%s: %v", doc, err)
+	}
+	if strings.ContainsAny(doc, "\n\r") || strings.Contains(strings.ReplaceAll(doc, `\\`, ""), `\u`) || len(doc) > rollout.ExtMax+100 {
+		t.Fatalf("not one plain line: %q", doc)
+	}
+	if strings.Contains(doc, "{{") || len(doc) > rollout.ExtMax {
+		return // as a template it would be another, or too large
+	}
+	again, err := rollout.ParseExt(doc)
+	if err != nil {
+		t.Fatalf("%s as a template: %v", doc, err)
+	}
+	if same, err := again.Render(extApp("x", value)); err != nil || same != doc {
+		t.Fatalf("%s became %s, rendered again (%v)", doc, same, err)
+	}
+}
+
+// TestHostileExt: templates made to cost are refused, or cost in proportion.
+func TestHostileExt(t *testing.T) { //nolint:paralleltest // it measures memory
+	for name, h := range map[string][3]string{
+		"ifs": {"", "{{if 1}}", ""}, "ifs that end": {"", "{{if .x}}{{end}}", "{}"}, "withs": {"", "{{with .x}}", ""}, "else ifs": {"{{if .x}}", "{{else if .x}}", "{{end}}"},
+		"parentheses": {"{{", "(", "}}"}, "pipes": {"{{.x", "|json", "}}"}, "fields": {"{{.x", ".x", "}}"}, "words": {"{{and ", "1 ", "}}"},
+		"variables": {"", "{{$a := .x}}", "{}"}, "rows": {`{"a": [`, "{{json .}},", "1]}"}, "values": {`{"a": "`, "{{.x}}", `"}`}, "columns": {"", "{{.nope}}", ""},
+		"comments": {"", "{{/* */}}", "{}"}, "lines": {"", "\n", "{}"}, "objects": {"", `{"a":`, ""}, "arrays": {`{"a":`, "[", ""}, "a number": {`{"a":`, "9", "}"},
+		"keys": {"{", `"a":1,`, `"b":1}`}, "escapes": {`{"a":"`, `\u0041`, `"}`}, "empty objects": {`{"a":[`, "{},", "1]}"}, "bad bytes": {"", "\xff", ""},
+		"a string": {"{{`", "a", "`}}"}, "trims": {"", "{{- 1 -}}", ""}, "unclosed": {"", "{{", ""}, "printf": {"{{printf ", "%d ", "}}"}, "numbers": {"{{", "9", "}}"},
+	} {
+		text := memtest.Long(h[0], h[1], h[2], rollout.ExtMax)
+		memtest.Bounded(t, len(text), 300, func() { renderExt(t, text, strings.Repeat("v", 4096)) })
+		if t.Failed() {
+			t.Fatalf("by %s", name)
+		}
+	}
 }
 
 func ExampleExt_Render() {

@@ -57,6 +57,7 @@ var arrows = map[string][]string{
 	// For tests: see testOnly.
 	"internal/arch":                  {},
 	"internal/e2e":                   {},
+	"internal/memtest":               {},
 	"internal/redistest":             {},
 	"internal/promtest":              {"metrics/mixin"},
 	"internal/operator/operatortest": {"ledger", "rollout"},
@@ -65,7 +66,7 @@ var arrows = map[string][]string{
 
 // testOnly are imported by tests alone.
 var testOnly = []string{
-	"internal/arch", "internal/e2e", "internal/redistest", "internal/promtest", "internal/operator/operatortest",
+	"internal/arch", "internal/e2e", "internal/memtest", "internal/redistest", "internal/promtest", "internal/operator/operatortest",
 	"rollout/rollouttest", "metrics/mixin",
 }
 

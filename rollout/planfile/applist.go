@@ -17,8 +17,39 @@ const (
 	rowsMax    = 200_000
 	columnsMax = 100
 	cellMax    = 4096      // bytes of one value
+	rowMax     = 1 << 20   // bytes of one row
 	listMax    = 256 << 20 // bytes of the list
+	faultsMax  = 10_000    // faults noted; what has more is no app list
+	valueMax   = 256       // bytes of a wrong value that are kept
 )
+
+// errRow says that a row doesn't end.
+var errRow = errors.New("the row is too long")
+
+// rowReader gives errRow instead of more bytes once a row has had more than
+// rowMax: the CSV reader would keep them all in search of the row's end.
+type rowReader struct {
+	from *bufio.Reader
+	csv  *csv.Reader
+	read int64 // bytes given
+	row  int64 // where the row under way begins
+}
+
+// Read implements io.Reader.
+func (r *rowReader) Read(b []byte) (int, error) {
+	if r.read-r.row > rowMax {
+		return 0, errRow
+	}
+	n, err := r.from.Read(b)
+	r.read += int64(n)
+	return n, err
+}
+
+// next is the next row.
+func (r *rowReader) next() ([]string, error) {
+	r.row = r.csv.InputOffset()
+	return r.csv.Read()
+}
 
 // isAppID tells what looks like a mini program's appid: wx and 16 lowercase
 // letters or digits.
@@ -37,7 +68,7 @@ func isAppID(s string) bool {
 // appList is an app list under reading.
 type appList struct {
 	apps    *Apps
-	csv     *csv.Reader
+	rows    *rowReader
 	faults  Faults
 	fields  int // columns of the header
 	appid   int // which of them is appid
@@ -64,11 +95,12 @@ func ReadApps(name string, r io.Reader) (*Apps, error) {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
 	}
-	l.csv = csv.NewReader(text)
-	l.csv.Comment = '#'
-	l.csv.TrimLeadingSpace = true
-	l.csv.FieldsPerRecord = -1
-	l.csv.ReuseRecord = true
+	l.rows = &rowReader{from: text}
+	l.rows.csv = csv.NewReader(l.rows)
+	l.rows.csv.Comment = '#'
+	l.rows.csv.TrimLeadingSpace = true
+	l.rows.csv.FieldsPerRecord = -1
+	l.rows.csv.ReuseRecord = true
 	if err := l.read(); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -86,24 +118,35 @@ func ReadApps(name string, r io.Reader) (*Apps, error) {
 
 // fault notes something wrong with a line, or (0) with the list.
 func (l *appList) fault(line int, key, value, format string, args ...any) {
-	l.faults = append(l.faults, Fault{File: l.apps.name, Line: line, Key: key, Value: value, Msg: fmt.Sprintf(format, args...)})
+	// The value is a piece of a whole row, which it would keep in memory.
+	value = strings.Clone(value[:min(len(value), valueMax)])
+	l.faults = append(l.faults, Fault{File: l.apps.name, Line: line, Key: strings.Clone(key), Value: value, Msg: fmt.Sprintf(format, args...)})
 }
 
 // read reads all records; its error is the reader's, faults are noted.
 func (l *appList) read() error {
-	for first := true; ; {
-		record, err := l.csv.Read()
+	for first, line := true, 0; ; {
+		if len(l.faults) >= faultsMax {
+			l.fault(0, "", "", "has more faults than the %d that are listed: is it an app list?", len(l.faults))
+			return nil
+		}
+		record, err := l.rows.next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+		if errors.Is(err, errRow) {
+			l.fault(max(1, line), "", "", "a row of more than 1 MiB begins here or after: does a quote not end?")
+			return nil
+		}
 		if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
+			line = bad.Line
 			l.fault(bad.StartLine, "", "", "%s", quoteAdvice(bad))
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		line, _ := l.csv.FieldPos(0)
+		line, _ = l.rows.csv.FieldPos(0)
 		if trimmed(record) {
 			continue
 		}

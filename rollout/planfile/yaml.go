@@ -3,6 +3,7 @@ package planfile
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -14,10 +15,11 @@ import (
 )
 
 // Limits of a plan's text. The YAML parser takes time with the square of the
-// depth, so the depth is bounded before it sees the text.
+// depth, and of the number of keys, so both are bounded before it sees the text.
 const (
-	planMax  = 256 << 10 // bytes
-	depthMax = 16
+	planMax   = 256 << 10 // bytes
+	depthMax  = 16
+	tokensMax = 10_000 // words and signs
 )
 
 // encodingFault says why data isn't UTF-8 text, or "" if it is.
@@ -100,6 +102,10 @@ func (r *reader) checkTokens(tokens token.Tokens) bool {
 		token.TagType:        "tags are not supported: quote the value if it begins with !",
 		token.DirectiveType:  "directives are not supported",
 		token.MappingKeyType: "complex keys are not supported",
+	}
+	if len(tokens) > tokensMax {
+		r.add(Fault{Msg: fmt.Sprintf("has %d words and signs, want at most %d: is it a plan?", len(tokens), tokensMax)})
+		return false
 	}
 	before := len(r.faults)
 	depth, dashes, dashLine := 0, 0, 0
