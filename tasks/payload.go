@@ -40,6 +40,10 @@ func newTask(t rollout.Turn) (*asynq.Task, error) {
 	return asynq.NewTask(kindPrefix+string(t.Stage), b), nil
 }
 
+// payloadMax bounds a payload in bytes. A turn takes some 120; what is larger is
+// not ours, and isn't kept in an error either.
+const payloadMax = 1024
+
 // PayloadError says that a task doesn't carry a turn: it was not ours, or was
 // written by another version. The ledger gives the turn again.
 type PayloadError struct {
@@ -48,13 +52,16 @@ type PayloadError struct {
 }
 
 func (e *PayloadError) Error() string {
-	return fmt.Sprintf("task of kind %q carries no turn: %s", e.Kind, e.Why)
+	return fmt.Sprintf("task of kind %.100q carries no turn: %s", e.Kind, e.Why)
 }
 
 // parseTask reads the turn that a task carries.
 func parseTask(kind string, body []byte) (rollout.Turn, error) {
 	bad := func(why string) (rollout.Turn, error) { return rollout.Turn{}, &PayloadError{Kind: kind, Why: why} }
 	var p payload
+	if len(body) > payloadMax {
+		return bad(fmt.Sprintf("%d bytes, want at most %d", len(body), payloadMax))
+	}
 	if err := json.Unmarshal(body, &p); err != nil {
 		return bad(err.Error())
 	}

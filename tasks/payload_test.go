@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wxrollout/wxrollout/internal/memtest"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -73,6 +75,7 @@ func TestBadPayloads(t *testing.T) {
 		{"no such stage", "wxrollout:fly", strings.Replace(good, "submit", "fly", 1), "bad stage"},
 		{"kind of another stage", "wxrollout:release", good, "bad stage"},
 		{"kind of somebody else", "mail:submit", good, "bad stage"},
+		{"too long", "wxrollout:submit", strings.Replace(good, "spring", strings.Repeat("s", 2000), 1), "bytes, want at most 1024"},
 		{"kind that goes on", "wxrollout:submit2", good, "bad stage"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -90,17 +93,24 @@ func TestBadPayloads(t *testing.T) {
 }
 
 // Whatever comes off the queue either is a turn that goes back on the wire, or a
-// PayloadError.
+// PayloadError of a readable length; neither takes memory without bound, and the
+// order of the keys doesn't matter.
 func FuzzParseTask(f *testing.F) {
 	f.Add("wxrollout:submit", []byte(`{"r":"spring","a":"wx1","s":"submit","f":"7","p":true}`))
 	f.Add("wxrollout:release", []byte(`{"r":"a","a":"b","s":"release","f":"9223372036854775807"}`))
 	f.Add("wxrollout:fly", []byte(`{"s":"fly"}`))
+	f.Add("wxrollout:submit", []byte(`{"r":1`+strings.Repeat("0", 900)+`}`))
+	f.Add("wxrollout:submit", []byte(strings.Repeat(`{"r":`, 5000)))
+	f.Add(strings.Repeat("k", 3000), []byte(`{}`))
 	f.Add("", []byte(nil))
 	f.Fuzz(func(t *testing.T, kind string, body []byte) {
-		turn, err := parseTask(kind, body)
+		var turn rollout.Turn
+		var err error
+		const perByte, longest = 50, 4096
+		memtest.Bounded(t, len(kind)+len(body), perByte, func() { turn, err = parseTask(kind, body) })
 		if err != nil {
-			if !errors.As(err, new(*PayloadError)) {
-				t.Fatalf("error %v is no PayloadError", err)
+			if !errors.As(err, new(*PayloadError)) || len(err.Error()) > longest || turn != (rollout.Turn{}) {
+				t.Fatalf("error of %d bytes, %.200v, is no PayloadError", len(err.Error()), err)
 			}
 			return
 		}
@@ -111,6 +121,17 @@ func FuzzParseTask(f *testing.F) {
 		again, err := parseTask(task.Type(), task.Payload())
 		if err != nil || again != turn || task.Type() != kind {
 			t.Fatalf("%+v came back as %+v of kind %q: %v", turn, again, task.Type(), err)
+		}
+		var keys map[string]json.RawMessage // which encodes them sorted
+		if err := json.Unmarshal(task.Payload(), &keys); err != nil {
+			t.Fatal(err)
+		}
+		sorted, err := json.Marshal(keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := parseTask(kind, sorted); err != nil || again != turn {
+			t.Fatalf("%+v came back as %+v from %s: %v", turn, again, sorted, err)
 		}
 	})
 }

@@ -26,8 +26,8 @@ type envelope struct {
 // decodeReply turns a reply body into out, an *Error, or an *OutcomeUnknownError when it cannot
 // be read. out may be nil.
 func decodeReply(endpoint string, body []byte, secrets []string, out any) error {
-	unreadable := func(err error) error {
-		return &OutcomeUnknownError{Endpoint: endpoint, Err: sanitize(err, secrets)}
+	unreadable := func(err error) error { // encoding/json may quote a number of any length
+		return &OutcomeUnknownError{Endpoint: endpoint, Err: errors.New(tidy(err.Error(), secrets, maxMsgRunes))}
 	}
 	text := bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xef\xbb\xbf")))
 	if len(text) == 0 {
