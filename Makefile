@@ -6,6 +6,7 @@ TESTFLAGS    ?=
 PACKAGES     ?= ./...
 FUZZTIME     ?= 10s
 LINT_VERSION := v2.12.0
+VULN_VERSION := v1.1.4
 LINT         := bin/golangci-lint-$(LINT_VERSION)
 PROGRAMS     := worker enqueue wxsim
 
@@ -38,6 +39,10 @@ format: $(LINT) ## Format the code and sort its imports
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for a moment (FUZZTIME=10s)
 	@scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: vuln
+vuln: ## Ask the Go vulnerability database (needs vuln.go.dev)
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION) ./...
 
 .PHONY: bench
 bench: needs ## Run the benchmarks

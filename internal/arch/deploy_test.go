@@ -30,6 +30,10 @@ type service struct {
 	Profiles    []string          `yaml:"profiles"`
 	ReadOnly    bool              `yaml:"read_only"`
 	CapDrop     []string          `yaml:"cap_drop"`
+	CapAdd      []string          `yaml:"cap_add"`
+	SecurityOpt []string          `yaml:"security_opt"`
+	Privileged  bool              `yaml:"privileged"`
+	User        string            `yaml:"user"`
 	DependsOn   any               `yaml:"depends_on"`
 }
 
@@ -89,6 +93,15 @@ func TestComposeWorkerIsConfined(t *testing.T) {
 		s := services[name]
 		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) {
 			t.Errorf("service %s: read_only %t, cap_drop %q: want a read-only one without capabilities", name, s.ReadOnly, s.CapDrop)
+		}
+		if !slices.Contains(s.SecurityOpt, "no-new-privileges:true") || len(s.CapAdd) > 0 || s.Privileged || s.User != "" {
+			t.Errorf("service %s: security_opt %q, cap_add %q, privileged %t, user %q: want no new privileges, and the image's user",
+				name, s.SecurityOpt, s.CapAdd, s.Privileged, s.User)
+		}
+		for _, v := range s.Volumes {
+			if !strings.HasSuffix(v, ":ro") {
+				t.Errorf("service %s can write to %q: the programs write no file", name, v)
+			}
 		}
 		needs, _ := s.DependsOn.(map[string]any)
 		if _, ok := needs["redis"]; ok == (name == "wxsim") {
@@ -220,6 +233,10 @@ func TestImageHasThePrograms(t *testing.T) {
 	goVersion := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(mod)
 	if goVersion == nil || !strings.Contains(dockerfile, "golang:"+goVersion[1]) {
 		t.Errorf("the Dockerfile builds with another Go than go.mod's %q", goVersion)
+	}
+	_, last, _ := strings.Cut(dockerfile, "\nFROM scratch\n")
+	if strings.Contains(last, "\nRUN ") || strings.Contains(last, "\nFROM ") || strings.Count(last, "\nUSER ") != 1 || strings.Contains(last, "\nVOLUME ") {
+		t.Errorf("the image isn't programs, certificates and a user from scratch:\n%s", last)
 	}
 	for _, want := range []string{"FROM scratch", "USER 65532", "ca-certificates.crt", "timetzdata"} {
 		if !strings.Contains(dockerfile, want) {
