@@ -25,10 +25,7 @@ func TestLocalRefusals(t *testing.T) {
 		change(&i)
 		return submit(wxclient.SubmitRequest{Items: []wxclient.AuditItem{i}})
 	}
-	for _, tc := range []struct {
-		name, problem string
-		call          func(context.Context, *wxclient.Client) error
-	}{
+	runRefusals(t, []refusalCase{
 		{"no version", "user_version has 0", commit(wxclient.CommitRequest{})},
 		{"long version", "user_version has 65", commit(wxclient.CommitRequest{Version: strings.Repeat("版", 65)})},
 		{"negative template", "template_id is -1", commit(wxclient.CommitRequest{TemplateID: -1, Version: "1"})},
@@ -58,7 +55,23 @@ func TestLocalRefusals(t *testing.T) {
 			_, err := c.RefreshAuthorizerToken(ctx, "cat", app, "")
 			return err
 		}},
-	} {
+		{"six media of feedback", "6 media", submit(wxclient.SubmitRequest{FeedbackStuff: "1|2|3|4|5|6"})},
+		{"scene 6", "scene is 6", submit(wxclient.SubmitRequest{UGC: &wxclient.UGCDeclare{Scenes: []int{6}}})},
+		{"method 0", "method is 0", submit(wxclient.SubmitRequest{UGC: &wxclient.UGCDeclare{Methods: []int{0}}})},
+		{"two teams", "has_audit_team is 2", submit(wxclient.SubmitRequest{UGC: &wxclient.UGCDeclare{HasTeam: 2}})},
+		{"long declaration", "257 characters", submit(wxclient.SubmitRequest{UGC: &wxclient.UGCDeclare{AuditDesc: strings.Repeat("x", 257)}})},
+	})
+}
+
+// refusalCase is a request that must not leave.
+type refusalCase struct {
+	name, problem string
+	call          func(context.Context, *wxclient.Client) error
+}
+
+func runRefusals(t *testing.T, cases []refusalCase) {
+	t.Helper()
+	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			c, s, _ := setup(t, ok)

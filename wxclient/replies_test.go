@@ -108,12 +108,7 @@ func TestUnreadableReplies(t *testing.T) {
 	query := func(ctx context.Context, c *wxclient.Client) error { _, err := c.QueryAuth(ctx, "code"); return err }
 	gray := func(ctx context.Context, c *wxclient.Client) error { _, err := c.GrayPlan(ctx, app); return err }
 	apiQuota := func(ctx context.Context, c *wxclient.Client) error { _, err := c.APIQuota(ctx, "", "/x"); return err }
-	for _, tc := range []struct {
-		name  string
-		call  func(context.Context, *wxclient.Client) error
-		reply string
-		text  string
-	}{
+	runUnreadable(t, []unreadableCase{
 		{"empty body", submit, "", "reply is empty"},
 		{"blank body", submit, " \r\n", "reply is empty"},
 		{"HTML", submit, "<html><body>busy</body></html>", `not a JSON object, it starts with "<html>`},
@@ -143,7 +138,20 @@ func TestUnreadableReplies(t *testing.T) {
 		{"gray plan without status", gray, `{"gray_release_plan":{"gray_percentage":5}}`, "lacks gray_release_plan.status"},
 		{"gray plan without percentage", gray, `{"gray_release_plan":{"status":1}}`, "lacks gray_release_plan.gray_percentage"},
 		{"api quota without numbers", apiQuota, `{"quota":{}}`, "lacks quota"},
-	} {
+	})
+}
+
+// unreadableCase is a reply that tells nothing of what happened.
+type unreadableCase struct {
+	name  string
+	call  func(context.Context, *wxclient.Client) error
+	reply string
+	text  string
+}
+
+func runUnreadable(t *testing.T, cases []unreadableCase) {
+	t.Helper()
+	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			c, s, _ := setup(t, tc.reply)

@@ -14,6 +14,8 @@ const (
 	maxTags     = 10
 	maxTag      = 20
 	maxFeedback = 200
+	maxStuff    = 5
+	maxDeclared = 256
 )
 
 // AuditItem presents one page to the auditors. Classes and ids come from Categories.
@@ -61,6 +63,26 @@ type UGCDeclare struct {
 	AuditDesc string `json:"audit_desc,omitempty"`
 }
 
+func (u UGCDeclare) validate() error {
+	for _, scene := range u.Scenes {
+		if scene < 0 || scene > 5 {
+			return fmt.Errorf("scene is %d, want 0 to 5", scene)
+		}
+	}
+	for _, method := range u.Methods {
+		if method < 1 || method > 4 {
+			return fmt.Errorf("method is %d, want 1 to 4", method)
+		}
+	}
+	if u.HasTeam != 0 && u.HasTeam != 1 {
+		return fmt.Errorf("has_audit_team is %d, want 0 or 1", u.HasTeam)
+	}
+	if n := max(utf8.RuneCountInString(u.OtherScene), utf8.RuneCountInString(u.AuditDesc)); n > maxDeclared {
+		return fmt.Errorf("a description has %d characters, want at most %d", n, maxDeclared)
+	}
+	return nil
+}
+
 // SubmitRequest is one submission. Everything is optional; what is empty is left out.
 type SubmitRequest struct {
 	// Items presents 1 to 5 pages.
@@ -87,6 +109,14 @@ func (r SubmitRequest) validate() error {
 	}
 	if n := utf8.RuneCountInString(r.FeedbackInfo); n > maxFeedback {
 		return fmt.Errorf("feedback_info has %d characters, want at most %d", n, maxFeedback)
+	}
+	if n := strings.Count(r.FeedbackStuff, "|") + 1; n > maxStuff {
+		return fmt.Errorf("feedback_stuff has %d media, want at most %d", n, maxStuff)
+	}
+	if r.UGC != nil {
+		if err := r.UGC.validate(); err != nil {
+			return fmt.Errorf("ugc_declare: %w", err)
+		}
 	}
 	for i, item := range r.Items {
 		if err := item.validate(); err != nil {
