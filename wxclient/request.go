@@ -2,10 +2,12 @@ package wxclient
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,6 +28,18 @@ type request struct {
 	writes bool
 	// list marks an endpoint with long replies.
 	list bool
+	// tokenName is the query name of the token; empty means access_token.
+	tokenName string
+	// file is posted as a multipart form in place of a JSON body.
+	file *file
+	// picture receives a reply that is a picture; nil for the calls that answer JSON only.
+	picture *[]byte
+}
+
+// file is the one part of a multipart form.
+type file struct {
+	field, name string
+	data        []byte
 }
 
 // empty is the body {} of the calls without parameters.
@@ -43,13 +57,13 @@ func (c *Client) build(ctx context.Context, r request, token string) (*http.Requ
 		query[key] = values
 	}
 	if token != "" {
-		query.Set("access_token", token)
+		query.Set(cmp.Or(r.tokenName, "access_token"), token)
 	}
 	target := c.base + r.path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
-	body, err := r.encode()
+	body, kind, err := r.encode()
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +72,7 @@ func (c *Client) build(ctx context.Context, r request, token string) (*http.Requ
 		return nil, &InvalidRequestError{Endpoint: r.path, Problem: "the URL cannot be built"}
 	}
 	if r.method == http.MethodPost {
-		hr.Header.Set("Content-Type", "application/json; charset=utf-8")
+		hr.Header.Set("Content-Type", kind)
 	}
 	if r.writes && r.method == http.MethodGet {
 		// net/http repeats a GET by itself when a reused connection dies. A body it
@@ -68,19 +82,43 @@ func (c *Client) build(ctx context.Context, r request, token string) (*http.Requ
 	return hr, nil
 }
 
-func (r request) encode() (io.Reader, error) {
+// encode returns the body and its content type.
+func (r request) encode() (body io.Reader, kind string, err error) {
 	if r.method != http.MethodPost {
-		return http.NoBody, nil
+		return http.NoBody, "", nil
 	}
-	body := r.body
-	if body == nil {
-		body = empty{}
+	if r.file != nil {
+		text, kind, err := r.file.encode()
+		if err != nil {
+			return nil, "", &InvalidRequestError{Endpoint: r.path, Problem: err.Error()}
+		}
+		return bytes.NewReader(text), kind, nil
 	}
-	text, err := encodeJSON(body)
+	given := r.body
+	if given == nil {
+		given = empty{}
+	}
+	text, err := encodeJSON(given)
 	if err != nil {
-		return nil, &InvalidRequestError{Endpoint: r.path, Problem: err.Error()}
+		return nil, "", &InvalidRequestError{Endpoint: r.path, Problem: err.Error()}
 	}
-	return bytes.NewReader(text), nil
+	return bytes.NewReader(text), "application/json; charset=utf-8", nil
+}
+
+func (f *file) encode() (text []byte, kind string, err error) {
+	var buf bytes.Buffer
+	form := multipart.NewWriter(&buf)
+	part, err := form.CreateFormFile(f.field, f.name)
+	if err == nil {
+		_, err = part.Write(f.data)
+	}
+	if err == nil {
+		err = form.Close()
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("encode the form: %w", err)
+	}
+	return buf.Bytes(), form.FormDataContentType(), nil
 }
 
 // encodeJSON marshals v as WeChat wants it: UTF-8 text and no \uXXXX escape (47002).

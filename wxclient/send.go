@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 )
 
@@ -96,6 +97,10 @@ func (c *Client) roundTrip(hr *http.Request, r request, token string, out any) e
 	body, err := readReply(resp, c.limit(r))
 	if err != nil {
 		return &OutcomeUnknownError{Endpoint: r.path, Err: sanitize(err, secrets)}
+	}
+	if r.picture != nil && strings.HasPrefix(resp.Header.Get("Content-Type"), "image/") && len(body) > 0 {
+		*r.picture = body
+		return nil
 	}
 	return decodeReply(r.path, body, secrets, out)
 }

@@ -1,0 +1,141 @@
+package wxclient
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of uploads that WeChat documents, in bytes.
+const (
+	maxImage       = 2 << 20
+	maxVideo       = 10 << 20
+	maxPrivacyText = 100 << 10
+)
+
+// Media is material for an audit.
+type Media struct {
+	// ID goes into AuditPreview; it lives for 3 days.
+	ID string
+	// Video is true for a video, false for a picture.
+	Video bool
+}
+
+type mediaReply struct {
+	Type string `json:"type"`
+	ID   string `json:"mediaid"`
+}
+
+func (r *mediaReply) check() error {
+	if r.ID == "" {
+		return missing("mediaid")
+	}
+	return nil
+}
+
+// UploadMedia uploads a picture (png, jpeg or gif, up to 2 MB) or a video (mp4, up to 10 MB) to show
+// to the auditors of this one app. The kind is told by the content, not by the name.
+//
+// WeChat page: api_uploadmediatocodeaudit. Codes: 40005 kind of file, 40006 too large, 41005.
+func (c *Client) UploadMedia(ctx context.Context, appid, name string, data []byte) (Media, error) {
+	const path = "/wxa/uploadmedia"
+	video, err := checkMedia(data)
+	if err != nil {
+		return Media{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+	}
+	var reply mediaReply
+	r := post(path, nil)
+	r.file = &file{field: "media", name: filepath.Base(name), data: data}
+	if err := c.callApp(ctx, appid, r, &reply); err != nil {
+		return Media{}, err
+	}
+	return Media{ID: reply.ID, Video: video}, nil
+}
+
+func checkMedia(data []byte) (video bool, err error) {
+	kind, limit := http.DetectContentType(data), maxImage
+	switch kind {
+	case "image/png", "image/jpeg", "image/gif":
+	case "video/mp4":
+		video, limit = true, maxVideo
+	default:
+		return false, fmt.Errorf("the file is %s, want png, jpeg, gif or mp4", kind)
+	}
+	if len(data) > limit {
+		return false, fmt.Errorf("the file has %d bytes, want at most %d", len(data), limit)
+	}
+	return video, nil
+}
+
+// TrialQRCode reads the QR code (a JPEG) with which a tester opens the app's trial version, at page
+// with its query if that is not empty.
+//
+// WeChat page: api_gettrialqrcode. Codes: 40001, 86001 nothing committed.
+func (c *Client) TrialQRCode(ctx context.Context, appid, page string) (jpeg []byte, err error) {
+	r := get("/wxa/get_qrcode")
+	if page != "" {
+		r.query = url.Values{"path": {page}}
+	}
+	var picture []byte
+	r.picture = &picture
+	if err := c.callApp(ctx, appid, r, &needPicture{&picture}); err != nil {
+		return nil, err
+	}
+	return picture, nil
+}
+
+// needPicture refuses a JSON success in place of a picture.
+type needPicture struct{ got *[]byte }
+
+// UnmarshalJSON lets any object pass: check decides.
+func (*needPicture) UnmarshalJSON([]byte) error { return nil }
+
+func (p *needPicture) check() error {
+	if len(*p.got) == 0 {
+		return missing("the picture")
+	}
+	return nil
+}
+
+// UploadPrivacyFile uploads a privacy guideline written by the owner, a UTF-8 text of up to 100 KB
+// whose name ends in .txt, and returns the id for PrivacyOwner.ExtFileID.
+//
+// WeChat page: api_uploadprivacysetting. Codes: 40006 and 40126 too large.
+func (c *Client) UploadPrivacyFile(ctx context.Context, appid, name string, text []byte) (mediaID string, err error) {
+	const path = "/cgi-bin/component/uploadprivacyextfile"
+	var faults []error
+	if !strings.HasSuffix(name, ".txt") {
+		faults = append(faults, fmt.Errorf("the file is %q, want a name ending in .txt", filepath.Base(name)))
+	}
+	if len(text) == 0 || len(text) > maxPrivacyText {
+		faults = append(faults, fmt.Errorf("the file has %d bytes, want 1 to %d", len(text), maxPrivacyText))
+	}
+	if !utf8.Valid(text) {
+		faults = append(faults, fmt.Errorf("the file is not UTF-8 text"))
+	}
+	if err := oneLine(faults); err != nil {
+		return "", &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+	}
+	var reply privacyFileReply
+	r := post(path, nil)
+	r.file = &file{field: "file", name: filepath.Base(name), data: text}
+	if err := c.callApp(ctx, appid, r, &reply); err != nil {
+		return "", err
+	}
+	return string(reply.ID), nil
+}
+
+type privacyFileReply struct {
+	ID looseText `json:"ext_file_media_id"`
+}
+
+func (r *privacyFileReply) check() error {
+	if r.ID == "" {
+		return missing("ext_file_media_id")
+	}
+	return nil
+}
