@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -46,5 +47,21 @@ func (t *looseText) UnmarshalJSON(text []byte) error {
 		s = string(text)
 	}
 	*t = looseText(s)
+	return nil
+}
+
+// decimal is a number with a fraction that WeChat sends bare or quoted.
+type decimal float64
+
+// UnmarshalJSON accepts 12.5, "12.5" and null, and nothing else.
+func (d *decimal) UnmarshalJSON(text []byte) error {
+	if bytes.Equal(text, []byte("null")) {
+		return nil
+	}
+	v, err := strconv.ParseFloat(string(bytes.Trim(text, `"`)), 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return fmt.Errorf("%.40q is not a number", text)
+	}
+	*d = decimal(v)
 	return nil
 }

@@ -1,0 +1,294 @@
+package wxclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"unicode/utf8"
+)
+
+// PrivacyVersion says which privacy guideline is meant.
+type PrivacyVersion int
+
+const (
+	// PrivacyOnline is the guideline of the live version.
+	PrivacyOnline PrivacyVersion = 1
+	// PrivacyDraft is the guideline that goes live with the next audit and release.
+	PrivacyDraft PrivacyVersion = 2
+)
+
+// PrivacySetting says what one kind of user information is used for.
+type PrivacySetting struct {
+	// Key is a privacy_key: UserInfo, Location, Address, Invoice, RunData, Record, Album, Camera,
+	// PhoneNumber, Contact, DeviceInfo, EXIDNumber, EXOrderInfo, EXUserPublishContent, EXUserFollowAcct,
+	// EXUserOpLog, AlbumWriteOnly, LicensePlate, BlueTooth, CalendarWriteOnly, Email, MessageFile, or a
+	// key of one's own.
+	Key string `json:"privacy_key"`
+	// Text is the use.
+	Text string `json:"privacy_text"`
+	// Label is WeChat's Chinese name of the key; only in answers.
+	Label string `json:"privacy_label,omitempty"`
+}
+
+// PrivacyOwner is who collects the information, and how to reach them. One of the four contacts is needed.
+type PrivacyOwner struct {
+	Email  string `json:"contact_email,omitempty"`
+	Phone  string `json:"contact_phone,omitempty"`
+	QQ     string `json:"contact_qq,omitempty"`
+	WeChat string `json:"contact_weixin,omitempty"`
+	// ExtFileID is from UploadPrivacyFile: a guideline of one's own beside the generated one.
+	ExtFileID string `json:"ext_file_media_id,omitempty"`
+	// NoticeMethod is how users hear of changes, such as 弹窗; needed.
+	NoticeMethod string `json:"notice_method"`
+	// StoreExpire is how long information is kept, like 30天; empty means as short as is needed.
+	StoreExpire string `json:"store_expire_timestamp,omitempty"`
+	// StoreRegion is where it is kept; overseas owners are rejected without it.
+	StoreRegion string `json:"store_region,omitempty"`
+}
+
+// PrivacyGuideline is an app's privacy guideline.
+type PrivacyGuideline struct {
+	// HasCode is false when nothing was committed lately; Detected says nothing then.
+	HasCode bool
+	// Detected are the privacy_keys of what the committed code uses.
+	Detected []string
+	// Settings are what the guideline declares.
+	Settings []PrivacySetting
+	// Owner is who collects.
+	Owner PrivacyOwner
+	// UpdatedAt is in unix seconds.
+	UpdatedAt int64
+	// Keys are the privacy_keys one may use, with WeChat's description.
+	Keys map[string]string
+}
+
+type guidelineReply struct {
+	HasCode   *integer         `json:"code_exist"`
+	Detected  []string         `json:"privacy_list"`
+	Settings  []PrivacySetting `json:"setting_list"`
+	Owner     PrivacyOwner     `json:"owner_setting"`
+	UpdatedAt integer          `json:"update_time"`
+	Desc      struct {
+		List []struct {
+			Key  string `json:"privacy_key"`
+			Desc string `json:"privacy_desc"`
+		} `json:"privacy_desc_list"`
+	} `json:"privacy_desc"`
+}
+
+func (r *guidelineReply) check() error {
+	if r.HasCode == nil {
+		return missing("code_exist")
+	}
+	return nil
+}
+
+// PrivacyGuideline reads an app's privacy guideline: the online one or the draft.
+//
+// WeChat page: api_getprivacysetting. Codes: 61039 the check of the commit still runs, 86071.
+func (c *Client) PrivacyGuideline(ctx context.Context, appid string, version PrivacyVersion) (PrivacyGuideline, error) {
+	const path = "/cgi-bin/component/getprivacysetting"
+	if version != PrivacyOnline && version != PrivacyDraft {
+		return PrivacyGuideline{}, &InvalidRequestError{Endpoint: path, Problem: fmt.Sprintf("privacy_ver is %d, want 1 or 2", version)}
+	}
+	var reply guidelineReply
+	err := c.callApp(ctx, appid, post(path, struct {
+		Version PrivacyVersion `json:"privacy_ver"`
+	}{version}), &reply)
+	if err != nil {
+		return PrivacyGuideline{}, err
+	}
+	guideline := PrivacyGuideline{
+		HasCode: reply.HasCode.value() != 0, Detected: reply.Detected, Settings: reply.Settings, Owner: reply.Owner,
+		UpdatedAt: int64(reply.UpdatedAt),
+	}
+	for _, d := range reply.Desc.List {
+		if guideline.Keys == nil {
+			guideline.Keys = map[string]string{}
+		}
+		guideline.Keys[d.Key] = d.Desc
+	}
+	return guideline, nil
+}
+
+// GuidelineRequest is a privacy guideline to be set.
+type GuidelineRequest struct {
+	// Version is PrivacyDraft, or PrivacyOnline to change the contacts of a live guideline at once.
+	Version PrivacyVersion `json:"privacy_ver"`
+	// Owner is who collects.
+	Owner PrivacyOwner `json:"owner_setting"`
+	// Settings declare the uses; empty for PrivacyOnline.
+	Settings []PrivacySetting `json:"setting_list,omitzero"`
+}
+
+var storeExpire = regexp.MustCompile(`^[1-9]\d*天$`)
+
+func (r GuidelineRequest) validate() error {
+	var faults []error
+	fault := func(wrong bool, text string) {
+		if wrong {
+			faults = append(faults, errors.New(text))
+		}
+	}
+	o := r.Owner
+	online := r.Version == PrivacyOnline
+	fault(!online && r.Version != PrivacyDraft, fmt.Sprintf("privacy_ver is %d, want 1 or 2", r.Version))
+	fault(o.NoticeMethod == "", "notice_method is empty")
+	fault(o.Email == "" && o.Phone == "" && o.QQ == "" && o.WeChat == "", "none of the four contacts is given")
+	fault(o.StoreExpire != "" && !storeExpire.MatchString(o.StoreExpire), fmt.Sprintf("store_expire_timestamp is %q, want a form like 30天", o.StoreExpire))
+	fault(online && len(r.Settings) > 0, "setting_list can't be set with privacy_ver 1")
+	fault(online && o.ExtFileID != "", "ext_file_media_id can't be set with privacy_ver 1")
+	for i, s := range r.Settings {
+		fault(s.Key == "" || s.Text == "", fmt.Sprintf("setting %d has no privacy_key or no privacy_text", i+1))
+	}
+	return oneLine(faults)
+}
+
+// SetPrivacyGuideline sets an app's privacy guideline. A draft takes effect with the next audit and
+// release. The order is: commit, wait for the check, read what was detected, set, submit, release.
+//
+// WeChat page: api_setprivacysetting. Codes: 61039 the check of the commit still runs, 86069 a field
+// is missing, 86071, 86074 there is no online guideline, 87072 store_expire_timestamp.
+func (c *Client) SetPrivacyGuideline(ctx context.Context, appid string, r GuidelineRequest) error {
+	const path = "/cgi-bin/component/setprivacysetting"
+	if err := r.validate(); err != nil {
+		return &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+	}
+	settings := make([]PrivacySetting, 0, len(r.Settings))
+	for _, s := range r.Settings {
+		settings = append(settings, PrivacySetting{Key: s.Key, Text: s.Text})
+	}
+	r.Settings = settings
+	if r.Version == PrivacyOnline {
+		r.Settings = nil
+	}
+	return c.callApp(ctx, appid, post(path, r), nil)
+}
+
+// InterfaceStatus is how far an app is with a privacy interface.
+type InterfaceStatus int64
+
+// The states of a privacy interface. ApplyPrivacyInterface leads to InterfaceApplying, WeChat does the rest.
+const (
+	// InterfaceClosed: may be applied for.
+	InterfaceClosed InterfaceStatus = 1
+	// InterfaceNoRight: the app has no right to apply.
+	InterfaceNoRight InterfaceStatus = 2
+	// InterfaceApplying: an audit runs.
+	InterfaceApplying InterfaceStatus = 3
+	// InterfaceFailed: the audit failed; FailReason says why.
+	InterfaceFailed InterfaceStatus = 4
+	// InterfaceOpen: may be used.
+	InterfaceOpen InterfaceStatus = 5
+)
+
+// PrivacyInterface is one of the location APIs an app must apply for.
+type PrivacyInterface struct {
+	// Name is like wx.getLocation; Title, Desc, Link and Group are for humans.
+	Name, Title, Desc, Link, Group string
+	// Status is how far the app is with it.
+	Status InterfaceStatus
+	// AppliedAt is in unix seconds, 0 if never; AuditID is the last application's.
+	AppliedAt, AuditID int64
+	// FailReason is set when Status is InterfaceFailed.
+	FailReason string
+}
+
+type interfacesReply struct {
+	List []struct {
+		Name       string   `json:"api_name"`
+		Title      string   `json:"api_ch_name"`
+		Desc       string   `json:"api_desc"`
+		Link       string   `json:"api_link"`
+		Group      string   `json:"group_name"`
+		Status     *integer `json:"status"`
+		AppliedAt  integer  `json:"apply_time"`
+		AuditID    integer  `json:"audit_id"`
+		FailReason string   `json:"fail_reason"`
+	} `json:"interface_list"`
+}
+
+func (r *interfacesReply) check() error {
+	for _, e := range r.List {
+		if e.Name == "" || e.Status == nil {
+			return missing("interface_list[].api_name or interface_list[].status")
+		}
+	}
+	return nil
+}
+
+// PrivacyInterfaces lists the location APIs an app must apply for and how far it is with each.
+//
+// WeChat page: api_getprivacyinterface. Codes: -1.
+func (c *Client) PrivacyInterfaces(ctx context.Context, appid string) ([]PrivacyInterface, error) {
+	var reply interfacesReply
+	if err := c.callApp(ctx, appid, get("/wxa/security/get_privacy_interface"), &reply); err != nil {
+		return nil, err
+	}
+	list := make([]PrivacyInterface, 0, len(reply.List))
+	for _, e := range reply.List {
+		list = append(list, PrivacyInterface{
+			Name: e.Name, Title: e.Title, Desc: e.Desc, Link: e.Link, Group: e.Group, Status: InterfaceStatus(e.Status.value()),
+			AppliedAt: int64(e.AppliedAt), AuditID: int64(e.AuditID), FailReason: e.FailReason,
+		})
+	}
+	return list, nil
+}
+
+// maxInterfaceContent is the longest reason of an application, in characters.
+const maxInterfaceContent = 300
+
+// InterfaceApplication asks for a location API. Evidence is needed: a URL, a picture or a video.
+type InterfaceApplication struct {
+	// Name is like wx.getLocation.
+	Name string `json:"api_name"`
+	// Content is what it is used for, up to 300 characters.
+	Content string `json:"content"`
+	// URLs, Pictures and Videos are the evidence; media are uploaded with UploadMedia.
+	URLs     []string `json:"url_list,omitempty"`
+	Pictures []string `json:"pic_list,omitempty"`
+	Videos   []string `json:"video_list,omitempty"`
+}
+
+func (a InterfaceApplication) validate() error {
+	var faults []error
+	if a.Name == "" {
+		faults = append(faults, errors.New("api_name is empty"))
+	}
+	if n := utf8.RuneCountInString(a.Content); n == 0 || n > maxInterfaceContent {
+		faults = append(faults, fmt.Errorf("content has %d characters, want 1 to %d", n, maxInterfaceContent))
+	}
+	if len(a.URLs)+len(a.Pictures)+len(a.Videos) == 0 {
+		faults = append(faults, errors.New("there is no evidence: give a URL, a picture or a video"))
+	}
+	return oneLine(faults)
+}
+
+type applicationReply struct {
+	ID *integer `json:"audit_id"`
+}
+
+func (r *applicationReply) check() error {
+	if r.ID.value() == 0 {
+		return missing("audit_id")
+	}
+	return nil
+}
+
+// ApplyPrivacyInterface applies for a location API and returns the id of the audit, which ends with a
+// wxa_privacy_apply push. The platform may call it 280 times a minute. After an unknown outcome
+// read PrivacyInterfaces.
+//
+// WeChat page: api_applyprivacyinterface. Codes: 61035 no application is needed, 45011.
+func (c *Client) ApplyPrivacyInterface(ctx context.Context, appid string, a InterfaceApplication) (auditID int64, err error) {
+	const path = "/wxa/security/apply_privacy_interface"
+	if err := a.validate(); err != nil {
+		return 0, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+	}
+	var reply applicationReply
+	if err := c.callApp(ctx, appid, post(path, a), &reply); err != nil {
+		return 0, err
+	}
+	return reply.ID.value(), nil
+}

@@ -1,0 +1,171 @@
+package wxclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// maxDebugURLs is how many test links a QR code rule may have.
+const maxDebugURLs = 5
+
+// QRVersion says which version of an app the test links of a rule open.
+type QRVersion int64
+
+// The versions.
+const (
+	QRDevelopment QRVersion = 1
+	QRTrial       QRVersion = 2
+	QROnline      QRVersion = 3
+)
+
+// QRRule makes ordinary QR codes, whose links begin with Prefix, open a page of an app.
+type QRRule struct {
+	// Prefix is an http or https URL.
+	Prefix string
+	// Exclusive keeps the prefixes below Prefix from being used by other rules.
+	Exclusive bool
+	// Path is the page that opens.
+	Path string
+	// Version is what the test links open before the rule is published.
+	Version QRVersion
+	// DebugURLs are up to 5 test links, each beginning with Prefix.
+	DebugURLs []string
+	// Published is set in answers once the rule holds for every user.
+	Published bool
+}
+
+func (r QRRule) validate() error {
+	var faults []error
+	if u, err := url.Parse(r.Prefix); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		faults = append(faults, fmt.Errorf("prefix is %q, want an http or https URL", r.Prefix))
+	}
+	if r.Path == "" {
+		faults = append(faults, errors.New("path is empty"))
+	}
+	if r.Version < QRDevelopment || r.Version > QROnline {
+		faults = append(faults, fmt.Errorf("open_version is %d, want 1 to 3", r.Version))
+	}
+	if len(r.DebugURLs) > maxDebugURLs {
+		faults = append(faults, fmt.Errorf("debug_url has %d links, want at most %d", len(r.DebugURLs), maxDebugURLs))
+	}
+	for _, link := range r.DebugURLs {
+		if !strings.HasPrefix(link, r.Prefix) {
+			faults = append(faults, fmt.Errorf("debug_url %q doesn't begin with the prefix", link))
+		}
+	}
+	return oneLine(faults)
+}
+
+// PutQRRule adds a rule, or with edit replaces the one with its prefix. QRFile must lie where
+// the prefix points first. The rule works for test links until PublishQRRule.
+//
+// WeChat page: api_addjumpqrcode. Codes: 85066 malformed, 85068 a test link is not under the prefix,
+// 85069 the file isn't there, 85070 blacklisted, 85071 added already, 85072 used by another app,
+// 85073 too many, 85075 personal apps can't, 85076 no ICP filing.
+func (c *Client) PutQRRule(ctx context.Context, appid string, rule QRRule, edit bool) error {
+	const path = "/cgi-bin/wxopen/qrcodejumpadd"
+	if err := rule.validate(); err != nil {
+		return &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+	}
+	body := struct {
+		Prefix    string   `json:"prefix"`
+		SubRule   string   `json:"permit_sub_rule"`
+		Path      string   `json:"path"`
+		Version   string   `json:"open_version"`
+		DebugURLs []string `json:"debug_url,omitempty"`
+		Edit      int      `json:"is_edit"`
+	}{Prefix: rule.Prefix, SubRule: "1", Path: rule.Path, Version: strconv.FormatInt(int64(rule.Version), 10), DebugURLs: rule.DebugURLs}
+	if rule.Exclusive {
+		body.SubRule = "2"
+	}
+	if edit {
+		body.Edit = 1
+	}
+	return c.callApp(ctx, appid, post(path, body), nil)
+}
+
+// QRRules is what an app has of QR code rules.
+type QRRules struct {
+	// Open is whether the app lets ordinary QR codes open it at all.
+	Open bool
+	// PublishQuota is how many rules may still be published this month.
+	PublishQuota int64
+	// Rules are the rules.
+	Rules []QRRule
+}
+
+type qrReply struct {
+	Open  integer  `json:"qrcodejump_open"`
+	Quota *integer `json:"qrcodejump_pub_quota"`
+	Rules []struct {
+		Prefix    string   `json:"prefix"`
+		SubRule   integer  `json:"permit_sub_rule"`
+		Path      string   `json:"path"`
+		Version   integer  `json:"open_version"`
+		DebugURLs []string `json:"debug_url"`
+		State     integer  `json:"state"`
+	} `json:"rule_list"`
+}
+
+func (r *qrReply) check() error {
+	if r.Quota == nil {
+		return missing("qrcodejump_pub_quota")
+	}
+	return nil
+}
+
+// QRRules reads the rules of an app.
+//
+// WeChat page: api_getjumpqrcode. Codes: -1, 44002.
+func (c *Client) QRRules(ctx context.Context, appid string) (QRRules, error) {
+	var reply qrReply
+	r := post("/cgi-bin/wxopen/qrcodejumpget", empty{})
+	r.list = true
+	if err := c.callApp(ctx, appid, r, &reply); err != nil {
+		return QRRules{}, err
+	}
+	rules := QRRules{Open: reply.Open != 0, PublishQuota: reply.Quota.value()}
+	for _, e := range reply.Rules {
+		rules.Rules = append(rules.Rules, QRRule{
+			Prefix: e.Prefix, Exclusive: e.SubRule == 2, Path: e.Path, Version: QRVersion(e.Version), DebugURLs: e.DebugURLs,
+			Published: e.State == 2,
+		})
+	}
+	return rules, nil
+}
+
+// QRFile reads the file that proves the prefixes of an app's rules.
+//
+// WeChat page: api_downloadqrcodetext. Codes: -1, 44002.
+func (c *Client) QRFile(ctx context.Context, appid string) (ConfirmFile, error) {
+	var reply ConfirmFile
+	err := c.callApp(ctx, appid, post("/cgi-bin/wxopen/qrcodejumpdownload", empty{}), &reply)
+	return reply, err
+}
+
+// DeleteQRRule deletes the rule with a prefix.
+//
+// WeChat page: api_deletejumpqrcode. Codes: 85066, 85075.
+func (c *Client) DeleteQRRule(ctx context.Context, appid, prefix string) error {
+	return c.qrPrefix(ctx, "/cgi-bin/wxopen/qrcodejumpdelete", appid, prefix)
+}
+
+// PublishQRRule makes a rule hold for every user; the app must be live. See QRRules for how often.
+//
+// WeChat page: api_publishjumpqrcode. Codes: 85066, 85074 release the app first, 85075.
+func (c *Client) PublishQRRule(ctx context.Context, appid, prefix string) error {
+	return c.qrPrefix(ctx, "/cgi-bin/wxopen/qrcodejumppublish", appid, prefix)
+}
+
+func (c *Client) qrPrefix(ctx context.Context, path, appid, prefix string) error {
+	if prefix == "" {
+		return &InvalidRequestError{Endpoint: path, Problem: "prefix is empty"}
+	}
+	return c.callApp(ctx, appid, post(path, struct {
+		Prefix string `json:"prefix"`
+	}{prefix}), nil)
+}

@@ -1,0 +1,69 @@
+package wxclient
+
+import "context"
+
+type testerReply struct {
+	User string `json:"userstr"`
+}
+
+func (r *testerReply) check() error {
+	if r.User == "" {
+		return missing("userstr")
+	}
+	return nil
+}
+
+// BindTester lets a WeChat user open the app's trial version. The returned userstr stands for the
+// user in UnbindTester and Testers. The app's administrator is a tester already.
+//
+// WeChat page: api_bindtester. Codes: 85001 no such user, 85002 the app has too many, 85003 the user
+// tests too many apps, 85004 bound already.
+func (c *Client) BindTester(ctx context.Context, appid, wechatID string) (user string, err error) {
+	const path = "/wxa/bind_tester"
+	if wechatID == "" {
+		return "", &InvalidRequestError{Endpoint: path, Problem: "wechatid is empty"}
+	}
+	var reply testerReply
+	err = c.callApp(ctx, appid, post(path, testerRef{WeChatID: wechatID}), &reply)
+	return reply.User, err
+}
+
+type testerRef struct {
+	WeChatID string `json:"wechatid,omitempty"`
+	User     string `json:"userstr,omitempty"`
+}
+
+// UnbindTester takes a tester back, named by the WeChat id or, if that is empty, by the userstr.
+//
+// WeChat page: api_unbindtester. Codes: 85001, 89033 both empty, 89034 no such userstr.
+func (c *Client) UnbindTester(ctx context.Context, appid, wechatID, user string) error {
+	const path = "/wxa/unbind_tester"
+	ref := testerRef{WeChatID: wechatID}
+	switch {
+	case wechatID == "" && user == "":
+		return &InvalidRequestError{Endpoint: path, Problem: "wechatid and userstr are empty"}
+	case wechatID == "":
+		ref.User = user
+	}
+	return c.callApp(ctx, appid, post(path, ref), nil)
+}
+
+// Testers lists the userstrs of the app's testers.
+//
+// WeChat page: api_gettester. Codes: -1.
+func (c *Client) Testers(ctx context.Context, appid string) ([]string, error) {
+	var reply struct {
+		Members []testerReply `json:"members"`
+	}
+	err := c.callApp(ctx, appid, post("/wxa/memberauth", struct {
+		Action string `json:"action"`
+	}{"get_experiencer"}), &reply)
+	if err != nil {
+		return nil, err
+	}
+	users := make([]string, 0, len(reply.Members))
+	for _, m := range reply.Members {
+		users = append(users, m.User)
+	}
+	return users, nil
+}

@@ -1,0 +1,106 @@
+package wxclient
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+)
+
+// SetServing opens the live version to its users or closes it to them. A closed app shows users a
+// notice; trial and development versions work on.
+//
+// WeChat page: api_setvisitstatus. Codes: 85021 it is so already or may not change, 85022.
+func (c *Client) SetServing(ctx context.Context, appid string, serving bool) error {
+	action := "close"
+	if serving {
+		action = "open"
+	}
+	return c.callApp(ctx, appid, post("/wxa/change_visitstatus", struct {
+		Action string `json:"action"`
+	}{action}), nil)
+}
+
+type servingReply struct {
+	Status *integer `json:"status"`
+}
+
+func (r *servingReply) check() error {
+	if r.Status == nil {
+		return missing("status")
+	}
+	return nil
+}
+
+// Serving reads whether users can open the live version.
+//
+// WeChat page: api_getvisitstatus. Codes: -1, 44002.
+func (c *Client) Serving(ctx context.Context, appid string) (bool, error) {
+	var reply servingReply
+	if err := c.callApp(ctx, appid, post("/wxa/getvisitstatus", empty{}), &reply); err != nil {
+		return false, err
+	}
+	return reply.Status.value() != 0, nil
+}
+
+// BaseLibrary tells on which base library an app insists and what its users have.
+type BaseLibrary struct {
+	// Lowest is the lowest version the app runs on; users below it are asked to update WeChat.
+	Lowest string
+	// Users are the shares of users by version.
+	Users []BaseLibraryShare
+}
+
+// BaseLibraryShare is how many users have a version of the base library.
+type BaseLibraryShare struct {
+	// Version is like "2.32.0".
+	Version string
+	// Percent of the users, 0 to 100.
+	Percent float64
+}
+
+type libraryReply struct {
+	Lowest *looseText `json:"now_version"`
+	Users  struct {
+		Items []struct {
+			Version    string  `json:"version"`
+			Percentage decimal `json:"percentage"`
+		} `json:"items"`
+	} `json:"uv_info"`
+}
+
+func (r *libraryReply) check() error {
+	if r.Lowest == nil {
+		return missing("now_version")
+	}
+	return nil
+}
+
+// LowestLibrary reads the lowest base library of an app and what its users have.
+//
+// WeChat page: api_getsupportversion. Codes: -1, 44002.
+func (c *Client) LowestLibrary(ctx context.Context, appid string) (BaseLibrary, error) {
+	var reply libraryReply
+	if err := c.callApp(ctx, appid, post("/cgi-bin/wxopen/getweappsupportversion", empty{}), &reply); err != nil {
+		return BaseLibrary{}, err
+	}
+	library := BaseLibrary{Lowest: string(*reply.Lowest)}
+	for _, item := range reply.Users.Items {
+		library.Users = append(library.Users, BaseLibraryShare{Version: item.Version, Percent: float64(item.Percentage)})
+	}
+	return library, nil
+}
+
+var libraryVersion = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
+
+// SetLowestLibrary sets the lowest base library of an app, like "2.32.0".
+//
+// WeChat page: api_setsupportversion. Codes: 89014 no such version, 85015 (2019).
+func (c *Client) SetLowestLibrary(ctx context.Context, appid, version string) error {
+	const path = "/cgi-bin/wxopen/setweappsupportversion"
+	if !libraryVersion.MatchString(version) {
+		return &InvalidRequestError{Endpoint: path, Problem: fmt.Sprintf("version is %q, want a form like 2.32.0", version)}
+	}
+	return c.callApp(ctx, appid, post(path, struct {
+		Version string `json:"version"`
+	}{version}), nil)
+}
