@@ -1,0 +1,200 @@
+package wxclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// maxDomains is how many domains one list of an app may hold.
+const maxDomains = 200
+
+// DomainAction says what a domain call does to the lists it names.
+type DomainAction string
+
+// The actions.
+const (
+	// DomainAdd adds to the lists, DomainDelete takes away from them.
+	DomainAdd    DomainAction = "add"
+	DomainDelete DomainAction = "delete"
+	// DomainSet replaces all lists; an empty one is emptied.
+	DomainSet DomainAction = "set"
+	// DomainGet changes nothing and reads the lists.
+	DomainGet DomainAction = "get"
+)
+
+// ServerDomains are the servers a mini program may talk to, each with its scheme, without a path.
+type ServerDomains struct {
+	// Request, Upload and Download are https; WebSocket is wss, UDP udp, TCP tcp.
+	Request   []string `json:"requestdomain,omitempty"`
+	WebSocket []string `json:"wsrequestdomain,omitempty"`
+	Upload    []string `json:"uploaddomain,omitempty"`
+	Download  []string `json:"downloaddomain,omitempty"`
+	UDP       []string `json:"udpdomain,omitempty"`
+	TCP       []string `json:"tcpdomain,omitempty"`
+}
+
+// domainList is one list of ServerDomains.
+type domainList struct {
+	name, scheme string
+	domains      []string
+}
+
+func (d ServerDomains) lists() []domainList {
+	return []domainList{
+		{"requestdomain", "https", d.Request}, {"wsrequestdomain", "wss", d.WebSocket}, {"uploaddomain", "https", d.Upload},
+		{"downloaddomain", "https", d.Download}, {"udpdomain", "udp", d.UDP}, {"tcpdomain", "tcp", d.TCP},
+	}
+}
+
+func (d ServerDomains) validate(action DomainAction) error {
+	var faults []error
+	n := 0
+	for _, list := range d.lists() {
+		n += len(list.domains)
+		if len(list.domains) > maxDomains {
+			faults = append(faults, fmt.Errorf("%s has %d domains, want at most %d", list.name, len(list.domains), maxDomains))
+		}
+		for _, domain := range list.domains {
+			if err := checkDomain(domain, list.scheme); err != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", list.name, err))
+			}
+		}
+	}
+	return oneLine(append(faults, checkAction(action, n)...))
+}
+
+// checkAction compares an action with how many domains it was given.
+func checkAction(action DomainAction, n int) []error {
+	switch action {
+	case DomainSet:
+		return nil
+	case DomainAdd, DomainDelete:
+		if n == 0 {
+			return []error{fmt.Errorf("no domain to %s", action)}
+		}
+		return nil
+	case DomainGet:
+		if n > 0 {
+			return []error{errors.New("get takes no domains")}
+		}
+		return nil
+	default:
+		return []error{fmt.Errorf("action is %q, want add, delete, set or get", action)}
+	}
+}
+
+// checkDomain refuses what WeChat never takes: another scheme, a path, an IP address, its own API host.
+func checkDomain(domain, scheme string) error {
+	u, err := url.Parse(domain)
+	if err != nil || u.Scheme != scheme || u.Hostname() == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%q is not like %s://example.com, without a path", domain, scheme)
+	}
+	return checkHost(u.Hostname())
+}
+
+func checkHost(host string) error {
+	switch {
+	case net.ParseIP(host) != nil:
+		return fmt.Errorf("%q is an IP address, want a domain", host)
+	case !strings.Contains(host, ".") || strings.ContainsAny(host, " /;:"):
+		return fmt.Errorf("%q is not a domain", host)
+	case host == "api.weixin.qq.com":
+		return fmt.Errorf("%s can't be a domain of an app", host)
+	}
+	return nil
+}
+
+// DomainsReply is what an app's lists are after a call.
+type DomainsReply struct {
+	// Domains are the lists of the way the call stands for.
+	Domains ServerDomains
+	// Invalid are domains WeChat left out because they are malformed or can't be used.
+	Invalid ServerDomains
+}
+
+type domainsReply struct {
+	ServerDomains
+	InvalidRequest   []string `json:"invalid_requestdomain"`
+	InvalidWebSocket []string `json:"invalid_wsrequestdomain"`
+	InvalidUpload    []string `json:"invalid_uploaddomain"`
+	InvalidDownload  []string `json:"invalid_downloaddomain"`
+	InvalidUDP       []string `json:"invalid_udpdomain"`
+	InvalidTCP       []string `json:"invalid_tcpdomain"`
+}
+
+func (c *Client) modifyDomains(ctx context.Context, path, appid string, action DomainAction, d ServerDomains) (DomainsReply, error) {
+	if err := d.validate(action); err != nil {
+		return DomainsReply{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+	}
+	var reply domainsReply
+	err := c.callApp(ctx, appid, post(path, struct {
+		Action DomainAction `json:"action"`
+		ServerDomains
+	}{action, d}), &reply)
+	if err != nil {
+		return DomainsReply{}, err
+	}
+	return DomainsReply{Domains: reply.ServerDomains, Invalid: ServerDomains{
+		Request: reply.InvalidRequest, WebSocket: reply.InvalidWebSocket, Upload: reply.InvalidUpload,
+		Download: reply.InvalidDownload, UDP: reply.InvalidUDP, TCP: reply.InvalidTCP,
+	}}, nil
+}
+
+// ModifyDomains changes or reads an app's server domains that are registered on the component. An
+// app has 50 changes a month. They take effect at the next release, and then only those stay that
+// are still registered on the component: look at EffectiveDomains before a release. Don't mix
+// this way with ModifyDomainsDirectly.
+//
+// WeChat page: api_modifyserverdomain. Codes: 85015 not a mini program, 85016 too many, 85017 nothing
+// to change (or nothing registered: read with DomainGet), 85018 not registered on the component.
+func (c *Client) ModifyDomains(ctx context.Context, appid string, action DomainAction, d ServerDomains) (DomainsReply, error) {
+	return c.modifyDomains(ctx, "/wxa/modify_domain", appid, action, d)
+}
+
+// ModifyDomainsDirectly changes or reads an app's server domains without registering them on the
+// component; one domain may serve the apps of 100 owners so. They take effect at the next release
+// and survive it.
+//
+// WeChat page: api_modifyserverdomaindirectly. Codes: 85015-85017.
+func (c *Client) ModifyDomainsDirectly(ctx context.Context, appid string, action DomainAction, d ServerDomains) (DomainsReply, error) {
+	return c.modifyDomains(ctx, "/wxa/modify_domain_directly", appid, action, d)
+}
+
+// EffectiveServerDomains are an app's server domains by the way they were set.
+type EffectiveServerDomains struct {
+	// Console are those set on mp.weixin.qq.com; a release by the component deletes them.
+	Console ServerDomains
+	// Third are those of ModifyDomains, Direct those of ModifyDomainsDirectly.
+	Third, Direct ServerDomains
+	// Effective are those in effect after a release now.
+	Effective ServerDomains
+}
+
+type effectiveDomainsReply struct {
+	Console   ServerDomains  `json:"mp_domain"`
+	Third     ServerDomains  `json:"third_domain"`
+	Direct    ServerDomains  `json:"direct_domain"`
+	Effective *ServerDomains `json:"effective_domain"`
+}
+
+func (r *effectiveDomainsReply) check() error {
+	if r.Effective == nil {
+		return missing("effective_domain")
+	}
+	return nil
+}
+
+// EffectiveDomains reads which server domains a release would leave: the call to make before one.
+//
+// WeChat page: api_geteffectiveserverdomain. Codes: -1, 44002.
+func (c *Client) EffectiveDomains(ctx context.Context, appid string) (EffectiveServerDomains, error) {
+	var reply effectiveDomainsReply
+	if err := c.callApp(ctx, appid, post("/wxa/get_effective_domain", empty{}), &reply); err != nil {
+		return EffectiveServerDomains{}, err
+	}
+	return EffectiveServerDomains{Console: reply.Console, Third: reply.Third, Direct: reply.Direct, Effective: *reply.Effective}, nil
+}

@@ -1,0 +1,100 @@
+package wxclient
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Limits of the component's own lists.
+const (
+	maxPlatformServers = 1000
+	maxPlatformJumps   = 200
+)
+
+// PlatformDomains are domains registered on the component, without schemes.
+type PlatformDomains struct {
+	// Published is what holds for every app; Testing for the component's test accounts only.
+	Published, Testing []string
+	// Invalid are domains WeChat left out.
+	Invalid []string
+}
+
+// checkHosts checks a list for the component, whose domains go without schemes.
+func checkHosts(action DomainAction, hosts []string, limit int) error {
+	var faults []error
+	if len(hosts) > limit {
+		faults = append(faults, fmt.Errorf("%d domains, want at most %d", len(hosts), limit))
+	}
+	for _, host := range hosts {
+		if err := checkHost(host); err != nil {
+			faults = append(faults, fmt.Errorf("%w (the component's domains have no scheme)", err))
+		}
+	}
+	return oneLine(append(faults, checkAction(action, len(hosts))...))
+}
+
+// hosts splits a list that WeChat joins by semicolons.
+func hosts(joined looseText) []string {
+	var list []string
+	for host := range strings.SplitSeq(string(joined), ";") {
+		if host = strings.TrimSpace(host); host != "" {
+			list = append(list, host)
+		}
+	}
+	return list
+}
+
+// PlatformServerDomains changes or reads the server domains registered on the component, up to 1000
+// like "api.example.com", 50 times a month. With published false only the component's test accounts
+// notice. Taking one away takes it from the next release of every app that has it.
+//
+// WeChat page: api_modifythirdpartyserverdomain. Codes: 40013, 48001.
+func (c *Client) PlatformServerDomains(ctx context.Context, action DomainAction, domains []string, published bool) (PlatformDomains, error) {
+	const path = "/cgi-bin/component/modify_wxa_server_domain"
+	if err := checkHosts(action, domains, maxPlatformServers); err != nil {
+		return PlatformDomains{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+	}
+	var reply struct {
+		Published looseText `json:"published_wxa_server_domain"`
+		Testing   looseText `json:"testing_wxa_server_domain"`
+		Invalid   looseText `json:"invalid_wxa_server_domain"`
+	}
+	err := c.call(ctx, post(path, struct {
+		Action    DomainAction `json:"action"`
+		Domains   string       `json:"wxa_server_domain,omitempty"`
+		Published bool         `json:"is_modify_published_together"`
+	}{action, strings.Join(domains, ";"), published}), &reply)
+	return PlatformDomains{hosts(reply.Published), hosts(reply.Testing), hosts(reply.Invalid)}, err
+}
+
+// PlatformWebviewDomains is PlatformServerDomains for web-view domains, up to 200. PlatformFile must
+// lie at the root of each.
+//
+// WeChat page: api_modifythirdpartyjumpdomain. Codes: 40013, 48001.
+func (c *Client) PlatformWebviewDomains(ctx context.Context, action DomainAction, domains []string, published bool) (PlatformDomains, error) {
+	const path = "/cgi-bin/component/modify_wxa_jump_domain"
+	if err := checkHosts(action, domains, maxPlatformJumps); err != nil {
+		return PlatformDomains{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+	}
+	var reply struct {
+		Published looseText `json:"published_wxa_jump_h5_domain"`
+		Testing   looseText `json:"testing_wxa_jump_h5_domain"`
+		Invalid   looseText `json:"invalid_wxa_jump_h5_domain"`
+	}
+	err := c.call(ctx, post(path, struct {
+		Action    DomainAction `json:"action"`
+		Domains   string       `json:"wxa_jump_h5_domain,omitempty"`
+		Published bool         `json:"is_modify_published_together"`
+	}{action, strings.Join(domains, ";"), published}), &reply)
+	return PlatformDomains{hosts(reply.Published), hosts(reply.Testing), hosts(reply.Invalid)}, err
+}
+
+// PlatformFile reads the file that proves web-view domains of the component.
+//
+// WeChat page: api_getthirdpartyjumpdomainconfirmfile. Codes: -1, 44002.
+func (c *Client) PlatformFile(ctx context.Context) (ConfirmFile, error) {
+	var reply ConfirmFile
+	err := c.call(ctx, post("/cgi-bin/component/get_domain_confirmfile", empty{}), &reply)
+	return reply, err
+}

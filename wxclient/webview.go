@@ -1,0 +1,123 @@
+package wxclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// WebviewCopy copies all web-view domains of the component; only for SetWebviewDomains.
+const WebviewCopy DomainAction = ""
+
+type webviewBody struct {
+	Action  DomainAction `json:"action,omitempty"`
+	Domains []string     `json:"webviewdomain,omitempty"`
+}
+
+func (b webviewBody) validate(mayCopy bool) error {
+	var faults []error
+	if len(b.Domains) > maxDomains {
+		faults = append(faults, fmt.Errorf("webviewdomain has %d domains, want at most %d", len(b.Domains), maxDomains))
+	}
+	for _, domain := range b.Domains {
+		if err := checkDomain(domain, "https"); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	switch {
+	case b.Action == WebviewCopy && mayCopy && len(b.Domains) > 0:
+		faults = append(faults, errors.New("a copy of the component's domains takes no domains"))
+	case b.Action == WebviewCopy && mayCopy:
+	default:
+		faults = append(faults, checkAction(b.Action, len(b.Domains))...)
+	}
+	return oneLine(faults)
+}
+
+func (c *Client) setWebview(ctx context.Context, path, appid string, body webviewBody, mayCopy bool) ([]string, error) {
+	if err := body.validate(mayCopy); err != nil {
+		return nil, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+	}
+	var reply struct {
+		Domains []string `json:"webviewdomain"`
+	}
+	err := c.callApp(ctx, appid, post(path, body), &reply)
+	return reply.Domains, err
+}
+
+// SetWebviewDomains changes or reads the domains an app may show in a web-view (业务域名): domains
+// registered on the component, and their subdomains; https only. WebviewCopy copies all of the
+// component's. As with ModifyDomains, at a release only those stay that are still registered.
+// The list is only sure to be returned for DomainGet.
+//
+// WeChat page: api_modifyjumpdomain. Codes: 89019 unchanged, 89020 the component has none, 89021 not
+// one of the component's, 89029 too many, 89231 personal apps can't.
+func (c *Client) SetWebviewDomains(ctx context.Context, appid string, action DomainAction, domains []string) ([]string, error) {
+	return c.setWebview(ctx, "/wxa/setwebviewdomain", appid, webviewBody{action, domains}, true)
+}
+
+// SetWebviewDomainsDirectly is SetWebviewDomains without registering the domains on the component.
+// WebviewFile must lie at the root of each domain first, byte for byte.
+//
+// WeChat page: api_modifyjumpdomaindirectly. Codes: 86103 the file isn't there, 89019, 89029, 89231.
+func (c *Client) SetWebviewDomainsDirectly(ctx context.Context, appid string, action DomainAction, domains []string) ([]string, error) {
+	return c.setWebview(ctx, "/wxa/setwebviewdomain_directly", appid, webviewBody{action, domains}, false)
+}
+
+// ConfirmFile must be served at the root of a domain, byte for byte, to prove whose it is.
+type ConfirmFile struct {
+	// Name is the name of the file, Content its text.
+	Name    string `json:"file_name"`
+	Content string `json:"file_content"`
+}
+
+func (f *ConfirmFile) check() error {
+	if f.Name == "" || f.Content == "" {
+		return missing("file_name or file_content")
+	}
+	return nil
+}
+
+// WebviewFile reads the file that proves domains for SetWebviewDomainsDirectly. It is the app's own.
+//
+// WeChat page: api_getjumpdomainconfirmfile. Codes: -1, 44002.
+func (c *Client) WebviewFile(ctx context.Context, appid string) (ConfirmFile, error) {
+	var reply ConfirmFile
+	err := c.callApp(ctx, appid, post("/wxa/get_webviewdomain_confirmfile", empty{}), &reply)
+	return reply, err
+}
+
+// EffectiveWebviewDomains are an app's web-view domains by the way they were set.
+type EffectiveWebviewDomains struct {
+	// Console are those set on mp.weixin.qq.com; a release by the component deletes them.
+	Console []string
+	// Third are those of SetWebviewDomains, Direct those of SetWebviewDomainsDirectly.
+	Third, Direct []string
+	// Effective are those in effect after a release now.
+	Effective []string
+}
+
+type effectiveWebviewReply struct {
+	Console   []string  `json:"mp_webviewdomain"`
+	Third     []string  `json:"third_webviewdomain"`
+	Direct    []string  `json:"direct_webviewdomain"`
+	Effective *[]string `json:"effective_webviewdomain"`
+}
+
+func (r *effectiveWebviewReply) check() error {
+	if r.Effective == nil {
+		return missing("effective_webviewdomain")
+	}
+	return nil
+}
+
+// EffectiveWebviewDomains reads which web-view domains a release would leave.
+//
+// WeChat page: api_geteffectivejumpdomain. Codes: -1, 44002.
+func (c *Client) EffectiveWebviewDomains(ctx context.Context, appid string) (EffectiveWebviewDomains, error) {
+	var reply effectiveWebviewReply
+	if err := c.callApp(ctx, appid, post("/wxa/get_effective_webviewdomain", empty{}), &reply); err != nil {
+		return EffectiveWebviewDomains{}, err
+	}
+	return EffectiveWebviewDomains{Console: reply.Console, Third: reply.Third, Direct: reply.Direct, Effective: *reply.Effective}, nil
+}
