@@ -1,0 +1,133 @@
+package wxclient_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+func company() wxclient.Enterprise {
+	return wxclient.Enterprise{Name: "某某公司", Code: "91440300MA5FXXXX0X", CodeType: wxclient.CodeCredit, LegalWeChat: "legal_person", LegalName: "张三"}
+}
+
+func TestRegistrationEndpoints(t *testing.T) {
+	t.Parallel()
+	converted := company()
+	converted.LegalIDCard, converted.Phone = "440300199001011234", "020"
+	const enterprise, personal = "/cgi-bin/component/fastregisterweapp", "/wxa/component/fastregisterpersonalweapp"
+	runEndpoints(t, []endpointCase{
+		{
+			name: "trial",
+			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
+				return c.RegisterTrial(ctx, "鲜花小店", "oA")
+			},
+			want:  got{"POST", "/wxa/component/fastregisterbetaweapp", componentQuery, `{"name":"鲜花小店","openid":"oA"}`},
+			reply: `{"errcode":0,"unique_id":"u","authorize_url":"https://mp.weixin.qq.com/x?create_token=c"}`,
+			out:   wxclient.TrialApp{UniqueID: "u", AuthorizeURL: "https://mp.weixin.qq.com/x?create_token=c"},
+		},
+		{
+			name: "conversion",
+			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
+				return nothing(c.ConvertTrial(ctx, app, converted))
+			},
+			want: got{"POST", "/wxa/verifybetaweapp", appQuery, `{"verify_info":{"enterprise_name":"某某公司","code":"91440300MA5FXXXX0X","code_type":1,` +
+				`"legal_persona_wechat":"legal_person","legal_persona_name":"张三","legal_persona_idcard":"440300199001011234","component_phone":"020"}}`},
+			reply: ok,
+		},
+		{
+			name: "enterprise",
+			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
+				return nothing(c.RegisterEnterprise(ctx, company()))
+			},
+			want: got{"POST", enterprise, "action=create&component_access_token=cat-1",
+				`{"name":"某某公司","code":"91440300MA5FXXXX0X","code_type":1,"legal_persona_wechat":"legal_person","legal_persona_name":"张三"}`},
+			reply: ok,
+		},
+		{
+			name: "search",
+			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
+				return nothing(c.FindEnterprise(ctx, "某某公司", "legal_person", "张三"))
+			},
+			want:  got{"POST", enterprise, "action=search&component_access_token=cat-1", `{"name":"某某公司","legal_persona_wechat":"legal_person","legal_persona_name":"张三"}`},
+			reply: ok,
+		},
+		{
+			name: "personal",
+			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
+				return c.RegisterPersonal(ctx, "张三", "zhang_san", "")
+			},
+			want:  got{"POST", personal, "action=create&component_access_token=cat-1", `{"idname":"张三","wxuser":"zhang_san"}`},
+			reply: `{"errcode":0,"taskid":"t","authorize_url":"https://x","status":0}`,
+			out:   wxclient.PersonalTask{ID: "t", AuthorizeURL: "https://x"},
+		},
+		{
+			name:  "query",
+			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.FindPersonal(ctx, "t") },
+			want:  got{"POST", personal, "action=query&component_access_token=cat-1", `{"taskid":"t"}`},
+			reply: `{"errcode":0,"taskid":"t","status":"6"}`,
+			out:   wxclient.PersonalTask{ID: "t", Status: 6},
+		},
+	})
+	if got := (wxclient.TrialApp{AuthorizeURL: "https://mp.weixin.qq.com/x?create_token=c%2B1&y=2"}).CreateToken(); got != "c+1" {
+		t.Errorf("create_token %q", got)
+	}
+	if got := (wxclient.TrialApp{AuthorizeURL: "\x01"}).CreateToken(); got != "" {
+		t.Errorf("create_token %q of no URL", got)
+	}
+}
+
+func TestRegistrationFaults(t *testing.T) {
+	t.Parallel()
+	trial := func(name, openid string) func(context.Context, *wxclient.Client) error {
+		return func(ctx context.Context, c *wxclient.Client) error {
+			_, err := c.RegisterTrial(ctx, name, openid)
+			return err
+		}
+	}
+	enterprise := func(change func(*wxclient.Enterprise)) func(context.Context, *wxclient.Client) error {
+		e := company()
+		change(&e)
+		return func(ctx context.Context, c *wxclient.Client) error { return c.RegisterEnterprise(ctx, e) }
+	}
+	personal := func(ctx context.Context, c *wxclient.Client) error {
+		_, err := c.RegisterPersonal(ctx, "a", "b", "")
+		return err
+	}
+	runRefusals(t, []refusalCase{
+		{"short name", "name has 3", trial("花小店", "oA")},
+		{"long name", "name has 31", trial(strings.Repeat("花", 31), "oA")},
+		{"no user", "openid is empty", trial("鲜花小店", "")},
+		{"no company", "name is empty; code is empty", enterprise(func(e *wxclient.Enterprise) { *e = wxclient.Enterprise{} })},
+		{"code type 4", "code_type is 4", enterprise(func(e *wxclient.Enterprise) { e.CodeType = 4 })},
+		{"no legal person", "legal_persona_name is empty", enterprise(func(e *wxclient.Enterprise) { e.LegalName = "" })},
+		{"no card", "legal_persona_idcard is empty", func(ctx context.Context, c *wxclient.Client) error { return c.ConvertTrial(ctx, app, company()) }},
+		{"search for nobody", "is empty", func(ctx context.Context, c *wxclient.Client) error { return c.FindEnterprise(ctx, "a", "", "b") }},
+		{"nobody", "is empty", func(ctx context.Context, c *wxclient.Client) error {
+			_, err := c.RegisterPersonal(ctx, "", "b", "")
+			return err
+		}},
+		{"no task", "taskid is empty", func(ctx context.Context, c *wxclient.Client) error { _, err := c.FindPersonal(ctx, ""); return err }},
+	})
+	runUnreadable(t, []unreadableCase{
+		{"trial without id", trial("鲜花小店", "oA"), `{"authorize_url":"x"}`, "lacks unique_id"},
+		{"task without status", personal, `{"taskid":"t"}`, "lacks taskid or status"},
+	})
+}
+
+// TestPeopleAreNotRendered: nobody's card number gets into a text, not even when WeChat repeats it.
+func TestPeopleAreNotRendered(t *testing.T) {
+	t.Parallel()
+	e := company()
+	e.LegalIDCard = "440300199001011234"
+	text, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _, _ := setup(t, `{"errcode":89253,"errmsg":"idcard 440300199001011234 is wrong"}`)
+	err = c.ConvertTrial(t.Context(), app, e)
+	noSecret(t, fmt.Sprintf("%v %+v %#v %s %v", e, e, e, text, err), e.LegalIDCard)
+}
