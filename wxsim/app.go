@@ -40,11 +40,15 @@ type app struct {
 	miniGame    bool
 	needsUGC    bool
 	noPrivate   map[string]bool // location apis the app may not use
+	service     int             // service_type_info
+	register    int             // register_type
+	principal   string          // empty: a generated company
 
 	refresh      string // current authorizer_refresh_token
 	refreshOld   string
 	refreshUntil time.Time // refreshOld works before this
 	refreshes    uint64
+	renewals     int64 // access tokens had for the refresh token
 	bearers      []*bearer
 	issued       uint64
 
@@ -57,9 +61,19 @@ type app struct {
 	live     *published
 	gray     *grayPlan
 	undone   undoCount
-	hidden   bool // visit status closed
+	hidden   bool   // visit status closed
+	library  string // lowest base library; empty means the first
+	domains  appDomains
 	media    map[string]time.Time
 	uploads  uint64
+	options  map[string]string
+	privacy  privacyState
+	personal bool // owned by a person: no web-view, no QR code rules
+	testers  []tester
+	rules    []qrRule
+
+	publications monthly // of QR code rules
+	clears       monthly // of call counts
 
 	flights []*flight
 	calls   [numEndpoints]uint32
@@ -74,6 +88,7 @@ type trialCode struct {
 	at          time.Time
 	checked     time.Time // end of the privacy check
 	pages       []string
+	private     []string // location apis the code uses
 	withoutConf []string // privacy apis used but not declared
 	withoutAuth []string // privacy apis used without the right
 	foreign     bool     // left by an earlier platform: nothing of ours to submit
@@ -179,7 +194,7 @@ func (a *app) reachable(ep *endpoint) int {
 
 // allowed is the code a write on an app in bad standing answers; 0 means go on.
 func (c *call) allowed() int {
-	if !c.ep.write {
+	if !c.writes() {
 		return 0
 	}
 	switch c.app.status {

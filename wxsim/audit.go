@@ -2,6 +2,7 @@ package wxsim
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -103,6 +104,8 @@ func (c *call) submitAudit() reply {
 		return failure(87006)
 	case !a.profile:
 		return failure(86002)
+	case strings.HasSuffix(a.nick, trialSuffix):
+		return failure(86020)
 	case tr == nil || tr.foreign:
 		return failure(85086)
 	case c.now.Before(tr.checked):

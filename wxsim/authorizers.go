@@ -47,15 +47,18 @@ func (c *call) authorizerInfo() reply {
 		return failure(61003)
 	}
 	id := func(n int) payload { return payload{"id": n} }
-	service := 0
+	service, principal := a.service, a.principal
 	if a.miniGame {
-		service = 4
+		service = serviceMiniGame
+	}
+	if principal == "" {
+		principal = "Shop company " + a.nick
 	}
 	info := payload{
 		"nick_name": a.nick, "head_img": "http://wx.qlogo.cn/mmopen/" + a.user + "/0", "user_name": a.user, "alias": "",
-		"service_type_info": id(service), "verify_type_info": id(0), "principal_name": "Shop company " + a.nick,
+		"service_type_info": id(service), "verify_type_info": id(0), "principal_name": principal,
 		"qrcode_url": "http://mmbiz.qpic.cn/mmbiz/" + a.user + "/0", "signature": "A shop.", "idc": 1,
-		"register_type": 0, "account_status": a.status,
+		"register_type": a.register, "account_status": a.status,
 		"business_info": payload{"open_store": 0, "open_scan": 0, "open_pay": 0, "open_card": 0, "open_shake": 0},
 		"basic_config":  payload{"is_phone_configured": true, "is_email_configured": true},
 	}
@@ -64,11 +67,12 @@ func (c *call) authorizerInfo() reply {
 		if a.hasCategory {
 			categories = append(categories, payload{"first": a.category.FirstClass, "second": a.category.SecondClass})
 		}
-		none := []string{}
+		d := a.domains.live
 		info["MiniProgramInfo"] = payload{
 			"network": payload{
-				"RequestDomain": none, "WsRequestDomain": none, "UploadDomain": none, "DownloadDomain": none,
-				"UDPDomain": none, "TCPDomain": none, "BizDomain": none,
+				"RequestDomain": some(d["requestdomain"]), "WsRequestDomain": some(d["wsrequestdomain"]),
+				"UploadDomain": some(d["uploaddomain"]), "DownloadDomain": some(d["downloaddomain"]),
+				"UDPDomain": some(d["udpdomain"]), "TCPDomain": some(d["tcpdomain"]), "BizDomain": some(d[webviewKind]),
 			},
 			"categories": categories, "visit_status": 0,
 		}

@@ -44,6 +44,8 @@ type Books struct {
 	EarlyReleases Offences `json:"early_releases"`
 	// UnapprovedReleases published something no audit approved: a fault of the simulator.
 	UnapprovedReleases Offences `json:"unapproved_releases"`
+	// Renewals counts tokens that were fetched; none of it is an imbalance.
+	Renewals RenewalBook `json:"renewals"`
 	// Pushes counts pushes; none of it is an imbalance.
 	Pushes PushBook `json:"pushes"`
 }
@@ -84,6 +86,16 @@ type QuotaBook struct {
 	NClosings int64     `json:"n_closings"`
 	// SpeedupsSpent is the speed-ups taken.
 	SpeedupsSpent int64 `json:"speedups_spent"`
+}
+
+// RenewalBook counts the tokens that were fetched since the start, or since ForgetRenewals.
+type RenewalBook struct {
+	// Component is the component_access_tokens, Apps the access tokens of apps.
+	Component int64 `json:"component"`
+	Apps      int64 `json:"apps"`
+	// Renewed is how many apps had theirs fetched, Most the most often one of them had.
+	Renewed int   `json:"renewed"`
+	Most    int64 `json:"most"`
 }
 
 // Offences are a total and its first 100 cases.
@@ -142,8 +154,16 @@ func (s *Sim) Books() Books {
 		a.mu.Lock()
 		out.Commits += int64(a.book.commits)
 		out.Audits.add(a, now)
+		if a.renewals > 0 {
+			out.Renewals.Renewed++
+		}
+		out.Renewals.Apps += a.renewals
+		out.Renewals.Most = max(out.Renewals.Most, a.renewals)
 		a.mu.Unlock()
 	}
+	s.component.mu.Lock()
+	out.Renewals.Component = s.component.renewals
+	s.component.mu.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for kind, to := range map[offence]*Offences{
@@ -155,6 +175,14 @@ func (s *Sim) Books() Books {
 	}
 	out.Pushes = b.pushes
 	return out
+}
+
+// ForgetRenewals begins to count renewals anew: for looking at what one expiry costs.
+func (s *Sim) ForgetRenewals() {
+	s.component.mu.Lock()
+	s.component.renewals = 0
+	s.component.mu.Unlock()
+	s.each("", func(a *app) { a.renewals = 0 })
 }
 
 // add counts the audits of a locked app.

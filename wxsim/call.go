@@ -25,7 +25,8 @@ type call struct {
 	r    *http.Request
 	now  time.Time
 	set  *settings
-	app  *app // nil unless the token is an app's
+	app  *app    // nil unless the token is an app's and the call is about that app
+	by   *bearer // nil for calls without a token, or with a bad one
 	body []byte
 	f    fields // decoded JSON body of a POST
 	nth  uint64 // how many calls of this endpoint came before on this app (or platform)
@@ -167,10 +168,16 @@ func (c *call) playApp(w http.ResponseWriter) {
 	rep := effect()
 	whole := s.pause(c.r.Context(), c.set.Latency.at(c.luck(a.id, "latency")))
 	leave()
-	if !whole || c.ep.write && c.luck(a.id, "lost") < c.set.LostRate {
+	if !whole || c.writes() && c.luck(a.id, "lost") < c.set.LostRate {
 		c.vanish(rep)
 	}
 	c.answer(w, rep)
+}
+
+// writes reports a call that changes an app: asking a domain call what there is does not.
+func (c *call) writes() bool {
+	action, _ := c.f.text("action")
+	return c.ep.write && action != "get"
 }
 
 // luck is this call's draw for one kind of mishap.
@@ -187,7 +194,11 @@ func (c *call) subject() string {
 // answer books the reply and sends it. The app's books are closed before the first byte leaves.
 func (c *call) answer(w http.ResponseWriter, rep reply) {
 	c.sim.books.call(c.ep.index, rep.code)
-	rep.write(w, c.sim)
+	if rep.code != 0 {
+		rep.rid = c.sim.rid()
+		c.remember(rep.rid, rep.json())
+	}
+	rep.write(w)
 }
 
 // vanish books a reply that never reaches the client and breaks the connection.

@@ -39,7 +39,7 @@ func (c *call) commit() reply {
 			return failure(85312)
 		}
 	}
-	tr := &trialCode{template: id, version: version, desc: desc, at: c.now, pages: x.pages}
+	tr := &trialCode{template: id, version: version, desc: desc, at: c.now, pages: x.pages, private: t.Private}
 	tr.checked = c.now.Add(c.set.PrivacyDelay.at(c.luck(c.app.id, "privacy")))
 	for _, name := range t.Private {
 		if !slices.Contains(x.private, name) {

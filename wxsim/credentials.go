@@ -26,21 +26,19 @@ type component struct {
 	bearers  []*bearer
 	issued   uint64
 	preAuths uint64
+	preAuth  map[string]time.Time // codes that were not used: when they expire
+	renewals int64
 	codes    map[string]*authCode
 	nCodes   uint64
 	calls    [numEndpoints]uint64
-}
-
-// authCode is an authorization_code a merchant's approval made.
-type authCode struct {
-	app     *app
-	expires time.Time
+	clears   monthly // of call counts
 }
 
 func (co *component) open(ticket string, now time.Time) {
 	co.tickets = map[string]time.Time{ticket: now}
 	co.order = []string{ticket}
 	co.codes = map[string]*authCode{}
+	co.preAuth = map[string]time.Time{}
 }
 
 func (co *component) count(ep *endpoint) uint64 {
@@ -121,6 +119,7 @@ func (c *call) componentToken() reply {
 		return failure(61005)
 	}
 	co.issued++
+	co.renewals++
 	text := fmt.Sprintf("%d_%s", 90, opaque(c.set.Seed, "component", s.opt.ComponentAppID, co.issued, 133))
 	co.bearers = s.tokens.issue(text, nil, c.now.Add(s.opt.TokenTTL), c.now.Add(overlapLife), co.bearers)
 	return token(payload{"component_access_token": text, "expires_in": int(s.opt.TokenTTL.Seconds())})
@@ -156,6 +155,10 @@ func (c *call) createPreAuthCode() reply {
 	defer co.mu.Unlock()
 	co.preAuths++
 	text := "preauthcode@@@" + opaque(c.set.Seed, "preauth", c.sim.opt.ComponentAppID, co.preAuths, 64)
+	if len(co.preAuth) >= authCodesKept {
+		co.preAuth = map[string]time.Time{}
+	}
+	co.preAuth[text] = c.now.Add(preAuthLife)
 	return token(payload{"pre_auth_code": text, "expires_in": int(preAuthLife.Seconds())})
 }
 
@@ -209,6 +212,7 @@ func (c *call) authorizerToken() reply {
 	if !ok || refresh == "" || refresh != a.refresh && (refresh != a.refreshOld || !c.now.Before(a.refreshUntil)) {
 		return failure(61023)
 	}
+	a.renewals++
 	if c.sim.opt.RotateRefreshTokens {
 		c.sim.rotate(a, c.now.Add(overlapLife))
 	}

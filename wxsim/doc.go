@@ -33,6 +33,14 @@
 // Quirks.GrayNeedsRelease says otherwise. Withdrawing when nothing is in audit answers 87012. An app without any audit
 // answers 85012 to get_latest_auditstatus. A user_version longer than 64 characters answers 85015.
 //
+// A change of the component's domains that is not published reaches no app. Of the app's domains, third_domain is what was
+// set through the component, and a release takes from it what is not registered any more; effective_domain is what a release
+// at this moment would leave. The fifty-first change of a month answers 86102 on an app and 45104 on the component, a
+// domain that a hundred apps have directly 85016. Confirm files lie where PlaceFile put them. Editing a published QR code
+// rule takes it back until it is published again, and the hundred-and-first publication of a month answers 89030. An
+// application for a location api while another runs answers 85050. verifybetaweapp of an app that is no trial one answers
+// 48001. A trial app may be submitted once it is renamed. The guideline of a commit is not demanded by submit_audit.
+//
 // # Broken connections
 //
 // A lost reply is a connection that closes without a byte of answer. Go's own HTTP client sends a GET again by itself

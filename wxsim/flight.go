@@ -24,7 +24,7 @@ type flight struct {
 
 // enter puts a call in flight. blocked reports that it is a write while another write is still unfinished.
 func (a *app) enter(c *call, now time.Time) (fl *flight, blocked bool) {
-	fl = &flight{path: c.ep.path, write: c.ep.write, ctx: c.r.Context(), at: now, wall: c.sim.wall}
+	fl = &flight{path: c.ep.path, write: c.writes(), ctx: c.r.Context(), at: now, wall: c.sim.wall}
 	for _, g := range a.flights {
 		if g.stop == nil {
 			g.stop = context.AfterFunc(g.ctx, func() { g.gone.Store(g.wall().UnixNano()) })

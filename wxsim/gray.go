@@ -73,27 +73,3 @@ func (c *call) revertGray() reply {
 	}
 	return success(nil)
 }
-
-// changeVisit plays change_visitstatus.
-func (c *call) changeVisit() reply {
-	action, ok := c.f.text("action")
-	switch {
-	case !ok:
-		return failure(47001)
-	case action != "open" && action != "close":
-		return failure(85022)
-	case c.app.hidden == (action == "close"):
-		return failure(85021)
-	}
-	c.app.hidden = action == "close"
-	return success(nil)
-}
-
-// visitStatus plays getvisitstatus: 1 serving, 0 suspended.
-func (c *call) visitStatus() reply {
-	status := 1
-	if c.app.hidden {
-		status = 0
-	}
-	return success(payload{"status": status})
-}

@@ -138,6 +138,12 @@ type AppChange struct {
 	NeedsUGC *bool `json:"needs_ugc,omitempty"`
 	// NoPrivate are location apis the app has no right to; an empty list restores all.
 	NoPrivate []string `json:"no_private,omitempty"`
+	// Personal true makes the owner a person: no web-view domains and no QR code rules.
+	Personal *bool `json:"personal,omitempty"`
+	// NickName renames the app, as a trial app must be before its audits.
+	NickName *string `json:"nick_name,omitempty"`
+	// Console sets request domains as if on mp.weixin.qq.com: the next release by the platform deletes them.
+	Console []string `json:"console_domains,omitempty"`
 	// NoRelease true forgets everything that was ever live: gray release answers 85079.
 	NoRelease bool `json:"no_release,omitempty"`
 }
@@ -162,7 +168,7 @@ func (s *Sim) ChangeApp(appid string, ch AppChange) error {
 	}
 	now := s.clock.Now()
 	if set(&a.set18, ch.Set18) {
-		s.push.grantEvent("updateauthorized", a, "", now)
+		s.updated(a, now)
 	}
 	if set(&a.authorized, ch.Authorized) && !a.authorized {
 		s.revoke(a, now)
@@ -172,6 +178,14 @@ func (s *Sim) ChangeApp(appid string, ch AppChange) error {
 	set(&a.miniProgram, ch.MiniProgram)
 	set(&a.miniGame, ch.MiniGame)
 	set(&a.needsUGC, ch.NeedsUGC)
+	set(&a.personal, ch.Personal)
+	if ch.NickName != nil {
+		a.nick = *ch.NickName
+	}
+	if ch.Console != nil {
+		a.domains.console = domainSet{"requestdomain": ch.Console}
+		a.domains.live = a.domains.live.with(a.domains.console)
+	}
 	if ch.NoPrivate != nil {
 		a.noPrivate = map[string]bool{}
 		for _, name := range ch.NoPrivate {

@@ -46,6 +46,7 @@ func TestLeverExamples(t *testing.T) {
 			}
 			for body := range strings.SplitSeq(l.Body, " or ") {
 				body = strings.ReplaceAll(body, "wx...", AppID(1))
+				body = b.ready(l.Path, body)
 				b.lever(http.StatusOK, l.Method, l.Path, body)
 			}
 			if l.Body != "" {
@@ -94,6 +95,25 @@ func TestLeverRefusals(t *testing.T) {
 		}
 	}
 	b.lever(http.StatusBadRequest, "POST", "/_sim/advance", `{}`)
+}
+
+// ready makes an example work: it does what must come before the lever is pulled, and fills in what that gave.
+func (b *bench) ready(path, body string) string {
+	b.t.Helper()
+	id := AppID(1)
+	switch path {
+	case "/_sim/visit":
+		return strings.ReplaceAll(body, "https://...", b.page(id, nil))
+	case "/_sim/register":
+		out := b.want(0, b.platform("POST", "/wxa/component/fastregisterbetaweapp", obj{"name": "shop", "openid": openID}))
+		return strings.ReplaceAll(body, "...", out["unique_id"].(string))
+	case "/_sim/privacy-interface":
+		if err := b.sim.ChangeApp(id, AppChange{NoPrivate: []string{"getLocation"}}); err != nil {
+			b.t.Fatal(err)
+		}
+		b.want(0, b.app(id, "POST", "/wxa/security/apply_privacy_interface", obj{"api_name": "wx.getLocation", "content": "why", "url_list": []string{"https://a.example.com"}}))
+	}
+	return body
 }
 
 // TestLeversWork: what is pulled over HTTP is felt by the calls.

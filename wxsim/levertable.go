@@ -18,7 +18,7 @@ func leverTable() []lever { //nolint:funlen // a table
 		{get, "/_sim/tally", "count the apps by state and live version", "", func(s *Sim, _ *pull) (any, error) { return s.Tally(), nil }},
 		{get, "/_sim/apps", "look at apps: ?state=&offset=&limit= or ?appid=", "", leverApps},
 		{post, "/_sim/apps", "add generated apps", `{"add":10000}`, leverAddApps},
-		{post, "/_sim/app", "change an app: account_status, authorized, set18, category, profile, mini_program, mini_game, needs_ugc, no_private, no_release",
+		{post, "/_sim/app", "change an app: account_status, authorized, set18, category, profile, mini_program, mini_game, needs_ugc, personal, nick_name, console_domains, no_private, no_release",
 			`{"appid":"wx...","account_status":16}`, leverApp},
 		{post, "/_sim/template", "add a template, or replace the one with its id; id -1 means the next free one", `{"id":-1,"version":"3.9.0","desc":"spring"}`, leverTemplate},
 		{post, "/_sim/draft", "upload a draft, replacing the one there is", `{"version":"3.9.0","desc":"spring"}`, leverDraft},
@@ -31,7 +31,7 @@ func leverTable() []lever { //nolint:funlen // a table
 		{post, "/_sim/delay-rate", "share of audits to come that show status 4 for a while", `{"rate":0.1}`, share((*Sim).SetDelayRate)},
 		{post, "/_sim/busy-rate", "share of calls answered -1", `{"rate":0.02}`, share((*Sim).SetBusyRate)},
 		{post, "/_sim/lost-rate", "share of writes whose reply is dropped after they took effect", `{"rate":0.01}`, share((*Sim).SetLostRate)},
-		{post, "/_sim/quirks", "choose between behaviours on which sources differ", `{"auditid_string":true,"release_twice":85019,"gray_needs_release":true}`, leverQuirks},
+		{post, "/_sim/quirks", "choose between behaviours on which sources differ", `{"auditid_string":true,"release_twice":85019,"gray_needs_release":true,"option_by_component":false}`, leverQuirks},
 
 		{post, "/_sim/quota", "set the submission quota; fields left out stay", `{"rest":0,"limit":200,"refill":"30s"}`, leverQuota},
 		{post, "/_sim/limit", "bound the calls of an endpoint; zeros free it", `{"endpoint":"/wxa/commit","daily":0,"per_minute":600}`, leverLimit},
@@ -63,6 +63,18 @@ func leverTable() []lever { //nolint:funlen // a table
 		{post, "/_sim/authorize", "a merchant approves the platform: returns and pushes an authorization_code", `{"appid":"wx..."}`, one(false, func(s *Sim, in appBody) (any, error) {
 			return map[string]string{"authorization_code": s.Authorize(in.AppID)}, nil
 		})},
+		{post, "/_sim/unauthorize", "a merchant takes the authorisation back: pushes unauthorized", `{"appid":"wx..."}`, one(false, func(s *Sim, in appBody) (any, error) {
+			return map[string]bool{"was_authorized": s.Unauthorize(in.AppID)}, nil
+		})},
+		{post, "/_sim/update-authorization", "a merchant grants permission set 18 or takes it back: returns and pushes an authorization_code", `{"appid":"wx...","set18":false}`, leverUpdateAuthorization},
+		{post, "/_sim/visit", "a merchant approves on an authorisation page: returns where the browser is sent",
+			`{"appid":"wx...","url":"https://..."}`, leverVisit},
+		{get, "/_sim/registrations", "the registrations, and which wait for somebody to agree", "", func(s *Sim, _ *pull) (any, error) { return s.Registrations(), nil }},
+		{post, "/_sim/register", "end a registration: status 0 means that somebody agreed", `{"id":"...","status":0}`, leverRegister},
+		{post, "/_sim/place-file", "put the confirm file of an app, or of the component without one, on a host", `{"appid":"wx...","host":"shop.example.com"}`, leverPlaceFile},
+		{post, "/_sim/privacy-interface", "end an app's application for a location api; without a reason it passes", `{"appid":"wx...","api":"wx.getLocation","reason":""}`, leverInterface},
+		{post, "/_sim/forget-renewals", "count the renewals of tokens anew", "", func(s *Sim, _ *pull) (any, error) { s.ForgetRenewals(); return done, nil }},
+		{post, "/_sim/ticket-every", "push a ticket now and then so often; 0s ends it", `{"every":"10m"}`, leverTicketEvery},
 		{post, "/_sim/push-ticket", "issue and push a component_verify_ticket", "", func(s *Sim, _ *pull) (any, error) {
 			return map[string]string{"ticket": s.PushTicket()}, nil
 		}},

@@ -61,9 +61,7 @@ func (c *call) apiQuota() reply {
 	if ep == nil {
 		return failure(76021)
 	}
-	text := c.r.URL.Query().Get("access_token")
-	b := c.sim.tokens.find(text)
-	if b != nil && (ep.auth == authApp && b.app == nil || ep.auth == authComponent && b.app != nil) {
+	if ep.auth == authApp && c.by.app == nil || ep.auth == authComponent && c.by.app != nil {
 		return failure(76022)
 	}
 	l := &ep.limit

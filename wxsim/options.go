@@ -98,6 +98,9 @@ type Quirks struct {
 	ReleaseTwice int `json:"release_twice"`
 	// GrayNeedsRelease makes a gray release of 100 % wait for release before getversioninfo shows it.
 	GrayNeedsRelease bool `json:"gray_needs_release"`
+	// OptionByComponent makes the option calls want the component's token and both appids, as old pages have it, in place
+	// of the app's token.
+	OptionByComponent bool `json:"option_by_component"`
 }
 
 // PushOptions say where pushes go and how badly they travel. Shares are 0..1.

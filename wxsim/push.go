@@ -53,6 +53,7 @@ type pusher struct {
 	counts map[string]uint64 // events so far by name and appid
 	nonces uint64
 	held   []event
+	beat   int // counts the starts of ticket pushes; older ones end
 }
 
 func newPusher(s *Sim) *pusher {
@@ -67,14 +68,21 @@ func newPusher(s *Sim) *pusher {
 	return &pusher{s: s, client: client, key: key, slots: make(chan struct{}, pushesAtOnce), counts: map[string]uint64{}}
 }
 
-// start begins the ticket pushes.
-func (p *pusher) start() {
-	if p.s.opt.Push.AuthURL == "" || p.s.opt.Push.TicketEvery <= 0 {
+// start begins the ticket pushes, in place of those there were.
+func (p *pusher) start(every time.Duration) {
+	p.mu.Lock()
+	p.beat++
+	beat := p.beat
+	p.mu.Unlock()
+	if p.s.opt.Push.AuthURL == "" || every <= 0 {
 		return
 	}
 	var tick func()
 	tick = func() {
-		if p.s.closing.Err() != nil {
+		p.mu.Lock()
+		over := p.closed || p.beat != beat
+		p.mu.Unlock()
+		if over || p.s.closing.Err() != nil {
 			return
 		}
 		p.s.component.mu.Lock()
@@ -83,10 +91,13 @@ func (p *pusher) start() {
 		if !stopped {
 			p.ticket()
 		}
-		p.s.clock.AfterFunc(p.s.opt.Push.TicketEvery, tick)
+		p.s.clock.AfterFunc(every, tick)
 	}
 	tick()
 }
+
+// SetTicketEvery changes the pause between ticket pushes and pushes one at once; zero ends them.
+func (s *Sim) SetTicketEvery(every time.Duration) { s.push.start(every) }
 
 // wait ends the pusher once the Sim is closing.
 func (p *pusher) wait() {
@@ -245,6 +256,11 @@ func (p *pusher) platformEvent(name string, elements ...string) {
 // cdata writes one element.
 func cdata(name, value string) string {
 	return "<" + name + "><![CDATA[" + value + "]]></" + name + ">"
+}
+
+// element writes one element around others.
+func element(name string, parts ...string) string {
+	return "<" + name + ">" + strings.Join(parts, "") + "</" + name + ">"
 }
 
 // number writes one element.

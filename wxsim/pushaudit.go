@@ -79,34 +79,3 @@ func (s *Sim) PushVerdict(appid string) bool {
 	s.push.verdict(a, au, now)
 	return true
 }
-
-// Authorize plays a merchant who approves the platform (again): a new refresh token, and an authorization_code that is
-// returned and pushed as authorized. It returns an empty string if there is no such app.
-func (s *Sim) Authorize(appid string) string {
-	a := s.apps.find(appid)
-	if a == nil {
-		return ""
-	}
-	now := s.clock.Now()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.authorized, a.authTime = true, now
-	s.rotate(a, now)
-	co := &s.component
-	co.mu.Lock()
-	co.nCodes++
-	if len(co.codes) >= authCodesKept {
-		co.codes = map[string]*authCode{}
-	}
-	text := "queryauthcode@@@" + opaque(s.set.Load().Seed, "authcode", appid, co.nCodes, 64)
-	co.codes[text] = &authCode{app: a, expires: now.Add(authCodeLife)}
-	co.mu.Unlock()
-	s.push.grantEvent("authorized", a, text, now)
-	return text
-}
-
-// grantEvent pushes authorized or updateauthorized.
-func (p *pusher) grantEvent(name string, a *app, code string, now time.Time) {
-	p.platformEvent(name, cdata("AuthorizerAppid", a.id), cdata("AuthorizationCode", code),
-		number("AuthorizationCodeExpiredTime", now.Add(authCodeLife).Unix()), cdata("PreAuthCode", ""))
-}

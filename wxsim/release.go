@@ -51,6 +51,8 @@ func (c *call) publish(au *audit) reply {
 		a.gray.status = grayFinished
 	}
 	au.released = true
+	a.privacy.goOnline()
+	c.sim.releaseDomains(a)
 	a.goLive(&published{version: au.version, desc: au.desc, at: c.now, auditid: au.id})
 	return success(nil)
 }

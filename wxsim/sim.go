@@ -24,9 +24,14 @@ type Sim struct {
 	apps      appStore
 	tokens    tokenStore
 	component component
+	platform  platform
+	registry  registry
+	tested    testerCount
+	prefixes  prefixOwners
 	library   library
 	quota     quotaPool
 	faults    faultList
+	records   recordStore
 	books     bookkeeper
 	push      *pusher
 
@@ -77,7 +82,7 @@ func New(o Options) *Sim {
 	s.apps.byID = map[string]*app{}
 	s.AddApps(o.Apps)
 	s.push = newPusher(s)
-	s.push.start()
+	s.push.start(o.Push.TicketEvery)
 	return s
 }
 

@@ -18,6 +18,12 @@ var played = []struct {
 	{"POST", "/cgi-bin/component/api_authorizer_token", "component", obj{}},
 	{"POST", "/cgi-bin/component/api_get_authorizer_list", "component", obj{}},
 	{"POST", "/cgi-bin/component/api_get_authorizer_info", "component", obj{}},
+	{"POST", "/cgi-bin/component/get_authorizer_option", "option", obj{}},
+	{"POST", "/cgi-bin/component/set_authorizer_option", "option", obj{}},
+	{"POST", "/wxa/component/fastregisterbetaweapp", "component", obj{}},
+	{"POST", "/cgi-bin/component/fastregisterweapp", "old name", obj{}},
+	{"POST", "/wxa/component/fastregisterpersonalweapp", "old name", obj{}},
+	{"POST", "/wxa/verifybetaweapp", "app", obj{}},
 	{"GET", "/wxa/gettemplatedraftlist", "component", nil},
 	{"POST", "/wxa/addtotemplate", "component", obj{"draft_id": 9}},
 	{"GET", "/wxa/gettemplatelist", "component", nil},
@@ -42,7 +48,36 @@ var played = []struct {
 	{"GET", "/wxa/queryquota", "app", nil},
 	{"POST", "/wxa/change_visitstatus", "app", obj{}},
 	{"POST", "/wxa/getvisitstatus", "app", obj{}},
+	{"POST", "/cgi-bin/component/getprivacysetting", "app", obj{}},
+	{"POST", "/cgi-bin/component/setprivacysetting", "app", obj{}},
+	{"POST", "/cgi-bin/component/uploadprivacyextfile", "app", nil},
+	{"GET", "/wxa/security/get_privacy_interface", "app", nil},
+	{"POST", "/wxa/security/apply_privacy_interface", "app", obj{}},
+	{"POST", "/cgi-bin/wxopen/getweappsupportversion", "app", obj{}},
+	{"POST", "/cgi-bin/wxopen/setweappsupportversion", "app", obj{}},
+	{"POST", "/wxa/modify_domain", "app", obj{}},
+	{"POST", "/wxa/modify_domain_directly", "app", obj{}},
+	{"POST", "/wxa/get_effective_domain", "app", obj{}},
+	{"POST", "/wxa/setwebviewdomain", "app", obj{}},
+	{"POST", "/wxa/setwebviewdomain_directly", "app", obj{}},
+	{"POST", "/wxa/get_webviewdomain_confirmfile", "app", obj{}},
+	{"POST", "/wxa/get_effective_webviewdomain", "app", obj{}},
+	{"POST", "/cgi-bin/component/modify_wxa_server_domain", "component", obj{}},
+	{"POST", "/cgi-bin/component/modify_wxa_jump_domain", "component", obj{}},
+	{"POST", "/cgi-bin/component/get_domain_confirmfile", "component", obj{}},
+	{"POST", "/wxa/bind_tester", "app", obj{}},
+	{"POST", "/wxa/unbind_tester", "app", obj{}},
+	{"POST", "/wxa/memberauth", "app", obj{}},
+	{"POST", "/cgi-bin/wxopen/qrcodejumpadd", "app", obj{}},
+	{"POST", "/cgi-bin/wxopen/qrcodejumpget", "app", obj{}},
+	{"POST", "/cgi-bin/wxopen/qrcodejumpdownload", "app", obj{}},
+	{"POST", "/cgi-bin/wxopen/qrcodejumpdelete", "app", obj{}},
+	{"POST", "/cgi-bin/wxopen/qrcodejumppublish", "app", obj{}},
+	{"GET", "/cgi-bin/getcallbackip", "component", nil},
 	{"POST", "/cgi-bin/openapi/quota/get", "either", obj{}},
+	{"POST", "/cgi-bin/openapi/rid/get", "either", obj{}},
+	{"POST", "/cgi-bin/clear_quota", "either", obj{}},
+	{"POST", "/cgi-bin/component/clear_quota/v2", "none", obj{}},
 }
 
 // TestEveryEndpointIsStrict checks what holds for every call: method, token and body.
@@ -58,7 +93,12 @@ func TestEveryEndpointIsStrict(t *testing.T) {
 		t.Run(strings.TrimPrefix(ep.path, "/"), func(t *testing.T) {
 			b := *b
 			b.t = t
-			good := map[string]string{"none": "", "component": b.cat, "app": aat, "either": aat}[ep.token]
+			good := map[string]string{"none": "", "component": b.cat, "app": aat, "either": aat, "option": aat, "old name": b.cat}[ep.token]
+			withToken := withToken
+			if ep.token == "old name" {
+				b.want(41001, b.call(ep.method, withToken(ep.path, good), ep.body))
+				withToken = func(path, token string) string { return path + "?component_access_token=" + token }
+			}
 			if ep.method == http.MethodGet {
 				b.want(43001, b.call("POST", withToken(ep.path, good), obj{}))
 			} else {
@@ -69,7 +109,7 @@ func TestEveryEndpointIsStrict(t *testing.T) {
 				b.want(40014, b.call(ep.method, withToken(ep.path, "nonsense"), ep.body))
 			}
 			switch ep.token {
-			case "component":
+			case "component", "old name":
 				b.want(61014, b.call(ep.method, withToken(ep.path, aat), ep.body))
 			case "app":
 				b.want(61015, b.call(ep.method, withToken(ep.path, b.cat), ep.body))
@@ -77,7 +117,7 @@ func TestEveryEndpointIsStrict(t *testing.T) {
 					t.Error("component_access_token was taken as the name of an app's token")
 				}
 			}
-			if ep.method == http.MethodPost && ep.path != "/wxa/uploadmedia" {
+			if ep.method == http.MethodPost && ep.body != nil {
 				b.want(44002, b.call(ep.method, withToken(ep.path, good), nil))
 				for _, body := range []string{"[]", "null", `"x"`, `{"a":1`, `{} {}`, "{\"a\":\"\xff\"}"} {
 					b.want(47001, b.call(ep.method, withToken(ep.path, good), body))

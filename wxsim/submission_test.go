@@ -153,12 +153,18 @@ func TestPreviewMedia(t *testing.T) {
 	b.want(0, b.call("POST", withToken("/wxa/submit_audit", delayed), body))
 }
 
-// upload sends a file as multipart.
+// upload sends material for an audit.
 func (b *bench) upload(appid, field string, data []byte) obj {
+	b.t.Helper()
+	return b.post("/wxa/uploadmedia", appid, field, "a.png", data)
+}
+
+// post sends a file as multipart.
+func (b *bench) post(path, appid, field, name string, data []byte) obj {
 	b.t.Helper()
 	var buf bytes.Buffer
 	form := multipart.NewWriter(&buf)
-	part, err := form.CreateFormFile(field, "a.png")
+	part, err := form.CreateFormFile(field, name)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -168,7 +174,7 @@ func (b *bench) upload(appid, field string, data []byte) obj {
 	if err := form.Close(); err != nil {
 		b.t.Fatal(err)
 	}
-	res, err := b.http.Post(b.srv.URL+withToken("/wxa/uploadmedia", b.token(appid)), form.FormDataContentType(), &buf)
+	res, err := b.http.Post(b.srv.URL+withToken(path, b.token(appid)), form.FormDataContentType(), &buf)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -177,7 +183,7 @@ func (b *bench) upload(appid, field string, data []byte) obj {
 	dec.UseNumber()
 	var out obj
 	if err := dec.Decode(&out); err != nil {
-		b.t.Fatal(fmt.Errorf("uploadmedia: %w", err))
+		b.t.Fatal(fmt.Errorf("%s: %w", path, err))
 	}
 	return out
 }

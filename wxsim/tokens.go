@@ -79,7 +79,7 @@ func (c *call) authenticate() int {
 	}
 	q := c.r.URL.Query()
 	text := q.Get("access_token")
-	if text == "" && c.ep.old {
+	if c.ep.oldOnly || text == "" && c.ep.old {
 		text = q.Get("component_access_token")
 	}
 	if text == "" {
@@ -89,6 +89,7 @@ func (c *call) authenticate() int {
 	if b == nil {
 		return 40014
 	}
+	c.by = b
 	if code := b.code(c.now); code != 0 {
 		return code
 	}

@@ -1,6 +1,9 @@
 package wxsim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // States of an app's code, as AppView and Tally give them.
 const (
@@ -42,6 +45,10 @@ type AppView struct {
 	AuditID      int64  `json:"auditid,omitempty"`
 	AuditVersion string `json:"audit_version,omitempty"`
 	Reason       string `json:"reason,omitempty"`
+	// Domains are the request domains the live version may reach.
+	Domains []string `json:"domains,omitempty"`
+	// Renewals counts the access tokens had for the refresh token, since the last ForgetRenewals.
+	Renewals int64 `json:"renewals"`
 	// Commits counts accepted commits. Submissions and Releases are the latest 50.
 	Commits     int          `json:"commits"`
 	Submissions []Submission `json:"submissions,omitempty"`
@@ -83,6 +90,7 @@ func (a *app) view(now time.Time) AppView {
 	v := AppView{
 		AppID: a.id, Index: a.index, NickName: a.nick, UserName: a.user, State: a.state(now), Status: a.status,
 		Authorized: a.authorized, Set18: a.set18, Category: a.hasCategory, Commits: a.book.commits,
+		Renewals: a.renewals, Domains: slices.Clone(a.domains.live["requestdomain"]),
 		Submissions: append([]Submission(nil), a.book.submissions...),
 		Releases:    append([]Release(nil), a.book.releases...),
 	}
