@@ -29,6 +29,16 @@ var replyKinds = map[string]func() any{
 	"pre-auth": func() any { return &preAuthReply{} }, "authorizer token": func() any { return &authorizerTokenReply{} },
 	"query auth": func() any { return &queryAuthReply{} }, "gray": func() any { return &grayReply{} }, "submit": func() any { return &submitReply{} },
 	"templates": func() any { return &templatesReply{} }, "drafts": func() any { return &draftsReply{} },
+	"domains": func() any { return &domainsReply{} }, "effective domains": func() any { return &effectiveDomainsReply{} },
+	"media": func() any { return &mediaReply{} }, "privacy file": func() any { return &privacyFileReply{} },
+	"option": func() any { return &optionReply{} }, "guideline": func() any { return &guidelineReply{} },
+	"interfaces": func() any { return &interfacesReply{} }, "application": func() any { return &applicationReply{} },
+	"qr": func() any { return &qrReply{} }, "trial": func() any { return &trialReply{} },
+	"personal": func() any { return &personalReply{} }, "callback IPs": func() any { return &callbackIPReply{} },
+	"record": func() any { return &recordReply{} }, "tester": func() any { return &testerReply{} },
+	"serving": func() any { return &servingReply{} }, "library": func() any { return &libraryReply{} },
+	"effective webview": func() any { return &effectiveWebviewReply{} }, "confirm file": func() any { return &ConfirmFile{} },
+	"picture": func() any { return &needPicture{got: new([]byte)} },
 }
 
 // TestEveryReplyIsFuzzed: the types named ...Reply in the source are replyKinds.

@@ -108,8 +108,8 @@ func checkHost(host string) error {
 	return nil
 }
 
-// DomainsReply is what an app's lists are after a call.
-type DomainsReply struct {
+// ChangedDomains is what an app's lists are after a call.
+type ChangedDomains struct {
 	// Domains are the lists of the way the call stands for.
 	Domains ServerDomains
 	// Invalid are domains WeChat left out because they are malformed or can't be used.
@@ -126,9 +126,9 @@ type domainsReply struct {
 	InvalidTCP       []string `json:"invalid_tcpdomain"`
 }
 
-func (c *Client) modifyDomains(ctx context.Context, path, appid string, action DomainAction, d ServerDomains) (DomainsReply, error) {
+func (c *Client) modifyDomains(ctx context.Context, path, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
 	if err := d.validate(action); err != nil {
-		return DomainsReply{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+		return ChangedDomains{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
 	var reply domainsReply
 	err := c.callApp(ctx, appid, post(path, struct {
@@ -136,9 +136,9 @@ func (c *Client) modifyDomains(ctx context.Context, path, appid string, action D
 		ServerDomains
 	}{action, d}), &reply)
 	if err != nil {
-		return DomainsReply{}, err
+		return ChangedDomains{}, err
 	}
-	return DomainsReply{Domains: reply.ServerDomains, Invalid: ServerDomains{
+	return ChangedDomains{Domains: reply.ServerDomains, Invalid: ServerDomains{
 		Request: reply.InvalidRequest, WebSocket: reply.InvalidWebSocket, Upload: reply.InvalidUpload,
 		Download: reply.InvalidDownload, UDP: reply.InvalidUDP, TCP: reply.InvalidTCP,
 	}}, nil
@@ -151,7 +151,7 @@ func (c *Client) modifyDomains(ctx context.Context, path, appid string, action D
 //
 // WeChat page: api_modifyserverdomain. Codes: 85015 not a mini program, 85016 too many, 85017 nothing
 // to change (or nothing registered: read with DomainGet), 85018 not registered on the component.
-func (c *Client) ModifyDomains(ctx context.Context, appid string, action DomainAction, d ServerDomains) (DomainsReply, error) {
+func (c *Client) ModifyDomains(ctx context.Context, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
 	return c.modifyDomains(ctx, "/wxa/modify_domain", appid, action, d)
 }
 
@@ -160,7 +160,7 @@ func (c *Client) ModifyDomains(ctx context.Context, appid string, action DomainA
 // and survive it.
 //
 // WeChat page: api_modifyserverdomaindirectly. Codes: 85015-85017.
-func (c *Client) ModifyDomainsDirectly(ctx context.Context, appid string, action DomainAction, d ServerDomains) (DomainsReply, error) {
+func (c *Client) ModifyDomainsDirectly(ctx context.Context, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
 	return c.modifyDomains(ctx, "/wxa/modify_domain_directly", appid, action, d)
 }
 

@@ -25,7 +25,7 @@ func TestDomainEndpoints(t *testing.T) {
 			},
 			want:  got{"POST", "/wxa/modify_domain", appQuery, `{"action":"add",` + lists + `}`},
 			reply: `{"errcode":0,` + lists + `,"invalid_requestdomain":["https://x"],"invalid_tcpdomain":["tcp://y"]}`,
-			out:   wxclient.DomainsReply{Domains: domains, Invalid: wxclient.ServerDomains{Request: []string{"https://x"}, TCP: []string{"tcp://y"}}},
+			out:   wxclient.ChangedDomains{Domains: domains, Invalid: wxclient.ServerDomains{Request: []string{"https://x"}, TCP: []string{"tcp://y"}}},
 		},
 		{
 			name: "get directly",
@@ -33,14 +33,14 @@ func TestDomainEndpoints(t *testing.T) {
 				return c.ModifyDomainsDirectly(ctx, app, wxclient.DomainGet, wxclient.ServerDomains{})
 			},
 			want:  got{"POST", "/wxa/modify_domain_directly", appQuery, `{"action":"get"}`},
-			reply: `{"errcode":0,` + lists + `}`, out: wxclient.DomainsReply{Domains: domains},
+			reply: `{"errcode":0,` + lists + `}`, out: wxclient.ChangedDomains{Domains: domains},
 		},
 		{
 			name: "empty all lists",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
 				return c.ModifyDomains(ctx, app, wxclient.DomainSet, wxclient.ServerDomains{})
 			},
-			want: got{"POST", "/wxa/modify_domain", appQuery, `{"action":"set"}`}, reply: ok, out: wxclient.DomainsReply{},
+			want: got{"POST", "/wxa/modify_domain", appQuery, `{"action":"set"}`}, reply: ok, out: wxclient.ChangedDomains{},
 		},
 		{
 			name: "effective",
