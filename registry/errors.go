@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -90,17 +91,38 @@ func componentFault(err error) error {
 	case codeAddress:
 		return fault("this machine's address is refused", "add it to the allow-list on the platform's console")
 	case codeTicketExpired, codeTicketWrong:
-		return fault("verify ticket is refused", "wait for the next push (about 10 minutes); if none comes, check the event URL and restart the push")
+		return fault(ticketRefused, newTicketHint)
 	default:
 		return fmt.Errorf("get a component token: %w", err)
 	}
 }
 
-func noTicket() error {
+// What is wrong with a ticket.
+const (
+	ticketRefused = "verify ticket is refused"
+	ticketNone    = "no verify ticket yet"
+	ticketOld     = "verify ticket is too old"
+
+	newTicketHint = "WeChat pushes one about every 10 minutes, and is asked to go on when none comes: check that the event URL on the platform's console " +
+		"leads here, or set WXROLLOUT_COMPONENT_TICKET for a start by hand"
+)
+
+func noTicket() error { return &CredentialError{What: ticketNone, Hint: newTicketHint} }
+
+func oldTicket(age time.Duration) error {
 	return &CredentialError{
-		What: "no verify ticket yet",
-		Hint: "WeChat pushes one about every 10 minutes to the event URL; check that URL, restart the push, or set a ticket for a start by hand",
+		What: ticketOld, Hint: newTicketHint,
+		Err: fmt.Errorf("the newest was pushed %s ago, and WeChat takes none after %s", age.Round(time.Minute), TicketLife),
 	}
+}
+
+// needsTicket reports whether a new ticket would help.
+func needsTicket(err error) bool {
+	var credential *CredentialError
+	if !errors.As(err, &credential) {
+		return false
+	}
+	return credential.What == ticketRefused || credential.What == ticketNone || credential.What == ticketOld
 }
 
 func mustReauthorize(appid string, err error) error {

@@ -45,7 +45,7 @@ func (t *Tokens) HandleEvent(ctx context.Context, e Event) (handled bool, err er
 	case eventUnauthorized:
 		s := t.slot(e.AppID)
 		defer t.cache.clear(s.key)
-		return true, t.store.forget(ctx, s.key, e.CreateTime)
+		return true, t.store.forget(ctx, s, e.CreateTime)
 	default:
 		return false, nil
 	}
@@ -71,6 +71,6 @@ func (t *Tokens) authorized(ctx context.Context, e Event) error {
 	}
 	s := t.slot(e.AppID)
 	defer t.cache.clear(s.key)
-	_, err = t.store.put(ctx, s.key, byEvent, f)
+	_, err = t.store.put(ctx, s, byEvent, f)
 	return err
 }

@@ -32,6 +32,7 @@ type wechat struct {
 	current  map[string]string // valid token by appid, "" = the component
 	refresh  map[string]string // valid refresh token by appid
 	life     int
+	pushing  string // errmsg of api_start_push_ticket
 	ticket   string // the only one taken; "" = any
 	holdOn   string // last part of the path whose calls wait for hold after telling arrivals
 	hold     chan struct{}
@@ -41,7 +42,7 @@ type wechat struct {
 func newWechat(t *testing.T) *wechat {
 	t.Helper()
 	w := &wechat{calls: map[string]int{}, fail: map[string][]int{}, current: map[string]string{},
-		refresh: map[string]string{}, life: 7200, hold: make(chan struct{}), arrivals: make(chan struct{})}
+		refresh: map[string]string{}, life: 7200, pushing: "ok", hold: make(chan struct{}), arrivals: make(chan struct{})}
 	w.Server = httptest.NewServer(w)
 	t.Cleanup(w.Close)
 	return w
@@ -70,6 +71,10 @@ func (w *wechat) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			_, _ = fmt.Fprintf(rw, `{"errcode":%d,"errmsg":"no %s"}`, codes[0], r.URL.RawQuery)
 			return
 		}
+	}
+	if name == "api_start_push_ticket" {
+		_, _ = fmt.Fprintf(rw, `{"errcode":0,"errmsg":%q}`, w.pushing)
+		return
 	}
 	if name != "api_component_token" && r.URL.Query().Get("access_token") != w.current[owner(r.URL.Path, r)] {
 		_, _ = io.WriteString(rw, `{"errcode":40001}`)

@@ -2,7 +2,9 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 )
 
 // fetch asks WeChat for a new token in place of r.
@@ -15,23 +17,23 @@ func (t *Tokens) fetch(ctx context.Context, s slot, r row) (fresh, error) {
 	return t.fetchApp(ctx, s.appid, r.refresh)
 }
 
-// fetchComponent needs the secret and a ticket: the pushed one, else the one set by hand.
+// fetchComponent needs the secret and a ticket. Without a ticket that WeChat takes, it is asked to
+// push one.
 func (t *Tokens) fetchComponent(ctx context.Context) (fresh, error) {
-	ticket, _, err := t.store.ticket(ctx, ticketKey(t.component))
-	if err != nil {
+	ticket, err := t.usableTicket(ctx)
+	if err == nil {
+		var token string
+		var life time.Duration
+		if token, life, err = t.client.FetchComponentToken(ctx, t.secret, ticket); err == nil {
+			return fresh{token: token, life: life}, nil
+		}
+		err = componentFault(err)
+	}
+	if !needsTicket(err) {
 		return fresh{}, err
 	}
-	if ticket == "" {
-		ticket = t.ticket
-	}
-	if ticket == "" {
-		return fresh{}, noTicket()
-	}
-	token, life, err := t.client.FetchComponentToken(ctx, t.secret, ticket)
-	if err != nil {
-		return fresh{}, componentFault(err)
-	}
-	return fresh{token: token, life: life}, nil
+	_, asking := t.restartPush(ctx)
+	return fresh{}, errors.Join(err, asking)
 }
 
 // fetchApp trades the refresh token. If there is none, or WeChat refuses it, the current one is

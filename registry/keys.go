@@ -7,11 +7,18 @@ const prefix = "wxr:{registry}:"
 // ticketKey is a hash: see ticket_put.lua.
 func ticketKey(component string) string { return prefix + component + ":ticket" }
 
+// askKey is a hash: see ticket_ask.lua.
+func askKey(component string) string { return prefix + component + ":ticket-ask" }
+
 // componentKey is a hash: see token_put.lua.
 func componentKey(component string) string { return prefix + component + ":token" }
 
 // appKey is a hash: see token_put.lua.
 func appKey(component, appid string) string { return prefix + component + ":app:" + appid }
+
+// indexKey is a sorted set of the apps that have a row, by the end of their token (ms since 1970,
+// 0 = none).
+func indexKey(component string) string { return prefix + component + ":apps" }
 
 // replayKey is a string that exists while a push is remembered.
 func replayKey(component, push string) string { return prefix + component + ":push:" + push }

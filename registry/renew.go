@@ -68,7 +68,7 @@ func (t *Tokens) current(ctx context.Context, s slot) (row, error) {
 	if err != nil || !t.cache.refused(s.key, r.token) {
 		return r, err
 	}
-	err = t.store.drop(ctx, s.key, r.sealed)
+	err = t.store.drop(ctx, s, r.sealed)
 	return row{refresh: r.refresh, version: r.version, age: -1}, err
 }
 
@@ -83,12 +83,15 @@ func (t *Tokens) win(ctx context.Context, s slot) (string, error) {
 		return r.token, nil
 	}
 	f, err := t.fetch(ctx, s, r)
+	if t.renewed != nil {
+		t.renewed(renewalOf(s.appid, err))
+	}
 	if err != nil {
 		return t.fallBack(s, r, err)
 	}
 	stored, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
 	defer cancel()
-	ok, err := t.store.put(stored, s.key, r.version, f)
+	ok, err := t.store.put(stored, s, r.version, f)
 	if err != nil {
 		return "", err
 	}

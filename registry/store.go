@@ -16,11 +16,13 @@ var sources embed.FS
 var (
 	ticketPut   = script("ticket_put.lua")
 	ticketGet   = script("ticket_get.lua")
+	ticketAsk   = script("ticket_ask.lua")
 	tokenGet    = script("token_get.lua")
 	tokenPut    = script("token_put.lua")
 	tokenDrop   = script("token_drop.lua")
 	tokenForget = script("token_forget.lua")
 	tokenLearn  = script("token_learn.lua")
+	tokenCount  = script("token_count.lua")
 )
 
 const (
@@ -55,8 +57,8 @@ type row struct {
 	version int64         // what a renewal must find unchanged
 }
 
-func run(ctx context.Context, rdb redis.Scripter, s *redis.Script, n int, key string, args ...any) ([]any, error) {
-	values, err := s.Run(ctx, rdb, []string{key}, args...).Slice()
+func run(ctx context.Context, rdb redis.Scripter, s *redis.Script, n int, keys []string, args ...any) ([]any, error) {
+	values, err := s.Run(ctx, rdb, keys, args...).Slice()
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +71,7 @@ func run(ctx context.Context, rdb redis.Scripter, s *redis.Script, n int, key st
 func flag(values []any) bool { n, _ := values[0].(int64); return n == 1 }
 
 func (s *store) putTicket(ctx context.Context, key, ticket string, created int64) (bool, error) {
-	values, err := run(ctx, s.rdb, ticketPut, 1, key, created, s.sealer.Seal(place(key, "value"), ticket))
+	values, err := run(ctx, s.rdb, ticketPut, 1, []string{key}, created, s.sealer.Seal(place(key, "value"), ticket))
 	if err != nil {
 		return false, fmt.Errorf("store the verify ticket: %w", err)
 	}
@@ -78,7 +80,7 @@ func (s *store) putTicket(ctx context.Context, key, ticket string, created int64
 
 // ticket returns the stored ticket and its age; "" and -1 if there is none.
 func (s *store) ticket(ctx context.Context, key string) (string, time.Duration, error) {
-	values, err := run(ctx, s.rdb, ticketGet, 2, key)
+	values, err := run(ctx, s.rdb, ticketGet, 2, []string{key})
 	if err != nil {
 		return "", 0, fmt.Errorf("read the verify ticket: %w", err)
 	}
@@ -92,7 +94,7 @@ func (s *store) ticket(ctx context.Context, key string) (string, time.Duration, 
 }
 
 func (s *store) read(ctx context.Context, key string) (row, error) {
-	values, err := run(ctx, s.rdb, tokenGet, 5, key)
+	values, err := run(ctx, s.rdb, tokenGet, 5, []string{key})
 	if err != nil {
 		return row{}, fmt.Errorf("read a token: %w", err)
 	}
@@ -111,6 +113,30 @@ func (s *store) read(ctx context.Context, key string) (row, error) {
 	return r, errors.Join(tokenErr, refreshErr)
 }
 
+// life reads how old a token is and how long it lives, without opening it; -1 and 0 if there is none.
+func (s *store) life(ctx context.Context, key string) (age, left time.Duration, err error) {
+	values, err := run(ctx, s.rdb, tokenGet, 5, []string{key})
+	if err != nil {
+		return 0, 0, fmt.Errorf("read a token's age: %w", err)
+	}
+	l, _ := values[1].(int64)
+	a, _ := values[3].(int64)
+	if a < 0 {
+		return -1, 0, nil
+	}
+	return time.Duration(a) * time.Millisecond, time.Duration(l) * time.Millisecond, nil
+}
+
+// living counts the apps whose token lives.
+func (s *store) living(ctx context.Context, index string) (int64, error) {
+	values, err := run(ctx, s.rdb, tokenCount, 1, []string{index})
+	if err != nil {
+		return 0, fmt.Errorf("count the apps' tokens: %w", err)
+	}
+	n, _ := values[0].(int64)
+	return n, nil
+}
+
 // fresh is what a renewal or an authorization brings.
 type fresh struct {
 	token   string
@@ -121,7 +147,8 @@ type fresh struct {
 
 // put stores f if the row still has the version seen, or byEvent. false means that another
 // writer came first.
-func (s *store) put(ctx context.Context, key string, seen int64, f fresh) (bool, error) {
+func (s *store) put(ctx context.Context, at slot, seen int64, f fresh) (bool, error) {
+	key := at.key
 	token, refresh := "", ""
 	if f.token != "" {
 		token = s.sealer.Seal(place(key, "token"), f.token)
@@ -129,7 +156,7 @@ func (s *store) put(ctx context.Context, key string, seen int64, f fresh) (bool,
 	if f.refresh != "" {
 		refresh = s.sealer.Seal(place(key, "refresh"), f.refresh)
 	}
-	values, err := run(ctx, s.rdb, tokenPut, 1, key, seen, token, f.life.Milliseconds(), refresh, f.since)
+	values, err := run(ctx, s.rdb, tokenPut, 1, at.keys(), seen, token, f.life.Milliseconds(), refresh, f.since, at.appid)
 	if err != nil {
 		return false, fmt.Errorf("store a token: %w", err)
 	}
@@ -137,30 +164,30 @@ func (s *store) put(ctx context.Context, key string, seen int64, f fresh) (bool,
 }
 
 // drop removes the token if it is still the one sealed as given.
-func (s *store) drop(ctx context.Context, key, sealed string) error {
-	if _, err := run(ctx, s.rdb, tokenDrop, 1, key, sealed); err != nil {
+func (s *store) drop(ctx context.Context, at slot, sealed string) error {
+	if _, err := run(ctx, s.rdb, tokenDrop, 1, at.keys(), sealed, at.appid); err != nil {
 		return fmt.Errorf("drop a refused token: %w", err)
 	}
 	return nil
 }
 
-func (s *store) forget(ctx context.Context, key string, created int64) error {
-	if _, err := run(ctx, s.rdb, tokenForget, 1, key, created, versionMemory.Milliseconds()); err != nil {
+func (s *store) forget(ctx context.Context, at slot, created int64) error {
+	if _, err := run(ctx, s.rdb, tokenForget, 1, at.keys(), created, versionMemory.Milliseconds(), at.appid); err != nil {
 		return fmt.Errorf("forget an app: %w", err)
 	}
 	return nil
 }
 
-// learn keeps the refresh tokens, by key, of rows that have none, in one step.
-func (s *store) learn(ctx context.Context, refresh map[string]string) error {
+// learn keeps the refresh tokens, by app, of rows that have none, in one step.
+func (s *store) learn(ctx context.Context, index string, refresh map[slot]string) error {
 	if len(refresh) == 0 {
 		return nil
 	}
-	keys, sealed := make([]string, 0, len(refresh)), make([]any, 0, len(refresh))
-	for key, token := range refresh {
-		keys, sealed = append(keys, key), append(sealed, s.sealer.Seal(place(key, "refresh"), token))
+	keys, args := []string{index}, make([]any, 0, 2*len(refresh))
+	for at, token := range refresh {
+		keys, args = append(keys, at.key), append(args, at.appid, s.sealer.Seal(place(at.key, "refresh"), token))
 	}
-	if err := tokenLearn.Run(ctx, s.rdb, keys, sealed...).Err(); err != nil {
+	if err := tokenLearn.Run(ctx, s.rdb, keys, args...).Err(); err != nil {
 		return fmt.Errorf("keep refresh tokens: %w", err)
 	}
 	return nil

@@ -40,6 +40,13 @@ type Options struct {
 	Client *wxclient.Client
 	// Redis holds the rows and the renewal leases.
 	Redis redis.UniversalClient
+	// Receives says that WeChat's pushes reach this installation: when tickets stop coming, WeChat is
+	// asked to push again.
+	Receives bool
+	// Pushed, if set, is told by the process that asked what came of it.
+	Pushed func(PushRestart)
+	// Renewed, if set, is told of every renewal that this process made.
+	Renewed func(Renewal)
 	// CacheTTL is how long a process uses a token without asking Redis; 0 means DefaultCacheTTL.
 	CacheTTL time.Duration
 	// Now is the clock of the in-process cache; nil means time.Now. Lives of tokens go by Redis.
@@ -58,6 +65,9 @@ type Tokens struct {
 	component string
 	secret    string
 	ticket    string
+	receives  bool
+	pushed    func(PushRestart)
+	renewed   func(Renewal)
 	client    *wxclient.Client
 	rdb       redis.UniversalClient
 	store     *store
@@ -100,7 +110,7 @@ func New(o Options) (*Tokens, error) {
 		o.CacheTTL = DefaultCacheTTL
 	}
 	t := &Tokens{
-		component: o.ComponentAppID, secret: o.Secret, ticket: o.Ticket, rdb: o.Redis,
+		component: o.ComponentAppID, secret: o.Secret, ticket: o.Ticket, receives: o.Receives, pushed: o.Pushed, renewed: o.Renewed, rdb: o.Redis,
 		store: &store{rdb: o.Redis, sealer: o.Sealer}, cache: newCache(o.Now), cacheTTL: o.CacheTTL, process: rand.Text(),
 	}
 	t.client = o.Client.WithTokens(t)
@@ -115,13 +125,17 @@ type slot struct {
 	// usable is how long a token must live to serve while another process renews it, or when
 	// renewing it did not work.
 	usable time.Duration
+	index  string // key of the apps' index
 }
+
+// keys are those of the scripts that write a token.
+func (s slot) keys() []string { return []string{s.key, s.index} }
 
 func (t *Tokens) slot(appid string) slot {
 	if appid == "" {
-		return slot{key: componentKey(t.component), margin: ComponentMargin, usable: time.Minute}
+		return slot{key: componentKey(t.component), margin: ComponentMargin, usable: time.Minute, index: indexKey(t.component)}
 	}
-	return slot{appid: appid, key: appKey(t.component, appid), margin: AppMargin, usable: time.Minute}
+	return slot{appid: appid, key: appKey(t.component, appid), margin: AppMargin, usable: time.Minute, index: indexKey(t.component)}
 }
 
 // ComponentToken returns the component's token, renewed if it ends within ComponentMargin. Errors:
@@ -170,7 +184,7 @@ func (t *Tokens) Refused(ctx context.Context, appid, token string) error {
 	if subtle.ConstantTimeCompare([]byte(r.token), []byte(token)) != 1 {
 		return nil
 	}
-	return t.store.drop(ctx, s.key, r.sealed)
+	return t.store.drop(ctx, s, r.sealed)
 }
 
 // SetTicket stores a pushed verify ticket. createTime is the push's, in unix seconds; the newest
@@ -191,13 +205,13 @@ func (t *Tokens) SetTicket(ctx context.Context, ticket string, createTime int64)
 // Learn keeps the refresh tokens of a page of WeChat's list, sealed, for apps that have none
 // stored. It makes no call.
 func (t *Tokens) Learn(ctx context.Context, page []wxclient.Authorizer) error {
-	refresh := make(map[string]string, len(page))
+	refresh := make(map[slot]string, len(page))
 	for _, a := range page {
 		if a.RefreshToken != "" {
-			refresh[appKey(t.component, a.AppID)] = a.RefreshToken
+			refresh[t.slot(a.AppID)] = a.RefreshToken
 		}
 	}
-	return t.store.learn(ctx, refresh)
+	return t.store.learn(ctx, indexKey(t.component), refresh)
 }
 
 // Ages tells how old the platform's credentials are. A negative duration means: there is none.
@@ -206,19 +220,24 @@ type Ages struct {
 	Ticket time.Duration
 	// ComponentToken is the age of the component's token.
 	ComponentToken time.Duration
+	// ComponentLeft is how long the component's token still lives.
+	ComponentLeft time.Duration
+	// AppTokens counts the apps whose token lives.
+	AppTokens int64
 }
 
 // Ages reads the ages, for metrics and health.
 func (t *Tokens) Ages(ctx context.Context) (Ages, error) {
-	_, ticket, err := t.store.ticket(ctx, ticketKey(t.component))
+	ticket, err := t.store.ticketAge(ctx, ticketKey(t.component))
 	if err != nil {
 		return Ages{}, err
 	}
-	r, err := t.store.read(ctx, componentKey(t.component))
+	age, left, err := t.store.life(ctx, componentKey(t.component))
 	if err != nil {
 		return Ages{}, err
 	}
-	return Ages{Ticket: ticket, ComponentToken: r.age}, nil
+	apps, err := t.store.living(ctx, indexKey(t.component))
+	return Ages{Ticket: ticket, ComponentToken: age, ComponentLeft: left, AppTokens: apps}, err
 }
 
 // holder names this process and this use of a lease: goroutines exclude each other too.
