@@ -109,6 +109,9 @@ var (
 		"decrypt", "foreign", "bad-message", "replay-store", "sink",
 	}
 
+	tokens   = set{"component", "app"}
+	renewals = set{"ok", "busy", "merchant", "platform"}
+
 	collectors  = set{"targets", "pools", "workers", "credentials", "queues"}
 	queueStates = set{"pending", "active", "scheduled", "retry", "archived", "completed"}
 )

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wxrollout/wxrollout/metrics"
+	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 	"github.com/wxrollout/wxrollout/wxclient/callback"
@@ -71,6 +72,7 @@ func TestSetsAreTheirOwners(t *testing.T) {
 		{"wxrollout_wechat_requests_total", "class", []string{metrics.ClassNotSent, metrics.ClassNoAnswer}, texts(wxclient.Classes()...)},
 		{"wxrollout_wechat_requests_total", "endpoint", nil, endpointsOf(t)},
 		{"wxrollout_callbacks_total", "result", []string{"accepted"}, texts(callback.Reasons()...)},
+		{"wxrollout_token_renewals_total", "result", nil, texts(registry.RenewalResults()...)},
 		{"wxrollout_callbacks_total", "type", []string{"none", metrics.Other}, texts(
 			callback.TypeTicket, callback.TypeAuthorized, callback.TypeUpdateAuthorized, callback.TypeUnauthorized,
 			callback.TypeAuditSuccess, callback.TypeAuditFail, callback.TypeAuditDelay,

@@ -25,6 +25,7 @@ type Metrics struct {
 	woken       prometheus.Counter
 	expired     prometheus.Counter
 	pushes      *prometheus.CounterVec
+	renewals    *prometheus.CounterVec
 	build       *prometheus.GaugeVec
 	collectErrs *prometheus.CounterVec
 }
@@ -60,11 +61,13 @@ func New(reg prometheus.Registerer) *Metrics {
 		}, []string{"endpoint"}),
 		closings: counters("wxrollout_pool_closings_total",
 			"Refusals that closed a stage's pool, by errcode; one closing may have several.", "stage", "reason"),
-		ticks:       counters("wxrollout_conductor_ticks_total", "Rounds of the conductor.", "result"),
-		claimed:     counter("wxrollout_conductor_claimed_total", "Turns that the conductor gave out."),
-		woken:       counter("wxrollout_conductor_woken_total", "Parked targets that the conductor woke in time."),
-		expired:     counter("wxrollout_conductor_expired_total", "Turns taken back because their lease ran out: their worker died or stalled."),
-		pushes:      counters("wxrollout_callbacks_total", "Pushes of WeChat; a refused one has the type none.", "type", "result"),
+		ticks:   counters("wxrollout_conductor_ticks_total", "Rounds of the conductor.", "result"),
+		claimed: counter("wxrollout_conductor_claimed_total", "Turns that the conductor gave out."),
+		woken:   counter("wxrollout_conductor_woken_total", "Parked targets that the conductor woke in time."),
+		expired: counter("wxrollout_conductor_expired_total", "Turns taken back because their lease ran out: their worker died or stalled."),
+		pushes:  counters("wxrollout_callbacks_total", "Pushes of WeChat; a refused one has the type none.", "type", "result"),
+		renewals: counters("wxrollout_token_renewals_total",
+			"Requests for a new token, to WeChat or to a token service, by what they came to.", "token", "result"),
 		collectErrs: counters("wxrollout_collect_errors_total", "Scrapes at which a part of the gauges could not be read.", "collector"),
 		build: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "wxrollout_build_info", Help: "What runs; always 1.",
@@ -101,6 +104,11 @@ func (m *Metrics) zero() {
 	}
 	for _, kind := range pushTypes {
 		m.pushes.WithLabelValues(kind, "accepted")
+	}
+	for _, token := range tokens {
+		for _, result := range renewals {
+			m.renewals.WithLabelValues(token, result)
+		}
 	}
 	for vec, values := range map[*prometheus.CounterVec]set{
 		m.verdicts: verdicts, m.errcodes: watchedCodes, m.ticks: results, m.collectErrs: collectors,
@@ -200,4 +208,11 @@ func (m *Metrics) PushAccepted(kind string) {
 // PushRefused counts a push that was not handed on, by the callback handler's reason.
 func (m *Metrics) PushRefused(reason string) {
 	m.pushes.WithLabelValues("none", refusals.of(reason)).Inc()
+}
+
+// TokenRenewed counts a request for a new token: of the component or an app, and
+// what it came to: ok, busy, merchant (who has to authorize again) or platform
+// (whose own credentials are at fault).
+func (m *Metrics) TokenRenewed(token, result string) {
+	m.renewals.WithLabelValues(tokens.of(token), renewals.of(result)).Inc()
 }

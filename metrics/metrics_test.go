@@ -113,6 +113,16 @@ func TestCounters(t *testing.T) {
 				"wxrollout_conductor_claimed_total{}":           5,
 			},
 		},
+		"renewals": {
+			feed: func(m *metrics.Metrics) {
+				m.TokenRenewed("app", "merchant")
+				m.TokenRenewed("component", "ok")
+			},
+			want: map[string]float64{
+				"wxrollout_token_renewals_total{result=merchant,token=app}": 1,
+				"wxrollout_token_renewals_total{result=ok,token=component}": 1,
+			},
+		},
 		"pushes": {
 			feed: func(m *metrics.Metrics) {
 				m.PushAccepted("weapp_audit_success")
@@ -195,8 +205,9 @@ func TestSeriesAreBounded(t *testing.T) {
 		m.PoolClosed(app, app)
 		m.PushAccepted(app)
 		m.PushRefused(app)
+		m.TokenRenewed(app, app)
 	}
-	const folded = 9 // one series of "other" each, and two of Call
+	const folded = 10 // one series of "other" each, and two of Call
 	if got := len(samples(t, reg)); got > quiet+folded {
 		t.Errorf("%d series after odd values, %d before: a label is unbounded", got, quiet)
 	}

@@ -123,9 +123,9 @@ func (p *workersPart) read(ctx context.Context, out emit) error {
 
 // credentialsPart reads how fresh the platform's credentials are.
 type credentialsPart struct {
-	src           Source
-	now           func() time.Time
-	ticket, token *prometheus.Desc
+	src                 Source
+	now                 func() time.Time
+	ticket, token, apps *prometheus.Desc
 }
 
 func newCredentialsPart(src Source, now func() time.Time) part {
@@ -134,10 +134,13 @@ func newCredentialsPart(src Source, now func() time.Time) part {
 		now:    now,
 		ticket: desc("wxrollout_ticket_age_seconds", "Time since WeChat pushed the last verify ticket; absent if none is known."),
 		token:  desc("wxrollout_component_token_expiry_seconds", "Time until the platform's access token ends, negative after it; absent if none is known."),
+		apps:   desc("wxrollout_app_tokens", "Apps whose access token is stored and lives; absent if another system keeps the tokens."),
 	}
 }
 
-func (p *credentialsPart) descs() []*prometheus.Desc { return []*prometheus.Desc{p.ticket, p.token} }
+func (p *credentialsPart) descs() []*prometheus.Desc {
+	return []*prometheus.Desc{p.ticket, p.token, p.apps}
+}
 
 func (p *credentialsPart) read(ctx context.Context, out emit) error {
 	c, err := p.src.Credentials(ctx)
@@ -150,6 +153,9 @@ func (p *credentialsPart) read(ctx context.Context, out emit) error {
 	}
 	if !c.TokenUntil.IsZero() {
 		out(p.token, c.TokenUntil.Sub(now).Seconds())
+	}
+	if c.AppTokens != nil {
+		out(p.apps, float64(*c.AppTokens))
 	}
 	return nil
 }

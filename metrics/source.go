@@ -74,4 +74,6 @@ type Credentials struct {
 	TicketAt time.Time
 	// TokenUntil is when the component's access token ends.
 	TokenUntil time.Time
+	// AppTokens counts the apps whose token lives; nil is not known.
+	AppTokens *int64
 }

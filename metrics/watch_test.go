@@ -15,6 +15,7 @@ import (
 
 // fullSource knows everything that a source can know.
 func fullSource() metrics.Source {
+	apps := int64(12)
 	return source{
 		targets: give(metrics.Targets{
 			Rollouts: map[string]int{"running": 1, "paused": 1},
@@ -34,7 +35,7 @@ func fullSource() metrics.Source {
 			Leases:   map[string]int{"commit": 4},
 			Capacity: map[string]int{"commit": 16, "audit": 16, "release": 8},
 		}),
-		credentials: give(metrics.Credentials{TicketAt: now.Add(-9 * time.Minute), TokenUntil: now.Add(time.Hour)}),
+		credentials: give(metrics.Credentials{TicketAt: now.Add(-9 * time.Minute), TokenUntil: now.Add(time.Hour), AppTokens: &apps}),
 	}
 }
 
@@ -61,6 +62,7 @@ func TestGauges(t *testing.T) {
 		"wxrollout_worker_capacity{lane=release}":              8,
 		"wxrollout_ticket_age_seconds{}":                       540,
 		"wxrollout_component_token_expiry_seconds{}":           3600,
+		"wxrollout_app_tokens{}":                               12,
 	} {
 		if v, ok := got[key]; !ok || v != want {
 			t.Errorf("%s = %v (there: %t), want %v", key, v, ok, want)
@@ -78,7 +80,7 @@ func TestUnknownIsAbsent(t *testing.T) {
 	got := samples(t, reg)
 	for _, key := range []string{
 		"wxrollout_quota_rest{}", "wxrollout_quota_limit{}", "wxrollout_ticket_age_seconds{}",
-		"wxrollout_component_token_expiry_seconds{}", "wxrollout_pool_open{stage=submit}",
+		"wxrollout_component_token_expiry_seconds{}", "wxrollout_app_tokens{}", "wxrollout_pool_open{stage=submit}",
 	} {
 		if v, ok := got[key]; ok {
 			t.Errorf("%s = %v, want it absent", key, v)

@@ -40,8 +40,8 @@ Settings (flags of every command; each is also an environment variable:
 --redis-url is WXROLLOUT_REDIS_URL):
 %s
 Secrets are read from the environment only, or from the file that the same name
-with _FILE names. Without COMPONENT_SECRET and SEAL_KEY enqueue works offline:
-what needs WeChat says so.
+with _FILE names. Without COMPONENT_SECRET and SEAL_KEY, or token-url and
+TOKEN_BEARER, enqueue works offline: what needs WeChat says so.
 ` + app.SecretUsage()
 }
 

@@ -69,7 +69,7 @@ func New(ctx context.Context, cfg *Config, o Options) (*App, error) {
 }
 
 func (a *App) build(ctx context.Context) error {
-	co := coreOptions{observe: a.observe, gate: true}
+	co := coreOptions{observe: a.observe, gate: true, renewed: a.renewed, pushed: a.pushed}
 	if a.opts.EmbeddedRedis != nil {
 		co.redis, co.embedded = a.opts.EmbeddedRedis(), true
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
+	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/tasks"
 )
 
@@ -44,6 +45,8 @@ type Config struct {
 	ComponentTicket Secret
 	SealKey         Secret
 	SealKeyPrevious Secret
+	TokenURL        string
+	TokenBearer     Secret
 	CallTimeout     time.Duration
 	Rate            int
 
@@ -78,6 +81,7 @@ func (c *Config) secrets() []secret {
 		{"COMPONENT_TICKET", "a verify ticket to start with, until WeChat pushes one", &c.ComponentTicket},
 		{"SEAL_KEY", "32 bytes in base64 that seal the tokens in Redis (openssl rand -base64 32)", &c.SealKey},
 		{"SEAL_KEY_PREVIOUS", "the key before, while it is being changed", &c.SealKeyPrevious},
+		{"TOKEN_BEARER", "what authorizes us at token-url", &c.TokenBearer},
 		{"CALLBACK_TOKEN", "token of the message callbacks", &c.CallbackToken},
 		{"CALLBACK_AES_KEY", "EncodingAESKey of the message callbacks", &c.CallbackAESKey},
 		{"CALLBACK_AES_KEY_PREVIOUS", "the key before, while it is being changed", &c.CallbackAESKeyPrevious},
@@ -95,6 +99,7 @@ func BindFlags(fs *pflag.FlagSet, c *Config, role Role) {
 	fs.StringVar(&c.WeChatURL, "wechat-url", "https://api.weixin.qq.com", "base URL of WeChat's API, or of a simulator")
 	fs.BoolVar(&c.WeChatPlain, "wechat-plain-http", false, "allow http:// to another machine in wechat-url: for a simulator, never for WeChat")
 	fs.StringVar(&c.ComponentAppID, "component-appid", "", "appid of the third-party platform")
+	fs.StringVar(&c.TokenURL, "token-url", "", "endpoint of the platform's own token service, in place of renewing tokens here (docs/token-broker.md)")
 	fs.DurationVar(&c.CallTimeout, "call-timeout", 15*time.Second, "time limit of one call to WeChat")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", "json", "json, or console for people")
@@ -227,8 +232,40 @@ func (c *Config) check(role Role) []string {
 	bad(c.LogFormat == "json" || c.LogFormat == "console", "WXROLLOUT_LOG_FORMAT=%q: want json or console", c.LogFormat)
 	bad(c.CallTimeout >= time.Second, "WXROLLOUT_CALL_TIMEOUT=%s: want at least 1s", c.CallTimeout)
 	bad(c.CallbackToken.Empty() == c.CallbackAESKey.Empty(), "WXROLLOUT_CALLBACK_TOKEN and WXROLLOUT_CALLBACK_AES_KEY: give both or neither")
+	faults = append(faults, c.checkBroker()...)
 	if role == RoleWorker {
 		faults = append(faults, c.checkWorker()...)
+	}
+	return faults
+}
+
+// checkBroker says what is wrong with taking tokens from a token service. What
+// renewing them here needs may not be given too: two that renew end each other's
+// tokens.
+func (c *Config) checkBroker() []string {
+	if c.TokenURL == "" {
+		if !c.TokenBearer.Empty() {
+			return []string{"WXROLLOUT_TOKEN_BEARER: given without WXROLLOUT_TOKEN_URL"}
+		}
+		return nil
+	}
+	var faults []string
+	if err := registry.CheckBrokerURL(c.TokenURL); err != nil {
+		faults = append(faults, "WXROLLOUT_TOKEN_URL: "+err.Error())
+	}
+	if c.TokenBearer.Empty() {
+		faults = append(faults, "WXROLLOUT_TOKEN_BEARER (or _FILE): required with WXROLLOUT_TOKEN_URL")
+	}
+	if c.ComponentAppID == "" {
+		faults = append(faults, "WXROLLOUT_COMPONENT_APPID: required with WXROLLOUT_TOKEN_URL")
+	}
+	for name, value := range map[string]Secret{
+		"COMPONENT_SECRET": c.ComponentSecret, "COMPONENT_TICKET": c.ComponentTicket,
+		"SEAL_KEY": c.SealKey, "SEAL_KEY_PREVIOUS": c.SealKeyPrevious,
+	} {
+		if !value.Empty() {
+			faults = append(faults, fmt.Sprintf("WXROLLOUT_%s and WXROLLOUT_TOKEN_URL: give one of them; with a token service this installation renews and stores no token", name))
+		}
 	}
 	return faults
 }
@@ -263,10 +300,11 @@ func (c *Config) checkWorker() []string {
 			faults = append(faults, fmt.Sprintf(format, args...))
 		}
 	}
-	bad(c.ComponentAppID != "", "WXROLLOUT_COMPONENT_APPID: required")
-	bad(!c.ComponentSecret.Empty(), "WXROLLOUT_COMPONENT_SECRET (or _FILE): required")
-	bad(!c.SealKey.Empty(), "WXROLLOUT_SEAL_KEY (or _FILE): required; make one with: openssl rand -base64 32")
-	bad(!c.ComponentTicket.Empty() || !c.CallbackToken.Empty(), "WXROLLOUT_CALLBACK_TOKEN and WXROLLOUT_CALLBACK_AES_KEY: required to receive verify tickets, unless WXROLLOUT_COMPONENT_TICKET is given")
+	bad(c.ComponentAppID != "" || c.TokenURL != "", "WXROLLOUT_COMPONENT_APPID: required")
+	own := c.TokenURL == "" // this installation renews tokens itself
+	bad(!own || !c.ComponentSecret.Empty(), "WXROLLOUT_COMPONENT_SECRET (or _FILE): required, unless WXROLLOUT_TOKEN_URL gives the tokens")
+	bad(!own || !c.SealKey.Empty(), "WXROLLOUT_SEAL_KEY (or _FILE): required; make one with: openssl rand -base64 32")
+	bad(!own || !c.ComponentTicket.Empty() || !c.CallbackToken.Empty(), "WXROLLOUT_CALLBACK_TOKEN and WXROLLOUT_CALLBACK_AES_KEY: required to receive verify tickets, unless WXROLLOUT_COMPONENT_TICKET is given")
 	bad(c.Commit >= 0 && c.Audit >= 0 && c.Release >= 0 && c.Commit+c.Audit+c.Release > 0, "WXROLLOUT_COMMIT_CONCURRENCY, _AUDIT_, _RELEASE_: want 0 or more, and one above 0")
 	bad(c.Commit <= 200 && c.Audit <= 200 && c.Release <= 200, "WXROLLOUT_COMMIT_CONCURRENCY, _AUDIT_, _RELEASE_: want at most 200; start more workers instead")
 	bad(c.Rate >= 0, "WXROLLOUT_RATE=%d: want 0 or more", c.Rate)

@@ -22,7 +22,9 @@ type core struct {
 	ledger *ledger.Ledger
 	pools  *tasks.Pools
 	wx     *wxclient.Client
-	tokens *registry.Tokens // nil without credentials
+	source wxclient.TokenSource // nil without credentials
+	tokens *registry.Tokens     // nil without credentials, or with a broker
+	broker *registry.Broker     // nil without one
 }
 
 // coreOptions are what differs between the two.
@@ -31,6 +33,8 @@ type coreOptions struct {
 	embedded bool                  // the client is of an embedded Redis, whose settings can't be asked
 	observe  wxclient.Observer
 	gate     bool // pass calls through the shared rate
+	renewed  func(registry.Renewal)
+	pushed   func(registry.PushRestart) // nil: an operator's, whom pushes don't reach
 }
 
 // newCore connects and checks the server. The teardown of what it opened is
@@ -100,6 +104,26 @@ func (k *core) openWeChat(c *Config, o coreOptions, s *stack) error {
 		return fmt.Errorf("WXROLLOUT_WECHAT_URL: %w", err)
 	}
 	k.wx = client
+	if err := k.openTokens(c, o, client, transport); err != nil || k.source == nil {
+		return err
+	}
+	k.wx = client.WithTokens(k.source)
+	return nil
+}
+
+// openTokens makes the source of tokens: another system's, or our own.
+func (k *core) openTokens(c *Config, o coreOptions, client *wxclient.Client, transport http.RoundTripper) error {
+	if c.TokenURL != "" {
+		broker, err := registry.NewBroker(registry.BrokerOptions{
+			URL: c.TokenURL, Bearer: c.TokenBearer.Reveal(), ComponentAppID: c.ComponentAppID,
+			HTTPClient: &http.Client{Transport: transport}, Renewed: o.renewed,
+		})
+		if err != nil {
+			return &SettingsError{Faults: []string{"WXROLLOUT_TOKEN_URL, WXROLLOUT_TOKEN_BEARER: " + err.Error()}}
+		}
+		k.source, k.broker = broker, broker
+		return nil
+	}
 	if c.ComponentAppID == "" || c.ComponentSecret.Empty() || c.SealKey.Empty() {
 		return nil
 	}
@@ -107,14 +131,15 @@ func (k *core) openWeChat(c *Config, o coreOptions, s *stack) error {
 	if err != nil {
 		return &SettingsError{Faults: []string{"WXROLLOUT_SEAL_KEY: " + err.Error()}}
 	}
-	k.tokens, err = registry.New(registry.Options{
+	tokens, err := registry.New(registry.Options{
 		ComponentAppID: c.ComponentAppID, Secret: c.ComponentSecret.Reveal(), Ticket: c.ComponentTicket.Reveal(),
-		Sealer: sealer, Client: client, Redis: k.rdb,
+		Sealer: sealer, Client: client, Redis: k.rdb, Renewed: o.renewed,
+		Receives: o.pushed != nil && !c.CallbackToken.Empty(), Pushed: o.pushed,
 	})
 	if err != nil {
 		return err
 	}
-	k.wx = client.WithTokens(k.tokens)
+	k.source, k.tokens = tokens, tokens
 	return nil
 }
 

@@ -81,7 +81,7 @@ func (a *App) readiness(ctx context.Context) error {
 	if err := a.core.rdb.Ping(ctx).Err(); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
-	if _, err := a.core.tokens.ComponentToken(ctx); err != nil {
+	if _, err := a.core.source.ComponentToken(ctx); err != nil {
 		return fmt.Errorf("token source: %w", err)
 	}
 	holder, _, err := ratelimit.NewLease(a.core.rdb, "conductor", a.name, leaderTTL).Holder(ctx)

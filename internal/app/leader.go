@@ -11,6 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/ratelimit"
+	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -23,6 +24,7 @@ type leader struct {
 	lease     *ratelimit.Lease
 	conductor *rollout.Conductor
 	schedules *operator.Operator
+	tokens    *registry.Tokens // nil with a broker
 	metrics   *metrics.Metrics
 	log       zerolog.Logger
 	held      atomic.Bool
@@ -39,6 +41,7 @@ func (a *App) newLeader(queue rollout.Queue) *leader {
 		schedules: operator.New(operator.Deps{
 			Ledger: a.core.ledger, Pools: a.core.pools, WeChat: a.core.wx, Redis: a.core.rdb, By: "schedule",
 		}),
+		tokens:   a.core.tokens,
 		metrics:  a.metrics,
 		log:      a.log.With().Str("worker", a.name).Logger(),
 		resigned: make(chan struct{}),
@@ -83,6 +86,7 @@ func (l *leader) conduct(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { l.tick(seat) })
 	wg.Go(func() { l.fire(seat) })
+	wg.Go(func() { l.keepPushes(seat) })
 	l.keep(seat)
 	leave()
 	wg.Wait()
@@ -138,6 +142,19 @@ func (l *leader) fire(ctx context.Context) {
 				Int("missed", f.Missed).Int("targets", f.Targets).Str("skipped", f.Skipped).Msg("scheduled run")
 		}
 		if err := (wallClock{}).Sleep(ctx, 2*time.Second); err != nil {
+			return
+		}
+	}
+}
+
+// keepPushes sees to it that WeChat goes on pushing tickets. What comes of it is
+// logged where it is asked.
+func (l *leader) keepPushes(ctx context.Context) {
+	for l.tokens != nil {
+		if _, err := l.tokens.KeepPushes(ctx); err != nil && ctx.Err() == nil {
+			l.log.Warn().Err(err).Msg("the ticket push was not looked after; tried again")
+		}
+		if err := (wallClock{}).Sleep(ctx, time.Minute); err != nil {
 			return
 		}
 	}

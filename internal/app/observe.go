@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/metrics"
+	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
@@ -108,17 +109,39 @@ func (s source) Workers(ctx context.Context) (metrics.Workers, error) {
 
 // Credentials implements metrics.Source.
 func (s source) Credentials(ctx context.Context) (metrics.Credentials, error) {
-	ages, err := s.tokens.Ages(ctx)
 	var out metrics.Credentials
+	if s.tokens == nil {
+		return out, nil // a broker keeps them
+	}
+	ages, err := s.tokens.Ages(ctx)
+	if err != nil {
+		return out, err
+	}
 	now := time.Now()
-	if err == nil && ages.Ticket >= 0 {
+	if ages.Ticket >= 0 {
 		out.TicketAt = now.Add(-ages.Ticket)
 	}
-	if err == nil && ages.ComponentToken >= 0 {
-		out.TokenUntil = now.Add(componentTokenLife - ages.ComponentToken)
+	if ages.ComponentToken >= 0 {
+		out.TokenUntil = now.Add(ages.ComponentLeft)
 	}
-	return out, err
+	out.AppTokens = &ages.AppTokens
+	return out, nil
 }
 
-// componentTokenLife is how long WeChat's component_access_token lives.
-const componentTokenLife = 2 * time.Hour
+// renewed counts a request for a new token.
+func (a *App) renewed(r registry.Renewal) {
+	token := "component"
+	if r.App {
+		token = "app"
+	}
+	a.metrics.TokenRenewed(token, r.Result)
+}
+
+// pushed logs that WeChat was asked to push tickets again.
+func (a *App) pushed(p registry.PushRestart) {
+	if p.Err != nil {
+		a.log.Error().Err(p.Err).Msg("no verify ticket comes, and WeChat refuses to push again")
+		return
+	}
+	a.log.Warn().Str("push", p.Result).Msg("no verify ticket came for too long: WeChat was asked to push again")
+}

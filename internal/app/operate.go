@@ -30,7 +30,7 @@ func openOperator(ctx context.Context, c *Config, o coreOptions) (*operator.Oper
 		return nil, nil, err
 	}
 	d := operator.Deps{Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, By: whoami()}
-	if k.tokens != nil {
+	if k.source != nil {
 		d.WeChat = k.wx
 	}
 	return operator.New(d), done, nil

@@ -20,6 +20,10 @@ func (p pushes) Handle(ctx context.Context, e callback.Event) error {
 	if e.Type == callback.TypeAuditSuccess || e.Type == callback.TypeAuditFail {
 		return p.wake(ctx, e.AppID, e.Type)
 	}
+	if p.core.broker != nil { // what it keeps is its own; ours is a memory of seconds
+		p.core.broker.Forget(e.AppID)
+		return nil
+	}
 	_, err := p.core.tokens.HandleEvent(ctx, registry.Event{
 		Type: e.Type, AppID: e.AppID, CreateTime: e.CreateTime, Ticket: e.Ticket, AuthCode: e.AuthCode,
 	})

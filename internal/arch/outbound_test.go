@@ -114,7 +114,8 @@ func TestWhoCallsOut(t *testing.T) {
 	}
 	allowed := map[string][]string{
 		"wxclient/client.go":   {"http.Client", "http.DefaultTransport", "http.Transport", "net.Dialer"},
-		"internal/app/core.go": {"http.Client", "http.DefaultTransport", "http.Transport"}, // handed to wxclient
+		"internal/app/core.go": {"http.Client", "http.DefaultTransport", "http.Transport"}, // handed to wxclient and to the broker
+		"registry/broker.go":   {"http.Client"},
 		"wxsim/options.go":     {"http.Client"},
 		"wxsim/push.go":        {"http.Client"},
 	}

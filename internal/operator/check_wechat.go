@@ -19,7 +19,7 @@ func (o *Operator) checkWeChat(ctx context.Context, appID string) []Result {
 	if o.wx == nil {
 		return []Result{{
 			Name: "credentials", Level: LevelFail, Detail: "none are set, so WeChat can't be asked", Credentials: true,
-			Hint: "set WXROLLOUT_COMPONENT_APPID, WXROLLOUT_COMPONENT_SECRET and WXROLLOUT_SEAL_KEY as the workers have them",
+			Hint: "set WXROLLOUT_COMPONENT_APPID, WXROLLOUT_COMPONENT_SECRET and WXROLLOUT_SEAL_KEY, or WXROLLOUT_TOKEN_URL and _BEARER, as the workers have them",
 		}}
 	}
 	templates, err := o.Templates(ctx)

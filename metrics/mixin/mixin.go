@@ -56,7 +56,7 @@ type Alert struct {
 
 // sparse are the metrics that are absent while there is nothing to tell.
 var sparse = regexp.MustCompile(`\b(wxrollout_quota_(rest|limit)|wxrollout_pool_retry_timestamp_seconds|` +
-	`wxrollout_ticket_age_seconds|wxrollout_component_token_expiry_seconds)\b`)
+	`wxrollout_ticket_age_seconds|wxrollout_component_token_expiry_seconds|wxrollout_app_tokens)\b`)
 
 // variables are Grafana's, as tests fill them in.
 var variables = strings.NewReplacer("$__rate_interval", "1m", "$job", ".+")
