@@ -28,7 +28,7 @@ type sealKey struct {
 }
 
 // NewSealer returns a Sealer. current and previous are 32 bytes in base64. previous may be empty;
-// it only opens, so a key is changed by starting every process with both for a day.
+// it only opens. To change the key: start every process with both, then call Tokens.Reseal.
 func NewSealer(current, previous string) (*Sealer, error) {
 	s := &Sealer{}
 	for _, key := range []struct{ name, text string }{{"current", current}, {"previous", previous}} {
@@ -65,18 +65,24 @@ func (s *Sealer) Seal(place, value string) string {
 // Open decrypts a value sealed for the same place by the current or the previous key, or
 // returns ErrSeal.
 func (s *Sealer) Open(place, sealed string) (string, error) {
+	value, _, err := s.open(place, sealed)
+	return value, err
+}
+
+// open also tells which key opened it: 0 is the current one.
+func (s *Sealer) open(place, sealed string) (value string, key int, err error) {
 	raw, err := base64.StdEncoding.DecodeString(sealed)
 	if err != nil {
-		return "", ErrSeal
+		return "", 0, ErrSeal
 	}
-	for _, key := range s.keys {
+	for i, key := range s.keys {
 		head := 1 + key.aead.NonceSize()
 		if len(raw) < head || raw[0] != key.id {
 			continue
 		}
 		if value, err := key.aead.Open(nil, raw[1:head], raw[head:], []byte(place)); err == nil {
-			return string(value), nil
+			return string(value), i, nil
 		}
 	}
-	return "", ErrSeal
+	return "", 0, ErrSeal
 }

@@ -23,6 +23,7 @@ var (
 	tokenForget = script("token_forget.lua")
 	tokenLearn  = script("token_learn.lua")
 	tokenCount  = script("token_count.lua")
+	tokenReseal = script("token_reseal.lua")
 )
 
 const (
