@@ -3,75 +3,15 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/wxrollout/wxrollout/rollout"
 )
-
-// Fault is a kind of damage that an audit finds.
-type Fault string
-
-// The faults.
-const (
-	// FaultRecord: a target's record can't be read.
-	FaultRecord Fault = "record"
-	// FaultIndex: a target stands in another index than its state asks for, in
-	// several or in none: nobody will move it, or somebody will wrongly.
-	FaultIndex Fault = "index"
-	// FaultOrphan: an index or the owners name a target that is not there.
-	FaultOrphan Fault = "orphan"
-	// FaultOwner: an ended target owns its app, or a running one doesn't.
-	FaultOwner Fault = "owner"
-	// FaultCount: a count differs from the number of targets in its cell.
-	FaultCount Fault = "count"
-	// FaultTotal: the number of targets is not what was planned.
-	FaultTotal Fault = "total"
-	// FaultAsleep: targets are unfinished but the conductor doesn't look at the rollout.
-	FaultAsleep Fault = "asleep"
-)
-
-// Finding is one fault.
-type Finding struct {
-	Fault Fault
-	// AppID is the target; "" if the finding is about the rollout.
-	AppID string
-	Text  string
-}
-
-func (f Finding) String() string {
-	if f.AppID == "" {
-		return fmt.Sprintf("%s: %s", f.Fault, f.Text)
-	}
-	return fmt.Sprintf("%s: app %s %s", f.Fault, f.AppID, f.Text)
-}
-
-// FindingsMax is how many findings an audit lists; more are only counted.
-const FindingsMax = 1000
-
-// Findings is what an audit found.
-type Findings struct {
-	// Targets is how many were looked at.
-	Targets int
-	// Moving says that targets moved all the time, so that only the sum of the
-	// counts and those of the pending targets were compared, not each cell.
-	Moving bool
-	// List holds the first FindingsMax findings, Total is how many there were.
-	List  []Finding
-	Total int
-}
-
-// OK tells whether nothing was found.
-func (f Findings) OK() bool { return f.Total == 0 }
-
-func (f *Findings) add(fault Fault, appID, format string, args ...any) {
-	f.Total++
-	if len(f.List) < FindingsMax {
-		f.List = append(f.List, Finding{Fault: fault, AppID: appID, Text: fmt.Sprintf(format, args...)})
-	}
-}
 
 // Audit proves that nothing of a rollout is lost: each target stands in exactly
 // the index its state asks for, the counts equal a recount, the owners are
@@ -79,30 +19,30 @@ func (f *Findings) add(fault Fault, appID, format string, args ...any) {
 // reads, a page at a time, and may run beside the workers: each target is seen
 // as of one instant, and the cells are compared if nothing moved during a pass.
 func (l *Ledger) Audit(ctx context.Context, id string) (Findings, error) {
-	a := auditor{l: l, id: id}
+	var out Findings
 	for range auditPasses {
-		before, err := a.seen(ctx)
-		if err != nil {
-			return Findings{}, err
+		out = Findings{}
+		a := auditor{l: l, id: id, see: func(_ context.Context, page []Finding) error {
+			out.add(page)
+			return nil
+		}}
+		rest, err := a.pass(ctx)
+		if err == nil {
+			err = l.shared(ctx, a.strays)
 		}
-		a.findings, a.recount = Findings{}, make(rollout.Counts)
-		for _, walk := range []func(context.Context) error{a.targets, a.indexes, a.owners} {
-			if err := walk(ctx); err != nil {
-				return Findings{}, err
-			}
+		out.Targets = a.targets
+		if err != nil || rest {
+			return out, err
 		}
-		after, err := a.seen(ctx)
-		if err != nil {
-			return Findings{}, err
+		out.Moving = true
+		if err := a.tally(ctx); err != nil {
+			return out, err
 		}
-		a.whole(after)
-		if before.moves == after.moves {
-			a.cells(after.rollout.Counts)
-			return a.findings, nil
+		if err := a.moved(ctx); err != nil {
+			return out, err
 		}
 	}
-	a.findings.Moving = true
-	return a.findings, a.tally(ctx)
+	return out, nil
 }
 
 // auditPasses is how often an audit looks for a moment of rest.
@@ -112,44 +52,151 @@ const auditPasses = 3
 // nothing else meanwhile.
 const auditPage = 100
 
-// auditor is one audit under way.
+// auditor looks at one rollout.
 type auditor struct {
-	l        *Ledger
-	id       string
-	recount  rollout.Counts
-	findings Findings
+	l  *Ledger
+	id string
+	// see is given findings, a page at a time.
+	see func(context.Context, []Finding) error
+	// tell, if set, hears of each page.
+	tell func()
+	// limits of times and of what may fail; the zero value has none.
+	limits limits
+
+	targets    int
+	unreadable int
+	recount    map[string]int // by cell
+	page       []Finding
 }
 
-// snapshot is the rollout as a whole, as of one instant.
-type snapshot struct {
-	view
-	rollout rollout.Rollout
-	moves   string // changes with every move of a target
+// limits are what no sound target exceeds.
+type limits struct {
+	wake, lease time.Duration
+	// waits are the classes of trouble that never fail a target.
+	waits []string
 }
 
-func (a *auditor) seen(ctx context.Context) (snapshot, error) {
+// pass looks at a rollout's targets and its own indexes once. rest tells that
+// nothing moved meanwhile, so that the cells were compared with the counts; if
+// not, compare what can be compared, and call moved.
+func (a *auditor) pass(ctx context.Context) (rest bool, err error) {
+	before, err := a.seen(ctx)
+	if err != nil {
+		return false, err
+	}
+	a.recount = make(map[string]int)
+	if err := a.walk(ctx); err != nil {
+		return false, err
+	}
+	after, err := a.seen(ctx)
+	if err != nil || before.fields["moves"] != after.fields["moves"] {
+		return false, err
+	}
+	a.cells(after.counts, a.recount)
+	a.whole(after, unfinished(a.recount)+a.unreadable)
+	return true, a.flush(ctx)
+}
+
+// moved looks at a rollout as one, as of one instant, whose targets move.
+func (a *auditor) moved(ctx context.Context) error {
+	v, err := a.seen(ctx)
+	if err != nil {
+		return err
+	}
+	a.whole(v, unfinished(numbers(v.counts)))
+	return a.flush(ctx)
+}
+
+// add notes a finding of the page.
+func (a *auditor) add(f Finding) {
+	f.Rollout = a.id
+	a.page = append(a.page, f)
+}
+
+// flush hands the page on.
+func (a *auditor) flush(ctx context.Context) error {
+	page := a.page
+	a.page = nil
+	if len(page) == 0 {
+		return nil
+	}
+	return a.see(ctx, page)
+}
+
+// seen is the rollout as a whole, as of one instant.
+func (a *auditor) seen(ctx context.Context) (view, error) {
 	views, err := a.l.view(ctx, []string{a.id})
 	if err != nil {
-		return snapshot{}, failed(err, "audit rollout %s", a.id)
+		return view{}, failed(err, "audit rollout %s", a.id)
 	}
 	if len(views) == 0 {
-		return snapshot{}, &StatusError{Rollout: a.id}
+		return view{}, &StatusError{Rollout: a.id}
 	}
-	r, err := decodeRollout(views[0])
-	return snapshot{view: views[0], rollout: r, moves: views[0].fields["moves"]}, err
+	return views[0], nil
 }
 
-// targets looks at each target.
-func (a *auditor) targets(ctx context.Context) error {
-	return scan(ctx, func(cursor uint64) *redis.ScanCmd {
+// walk looks at each target, and for entries of the rollout's own indexes
+// without one.
+func (a *auditor) walk(ctx context.Context) error {
+	err := scan(ctx, func(cursor uint64) *redis.ScanCmd {
 		return a.l.rdb.HScan(ctx, keyTargets(a.id), cursor, "", auditPage)
-	}, func(appID, _ string) bool { return appID != "" }, func(apps []string) error {
+	}, fieldName, func(apps []string) error {
 		return a.look(ctx, apps, func(s standing) {
-			a.findings.Targets++
+			a.targets++
+			a.count(s.app, s.record)
 			a.target(s)
 		})
 	})
+	for _, stage := range rollout.Stages() {
+		if err != nil {
+			return err
+		}
+		err = scan(ctx, func(cursor uint64) *redis.ScanCmd {
+			return a.l.rdb.ZScan(ctx, keyReady(a.id, string(stage)), cursor, "", auditPage)
+		}, fieldName, func(apps []string) error {
+			return a.look(ctx, apps, func(s standing) { a.stray(s, "ready:"+string(stage)) })
+		})
+	}
+	return err
 }
+
+// strays looks for entries of shared indexes without a target of the rollout.
+// (Those with one were found with it.)
+func (a *auditor) strays(ctx context.Context, id, index string, apps []string) error {
+	if id != a.id {
+		return nil
+	}
+	return a.look(ctx, apps, func(s standing) { a.stray(s, index) })
+}
+
+// stray checks an entry of an index, or of the owners, for its target.
+func (a *auditor) stray(s standing, index string) {
+	switch {
+	case s.record != "":
+	case index == owners && s.owner == a.id:
+		a.add(Finding{Fault: FaultOrphan, AppID: s.app, Text: "is not there, but owned", Repair: "free the app"})
+	case s.first() == index:
+		a.add(Finding{Fault: FaultOrphan, AppID: s.app, Text: fmt.Sprintf("is not there, but stands in %q", s.places), Repair: "take it out"})
+	}
+}
+
+// count adds a target to the recount.
+func (a *auditor) count(app, record string) {
+	if t, err := decodeRecord(a.id, app, record); err == nil && standable(t) {
+		a.recount[rollout.Cell{Wave: t.Wave(), Stage: t.Stage, State: t.State, Reason: t.Reason}.String()]++
+	} else if record != "" {
+		a.unreadable++
+	}
+}
+
+// standable tells whether there is such a place.
+func standable(t rollout.Target) bool {
+	return t.Stage.Valid() && slices.Contains(rollout.States(), t.State)
+}
+
+// lostRecord is how to go on with a record that can't be read.
+const lostRecord = "no repair can know where it stood: restore the field from a backup of Redis, or give the target up " +
+	"(redis-cli HDEL %s %s), repair again, and apply a plan for the app anew"
 
 // target checks one target against its places and its owner.
 func (a *auditor) target(s standing) {
@@ -157,23 +204,62 @@ func (a *auditor) target(s standing) {
 		return // nothing takes a target away: found again as a total
 	}
 	t, err := decodeRecord(a.id, s.app, s.record)
+	if err == nil && !standable(t) {
+		err = fmt.Errorf("is %s at %s: no such place", t.State, t.Stage)
+	} else if err != nil {
+		err = fmt.Errorf("can't be read: %w", err)
+	}
 	if err != nil {
-		a.findings.add(FaultRecord, s.app, "can't be read: %v", err)
+		a.add(Finding{Fault: FaultRecord, AppID: s.app, Text: err.Error(), Advice: fmt.Sprintf(lostRecord, keyTargets(a.id), s.app)})
 		return
 	}
-	if !t.Stage.Valid() || !slices.Contains(rollout.States(), t.State) {
-		a.findings.add(FaultRecord, s.app, "is %s at %s: no such place", t.State, t.Stage)
-		return
-	}
-	a.recount[rollout.Cell{Wave: t.Wave(), Stage: t.Stage, State: t.State, Reason: t.Reason}]++
 	if want := place(t); s.places != want {
-		a.findings.add(FaultIndex, s.app, "is %s at %s and stands in %q, not in %q", t.State, t.Stage, s.places, want)
+		a.add(Finding{
+			Fault: FaultIndex, AppID: s.app, Repair: misplaced(want),
+			Text: fmt.Sprintf("is %s at %s and stands in %q, not in %q", t.State, t.Stage, s.places, want),
+		})
 	}
 	switch mine := s.owner == a.id; {
 	case mine && t.State.Ended():
-		a.findings.add(FaultOwner, s.app, "is %s and still owned", t.State)
+		a.add(Finding{Fault: FaultOwner, AppID: s.app, Text: fmt.Sprintf("is %s and still owned", t.State), Repair: "free the app"})
 	case !mine && t.State == rollout.StateRunning && s.status != string(rollout.StatusAborted):
-		a.findings.add(FaultOwner, s.app, "is running, but owned by %q", s.owner)
+		a.add(Finding{Fault: FaultOwner, AppID: s.app, Text: fmt.Sprintf("is running, but owned by %q", s.owner), Repair: "make its rollout the owner"})
+	}
+	a.times(t, s.now)
+}
+
+// misplaced says what a repair does about an index.
+func misplaced(want string) string {
+	if want == "" {
+		return "take it out"
+	}
+	index, _, _ := strings.Cut(want, "=")
+	return "put it into " + index + " only"
+}
+
+// times checks how long a target waits, and that what only waits didn't fail.
+func (a *auditor) times(t rollout.Target, now time.Time) {
+	left := t.Due.Sub(now)
+	switch {
+	case a.limits.wake == 0:
+		return
+	case t.State == rollout.StateParked && left > 0 && !slices.Contains(rollout.Reasons(), t.Reason):
+		a.add(Finding{Fault: FaultParking, AppID: t.AppID, Text: fmt.Sprintf("is parked for no reason there is: %q", t.Reason), Repair: "wake it"})
+	case t.State == rollout.StateParked && left > a.limits.wake:
+		a.add(Finding{
+			Fault: FaultParking, AppID: t.AppID, Repair: "wake it: it parks again for as long as it has to",
+			Text: fmt.Sprintf("is parked for %s until %s", t.Reason, t.Due.UTC().Format(time.RFC3339)),
+		})
+	case t.State == rollout.StateRunning && left > a.limits.lease:
+		a.add(Finding{
+			Fault: FaultLease, AppID: t.AppID, Repair: "end the turn in " + leaseMended.String(),
+			Text: "has a turn until " + t.Due.UTC().Format(time.RFC3339),
+		})
+	case t.State == rollout.StateFailed && t.Trouble != nil && slices.Contains(a.limits.waits, t.Trouble.Class):
+		a.add(Finding{
+			Fault: FaultParking, AppID: t.AppID, Text: fmt.Sprintf("is failed for %s, which is only to be waited for", t.Trouble.Class),
+			Advice: fmt.Sprintf("enqueue retry %s --app %s", a.id, t.AppID),
+		})
 	}
 }
 
@@ -183,51 +269,38 @@ func place(t rollout.Target) string {
 	case rollout.StatePending:
 		return fmt.Sprintf("ready:%s=%d", t.Stage, t.Rank)
 	case rollout.StateRunning:
-		return fmt.Sprintf("leases:%s=%d", t.Stage.Lane(), t.Due.UnixMilli())
+		return fmt.Sprintf("leases:%s=%d", t.Stage.Lane(), toMilli(t.Due))
 	case rollout.StateParked:
-		return fmt.Sprintf("wake=%d", t.Due.UnixMilli())
+		return fmt.Sprintf("wake=%d", toMilli(t.Due))
 	default:
 		return ""
 	}
 }
 
-// whole checks the rollout as one.
-func (a *auditor) whole(s snapshot) {
-	r := s.rollout
-	if r.Total != 0 && int(s.targets) != r.Total {
-		a.findings.add(FaultTotal, "", "the plan has %d targets, the ledger %d", r.Total, s.targets)
+// whole checks the rollout as one, with so many targets unfinished.
+func (a *auditor) whole(v view, left int) {
+	total, _ := strconv.ParseInt(v.fields["total"], 10, 64)
+	status := rollout.Status(v.fields["status"])
+	if total != 0 && v.targets != total {
+		a.add(Finding{
+			Fault: FaultTotal, Text: fmt.Sprintf("the plan has %d targets, the ledger %d", total, v.targets),
+			Advice: "find the missing apps by the app list, and apply a plan for them anew",
+		})
 	}
-	if n := r.Counts.Unfinished(); n > 0 && !s.active && r.Status != rollout.StatusLoading {
-		a.findings.add(FaultAsleep, "", "it is %s with %d targets unfinished", r.Status, n)
+	if _, err := decodeRollout(view{id: v.id, fields: v.fields}); err != nil {
+		a.add(Finding{Fault: FaultRecord, Text: "can't be read: " + err.Error(), Advice: "restore " + keyRollout(v.id) + " from a backup of Redis"})
 	}
-}
-
-// cells compares the counts with the recount.
-func (a *auditor) cells(counts rollout.Counts) {
-	off := make(map[string]int)
-	for c, n := range counts {
-		off[c.String()] += n
+	switch {
+	case status == "":
+		a.add(Finding{Fault: FaultRecord, Text: "has no status", Advice: "no repair can know it: set the field status of " + keyRollout(v.id) + " to paused, and repair again"})
+	case status == rollout.StatusDone && left > 0:
+		a.add(Finding{Fault: FaultAsleep, Text: fmt.Sprintf("it is %s with %d targets unfinished", status, left), Repair: "pause it; enqueue resume lets it go on"})
+	case status == rollout.StatusDone && v.active:
+		a.add(Finding{Fault: FaultActive, Text: "it is done, and the conductor still looks at it", Repair: "take it out of active"})
+	case v.active || status == rollout.StatusLoading || status == rollout.StatusDone:
+	case left > 0:
+		a.add(Finding{Fault: FaultAsleep, Text: fmt.Sprintf("it is %s with %d targets unfinished", status, left), Repair: "put it into active"})
+	case status != rollout.StatusAborted:
+		a.add(Finding{Fault: FaultAsleep, Text: fmt.Sprintf("it is %s, and the conductor doesn't look at it", status), Repair: "put it into active"})
 	}
-	for c, n := range a.recount {
-		off[c.String()] -= n
-	}
-	for _, c := range slices.Sorted(maps.Keys(off)) {
-		if off[c] != 0 {
-			a.findings.add(FaultCount, "", "cell %s counts %+d too many", c, off[c])
-		}
-	}
-}
-
-// tally compares what can be compared while targets move.
-func (a *auditor) tally(ctx context.Context) error {
-	list, err := texts(run(ctx, a.l.rdb, tallyScript, a.id))
-	if err != nil {
-		return failed(err, "audit rollout %s", a.id)
-	}
-	for i := 0; i+2 < len(list); i += 3 {
-		if list[i+1] != list[i+2] {
-			a.findings.add(FaultCount, "", "%s: %s are counted, %s are there", list[i], list[i+1], list[i+2])
-		}
-	}
-	return nil
 }

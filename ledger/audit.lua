@@ -3,26 +3,33 @@
 --
 -- KEYS[1] root
 -- ARGV[1] rollout  ARGV[2..] appids
--- Returns the status of the rollout, then per appid: the record ("" if there is none), its owner ("" if none),
--- and its places as "index=score" joined by spaces. Cost: O(n log targets).
+-- Returns the status of the rollout and the server's time (ms), then per appid: the
+-- record ("" if there is none), its owner ("" if none), and its places as
+-- "index=score" joined by spaces. Cost: O(n log targets) in a dozen commands; n at
+-- most a few hundred.
 local rollout = ARGV[1]
-local out = { status(rollout) }
-local function look(places, index, score)
-  if score then places[#places + 1] = index .. '=' .. int(tonumber(score)) end
+local apps = { unpack(ARGV, 2) }
+if #apps == 0 then return { status(rollout), int(now_ms) } end
+local members = {}
+for i, appid in ipairs(apps) do members[i] = member(rollout, appid) end
+local places = {}
+for i = 1, #apps do places[i] = {} end
+local function look(index, key, who)
+  local scores = redis.call('ZMSCORE', root .. key, unpack(who))
+  for i = 1, #apps do
+    if scores[i] then table.insert(places[i], index .. '=' .. int(tonumber(scores[i]))) end
+  end
 end
-for i = 2, #ARGV do
-  local appid = ARGV[i]
-  local places = {}
-  for stage in pairs(LANE) do
-    look(places, 'ready:' .. stage, redis.call('ZSCORE', root .. 'ready:' .. rollout .. ':' .. stage, appid))
-  end
-  for _, lane in ipairs({ 'commit', 'audit', 'release' }) do
-    look(places, 'leases:' .. lane, redis.call('ZSCORE', root .. 'leases:' .. lane, member(rollout, appid)))
-  end
-  look(places, 'wake', redis.call('ZSCORE', root .. 'wake', member(rollout, appid)))
-  table.sort(places)
-  out[#out + 1] = redis.call('HGET', root .. 't:' .. rollout, appid) or ''
-  out[#out + 1] = redis.call('HGET', root .. 'owners', appid) or ''
-  out[#out + 1] = table.concat(places, ' ')
+for stage in pairs(LANE) do look('ready:' .. stage, 'ready:' .. rollout .. ':' .. stage, apps) end
+for _, lane in ipairs({ 'commit', 'audit', 'release' }) do look('leases:' .. lane, 'leases:' .. lane, members) end
+look('wake', 'wake', members)
+local records = redis.call('HMGET', root .. 't:' .. rollout, unpack(apps))
+local owners = redis.call('HMGET', root .. 'owners', unpack(apps))
+local out = { status(rollout), int(now_ms) }
+for i = 1, #apps do
+  table.sort(places[i])
+  out[#out + 1] = records[i] or ''
+  out[#out + 1] = owners[i] or ''
+  out[#out + 1] = table.concat(places[i], ' ')
 end
 return out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -11,10 +12,28 @@ import (
 )
 
 // standing is where one target stands, as of one instant.
-type standing struct{ status, app, record, owner, places string }
+type standing struct {
+	status, app, record, owner, places string
+	now                                time.Time
+}
 
-// look shows where the apps stand.
-func (a *auditor) look(ctx context.Context, apps []string, see func(standing)) error {
+// owners is what the walk over the owners is called.
+const owners = "owners"
+
+// first is the index that a target is looked at in, so that one in several is
+// found once: the first shared one, if there is any. "" for none.
+func (s standing) first() string {
+	places := strings.Fields(s.places)
+	at := slices.IndexFunc(places, func(p string) bool { return !strings.HasPrefix(p, "ready:") })
+	if at < 0 && len(places) == 0 {
+		return ""
+	}
+	index, _, _ := strings.Cut(places[max(at, 0)], "=")
+	return index
+}
+
+// look checks where apps stand, and hands the findings on.
+func (a *auditor) look(ctx context.Context, apps []string, check func(standing)) error {
 	for page := range slices.Chunk(apps, auditPage) {
 		args := []any{a.id}
 		for _, app := range page {
@@ -24,83 +43,91 @@ func (a *auditor) look(ctx context.Context, apps []string, see func(standing)) e
 		if err != nil {
 			return failed(err, "audit rollout %s", a.id)
 		}
+		now, err := parseInt("server time", list[1])
+		if err != nil {
+			return err
+		}
 		for i, app := range page {
-			see(standing{status: list[0], app: app, record: list[3*i+1], owner: list[3*i+2], places: list[3*i+3]})
+			row := list[2+3*i:]
+			check(standing{status: list[0], now: fromMilli(now), app: app, record: row[0], owner: row[1], places: row[2]})
+		}
+		if err := a.flush(ctx); err != nil {
+			return err
+		}
+		if a.tell != nil {
+			a.tell()
 		}
 	}
 	return nil
 }
 
-// indexes looks for entries of the rollout's indexes without a target. (Those
-// with one were found with it.)
-func (a *auditor) indexes(ctx context.Context) error {
-	orphans := func(apps []string) error {
-		return a.look(ctx, apps, func(s standing) {
-			if s.record == "" && s.places != "" {
-				a.findings.add(FaultOrphan, s.app, "is not there, but stands in %q", s.places)
-			}
-		})
+// shared walks what all rollouts share, the indexes of waits and leases and then
+// the owners, and shows the apps of each rollout, a page at a time. A member that
+// names no target is shown as it is, under the rollout "".
+func (l *Ledger) shared(ctx context.Context, see func(ctx context.Context, id, index string, apps []string) error) error {
+	indexes := []string{"wake"}
+	for _, lane := range rollout.Lanes() {
+		indexes = append(indexes, "leases:"+string(lane))
 	}
-	for _, stage := range rollout.Stages() {
-		err := a.scanSet(ctx, keyReady(a.id, string(stage)), func(m string) (string, bool) { return m, true }, orphans)
+	show := func(index string) func([]entry) error {
+		return func(page []entry) error {
+			return group(page, func(id string, apps []string) error { return see(ctx, id, index, apps) })
+		}
+	}
+	for _, index := range indexes {
+		err := scan(ctx, func(cursor uint64) *redis.ScanCmd { return l.rdb.ZScan(ctx, root+index, cursor, "", auditPage) }, member, show(index))
 		if err != nil {
 			return err
 		}
 	}
-	shared := []string{keyWake}
-	for _, lane := range rollout.Lanes() {
-		shared = append(shared, keyLeases(string(lane)))
+	return scan(ctx, func(cursor uint64) *redis.ScanCmd { return l.rdb.HScan(ctx, keyOwners, cursor, "", auditPage) },
+		func(app, id string) (entry, bool) { return entry{id, app}, true }, show(owners))
+}
+
+// member takes a member of a shared index apart.
+func member(m, _ string) (entry, bool) {
+	if id, app, ok := strings.Cut(m, " "); ok && id != "" && app != "" {
+		return entry{id, app}, true
 	}
-	for _, key := range shared {
-		mine := func(m string) (string, bool) { return strings.CutPrefix(m, a.id+" ") }
-		if err := a.scanSet(ctx, key, mine, orphans); err != nil {
+	return entry{"", m}, true
+}
+
+// group shows the apps of a page by rollout.
+func group(page []entry, see func(id string, apps []string) error) error {
+	apps := make(map[string][]string)
+	for _, e := range page {
+		apps[e.rollout] = append(apps[e.rollout], e.app)
+	}
+	for id, some := range apps {
+		if err := see(id, some); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// owners looks for apps that the rollout owns without a target of it.
-func (a *auditor) owners(ctx context.Context) error {
-	return scan(ctx, func(cursor uint64) *redis.ScanCmd {
-		return a.l.rdb.HScan(ctx, keyOwners, cursor, "", auditPage)
-	}, func(_, owner string) bool { return owner == a.id }, func(apps []string) error {
-		return a.look(ctx, apps, func(s standing) {
-			if s.record == "" && s.owner == a.id {
-				a.findings.add(FaultOrphan, s.app, "is not there, but owned")
-			}
-		})
-	})
-}
+// entry is one target in an index of all rollouts.
+type entry struct{ rollout, app string }
 
-// scanSet walks a sorted set; app takes a member apart or says it is another's.
-func (a *auditor) scanSet(ctx context.Context, key string, app func(string) (string, bool), see func([]string) error) error {
-	return scan(ctx, func(cursor uint64) *redis.ScanCmd {
-		return a.l.rdb.ZScan(ctx, key, cursor, "", auditPage)
-	}, func(m, _ string) bool { _, mine := app(m); return mine }, func(members []string) error {
-		for i, m := range members {
-			members[i], _ = app(m)
-		}
-		return see(members)
-	})
-}
+// fieldName takes a field's name, or a member, as it is.
+func fieldName(name, _ string) (string, bool) { return name, true }
 
-// scan walks a hash or a sorted set in pages and hands on the fields or members
-// that keep says, with their values or scores.
-func scan(ctx context.Context, page func(cursor uint64) *redis.ScanCmd, keep func(field, value string) bool, see func([]string) error) error {
+// scan walks a hash or a sorted set in pages and hands on what take makes of its
+// fields or members and their values or scores; ok is false for none.
+func scan[T any](ctx context.Context, page func(cursor uint64) *redis.ScanCmd, take func(field, value string) (T, bool), see func([]T) error) error {
 	var cursor uint64
 	for {
 		list, next, err := page(cursor).Result()
 		if err != nil {
 			return failed(err, "audit")
 		}
-		var fields []string
+		var taken []T
 		for i := 0; i+1 < len(list); i += 2 {
-			if keep(list[i], list[i+1]) {
-				fields = append(fields, list[i])
+			if t, ok := take(list[i], list[i+1]); ok {
+				taken = append(taken, t)
 			}
 		}
-		if err := see(fields); err != nil {
+		if err := see(taken); err != nil {
 			return err
 		}
 		if cursor = next; cursor == 0 {

@@ -35,10 +35,15 @@ end
 
 local function member(rollout, appid) return rollout .. ' ' .. appid end
 
+-- cell is the name of the count that a target is in.
+local function cell(t)
+  return string.format('%.0f|%s|%s|%s', math.floor(t.rank / RANK_PER_WAVE), t.stage, t.state, t.reason)
+end
+
 -- stand is where a target stands: the cell that counts it, and its index (nil if
 -- it has ended) with its name there and its score.
 local function stand(rollout, appid, t)
-  local at = { cell = string.format('%.0f|%s|%s|%s', math.floor(t.rank / RANK_PER_WAVE), t.stage, t.state, t.reason) }
+  local at = { cell = cell(t) }
   if t.state == 'pending' then
     at.index, at.name, at.score = root .. 'ready:' .. rollout .. ':' .. t.stage, appid, t.rank
   elseif t.state == 'running' then
@@ -101,13 +106,18 @@ local function log(id, from, to, by, why)
   redis.call('LTRIM', root .. 'log:' .. id, -1000, -1)
 end
 
--- arm puts a schedule where schedule_due finds it at its next run, or never
+-- armed is when schedule_due is to find a schedule: at its next run, or never
 -- while it is loading, paused or has none.
-local function arm(name)
+local function armed(name)
   local s = redis.call('HMGET', root .. 's:' .. name, 'sealed', 'paused', 'next')
   local at = s[3]
   if s[1] ~= '1' or s[2] == '1' or at == '0' then at = '+inf' end
-  redis.call('ZADD', root .. 'schedules', at, name)
+  return at
+end
+
+-- arm puts a schedule where schedule_due finds it.
+local function arm(name)
+  redis.call('ZADD', root .. 'schedules', armed(name), name)
 end
 
 -- rival is another unfinished rollout that has the name; a load that nobody

@@ -43,6 +43,20 @@ var (
 	tallyLua string
 	//go:embed audit.lua
 	auditLua string
+	//go:embed mend_targets.lua
+	mendTargetsLua string
+	//go:embed mend_counts.lua
+	mendCountsLua string
+	//go:embed mend_rollout.lua
+	mendRolloutLua string
+	//go:embed mend_name.lua
+	mendNameLua string
+	//go:embed recount.lua
+	recountLua string
+	//go:embed note.lua
+	noteLua string
+	//go:embed schedule_look.lua
+	scheduleLookLua string
 	//go:embed schedule_put.lua
 	schedulePutLua string
 	//go:embed schedule_add.lua
@@ -76,6 +90,13 @@ var (
 	capacityScript       = newScript(capacityLua)
 	tallyScript          = newScript(tallyLua)
 	auditScript          = newScript(auditLua)
+	mendTargetsScript    = newScript(mendTargetsLua)
+	mendCountsScript     = newScript(mendCountsLua)
+	mendRolloutScript    = newScript(mendRolloutLua)
+	mendNameScript       = newScript(mendNameLua)
+	recountScript        = newScript(recountLua)
+	noteScript           = newScript(noteLua)
+	scheduleLookScript   = newScript(scheduleLookLua)
 	schedulePutScript    = newScript(schedulePutLua)
 	scheduleAddScript    = newScript(scheduleAddLua)
 	scheduleSealScript   = newScript(scheduleSealLua)

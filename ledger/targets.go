@@ -23,6 +23,48 @@ func (l *Ledger) Target(ctx context.Context, id, appID string) (rollout.Target, 
 	return decodeRecord(id, appID, v)
 }
 
+// TargetKey names a target.
+type TargetKey struct{ Rollout, AppID string }
+
+// Found is what Lookup knows of a target.
+type Found struct {
+	Target rollout.Target
+	// There tells whether the ledger has it; Err is why it can't be read.
+	There bool
+	Err   error
+}
+
+// Lookup reads targets of several rollouts in one round trip, in the order of the
+// keys.
+func (l *Ledger) Lookup(ctx context.Context, keys []TargetKey) ([]Found, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	cmds := make([]*redis.StringCmd, len(keys))
+	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, k := range keys {
+			cmds[i] = p.HGet(ctx, keyTargets(k.Rollout), k.AppID)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, failed(err, "read %d targets", len(keys))
+	}
+	out := make([]Found, len(keys))
+	for i, cmd := range cmds {
+		record, err := cmd.Result()
+		switch {
+		case errors.Is(err, redis.Nil):
+		case err != nil:
+			return nil, failed(err, "read rollout %s, app %s", keys[i].Rollout, keys[i].AppID)
+		default:
+			out[i].There = true
+			out[i].Target, out[i].Err = decodeRecord(keys[i].Rollout, keys[i].AppID, record)
+		}
+	}
+	return out, nil
+}
+
 // scanPage is how many fields one HSCAN call asks for.
 const scanPage = 500
 

@@ -1,0 +1,84 @@
+package ledger
+
+import "fmt"
+
+// Fault is a kind of damage that an audit finds.
+type Fault string
+
+// The faults.
+const (
+	// FaultRecord: a target's or a rollout's record can't be read.
+	FaultRecord Fault = "record"
+	// FaultIndex: a target stands in another index than its state asks for, in
+	// several or in none: nobody will move it, or somebody will wrongly.
+	FaultIndex Fault = "index"
+	// FaultOrphan: an index or the owners name a target, a rollout or a schedule
+	// that is not there.
+	FaultOrphan Fault = "orphan"
+	// FaultOwner: an ended target owns its app, or a running one doesn't.
+	FaultOwner Fault = "owner"
+	// FaultCount: a count differs from the number of targets in its cell.
+	FaultCount Fault = "count"
+	// FaultTotal: the number of targets is not what was planned.
+	FaultTotal Fault = "total"
+	// FaultAsleep: targets are unfinished but the conductor doesn't look at the rollout.
+	FaultAsleep Fault = "asleep"
+	// FaultActive: the conductor looks at a rollout that is done.
+	FaultActive Fault = "active"
+	// FaultParking: a target is parked without a reason or for longer than any
+	// reason asks, or failed for what it should only have waited for.
+	FaultParking Fault = "parking"
+	// FaultLease: a turn lasts longer than any turn does.
+	FaultLease Fault = "lease"
+	// FaultUnlisted: a rollout is there, but not in the list of rollouts.
+	FaultUnlisted Fault = "unlisted"
+	// FaultSchedule: a schedule doesn't stand at its next run.
+	FaultSchedule Fault = "schedule"
+)
+
+// Finding is one fault.
+type Finding struct {
+	Fault Fault `json:"fault"`
+	// Rollout is "" if the finding belongs to none.
+	Rollout string `json:"rollout,omitempty"`
+	// AppID is the target; "" if the finding is about no single one.
+	AppID string `json:"app,omitempty"`
+	// Text is what is wrong.
+	Text string `json:"text"`
+	// Repair is what a repair does about it; "" if it takes a person.
+	Repair string `json:"repair,omitempty"`
+	// Advice is how a person goes on, where a repair can't or could not.
+	Advice string `json:"advice,omitempty"`
+	// Done is what a repair did; "" without one, or if all was well by then.
+	Done string `json:"done,omitempty"`
+}
+
+func (f Finding) String() string {
+	if f.AppID == "" {
+		return fmt.Sprintf("%s: %s", f.Fault, f.Text)
+	}
+	return fmt.Sprintf("%s: app %s %s", f.Fault, f.AppID, f.Text)
+}
+
+// FindingsMax is how many findings an audit lists; more are only counted.
+const FindingsMax = 1000
+
+// Findings is what an audit of one rollout found.
+type Findings struct {
+	// Targets is how many were looked at.
+	Targets int
+	// Moving says that targets moved all the time, so that only the sum of the
+	// counts and those of the pending targets were compared, not each cell.
+	Moving bool
+	// List holds the first FindingsMax findings, Total is how many there were.
+	List  []Finding
+	Total int
+}
+
+// OK tells whether nothing was found.
+func (f Findings) OK() bool { return f.Total == 0 }
+
+func (f *Findings) add(list []Finding) {
+	f.Total += len(list)
+	f.List = append(f.List, list[:min(len(list), FindingsMax-len(f.List))]...)
+}
