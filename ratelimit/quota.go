@@ -42,6 +42,7 @@ var (
 	quotaRefill = script("quota.lua", "quota_refill.lua")
 	quotaOpen   = script("quota.lua", "quota_open.lua")
 	quotaState  = script("quota.lua", "quota_state.lua")
+	quotaList   = script("quota.lua", "quota_permits.lua")
 )
 
 // QuotaOptions are a quota's times, kept in whole ms. A field of 0 or less
@@ -163,7 +164,7 @@ func (q *Quota) Holds(ctx context.Context, id string) (ok bool, closure *Closure
 // spent the pool closes as [Exhausted], so that after ProbeAfter a probe finds
 // out whether the platform has more.
 func (q *Quota) Settle(ctx context.Context, id string, spent bool) error {
-	if _, err := q.run(ctx, quotaSettle, 1, id, bit(spent)); err != nil {
+	if _, err := q.run(ctx, quotaSettle, 1, id, bit(spent), ""); err != nil {
 		return fmt.Errorf("settle permit %s of quota %s: %w", id, q.name, err)
 	}
 	return nil

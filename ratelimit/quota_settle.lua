@@ -1,8 +1,10 @@
 -- Takes a permit back.
 -- ARGV[4]  id
 -- ARGV[5]  1 if it was spent
--- Returns {1 if the permit was still out}
+-- ARGV[6]  ms when it lapses, "" = whenever; a permit with another life is left alone
+-- Returns {1 if the permit was still out, and is not any more}
 local id, spent = ARGV[4], ARGV[5] == "1"
+if ARGV[6] ~= "" and tonumber(redis.call("ZSCORE", KEYS[2], id) or 0) ~= tonumber(ARGV[6]) then return {0} end
 local out = holds(id)
 purge()
 redis.call("ZREM", KEYS[2], id)
