@@ -294,13 +294,21 @@ func (a *auditor) whole(v view, left int) {
 	case status == "":
 		a.add(Finding{Fault: FaultRecord, Text: "has no status", Advice: "no repair can know it: set the field status of " + keyRollout(v.id) + " to paused, and repair again"})
 	case status == rollout.StatusDone && left > 0:
-		a.add(Finding{Fault: FaultAsleep, Text: fmt.Sprintf("it is %s with %d targets unfinished", status, left), Repair: "pause it; enqueue resume lets it go on"})
+		a.add(Finding{Fault: FaultAsleep, Text: fmt.Sprintf("it is %s with %s unfinished", status, targets(left)), Repair: "pause it; enqueue resume lets it go on"})
 	case status == rollout.StatusDone && v.active:
 		a.add(Finding{Fault: FaultActive, Text: "it is done, and the conductor still looks at it", Repair: "take it out of active"})
 	case v.active || status == rollout.StatusLoading || status == rollout.StatusDone:
 	case left > 0:
-		a.add(Finding{Fault: FaultAsleep, Text: fmt.Sprintf("it is %s with %d targets unfinished", status, left), Repair: "put it into active"})
+		a.add(Finding{Fault: FaultAsleep, Text: fmt.Sprintf("it is %s with %s unfinished", status, targets(left)), Repair: "put it into active"})
 	case status != rollout.StatusAborted:
 		a.add(Finding{Fault: FaultAsleep, Text: fmt.Sprintf("it is %s, and the conductor doesn't look at it", status), Repair: "put it into active"})
 	}
+}
+
+// targets counts targets in words.
+func targets(n int) string {
+	if n == 1 {
+		return "1 target"
+	}
+	return fmt.Sprintf("%d targets", n)
 }

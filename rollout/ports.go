@@ -20,8 +20,20 @@ type Turn struct {
 // PermitID names the permit of a target's turn in its stage's pool.
 func PermitID(rolloutID, appID string) string { return rolloutID + "/" + appID }
 
+// PermitOf is whose permit it is; ok is false if it is no turn's.
+func PermitOf(id string) (rolloutID, appID string, ok bool) {
+	i := strings.LastIndexByte(id, '/')
+	if i <= 0 || i+1 == len(id) {
+		return "", "", false
+	}
+	return id[:i], id[i+1:], true
+}
+
 // permitApp is the app of a permit.
-func permitApp(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
+func permitApp(id string) string {
+	_, app, _ := PermitOf(id)
+	return app
+}
 
 // Claim asks the store for turns.
 type Claim struct {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,30 +15,93 @@ import (
 
 // checkOptions are the command line of check.
 type checkOptions struct {
+	change
 	app    string
 	format format
+	// deep looks into the ledger, at the rollouts that refs name.
+	deep, ended, repair bool
+	refs                []string
 }
 
 func newCheck(d *deps, run func(context.Context, *deps, checkOptions) error) *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
-		Use:   "check",
-		Short: "Check that everything a rollout needs is there",
+		Use:   "check [--deep [ROLLOUT...]]",
+		Short: "Check that everything a rollout needs is there, or that nothing is lost",
 		Long: `Check Redis and its settings, the platform's credentials, the IP allow-list, the
 template library, the submission quota, the daily limits of calls and the workers.
 It changes nothing. The exit code is 0 if nothing fails (warnings are fine), 4 if
-the credentials are at fault, and 1 for anything else.`,
+the credentials are at fault, and 1 for anything else.
+
+--deep proves in one pass over the ledger, beside the workers, that nothing is
+lost: every target of every unfinished rollout is in exactly one place that fits
+its state, the counts add up, each unfinished target has something that holds it,
+what only waits is not parked for ever or failed, and no index, owner, permit or
+archived task keeps what is gone. Each finding says what is wrong and what a repair
+would do. ROLLOUT looks at that one and leaves out what belongs to none; --all looks
+at the targets of ended rollouts too. The exit code is 0 if the ledger is sound and
+1 if there are findings.
+
+--repair mends them: it puts targets into the index that their record asks for,
+drops what names nothing, counts anew, wakes what sleeps, frees and assigns owners,
+and gives dead permits back. It never changes a target's stage or state, and looks
+at each finding again in the same step that mends it. Doing it twice does nothing.
+What it can't know, such as the state in a broken record, it leaves to a person
+and says how to go on. The exit code is 0 if nothing is left, and 1 if something is.`,
 		Example: `  enqueue check
-  enqueue check -o json --app wx1234567890abcdef`,
-		Args: args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), d, o) },
+  enqueue check -o json --app wx1234567890abcdef
+  enqueue check --deep
+  enqueue check --deep --all -o json
+  enqueue check --deep spring --repair --dry-run
+  enqueue check --deep --repair --reason "Redis was restored from a backup" --yes`,
+		Args: args(func(cmd *cobra.Command, given []string) error {
+			if o.deep {
+				return nil
+			}
+			return cobra.NoArgs(cmd, given)
+		}),
+		ValidArgsFunction: completeRollouts(d),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if len(given) > 0 {
+				o.refs = given
+			}
+			if err := o.check(); err != nil {
+				return err
+			}
+			return run(cmd.Context(), d, o)
+		},
 	}
-	cmd.Flags().StringVar(&o.app, "app", "", "the app to ask WeChat through")
+	f := cmd.Flags()
+	f.StringVar(&o.app, "app", "", "the app to ask WeChat through")
+	f.BoolVar(&o.deep, "deep", false, "prove that nothing in the ledger is lost")
+	f.BoolVar(&o.ended, "all", false, "with --deep: the targets of ended rollouts too")
+	f.BoolVar(&o.repair, "repair", false, "with --deep: mend what is found")
+	f.StringVar(&o.why, "reason", "", "with --repair: why, for the rollouts' record")
+	f.BoolVarP(&o.yes, "yes", "y", false, fmt.Sprintf("with --repair: don't ask when it mends more than %d findings", many))
+	f.BoolVar(&o.dryRun, "dry-run", false, "with --repair: tell what would be done, and change nothing")
 	bindFormat(cmd, &o.format, formatTable, formatJSON, formatCSV)
 	return cmd
 }
 
+// check refuses flags that don't go together.
+func (o checkOptions) check() error {
+	switch {
+	case !o.deep && (o.ended || o.repair):
+		return usagef("--all and --repair need --deep")
+	case !o.repair && (o.dryRun || o.yes || o.why != ""):
+		return usagef("--reason, --yes and --dry-run need --repair")
+	case o.deep && o.app != "":
+		return usagef("--app is for a check without --deep: name rollouts instead")
+	case o.repair && !o.dryRun && o.why == "":
+		return usagef("--repair needs a --reason for the rollouts' record, or --dry-run to look first")
+	}
+	return nil
+}
+
 func runCheck(ctx context.Context, d *deps, o checkOptions) error {
+	if o.deep {
+		return runDeep(ctx, d, o)
+	}
 	var results []operator.Result
 	err := d.with(ctx, func(op *operator.Operator) error {
 		results = op.Check(ctx, o.app)

@@ -74,6 +74,9 @@ func TestParse(t *testing.T) {
 	same(t, newQuota, "open", quotaOptions{open: rollout.StageSubmit, format: formatTable})
 	same(t, newQuota, "open commit --dry-run", quotaOptions{change: change{dryRun: true}, open: rollout.StageCommit, format: formatTable})
 	same(t, newCheck, "--app wx1 -o json", checkOptions{app: "wx1", format: formatJSON})
+	same(t, newCheck, "--deep spring --all --repair --reason x -y", checkOptions{
+		change: change{why: "x", yes: true}, deep: true, ended: true, repair: true, refs: []string{"spring"}, format: formatTable,
+	})
 	same(t, newReport, "spring -o markdown --to f", reportOptions{ref: "spring", file: "f", format: "markdown"})
 	same(t, newReport, "--excel", reportOptions{excel: true, format: formatCSV})
 	same(t, newTemplates, "", templatesOptions{format: formatTable})

@@ -97,6 +97,7 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 		"hire":    s.hire,
 		"sim":     s.lever,
 		"close":   s.closePool,
+		"damage":  s.damage,
 	}
 }
 
@@ -130,6 +131,7 @@ var masks = []struct {
 	{regexp.MustCompile(`(?m)\b\d+(s|m|h\d\dm)( |,|$) *`), "AGE$2 "},
 	{regexp.MustCompile(`(?m) +$`), ""},
 	{regexp.MustCompile(`version [\d.]+ answers in \S+`), "version V answers in D"},
+	{regexp.MustCompile(`=\d{13}\b`), "=MS"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDR"},
 	{regexp.MustCompile(`[\w.-]+@[\w.-]+`), "WHO"},
 }
@@ -217,4 +219,21 @@ func (s *stage) closePool(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: close STAGE ERRCODE")
 	}
 	ts.Check(ratelimit.NewQuota(s.rdb, args[0], ratelimit.QuotaOptions{}).Close(s.ctx, args[1], time.Hour))
+}
+
+// damage [APPID]: breaks the ledger in four ways that a repair mends, or the app's
+// record, which none can.
+func (s *stage) damage(ts *testscript.TestScript, _ bool, args []string) {
+	const root = "wxr:{ledger}:"
+	id, err := s.ledger.ByName(s.ctx, "spring")
+	ts.Check(err)
+	if len(args) == 1 {
+		ts.Check(s.rdb.HSet(s.ctx, root+"t:"+id, args[0], "broken").Err())
+		return
+	}
+	parked := id + " " + ts.Getenv("APP1")
+	ts.Check(s.rdb.ZRem(s.ctx, root+"wake", parked).Err())
+	ts.Check(s.rdb.HSet(s.ctx, root+"owners", ts.Getenv("APP2"), id).Err())
+	ts.Check(s.rdb.ZRem(s.ctx, root+"active", id).Err())
+	ts.Check(s.rdb.HSet(s.ctx, root+"names", "summer", "summer-gone").Err())
 }

@@ -56,13 +56,22 @@ const many = 50
 // confirm asks a person before a change that reaches more than many targets; a
 // script has to say --yes.
 func (s streams) confirm(yes bool, targets int, what string) error {
-	if yes || targets <= many {
+	return s.agree(yes, targets, what+" reaches "+plural(targets, "target"))
+}
+
+// confirmRepair is confirm for a repair of findings.
+func (s streams) confirmRepair(yes bool, findings int) error {
+	return s.agree(yes, findings, "the repair mends "+plural(findings, "finding"))
+}
+
+func (s streams) agree(yes bool, n int, what string) error {
+	if yes || n <= many {
 		return nil
 	}
 	if !s.inTTY || !s.errTTY {
-		return &needsYesError{fmt.Sprintf("%s reaches %s targets: add --yes to do it, or --dry-run to look first", what, count(targets))}
+		return &needsYesError{what + ": add --yes to do it, or --dry-run to look first"}
 	}
-	s.talk("%s reaches %s targets. Do it? [y/N] ", what, count(targets))
+	s.talk("%s. Do it? [y/N] ", what)
 	answer, err := bufio.NewReader(s.in).ReadString('\n')
 	if err != nil && answer == "" {
 		return fmt.Errorf("read the answer: %w", err)

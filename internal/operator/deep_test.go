@@ -1,0 +1,116 @@
+package operator_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/redistest"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
+)
+
+// deep checks, with no patience for permits.
+func (b *bench) deep(o operator.DeepOptions) operator.Deep {
+	b.t.Helper()
+	o.Grace = time.Millisecond
+	d, err := b.op.DeepCheck(b.ctx, o)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return d
+}
+
+// lines are findings, with what was done or is left.
+func lines(d operator.Deep) string {
+	var out []string
+	for _, f := range d.List {
+		out = append(out, strings.TrimSpace(f.String()+" => "+f.Done+f.Advice))
+	}
+	return strings.Join(out, "\n")
+}
+
+func TestDeepCheckOfPermitsAndTasks(t *testing.T) {
+	t.Parallel()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
+		b := setup(t, rdb, advance)
+		b.wx.apps = []string{appID(0)}
+		id := b.apply(simple, 3)
+		b.worker.Answer(appID(1), rollout.StageCommit, parkedMerchant)
+		b.work()
+		pool := b.pools.Quota(rollout.StageSubmit)
+		if _, err := pool.Take(b.ctx, []string{rollout.PermitID(id, appID(0)), rollout.PermitID(id, appID(1)), rollout.PermitID("r9", appID(2))}); err != nil {
+			t.Fatal(err)
+		}
+		queue := tasks.NewQueue(redisOf(t, rdb), tasks.QueueOptions{})
+		if err := queue.Enqueue(b.ctx, []rollout.Turn{{Rollout: id, AppID: appID(1), Stage: rollout.StageCommit, Fence: 7}, {Rollout: id, AppID: appID(0), Stage: rollout.StageCommit, Fence: 8}}); err != nil {
+			t.Fatal(err)
+		}
+		inspector := asynq.NewInspectorFromRedisClient(rdb)
+		if err := inspector.ArchiveTask("commit", fmt.Sprintf("%s:%s:commit:8", id, appID(0))); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{
+			fmt.Sprintf("permit: app %s has a permit of the submit pool, but is not there", appID(2)),
+			fmt.Sprintf("archived: app %s has a task in the archive of lane commit", appID(0)),
+			fmt.Sprintf("permit: app %s has a permit of the submit pool, but is released", appID(0)),
+		}
+		d := b.deep(operator.DeepOptions{})
+		for _, w := range want {
+			if !strings.Contains(lines(d), w) {
+				t.Errorf("no %q in\n%s", w, lines(d))
+			}
+		}
+		if d.Findings != 3 || d.Repairable != 3 || d.Permits != 3 || d.Tasks != 2 || d.Stray != 1 {
+			t.Errorf("%+v", d)
+		}
+		d = b.deep(operator.DeepOptions{Repair: true, Why: "tidy"})
+		if d.Repaired != 3 || d.Left != 0 {
+			t.Errorf("repaired %d, left %d:\n%s", d.Repaired, d.Left, lines(d))
+		}
+		if d = b.deep(operator.DeepOptions{Repair: true, Why: "again"}); !d.Sound() || d.Permits != 1 || d.Tasks != 1 {
+			t.Errorf("after the repair: %+v", d)
+		}
+		log, err := b.ledger.Actions(b.ctx, id)
+		if err != nil || log[len(log)-1].Why != "repaired archived 1, permit 1: tidy" || log[len(log)-1].By != "li@ops1" {
+			t.Errorf("log %+v, %v", log, err)
+		}
+	})
+}
+
+// redisOf is a client of the same Redis that a queue may put a hook on.
+func redisOf(t *testing.T, rdb redis.UniversalClient) redis.UniversalClient {
+	t.Helper()
+	one := redis.NewClient(rdb.(*redis.Client).Options())
+	t.Cleanup(func() { _ = one.Close() })
+	return one
+}
+
+func TestDeepCheckOfNamedRollouts(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := b.apply(simple, 3)
+	if err := b.rdb.Del(b.ctx, "wxr:{ledger}:ready:"+id+":preflight").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.rdb.HSet(b.ctx, "wxr:{ledger}:names", "x", "gone").Err(); err != nil {
+		t.Fatal(err)
+	}
+	d := b.deep(operator.DeepOptions{Refs: []string{"spring", id}, Repair: true, Why: "x"})
+	if d.Rollouts != 1 || d.Targets != 3 || d.Repaired != 3 || d.Faults[ledger.FaultIndex] != 3 || d.Findings != 3 {
+		t.Errorf("%+v", d)
+	}
+	b.sound(id)
+	if d = b.deep(operator.DeepOptions{}); d.Findings != 1 || d.List[0].Text != "the rollout is not there, but in names" {
+		t.Errorf("%+v", d)
+	}
+	if _, err := b.op.DeepCheck(b.ctx, operator.DeepOptions{Refs: []string{"nothing"}}); err == nil {
+		t.Error("an unknown rollout is no error")
+	}
+}
