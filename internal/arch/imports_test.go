@@ -58,6 +58,7 @@ var arrows = map[string][]string{
 	"internal/arch":                  {},
 	"internal/e2e":                   {},
 	"internal/memtest":               {},
+	"internal/proctest":              {},
 	"internal/redistest":             {},
 	"internal/promtest":              {"metrics/mixin"},
 	"internal/operator/operatortest": {"ledger", "rollout"},
@@ -66,7 +67,8 @@ var arrows = map[string][]string{
 
 // testOnly are imported by tests alone.
 var testOnly = []string{
-	"internal/arch", "internal/e2e", "internal/memtest", "internal/redistest", "internal/promtest", "internal/operator/operatortest",
+	"internal/arch", "internal/e2e", "internal/memtest", "internal/proctest", "internal/redistest", "internal/promtest",
+	"internal/operator/operatortest",
 	"rollout/rollouttest", "metrics/mixin",
 }
 

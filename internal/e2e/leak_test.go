@@ -17,6 +17,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/internal/proctest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
@@ -120,10 +121,10 @@ func (r *leakRun) files() {
 }
 
 // worker starts one; its whole output is kept when it ends.
-func (r *leakRun) worker(name string, changes ...string) (*process, string) {
+func (r *leakRun) worker(name string, changes ...string) (*proctest.Process, string) {
 	r.t.Helper()
-	w := start(r.t, append(slices.Clone(r.env), changes...), "worker")
-	addr := w.await(r.t, `"listen":"([^"]+)".*worker started`)[1]
+	w := proctest.Start(r.t, program("worker"), append(slices.Clone(r.env), changes...))
+	addr := w.Await(r.t, `"listen":"([^"]+)".*worker started`)[1]
 	r.mu.Lock()
 	r.door = addr
 	r.mu.Unlock()
@@ -131,25 +132,23 @@ func (r *leakRun) worker(name string, changes ...string) (*process, string) {
 }
 
 // ends signals a worker, waits for its end and keeps what it said.
-func (r *leakRun) ends(name string, w *process, s syscall.Signal) {
+func (r *leakRun) ends(name string, w *proctest.Process, s syscall.Signal) {
 	r.t.Helper()
-	w.signal(s)
+	w.Signal(s)
 	select {
-	case <-w.done:
+	case <-w.Done():
 	case <-time.After(2 * time.Minute):
 		r.t.Fatalf("%s doesn't end by %v", name, s)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	r.out.add("output of "+name, w.log.String())
+	r.out.add("output of "+name, w.Text())
 }
 
 // run calls a program to its end and keeps what it said.
-func (r *leakRun) run(env []string, name string, args ...string) result {
+func (r *leakRun) run(env []string, name string, args ...string) proctest.Result {
 	r.t.Helper()
-	res := call(r.t, env, r.dir, name, args...)
-	r.out.add("stdout of "+name+" "+strings.Join(args, " "), res.stdout)
-	r.out.add("stderr of "+name+" "+strings.Join(args, " "), res.stderr)
+	res := proctest.Call(r.t, program(name), env, r.dir, args...)
+	r.out.add("stdout of "+name+" "+strings.Join(args, " "), res.Stdout)
+	r.out.add("stderr of "+name+" "+strings.Join(args, " "), res.Stderr)
 	return res
 }
 
@@ -249,10 +248,10 @@ func TestNoSecretLeavesAnywhere(t *testing.T) {
 	r := newLeakRun(t)
 	one, first := r.worker("worker 1")
 	two, second := r.worker("worker 2")
-	if res := r.run(r.env, "enqueue", "apply", "-f", "plan.yaml", "--yes", "--reason", "leaks"); res.code != 0 {
-		t.Fatalf("apply: exit %d", res.code)
+	if res := r.run(r.env, "enqueue", "apply", "-f", "plan.yaml", "--yes", "--reason", "leaks"); res.Code != 0 {
+		t.Fatalf("apply: exit %d", res.Code)
 	}
-	watcher := start(t, r.env, "enqueue", "watch", "-o", "json", "spring")
+	watcher := proctest.Start(t, program("enqueue"), r.env, "watch", "-o", "json", "spring")
 	r.storms(first, second)
 	r.reached("releases", func(b wxsim.Books) bool { return b.Releases >= leakApps/2 })
 	r.ends("enqueue watch", watcher, syscall.SIGTERM)
@@ -368,11 +367,11 @@ func (r *leakRun) badSettings() {
 		bad[short+" twice"] = set(short+"_FILE", "/nowhere")
 	}
 	for what, env := range bad {
-		worker := call(r.t, env, r.dir, "worker", "--check")
-		operator := call(r.t, env, r.dir, "enqueue", "check")
-		r.out.add("worker with "+what, worker.stdout+worker.stderr)
-		r.out.add("enqueue with "+what, operator.stdout+operator.stderr)
-		if worker.code == 0 && what != "all keys taken by another's" {
+		worker := proctest.Call(r.t, program("worker"), env, r.dir, "--check")
+		operator := proctest.Call(r.t, program("enqueue"), env, r.dir, "check")
+		r.out.add("worker with "+what, worker.Stdout+worker.Stderr)
+		r.out.add("enqueue with "+what, operator.Stdout+operator.Stderr)
+		if worker.Code == 0 && what != "all keys taken by another's" {
 			r.t.Errorf("worker --check with %s: exit 0", what)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wxrollout/wxrollout/internal/proctest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
@@ -47,15 +48,15 @@ func TestWeChatByTLS(t *testing.T) {
 			env := append(through(p, w.authority(t)), "WXROLLOUT_REDIS_URL=redis://"+redis+"/0",
 				"WXROLLOUT_COMPONENT_APPID="+wxsim.DefaultComponentAppID, "WXROLLOUT_COMPONENT_SECRET="+wxsim.DefaultSecret,
 				"WXROLLOUT_COMPONENT_TICKET="+wxsim.DefaultTicket, "WXROLLOUT_SEAL_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
-			r := call(t, append(env, tt.env...), t.TempDir(), "enqueue", "templates")
+			r := proctest.Call(t, program("enqueue"), append(env, tt.env...), t.TempDir(), "templates")
 			if tt.want == "" {
-				if r.code != 0 || p.asked()[wechatName+":443"] == 0 {
-					t.Errorf("exit %d, the proxy was asked for %v", r.code, p.asked())
+				if r.Code != 0 || p.asked()[wechatName+":443"] == 0 {
+					t.Errorf("exit %d, the proxy was asked for %v", r.Code, p.asked())
 				}
 				return
 			}
-			if r.code == 0 || !strings.Contains(r.stderr, tt.want) || strings.Contains(r.stderr, wxsim.DefaultSecret) {
-				t.Errorf("exit %d, %q, want an error with %q", r.code, r.stderr, tt.want)
+			if r.Code == 0 || !strings.Contains(r.Stderr, tt.want) || strings.Contains(r.Stderr, wxsim.DefaultSecret) {
+				t.Errorf("exit %d, %q, want an error with %q", r.Code, r.Stderr, tt.want)
 			}
 			if n := len(w.known()); n != 0 {
 				t.Errorf("%d secrets arrived all the same", n)

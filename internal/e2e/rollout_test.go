@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/proctest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 )
 
@@ -23,10 +24,10 @@ type stage struct {
 func setUp(t *testing.T, quota int) *stage {
 	t.Helper()
 	n := strconv.Itoa(*apps)
-	sim := start(t, nil, "wxsim", "--addr", "127.0.0.1:0", "--apps", n, "--seed", "11",
+	sim := proctest.Start(t, program("wxsim"), nil, "--addr", "127.0.0.1:0", "--apps", n, "--seed", "11",
 		"--quota", strconv.Itoa(quota), "--quota-limit", n, "--busy", "0.1", "--lost", "0.05", "--reject", "0.1",
 		"--audit-delay", "1s-3s", "--privacy-delay", "500ms", "--ticket-every", "0s")
-	hint := sim.await(t, `(http://\S+) \(.*export (.*)$`)
+	hint := sim.Await(t, `(http://\S+) \(.*export (.*)$`)
 	s := &stage{sim: hint[1], dir: t.TempDir()}
 	s.env = append(strings.Fields(hint[2]),
 		"WXROLLOUT_REDIS_URL=redis://"+redistest.Start(t, redistest.AOF()).Addr()+"/0",
@@ -43,7 +44,7 @@ func setUp(t *testing.T, quota int) *stage {
 	}
 	for offset := 0; offset < *apps; offset += len(page.Apps) {
 		page.Apps = nil
-		fetch(t, "GET", fmt.Sprintf("%s/_sim/apps?offset=%d&limit=500", s.sim, offset), "", &page)
+		proctest.Fetch(t, "GET", fmt.Sprintf("%s/_sim/apps?offset=%d&limit=500", s.sim, offset), "", &page)
 		if len(page.Apps) == 0 {
 			t.Fatal("the simulator lists too few apps")
 		}
@@ -64,16 +65,16 @@ func (s *stage) write(t *testing.T, name, text string) {
 }
 
 // worker starts a worker and returns it with its HTTP address.
-func (s *stage) worker(t *testing.T) (*process, string) {
+func (s *stage) worker(t *testing.T) (*proctest.Process, string) {
 	t.Helper()
-	w := start(t, s.env, "worker")
-	m := w.await(t, `"listen":"([^"]+)".*worker started`)
+	w := proctest.Start(t, program("worker"), s.env)
+	m := w.Await(t, `"listen":"([^"]+)".*worker started`)
 	return w, "http://" + m[1]
 }
 
-func (s *stage) enqueue(t *testing.T, args ...string) result {
+func (s *stage) enqueue(t *testing.T, args ...string) proctest.Result {
 	t.Helper()
-	return call(t, s.env, s.dir, "enqueue", args...)
+	return proctest.Call(t, program("enqueue"), s.env, s.dir, args...)
 }
 
 // books are what we compare of the simulator's.
@@ -91,11 +92,11 @@ type books struct {
 func (s *stage) balanced(t *testing.T) books {
 	t.Helper()
 	var verdict string
-	if code := fetch(t, "GET", s.sim+"/_sim/check?closing=9", "", &verdict); code != 200 {
+	if code := proctest.Fetch(t, "GET", s.sim+"/_sim/check?closing=9", "", &verdict); code != 200 {
 		t.Errorf("the simulator's books: %s", verdict)
 	}
 	var b books
-	fetch(t, "GET", s.sim+"/_sim/books", "", &b)
+	proctest.Fetch(t, "GET", s.sim+"/_sim/books", "", &b)
 	t.Logf("books: %+v", b)
 	return b
 }
@@ -111,16 +112,16 @@ func (s *stage) raiseLater(t *testing.T, done <-chan struct{}) {
 		case <-tick.C:
 		}
 		var b struct{ Quota struct{ Rest int } }
-		fetch(t, "GET", s.sim+"/_sim/books", "", &b)
+		proctest.Fetch(t, "GET", s.sim+"/_sim/books", "", &b)
 		if b.Quota.Rest == 0 {
 			empty++
 		}
 	}
-	fetch(t, "POST", s.sim+"/_sim/quota", fmt.Sprintf(`{"rest":%d,"limit":%d}`, 2**apps, 2**apps), nil)
+	proctest.Fetch(t, "POST", s.sim+"/_sim/quota", fmt.Sprintf(`{"rest":%d,"limit":%d}`, 2**apps, 2**apps), nil)
 }
 
 // watched runs the rollout to its end while meanwhile happens beside it.
-func (s *stage) watched(t *testing.T, meanwhile func()) result {
+func (s *stage) watched(t *testing.T, meanwhile func()) proctest.Result {
 	t.Helper()
 	done := make(chan struct{})
 	beside := make(chan struct{})
@@ -139,7 +140,7 @@ func (s *stage) watched(t *testing.T, meanwhile func()) result {
 func (s *stage) states(t *testing.T) map[string]int {
 	t.Helper()
 	r := s.enqueue(t, "get", "targets", "spring", "-o", "csv")
-	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
+	lines := strings.Split(strings.TrimSpace(r.Stdout), "\n")
 	column := -1
 	for i, name := range strings.Split(lines[0], ",") {
 		if name == "state" {
@@ -161,12 +162,12 @@ func TestRolloutByTwoWorkers(t *testing.T) {
 	s := setUp(t, *apps*3/4)
 	_, one := s.worker(t)
 	_, two := s.worker(t)
-	if r := s.enqueue(t, "apply", "-f", "plan.yaml", "--yes", "--reason", "e2e"); r.code != 0 {
+	if r := s.enqueue(t, "apply", "-f", "plan.yaml", "--yes", "--reason", "e2e"); r.Code != 0 {
 		t.Fatal("apply failed")
 	}
 	const completedWithFailures = 6
-	if r := s.watched(t, func() {}); r.code != completedWithFailures {
-		t.Errorf("watch --exit-status: %d, want %d", r.code, completedWithFailures)
+	if r := s.watched(t, func() {}); r.Code != completedWithFailures {
+		t.Errorf("watch --exit-status: %d, want %d", r.Code, completedWithFailures)
 	}
 	b := s.balanced(t)
 	states := s.states(t)
@@ -184,12 +185,12 @@ func TestRolloutByTwoWorkers(t *testing.T) {
 		t.Errorf("the workers' metrics hold %v releases, the books %d", got, b.Releases)
 	}
 
-	fetch(t, "POST", s.sim+"/_sim/pass-everything", "{}", nil)
-	if r := s.enqueue(t, "retry", "spring", "--state", "rejected", "--yes", "--reason", "e2e"); r.code != 0 {
+	proctest.Fetch(t, "POST", s.sim+"/_sim/pass-everything", "{}", nil)
+	if r := s.enqueue(t, "retry", "spring", "--state", "rejected", "--yes", "--reason", "e2e"); r.Code != 0 {
 		t.Fatal("retry failed")
 	}
-	if r := s.enqueue(t, "watch", "--exit-status", "spring"); r.code != 0 {
-		t.Errorf("watch --exit-status after the retry: %d, want 0", r.code)
+	if r := s.enqueue(t, "watch", "--exit-status", "spring"); r.Code != 0 {
+		t.Errorf("watch --exit-status after the retry: %d, want 0", r.Code)
 	}
 	if states := s.states(t); states["released"] != *apps {
 		t.Errorf("states after the retry: %v, want all %d released", states, *apps)
@@ -202,7 +203,7 @@ func TestRolloutSurvivesKill(t *testing.T) {
 	s := setUp(t, *apps*3/4)
 	victim, _ := s.worker(t)
 	s.worker(t)
-	if r := s.enqueue(t, "apply", "-f", "plan.yaml", "--yes", "--reason", "e2e"); r.code != 0 {
+	if r := s.enqueue(t, "apply", "-f", "plan.yaml", "--yes", "--reason", "e2e"); r.Code != 0 {
 		t.Fatal("apply failed")
 	}
 	s.watched(t, func() {
@@ -210,9 +211,9 @@ func TestRolloutSurvivesKill(t *testing.T) {
 		defer tick.Stop()
 		for range tick.C { // in the thick of it: a third has been submitted
 			var b books
-			fetch(t, "GET", s.sim+"/_sim/books", "", &b)
+			proctest.Fetch(t, "GET", s.sim+"/_sim/books", "", &b)
 			if b.Submissions > int64(*apps/3) {
-				victim.signal(syscall.SIGKILL)
+				victim.Signal(syscall.SIGKILL)
 				return
 			}
 		}
@@ -230,7 +231,7 @@ func scrape(t *testing.T, workers ...string) map[string]float64 {
 	sum := make(map[string]float64)
 	for _, w := range workers {
 		var text string
-		fetch(t, "GET", w+"/metrics", "", &text)
+		proctest.Fetch(t, "GET", w+"/metrics", "", &text)
 		for line := range strings.SplitSeq(text, "\n") {
 			name, value, ok := strings.Cut(line, "} ")
 			if !ok || strings.HasPrefix(line, "#") {
