@@ -5,6 +5,7 @@ VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo
 TESTFLAGS    ?=
 PACKAGES     ?= ./...
 FUZZTIME     ?= 10s
+SEED         ?= 0
 LINT_VERSION := v2.12.0
 VULN_VERSION := v1.1.4
 LINT         := bin/golangci-lint-$(LINT_VERSION)
@@ -43,6 +44,10 @@ fuzz: ## Run each fuzz test for a moment (FUZZTIME=10s)
 .PHONY: vuln
 vuln: ## Ask the Go vulnerability database (needs vuln.go.dev)
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION) ./...
+
+.PHONY: chaos
+chaos: needs ## Run the whole fault suite, at most 10 minutes (SEED=7 for a given one); its table goes to out/chaos.txt
+	$(GO) test ./internal/chaos -full -seed $(SEED) -out $(CURDIR)/out/chaos.txt -parallel 32 -count=1 -timeout 15m $(TESTFLAGS)
 
 .PHONY: bench
 bench: needs ## Run the benchmarks

@@ -56,6 +56,7 @@ var arrows = map[string][]string{
 
 	// For tests: see testOnly.
 	"internal/arch":                  {},
+	"internal/chaos":                 {},
 	"internal/e2e":                   {},
 	"internal/memtest":               {},
 	"internal/proctest":              {},
@@ -67,7 +68,7 @@ var arrows = map[string][]string{
 
 // testOnly are imported by tests alone.
 var testOnly = []string{
-	"internal/arch", "internal/e2e", "internal/memtest", "internal/proctest", "internal/redistest", "internal/promtest",
+	"internal/arch", "internal/chaos", "internal/e2e", "internal/memtest", "internal/proctest", "internal/redistest", "internal/promtest",
 	"internal/operator/operatortest",
 	"rollout/rollouttest", "metrics/mixin",
 }

@@ -1,0 +1,114 @@
+package chaos
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// mutant is a deliberate bug. The suite is to find it: otherwise its zeros prove
+// nothing.
+type mutant struct {
+	name  string
+	fault string // that shows it
+	want  kind
+	edits []edit
+	// cut says that it is part of the cut for CI.
+	cut bool
+}
+
+// mutants are the bugs that the suite has to find.
+func mutants() []mutant {
+	return []mutant{
+		{
+			name: "skip-read-back", fault: "reply-lost", want: kindDoubled, cut: true,
+			edits: []edit{
+				{"tasks/submit.go", "case r.madeNow(latest):", "case false && r.madeNow(latest):"},
+			},
+		},
+		{
+			name: "believe-at-once", fault: "call-late", want: kindDoubled,
+			edits: []edit{
+				{"tasks/run.go", "left := r.timing.Settle - r.now().Sub(at); left > 0", "left := r.timing.Settle - r.now().Sub(at); left > 1000*time.Hour"},
+				// It would look again only after that time.
+				{"tasks/outcome.go", "At: r.now(), Reason: rollout.ReasonUnknown, For: r.timing.Settle,", "At: r.now(), Reason: rollout.ReasonUnknown, For: time.Millisecond,"},
+			},
+		},
+		{
+			name: "skip-lease", fault: "slow-calls", want: kindOverlap,
+			edits: []edit{
+				{"ledger/due.lua", "'-inf', int(now_ms), 'LIMIT'", "'-inf', int(now_ms + 5000), 'LIMIT'"},
+				{"ledger/due.lua", "t.due <= now_ms then", "t.due <= now_ms + 5000 then"},
+			},
+		},
+		{
+			name: "skip-fence", fault: "slow-calls", want: kindOverlap,
+			edits: []edit{
+				{"ledger/start.lua", "or t.fence ~= tonumber(ARGV[4]) then", "then"},
+				{"ledger/start.lua", "if t.reason == 'acting' and t.due > now_ms then", "if false then"},
+				{"ledger/save.lua", "or t.version ~= tonumber(ARGV[3]) or t.fence ~= tonumber(ARGV[4]) then", "then"},
+			},
+		},
+		{
+			name: "skip-pin", fault: "foreign-submission", want: kindUnpinned,
+			edits: []edit{
+				{"tasks/release.go", "if latest.ID == r.t.AuditID && latest.Status", "if true || latest.ID == r.t.AuditID && latest.Status"},
+			},
+		},
+		{
+			name: "skip-owner", fault: "two-rollouts", want: kindOverlap,
+			edits: []edit{
+				{"ledger/claim.lua", "if not owner or owner == rollout then return false end", "if true then return false end"},
+			},
+		},
+		{
+			name: "skip-expiry", fault: "kill-worker", want: kindLost,
+			edits: []edit{
+				{"rollout/conductor.go", "p.Expired, err = c.store.ExpireDue(ctx, c.opts.Batch); err != nil", "p.Expired, err = 0, nil; err != nil"},
+			},
+		},
+		{
+			name: "skip-quarantine", fault: "redis-crash", want: kindOverlap,
+			edits: []edit{
+				{"ledger/prelude.lua", "local wait = known[1] and lease or 0", "local wait = 0"},
+			},
+		},
+	}
+}
+
+// TestDeliberateBugs runs each with the fault that shows it, and fails if the
+// suite finds nothing of the kind.
+func TestDeliberateBugs(t *testing.T) {
+	t.Parallel()
+	all := append(faults(), provocations()...)
+	names := strings.Split(*only, ",")
+	for _, m := range mutants() {
+		if *only != "" && !slices.Contains(names, m.name) || *only == "" && !*full && !m.cut {
+			continue
+		}
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			i := slices.IndexFunc(all, func(f fault) bool { return f.name == m.fault })
+			x := round{
+				name: m.name, faults: all[i : i+1], times: func(f fault) int { return f.times },
+				patience: lease + settle + 10*time.Second, enough: m.want,
+				o: options{apps: min(*apps, 300), audit: "500ms-1s"},
+			}
+			x.o.slots = workers(buildWorker(t, "worker-"+m.name, m.edits, nil))
+			res := x.run(t)
+			kinds := make(map[kind]bool)
+			for _, f := range res.findings {
+				kinds[f.kind] = true
+			}
+			got := fmt.Sprint(slices.Sorted(maps.Keys(kinds)))
+			results.addMutant(mutantRow{name: m.name, fault: m.fault, want: m.want, got: got})
+			t.Logf("%s: %v after %s and %d times %s", m.name, got, res.took, res.injected[m.fault], m.fault)
+			if !kinds[m.want] {
+				t.Errorf("the bug was not found as %q, only %s, with %d times %s", m.want, got, res.injected[m.fault], m.fault)
+			}
+		})
+	}
+}
