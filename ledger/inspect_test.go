@@ -443,3 +443,32 @@ func TestInspectLarge(t *testing.T) {
 		t.Errorf("after the repair: %v, %v", f.List, err)
 	}
 }
+
+// Two rollouts that both have a turn for an app: a repair takes it from neither.
+func TestInspectLeavesTwoTurns(t *testing.T) {
+	t.Parallel()
+	both(t, func(b *bench) {
+		b.spread("r1", 6)
+		b.load("r2", 1)
+		b.must(b.rdb.HDel(b.Context(), root+"owners", "wx000").Err())
+		b.begin("r2", rollout.StagePreflight, "wx000")
+		f := b.inspect(ledger.InspectOptions{Repair: true})
+		if len(f) != 1 || f[0].Fault != ledger.FaultOwner || f[0].Done != "" || !strings.Contains(f[0].Advice, "rollout r2 has a turn for it as well") {
+			b.Errorf("%+v", f)
+		}
+		if id, err := b.Owner(b.Context(), "wx000"); id != "r2" || err != nil {
+			b.Errorf("owner %q, %v", id, err)
+		}
+		b.advance(2 * lease) // both turns are over, and not taken back yet
+		for range 2 {
+			if f = b.inspect(ledger.InspectOptions{Repair: true}); len(f) != 1 || f[0].Rollout != "r1" || f[0].Done != "" {
+				b.Errorf("%+v", f)
+			}
+		}
+		b.must(errOf(b.ExpireDue(b.Context(), 10)))
+		b.must(errOf(b.WakeDue(b.Context(), 10)))
+		if f = b.inspect(ledger.InspectOptions{}); len(f) != 0 {
+			b.Errorf("%+v", f)
+		}
+	})
+}

@@ -73,7 +73,9 @@ local function own(appid, t)
   end
   if t.state ~= 'running' or owner == rollout or status(rollout) == 'aborted' then return end
   local other = owner and load(owner, appid)
-  if other and other.state == 'running' and (other.due or 0) > now_ms then
+  -- A turn that is over counts until it is taken back, or two such targets would
+  -- take the app from each other with each repair; an aborted rollout takes none.
+  if other and other.state == 'running' and ((other.due or 0) > now_ms or status(owner) ~= 'aborted') then
     return nil, 'rollout ' .. owner .. ' has a turn for it as well: repair again when that has ended'
   end
   redis.call('HSET', root .. 'owners', appid, rollout)
