@@ -56,6 +56,7 @@ func TestParse(t *testing.T) {
 			codes: []string{"1", "-1"}, text: "x", selector: "a=b", apps: []string{"wx1"}, waves: []string{"w"},
 		},
 	})
+	same(t, newSealRotate, "--dry-run -o json", sealOptions{dryRun: true, format: formatJSON})
 	same(t, newGetFailures, "", failuresOptions{format: formatTable})
 	same(t, newGetSchedules, "-o csv", schedulesOptions{format: formatCSV})
 	same(t, newWatch, "spring --every 5s --exit-status -o json", watchOptions{ref: "spring", every: 5 * time.Second, exitStatus: true, format: formatJSON})

@@ -33,6 +33,9 @@ func openOperator(ctx context.Context, c *Config, o coreOptions) (*operator.Oper
 	if k.source != nil {
 		d.WeChat = k.wx
 	}
+	if k.tokens != nil {
+		d.Credentials = credentials{k.tokens, !c.ComponentTicket.Empty()}
+	}
 	return operator.New(d), done, nil
 }
 

@@ -41,6 +41,7 @@ const skewMax = 5 * time.Second
 // nothing. Every fault is a Result, and the rest is still looked at.
 func (o *Operator) Check(ctx context.Context, appID string) []Result {
 	results := o.checkRedis(ctx)
+	results = append(results, o.CheckCredentials(ctx)...)
 	results = append(results, o.checkWeChat(ctx, appID)...)
 	return append(results, o.checkWorkers(ctx), o.checkPool(ctx))
 }

@@ -33,6 +33,9 @@ type Deps struct {
 	// WeChat answers reading calls; nil (the interface, not a nil pointer in it)
 	// means offline: what needs WeChat is an *OfflineError.
 	WeChat WeChat
+	// Credentials looks after stored credentials; nil (the interface) if this
+	// installation stores none.
+	Credentials Credentials
 	// Redis is asked about itself by Check.
 	Redis redis.UniversalClient
 	// Now is the clock; nil means time.Now. Leases and wakes go by the ledger's.
@@ -44,17 +47,18 @@ type Deps struct {
 // Operator carries out an operator's verbs. It is safe for concurrent use, also
 // by several processes on one ledger.
 type Operator struct {
-	ledger *ledger.Ledger
-	pools  *tasks.Pools
-	wx     WeChat
-	rdb    redis.UniversalClient
-	now    func() time.Time
-	by     string
+	ledger      *ledger.Ledger
+	pools       *tasks.Pools
+	wx          WeChat
+	credentials Credentials
+	rdb         redis.UniversalClient
+	now         func() time.Time
+	by          string
 }
 
 // New makes an operator; it starts nothing and needs no closing.
 func New(d Deps) *Operator {
-	o := &Operator{ledger: d.Ledger, pools: d.Pools, wx: d.WeChat, rdb: d.Redis, now: d.Now, by: d.By}
+	o := &Operator{ledger: d.Ledger, pools: d.Pools, wx: d.WeChat, credentials: d.Credentials, rdb: d.Redis, now: d.Now, by: d.By}
 	if o.now == nil {
 		o.now = time.Now
 	}
