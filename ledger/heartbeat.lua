@@ -9,6 +9,9 @@ if ARGV[2] == '0' then
   redis.call('HDEL', root .. 'capacity', ARGV[1])
   return 1
 end
+-- A server is known before it gives its first turns: if it loses them, and with
+-- them who gave them, it must not look like a new one.
+if redis.call('EXISTS', root .. 'server') == 0 then quarantine(0) end
 redis.call('HSET', root .. 'capacity', ARGV[1], ARGV[3])
 redis.call('ZADD', root .. 'workers', int(now_ms + tonumber(ARGV[2])), ARGV[1])
 return 1

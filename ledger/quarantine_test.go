@@ -58,3 +58,22 @@ func TestQuarantineAfterRestart(t *testing.T) {
 	b.begin("r1", rollout.StagePreflight, "wx000")
 	b.sound("r1")
 }
+
+// A server that loses its very first turns also loses that it gave them; it was
+// known since a worker came, and waits all the same.
+func TestQuarantineAfterFirstTurnsAreLost(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.AOF(), redistest.Config("appendfsync always"))
+	rdb, advance := server.Virtual(t)
+	b := &bench{T: t, store: store{ledger.New(rdb, ledger.Options{})}, rdb: rdb, advance: advance}
+	b.must(b.Heartbeat(t.Context(), "w1", nil, time.Minute))
+	b.load("r1", 1)
+
+	server.Restart() // the turns it gave meanwhile are not in its AOF
+
+	var q *rollout.QuarantineError
+	turns, err := b.Claim(t.Context(), rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(99, 0), N: 1, Lease: lease})
+	if !errors.As(err, &q) || q.Left != lease || len(turns) != 0 {
+		t.Errorf("a claim gives %v (%v), want a quarantine of %v", turns, err, lease)
+	}
+}
