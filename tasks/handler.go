@@ -70,8 +70,8 @@ func (t Timing) WithDefaults() Timing {
 	return t
 }
 
-// HandlerOptions are what a handler works with. All but Timing, Hooks and Seed
-// are required.
+// HandlerOptions are what a handler works with. All but Timing, Hooks, Seed and
+// Now are required.
 type HandlerOptions struct {
 	WeChat  WeChat
 	Ledger  Ledger
@@ -81,6 +81,9 @@ type HandlerOptions struct {
 	Hooks   Hooks
 	// Seed makes the jitter repeatable; 0 seeds from the clock.
 	Seed uint64
+	// Now is this process's clock, by which a run knows how long it has lasted.
+	// Default time.Now.
+	Now func() time.Time
 }
 
 // Handler runs turns.
@@ -91,6 +94,7 @@ type Handler struct {
 	log     zerolog.Logger
 	timing  Timing
 	hooks   Hooks
+	now     func() time.Time
 
 	mu    sync.Mutex
 	rnd   *rand.Rand
@@ -105,13 +109,16 @@ type planKey struct {
 
 // NewHandler makes a handler.
 func NewHandler(o HandlerOptions) *Handler {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	seed := o.Seed
 	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
+		seed = uint64(o.Now().UnixNano())
 	}
 	return &Handler{
 		wx: o.WeChat, ledger: o.Ledger, permits: o.Permits, log: o.Log,
-		timing: o.Timing.WithDefaults(), hooks: o.Hooks,
+		timing: o.Timing.WithDefaults(), hooks: o.Hooks, now: o.Now,
 		rnd:   rand.New(rand.NewPCG(seed, seed)),
 		plans: make(map[planKey]rollout.Plan), exts: make(map[planKey]*rollout.Ext),
 	}
@@ -137,7 +144,7 @@ func (h *Handler) Run(ctx context.Context, turn rollout.Turn) error {
 	if err != nil {
 		return err
 	}
-	begun := time.Now()
+	begun := h.now()
 	r := &run{Handler: h, turn: turn, t: started.Target, began: started.Now, begun: begun, released: started.Released}
 	r.log = h.log.With().Str("rollout", turn.Rollout).Str("target", turn.AppID).Str("stage", string(turn.Stage)).
 		Int("attempt", r.t.Attempt).Logger()

@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "40"); err != nil {
 		panic(err)
 	}
+	if err := flag.Set("rapid.steps", "50"); err != nil {
+		panic(err)
+	}
 	flag.Parse()
 	goleak.VerifyTestMain(m)
 }

@@ -18,6 +18,8 @@ type PoolsOptions struct {
 	// LookEvery is how old the conductor's view of the pools may be that are
 	// almost always open: all but submit. Default 1 s.
 	LookEvery time.Duration
+	// Now is this process's clock. Default time.Now.
+	Now func() time.Time
 }
 
 // Pools holds a pool of permits per stage. The submit pool has the platform's
@@ -41,6 +43,9 @@ func NewPools(open func(name string) *ratelimit.Quota, o PoolsOptions) *Pools {
 	if o.LookEvery <= 0 {
 		o.LookEvery = time.Second
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	p := &Pools{quotas: make(map[rollout.Stage]*ratelimit.Quota), opts: o}
 	for _, s := range rollout.Stages() {
 		p.quotas[s] = open(string(s))
@@ -59,7 +64,7 @@ func (p *Pools) Quota(s rollout.Stage) *ratelimit.Quota { return p.quotas[s] }
 // Allowances implements rollout.Pools.
 func (p *Pools) Allowances(ctx context.Context) (map[rollout.Stage]rollout.Allowance, error) {
 	p.mu.Lock()
-	fresh := time.Since(p.looked) < p.opts.LookEvery
+	fresh := p.opts.Now().Sub(p.looked) < p.opts.LookEvery
 	out := make(map[rollout.Stage]rollout.Allowance, len(p.quotas))
 	for s, a := range p.seen {
 		out[s] = a
@@ -78,7 +83,7 @@ func (p *Pools) Allowances(ctx context.Context) (map[rollout.Stage]rollout.Allow
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !fresh {
-		p.looked = time.Now()
+		p.looked = p.opts.Now()
 	}
 	p.seen = out
 	return out, nil
@@ -150,10 +155,11 @@ func (p *Pools) Reading(ctx context.Context) (bool, error) {
 	defer p.mu.Unlock()
 	// Only one of this process's handlers asks; ReadAt is the server's time, but
 	// minutes of difference would only make it ask more often or less.
-	if time.Since(p.asked) < p.opts.ReadEvery || time.Since(state.ReadAt) < p.opts.ReadEvery {
+	now := p.opts.Now()
+	if now.Sub(p.asked) < p.opts.ReadEvery || now.Sub(state.ReadAt) < p.opts.ReadEvery {
 		return false, nil
 	}
-	p.asked = time.Now()
+	p.asked = now
 	return true, nil
 }
 

@@ -30,7 +30,7 @@ type run struct {
 }
 
 // now is the server's time.
-func (r *run) now() time.Time { return r.began.Add(time.Since(r.begun)) }
+func (r *run) now() time.Time { return r.began.Add(r.Handler.now().Sub(r.begun)) }
 
 // stageFunc makes a stage's calls and says what happened.
 type stageFunc func(*run, context.Context) (rollout.Event, error)
@@ -53,7 +53,7 @@ func (r *run) decide(ctx context.Context, status rollout.Status) rollout.Event {
 	if r.plan, r.ext, err = r.Handler.plan(ctx, r.turn.Rollout, r.t.Revision); err != nil {
 		return r.outcome(ctx, fmt.Errorf("read the plan: %w", err))
 	}
-	bounded, cancel := context.WithTimeout(ctx, r.timing.Turn)
+	bounded, cancel := context.WithDeadline(ctx, r.begun.Add(r.timing.Turn))
 	defer cancel()
 	event, err := stageFuncs[r.turn.Stage](r, bounded)
 	if err != nil {
@@ -122,7 +122,7 @@ func (r *run) attempt(ctx context.Context, op rollout.Op, call func(context.Cont
 
 func (r *run) inTime(ctx context.Context) error {
 	deadline, ok := ctx.Deadline()
-	if ok && !time.Now().Before(deadline) {
+	if ok && !r.Handler.now().Before(deadline) {
 		return context.DeadlineExceeded
 	}
 	return ctx.Err()
@@ -163,7 +163,7 @@ func (e *lostError) Unwrap() error { return e.err }
 func (r *run) conclude(ctx context.Context, event rollout.Event) error {
 	// What WeChat did must be written even when the worker is being stopped; the
 	// lease bounds it, and the connection's own timeouts each try.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timing.Lease-r.timing.Turn)
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), r.Handler.now().Add(r.timing.Lease-r.timing.Turn))
 	defer cancel()
 	var err error
 	from := r.t
