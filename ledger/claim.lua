@@ -9,7 +9,7 @@
 -- Cost: O(n log targets). An app has one owner among all rollouts, from its
 -- first turn until its target ends; a target of another rollout is parked.
 local rollout, stage = ARGV[1], ARGV[2]
-if status(rollout) ~= 'running' then return {} end
+if not moves(rollout, stage) then return {} end
 local wait = quarantine(tonumber(ARGV[5]))
 if wait > 0 then return { '', int(wait) } end
 local apps = {}

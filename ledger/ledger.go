@@ -144,7 +144,7 @@ func (l *Ledger) Begin(ctx context.Context, id string) error {
 
 // Finish implements rollout.Store.
 func (l *Ledger) Finish(ctx context.Context, id string) error {
-	return l.quiet(l.control(ctx, id, change{from: "running", to: rollout.StatusDone, by: "conductor", why: "every target has ended"}))
+	return l.quiet(l.control(ctx, id, change{from: "running,paused", to: rollout.StatusDone, by: "conductor", why: "every target has ended"}))
 }
 
 // Pause implements rollout.Store.

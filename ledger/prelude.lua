@@ -12,7 +12,7 @@
 -- from it, so that all keys share the tag's slot.
 local root = KEYS[1]
 local LANE = { preflight = 'commit', commit = 'commit', check = 'commit',
-               submit = 'audit', verdict = 'audit', release = 'release' }
+               submit = 'audit', verdict = 'audit', release = 'release', undo = 'release' }
 local time = redis.call('TIME')
 local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local now_ms = math.floor(now_us / 1000)
@@ -84,6 +84,13 @@ end
 
 local function status(rollout)
   return redis.call('HGET', root .. 'r:' .. rollout, 'status') or ''
+end
+
+-- moves tells whether targets at a stage get turns and may make calls: see
+-- rollout.Status.Moves.
+local function moves(rollout, stage)
+  local s = status(rollout)
+  return s == 'running' or (stage == 'undo' and (s == 'paused' or s == 'aborted'))
 end
 
 local function ended(state)

@@ -5,7 +5,7 @@
 -- that was read  ARGV[5] new stage  ARGV[6] new state  ARGV[7] new reason
 -- ARGV[8] wait (ms): until the wake time when parked; the lease when running
 -- ARGV[9] new body  ARGV[10] "call" if a call with effect follows: refused
--- unless the rollout is running  ARGV[11] errcode it failed with, or ""
+-- unless the rollout lets the stage move  ARGV[11] errcode it failed with, or ""
 -- ARGV[12] errcode it had failed with before, or ""
 -- Returns {"ok", new version, new due (ms)}, {"stale", record or ""} if version or fence moved
 -- on, or {"held", status} if the rollout doesn't let a call begin, or a target of
@@ -17,15 +17,14 @@ if not t or t.version ~= tonumber(ARGV[3]) or t.fence ~= tonumber(ARGV[4]) then
   return { 'stale', t and format(t) or '' }
 end
 if ARGV[10] == 'call' then
-  local s = status(rollout)
-  if s ~= 'running' then return { 'held', s } end
+  if not moves(rollout, t.stage) then return { 'held', status(rollout) } end
   -- A lease that ran out may be given away at any moment: too late to call.
   if t.due <= now_ms then return { 'stale', format(t) } end
 end
 -- An ended target that goes on brings its ended rollout back to life; an
--- aborted one stays dead, and nobody would ever move the target.
+-- aborted one stays dead, and nobody would move the target but to undo it.
 local revived = ended(t.state) and not ended(ARGV[6])
-if revived and status(rollout) == 'aborted' then return { 'held', 'aborted' } end
+if revived and status(rollout) == 'aborted' and ARGV[5] ~= 'undo' then return { 'held', 'aborted' } end
 local from = stand(rollout, appid, t)
 t.version = t.version + 1
 t.stage, t.state, t.reason, t.body = ARGV[5], ARGV[6], ARGV[7], ARGV[9]
@@ -39,6 +38,6 @@ if ARGV[12] ~= '' and tonumber(redis.call('HGET', codes, ARGV[12]) or '0') > 0 t
 end
 if revived and status(rollout) == 'done' then
   redis.call('HSET', root .. 'r:' .. rollout, 'status', 'running', 'ended', '0')
-  redis.call('ZADD', root .. 'active', int(now_ms), rollout)
 end
+if revived then redis.call('ZADD', root .. 'active', 'NX', int(now_ms), rollout) end
 return { 'ok', int(t.version), int(t.due) }

@@ -1,4 +1,5 @@
--- sweep ends the pending targets of an aborted rollout, a batch per call; parked
+-- sweep ends the pending targets of an aborted rollout, a batch per call, but not
+-- those that are being undone; parked
 -- ones come up when their wake time does, running ones when they are saved.
 --
 -- KEYS[1] root
@@ -10,7 +11,8 @@ if status(rollout) ~= 'aborted' then return { 0, 0 } end
 local moved = 0
 for stage in pairs(LANE) do
   if moved == limit then break end
-  local apps = redis.call('ZRANGE', root .. 'ready:' .. rollout .. ':' .. stage, 0, limit - moved - 1)
+  local apps = stage == 'undo' and {} or
+    redis.call('ZRANGE', root .. 'ready:' .. rollout .. ':' .. stage, 0, limit - moved - 1)
   for _, appid in ipairs(apps) do
     local t = load(rollout, appid)
     local from = stand(rollout, appid, t)

@@ -70,9 +70,10 @@ func saveArgs(was, next rollout.Target, o rollout.SaveOptions) ([]any, error) {
 	}, nil
 }
 
-// failedWith is the errcode a target failed with; "" if it didn't or there is none.
+// failedWith is the errcode a target failed with; "" if it didn't or there is
+// none. A failed undo says nothing of the plan.
 func failedWith(t rollout.Target) string {
-	if t.State != rollout.StateFailed || t.Trouble == nil || t.Trouble.Code == 0 {
+	if t.State != rollout.StateFailed || t.Stage == rollout.StageUndo || t.Trouble == nil || t.Trouble.Code == 0 {
 		return ""
 	}
 	return strconv.FormatInt(t.Trouble.Code, 10)

@@ -28,10 +28,10 @@ func (s set) of(v string) string {
 // The sets restate what the packages that own them say. A test compares them,
 // so that this package needs to import none of them.
 var (
-	stages = set{"preflight", "commit", "check", "submit", "verdict", "release"}
+	stages = set{"preflight", "commit", "check", "submit", "verdict", "release", "undo"}
 	states = set{
 		"pending", "running", "parked",
-		"released", "up-to-date", "skipped", "rejected", "failed", "aborted",
+		"released", "up-to-date", "skipped", "rejected", "failed", "aborted", "undone",
 	}
 	parkReasons = set{
 		"busy", "throttle", "privacy", "verdict", "unknown", "in-audit",
@@ -46,7 +46,7 @@ var (
 	// outcomes are the states that each event can lead to, whatever the stage.
 	outcomes = map[string]set{
 		"advanced":     {"pending"},
-		"finished":     {"released", "up-to-date", "skipped"},
+		"finished":     {"released", "up-to-date", "skipped", "undone"},
 		"waited":       {"parked"},
 		"stalled":      {"running"},
 		"yielded":      {"pending"},
@@ -56,6 +56,7 @@ var (
 		"failed":       {"failed"},
 		"woken":        {"pending"},
 		"retried":      {"pending"},
+		"undo":         {"pending", "undone"},
 		"aborted":      {"aborted"},
 	}
 

@@ -109,7 +109,7 @@ func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
 		if changed {
 			p.Changed++
 		}
-		if runs {
+		if runs || r.Counts.At(StageUndo, StatePending) > 0 {
 			running = append(running, r)
 		}
 	}
@@ -134,6 +134,11 @@ func (c *Conductor) govern(ctx context.Context, r Rollout) (changed, runs bool, 
 		return true, false, c.store.Begin(ctx, r.ID)
 	case StatusRunning:
 		return c.governRunning(ctx, r)
+	case StatusPaused:
+		if r.Counts.Unfinished() > 0 || r.Counts.State(StateUndone) == 0 {
+			return false, false, nil
+		}
+		return true, false, c.store.Finish(ctx, r.ID) // all was taken back: nothing to resume
 	default:
 		return false, false, nil
 	}

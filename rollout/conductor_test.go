@@ -132,6 +132,30 @@ func TestConductorWaitsOutAQuarantine(t *testing.T) {
 	}
 }
 
+// What is paused or aborted gives turns to undo, and no others; when all was
+// taken back, a paused one is done.
+func TestConductorUndoes(t *testing.T) {
+	t.Parallel()
+	for _, status := range []rollout.Status{rollout.StatusPaused, rollout.StatusAborted} {
+		r := running("one", map[rollout.Stage]int{rollout.StageRelease: 2, rollout.StageUndo: 3})
+		r.Status = status
+		s := setup(r)
+		p, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
+		if err != nil || p.Claimed != 3 {
+			t.Errorf("%s: %+v %v, calls %q; want three turns", status, p, err, s.store.log)
+		}
+	}
+	for state, want := range map[rollout.State]bool{rollout.StateUndone: true, rollout.StateFailed: false} {
+		r := running("one", nil)
+		r.Status, r.Counts = rollout.StatusPaused, rollout.Counts{{Stage: rollout.StageUndo, State: state}: 2}
+		s := setup(r)
+		p, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
+		if finished := slices.Contains(s.store.log, "finish one"); err != nil || finished != want || (p.Changed == 1) != want {
+			t.Errorf("two %s: %+v %v, calls %q", state, p, err, s.store.log)
+		}
+	}
+}
+
 func TestConductorGoverns(t *testing.T) {
 	t.Parallel()
 	codes := func(r rollout.Rollout, code int64, n int) rollout.Rollout {

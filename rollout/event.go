@@ -28,7 +28,8 @@ type (
 		// AuditID is set by the submit stage.
 		AuditID int64
 	}
-	// Finished ends the target well: released, up-to-date or skipped.
+	// Finished ends the target well: released, up-to-date or skipped; or, at the
+	// undo stage, undone.
 	Finished struct {
 		At   time.Time
 		End  State
@@ -91,6 +92,11 @@ type (
 		Revision int
 		Note     string
 	}
+	// Undo is an operator's wish to take a target's upgrade back.
+	Undo struct {
+		At   time.Time
+		Note string
+	}
 	// Aborted ends an unfinished target that no worker acts on.
 	Aborted struct {
 		At   time.Time
@@ -136,6 +142,9 @@ func (Woken) Kind() string { return "woken" }
 
 // Kind implements Event.
 func (Retried) Kind() string { return "retried" }
+
+// Kind implements Event.
+func (Undo) Kind() string { return "undo" }
 
 // Kind implements Event.
 func (Aborted) Kind() string { return "aborted" }

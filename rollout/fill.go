@@ -11,7 +11,7 @@ import (
 var laneStages = map[Lane][]Stage{
 	LaneCommit:  {StageCheck, StageCommit, StagePreflight},
 	LaneAudit:   {StageVerdict, StageSubmit},
-	LaneRelease: {StageRelease},
+	LaneRelease: {StageUndo, StageRelease},
 }
 
 // fill gives out turns until each lane's window is full.
@@ -55,6 +55,9 @@ func (c *Conductor) fillStage(ctx context.Context, running []Rollout, stage Stag
 	var demands []Demand
 	maxRank := make(map[string]int64, len(running))
 	for _, r := range running {
+		if !r.Status.Moves(stage) {
+			continue
+		}
 		maxRank[r.ID] = r.MaxRank()
 		want := r.Counts.Sum(func(x Cell) bool {
 			return x.Stage == stage && x.State == StatePending && x.Wave <= r.OpenWave

@@ -73,10 +73,10 @@ type Store interface {
 	Latch(ctx context.Context, rolloutID string, wave int, g GateState) error
 	// Begin moves a scheduled rollout whose start time has come to running.
 	Begin(ctx context.Context, rolloutID string) error
-	// Finish moves a running rollout without unfinished targets to done.
+	// Finish moves a running or paused rollout without unfinished targets to done.
 	Finish(ctx context.Context, rolloutID string) error
-	// Sweep ends up to limit pending targets of an aborted rollout and says how
-	// many it ended.
+	// Sweep ends up to limit pending targets of an aborted rollout, less those at
+	// the undo stage, and says how many it ended.
 	Sweep(ctx context.Context, rolloutID string, limit int) (int, error)
 	// Pause stops a running rollout.
 	Pause(ctx context.Context, rolloutID, by, why string) error

@@ -26,6 +26,12 @@ const (
 // Ended tells whether no target of the rollout will move by itself.
 func (s Status) Ended() bool { return s == StatusDone || s == StatusAborted }
 
+// Moves tells whether targets at a stage get turns and may make calls. Taking an
+// upgrade back is what a rollout is paused or aborted for.
+func (s Status) Moves(stage Stage) bool {
+	return s == StatusRunning || stage == StageUndo && (s == StatusPaused || s == StatusAborted)
+}
+
 // Rollout is one plan applied to its targets, as a whole. It is a snapshot.
 type Rollout struct {
 	ID     string

@@ -116,7 +116,7 @@ func TestStatesAndStatuses(t *testing.T) {
 			good = append(good, s)
 		}
 	}
-	if diff := cmp.Diff([]rollout.State{"released", "up-to-date", "skipped", "rejected", "failed", "aborted"}, ended); diff != "" {
+	if diff := cmp.Diff([]rollout.State{"released", "up-to-date", "skipped", "rejected", "failed", "aborted", "undone"}, ended); diff != "" {
 		t.Errorf("ended states (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]rollout.State{"released", "up-to-date", "skipped"}, good); diff != "" {

@@ -3,7 +3,7 @@ package rollout
 // Stage is where a target is on its way to being released.
 type Stage string
 
-// The six stages, in the order a target passes through them.
+// The stages, in the order a target passes through the first six of them.
 const (
 	// StagePreflight reads account, version and categories; it writes nothing at WeChat.
 	StagePreflight Stage = "preflight"
@@ -17,21 +17,22 @@ const (
 	StageVerdict Stage = "verdict"
 	// StageRelease publishes the approved version.
 	StageRelease Stage = "release"
+	// StageUndo takes an upgrade back: only an operator sends a target there.
+	StageUndo Stage = "undo"
 )
 
-// Stages lists all stages in order.
+// Stages lists all stages in order, undo last.
 func Stages() []Stage {
-	return []Stage{StagePreflight, StageCommit, StageCheck, StageSubmit, StageVerdict, StageRelease}
+	return []Stage{StagePreflight, StageCommit, StageCheck, StageSubmit, StageVerdict, StageRelease, StageUndo}
 }
 
-// Valid tells whether s is one of the six stages.
+// Valid tells whether s is one of the stages.
 func (s Stage) Valid() bool { return s.index() >= 0 }
 
-// Next is the stage after s; ok is false after the last one.
+// Next is the stage after s; ok is false at release, which ends, and at undo.
 func (s Stage) Next() (next Stage, ok bool) {
-	all := Stages()
-	if i := s.index(); i >= 0 && i+1 < len(all) {
-		return all[i+1], true
+	if i := s.index(); i >= 0 && s.Before(StageRelease) {
+		return Stages()[i+1], true
 	}
 	return "", false
 }
@@ -66,7 +67,7 @@ func (s Stage) Lane() Lane {
 	switch s {
 	case StageSubmit, StageVerdict:
 		return LaneAudit
-	case StageRelease:
+	case StageRelease, StageUndo:
 		return LaneRelease
 	default:
 		return LaneCommit
@@ -100,13 +101,15 @@ const (
 	StateFailed State = "failed"
 	// StateAborted was unfinished when its rollout was aborted.
 	StateAborted State = "aborted"
+	// StateUndone was taken back by an operator: nothing of the rollout is live or in audit.
+	StateUndone State = "undone"
 )
 
 // States lists all states, unfinished ones first.
 func States() []State {
 	return []State{
 		StatePending, StateRunning, StateParked,
-		StateReleased, StateUpToDate, StateSkipped, StateRejected, StateFailed, StateAborted,
+		StateReleased, StateUpToDate, StateSkipped, StateRejected, StateFailed, StateAborted, StateUndone,
 	}
 }
 

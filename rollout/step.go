@@ -55,6 +55,8 @@ func Step(t Target, e Event) (Target, error) {
 		why = next.wake(e)
 	case Retried:
 		why = next.retry(e)
+	case Undo:
+		why = next.undo(e)
 	case Aborted:
 		why = next.abort(e)
 	default:
@@ -68,14 +70,17 @@ func Step(t Target, e Event) (Target, error) {
 
 const notRunning = "only a running target can take it"
 
-// opStage is the stage whose handler makes a call of this kind.
-var opStage = map[Op]Stage{OpCommit: StageCommit, OpSubmit: StageSubmit, OpUndo: StageSubmit, OpRelease: StageRelease}
+// opStages are the stages whose handlers make a call of this kind.
+var opStages = map[Op][]Stage{
+	OpCommit: {StageCommit}, OpSubmit: {StageSubmit}, OpRelease: {StageRelease},
+	OpUndo: {StageSubmit, StageUndo}, OpRevert: {StageUndo}, OpRevertGray: {StageUndo},
+}
 
 func (t *Target) intend(e Intended) string {
 	switch {
 	case t.State != StateRunning:
 		return notRunning
-	case opStage[e.Op] != t.Stage:
+	case !slices.Contains(opStages[e.Op], t.Stage):
 		return fmt.Sprintf("%s is not this stage's call", e.Op)
 	case t.Intent != nil:
 		return fmt.Sprintf("the %s of %s is still unknown: read it back first", t.Intent.Op, t.Intent.At.Format(time.RFC3339))
@@ -104,7 +109,7 @@ func (t *Target) advance(e Advanced) string {
 	case t.State != StateRunning:
 		return notRunning
 	case !ok:
-		return "release is the last stage: finish it"
+		return "this stage has no next one: finish it"
 	case t.Stage == StageSubmit && e.AuditID == 0:
 		return "a submission without an audit id can't be followed"
 	}
@@ -127,7 +132,9 @@ func (t *Target) finish(e Finished) string {
 	switch {
 	case t.State != StateRunning:
 		return notRunning
-	case !e.End.Good():
+	case (t.Stage == StageUndo) != (e.End == StateUndone):
+		return "the undo stage takes an upgrade back, and nothing else does"
+	case !e.End.Good() && e.End != StateUndone:
 		return fmt.Sprintf("%s is not a good end", e.End)
 	case e.End == StateReleased && t.Stage != StageRelease:
 		return "only the release stage releases"
@@ -136,6 +143,9 @@ func (t *Target) finish(e Finished) string {
 	}
 	t.end(e.End, e.At, e.Note)
 	t.Trouble = nil
+	if e.End == StateUndone && t.AuditID != 0 {
+		t.PastAuditID, t.AuditID = t.AuditID, 0
+	}
 	return ""
 }
 

@@ -23,6 +23,8 @@ func call(s rollout.Stage) rollout.Op {
 		return rollout.OpCommit
 	case rollout.StageRelease:
 		return rollout.OpRelease
+	case rollout.StageUndo:
+		return rollout.OpRevert
 	default:
 		return rollout.OpSubmit
 	}
@@ -55,6 +57,8 @@ func events(s rollout.Stage) map[string]rollout.Event {
 		"retried: recommit":    rollout.Retried{At: t0, Recommit: true, Revision: 3},
 		"retried: older plan":  rollout.Retried{At: t0, Recommit: true, Revision: 1},
 		"aborted":              rollout.Aborted{At: t0},
+		"undo":                 rollout.Undo{At: t0},
+		"finished: undone":     rollout.Finished{At: t0, End: rollout.StateUndone},
 	}
 }
 
@@ -80,7 +84,7 @@ func at(stage rollout.Stage, state rollout.State, intent bool) rollout.Target {
 
 // canIntend tells whether a call of unknown end can be found at a stage and state.
 func canIntend(stage rollout.Stage, state rollout.State) bool {
-	calls := stage == rollout.StageCommit || stage == rollout.StageSubmit || stage == rollout.StageRelease
+	calls := stage == rollout.StageCommit || stage == rollout.StageSubmit || stage == rollout.StageRelease || stage == rollout.StageUndo
 	return calls && (!state.Ended() || state == rollout.StateAborted)
 }
 

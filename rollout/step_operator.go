@@ -2,7 +2,7 @@ package rollout
 
 import "fmt"
 
-// The events an operator may cause: wake, retry and abort.
+// The events an operator may cause: wake, retry, undo and abort.
 
 func (t *Target) wake(e Woken) string {
 	if t.State != StateParked {
@@ -17,8 +17,10 @@ func (t *Target) wake(e Woken) string {
 
 func (t *Target) retry(e Retried) string {
 	switch {
-	case t.State != StateRejected && t.State != StateFailed && t.State != StateAborted && t.State != StateSkipped:
-		return "only a rejected, failed, skipped or aborted target can be retried"
+	case t.State == StateUndone && !e.Recommit:
+		return "what was taken back can only begin again at commit"
+	case t.State != StateRejected && t.State != StateFailed && t.State != StateAborted && t.State != StateSkipped && t.State != StateUndone:
+		return "only a rejected, failed, skipped, aborted or undone target can be retried"
 	case e.Recommit && e.Revision < t.Revision:
 		return fmt.Sprintf("plan revision %d is older than the target's %d", e.Revision, t.Revision)
 	}
@@ -48,6 +50,39 @@ func (t *Target) retryStage(e Retried) Stage {
 	default:
 		return t.Stage
 	}
+}
+
+// undo takes the upgrade back: a target that may have left something at WeChat
+// that users or auditors see goes to the undo stage, any other ends at once.
+func (t *Target) undo(e Undo) string {
+	switch {
+	case t.State == StateRunning:
+		return "a worker acts on it: undo it when that is done"
+	case t.State == StateUndone:
+		return "it is undone already"
+	case t.State == StateUpToDate || t.State == StateSkipped:
+		return "this rollout didn't upgrade it"
+	case t.Stage == StageUndo && !t.State.Ended():
+		return "it is being undone"
+	}
+	if !t.traces() {
+		t.end(StateUndone, e.At, e.Note)
+		t.Trouble = nil
+		return ""
+	}
+	t.note(Entry{At: e.At, Stage: t.Stage, What: "undo", Note: e.Note})
+	intent := t.Intent
+	t.enter(StageUndo, e.At)
+	t.Intent = intent // it is read back first
+	return ""
+}
+
+// traces tells whether a version of this target may be live, in gray release or
+// in audit. A trial version is nobody's matter, and a rejected one is over. What
+// earlier attempts left is only known by looking.
+func (t *Target) traces() bool {
+	lost := t.Intent != nil && t.Intent.Op != OpCommit
+	return t.State == StateReleased || t.AuditID != 0 || t.Stage == StageUndo || t.Attempt > 1 || lost
 }
 
 func (t *Target) abort(e Aborted) string {

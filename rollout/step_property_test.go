@@ -20,7 +20,7 @@ func anyEvent() *rapid.Generator[rollout.Event] {
 		wait := time.Duration(rapid.IntRange(-1, 3).Draw(t, "for")) * time.Minute
 		trouble := rollout.Trouble{Class: "busy", Code: rapid.Int64Range(-1, 2).Draw(t, "code"), Text: "text", At: now}
 		reasons := append(rollout.Reasons(), rollout.ReasonActing, "", "nonsense")
-		ops := []rollout.Op{rollout.OpCommit, rollout.OpSubmit, rollout.OpRelease, rollout.OpUndo, "nonsense"}
+		ops := []rollout.Op{rollout.OpCommit, rollout.OpSubmit, rollout.OpRelease, rollout.OpUndo, rollout.OpRevert, rollout.OpRevertGray, "nonsense"}
 		switch rapid.SampledFrom(kinds()).Draw(t, "kind") {
 		case "intended":
 			return rollout.Intended{At: now, Op: rapid.SampledFrom(ops).Draw(t, "op")}
@@ -55,6 +55,8 @@ func anyEvent() *rapid.Generator[rollout.Event] {
 				At: now, Note: note, Recommit: rapid.Bool().Draw(t, "recommit"),
 				Revision: rapid.IntRange(0, 4).Draw(t, "revision"),
 			}
+		case "undo":
+			return rollout.Undo{At: now, Note: note}
 		default:
 			return rollout.Aborted{At: now, Note: note}
 		}
@@ -116,7 +118,8 @@ func (m *machine) Event(t *rapid.T) {
 // checkMove holds for every move that Step allows.
 func checkMove(t *rapid.T, was rollout.Target, e rollout.Event, next rollout.Target) {
 	_, retried := e.(rollout.Retried)
-	if was.State.Ended() && !retried {
+	_, undo := e.(rollout.Undo)
+	if was.State.Ended() && !retried && !undo {
 		t.Fatalf("%s left the end %s", e.Kind(), was.State)
 	}
 	if retried && next.Attempt != was.Attempt+1 {
@@ -132,6 +135,16 @@ func checkMove(t *rapid.T, was rollout.Target, e rollout.Event, next rollout.Tar
 		}
 		if next.Stage != was.Stage {
 			t.Fatalf("%s moved the stage from %s to %s", e.Kind(), was.Stage, next.Stage)
+		}
+	case rollout.Undo:
+		if next.State != rollout.StateUndone && next.Stage != rollout.StageUndo {
+			t.Fatalf("undo led to %s/%s", next.Stage, next.State)
+		}
+		if lost := was.Intent != nil && was.Intent.Op != rollout.OpCommit; lost && next.Intent == nil {
+			t.Fatalf("undo dropped the %s whose end is not known", was.Intent.Op)
+		}
+		if next.State == rollout.StateUndone && (was.State == rollout.StateReleased || was.AuditID != 0) {
+			t.Fatalf("undo ended %s/%s with audit %d without a look", was.Stage, was.State, was.AuditID)
 		}
 	case rollout.Intended:
 		if was.Intent != nil {

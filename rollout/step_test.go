@@ -176,7 +176,7 @@ func TestStages(t *testing.T) {
 	lanes := make(map[rollout.Lane]bool)
 	for i, s := range stages {
 		next, ok := s.Next()
-		if last := i == len(stages)-1; ok == last || (ok && next != stages[i+1]) {
+		if last := s == rollout.StageRelease || s == rollout.StageUndo; ok == last || (ok && next != stages[i+1]) {
 			t.Errorf("after %s comes %q, %t", s, next, ok)
 		}
 		if !s.Valid() || (i > 0 && !stages[i-1].Before(s)) {
@@ -194,5 +194,48 @@ func TestStages(t *testing.T) {
 	}
 	if next, ok := rollout.Stage("audit").Next(); ok {
 		t.Errorf("an unknown stage is followed by %s", next)
+	}
+}
+
+// What an undo means for a target, by where it stands: what may have left
+// something at WeChat is looked at there.
+func TestUndo(t *testing.T) {
+	t.Parallel()
+	lost := func(op rollout.Op) func(*rollout.Target) {
+		return func(x *rollout.Target) { x.Intent = &rollout.Intent{Op: op, At: t0} }
+	}
+	for _, tc := range []struct {
+		name  string
+		stage rollout.Stage
+		state rollout.State
+		edit  func(*rollout.Target)
+		want  string // "" if it is refused
+	}{
+		{"released", rollout.StageRelease, rollout.StateReleased, nil, "undo/pending audit=41"},
+		{"approved", rollout.StageRelease, rollout.StateParked, nil, "undo/pending audit=41"},
+		{"in audit", rollout.StageVerdict, rollout.StateParked, nil, "undo/pending audit=41"},
+		{"aborted in audit", rollout.StageVerdict, rollout.StateAborted, nil, "undo/pending audit=41"},
+		{"never submitted", rollout.StageSubmit, rollout.StatePending, nil, "submit/undone"},
+		{"a submission lost", rollout.StageSubmit, rollout.StateParked, lost(rollout.OpSubmit), "undo/pending intent=submit"},
+		{"a commit lost", rollout.StageCommit, rollout.StatePending, lost(rollout.OpCommit), "commit/undone"},
+		{"tried before", rollout.StageCommit, rollout.StateFailed, func(x *rollout.Target) { x.Attempt = 2 }, "undo/pending attempt=2 revision=2"},
+		{"rejected", rollout.StageVerdict, rollout.StateRejected, nil, "verdict/undone past=41"},
+		{"an undo that failed", rollout.StageUndo, rollout.StateFailed, nil, "undo/pending audit=41"},
+		{"being undone", rollout.StageUndo, rollout.StateParked, nil, ""},
+		{"undone", rollout.StageUndo, rollout.StateUndone, nil, ""},
+		{"up to date", rollout.StagePreflight, rollout.StateUpToDate, nil, ""},
+		{"a worker acts", rollout.StageSubmit, rollout.StateRunning, nil, ""},
+	} {
+		was := at(tc.stage, tc.state, false)
+		if tc.edit != nil {
+			tc.edit(&was)
+		}
+		got := ""
+		if next, err := rollout.Step(was, rollout.Undo{At: t0}); err == nil {
+			got = describe(next)
+		}
+		if got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
 	}
 }

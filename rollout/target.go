@@ -75,7 +75,13 @@ const (
 	OpCommit  Op = "commit"
 	OpSubmit  Op = "submit"
 	OpRelease Op = "release"
-	OpUndo    Op = "undo"
+	// OpUndo withdraws the running audit: another version's before a submission,
+	// ours at the undo stage.
+	OpUndo Op = "undo"
+	// OpRevert puts the version before ours live again.
+	OpRevert Op = "revert"
+	// OpRevertGray ends our gray release.
+	OpRevertGray Op = "revert-gray"
 )
 
 // Intent is written before a call of its kind and cleared when its end is known.

@@ -31,6 +31,8 @@ type fakeWeChat struct {
 	release        func() error
 	grayRelease    func(r wxclient.GrayRequest) error
 	grayPlan       func() (wxclient.GrayPlan, error)
+	revert         func() error
+	revertGray     func() error
 
 	mu    sync.Mutex
 	calls []string
@@ -139,6 +141,20 @@ func (f *fakeWeChat) GrayRelease(_ context.Context, _ string, r wxclient.GrayReq
 
 func (f *fakeWeChat) GrayPlan(context.Context, string) (wxclient.GrayPlan, error) {
 	return answer(f, "gray-plan", f.grayPlan)
+}
+
+func (f *fakeWeChat) RevertRelease(_ context.Context, _ string, appVersion *int64) error {
+	if err := f.called("revert", f.revert != nil && appVersion == nil); err != nil {
+		return err
+	}
+	return f.revert()
+}
+
+func (f *fakeWeChat) RevertGray(context.Context, string) error {
+	if err := f.called("revert-gray", f.revertGray != nil); err != nil {
+		return err
+	}
+	return f.revertGray()
 }
 
 // fakePermits is a pool that gives what its fields say.

@@ -24,6 +24,7 @@ const (
 	codeNoVersion       = 85019
 	codeNotReleasable   = 85020
 	codeReleased        = 85052
+	codeNoRevert        = 87012
 	codeUndoQuota       = 87013
 	codeNotCommitted    = 85086
 	codeNoTrial         = 86001
@@ -198,12 +199,19 @@ func (r *run) shut(ctx context.Context, e *wxclient.Error, retry time.Duration) 
 const penaltyProbe = 24 * time.Hour
 
 // pause stops the rollout for an operator: the plan or the platform is at fault,
-// not this app, which keeps its place.
+// not this app, which keeps its place. An undo is not the plan's: it
+// fails, or waits for the platform's set-up to be mended.
 func (r *run) pause(ctx context.Context, e *wxclient.Error, trouble rollout.Trouble) rollout.Event {
 	if e.Code == codePunished || e.Code == codeNoUpdates {
 		r.shut(ctx, e, penaltyProbe)
 	}
 	why := "app " + r.turn.AppID + " at " + string(r.turn.Stage) + ": " + trouble.Text
+	if r.turn.Stage == rollout.StageUndo { // a pause doesn't stop it: it would try again at once, for ever
+		if e.Class == wxclient.ClassFatalConfig {
+			return r.wait(rollout.ReasonUnlisted, r.timing.InAudit, trouble)
+		}
+		return r.failed(trouble)
+	}
 	if err := r.ledger.Pause(context.WithoutCancel(ctx), r.turn.Rollout, "worker", why); err != nil {
 		r.log.Error().Err(err).Msg("rollout not paused")
 	}

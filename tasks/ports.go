@@ -24,6 +24,8 @@ type WeChat interface {
 	Release(ctx context.Context, appid string) error
 	GrayRelease(ctx context.Context, appid string, r wxclient.GrayRequest) error
 	GrayPlan(ctx context.Context, appid string) (wxclient.GrayPlan, error)
+	RevertRelease(ctx context.Context, appid string, appVersion *int64) error
+	RevertGray(ctx context.Context, appid string) error
 }
 
 // Ledger is what the handlers need of the store; *ledger.Ledger implements it.

@@ -75,7 +75,7 @@ func TestPreflightAfterTheMerchantActed(t *testing.T) {
 // A rollout that stands still lets no turn act, and the target keeps its place.
 func TestNothingIsCalledWhileTheRolloutStands(t *testing.T) {
 	t.Parallel()
-	for _, stage := range rollout.Stages() {
+	for _, stage := range rollout.Stages()[:6] { // an undo goes on
 		t.Run(string(stage), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t).at(stage)

@@ -28,6 +28,7 @@ var anyCodes = []int64{-1, -1, 45011, 61003, 40001, 45009, 99999}
 
 var codesOf = map[string][]int64{
 	"get_code_privacy_info": {61039}, "submit_audit": {85085, 85009, 86008}, "undocodeaudit": {87013},
+	"revertcoderelease": {87012, 40097},
 }
 
 // fate draws how a process goes on from where it stands: mostly well.
@@ -291,7 +292,7 @@ func (w *world) may(err error) bool {
 // Operate is what operators do to rollouts and targets.
 func (w *world) Operate(t *rapid.T) {
 	id, app := pick(w, "rollout", w.ids), rapid.SampledFrom(worldApps()).Draw(t, "app")
-	do := rapid.SampledFrom([]string{"retry", "retry", "pause", "resume", "resume", "recommit", "abort"}).Draw(t, "operator")
+	do := rapid.SampledFrom([]string{"retry", "retry", "undo", "undo", "pause", "resume", "resume", "recommit", "abort"}).Draw(t, "operator")
 	did := false
 	w.outside()
 	switch do {
@@ -301,6 +302,8 @@ func (w *world) Operate(t *rapid.T) {
 		did = w.may(w.ledger.Resume(w.ctx, id, "op", "x"))
 	case "abort":
 		did = w.may(w.ledger.Abort(w.ctx, id, "op", "x"))
+	case "undo":
+		did = w.edit(id, app, rollout.Undo{At: w.now()})
 	case "retry":
 		did = w.edit(id, app, rollout.Retried{At: w.now()})
 	case "recommit":
@@ -432,14 +435,15 @@ func (w *world) stuck() {
 // tools, a Redis that forgets. rapid prints the seed and the shortest trace that
 // fails. It holds that
 //   - no attempt gets two submissions accepted,
-//   - what is released is the target's own version,
+//   - what is released is the target's own version, and what is taken back the
+//     rollout's own,
 //   - an app has one call in flight at most,
 //   - a call with effect has its intent stored and its turn running, and is not
 //     made while an earlier one may still take effect,
 //   - nothing is lost: the ledger's audit is clean after each move,
 //   - every target ends, when faults stop and time passes.
 //
-// It finds, within some hundred checks, each of these left out: the look for an
+// It finds, within a hundred checks or two, each of these left out: the look for an
 // earlier submission (foundAudit), the wait before a read-back is believed
 // (unresolved), the intent itself, the acting mark, an app's one owner, the pin of
 // a release, the quarantine after a restart.

@@ -42,11 +42,12 @@ var stageFuncs = map[rollout.Stage]stageFunc{
 	rollout.StageSubmit:    (*run).submit,
 	rollout.StageVerdict:   (*run).verdict,
 	rollout.StageRelease:   (*run).release,
+	rollout.StageUndo:      (*run).undo,
 }
 
 // decide runs the stage and turns errors into events.
 func (r *run) decide(ctx context.Context, status rollout.Status) rollout.Event {
-	if status != rollout.StatusRunning {
+	if !status.Moves(r.turn.Stage) {
 		return rollout.Yielded{At: r.now(), Note: "the rollout is " + string(status)}
 	}
 	var err error

@@ -93,7 +93,7 @@ func (r *run) latestAudit(ctx context.Context) (wxclient.Audit, error) {
 
 // foundAudit decides by the app's last submission: nil if ours is still to be made.
 func (r *run) foundAudit(ctx context.Context, latest wxclient.Audit) (rollout.Event, error) {
-	inAudit := latest.Status == wxclient.AuditPending || latest.Status == wxclient.AuditDelayed
+	inAudit := undecided(latest)
 	if r.t.Intent != nil && r.t.Intent.Op == rollout.OpUndo && !inAudit {
 		if err := r.apply(rollout.Resolved{At: r.now(), Note: "read back: no version is in audit"}); err != nil {
 			return nil, err
@@ -119,6 +119,11 @@ func (r *run) foundAudit(ctx context.Context, latest wxclient.Audit) (rollout.Ev
 			Text: "version " + latest.Version + " is in audit", At: r.now(),
 		}), nil
 	}
+}
+
+// undecided tells whether a submission is in audit.
+func undecided(a wxclient.Audit) bool {
+	return a.ID != 0 && (a.Status == wxclient.AuditPending || a.Status == wxclient.AuditDelayed)
 }
 
 // madeNow tells whether a submission is one of this attempt. One that was

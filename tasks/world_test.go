@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -192,6 +193,14 @@ func (w *world) pinned(p *process) {
 	}
 	if err != nil {
 		w.breach(p, "%v", err)
+	}
+}
+
+// own: what is taken back is the rollout's own; what it withdraws before it
+// submits is another's.
+func (w *world) own(p *process, does, desc string, want bool) {
+	if got := strings.Contains(desc, "["+p.turn.Rollout+"/"); got != want && !w.zombies[p] {
+		w.breach(p, "%s %q", does, desc)
 	}
 }
 

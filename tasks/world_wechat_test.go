@@ -22,8 +22,9 @@ type cloud struct {
 // cloudApp is one app at WeChat.
 type cloudApp struct {
 	trial, live wxclient.VersionEntry
-	audits      []wxclient.Audit // oldest first
-	published   int64            // newest audit that was released
+	before      []wxclient.VersionEntry // were live, oldest first
+	audits      []wxclient.Audit        // oldest first
+	published   int64                   // newest audit that was released
 	gray        wxclient.GrayPlan
 }
 
@@ -127,6 +128,7 @@ func (c *cloud) release(app string) error {
 	case ok.ID == a.published:
 		return refusal(codeReleased)
 	}
+	a.before = append(a.before, a.live)
 	a.live, a.published = wxclient.VersionEntry{Version: ok.Version, Desc: ok.Desc}, ok.ID
 	if a.gray.Status == wxclient.GrayRunning {
 		a.gray.Status = wxclient.GrayFinished
@@ -143,6 +145,26 @@ func (c *cloud) grayRelease(app string, percent int) error {
 		return refusal(85082)
 	}
 	a.gray = wxclient.GrayPlan{Exists: true, Status: wxclient.GrayRunning, Percentage: percent}
+	return nil
+}
+
+func (c *cloud) revert(app string) error {
+	a := c.apps[app]
+	n := len(a.before)
+	switch {
+	case a.gray.Status == wxclient.GrayRunning:
+		return refusal(87011)
+	case n == 0 || a.before[n-1].Version == "":
+		return refusal(codeNoRevert)
+	}
+	a.live, a.before = a.before[n-1], a.before[:n-1]
+	return nil
+}
+
+func (c *cloud) revertGray(app string) error {
+	if a := c.apps[app]; a.gray.Status == wxclient.GrayRunning {
+		a.gray.Status = wxclient.GrayDeleted
+	}
 	return nil
 }
 
@@ -309,7 +331,28 @@ func (w wire) SubmitAudit(ctx context.Context, app string, _ wxclient.SubmitRequ
 }
 
 func (w wire) UndoAudit(ctx context.Context, app string) error {
-	return w.write(ctx, "undocodeaudit", app, rollout.OpUndo, func() error { return w.w.cloud.withdraw(app) })
+	return w.write(ctx, "undocodeaudit", app, rollout.OpUndo, func() error {
+		if latest := w.w.cloud.apps[app].latest(); latest != nil {
+			w.w.own(w.process, "withdraws", latest.Desc, w.turn.Stage == rollout.StageUndo)
+		}
+		return w.w.cloud.withdraw(app)
+	})
+}
+
+func (w wire) RevertRelease(ctx context.Context, app string, _ *int64) error {
+	return w.write(ctx, "revertcoderelease", app, rollout.OpRevert, func() error {
+		w.w.own(w.process, "reverts", w.w.cloud.apps[app].live.Desc, true)
+		return w.w.cloud.revert(app)
+	})
+}
+
+func (w wire) RevertGray(ctx context.Context, app string) error {
+	return w.write(ctx, "revertgrayrelease", app, rollout.OpRevertGray, func() error {
+		if ok := w.w.cloud.apps[app].approved(); ok != nil {
+			w.w.own(w.process, "ends the gray release of", ok.Desc, true)
+		}
+		return w.w.cloud.revertGray(app)
+	})
 }
 
 func (w wire) Release(ctx context.Context, app string) error {

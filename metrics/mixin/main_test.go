@@ -32,7 +32,7 @@ func (fleet) Targets(context.Context) (metrics.Targets, error) {
 
 func (f fleet) Pools(context.Context) (metrics.Pools, error) {
 	p := metrics.Pools{Stages: make(map[string]metrics.Pool)}
-	for _, stage := range []string{"preflight", "commit", "check", "submit", "verdict", "release"} {
+	for _, stage := range []string{"preflight", "commit", "check", "submit", "verdict", "release", "undo"} {
 		p.Stages[stage] = metrics.Pool{Open: true}
 	}
 	if !f.bare {

@@ -1,0 +1,144 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// undo takes this rollout's upgrade of an app back, step by step: a gray release
+// ends, the version before goes live again, a submission in audit is withdrawn.
+// Each step is decided by reading, and read back before the next; what isn't
+// this rollout's own is never touched.
+func (r *run) undo(ctx context.Context) (rollout.Event, error) {
+	for {
+		s, err := r.standing(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if s.strange != "" {
+			return r.failed(rollout.Trouble{Stage: r.turn.Stage, Class: "pin", At: r.now(), Text: s.strange}), nil
+		}
+		op, call := s.step(r.wx)
+		if in := r.t.Intent; in != nil && s.shows(in.Op, op) {
+			if err := r.apply(rollout.Resolved{At: r.now(), Note: "read back: it took effect"}); err != nil {
+				return nil, err
+			}
+		}
+		// Also a lost submission or release of before may still take effect.
+		if event, err := r.unresolved(); event != nil || err != nil {
+			return event, err
+		}
+		if op == "" {
+			return rollout.Finished{At: r.now(), End: rollout.StateUndone, Note: s.note()}, nil
+		}
+		err = r.attempt(ctx, op, func(ctx context.Context) error { return call(ctx, r.turn.AppID) })
+		if op == rollout.OpUndo && code(err) == codeNoRevert {
+			return r.busy(err, r.trouble(err)), nil // it got its verdict since we looked: look again
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", op, err)
+		}
+	}
+}
+
+// standing is what of this rollout an app has at WeChat.
+type standing struct {
+	version string         // that is live; "" for none
+	live    bool           // it is ours
+	latest  wxclient.Audit // the last submission
+	audited bool           // it is ours
+	gray    bool           // a gray release of ours runs
+	strange string         // why nothing may be done
+}
+
+// standing reads it.
+func (r *run) standing(ctx context.Context) (standing, error) {
+	var s standing
+	versions, err := r.wx.VersionInfo(ctx, r.turn.AppID)
+	if err != nil {
+		return s, fmt.Errorf("read the live version: %w", err)
+	}
+	if live := versions.Release; live != nil {
+		s.version, s.live = live.Version, r.everOurs(live.Desc)
+	}
+	if s.latest, err = r.latestAudit(ctx); err != nil {
+		return s, fmt.Errorf("read the last submission: %w", err)
+	}
+	s.audited = s.latest.ID != 0 && r.everOurs(s.latest.Desc)
+	if s.live || len(r.plan.Release.Gray) == 0 {
+		return s, nil
+	}
+	return s, r.grayStanding(ctx, &s)
+}
+
+// grayStanding reads whether a gray release runs. WeChat doesn't say of which
+// version: it is the one that passed last, when it began.
+func (r *run) grayStanding(ctx context.Context, s *standing) error {
+	plan, err := r.wx.GrayPlan(ctx, r.turn.AppID)
+	if err != nil {
+		return fmt.Errorf("read the gray plan: %w", err)
+	}
+	if !plan.Exists || plan.Status != wxclient.GrayRunning && plan.Status != wxclient.GrayPaused {
+		return nil
+	}
+	passed := s.latest.ID != 0 && s.latest.Status == wxclient.AuditPassed
+	began := r.t.Gray > 0 || r.t.Intent != nil && r.t.Intent.Op == rollout.OpRelease
+	if s.gray = passed && s.audited || !passed && began; !s.gray {
+		s.strange = fmt.Sprintf("a gray release to %d%% of the users runs, and it is not known to be this rollout's: end it at mp.weixin.qq.com, then undo again", plan.Percentage)
+	}
+	return nil
+}
+
+// everOurs tells whether a version was made by this target, by whichever revision
+// of the plan.
+func (r *run) everOurs(desc string) bool {
+	for revision := range r.t.Revision + 1 {
+		if strings.HasSuffix(desc, rollout.Marker(r.turn.Rollout, revision)) {
+			return true
+		}
+	}
+	return false
+}
+
+// step is the next call; none when nothing of ours is left.
+func (s standing) step(wx WeChat) (rollout.Op, func(context.Context, string) error) {
+	switch {
+	case s.gray:
+		return rollout.OpRevertGray, wx.RevertGray
+	case s.live:
+		return rollout.OpRevert, func(ctx context.Context, app string) error { return wx.RevertRelease(ctx, app, nil) }
+	case s.audited && undecided(s.latest):
+		return rollout.OpUndo, wx.UndoAudit
+	default:
+		return "", nil
+	}
+}
+
+// shows tells whether a call of before is seen to have taken effect; next is the
+// step that is to be taken now.
+func (s standing) shows(op, next rollout.Op) bool {
+	switch op {
+	case rollout.OpSubmit:
+		return s.audited && undecided(s.latest)
+	case rollout.OpRelease:
+		return s.live || s.gray
+	default:
+		return op != next
+	}
+}
+
+// note says how the app stands now.
+func (s standing) note() string {
+	note := "nothing is live"
+	if s.version != "" {
+		note = "version " + s.version + " is live"
+	}
+	if s.audited && s.latest.Status == wxclient.AuditPassed {
+		note += fmt.Sprintf("; audit %d stays approved at WeChat", s.latest.ID)
+	}
+	return note
+}
