@@ -140,7 +140,7 @@ func (l *tripLine) tick() string {
 func (l *tripLine) run(id string, n int, tell func(what, cost string)) {
 	l.Helper()
 	l.load(id, n)
-	for _, stage := range rollout.Stages() {
+	for _, stage := range rollout.Stages()[:6] {
 		tell("tick that gives out "+string(stage), l.tick())
 		turns := l.queue.turns
 		l.queue.turns = nil

@@ -71,6 +71,9 @@ func TestParse(t *testing.T) {
 		change: change{why: "n"}, ref: "spring", recommit: true, template: 0, version: "3", desc: "d", ext: "e", format: formatTable,
 	})
 	same(t, newRetry, "spring", retryOptions{ref: "spring", template: noTemplate, format: formatTable})
+	same(t, newUndo, "spring wx1 wx2 --state released --reason r -y", undoOptions{
+		change: change{why: "r", yes: true}, ref: "spring", choice: choice{apps: []string{"wx1", "wx2"}, states: []string{"released"}}, format: formatTable,
+	})
 	same(t, newQuota, "--app wx1", quotaOptions{app: "wx1", format: formatTable})
 	same(t, newQuota, "open", quotaOptions{open: rollout.StageSubmit, format: formatTable})
 	same(t, newQuota, "open commit --dry-run", quotaOptions{change: change{dryRun: true}, open: rollout.StageCommit, format: formatTable})

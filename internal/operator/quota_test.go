@@ -19,7 +19,7 @@ func TestQuota(t *testing.T) {
 	b := mini(t)
 	b.wx.apps = []string{appID(70)}
 	want := &operator.LiveQuota{Rest: 10, Limit: 20, SpeedupRest: 1, SpeedupLimit: 2, AppID: appID(70)}
-	if q, err := b.op.Quota(b.ctx, ""); err != nil || len(q.Pools) != 6 || q.Pools[0].Stage != rollout.StageSubmit || cmp.Diff(want, q.Live) != "" {
+	if q, err := b.op.Quota(b.ctx, ""); err != nil || len(q.Pools) != 7 || q.Pools[0].Stage != rollout.StageSubmit || cmp.Diff(want, q.Live) != "" {
 		t.Errorf("through an authorized app: %+v %v", q, err)
 	}
 	b.apply(simple, 1)

@@ -118,6 +118,8 @@ func (e *edit) event(t rollout.Target) rollout.Event {
 	switch {
 	case t.State == rollout.StateParked && !e.opt.Recommit:
 		return rollout.Woken{At: at, Note: note}
+	case t.State == rollout.StateUndone && !e.opt.Recommit:
+		return nil
 	case t.State.Ended() && t.State != rollout.StateReleased && t.State != rollout.StateUpToDate:
 		return rollout.Retried{At: at, Recommit: e.opt.Recommit, Revision: e.revision, Note: note}
 	default:

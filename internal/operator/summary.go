@@ -47,7 +47,8 @@ type StageSummary struct {
 	Pending int           `json:"pending"`
 	Running int           `json:"running"`
 	Parked  int           `json:"parked"`
-	// Bad ended here rejected or failed; Passed went on, or ended well wherever.
+	// Bad ended here rejected or failed; Passed went on, or ended well wherever;
+	// what is undone or about to be passed at undo alone.
 	Bad    int `json:"bad"`
 	Passed int `json:"passed"`
 }
@@ -87,6 +88,9 @@ func Summarize(r rollout.Rollout) Summary {
 	}
 	s.Done = r.Counts.Total() - r.Counts.Unfinished()
 	for _, stage := range rollout.Stages() {
+		if stage == rollout.StageUndo && r.Counts.Sum(func(x rollout.Cell) bool { return x.Stage == stage }) == 0 {
+			continue // nobody asked for it
+		}
 		s.Stages = append(s.Stages, stageSummary(r.Counts, stage))
 	}
 	for i, w := range r.Plan.Waves {
@@ -106,7 +110,12 @@ func stageSummary(c rollout.Counts, stage rollout.Stage) StageSummary {
 		Running: c.At(stage, rollout.StateRunning),
 		Parked:  c.At(stage, rollout.StateParked),
 		Bad:     c.Sum(func(x rollout.Cell) bool { return x.Stage == stage && isBad(x.State) }),
-		Passed:  c.Sum(func(x rollout.Cell) bool { return stage.Before(x.Stage) || x.State.Good() }),
+		Passed: c.Sum(func(x rollout.Cell) bool {
+			if x.Stage == rollout.StageUndo {
+				return x.Stage == stage && x.State == rollout.StateUndone
+			}
+			return stage != rollout.StageUndo && (stage.Before(x.Stage) || x.State.Good())
+		}),
 	}
 }
 

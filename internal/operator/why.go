@@ -167,15 +167,21 @@ func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
 func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string) {
 	switch {
 	case t.State.Ended():
+		if t.Stage == rollout.StageUndo && t.State == rollout.StateFailed {
+			return endedWords(t), "mend the cause, or go back at mp.weixin.qq.com; enqueue undo " + r.ID + " --state failed tries again"
+		}
 		return endedWords(t), whatNext(r.ID, t.State, "", troubleClass(t))
 	case r.Status == rollout.StatusLoading:
 		return "its rollout is still being written", "if its apply was interrupted, run the same apply again"
 	case r.Status == rollout.StatusScheduled:
 		return "its rollout starts at " + r.StartAt.Format(time.RFC3339), ""
+	case t.Stage == rollout.StageUndo && r.Status.Moves(t.Stage): // goes on
 	case r.Status == rollout.StatusPaused:
 		return fmt.Sprintf("its rollout is paused by %s: %s", r.By, r.Why), "enqueue resume " + r.ID
 	case r.Status == rollout.StatusAborted:
 		return "its rollout was aborted; the target ends soon", ""
+	}
+	switch {
 	case t.State == rollout.StatePending:
 		return f.pending(r, t)
 	case t.State == rollout.StateRunning && t.Reason == rollout.ReasonActing:
@@ -238,8 +244,9 @@ func endedWords(t rollout.Target) string {
 		rollout.StateRejected: "WeChat's auditors refused it",
 		rollout.StateFailed:   "it failed",
 		rollout.StateAborted:  "its rollout was aborted before it ended",
+		rollout.StateUndone:   "its upgrade was taken back",
 	}[t.State]
-	if n := len(t.Timeline); t.State == rollout.StateSkipped && n > 0 && t.Timeline[n-1].Note != "" {
+	if n := len(t.Timeline); (t.State == rollout.StateSkipped || t.State == rollout.StateUndone) && n > 0 && t.Timeline[n-1].Note != "" {
 		words += ": " + t.Timeline[n-1].Note
 	}
 	if t.Trouble != nil && isBad(t.State) {

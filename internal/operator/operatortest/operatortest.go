@@ -103,6 +103,9 @@ func (w *Worker) reply(turn rollout.Turn, s rollout.Started) rollout.Event {
 	if turn.Stage == rollout.StageRelease {
 		return rollout.Finished{At: s.Now, End: rollout.StateReleased}
 	}
+	if turn.Stage == rollout.StageUndo {
+		return rollout.Finished{At: s.Now, End: rollout.StateUndone, Note: "version 1.0.0 is live"}
+	}
 	w.audits++
 	return rollout.Advanced{At: s.Now, AuditID: 1000 + w.audits}
 }
