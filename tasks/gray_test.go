@@ -110,3 +110,34 @@ func TestGrayPlanOfAnEarlierVersion(t *testing.T) {
 		r.is("release/parked/gray")
 	}
 }
+
+// The release to everybody after the last step is read back as any release.
+func TestWholeReleaseAfterGrayReplyLost(t *testing.T) {
+	t.Parallel()
+	for _, effect := range []bool{true, false} {
+		r := atGray(t, 5, 100)
+		r.act()
+		r.parked("release/parked/gray", time.Hour)
+		publish := r.wx.release
+		made := 0
+		r.wx.release = func() error {
+			if made++; made == 1 {
+				if effect {
+					_ = publish()
+				}
+				return lostReply()
+			}
+			return publish()
+		}
+		r.act()
+		r.parked("release/parked/unknown", 65*time.Second)
+		r.wx.took()
+		r.act()
+		want := wholeRelease
+		if effect {
+			want = []string{"version-info"}
+		}
+		r.called(want...)
+		r.is("release/released")
+	}
+}

@@ -22,7 +22,7 @@ func (r *run) undo(ctx context.Context) (rollout.Event, error) {
 		if s.strange != "" {
 			return r.failed(rollout.Trouble{Stage: r.turn.Stage, Class: "pin", At: r.now(), Text: s.strange}), nil
 		}
-		op, call := s.step(r.wx)
+		op := s.step()
 		if in := r.t.Intent; in != nil && s.shows(in.Op, op) {
 			if err := r.apply(rollout.Resolved{At: r.now(), Note: "read back: it took effect"}); err != nil {
 				return nil, err
@@ -35,7 +35,7 @@ func (r *run) undo(ctx context.Context) (rollout.Event, error) {
 		if op == "" {
 			return rollout.Finished{At: r.now(), End: rollout.StateUndone, Note: s.note()}, nil
 		}
-		err = r.attempt(ctx, op, func(ctx context.Context) error { return call(ctx, r.turn.AppID) })
+		err = r.attempt(ctx, op, func(ctx context.Context) error { return r.takeBack(ctx, op) })
 		if op == rollout.OpUndo && code(err) == codeNoRevert {
 			return r.busy(err, r.trouble(err)), nil // it got its verdict since we looked: look again
 		}
@@ -104,17 +104,29 @@ func (r *run) everOurs(desc string) bool {
 	return false
 }
 
-// step is the next call; none when nothing of ours is left.
-func (s standing) step(wx WeChat) (rollout.Op, func(context.Context, string) error) {
+// step is what is to be taken back next; "" when nothing of ours is left.
+func (s standing) step() rollout.Op {
 	switch {
 	case s.gray:
-		return rollout.OpRevertGray, wx.RevertGray
+		return rollout.OpRevertGray
 	case s.live:
-		return rollout.OpRevert, func(ctx context.Context, app string) error { return wx.RevertRelease(ctx, app, nil) }
+		return rollout.OpRevert
 	case s.audited && undecided(s.latest):
-		return rollout.OpUndo, wx.UndoAudit
+		return rollout.OpUndo
 	default:
-		return "", nil
+		return ""
+	}
+}
+
+// takeBack makes the call of a step.
+func (r *run) takeBack(ctx context.Context, op rollout.Op) error {
+	switch op {
+	case rollout.OpRevertGray:
+		return r.wx.RevertGray(ctx, r.turn.AppID)
+	case rollout.OpRevert:
+		return r.wx.RevertRelease(ctx, r.turn.AppID, nil)
+	default:
+		return r.wx.UndoAudit(ctx, r.turn.AppID)
 	}
 }
 
