@@ -65,6 +65,8 @@ var (
 		"wait-external", "fatal-app", "fatal-rollout", "fatal-config", "unknown",
 		ClassNotSent, ClassNoAnswer,
 	}
+	// endpoints are the calls that a worker makes; each has a series per class from
+	// the start. Those of an operator's settings and registrations are "other".
 	endpoints = set{
 		"/cgi-bin/component/api_authorizer_token",
 		"/cgi-bin/component/api_component_token",
