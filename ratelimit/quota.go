@@ -173,8 +173,10 @@ func (q *Quota) Settle(ctx context.Context, id string, spent bool) error {
 // Close stops the pool because the platform refused, as errcode 85085 does.
 // Closing a closed pool changes nothing, so the many refusals of one closing
 // are one; only a longer retryAfter counts. After retryAfter one permit goes
-// out as a probe; 0 means ProbeAfter, doubled for each probe refused since
-// the pool was open, up to ProbeMax.
+// out as a probe, and nothing before, whatever a reading says or a probe finds
+// that is out already; only [Quota.Open] ends that wait. 0 means ProbeAfter,
+// doubled for each probe refused since the pool was open, up to ProbeMax; a
+// reading may end it.
 func (q *Quota) Close(ctx context.Context, reason string, retryAfter time.Duration) error {
 	if reason == "" {
 		reason = StateClosed

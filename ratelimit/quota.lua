@@ -20,6 +20,8 @@
 --             "returned" = the probe came back unspent, a close may follow;
 --             "refused" = a close came while the probe is out
 --   asked     ms, the wait that close asked for
+--   firm      ms, before it nothing goes out, whatever a reading or a probe
+--             that was out says: the longest wait that a refusal asked for
 --   rest      permits left by the last reading less those spent since, at
 --             least 0; absent = unknown, may be any number
 --   limit     the reading's limit
@@ -40,7 +42,7 @@ local probe_after, probe_max, ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumb
 local function num(n) return string.format("%.0f", n) end
 
 local words = {"state", "reason", "probe", "doubt"}
-local counts = {"since", "retry_at", "fails", "asked", "spent", "closings"}
+local counts = {"since", "retry_at", "fails", "asked", "firm", "spent", "closings"}
 local readings = {"rest", "limit", "seen", "read_at"} -- nil = unknown
 local q = {}
 do
@@ -102,7 +104,7 @@ end
 
 local function open()
   q.state, q.reason, q.probe, q.doubt = "open", "", "", ""
-  q.since, q.retry_at, q.fails, q.asked = 0, 0, 0, 0
+  q.since, q.retry_at, q.fails, q.asked, q.firm = 0, 0, 0, 0, 0
 end
 
 -- shut stops the pool for after ms; one that is not open only stays shut.

@@ -4,6 +4,7 @@
 -- Returns {1 if it was open}
 local reason, after = ARGV[4], tonumber(ARGV[5])
 local was = q.state == "open"
+if after > 0 then q.firm = math.max(q.firm, now + after) end
 if was then
   shut(reason, after > 0 and after or wait())
 elseif q.doubt == "returned" then

@@ -22,6 +22,7 @@ type quotaModel struct {
 	start    int64 // spent when it began
 	begun    int64 // spent when the next reading began
 	probe    string
+	firm     time.Time // until then a refusal asked to be left alone
 	closings int64
 }
 
@@ -65,6 +66,9 @@ func (w *quotaModel) take(rt *rapid.T) {
 		}
 		w.live[id] = w.now().Add(w.q.opts.PermitTTL)
 	}
+	if len(got.Granted) > 0 && w.firm.After(w.now()) {
+		rt.Fatalf("%+v while a refusal asks to wait until %v", got, w.firm)
+	}
 	if got.Probe {
 		if len(got.Granted) != 1 {
 			rt.Fatalf("a probe of %d permits", len(got.Granted))
@@ -93,6 +97,7 @@ func (w *quotaModel) settle(rt *rapid.T) {
 	delete(w.live, id)
 	if spent {
 		switch {
+		case w.firm.After(w.now()): // refused since it went out
 		case probing && w.left() < 1:
 			w.known = false
 		case probing && w.known && w.left() == 1:
@@ -153,6 +158,9 @@ func (w *quotaModel) check(rt *rapid.T) {
 		if ok {
 			may = append(may, id)
 		}
+	}
+	if firm := w.firm.After(w.now()); firm && (len(may) > 0 || s.RetryAt.Before(w.firm)) {
+		rt.Fatalf("a refusal asks to wait until %v, but %v may go: %+v", w.firm, may, s)
 	}
 	if len(may) > 1 || len(may) > 0 && s.State == StateClosed {
 		rt.Fatalf("%s, and %d may go: %v", s.State, len(may), may)
@@ -223,12 +231,15 @@ func TestQuotaProperties(t *testing.T) {
 				if err := w.q.Close(t.Context(), "85085", after); err != nil {
 					rt.Fatal(err)
 				}
+				if until := w.now().Add(after); after > 0 && until.After(w.firm) {
+					w.firm = until
+				}
 			}),
 			"open": watched(func(rt *rapid.T) {
 				if err := w.q.Open(t.Context()); err != nil {
 					rt.Fatal(err)
 				}
-				w.known = false
+				w.known, w.firm = false, time.Time{}
 			}),
 			"advance": watched(func(rt *rapid.T) {
 				world.advance(time.Duration(rapid.IntRange(1, 150).Draw(rt, "s")) * time.Second)

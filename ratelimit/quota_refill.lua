@@ -31,10 +31,10 @@ if q.rest < 1 then
   end
 elseif q.state ~= "open" and q.reason == "exhausted" then
   open()
-elseif q.state == "closed" and (q.fails == 0 or news) then
+elseif q.state == "closed" and q.firm <= now and (q.fails == 0 or news) then
   -- The platform refused before and now says there is some: let one try. A
   -- reading that says no more than when a probe was refused does not hurry
-  -- the next one.
+  -- the next one, and none hurries a wait that the refusal itself asked for.
   q.state, q.retry_at = "probing", now
 end
 save()

@@ -53,6 +53,35 @@ var refillCases = []quotaCase{
 		{0, refills(6, 0), "ok"},
 		{0, takes("a"), "probe a | 85085 0 10"},
 	}},
+	{"a wait that the refusal asked for is not cut short", []quotaStep{
+		{0, closes("86008", 24*60*minute), "ok"},
+		{minute, refills(5, 0), "ok"},
+		{0, stands, "closed rest 5/100 out 0 spent 0 closings 1 | 86008 0 1440"},
+		{0, takes("a"), " | 86008 0 1440"},
+		{1439 * minute, takes("a b"), "probe a | 86008 0 1445"},
+		{0, spends("a"), "ok"},
+		{0, takes("b"), "b"},
+	}},
+	{"nor by a probe that was out already", []quotaStep{
+		{0, closes("85085", 0), "ok"},
+		{5 * minute, takes("a"), "probe a | 85085 0 10"},
+		{0, holds("a"), "true | 85085 0 10"},
+		{0, closes("86008", 24*60*minute), "ok"}, // to another, that went before the first closing
+		{0, holds("a"), "false | 86008 0 1445"},
+		{0, takes("a"), " | 86008 0 1445"},
+		{0, spends("a"), "ok"}, // it had begun
+		{0, stands, "closed rest ? out 0 spent 1 closings 1 | 86008 0 1445"},
+		{0, refills(9, 0), "ok"},
+		{0, takes("b"), " | 86008 0 1445"},
+	}},
+	{"but an operator ends it", []quotaStep{
+		{0, closes("86010", 24*60*minute), "ok"},
+		{minute, opens, "ok"},
+		{0, takes("a b"), "a b"},
+		{0, closes("85085", 0), "ok"},
+		{0, refills(9, 0), "ok"},
+		{0, takes("c"), "probe c | 85085 1 6"},
+	}},
 	{"what was spent while the platform answered is taken off", []quotaStep{
 		{0, takes("a b c"), "a b c"},
 		{0, spends("a"), "ok"},

@@ -14,7 +14,9 @@ if spent then
   if q.rest then q.rest = math.max(0, q.rest - 1) end
 end
 if q.state == "probing" and q.probe == id then
-  if spent then
+  if spent and q.firm > now then
+    shut(q.reason, q.firm - now) -- refused firmly since it went out
+  elseif spent then
     open()
     -- Taken although the count said nothing is left: the count is out of
     -- date, a month has begun.

@@ -30,7 +30,7 @@ if q.state == "open" then
 end
 
 -- The probe's owner asks again: its reply was lost.
-if q.probe ~= "" and holds(q.probe) then
+if q.probe ~= "" and q.firm <= now and holds(q.probe) then
   for i = 4, #ARGV do
     if ARGV[i] == q.probe then
       grant({num(now + ttl), q.probe})

@@ -31,8 +31,8 @@ func (q *Quota) BeginReading(ctx context.Context) (spent int64, err error) {
 
 // Refill takes in a reading. What was spent since it began is taken off. With
 // some left, a pool that was only exhausted opens; one that the platform closed
-// lets one probe out, unless a probe was refused already and the reading says
-// no more than the one before. With nothing left, an open pool closes as
+// lets one probe out, unless the refusal asked for a wait that is not over, or a
+// probe was refused already and the reading says no more than the one before. With nothing left, an open pool closes as
 // [Exhausted] and a closed one stays so; a probe that is out loses its permit,
 // and the next goes out after NextCheck. A longer wait that a refusal asked for
 // stays.
