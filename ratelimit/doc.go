@@ -1,8 +1,9 @@
 // Package ratelimit shares three kinds of scarcity between processes, over
 // Redis:
 //
-//   - [Throttle], a rate of our own: wait some seconds. [Gate] is its front
-//     for the goroutines of one process.
+//   - [Throttle], a rate of our own: wait some seconds. It halves when the other
+//     side is busy and climbs back, as a whole or for a part of it. [Gate] is
+//     its front for the goroutines of one process.
 //   - [Quota], the platform's allowance: wait until it is refilled.
 //   - [Lease], one slot with a deadline: wait until the holder is done or dead.
 //

@@ -35,9 +35,10 @@ func (SystemClock) After(d time.Duration) (c <-chan time.Time, stop func()) {
 	return t.C, func() { t.Stop() }
 }
 
-// taker is what a gate needs of a throttle.
+// taker is what a gate needs of a throttle: permits, and an ear for how many
+// were used without asking.
 type taker interface {
-	Take(ctx context.Context, want int) (Grant, error)
+	take(ctx context.Context, want, passed int) (Grant, error)
 }
 
 // Gate lets the goroutines of one process through at a throttle's rate. They
@@ -50,12 +51,15 @@ type Gate struct {
 	batch int           // permits per lease at most, 0 = any number
 	every time.Duration // between two permits at the configured rate
 
-	turn chan struct{} // held by the one who asks Redis
+	turn   chan struct{} // held by the one who asks Redis
+	next   time.Time     // when to ask again after a refusal; under turn
+	missed int           // answers with no permit since all were granted; under turn
 
-	mu    sync.Mutex
-	queue []*waiter // those without a permit, first come first
-	spare int       // leased permits nobody waited for; -1 = any number
-	until time.Time // when spare lapses
+	mu     sync.Mutex
+	queue  []*waiter // those without a permit, first come first
+	spare  int       // leased permits nobody waited for; -1 = any number
+	until  time.Time // when spare lapses
+	passed int       // used since Redis was asked last, while any number was free
 }
 
 // waiter is one call of Wait. done is closed, under the gate's lock, when it
@@ -66,7 +70,7 @@ type waiter struct {
 }
 
 // NewGate is a front of t. A nil clock means [SystemClock].
-func NewGate(t *Throttle, clock Clock) *Gate { return newGate(t, t.rate, clock) }
+func NewGate(t *Throttle, clock Clock) *Gate { return newGate(t, t.rates[len(t.rates)-1], clock) }
 
 func newGate(src taker, r Rate, clock Clock) *Gate {
 	if clock == nil {
@@ -109,6 +113,8 @@ func (g *Gate) enter() *waiter {
 	if g.spare != 0 && len(g.queue) == 0 && g.clock.Now().Before(g.until) {
 		if g.spare > 0 {
 			g.spare--
+		} else {
+			g.passed++
 		}
 		return nil
 	}
@@ -134,13 +140,16 @@ func (g *Gate) leave(w *waiter, err error) error {
 // ask leases permits for the queue until w has its own.
 func (g *Gate) ask(ctx context.Context, w *waiter) error {
 	for {
+		if err := g.sleep(ctx, w, g.next.Sub(g.clock.Now())); err != nil {
+			return g.leave(w, err)
+		}
 		select {
 		case <-w.done:
 			return w.err
 		default:
 		}
-		want := g.want()
-		grant, err := g.src.Take(ctx, want)
+		want, passed := g.want(), g.report()
+		grant, err := g.src.take(ctx, want, passed)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return g.leave(w, ctx.Err()) // only this one gave up
@@ -148,10 +157,8 @@ func (g *Gate) ask(ctx context.Context, w *waiter) error {
 			g.fail(err)
 			return w.err
 		}
-		g.deliver(grant.Granted, want)
-		if err := g.sleep(ctx, w, g.pause(grant)); err != nil {
-			return g.leave(w, err)
-		}
+		g.deliver(grant, want)
+		g.next = g.clock.Now().Add(g.pause(grant))
 	}
 }
 
@@ -166,14 +173,25 @@ func (g *Gate) want() int {
 	return n
 }
 
-// deliver hands n permits out in order; what is left over is spare. If the
-// rate is unlimited, a full grant is good for all who come for a while.
-func (g *Gate) deliver(n, want int) {
+// report is how many permits were used without asking, once.
+func (g *Gate) report() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	free := g.batch == 0 && n == want
+	n := g.passed
+	g.passed = 0
+	return n
+}
+
+// deliver hands permits out in order; what is left over is spare. If there is
+// no rate, a full grant is good for all who come for a while.
+func (g *Gate) deliver(grant Grant, want int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := grant.Granted
+	free := g.batch == 0 && grant.Step == 0 && n == want
 	if free {
 		n = len(g.queue)
+		g.passed += max(0, n-want)
 	}
 	served := min(n, len(g.queue))
 	for _, w := range g.queue[:served] {
@@ -200,20 +218,31 @@ func (g *Gate) fail(err error) {
 
 // pause is how long to wait after a refusal. Behind a rate it is until the
 // whole next batch is there, not its first permit, or each would cost a round
-// trip. A hold is looked at again before it ends, since it may be eased.
+// trip; and longer each time that others were quicker. A hold is looked at
+// again before it ends, since it may be eased.
 func (g *Gate) pause(grant Grant) time.Duration {
 	switch {
 	case grant.Held:
 		return min(grant.RetryAfter, permitLife)
 	case grant.RetryAfter == 0:
+		g.missed = 0
 		return 0 // all were granted: the burst may hold more
+	case grant.Granted == 0:
+		g.missed++
 	}
-	return grant.RetryAfter + time.Duration(g.want()-1)*g.every
+	d := grant.RetryAfter
+	if step := max(g.every, grant.Step); step > 0 { // it may be slower than configured
+		d += time.Duration(min(g.want(), max(1, int(batchTime/step)))-1) * step
+	}
+	if g.missed > 1 {
+		d = max(d, min(d<<min(g.missed-1, 8), batchTime))
+	}
+	return d
 }
 
 // sleep waits for d, and not at all if w has its answer.
 func (g *Gate) sleep(ctx context.Context, w *waiter, d time.Duration) error {
-	if d == 0 {
+	if d <= 0 {
 		return nil
 	}
 	c, stop := g.clock.After(d)

@@ -16,13 +16,13 @@ import (
 
 // fakeThrottle is a taker in the bubble's time.
 type fakeThrottle struct {
-	take  func(ctx context.Context, want int) (Grant, error)
-	calls atomic.Int64
+	answer func(ctx context.Context, want int) (Grant, error)
+	calls  atomic.Int64
 }
 
-func (f *fakeThrottle) Take(ctx context.Context, want int) (Grant, error) {
+func (f *fakeThrottle) take(ctx context.Context, want, _ int) (Grant, error) {
 	f.calls.Add(1)
-	return f.take(ctx, want)
+	return f.answer(ctx, want)
 }
 
 // bucket is a throttle of one permit per every with a burst, in local time.
@@ -52,7 +52,7 @@ func TestGateBatches(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const callers = 300
-		f := &fakeThrottle{take: bucket(10*time.Millisecond, 10)}
+		f := &fakeThrottle{answer: bucket(10*time.Millisecond, 10)}
 		g := newGate(f, Rate{Permits: 100, Burst: 10}, nil)
 		start := time.Now()
 		var wg sync.WaitGroup
@@ -77,7 +77,7 @@ func TestGateBatches(t *testing.T) {
 func TestGateOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fakeThrottle{take: bucket(10*time.Millisecond, 1)}
+		f := &fakeThrottle{answer: bucket(10*time.Millisecond, 1)}
 		g := newGate(f, Rate{Permits: 100, Burst: 1}, nil)
 		var mu sync.Mutex
 		var order []int
@@ -106,7 +106,7 @@ func TestGateOrder(t *testing.T) {
 func TestGateSparePermitsLapse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fakeThrottle{take: func(context.Context, int) (Grant, error) {
+		f := &fakeThrottle{answer: func(context.Context, int) (Grant, error) {
 			return Grant{Granted: 3}, nil // two more than wanted
 		}}
 		g := newGate(f, Rate{Permits: 100}, nil)
@@ -132,7 +132,7 @@ func TestGateUnlimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		heldUntil := time.Now().Add(time.Second)
-		f := &fakeThrottle{take: func(_ context.Context, want int) (Grant, error) {
+		f := &fakeThrottle{answer: func(_ context.Context, want int) (Grant, error) {
 			if left := time.Until(heldUntil); left > 0 {
 				return Grant{Held: true, RetryAfter: left}, nil
 			}
@@ -172,12 +172,114 @@ func TestGateUnlimited(t *testing.T) {
 	})
 }
 
+// While there is no rate, every use is told to the throttle, once.
+func TestGateTellsWhatItLetThrough(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		told := 0
+		g := newGate(tellTale{func(want, passed int) Grant {
+			told += want + passed
+			return Grant{Granted: want}
+		}}, Rate{}, nil)
+		for range 3 {
+			for range 50 {
+				if err := g.Wait(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			<-time.After(permitLife)
+		}
+		if err := g.Wait(t.Context()); err != nil || told != 151 {
+			t.Errorf("told of %d uses, %v; want 151", told, err)
+		}
+	})
+}
+
+// tellTale is a taker that sees both numbers.
+type tellTale struct{ answer func(want, passed int) Grant }
+
+func (f tellTale) take(_ context.Context, want, passed int) (Grant, error) {
+	return f.answer(want, passed), nil
+}
+
+// A gate without a rate of its own keeps to one that comes into force, in few
+// calls, and is free again after it.
+func TestGateSlowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const step = 10 * time.Millisecond
+		start, slow := time.Now(), bucket(step, 10)
+		f := &fakeThrottle{answer: func(ctx context.Context, want int) (Grant, error) {
+			if time.Since(start) >= 2*time.Second {
+				return Grant{Granted: want}, nil
+			}
+			g, err := slow(ctx, want)
+			g.Step = step
+			return g, err
+		}}
+		g := newGate(f, Rate{}, nil)
+		var wg sync.WaitGroup
+		var early atomic.Int64
+		for range 300 {
+			wg.Go(func() {
+				if err := g.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if time.Since(start) < 2*time.Second {
+					early.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if n := early.Load(); n < 190 || n > 210 {
+			t.Errorf("%d let through in 2 s at 100/s with a burst of 10", n)
+		}
+		if took := time.Since(start); took < 2*time.Second || took > 2200*time.Millisecond {
+			t.Errorf("took %v, want 2 s at the rate and the rest at once", took)
+		}
+		if n := f.calls.Load(); n > 60 {
+			t.Errorf("%d calls, want at most 60", n)
+		}
+	})
+}
+
+// Gates that compete for one rate ask less often the more they miss.
+func TestGatesThatCompete(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeThrottle{answer: bucket(5*time.Millisecond, 20)}
+		const gates, callers, each = 10, 4, 25
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range gates {
+			g := newGate(f, Rate{Permits: 200}, nil)
+			for range callers {
+				wg.Go(func() {
+					for range each {
+						if err := g.Wait(t.Context()); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			}
+		}
+		wg.Wait()
+		const permits = gates * callers * each
+		if n := f.calls.Load(); n > permits {
+			t.Errorf("%d calls for %d permits, want at most one each", n, permits)
+		}
+		if took, ideal := time.Since(start), (permits-20)*5*time.Millisecond; took > ideal*5/4 {
+			t.Errorf("took %v, the rate alone %v", took, ideal)
+		}
+	})
+}
+
 // A hold that is eased early lets go within 200 ms.
 func TestGateEased(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		f := &fakeThrottle{take: func(context.Context, int) (Grant, error) {
+		f := &fakeThrottle{answer: func(context.Context, int) (Grant, error) {
 			if time.Since(start) < 500*time.Millisecond {
 				return Grant{Held: true, RetryAfter: time.Hour}, nil
 			}
@@ -196,7 +298,7 @@ func TestGateEased(t *testing.T) {
 func TestGateLeaderGivesUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fakeThrottle{take: bucket(time.Second, 1)}
+		f := &fakeThrottle{answer: bucket(time.Second, 1)}
 		g := newGate(f, Rate{Permits: 1, Burst: 1}, nil)
 		if err := g.Wait(t.Context()); err != nil { // uses the burst
 			t.Fatal(err)
@@ -232,7 +334,7 @@ func TestGateError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		down := errors.New("redis is down")
-		f := &fakeThrottle{take: func(context.Context, int) (Grant, error) {
+		f := &fakeThrottle{answer: func(context.Context, int) (Grant, error) {
 			<-time.After(5 * time.Second)
 			return Grant{}, down
 		}}

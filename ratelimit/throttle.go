@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,6 +18,10 @@ const (
 	// ClimbEvery is after how long without a cut the rate climbs by 1/16 of
 	// the configured rate.
 	ClimbEvery = 10 * time.Second
+
+	// SlowestStep bounds what cuts do to a throttle without a configured rate:
+	// the rate it learned is never cut to less than a permit per SlowestStep.
+	SlowestStep = 200 * time.Millisecond
 
 	// factorUnit is the denominator of the factor in the scripts.
 	factorUnit = 64
@@ -34,7 +40,7 @@ var (
 
 // Rate is a rule: so many permits per so much time.
 type Rate struct {
-	// Permits per Per. 0 means no rate at all; a hold still applies.
+	// Permits per Per. 0 means no rate until it is cut; a hold still applies.
 	Permits int
 	// Per is the time the Permits are for. 0 means a second. The time
 	// between two permits is kept in whole µs, rounded up.
@@ -77,13 +83,15 @@ func (r Rate) burst() int64 {
 
 // Throttle is a rate shared by all processes that name it: in any stretch of
 // time t no more than Burst + t*Permits/Per permits are granted. It can be
-// held, and slowed when the other side is busy. It is safe for concurrent
-// use.
+// held, and slowed when the other side is busy. One without a rate counts what
+// it grants: slowed, it keeps to half of what was granted in the busiest of the
+// last two seconds, and so on, until it has climbed back. It is safe for
+// concurrent use.
 type Throttle struct {
-	rdb  redis.Scripter
-	name string
-	keys []string
-	rate Rate
+	rdb   redis.Scripter
+	name  string
+	keys  []string // its own last, the whole it is a part of before it
+	rates []Rate   // of the keys
 }
 
 // NewThrottle is the throttle called name. All who name it should give the
@@ -93,7 +101,21 @@ func NewThrottle(rdb redis.Scripter, name string, r Rate) *Throttle {
 	if err := r.Validate(); err != nil {
 		panic("ratelimit: throttle " + name + ": " + err.Error())
 	}
-	return &Throttle{rdb: rdb, name: name, keys: throttleKey(name), rate: r}
+	return &Throttle{rdb: rdb, name: name, keys: throttleKey(name), rates: []Rate{r}}
+}
+
+// Part is a part of what t covers, such as one endpoint of all calls: its
+// permits are permits of t as well, taken in the same step, while Slow, Hold,
+// Ease and State are its own. It has no rate until it is slowed. It panics if
+// the name has a brace, or if t is a part itself.
+func (t *Throttle) Part(name string) *Throttle {
+	if len(t.keys) > 1 || strings.ContainsAny(name, "{}") {
+		panic("ratelimit: part " + name + " of throttle " + t.name + ": a part of a part, or a brace in its name")
+	}
+	return &Throttle{
+		rdb: t.rdb, name: t.name + " " + name,
+		keys: append(t.keys[:1:1], t.keys[0]+":part:"+name), rates: append(t.rates[:1:1], Rate{}),
+	}
 }
 
 // Grant is a throttle's answer.
@@ -105,6 +127,8 @@ type Grant struct {
 	RetryAfter time.Duration
 	// Held says that a hold, not the rate, is in the way.
 	Held bool
+	// Step is the time between two permits at the rate in force; 0 without one.
+	Step time.Duration
 }
 
 // Take takes up to want permits; fewer, or none, is no error. Wanting less
@@ -113,11 +137,17 @@ func (t *Throttle) Take(ctx context.Context, want int) (Grant, error) {
 	if want < 1 {
 		return Grant{}, nil
 	}
-	r, err := t.run(ctx, throttleTake, 3, want)
+	return t.take(ctx, want, 0)
+}
+
+// take is Take that also counts permits which were used without asking, while
+// there was no rate.
+func (t *Throttle) take(ctx context.Context, want, passed int) (Grant, error) {
+	r, err := t.run(ctx, throttleTake, 4, want, passed)
 	if err != nil {
 		return Grant{}, fmt.Errorf("take from throttle %s: %w", t.name, err)
 	}
-	g := Grant{Granted: int(r.int(0)), RetryAfter: r.micros(1), Held: r.flag(2)}
+	g := Grant{Granted: int(r.int(0)), RetryAfter: r.micros(1), Held: r.flag(2), Step: r.micros(3)}
 	if r.err != nil {
 		return Grant{}, fmt.Errorf("take from throttle %s: %w", t.name, r.err)
 	}
@@ -137,9 +167,10 @@ func (t *Throttle) Hold(ctx context.Context, d time.Duration) error {
 }
 
 // Slow halves the rate in force, at most once per [SlowEvery] and never below
-// 1/64 of the configured rate, and returns the factor now in force. The rate
-// climbs back by itself: by 1/16 of the configured rate for each
-// [ClimbEvery] without a cut.
+// 1/64 of the full rate, and returns the factor now in force. The full rate is
+// the configured one, or what was seen before the first cut; that one is not
+// cut to less than a permit per [SlowestStep]. The rate climbs back by itself:
+// by 1/16 of the full rate for each [ClimbEvery] without a cut.
 func (t *Throttle) Slow(ctx context.Context) (factor float64, err error) {
 	r, err := t.run(ctx, throttleSlow, 1, SlowEvery.Microseconds())
 	if err != nil {
@@ -152,7 +183,7 @@ func (t *Throttle) Slow(ctx context.Context) (factor float64, err error) {
 	return float64(f) / factorUnit, nil
 }
 
-// Ease goes back to the configured rate at once and ends a hold: the
+// Ease goes back to the full rate at once and ends a hold: the
 // operator's word that the trouble is over.
 func (t *Throttle) Ease(ctx context.Context) error {
 	if _, err := t.run(ctx, throttleEase, 1); err != nil {
@@ -165,8 +196,10 @@ func (t *Throttle) Ease(ctx context.Context) error {
 type ThrottleState struct {
 	// Free is how many permits could be taken now; -1 means any number.
 	Free int
-	// Factor is the part of the configured rate in force, 1/64 to 1.
+	// Factor is the part of the full rate in force, 1/64 to 1.
 	Factor float64
+	// Step is the time between two permits at the rate in force; 0 without one.
+	Step time.Duration
 	// HeldUntil is when the hold ends, by the Redis server's clock; the zero
 	// time means there is none.
 	HeldUntil time.Time
@@ -174,23 +207,59 @@ type ThrottleState struct {
 
 // State reads the throttle and changes nothing.
 func (t *Throttle) State(ctx context.Context) (ThrottleState, error) {
-	r, err := t.run(ctx, throttleState, 3)
+	all, err := t.states(ctx)
 	if err != nil {
-		return ThrottleState{}, fmt.Errorf("read throttle %s: %w", t.name, err)
+		return ThrottleState{}, err
 	}
-	s := ThrottleState{
-		Free:      int(r.int(0)),
-		Factor:    float64(r.int(1)) / factorUnit,
-		HeldUntil: r.millis(2),
+	return all[len(all)-1], nil
+}
+
+// Parts reads the throttle and parts of it in one step: t's own state by the
+// name "", and each part's by its name.
+func (t *Throttle) Parts(ctx context.Context, names ...string) (map[string]ThrottleState, error) {
+	many := *t
+	many.keys, many.rates = slices.Clone(t.keys), slices.Clone(t.rates)
+	for _, name := range names {
+		part := t.Part(name)
+		many.keys, many.rates = append(many.keys, part.keys[1]), append(many.rates, part.rates[1])
+	}
+	all, err := many.states(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]ThrottleState{"": all[0]}
+	for i, name := range names {
+		out[name] = all[i+1]
+	}
+	return out, nil
+}
+
+// states reads each key.
+func (t *Throttle) states(ctx context.Context) ([]ThrottleState, error) {
+	r, err := t.run(ctx, throttleState, 4*len(t.keys))
+	if err != nil {
+		return nil, fmt.Errorf("read throttle %s: %w", t.name, err)
+	}
+	out := make([]ThrottleState, len(t.keys))
+	for i := range out {
+		out[i] = ThrottleState{
+			Free:      int(r.int(4 * i)),
+			Factor:    float64(r.int(4*i+1)) / factorUnit,
+			HeldUntil: r.millis(4*i + 2),
+			Step:      r.micros(4*i + 3),
+		}
 	}
 	if r.err != nil {
-		return ThrottleState{}, fmt.Errorf("read throttle %s: %w", t.name, r.err)
+		return nil, fmt.Errorf("read throttle %s: %w", t.name, r.err)
 	}
-	return s, nil
+	return out, nil
 }
 
 // run adds what the head of every throttle script needs.
 func (t *Throttle) run(ctx context.Context, s *redis.Script, n int, args ...any) (*reply, error) {
-	all := append([]any{t.rate.interval(), t.rate.burst(), ClimbEvery.Microseconds()}, args...)
-	return run(ctx, t.rdb, s, n, t.keys, all...)
+	all := []any{ClimbEvery.Microseconds(), SlowestStep.Microseconds()}
+	for _, r := range t.rates {
+		all = append(all, r.interval(), r.burst())
+	}
+	return run(ctx, t.rdb, s, n, t.keys, append(all, args...)...)
 }

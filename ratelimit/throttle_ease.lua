@@ -1,6 +1,7 @@
--- Goes back to the configured rate and ends the hold.
+-- Goes back to the full rate and ends the hold.
 -- Returns {1}
-factor, base, slowed, hold = 64, 64, 0, 0
-pace()
-save()
+own.factor, own.base, own.slowed, own.hold = 64, 64, 0, 0
+if own.counts then learn(own, 0) end
+pace(own)
+save(own)
 return {1}

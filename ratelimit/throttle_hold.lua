@@ -1,6 +1,6 @@
--- Grants nothing for ARGV[4] from now; a longer hold stays.
--- ARGV[4]  µs
+-- Grants nothing for a while from now; a longer hold stays.
+-- own ARGV[1]  µs
 -- Returns {µs left of the hold}
-hold = math.max(hold, now + tonumber(ARGV[4]))
-save()
-return {hold - now}
+own.hold = math.max(own.hold, now + tonumber(ARGV[args + 1]))
+save(own)
+return {own.hold - now}

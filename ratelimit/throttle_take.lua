@@ -1,13 +1,25 @@
--- Takes up to ARGV[4] permits.
--- ARGV[4]  permits wanted, at least 1
--- Returns {granted, µs until the next permit (0 if all were granted), 1 if held}
-local want = tonumber(ARGV[4])
-if hold > now then return {0, hold - now, 1} end
-if interval == 0 then return {want, 0, 0} end
-local whole = now + burst * step
-local n = math.min(want, math.floor((whole - tat) / step))
-local retry = 0
-tat = tat + n * step
-if n > 0 or mended then save() end
-if n < want then retry = tat + step - whole end
-return {n, retry, 0}
+-- Takes up to ARGV[1] permits of its own, out of all the throttles.
+-- own ARGV[1]  permits wanted, at least 1
+-- own ARGV[2]  permits used since the last take without asking, while there was
+--              no rate
+-- Returns {granted, µs until the next permit (0 if all were granted), 1 if
+-- held, µs between two permits at the rate in force, 0 = no rate}
+local want, passed = tonumber(ARGV[args + 1]), tonumber(ARGV[args + 2])
+local n, retry, step, held = want, 0, 0, false
+for _, t in ipairs(all) do
+  if t.hold > now then
+    held, n, retry = true, 0, math.max(retry, t.hold - now)
+  elseif t.interval > 0 then
+    n = math.min(n, math.floor((now + t.burst * t.step - t.tat) / t.step))
+    step = math.max(step, t.step)
+  end
+end
+for _, t in ipairs(all) do
+  if t.interval > 0 then
+    t.tat = t.tat + n * t.step
+    if n < want and not held then retry = math.max(retry, t.tat + t.step - now - t.burst * t.step) end
+  end
+  if t.counts then t.n = t.n + n + passed end
+  if n > 0 or t.mended or t.counts and passed > 0 then save(t) end
+end
+return {n, retry, held and 1 or 0, step}

@@ -198,12 +198,150 @@ func TestThrottle(t *testing.T) {
 	})
 }
 
+// A throttle without a rate learns one when it is slowed; a part has its own and
+// the whole's.
+func TestThrottleWithoutRate(t *testing.T) {
+	t.Parallel()
+	const ms = time.Millisecond
+	type step struct {
+		after time.Duration
+		part  bool // the op is the part's, not the whole's
+		op    throttleOp
+		want  string
+	}
+	passes := func(want, passed int) throttleOp {
+		return func(r *throttleRig) string {
+			g, err := r.th.take(r.t.Context(), want, passed)
+			if err != nil {
+				return err.Error()
+			}
+			return fmt.Sprintf("%d retry %v step %v", g.Granted, g.RetryAfter, g.Step)
+		}
+	}
+	const part = true
+	cases := []struct {
+		name  string
+		steps []step
+	}{
+		{"half of what was seen, then more, then no rate", []step{
+			{0, false, passes(60, 40), "60 retry 0s step 0s"},
+			{999 * ms, false, take(100), "100"}, // 200 in this second
+			{0, false, slow, "32/64"},
+			{0, false, passes(1, 0), "0 retry 10ms step 10ms"},
+			{10 * ms, false, passes(9, 0), "1 retry 10ms step 10ms"},
+			{time.Second, false, passes(99, 0), "20 retry 10ms step 10ms"}, // 100 ms worth of 200
+			{0, false, slow, "16/64"},
+			{0, false, passes(1, 0), "0 retry 20ms step 20ms"},
+			{10 * time.Second, false, throttled, "free 20 at 20/64"},
+			{110 * time.Second, false, throttled, "free -1 at 64/64"},
+			{0, false, passes(5000, 0), "5000 retry 0s step 0s"},
+		}},
+		{"the second before counts too", []step{
+			{0, false, take(400), "400"},
+			{1500 * ms, false, take(10), "10"},
+			{0, false, slow, "32/64"},
+			{0, false, passes(1, 0), "0 retry 5ms step 5ms"},
+		}},
+		{"a slow one is not made slower", []step{
+			{0, false, take(1), "1"},
+			{0, false, slow, "32/64"}, // 10 a second is the least that is learned
+			{0, false, passes(1, 0), "0 retry 200ms step 200ms"},
+			{time.Minute, false, slow, "32/64"}, // from 56, and not to 28
+		}},
+		{"eased", []step{
+			{0, false, take(400), "400"},
+			{0, false, slow, "32/64"},
+			{0, false, ease, "ok"},
+			{0, false, take(900), "900"},
+		}},
+		{"a part is slowed, the whole is not", []step{
+			{0, part, take(100), "100"},
+			{0, false, take(300), "300"},
+			{0, part, slow, "32/64"},
+			{0, part, passes(1, 0), "0 retry 20ms step 20ms"},
+			{0, false, take(300), "300"},
+			{0, false, throttled, "free -1 at 64/64"},
+		}},
+		{"the whole is slowed, and what the part takes is the whole's", []step{
+			{0, part, take(100), "100"},
+			{0, false, take(100), "100"},
+			{0, false, slow, "32/64"},
+			{0, part, passes(1, 0), "0 retry 10ms step 10ms"},
+			{20 * ms, part, take(1), "1"},
+			{0, false, take(2), "1 retry 10ms"},
+			{0, part, throttled, "free -1 at 64/64"},
+		}},
+		{"the whole is held, and so its part", []step{
+			{0, false, hold(time.Second), "ok"},
+			{0, part, take(1), "0 held retry 1s"},
+			{time.Second, part, hold(time.Second), "ok"},
+			{0, false, take(1), "1"},
+			{0, part, take(1), "0 held retry 1s"},
+		}},
+	}
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
+		for _, tc := range cases {
+			whole := NewThrottle(rdb, tc.name, Rate{})
+			for i, s := range tc.steps {
+				advance(s.after)
+				th := whole
+				if s.part {
+					th = whole.Part("p")
+				}
+				if diff := cmp.Diff(s.want, s.op(&throttleRig{t: t, rdb: rdb, th: th})); diff != "" {
+					t.Errorf("%s, step %d (-want +got):\n%s", tc.name, i, diff)
+				}
+			}
+		}
+	})
+}
+
+func TestThrottleParts(t *testing.T) {
+	t.Parallel()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, _ func(time.Duration)) {
+		th := NewThrottle(rdb, "x", Rate{Permits: 100, Burst: 5})
+		if _, err := th.Part("b").Slow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := th.Part("c").Hold(t.Context(), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		got, err := th.Parts(t.Context(), "a", "b", "c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		until := got["c"].HeldUntil
+		want := map[string]ThrottleState{
+			"":  {Free: 5, Factor: 1, Step: 10 * time.Millisecond},
+			"a": {Free: -1, Factor: 1},
+			"b": {Free: 0, Factor: 0.5, Step: 200 * time.Millisecond},
+			"c": {Free: 0, Factor: 1, HeldUntil: until},
+		}
+		if diff := cmp.Diff(want, got); diff != "" || until.IsZero() {
+			t.Errorf("parts (-want +got):\n%s", diff)
+		}
+	})
+	for name, bad := range map[string]func(){
+		"a brace":          func() { NewThrottle(nil, "x", Rate{}).Part("}") },
+		"a part of a part": func() { NewThrottle(nil, "x", Rate{}).Part("a").Part("b") },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s was taken", name)
+				}
+			}()
+			bad()
+		}()
+	}
+}
+
 // A throttle that has nothing to remember leaves no key behind.
 func TestThrottleKeyExpires(t *testing.T) {
 	t.Parallel()
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
 		ctx := t.Context()
-		th := NewThrottle(rdb, "x", Rate{Permits: 10, Burst: 1})
+		th, free := NewThrottle(rdb, "x", Rate{Permits: 10, Burst: 1}), NewThrottle(rdb, "x", Rate{})
 		for _, tc := range []struct {
 			name string
 			do   func() error
@@ -212,6 +350,7 @@ func TestThrottleKeyExpires(t *testing.T) {
 			{"take", func() error { _, err := th.Take(ctx, 1); return err }, 100*time.Millisecond + time.Second},
 			{"hold", func() error { return th.Hold(ctx, time.Minute) }, time.Minute + time.Second},
 			{"slow", func() error { _, err := th.Slow(ctx); return err }, 80*time.Second + time.Second},
+			{"count", func() error { _, err := free.Take(ctx, 1); return err }, 31 * time.Second},
 		} {
 			if err := tc.do(); err != nil {
 				t.Fatalf("%s: %v", tc.name, err)
