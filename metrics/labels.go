@@ -14,6 +14,12 @@ const (
 // that this package missed a value that another one has now.
 const Other = "other"
 
+// AllEndpoints stands for all endpoints together.
+const AllEndpoints = "all"
+
+// Endpoints lists the paths at WeChat that have a label of their own.
+func Endpoints() []string { return slices.Clone(endpoints) }
+
 // set is a closed set of label values.
 type set []string
 
@@ -115,6 +121,6 @@ var (
 	tokens   = set{"component", "app"}
 	renewals = set{"ok", "busy", "merchant", "platform"}
 
-	collectors  = set{"targets", "pools", "workers", "credentials", "queues"}
+	collectors  = set{"targets", "pools", "rates", "workers", "credentials", "queues"}
 	queueStates = set{"pending", "active", "scheduled", "retry", "archived", "completed"}
 )

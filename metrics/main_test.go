@@ -23,6 +23,7 @@ var now = time.Date(2026, 12, 1, 2, 0, 0, 0, time.UTC)
 type source struct {
 	targets     func(context.Context) (metrics.Targets, error)
 	pools       func(context.Context) (metrics.Pools, error)
+	rates       func(context.Context) (metrics.Rates, error)
 	workers     func(context.Context) (metrics.Workers, error)
 	credentials func(context.Context) (metrics.Credentials, error)
 }
@@ -37,6 +38,7 @@ func ask[T any](ctx context.Context, f func(context.Context) (T, error)) (T, err
 
 func (s source) Targets(ctx context.Context) (metrics.Targets, error) { return ask(ctx, s.targets) }
 func (s source) Pools(ctx context.Context) (metrics.Pools, error)     { return ask(ctx, s.pools) }
+func (s source) Rates(ctx context.Context) (metrics.Rates, error)     { return ask(ctx, s.rates) }
 func (s source) Workers(ctx context.Context) (metrics.Workers, error) { return ask(ctx, s.workers) }
 func (s source) Credentials(ctx context.Context) (metrics.Credentials, error) {
 	return ask(ctx, s.credentials)

@@ -95,6 +95,35 @@ func (p *poolsPart) read(ctx context.Context, out emit) error {
 	return nil
 }
 
+// ratesPart reads how far calls are slowed.
+type ratesPart struct {
+	src    Source
+	factor *prometheus.Desc
+}
+
+func newRatesPart(src Source) part {
+	return &ratesPart{
+		src: src,
+		factor: desc("wxrollout_rate_factor",
+			"Part of the full rate at which WeChat is called: halved when it refuses, climbs back to 1 by itself.", "endpoint"),
+	}
+}
+
+func (p *ratesPart) descs() []*prometheus.Desc { return []*prometheus.Desc{p.factor} }
+
+func (p *ratesPart) read(ctx context.Context, out emit) error {
+	rates, err := p.src.Rates(ctx)
+	if err != nil {
+		return err
+	}
+	for _, endpoint := range append(Endpoints(), AllEndpoints) {
+		if f, ok := rates[endpoint]; ok {
+			out(p.factor, f, endpoint)
+		}
+	}
+	return nil
+}
+
 // workersPart reads what the workers have and use.
 type workersPart struct {
 	src              Source

@@ -13,6 +13,8 @@ type Source interface {
 	Targets(ctx context.Context) (Targets, error)
 	// Pools says what the platform allows.
 	Pools(ctx context.Context) (Pools, error)
+	// Rates says how far calls to WeChat are slowed.
+	Rates(ctx context.Context) (Rates, error)
 	// Workers says what the workers have and use.
 	Workers(ctx context.Context) (Workers, error)
 	// Credentials says how fresh the platform's own credentials are.
@@ -58,6 +60,10 @@ type Quota struct {
 	// Rest is the last reading less what was spent since; Limit the whole.
 	Rest, Limit int64
 }
+
+// Rates is the part of its full rate that each endpoint is called at, 1/64 to 1;
+// [AllEndpoints] is that of all calls. What is missing is not exported.
+type Rates map[string]float64
 
 // Workers is what the live workers have and use, by lane.
 type Workers struct {

@@ -47,6 +47,7 @@ func (m *Metrics) Watch(o WatchOptions) {
 	for name, p := range map[string]part{
 		"targets":     newTargetsPart(o.Source),
 		"pools":       newPoolsPart(o.Source),
+		"rates":       newRatesPart(o.Source),
 		"workers":     newWorkersPart(o.Source),
 		"credentials": newCredentialsPart(o.Source, o.Now),
 		"queues":      newQueuesPart(o.Redis),

@@ -31,6 +31,7 @@ func fullSource() metrics.Source {
 			},
 			Quota: &metrics.Quota{Rest: 0, Limit: 2000},
 		}),
+		rates: give(metrics.Rates{metrics.AllEndpoints: 1, "/wxa/commit": 0.25, "/cgi-bin/elsewhere": 0.5}),
 		workers: give(metrics.Workers{
 			Leases:   map[string]int{"commit": 4},
 			Capacity: map[string]int{"commit": 16, "audit": 16, "release": 8},
@@ -58,6 +59,8 @@ func TestGauges(t *testing.T) {
 		"wxrollout_pool_retry_timestamp_seconds{stage=submit}": float64(now.Unix() + 90),
 		"wxrollout_quota_rest{}":                               0,
 		"wxrollout_quota_limit{}":                              2000,
+		"wxrollout_rate_factor{endpoint=all}":                  1,
+		"wxrollout_rate_factor{endpoint=/wxa/commit}":          0.25,
 		"wxrollout_leases{lane=commit}":                        4,
 		"wxrollout_worker_capacity{lane=release}":              8,
 		"wxrollout_ticket_age_seconds{}":                       540,
@@ -70,6 +73,9 @@ func TestGauges(t *testing.T) {
 	}
 	if _, ok := got["wxrollout_pool_retry_timestamp_seconds{stage=commit}"]; ok {
 		t.Error("an open pool has a retry time")
+	}
+	if _, ok := got["wxrollout_rate_factor{endpoint=/cgi-bin/elsewhere}"]; ok {
+		t.Error("an endpoint outside of the set has a series")
 	}
 }
 
@@ -150,10 +156,11 @@ func TestFailureTakesOneCollectorAway(t *testing.T) {
 		rdb  metrics.Pipeliner
 		gone string
 	}{
-		"targets":     {src: source{targets: fail[metrics.Targets]("no ledger"), pools: full.pools, workers: full.workers, credentials: full.credentials}, gone: "wxrollout_targets{stage=commit,state=pending}"},
-		"pools":       {src: source{pools: fail[metrics.Pools]("no pools"), targets: full.targets, workers: full.workers, credentials: full.credentials}, gone: "wxrollout_pool_open{stage=submit}"},
-		"workers":     {src: source{workers: fail[metrics.Workers]("no workers"), targets: full.targets, pools: full.pools, credentials: full.credentials}, gone: "wxrollout_leases{lane=commit}"},
-		"credentials": {src: source{credentials: fail[metrics.Credentials]("no vault"), targets: full.targets, pools: full.pools, workers: full.workers}, gone: "wxrollout_ticket_age_seconds{}"},
+		"targets":     {src: source{targets: fail[metrics.Targets]("no ledger"), pools: full.pools, rates: full.rates, workers: full.workers, credentials: full.credentials}, gone: "wxrollout_targets{stage=commit,state=pending}"},
+		"pools":       {src: source{pools: fail[metrics.Pools]("no pools"), targets: full.targets, rates: full.rates, workers: full.workers, credentials: full.credentials}, gone: "wxrollout_pool_open{stage=submit}"},
+		"rates":       {src: source{rates: fail[metrics.Rates]("no rates"), targets: full.targets, pools: full.pools, workers: full.workers, credentials: full.credentials}, gone: "wxrollout_rate_factor{endpoint=all}"},
+		"workers":     {src: source{workers: fail[metrics.Workers]("no workers"), targets: full.targets, pools: full.pools, rates: full.rates, credentials: full.credentials}, gone: "wxrollout_leases{lane=commit}"},
+		"credentials": {src: source{credentials: fail[metrics.Credentials]("no vault"), targets: full.targets, pools: full.pools, rates: full.rates, workers: full.workers}, gone: "wxrollout_ticket_age_seconds{}"},
 		"queues":      {src: full, rdb: down, gone: "wxrollout_queue_tasks{lane=commit,state=pending}"},
 	}
 	gauges := make(map[string]bool)
@@ -179,7 +186,7 @@ func TestFailureTakesOneCollectorAway(t *testing.T) {
 			}
 			// The count itself may be of the scrape before, so look once more.
 			got = samples(t, reg)
-			for _, c := range []string{"targets", "pools", "workers", "credentials", "queues"} {
+			for _, c := range []string{"targets", "pools", "rates", "workers", "credentials", "queues"} {
 				v, ok := got["wxrollout_collect_errors_total{collector="+c+"}"]
 				if failed := v >= 1; !ok || failed != (c == name) {
 					t.Errorf("errors of %s: %v (there: %t)", c, v, ok)

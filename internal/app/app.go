@@ -69,7 +69,7 @@ func New(ctx context.Context, cfg *Config, o Options) (*App, error) {
 }
 
 func (a *App) build(ctx context.Context) error {
-	co := coreOptions{observe: a.observe, gate: true, renewed: a.renewed, pushed: a.pushed}
+	co := coreOptions{observe: a.observe, pace: true, log: a.log, renewed: a.renewed, pushed: a.pushed}
 	if a.opts.EmbeddedRedis != nil {
 		co.redis, co.embedded = a.opts.EmbeddedRedis(), true
 	}
@@ -147,6 +147,7 @@ func (a *App) Start(ctx context.Context) error {
 		return err
 	}
 	a.run(a.heartbeats)
+	a.run(a.core.pacer.run)
 	a.run(a.leader.run)
 	a.stack.push("conductor and heartbeats", func(context.Context) error {
 		a.background.stop()

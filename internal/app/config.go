@@ -115,7 +115,7 @@ func bindWorker(fs *pflag.FlagSet, c *Config) {
 	fs.IntVar(&c.Commit, "commit-concurrency", 16, "handlers of the commit lane (preflight, commit, check); 0 leaves it to other workers")
 	fs.IntVar(&c.Audit, "audit-concurrency", 16, "handlers of the audit lane (submit, verdict)")
 	fs.IntVar(&c.Release, "release-concurrency", 8, "handlers of the release lane")
-	fs.IntVar(&c.Rate, "rate", 0, "calls to WeChat per second over all workers; 0 means no limit of our own")
+	fs.IntVar(&c.Rate, "rate", 0, "calls to WeChat per second over all workers; 0 means no limit of our own until WeChat refuses")
 	fs.DurationVar(&c.Drain, "drain", 20*time.Second, "how long SIGTERM waits for running calls; longer than call-timeout")
 	fs.DurationVar(&c.Timing.Lease, "lease", d.Lease, "how long a turn lasts without news from its worker")
 	fs.DurationVar(&c.Timing.Busy.Base, "busy-base", d.Busy.Base, "mean of the first wait after a busy reply; doubles, with full jitter")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
@@ -25,6 +26,7 @@ type core struct {
 	source wxclient.TokenSource // nil without credentials
 	tokens *registry.Tokens     // nil without credentials, or with a broker
 	broker *registry.Broker     // nil without one
+	pacer  *pacer               // nil for an operator
 }
 
 // coreOptions are what differs between the two.
@@ -32,9 +34,10 @@ type coreOptions struct {
 	redis    redis.UniversalClient // nil: from the settings
 	embedded bool                  // the client is of an embedded Redis, whose settings can't be asked
 	observe  wxclient.Observer
-	gate     bool // pass calls through the shared rate
+	pace     bool // pass calls through the shared rates
 	renewed  func(registry.Renewal)
 	pushed   func(registry.PushRestart) // nil: an operator's, whom pushes don't reach
+	log      zerolog.Logger
 }
 
 // newCore connects and checks the server. The teardown of what it opened is
@@ -92,12 +95,17 @@ func (k *core) openWeChat(c *Config, o coreOptions, s *stack) error {
 		return nil
 	})
 	var rt http.RoundTripper = transport
-	if o.gate && c.Rate > 0 {
+	observe := o.observe
+	if o.pace {
 		throttle := ratelimit.NewThrottle(k.rdb, "wechat", ratelimit.Rate{Permits: c.Rate, Per: time.Second})
-		rt = gated{gate: ratelimit.NewGate(throttle, nil), next: transport}
+		k.pacer = newPacer(throttle, c.WeChatURL, transport, o.log)
+		rt, observe = k.pacer, func(ctx context.Context, call wxclient.Call) {
+			k.pacer.saw(call)
+			o.observe(ctx, call)
+		}
 	}
 	client, err := wxclient.New(wxclient.Options{
-		BaseURL: c.WeChatURL, ComponentAppID: c.ComponentAppID, Observe: o.observe,
+		BaseURL: c.WeChatURL, ComponentAppID: c.ComponentAppID, Observe: observe,
 		HTTPClient: &http.Client{Transport: rt, Timeout: c.CallTimeout},
 	})
 	if err != nil {
@@ -141,18 +149,4 @@ func (k *core) openTokens(c *Config, o coreOptions, client *wxclient.Client, tra
 	}
 	k.source, k.tokens = tokens, tokens
 	return nil
-}
-
-// gated passes each request through the rate that all workers share. A request
-// whose context ends while it waits was certainly not sent.
-type gated struct {
-	gate *ratelimit.Gate
-	next http.RoundTripper
-}
-
-func (g gated) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := g.gate.Wait(r.Context()); err != nil {
-		return nil, err
-	}
-	return g.next.RoundTrip(r)
 }

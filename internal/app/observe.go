@@ -93,6 +93,16 @@ func (s source) Pools(ctx context.Context) (metrics.Pools, error) {
 	return out, nil
 }
 
+// Rates implements metrics.Source.
+func (s source) Rates(ctx context.Context) (metrics.Rates, error) {
+	all, err := s.pacer.rates(ctx)
+	out := make(metrics.Rates, len(all))
+	for endpoint, state := range all {
+		out[endpoint] = state.Factor
+	}
+	return out, err
+}
+
 // Workers implements metrics.Source.
 func (s source) Workers(ctx context.Context) (metrics.Workers, error) {
 	out := metrics.Workers{Leases: make(map[string]int), Capacity: make(map[string]int)}

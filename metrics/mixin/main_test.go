@@ -42,6 +42,10 @@ func (f fleet) Pools(context.Context) (metrics.Pools, error) {
 	return p, nil
 }
 
+func (fleet) Rates(context.Context) (metrics.Rates, error) {
+	return metrics.Rates{metrics.AllEndpoints: 1, "/wxa/commit": 0.75, "/wxa/release": 1}, nil
+}
+
 func (fleet) Workers(context.Context) (metrics.Workers, error) {
 	return metrics.Workers{
 		Leases:   map[string]int{"audit": 3},
