@@ -33,14 +33,10 @@ func (l *Ledger) PauseBy(ctx context.Context, id, by, why string) error {
 	return l.control(ctx, id, change{from: "running,scheduled", to: rollout.StatusPaused, by: by, why: why})
 }
 
-// Resume lets a paused rollout go on; one that was paused before its start waits
-// for it again.
+// Resume lets a paused rollout go on, its failures forgotten by the breaker; one
+// that was paused before its start waits for it again.
 func (l *Ledger) Resume(ctx context.Context, id, by, why string) error {
-	if err := l.control(ctx, id, change{from: "paused", to: rollout.StatusRunning, by: by, why: why}); err != nil {
-		return err
-	}
-	// The failures that tripped the breaker were seen by a person: count anew.
-	return failed(l.rdb.Del(ctx, keyCodes(id)).Err(), "reset the failure counts of rollout %s", id)
+	return l.control(ctx, id, change{from: "paused", to: rollout.StatusRunning, by: by, why: why})
 }
 
 // Abort ends an unfinished rollout; its targets are swept by the conductor.

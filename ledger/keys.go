@@ -4,6 +4,7 @@ package ledger
 // Cluster slot: claims, saves and owners of apps need one atomic step over
 // several rollouts. Scripts make the same names, and some that Go never needs:
 //   - n:<rollout>, HASH cell -> number of targets
+//   - codes:<rollout>, HASH errcode -> failed targets since the last resume
 //   - workers, ZSET worker by end of its heartbeat (ms)
 //   - capacity, HASH worker -> JSON of concurrency by lane
 const root = "wxr:{ledger}:"
@@ -11,7 +12,6 @@ const root = "wxr:{ledger}:"
 func keyRollout(id string) string      { return root + "r:" + id }                   // HASH of one rollout
 func keyTargets(id string) string      { return root + "t:" + id }                   // HASH appid -> record
 func keyPlans(id string) string        { return root + "p:" + id }                   // HASH revision -> full plan, JSON
-func keyCodes(id string) string        { return root + "codes:" + id }               // HASH errcode -> failed targets
 func keyLog(id string) string          { return root + "log:" + id }                 // LIST of operator actions, JSON
 func keyReady(id, stage string) string { return root + "ready:" + id + ":" + stage } // ZSET appid by rank
 func keyLeases(lane string) string     { return root + "leases:" + lane }            // ZSET "rollout appid" by end of lease (ms)

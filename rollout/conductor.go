@@ -148,12 +148,15 @@ func (c *Conductor) governRunning(ctx context.Context, r Rollout) (changed, runs
 	if r.Counts.Unfinished() == 0 {
 		return true, false, c.store.Finish(ctx, r.ID)
 	}
-	ended := r.Counts.Total() - r.Counts.Unfinished()
-	for code, n := range r.Codes {
-		if Trip(n, ended) {
-			why := fmt.Sprintf("errcode %d failed %d of %d ended targets: the plan looks wrong; fix it and retry, or resume to go on", code, n, ended)
-			return true, false, c.store.Pause(ctx, r.ID, "conductor", why)
-		}
+	if why, tripped := Tripped(r.Counts, r.Codes); tripped {
+		return true, false, c.store.Pause(ctx, r.ID, "conductor", why)
+	}
+	if why, spike := r.Spike(); spike && r.Gates[r.OpenWave].Verdict != VerdictFailed {
+		// Latched, so that it is said once: who resumes has seen it.
+		why = "wave " + r.Plan.Waves[r.OpenWave].Name + ": " + why
+		return true, false, errors.Join(
+			c.store.Pause(ctx, r.ID, "conductor", why+": mend what the auditors name and retry, or resume to go on"),
+			c.store.Latch(ctx, r.ID, r.OpenWave, GateState{Verdict: VerdictFailed, Why: why}))
 	}
 	// News of a gate comes in every tick while verdicts do: turns go on beside it.
 	changed, err = c.gate(ctx, r)

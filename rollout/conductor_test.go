@@ -176,8 +176,13 @@ func TestConductorGoverns(t *testing.T) {
 		{"all ended", running("a", nil), []string{"finish a"}},
 		{"two alike may be chance", codes(running("a", work), 85015, 2), []string{"claim a commit 1"}},
 		{"three alike are the plan", codes(running("a", work), 85015, 3), []string{
-			"pause a conductor: errcode 85015 failed 3 of 3 ended targets: the plan looks wrong; fix it and retry, or resume to go on",
+			"pause a conductor: errcode 85015 failed 3 of the 3 targets that came through commit: the plan looks wrong; fix it and retry, or resume to go on",
 		}},
+		{"more than the last wave may lose", spiked("a", ""), []string{
+			"pause a conductor: wave w2: 2 of 4 judged were rejected or failed, more than 25%: mend what the auditors name and retry, or resume to go on",
+			"latch a 2 failed",
+		}},
+		{"who resumed has seen it", spiked("a", rollout.VerdictFailed), []string{"claim a commit 1"}},
 		{"the end comes before the breaker", codes(running("a", nil), 85015, 3), []string{"finish a"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -189,6 +194,17 @@ func TestConductorGoverns(t *testing.T) {
 			}
 		})
 	}
+}
+
+// spiked is a rollout whose last wave has lost half of what was judged; verdict is
+// what is latched about it.
+func spiked(id string, verdict rollout.Verdict) rollout.Rollout {
+	r := running(id, map[rollout.Stage]int{rollout.StageCommit: 1})
+	r.Plan.Waves[2].Name, r.Plan.Waves[2].Size, r.Plan.Waves[2].RejectAbove, r.Plan.Waves[2].MinJudged = "w2", 9, 0.25, 4
+	r.Counts[cell(2, rollout.StageVerdict, rollout.StateRejected)] = 2
+	r.Counts[cell(2, rollout.StageRelease, rollout.StateReleased)] = 2
+	r.Gates = map[int]rollout.GateState{2: {Verdict: verdict}}
+	return r
 }
 
 func TestConductorGates(t *testing.T) {

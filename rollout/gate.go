@@ -43,19 +43,56 @@ func Judge(w Wave, wave int, c Counts, promoted bool) (Verdict, string) {
 	}
 }
 
-// Breaker limits: the same fatal errcode on this many of the first ended
-// targets, or on this share of all ended ones, says the plan is wrong, not the app.
+// Breaker limits: the same errcode on this many of the first targets that came so
+// far, or on this share of all that did, says the plan is wrong, not the app.
 const (
 	breakerFirst = 5
 	breakerMin   = 3
 	breakerShare = 0.2
 )
 
-// Trip tells whether n targets failing alike, of ended targets in all, should
+// Trip tells whether n targets failing alike, of tried targets in all, should
 // pause the rollout.
-func Trip(n, ended int) bool {
+func Trip(n, tried int) bool {
 	if n < breakerMin {
 		return false
 	}
-	return ended <= breakerFirst || float64(n) >= breakerShare*float64(ended)
+	return tried <= breakerFirst || float64(n) >= breakerShare*float64(tried)
+}
+
+// Tripped finds an errcode that so many targets failed with that the plan must be
+// wrong; why says so. Targets that failed at a stage are compared with those that
+// came past it, ended or not: while audits take days, hardly any but failures have
+// ended, and targets that were up to date never tried the plan. The smallest of
+// several codes is named.
+func Tripped(c Counts, codes map[int64]int) (why string, tripped bool) {
+	found := int64(0)
+	for code, n := range codes {
+		if found != 0 && code > found {
+			continue
+		}
+		for _, stage := range Stages() {
+			// Which stage a code came from isn't known; no more than failed there did.
+			failed := c.At(stage, StateFailed)
+			n := min(n, failed)
+			tried := failed + c.Sum(func(x Cell) bool { return stage.Before(x.Stage) })
+			if Trip(n, tried) {
+				found = code
+				why = fmt.Sprintf("errcode %d failed %d of the %d targets that came through %s: the plan looks wrong; fix it and retry, or resume to go on",
+					code, n, tried, stage)
+			}
+		}
+	}
+	return why, found != 0
+}
+
+// Spike tells whether more of the last wave was rejected or failed than its plan
+// allows: there is no gate after it that could say so.
+func (r Rollout) Spike() (why string, spike bool) {
+	last := len(r.Plan.Waves) - 1
+	if r.OpenWave != last || r.Plan.Waves[last].RejectAbove <= 0 {
+		return "", false
+	}
+	v, why := Judge(r.Plan.Waves[last], last, r.Counts, false)
+	return why, v == VerdictFailed
 }

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -117,5 +118,40 @@ func TestTrip(t *testing.T) {
 		if got := rollout.Trip(tc.n, tc.ended); got != tc.want {
 			t.Errorf("Trip(%d, %d) = %t, want %t", tc.n, tc.ended, got, tc.want)
 		}
+	}
+}
+
+func TestTripped(t *testing.T) {
+	t.Parallel()
+	const commit, submit = rollout.StageCommit, rollout.StageSubmit
+	at := func(stage rollout.Stage, s rollout.State) rollout.Cell { return cell(0, stage, s) }
+	for _, tc := range []struct {
+		name   string
+		counts rollout.Counts
+		codes  map[int64]int
+		want   string // part of why; "" = not tripped
+	}{
+		{"nothing failed", rollout.Counts{at(commit, rollout.StatePending): 9}, nil, ""},
+		{"three of the first", rollout.Counts{at(commit, rollout.StateFailed): 3, at(commit, rollout.StatePending): 900}, map[int64]int{85015: 3}, "85015 failed 3 of the 3 targets that came through commit"},
+		{"three of many whose audits take days", rollout.Counts{at(commit, rollout.StateFailed): 3, at(submit, rollout.StatePending): 900}, map[int64]int{85015: 3}, ""},
+		{"a fifth of those", rollout.Counts{at(commit, rollout.StateFailed): 20, at(rollout.StageVerdict, rollout.StateParked): 80}, map[int64]int{85015: 20}, "20 of the 100"},
+		{"at a later stage, where few came", rollout.Counts{at(submit, rollout.StateFailed): 4, at(submit, rollout.StatePending): 900, at(rollout.StageVerdict, rollout.StateParked): 1}, map[int64]int{85023: 4}, "85023 failed 4 of the 5 targets that came through submit"},
+		{"what was up to date tried nothing", rollout.Counts{at(commit, rollout.StateFailed): 3, at(rollout.StagePreflight, rollout.StateUpToDate): 900, at(rollout.StagePreflight, rollout.StateSkipped): 50}, map[int64]int{85015: 3}, "3 of the 3"},
+		{"three apps, three codes", rollout.Counts{at(commit, rollout.StateFailed): 3}, map[int64]int{85015: 1, 85006: 1, 85007: 1}, ""},
+		{"two codes, one of them often", rollout.Counts{at(commit, rollout.StateFailed): 5}, map[int64]int{85015: 2, 85006: 3}, "85006 failed 3 of the 5"},
+		{"the same code at two stages", rollout.Counts{at(commit, rollout.StateFailed): 2, at(submit, rollout.StateFailed): 2}, map[int64]int{47001: 4}, ""},
+		{"failures without an errcode", rollout.Counts{at(commit, rollout.StateFailed): 9}, nil, ""},
+		{"seen by who resumed", rollout.Counts{at(commit, rollout.StateFailed): 5, at(submit, rollout.StatePending): 1}, map[int64]int{}, ""},
+		{"two new ones since", rollout.Counts{at(commit, rollout.StateFailed): 7, at(submit, rollout.StatePending): 1}, map[int64]int{85015: 2}, ""},
+		{"three new ones since", rollout.Counts{at(commit, rollout.StateFailed): 8, at(submit, rollout.StatePending): 1}, map[int64]int{85015: 3}, "3 of the 9"},
+		{"all of them tried again", rollout.Counts{at(commit, rollout.StatePending): 5}, map[int64]int{85015: 0}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			why, tripped := rollout.Tripped(tc.counts, tc.codes)
+			if tripped != (tc.want != "") || !strings.Contains(why, tc.want) {
+				t.Errorf("tripped %t: %q, want %q", tripped, why, tc.want)
+			}
+		})
 	}
 }
