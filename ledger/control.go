@@ -89,6 +89,15 @@ type Action struct {
 // Time is when the action was taken.
 func (a Action) Time() time.Time { return time.UnixMilli(a.At) }
 
+// NotePlatform remembers what was done to the platform and not to one rollout,
+// such as opening a pool; from and to say what changed.
+func (l *Ledger) NotePlatform(ctx context.Context, from, to, by, why string) error {
+	return failed(run(ctx, l.rdb, platformNoteScript, from, to, by, why).Err(), "note that %s became %s", from, to)
+}
+
+// PlatformActions lists what NotePlatform remembers, oldest first, the last thousand.
+func (l *Ledger) PlatformActions(ctx context.Context) ([]Action, error) { return l.Actions(ctx, "") }
+
 // Actions lists a rollout's changes, oldest first, the last thousand.
 func (l *Ledger) Actions(ctx context.Context, id string) ([]Action, error) {
 	list, err := l.rdb.LRange(ctx, keyLog(id), 0, -1).Result()

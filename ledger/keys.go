@@ -12,7 +12,7 @@ const root = "wxr:{ledger}:"
 func keyRollout(id string) string      { return root + "r:" + id }                   // HASH of one rollout
 func keyTargets(id string) string      { return root + "t:" + id }                   // HASH appid -> record
 func keyPlans(id string) string        { return root + "p:" + id }                   // HASH revision -> full plan, JSON
-func keyLog(id string) string          { return root + "log:" + id }                 // LIST of operator actions, JSON
+func keyLog(id string) string          { return root + "log:" + id }                 // LIST of operator actions, JSON; id "" is the platform's
 func keyReady(id, stage string) string { return root + "ready:" + id + ":" + stage } // ZSET appid by rank
 func keyLeases(lane string) string     { return root + "leases:" + lane }            // ZSET "rollout appid" by end of lease (ms)
 func keySchedule(name string) string   { return root + "s:" + name }                 // HASH of one schedule

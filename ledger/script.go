@@ -41,6 +41,8 @@ var (
 	capacityLua string
 	//go:embed tally.lua
 	tallyLua string
+	//go:embed note.lua
+	noteLua string
 	//go:embed audit.lua
 	auditLua string
 	//go:embed mend_targets.lua
@@ -53,8 +55,8 @@ var (
 	mendNameLua string
 	//go:embed recount.lua
 	recountLua string
-	//go:embed note.lua
-	noteLua string
+	//go:embed platform_note.lua
+	platformNoteLua string
 	//go:embed schedule_look.lua
 	scheduleLookLua string
 	//go:embed schedule_put.lua
@@ -89,13 +91,14 @@ var (
 	heartbeatScript      = newScript(heartbeatLua)
 	capacityScript       = newScript(capacityLua)
 	tallyScript          = newScript(tallyLua)
+	noteScript           = newScript(noteLua)
 	auditScript          = newScript(auditLua)
 	mendTargetsScript    = newScript(mendTargetsLua)
 	mendCountsScript     = newScript(mendCountsLua)
 	mendRolloutScript    = newScript(mendRolloutLua)
 	mendNameScript       = newScript(mendNameLua)
 	recountScript        = newScript(recountLua)
-	noteScript           = newScript(noteLua)
+	platformNoteScript   = newScript(platformNoteLua)
 	scheduleLookScript   = newScript(scheduleLookLua)
 	schedulePutScript    = newScript(schedulePutLua)
 	scheduleAddScript    = newScript(scheduleAddLua)

@@ -198,12 +198,18 @@ func (r *run) shut(ctx context.Context, e *wxclient.Error, retry time.Duration) 
 // penaltyProbe is when a punished platform tries one submission again.
 const penaltyProbe = 24 * time.Hour
 
+// Penalty tells whether an errcode means that WeChat punishes the platform: no
+// app of any rollout is submitted.
+func Penalty(code int64) bool { return code == codePunished || code == codeNoUpdates }
+
 // pause stops the rollout for an operator: the plan or the platform is at fault,
 // not this app, which keeps its place. An undo is not the plan's: it
 // fails, or waits for the platform's set-up to be mended.
 func (r *run) pause(ctx context.Context, e *wxclient.Error, trouble rollout.Trouble) rollout.Event {
-	if e.Code == codePunished || e.Code == codeNoUpdates {
+	if Penalty(e.Code) {
 		r.shut(ctx, e, penaltyProbe)
+		r.log.Error().Int64("errcode", e.Code).Str("rid", e.RID).Dur("for", penaltyProbe).
+			Msg("WeChat punishes the platform: no app of any rollout is submitted until one is tried again, or enqueue quota open submit")
 	}
 	why := "app " + r.turn.AppID + " at " + string(r.turn.Stage) + ": " + trouble.Text
 	if r.turn.Stage == rollout.StageUndo { // a pause doesn't stop it: it would try again at once, for ever

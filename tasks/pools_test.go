@@ -166,6 +166,37 @@ func TestReadingOfNothingLeft(t *testing.T) {
 	take("after the next look", "r1/wx1")
 }
 
+// A penalty stops what has its permit already, and neither a reading nor a probe
+// that is out ends it before a day has passed.
+func TestPenaltyLasts(t *testing.T) {
+	t.Parallel()
+	const s = rollout.StageSubmit
+	p, m := newPools(t, PoolsOptions{})
+	_, err := p.Refill(t.Context(), reads(9, 9))
+	must(t, err)
+	took, err := p.Take(t.Context(), s, []string{"r1/wx1", "r2/wx1"})
+	must(t, err)
+	same(t, "turns of two rollouts", took, "r1/wx1", "r2/wx1")
+	must(t, p.Close(t.Context(), s, "86008", penaltyProbe))
+	must(t, p.Settle(t.Context(), s, "r1/wx1", false))
+	// The other turn reads the quota first: there is plenty.
+	p.wants(t, "closed", true)
+	_, err = p.Refill(t.Context(), reads(9, 9))
+	must(t, err)
+	if ok, err := p.Holds(t.Context(), s, "r2/wx1"); ok || err != nil {
+		t.Errorf("a turn that was queued may submit (%v)", err)
+	}
+	must(t, p.Settle(t.Context(), s, "r2/wx1", false))
+	redistest.Advance(m, penaltyProbe-time.Second)
+	took, err = p.Take(t.Context(), s, []string{"r3/wx1"})
+	must(t, err)
+	same(t, "before the day is over", took)
+	redistest.Advance(m, time.Second)
+	took, err = p.Take(t.Context(), s, []string{"r3/wx1", "r3/wx2"})
+	must(t, err)
+	same(t, "after it", took, "r3/wx1")
+}
+
 func TestReadingThatFails(t *testing.T) {
 	t.Parallel()
 	p, _ := newPools(t, PoolsOptions{})

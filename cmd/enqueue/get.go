@@ -76,6 +76,9 @@ func (d *deps) rolloutColumns() []column[operator.Summary] {
 		if s.Blocked != "" {
 			return s.Blocked
 		}
+		if s.Halted != "" {
+			return s.Halted
+		}
 		return s.Why
 	}
 	return []column[operator.Summary]{

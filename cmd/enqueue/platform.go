@@ -28,7 +28,7 @@ all stages stand: a closed one gives no turns to any rollout until it is tried
 again. All apps share one quota; --app names the one to ask through.`,
 		Example: `  enqueue quota
   enqueue quota -o json
-  enqueue quota open submit`,
+  enqueue quota open submit --reason "the penalty is over"`,
 		Args: args(cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if len(given) > 0 {
@@ -50,9 +50,9 @@ func newQuotaOpen(d *deps, run func(context.Context, *deps, quotaOptions) error)
 		Short: "Open a closed pool at once",
 		Long: `Open a stage's pool (submit if none is named) whatever closed it. It is for a
 closing that is over and not noticed yet: pools open by themselves. If WeChat still
-refuses, the next call closes it again. After 86008 or 86010 make sure first that
-the penalty is over.`,
-		Example:   `  enqueue quota open submit`,
+refuses, the next call closes it again. After 86008 or 86010, which close it for a
+day, make sure first that the penalty is over. Who opened it and why is recorded.`,
+		Example:   `  enqueue quota open submit --reason "the penalty is over"`,
 		Args:      args(cobra.MaximumNArgs(1)),
 		ValidArgs: texts(rollout.Stages()),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -67,6 +67,7 @@ the penalty is over.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "tell what would be done, and change nothing")
+	cmd.Flags().StringVar(&o.why, "reason", "", "why, for the platform's record")
 	bindFormat(cmd, &o.format, formatTable, formatJSON)
 	return cmd
 }
@@ -93,8 +94,26 @@ func runQuota(ctx context.Context, d *deps, o quotaOptions) error {
 				return err
 			}
 		}
-		return list(d, o.format, d.poolColumns(), q.Pools)
+		if err := list(d, o.format, d.poolColumns(), q.Pools); err != nil || o.format != formatTable {
+			return err
+		}
+		return d.print("%s", d.poolNotes(q))
 	})
+}
+
+// poolNotes say what to do about the pools, and who opened one last.
+func (d *deps) poolNotes(q operator.QuotaReport) string {
+	text := ""
+	for _, p := range q.Pools {
+		if next := p.Next(); next != "" {
+			text += "\n" + next + "\n"
+		}
+	}
+	if n := len(q.Actions); n > 0 {
+		a := q.Actions[n-1]
+		text += fmt.Sprintf("\nlast opened %s ago by %s: %s (it was: %s)\n", d.ago(a.Time()), a.By, oneLine(a.Why), a.From)
+	}
+	return text
 }
 
 func (d *deps) openPool(ctx context.Context, op *operator.Operator, o quotaOptions) error {
@@ -110,7 +129,7 @@ func (d *deps) openPool(ctx context.Context, op *operator.Operator, o quotaOptio
 			}
 		}
 	}
-	was, err := op.OpenPool(ctx, o.open)
+	was, err := op.OpenPool(ctx, o.open, o.why)
 	if err != nil {
 		return err
 	}

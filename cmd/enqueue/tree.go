@@ -198,6 +198,9 @@ func poolLines(s operator.Snapshot, now time.Time) []string {
 			line += "; tried again in " + span(p.RetryAt.Sub(now))
 		}
 		lines = append(lines, line)
+		if next := p.Next(); next != "" {
+			lines = append(lines, next)
+		}
 	}
 	return lines
 }

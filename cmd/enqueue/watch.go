@@ -132,6 +132,9 @@ func (d *deps) parting(s operator.Snapshot, o watchOptions) error {
 	case s.Status == rollout.StatusDone && s.Bad > 0:
 		code = exitFailures
 		d.talk("done, %s rejected or failed: enqueue get failures %s\n", plural(s.Bad, "target"), s.ID)
+	case s.Status == rollout.StatusPaused && s.Halted != "":
+		code = exitHeld
+		d.talk("%s\n%s\nto go on: %s\n", s.Blocked, s.Halted, s.Pools[0].Next())
 	case s.Status == rollout.StatusPaused:
 		code = exitHeld
 		d.talk("%s; to go on: enqueue resume %s\n", s.Blocked, s.ID)

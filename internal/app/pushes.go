@@ -17,7 +17,8 @@ type pushes struct{ *App }
 // Handle implements callback.Sink.
 func (p pushes) Handle(ctx context.Context, e callback.Event) error {
 	p.metrics.PushAccepted(e.Type)
-	if e.Type == callback.TypeAuditSuccess || e.Type == callback.TypeAuditFail {
+	switch e.Type {
+	case callback.TypeAuditSuccess, callback.TypeAuditFail, callback.TypeAuditDelay:
 		return p.wake(ctx, e.AppID, e.Type)
 	}
 	if p.core.broker != nil { // what it keeps is its own; ours is a memory of seconds

@@ -7,8 +7,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -20,6 +22,8 @@ type Pool struct {
 	// Reason is the errcode that closed it, or exhausted; Words say it in words.
 	Reason string `json:"reason,omitempty"`
 	Words  string `json:"words,omitempty"`
+	// Punished says that WeChat punishes the platform (86008, 86010).
+	Punished bool `json:"punished,omitempty"`
 	// Known says that the platform's quota was read: Rest of Limit is left.
 	Known bool  `json:"known"`
 	Rest  int64 `json:"rest"`
@@ -38,6 +42,21 @@ type Pool struct {
 // Open tells whether the pool gives permits.
 func (p Pool) Open() bool { return p.State == ratelimit.StateOpen && p.Reason == "" }
 
+// Next is what a person should do about a pool that is not open; "" for nothing.
+func (p Pool) Next() string {
+	if !p.Punished {
+		return ""
+	}
+	return "find out on the platform's console what WeChat punishes, and end it; then enqueue quota open " + string(p.Stage) +
+		", and enqueue resume for each paused rollout"
+}
+
+// punished tells whether a pool's reason is a penalty of the platform.
+func punished(reason string) bool {
+	code, err := strconv.ParseInt(reason, 10, 64)
+	return err == nil && tasks.Penalty(code)
+}
+
 // pool reads one stage's pool.
 func (o *Operator) pool(ctx context.Context, s rollout.Stage) (Pool, error) {
 	q, err := o.pools.Quota(s).State(ctx)
@@ -45,7 +64,7 @@ func (o *Operator) pool(ctx context.Context, s rollout.Stage) (Pool, error) {
 		return Pool{}, fmt.Errorf("read the %s pool: %w", s, err)
 	}
 	return Pool{
-		Stage: s, State: q.State, Reason: q.Reason, Words: closureWords(q.Reason), Known: q.Known, Rest: q.Rest, Limit: q.Limit,
+		Stage: s, State: q.State, Reason: q.Reason, Words: closureWords(q.Reason), Punished: punished(q.Reason), Known: q.Known, Rest: q.Rest, Limit: q.Limit,
 		Outstanding: q.Outstanding, Spent: q.Spent, Closings: q.Closings, Since: q.Since, RetryAt: q.RetryAt, ReadAt: q.ReadAt,
 	}, nil
 }
@@ -65,6 +84,9 @@ func closureWords(reason string) string {
 	text, known := wxclient.Describe(code)
 	if !known {
 		text = "an errcode our table lacks"
+	}
+	if tasks.Penalty(code) {
+		return fmt.Sprintf("punished: errcode %d: %s; nothing is submitted for any rollout", code, text)
 	}
 	return fmt.Sprintf("errcode %d: %s", code, text)
 }
@@ -100,6 +122,8 @@ type LiveQuota struct {
 type QuotaReport struct {
 	Pools []Pool     `json:"pools"`
 	Live  *LiveQuota `json:"live,omitempty"`
+	// Actions are what operators did to the pools, oldest first.
+	Actions []ledger.Action `json:"actions,omitempty"`
 	// Note says why Live is missing.
 	Note string `json:"note,omitempty"`
 }
@@ -112,7 +136,11 @@ func (o *Operator) Quota(ctx context.Context, appID string) (QuotaReport, error)
 	if err != nil {
 		return QuotaReport{}, err
 	}
-	report := QuotaReport{Pools: pools}
+	actions, err := o.ledger.PlatformActions(ctx)
+	if err != nil {
+		return QuotaReport{}, err
+	}
+	report := QuotaReport{Pools: pools, Actions: actions}
 	live, err := o.liveQuota(ctx, appID)
 	switch {
 	case err == nil:
@@ -189,8 +217,8 @@ func (o *Operator) anyApps(ctx context.Context, n int) ([]string, error) {
 
 // OpenPool opens a stage's pool whatever closed it: the override for a wrong
 // reading or a penalty that is over. If the platform still refuses, the next
-// call closes it again.
-func (o *Operator) OpenPool(ctx context.Context, s rollout.Stage) (was Pool, err error) {
+// call closes it again. Who opened a pool that was not open, and why, is noted.
+func (o *Operator) OpenPool(ctx context.Context, s rollout.Stage, why string) (was Pool, err error) {
 	if !s.Valid() {
 		return Pool{}, fmt.Errorf("open a pool: no stage is called %q", s)
 	}
@@ -199,6 +227,13 @@ func (o *Operator) OpenPool(ctx context.Context, s rollout.Stage) (was Pool, err
 	}
 	if err := o.pools.Quota(s).Open(ctx); err != nil {
 		return was, fmt.Errorf("open the %s pool: %w", s, err)
+	}
+	if was.Open() {
+		return was, nil
+	}
+	from := fmt.Sprintf("%s pool %s: %s", s, was.State, was.Words)
+	if err := o.ledger.NotePlatform(ctx, from, ratelimit.StateOpen, o.by, orNoReason(why)); err != nil {
+		return was, fmt.Errorf("the %s pool is open: %w", s, err)
 	}
 	return was, nil
 }

@@ -46,15 +46,62 @@ func TestOpenPool(t *testing.T) {
 	if err := b.pools.Close(b.ctx, rollout.StageSubmit, "85085", time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	was, err := b.op.OpenPool(b.ctx, rollout.StageSubmit)
+	was, err := b.op.OpenPool(b.ctx, rollout.StageSubmit, "read wrongly")
 	if err != nil || was.Open() || was.Reason != "85085" || !strings.Contains(was.Words, known(t, 85085)) || !was.RetryAt.Equal(newYear.Add(time.Hour)) {
 		t.Errorf("was %+v: %v", was, err)
 	}
 	if pools, err := b.op.Pools(b.ctx); err != nil || !pools[0].Open() {
 		t.Errorf("is %+v: %v", pools[0], err)
 	}
-	if _, err := b.op.OpenPool(b.ctx, "audit"); err == nil {
+	if _, err := b.op.OpenPool(b.ctx, rollout.StageSubmit, "again"); err != nil {
+		t.Error(err)
+	}
+	q, err := b.op.Quota(b.ctx, "")
+	if err != nil || len(q.Actions) != 1 { // opening an open one is nothing to note
+		t.Fatalf("noted %+v: %v", q.Actions, err)
+	}
+	if a := q.Actions[0]; !strings.Contains(a.From, "85085") || a.To != "open" || a.By == "" || a.Why != "read wrongly" || !a.Time().Equal(newYear) {
+		t.Errorf("noted %+v", a)
+	}
+	if _, err := b.op.OpenPool(b.ctx, "audit", ""); err == nil {
 		t.Error("a stage that isn't one has a pool")
+	}
+}
+
+// A penalty is said wherever somebody looks, of each rollout that has something to
+// submit, with what to do.
+func TestPunished(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := b.apply(simple, 2)
+	if err := b.pools.Close(b.ctx, rollout.StageSubmit, "86008", 24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	const says = "punished: errcode 86008"
+	q, err := b.op.Quota(b.ctx, "")
+	if err != nil || !strings.HasPrefix(q.Pools[0].Words, says) || !strings.Contains(q.Pools[0].Next(), "enqueue quota open submit") {
+		t.Errorf("quota says %+v, %v", q.Pools[0], err)
+	}
+	if list, err := b.op.Rollouts(b.ctx, 0, 9); err != nil || len(list) != 1 || !strings.HasPrefix(list[0].Halted, says) {
+		t.Errorf("rollouts: %+v, %v", list, err)
+	}
+	for s, err := range b.op.Watch(b.ctx, id, time.Hour) {
+		if err != nil || !strings.HasPrefix(s.Halted, says) || !s.Pools[0].Punished {
+			t.Errorf("watch: %+v, %v", s, err)
+		}
+		break
+	}
+	if _, err := b.op.Pause(b.ctx, id, "86008"); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := b.op.Why(b.ctx, appID(0), ""); err != nil || !strings.Contains(e.Places[0].Next, "enqueue quota open submit") {
+		t.Errorf("why: %+v, %v", e.Places, err)
+	}
+	if _, err := b.op.OpenPool(b.ctx, rollout.StageSubmit, "over"); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := b.op.Rollouts(b.ctx, 0, 9); err != nil || list[0].Halted != "" {
+		t.Errorf("after it: %+v, %v", list, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
@@ -36,6 +37,9 @@ type Summary struct {
 	// Blocked says what must give way before anything can go on; "" when
 	// something moves by itself.
 	Blocked string `json:"blocked,omitempty"`
+	// Halted says why nothing of it is submitted though it is running: WeChat
+	// punishes the platform. What was submitted goes on.
+	Halted string `json:"halted,omitempty"`
 	// Revision is the newest plan revision, Released whether releases were approved.
 	Revision int  `json:"revision"`
 	Released bool `json:"released"`
@@ -99,6 +103,16 @@ func Summarize(r rollout.Rollout) Summary {
 	return s
 }
 
+// halt says what the submit pool holds back.
+func (s *Summary) halt(submit Pool) {
+	waits := slices.ContainsFunc(s.Stages, func(x StageSummary) bool {
+		return !rollout.StageSubmit.Before(x.Stage) && x.Pending+x.Running+x.Parked > 0
+	})
+	if submit.Punished && waits && !s.Status.Ended() {
+		s.Halted = submit.Words
+	}
+}
+
 func isBad(s rollout.State) bool { return s == rollout.StateRejected || s == rollout.StateFailed }
 
 func bad(c rollout.Counts) int { return c.Sum(func(x rollout.Cell) bool { return isBad(x.State) }) }
@@ -158,9 +172,14 @@ func (o *Operator) Rollouts(ctx context.Context, offset, n int) ([]Summary, erro
 	if err != nil {
 		return nil, err
 	}
+	pool, err := o.pool(ctx, rollout.StageSubmit)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Summary, len(list))
 	for i, r := range list {
 		out[i] = Summarize(r)
+		out[i].halt(pool)
 	}
 	return out, nil
 }

@@ -64,6 +64,7 @@ func (o *Operator) snapshot(ctx context.Context, id string, p *pace) (Snapshot, 
 			s.Pools = append(s.Pools, pool)
 		}
 	}
+	s.halt(pools[0])
 	s.ETA = estimate(r, s.Summary, pools[0], rate, known)
 	s.Workers, err = o.ledger.Capacity(ctx)
 	return s, err

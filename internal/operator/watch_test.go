@@ -143,7 +143,7 @@ func TestEstimate(t *testing.T) {
 		t.Fatal(err)
 	}
 	unknown("submissions are closed: errcode 85085")
-	if _, err := b.op.OpenPool(b.ctx, rollout.StageSubmit); err != nil {
+	if _, err := b.op.OpenPool(b.ctx, rollout.StageSubmit, ""); err != nil {
 		t.Fatal(err)
 	}
 	unknown("nothing ended")

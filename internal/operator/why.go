@@ -177,7 +177,11 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 		return "its rollout starts at " + r.StartAt.Format(time.RFC3339), ""
 	case t.Stage == rollout.StageUndo && r.Status.Moves(t.Stage): // goes on
 	case r.Status == rollout.StatusPaused:
-		return fmt.Sprintf("its rollout is paused by %s: %s", r.By, r.Why), "enqueue resume " + r.ID
+		next = "enqueue resume " + r.ID
+		if p := f.pools[rollout.StageSubmit]; p.Punished && !rollout.StageSubmit.Before(t.Stage) {
+			next = p.Next()
+		}
+		return fmt.Sprintf("its rollout is paused by %s: %s", r.By, r.Why), next
 	case r.Status == rollout.StatusAborted:
 		return "its rollout was aborted; the target ends soon", ""
 	}
@@ -211,7 +215,7 @@ func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string)
 		if !p.RetryAt.IsZero() {
 			waits += "; tried again at " + p.RetryAt.Format(time.RFC3339)
 		}
-		return waits, ""
+		return waits, p.Next()
 	}
 	if f.quarantine > 0 {
 		return (&rollout.QuarantineError{Left: f.quarantine}).Error(), ""

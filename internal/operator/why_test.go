@@ -118,7 +118,7 @@ func TestWhyOfUnfinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("the preflight stage is closed for every app: errcode 45009: "+known(t, 45009)+"; tried again at 2030-01-01T01:00:00Z", "")
-	if _, err := b.op.OpenPool(b.ctx, rollout.StagePreflight); err != nil {
+	if _, err := b.op.OpenPool(b.ctx, rollout.StagePreflight, ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.op.Pause(b.ctx, id, "lunch"); err != nil {
