@@ -130,12 +130,28 @@ func stop(t *testing.T, a *app.App) {
 // plan previews a plan for the first n apps.
 func (f *fleet) plan(t *testing.T, n int, extra string) *operator.Preview {
 	t.Helper()
+	return f.planFrom(t, 0, n, "spring", extra)
+}
+
+// applyFrom makes a rollout of n other apps.
+func (f *fleet) applyFrom(t *testing.T, first, n int, name string) string {
+	t.Helper()
+	applied, err := f.op.Apply(t.Context(), f.planFrom(t, first, n, name, ""), operator.ApplyOptions{Why: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return applied.ID
+}
+
+// planFrom previews a plan for n apps from the first on.
+func (f *fleet) planFrom(t *testing.T, first, n int, name, extra string) *operator.Preview {
+	t.Helper()
 	var list strings.Builder
 	list.WriteString("appid,label\n")
 	for i := range n {
-		fmt.Fprintf(&list, "%s,app %d\n", wxsim.AppID(i), i)
+		fmt.Fprintf(&list, "%s,app %d\n", wxsim.AppID(first+i), first+i)
 	}
-	plan := "name: spring\ntemplate: {id: 1, version: 3.9.0, desc: spring sale}\ntargets: {file: apps.csv}\n" + extra
+	plan := "name: " + name + "\ntemplate: {id: 1, version: 3.9.0, desc: spring sale}\ntargets: {file: apps.csv}\n" + extra
 	file, err := planfile.Parse("plan.yaml", []byte(plan), func(string) ([]byte, error) { return []byte(list.String()), nil })
 	if err != nil {
 		t.Fatal(err)
