@@ -152,14 +152,13 @@ func (f *refusals) add(now time.Time, c wxclient.Call) (slow []string) {
 	limit := limited(c)
 	a := answer{now, c.Endpoint, limit || c.Class == wxclient.ClassRetryBusy}
 	for _, of := range []string{c.Endpoint, ""} {
-		list := append(f.last[of], a)
-		list = list[max(0, len(list)-burstOf):]
-		f.last[of] = list
-		if !(limit && of != "" || burst(list, now, of == "")) || now.Sub(f.slowed[of]) < slowEvery {
-			continue
+		f.last[of] = append(f.last[of], a)
+		f.last[of] = f.last[of][max(0, len(f.last[of])-burstOf):]
+		tooMuch := limit && of != "" || burst(f.last[of], now, of == "")
+		if tooMuch && now.Sub(f.slowed[of]) >= slowEvery {
+			f.slowed[of], f.last[of] = now, nil
+			slow = append(slow, of)
 		}
-		f.slowed[of], f.last[of] = now, list[:0]
-		slow = append(slow, of)
 	}
 	return slow
 }

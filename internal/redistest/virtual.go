@@ -27,20 +27,40 @@ import (
 // with t.
 func (s *Server) Virtual(t testing.TB) (rdb redis.UniversalClient, advance func(d time.Duration)) {
 	t.Helper()
-	raw := s.Client(t)
+	c := s.Client(t)
+	return c, virtualize(t, c, s.Client(t))
+}
+
+// VirtualCluster is [Cluster] with a client like that of [Server.Virtual].
+func VirtualCluster(t testing.TB) (rdb redis.UniversalClient, advance func(d time.Duration)) {
+	t.Helper()
+	c := Cluster(t)
+	var nodes []*redis.Client
+	for _, addr := range c.Options().Addrs {
+		node := redis.NewClient(&redis.Options{Addr: addr})
+		t.Cleanup(func() { closeClient(t, node) })
+		nodes = append(nodes, node)
+	}
+	return c, virtualize(t, c, nodes...)
+}
+
+// virtualize gives c virtual time, and returns what moves it; nodes are where its
+// keys are.
+func virtualize(t testing.TB, c redis.UniversalClient, nodes ...*redis.Client) (advance func(d time.Duration)) {
 	v := &virtual{
 		now:     time.Now().UTC().Truncate(time.Second),
 		scripts: map[string]string{},
 	}
-	c := s.Client(t)
 	c.AddHook(v)
-	return c, func(d time.Duration) {
+	return func(d time.Duration) {
 		t.Helper()
 		v.mu.Lock()
 		v.now = v.now.Add(d)
 		v.mu.Unlock()
-		if err := age.Run(context.Background(), raw, nil, d.Milliseconds()).Err(); err != nil {
-			t.Errorf("age the keys by %v: %v", d, err)
+		for _, node := range nodes {
+			if err := age.Run(context.Background(), node, nil, d.Milliseconds()).Err(); err != nil {
+				t.Errorf("age the keys by %v: %v", d, err)
+			}
 		}
 	}
 }
