@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxsim"
@@ -24,8 +25,7 @@ func TestPenaltyStopsEveryRollout(t *testing.T) {
 	}
 	one := f.apply(t, apps, "")
 	two := f.applyFrom(t, apps, apps, "summer")
-	f.worker(t)
-	f.worker(t)
+	workers := []*app.App{f.worker(t), f.worker(t)}
 	punished := func(s operator.Summary) bool {
 		return s.Halted != "" && strings.Contains(s.Halted, "86008") && (s.Status == rollout.StatusPaused || s.Status == rollout.StatusRunning)
 	}
@@ -45,6 +45,7 @@ func TestPenaltyStopsEveryRollout(t *testing.T) {
 		}
 		return err == nil && paused > 0, fmt.Sprintf("%+v %v", list, err)
 	})
+	f.still(t, leads(t, workers...)) // or one that was refused could close the pool after the operator
 	for _, s := range list {
 		if s.Status == rollout.StatusPaused && !strings.Contains(s.Why, "86008") {
 			t.Errorf("%s is paused because %q, which names no penalty", s.ID, s.Why)
