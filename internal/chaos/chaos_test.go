@@ -58,8 +58,8 @@ func (g group) named() []fault {
 	return slices.DeleteFunc(faults(), func(f fault) bool { return !slices.Contains(g.faults, f.name) })
 }
 
-// busy bounds how many rollouts run at a time.
-var busy = make(chan struct{}, 2)
+// busy bounds how many rollouts run at a time: each waits for leases half of its time.
+var busy = make(chan struct{}, 3)
 
 // times is how often a fault is injected into a rollout.
 func times(f fault) int {

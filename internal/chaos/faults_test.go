@@ -179,14 +179,14 @@ func terminate(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 }
 
 // beyond is a while longer than a lease.
-func beyond(rnd *rand.Rand) time.Duration {
-	return between(rnd, lease+500*time.Millisecond, lease+2500*time.Millisecond)
+func (r *rig) beyond(rnd *rand.Rand) time.Duration {
+	return between(rnd, r.lease()+500*time.Millisecond, r.lease()+2500*time.Millisecond)
 }
 
 func freezeWorker(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 	s := anyone(ctx, r, rnd)
 	s.signal(syscall.SIGSTOP)
-	wait(ctx, beyond(rnd))
+	wait(ctx, r.beyond(rnd))
 	s.signal(syscall.SIGCONT)
 	return 1, nil
 }
@@ -195,7 +195,7 @@ func cutOffWorker(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 	s := anyone(ctx, r, rnd)
 	r.note("%s can't reach Redis", s.name)
 	s.wire.interrupt()
-	wait(ctx, beyond(rnd))
+	wait(ctx, r.beyond(rnd))
 	s.wire.mend()
 	r.note("%s reaches Redis again", s.name)
 	return 1, nil
@@ -208,19 +208,19 @@ func deleteQueue(ctx context.Context, r *rig, _ *rand.Rand) (int, error) {
 }
 
 func redisCrash(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
-	if err := r.slowCalls(ctx, 100); err != nil { // so that calls are under way
+	if err := r.slowCalls(ctx, 15); err != nil { // so that calls are under way
 		return 0, err
 	}
 	wait(ctx, between(rnd, 300*time.Millisecond, 800*time.Millisecond))
 	r.note("Redis is killed")
 	err := r.store.crash()
 	r.note("Redis is back without its last second")
-	wait(ctx, between(rnd, lease, lease+2*time.Second)) // its quarantine
+	wait(ctx, between(rnd, r.lease(), r.lease()+2*time.Second)) // its quarantine
 	return 1, err
 }
 
 func failover(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
-	if err := r.slowCalls(ctx, 100); err != nil {
+	if err := r.slowCalls(ctx, 15); err != nil {
 		return 0, err
 	}
 	err := r.store.failover(ctx, between(rnd, 300*time.Millisecond, 1500*time.Millisecond))
@@ -228,12 +228,12 @@ func failover(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 	for _, s := range r.fleet {
 		s.wire.drop()
 	}
-	wait(ctx, between(rnd, lease, lease+2*time.Second))
+	wait(ctx, between(rnd, r.lease(), r.lease()+2*time.Second))
 	return 1, err
 }
 
 func redisPause(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
-	d := beyond(rnd)
+	d := r.beyond(rnd)
 	r.note("CLIENT PAUSE %s", d)
 	err := r.store.rdb.Do(ctx, "CLIENT", "PAUSE", d.Milliseconds(), "ALL").Err()
 	wait(ctx, d)
@@ -241,13 +241,13 @@ func redisPause(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 }
 
 func redisFreeze(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
-	if err := r.slowCalls(ctx, 100); err != nil {
+	if err := r.slowCalls(ctx, 15); err != nil {
 		return 0, err
 	}
 	srv := r.store.server()
 	r.note("Redis is frozen")
 	srv.Stop()
-	wait(ctx, beyond(rnd))
+	wait(ctx, r.beyond(rnd))
 	srv.Cont()
 	r.note("Redis goes on")
 	return 1, nil
@@ -266,7 +266,7 @@ func diskFull(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 		wait(ctx, 50*time.Millisecond)
 	}
 	r.note("disk full at %d bytes, writes refused: %v", n, refused)
-	wait(ctx, between(rnd, time.Second, lease+time.Second))
+	wait(ctx, between(rnd, time.Second, r.lease()+time.Second))
 	err := free(srv.PID())
 	r.note("disk free again")
 	if !refused {

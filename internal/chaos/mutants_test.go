@@ -71,7 +71,7 @@ func mutants() []mutant {
 			},
 		},
 		{
-			name: "skip-quarantine", fault: "redis-crash", want: kindOverlap,
+			name: "skip-quarantine", fault: "crash-in-long-calls", want: kindOverlap,
 			edits: []edit{
 				{"ledger/prelude.lua", "local wait = known[1] and lease or 0", "local wait = 0"},
 			},
@@ -94,7 +94,7 @@ func TestDeliberateBugs(t *testing.T) {
 			i := slices.IndexFunc(all, func(f fault) bool { return f.name == m.fault })
 			x := round{
 				name: m.name, faults: all[i : i+1], times: func(f fault) int { return f.times },
-				patience: lease + settle + 10*time.Second, enough: m.want,
+				patience: 4*callTimeout + settle + 10*time.Second, enough: m.want,
 				o: options{apps: min(*apps, 300), audit: "500ms-1s"},
 			}
 			x.o.slots = workers(buildWorker(t, "worker-"+m.name, m.edits, nil))

@@ -16,6 +16,7 @@ func provocations() []fault {
 	return []fault{
 		{name: "slow-calls", about: "calls take long", times: 30, setup: fewHandlers, inject: slowAll},
 		{name: "foreign-submission", about: "another tool submits an app whose audit just passed", times: 8, setup: lookLate, inject: foreign},
+		{name: "crash-in-long-calls", about: "redis-crash while calls take many seconds", times: 4, setup: longCalls, inject: redisCrash},
 		{name: "two-rollouts", about: "two plans of the same apps", begin: twoRollouts},
 	}
 }
@@ -23,7 +24,7 @@ func provocations() []fault {
 // slowCalls makes the next n calls take most of their time limit at WeChat, so
 // that a second call on the same app is seen to overlap.
 func (r *rig) slowCalls(ctx context.Context, n int) error {
-	body := fmt.Sprintf(`{"endpoint":"*","kind":"slow","delay":%q,"count":%d}`, callTimeout*3/4, n)
+	body := fmt.Sprintf(`{"endpoint":"*","kind":"slow","delay":%q,"count":%d}`, r.call*3/4, n)
 	code, err := proctest.Ask(ctx, "POST", r.sim+"/_sim/faults", body, nil)
 	if err == nil && code != 200 {
 		err = fmt.Errorf("make calls slow: status %d", code)
@@ -45,6 +46,10 @@ func fewHandlers(_ *testing.T, o *options) {
 	o.env = append(o.env, "WXROLLOUT_COMMIT_CONCURRENCY=2", "WXROLLOUT_AUDIT_CONCURRENCY=2", "WXROLLOUT_RELEASE_CONCURRENCY=2")
 }
 
+// longCalls leaves even a busy machine the time to begin a second call while the
+// first is under way.
+func longCalls(_ *testing.T, o *options) { o.call = 8 * time.Second }
+
 // foreign submits something else after an audit of ours has passed.
 func foreign(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 	submitted := make(chan *call, 1)
@@ -59,7 +64,7 @@ func foreign(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 	var c *call
 	select {
 	case c = <-submitted:
-	case <-time.After(callTimeout): // its reply was lost
+	case <-time.After(r.call): // its reply was lost
 		return 0, nil
 	}
 	post := func(path, body string) error {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -20,7 +21,6 @@ import (
 // Waits of the workers: short, so that leases run out within a rollout.
 const (
 	callTimeout = 2 * time.Second
-	lease       = 6 * time.Second
 	settle      = 5 * time.Second
 	lateBy      = 2600 * time.Millisecond // beyond callTimeout, well within settle
 	leaderTTL   = 6 * time.Second         // the conductor's seat, see internal/app
@@ -31,7 +31,8 @@ type options struct {
 	apps  int
 	audit string // how long an audit takes
 	slots []slotOptions
-	env   []string // of every worker
+	env   []string      // of every worker
+	call  time.Duration // time limit of a call, if not callTimeout; leases are three times as long
 }
 
 // slotOptions are what one worker is run with.
@@ -51,6 +52,7 @@ type rig struct {
 	name  string
 	apps  int
 	audit string
+	call  time.Duration // time limit of a call
 	dir   string
 	sim   string // base URL
 	env   []string
@@ -65,7 +67,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T, name string, o options) *rig {
-	r := &rig{t: t, name: name, apps: o.apps, audit: o.audit, dir: t.TempDir(), ended: make(chan struct{})}
+	r := &rig{t: t, name: name, apps: o.apps, audit: o.audit, call: cmp.Or(o.call, callTimeout), dir: t.TempDir(), ended: make(chan struct{})}
 	n := strconv.Itoa(o.apps)
 	sim := proctest.Start(t, program("wxsim"), nil, "--addr", "127.0.0.1:0", "--apps", n, "--seed", strconv.FormatUint(*seed, 10),
 		"--quota", strconv.Itoa(o.apps/2), "--quota-limit", strconv.Itoa(4*o.apps), "--busy", "0.01", "--lost", "0.005", "--reject", "0.1",
@@ -75,7 +77,7 @@ func newRig(t *testing.T, name string, o options) *rig {
 	r.store = newStore(t)
 	r.env = append(strings.Fields(hint[2]),
 		"WXROLLOUT_SEAL_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "WXROLLOUT_LISTEN=127.0.0.1:0", "WXROLLOUT_LOG_LEVEL=debug",
-		"WXROLLOUT_CALL_TIMEOUT="+callTimeout.String(), "WXROLLOUT_LEASE="+lease.String(), "WXROLLOUT_DRAIN=4s",
+		"WXROLLOUT_CALL_TIMEOUT="+r.call.String(), "WXROLLOUT_LEASE="+r.lease().String(), "WXROLLOUT_DRAIN="+(2*r.call).String(),
 		"WXROLLOUT_SETTLE="+settle.String(), "WXROLLOUT_PRIVACY_POLL=500ms", "WXROLLOUT_VERDICT_POLL=500ms", "WXROLLOUT_QUOTA_POLL=1s",
 		"WXROLLOUT_BUSY_BASE=200ms", "WXROLLOUT_BUSY_CAP=2s", "WXROLLOUT_BUSY_PARK=2s", "WXROLLOUT_MERCHANT_POLL=2s", "WXROLLOUT_IN_AUDIT_POLL=2s")
 	r.env = append(r.env, o.env...)
@@ -90,6 +92,9 @@ func newRig(t *testing.T, name string, o options) *rig {
 	})
 	return r
 }
+
+// lease is how long turns last.
+func (r *rig) lease() time.Duration { return 3 * r.call }
 
 // writePlan writes a plan for every app.
 func (r *rig) writePlan(name, version string) {

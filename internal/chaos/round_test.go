@@ -56,6 +56,7 @@ func (x round) run(t *testing.T) result {
 		}
 	}
 	r := newRig(t, x.name, x.o)
+	x.patience = max(x.patience, 2*r.lease())
 	ctx := t.Context()
 	r.start(ctx)
 	idle := r.idle(ctx)

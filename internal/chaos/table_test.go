@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -51,6 +52,17 @@ func (t *table) print(file string) error {
 	if len(t.rounds)+len(t.mutants) == 0 {
 		return nil
 	}
+	// In the order of the lists, not of the ends.
+	var order []string
+	for _, f := range faults() {
+		order = append(order, f.name)
+	}
+	for _, m := range mutants() {
+		order = append(order, m.name)
+	}
+	place := func(name string) int { return slices.Index(order, name) }
+	slices.SortFunc(t.rounds, func(a, b row) int { return place(a.fault.name) - place(b.fault.name) })
+	slices.SortFunc(t.mutants, func(a, b mutantRow) int { return place(a.name) - place(b.name) })
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(w, "seed %d\n", *seed)
