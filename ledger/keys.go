@@ -5,6 +5,7 @@ package ledger
 // several rollouts. Scripts make the same names, and some that Go never needs:
 //   - n:<rollout>, HASH cell -> number of targets
 //   - codes:<rollout>, HASH errcode -> failed targets since the last resume
+//   - marks, HASH "rollout appid" -> fence of the turn during which news came
 //   - workers, ZSET worker by end of its heartbeat (ms)
 //   - capacity, HASH worker -> JSON of concurrency by lane
 const root = "wxr:{ledger}:"
