@@ -21,5 +21,6 @@
 // ones, and end well on SIGTERM.
 //
 // That the suite can fail is shown by deliberate bugs: workers built with a changed
-// source (go build -overlay), each with the fault that must show it.
+// source (go build -overlay), each with the fault that must show it. Where that is a
+// provocation of its own, the real worker is shown to stand it.
 package chaos

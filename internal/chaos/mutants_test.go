@@ -112,3 +112,29 @@ func TestDeliberateBugs(t *testing.T) {
 		})
 	}
 }
+
+// TestProvocationsAreNoFaults runs what shows deliberate bugs against the real
+// worker: it must be the bug that shows, not the provocation.
+func TestProvocationsAreNoFaults(t *testing.T) {
+	t.Parallel()
+	never := []kind{kindDoubled, kindUnpinned, kindOverlap}
+	for _, f := range provocations() {
+		if !*full && !slices.Contains(strings.Split(*only, ","), f.name) {
+			continue
+		}
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			x := round{
+				name: f.name, faults: []fault{f}, times: func(f fault) int { return min(2, f.times) }, patience: 90 * time.Second,
+				o: options{apps: min(*apps, 150), audit: "500ms-1s", slots: workers(program("worker"))},
+			}
+			res := x.run(t)
+			for _, found := range res.findings {
+				if slices.Contains(never, found.kind) {
+					t.Errorf("%v", found)
+				}
+			}
+			t.Logf("%s: %v after %s, injected %v", f.name, res.findings, res.took, res.injected)
+		})
+	}
+}
