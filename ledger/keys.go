@@ -6,6 +6,7 @@ package ledger
 //   - n:<rollout>, HASH cell -> number of targets
 //   - codes:<rollout>, HASH errcode -> failed targets since the last resume
 //   - marks, HASH "rollout appid" -> fence of the turn during which news came
+//   - sd:<schedule>:<token>, HASH appid -> "rank|body": targets that a run may take
 //   - workers, ZSET worker by end of its heartbeat (ms)
 //   - capacity, HASH worker -> JSON of concurrency by lane
 const root = "wxr:{ledger}:"

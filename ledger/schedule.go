@@ -24,6 +24,9 @@ type Schedule struct {
 	// Digest tells content apart: plan and app list. Total is the number of targets.
 	Digest string
 	Total  int
+	// Recipe is text by which the caller chooses the targets at each run, see
+	// FreezeRun; "" means that they are always those stored with the schedule.
+	Recipe string
 	// By is who made or last changed it.
 	By string
 
@@ -36,17 +39,29 @@ type Schedule struct {
 	Missed int
 	// Paused keeps it from running until an operator resumes it.
 	Paused bool
+	// Frozen says that the next run's targets are chosen and stored.
+	Frozen bool
 	// Sealed is set when all targets are stored; before, it never runs.
 	Sealed bool
 }
 
 // definition is the part of a schedule that scripts never read.
 type definition struct {
-	Spec  string       `json:"spec"`
-	Zone  string       `json:"zone"`
-	Plan  rollout.Plan `json:"plan"`
-	Total int          `json:"total"`
-	By    string       `json:"by"`
+	Spec   string       `json:"spec"`
+	Zone   string       `json:"zone"`
+	Plan   rollout.Plan `json:"plan"`
+	Total  int          `json:"total"`
+	By     string       `json:"by"`
+	Recipe string       `json:"recipe,omitempty"`
+}
+
+// define is the definition of a schedule.
+func (s Schedule) define() (string, error) {
+	def, err := json.Marshal(definition{Spec: s.Spec, Zone: s.Zone, Plan: s.Plan, Total: s.Total, By: s.By, Recipe: s.Recipe})
+	if err != nil {
+		return "", fmt.Errorf("encode schedule %s: %w", s.Name, err)
+	}
+	return string(def), nil
 }
 
 // ScheduleTakenError says that a schedule of the name has other content.
@@ -57,14 +72,14 @@ func (e *ScheduleTakenError) Error() string {
 }
 
 // PutSchedule stores a schedule without its targets (Name, Spec, Zone, Plan,
-// Digest, Total, By, NextRun); AddScheduleTargets and SealSchedule complete it.
+// Digest, Total, Recipe, By, NextRun); AddScheduleTargets and SealSchedule complete it.
 // With the digest of the one that is there, it only changes when and by whom it
 // runs, and sealed says that the targets are there already. With another digest
 // it is a *ScheduleTakenError.
 func (l *Ledger) PutSchedule(ctx context.Context, s Schedule) (sealed bool, err error) {
-	def, err := json.Marshal(definition{Spec: s.Spec, Zone: s.Zone, Plan: s.Plan, Total: s.Total, By: s.By})
+	def, err := s.define()
 	if err != nil {
-		return false, fmt.Errorf("encode schedule %s: %w", s.Name, err)
+		return false, err
 	}
 	list, err := texts(run(ctx, l.rdb, schedulePutScript, s.Name, s.Digest, def, toMilli(s.NextRun)))
 	if err != nil {
@@ -217,7 +232,8 @@ func decodeSchedule(name string, f map[string]string) (Schedule, error) {
 		n[key] = v
 	}
 	return Schedule{
-		Name: name, Spec: def.Spec, Zone: def.Zone, Plan: def.Plan, Digest: f["digest"], Total: def.Total, By: def.By,
+		Name: name, Spec: def.Spec, Zone: def.Zone, Plan: def.Plan, Digest: f["digest"], Total: def.Total, Recipe: def.Recipe, By: def.By,
+		Frozen:  f["frozen"] != "" && f["frozen"] == f["next"],
 		Created: fromMilli(n["created"]), LastRun: fromMilli(n["last"]), NextRun: fromMilli(n["next"]),
 		LastID: f["run"], Missed: int(n["missed"]), Paused: f["paused"] == "1", Sealed: f["sealed"] == "1",
 	}, nil

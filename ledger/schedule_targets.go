@@ -35,6 +35,39 @@ func (l *Ledger) AddScheduleTargets(ctx context.Context, name string, targets []
 	}
 }
 
+// DraftRun writes targets that the next run of a schedule may take, under a token of
+// the caller's own; FreezeRun makes them the run's. At most AddBatch at a time.
+func (l *Ledger) DraftRun(ctx context.Context, name, token string, targets []rollout.Target) error {
+	args := make([]any, 0, 2+2*len(targets))
+	args = append(args, name, token)
+	for _, t := range targets {
+		body, err := encodeBody(t)
+		if err != nil {
+			return err
+		}
+		args = append(args, t.AppID, fmt.Sprintf("%d|%s", t.Rank, body))
+	}
+	return failed(run(ctx, l.rdb, scheduleDraftScript, args...).Err(), "draft %d targets of schedule %s", len(targets), name)
+}
+
+// FreezeRun makes a draft the targets of the schedule's next run, with its Plan and
+// Total: of several drafts for one run, the first. Whoever fires the run then, and
+// after a crash again, reads the same. A draft of another size is a *CountError.
+func (l *Ledger) FreezeRun(ctx context.Context, s Schedule, token string) error {
+	def, err := s.define()
+	if err != nil {
+		return err
+	}
+	n, err := run(ctx, l.rdb, scheduleFreezeScript, s.Name, token, toMilli(s.NextRun), s.Total, def).Int()
+	if err != nil {
+		return failed(err, "freeze the next run of schedule %s", s.Name)
+	}
+	if n < 0 {
+		return &CountError{Of: "draft of schedule " + s.Name, Want: s.Total}
+	}
+	return nil
+}
+
 // ScheduleTargets walks over the targets of a schedule in pages, in no order,
 // ready to be added to a rollout. An unknown schedule is ErrNotFound.
 func (l *Ledger) ScheduleTargets(ctx context.Context, name string) iter.Seq2[rollout.Target, error] {

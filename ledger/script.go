@@ -75,6 +75,10 @@ var (
 	schedulePauseLua string
 	//go:embed schedule_delete.lua
 	scheduleDeleteLua string
+	//go:embed schedule_draft.lua
+	scheduleDraftLua string
+	//go:embed schedule_freeze.lua
+	scheduleFreezeLua string
 )
 
 var (
@@ -110,6 +114,8 @@ var (
 	scheduleFireScript   = newScript(scheduleFireLua)
 	schedulePauseScript  = newScript(schedulePauseLua)
 	scheduleDeleteScript = newScript(scheduleDeleteLua)
+	scheduleDraftScript  = newScript(scheduleDraftLua)
+	scheduleFreezeScript = newScript(scheduleFreezeLua)
 )
 
 // newScript joins a script with the prelude that all of them share.

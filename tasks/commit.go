@@ -70,6 +70,7 @@ func (r *run) check(ctx context.Context) (rollout.Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.saw(ctx, Seen{Privacy: privacyWords(info)})
 	undeclared := r.notAllowed(info.WithoutConf)
 	forbidden := r.notAllowed(info.WithoutAuth)
 	switch {

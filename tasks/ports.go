@@ -59,6 +59,8 @@ type Hooks struct {
 	Dropped func(stage rollout.Stage, why string)
 	// Closed: a stage's pool was closed for a reason.
 	Closed func(stage rollout.Stage, reason string)
+	// Seen: an app was looked at. It must not take long.
+	Seen func(ctx context.Context, appid string, s Seen)
 	// Quota: queryquota answered.
 	Quota func(rest, limit int64)
 }

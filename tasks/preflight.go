@@ -23,12 +23,17 @@ func (r *run) preflight(ctx context.Context) (rollout.Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	seen := Seen{Account: &info}
+	defer func() { r.saw(ctx, seen) }()
 	if event := r.account(info); event != nil {
 		return event, nil
 	}
 	versions, err := r.wx.VersionInfo(ctx, r.turn.AppID)
 	if err != nil {
 		return nil, err
+	}
+	if versions.Release != nil {
+		seen.Live = versions.Release.Version
 	}
 	if live := versions.Release; live != nil && live.Version == r.plan.Template.Version {
 		return rollout.Finished{At: r.now(), End: rollout.StateUpToDate, Note: "live already with " + live.Version}, nil

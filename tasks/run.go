@@ -199,6 +199,9 @@ func (r *run) conclude(ctx context.Context, event rollout.Event) error {
 		r.hooks.Transition(from, event.Kind(), r.t)
 	}
 	r.report(event)
+	if f, ok := event.(rollout.Finished); ok && f.End == rollout.StateReleased {
+		r.saw(ctx, Seen{Live: r.plan.Template.Version})
+	}
 	if s, ok := event.(rollout.Stalled); ok {
 		return &again{delay: s.For, cause: s.Trouble.Text}
 	}

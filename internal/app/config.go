@@ -49,6 +49,7 @@ type Config struct {
 	TokenBearer     Secret
 	CallTimeout     time.Duration
 	Rate            int
+	AppsRate        int
 
 	Listen                 string
 	CallbackToken          Secret
@@ -116,6 +117,7 @@ func bindWorker(fs *pflag.FlagSet, c *Config) {
 	fs.IntVar(&c.Audit, "audit-concurrency", 16, "handlers of the audit lane (submit, verdict)")
 	fs.IntVar(&c.Release, "release-concurrency", 8, "handlers of the release lane")
 	fs.IntVar(&c.Rate, "rate", 0, "calls to WeChat per second over all workers; 0 means no limit of our own until WeChat refuses")
+	fs.IntVar(&c.AppsRate, "apps-rate", 20, "calls per second that ask WeChat for its list of apps and what they are, in the background")
 	fs.DurationVar(&c.Drain, "drain", 20*time.Second, "how long SIGTERM waits for running calls; longer than call-timeout")
 	fs.DurationVar(&c.Timing.Lease, "lease", d.Lease, "how long a turn lasts without news from its worker")
 	fs.DurationVar(&c.Timing.Busy.Base, "busy-base", d.Busy.Base, "mean of the first wait after a busy reply; doubles, with full jitter")
@@ -307,6 +309,7 @@ func (c *Config) checkWorker() []string {
 	bad(!own || !c.ComponentTicket.Empty() || !c.CallbackToken.Empty(), "WXROLLOUT_CALLBACK_TOKEN and WXROLLOUT_CALLBACK_AES_KEY: required to receive verify tickets, unless WXROLLOUT_COMPONENT_TICKET is given")
 	bad(c.Commit >= 0 && c.Audit >= 0 && c.Release >= 0 && c.Commit+c.Audit+c.Release > 0, "WXROLLOUT_COMMIT_CONCURRENCY, _AUDIT_, _RELEASE_: want 0 or more, and one above 0")
 	bad(c.Commit <= 200 && c.Audit <= 200 && c.Release <= 200, "WXROLLOUT_COMMIT_CONCURRENCY, _AUDIT_, _RELEASE_: want at most 200; start more workers instead")
+	bad(c.AppsRate >= 1, "WXROLLOUT_APPS_RATE=%d: want 1 or more", c.AppsRate)
 	bad(c.Rate >= 0, "WXROLLOUT_RATE=%d: want 0 or more", c.Rate)
 	bad(c.Drain > c.CallTimeout, "WXROLLOUT_DRAIN=%s: must be longer than WXROLLOUT_CALL_TIMEOUT=%s", c.Drain, c.CallTimeout)
 	bad(c.Timing.Lease >= 3*c.CallTimeout, "WXROLLOUT_LEASE=%s: must be at least three times WXROLLOUT_CALL_TIMEOUT=%s", c.Timing.Lease, c.CallTimeout)

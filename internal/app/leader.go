@@ -23,7 +23,8 @@ const leaderTTL = 6 * time.Second
 type leader struct {
 	lease     *ratelimit.Lease
 	conductor *rollout.Conductor
-	schedules *operator.Operator
+	operator  *operator.Operator
+	appsRate  int
 	tokens    *registry.Tokens // nil with a broker
 	metrics   *metrics.Metrics
 	log       zerolog.Logger
@@ -38,9 +39,8 @@ func (a *App) newLeader(queue rollout.Queue) *leader {
 		conductor: rollout.NewConductor(a.core.ledger, queue, a.core.pools, wallClock{}, rollout.ConductorOptions{
 			Lease: a.cfg.Timing.Lease, Idle: a.opts.Idle,
 		}),
-		schedules: operator.New(operator.Deps{
-			Ledger: a.core.ledger, Pools: a.core.pools, WeChat: a.core.wx, Redis: a.core.rdb, By: "schedule",
-		}),
+		operator: a.core.operator(a.cfg, "worker "+a.name),
+		appsRate: a.cfg.AppsRate,
 		tokens:   a.core.tokens,
 		metrics:  a.metrics,
 		log:      a.log.With().Str("worker", a.name).Logger(),
@@ -87,6 +87,8 @@ func (l *leader) conduct(ctx context.Context) {
 	wg.Go(func() { l.tick(seat) })
 	wg.Go(func() { l.fire(seat) })
 	wg.Go(func() { l.keepPushes(seat) })
+	wg.Go(func() { l.tendApps(seat) })
+	wg.Go(func() { l.tendBaseline(seat) })
 	l.keep(seat)
 	leave()
 	wg.Wait()
@@ -133,7 +135,7 @@ func (l *leader) tick(ctx context.Context) {
 // fire starts the runs of schedules that are due.
 func (l *leader) fire(ctx context.Context) {
 	for {
-		fired, err := l.schedules.FireDue(ctx)
+		fired, err := l.operator.FireDue(ctx)
 		if err != nil && ctx.Err() == nil {
 			l.log.Error().Err(err).Msg("schedules not looked after; tried again")
 		}
@@ -155,6 +157,58 @@ func (l *leader) keepPushes(ctx context.Context) {
 			l.log.Warn().Err(err).Msg("the ticket push was not looked after; tried again")
 		}
 		if err := (wallClock{}).Sleep(ctx, time.Minute); err != nil {
+			return
+		}
+	}
+}
+
+// tendEvery is how often the leader looks after apps and the baseline, tendSlow how
+// often at least when WeChat refuses.
+const (
+	tendEvery = 2 * time.Second
+	tendSlow  = 5 * time.Minute
+)
+
+// tendApps keeps the registry of apps true.
+func (l *leader) tendApps(ctx context.Context) {
+	said, wait := "", tendEvery
+	for {
+		done, synced, err := l.operator.TendApps(ctx, l.appsRate)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			// A platform without a ticket waits for minutes: say it once, and begin soon
+			// after it came. What WeChat refuses otherwise is asked less and less.
+			if wait = min(2*wait, tendSlow); operator.IsCredential(err) {
+				wait = 2 * tendEvery
+			}
+			if err.Error() != said {
+				l.log.Warn().Err(err).Msg("apps not synced; tried again")
+			}
+			said = err.Error()
+		case synced:
+			said, wait = "", tendEvery
+			l.log.Info().Int("listed", done.Listed).Int("joined", done.Joined).Int("left", done.Left).Int("read", done.Read).
+				Int("failed", done.Failed).Strs("errors", done.Errors).Bool("resumed", done.Resumed).Msg("apps synced")
+		}
+		if err := (wallClock{}).Sleep(ctx, wait); err != nil {
+			return
+		}
+	}
+}
+
+// tendBaseline gives newcomers what the baseline says.
+func (l *leader) tendBaseline(ctx context.Context) {
+	for {
+		made, err := l.operator.TendBaseline(ctx)
+		if err != nil && ctx.Err() == nil {
+			l.log.Error().Err(err).Msg("baseline not looked after; tried again")
+		}
+		if made != nil {
+			l.log.Info().Str("rollout", made.ID).Int("targets", made.Targets).Msg("newcomers get the baseline")
+		}
+		if err := (wallClock{}).Sleep(ctx, tendEvery); err != nil {
 			return
 		}
 	}

@@ -29,14 +29,20 @@ func openOperator(ctx context.Context, c *Config, o coreOptions) (*operator.Oper
 		_ = done()
 		return nil, nil, err
 	}
-	d := operator.Deps{Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, By: whoami()}
+	return k.operator(c, whoami()), done, nil
+}
+
+// operator makes an operator's verbs for somebody.
+func (k *core) operator(c *Config, by string) *operator.Operator {
+	d := operator.Deps{Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, By: by}
 	if k.source != nil {
 		d.WeChat = k.wx
 	}
-	if k.tokens != nil {
+	if k.tokens != nil { // not with a broker: its system keeps the credentials
 		d.Credentials = credentials{k.tokens, !c.ComponentTicket.Empty()}
+		d.Tokens = k.tokens
 	}
-	return operator.New(d), done, nil
+	return operator.New(d)
 }
 
 // whoami names the person for the ledger.

@@ -2,14 +2,15 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient/callback"
 )
 
-// pushes takes WeChat's events: credentials go to the registry, a verdict wakes
-// its target.
+// pushes takes WeChat's events: credentials go to the registry, and so do apps that
+// come, change what they grant, or go; a verdict wakes its target.
 type pushes struct{ *App }
 
 // choresAtOnce bounds the pushes that are worked on after their answer.
@@ -23,13 +24,24 @@ func (p pushes) Handle(ctx context.Context, e callback.Event) error {
 		// The push itself proves nothing: it names no version.
 		return p.core.ledger.Wake(ctx, e.AppID, e.Type, wallClock{}.Now(), waitsForAudit)
 	case callback.TypeAuthorized, callback.TypeUpdateAuthorized:
-		return p.chores.do(func(ctx context.Context) {
-			if err := p.credential(ctx, e); err != nil { // the refresh token is read back when it is needed
-				p.log.Warn().Err(err).Stringer("push", e).Msg("authorization not traded for tokens")
-			}
-		})
+		return p.chores.do(func(ctx context.Context) { p.joined(ctx, e) })
+	case callback.TypeUnauthorized:
+		if err := p.credential(ctx, e); err != nil {
+			return err
+		}
+		return p.leader.operator.AppLeft(ctx, e.AppID, time.Unix(e.CreateTime, 0))
 	default:
 		return p.credential(ctx, e)
+	}
+}
+
+// joined trades the authorization for tokens first: a target that it wakes needs them.
+func (p pushes) joined(ctx context.Context, e callback.Event) {
+	if err := p.credential(ctx, e); err != nil { // the refresh token is read back when it is needed
+		p.log.Warn().Err(err).Stringer("push", e).Msg("authorization not traded for tokens")
+	}
+	if err := p.leader.operator.AppJoined(ctx, e.AppID, time.Unix(e.CreateTime, 0)); err != nil {
+		p.log.Warn().Err(err).Stringer("push", e).Msg("app not noted as authorized; a sync of apps finds it")
 	}
 }
 

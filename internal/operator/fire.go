@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -64,7 +65,11 @@ func (o *Operator) fire(ctx context.Context, s ledger.Schedule) (f Fired, won bo
 	}
 	f.Missed = missed
 	counted, lastID := missed, f.ID
-	if f.Skipped, err = o.start(ctx, s, f.ID); err != nil {
+	if f.Skipped, err = o.chooseRun(ctx, &s); err == nil && f.Skipped == "" {
+		f.Targets = s.Total
+		f.Skipped, err = o.start(ctx, s, f.ID)
+	}
+	if err != nil {
 		return f, false, err
 	}
 	if f.Skipped != "" {
@@ -94,6 +99,64 @@ func (o *Operator) after(s ledger.Schedule) (next time.Time, missed int, err err
 			return time.Time{}, missed, nil
 		}
 	}
+}
+
+// chooseRun chooses the targets of a run whose plan takes apps of the registry: those
+// of now. They are frozen before the rollout is begun, so that a second try of the
+// same run, after a crash or by a worker beside us, begins the same one. A registry
+// that has none, or that the plan doesn't fit any more, skips the run.
+func (o *Operator) chooseRun(ctx context.Context, s *ledger.Schedule) (skipped string, err error) {
+	if s.Recipe == "" || s.Frozen {
+		return "", nil
+	}
+	file, err := planfile.FromRecipe(s.Recipe)
+	if err != nil {
+		return "", err
+	}
+	list, _, err := o.chosen(ctx, file)
+	if faults := (planfile.Faults)(nil); errors.As(err, &faults) {
+		return faults.Error(), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	latest := s.Plan.Template
+	frozen, err := file.Freeze(pinned(file, latest), list.Len())
+	if err != nil {
+		return "", err
+	}
+	frozen.Quota, frozen.Template = s.Plan.Quota, latest
+	next := *s
+	next.Plan, next.Total = frozen, list.Len()
+	p := &Preview{Plan: frozen, Total: list.Len(), apps: list}
+	token := rand.Text()
+	l := &load{total: p.Total, add: func(ctx context.Context, batch []rollout.Target) (int, error) {
+		return len(batch), o.ledger.DraftRun(ctx, s.Name, token, batch)
+	}}
+	if err := l.run(ctx, func(n int) rollout.Target { return p.target(n, time.Time{}) }); err != nil {
+		return "", err
+	}
+	if err := o.ledger.FreezeRun(ctx, next, token); err != nil {
+		return "", err
+	}
+	// What was frozen may be somebody else's choice, and the schedule another by now.
+	at := s.NextRun
+	if *s, err = o.ledger.Schedule(ctx, s.Name); err != nil {
+		return "", err
+	}
+	if !s.Frozen || !s.NextRun.Equal(at) {
+		return "", errors.New("somebody changed the schedule meanwhile")
+	}
+	return "", nil
+}
+
+// pinned is a template that the plan can be frozen with; what a schedule with latest:
+// true commits is found when the rollout is begun.
+func pinned(file *planfile.File, t rollout.Template) rollout.Template {
+	if file.Template.Latest && t.Version == "" {
+		t.Version = "latest"
+	}
+	return t
 }
 
 // start makes the rollout of a run and lets it go; skipped says why not. A

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -182,8 +183,11 @@ type fakeWeChat struct {
 	calls   wxclient.APIQuota
 	audit   wxclient.Audit
 	version wxclient.VersionInfo
-	errs    map[string]error // by method, or by method and app
+	info    map[string]wxclient.AuthorizerInfo // by app; a sound one for others
+	errs    map[string]error                   // by method, or by method and app
+	mu      sync.Mutex
 	asked   []string
+	quiet   bool // don't remember what was asked
 }
 
 func newFakeWeChat() *fakeWeChat {
@@ -196,7 +200,11 @@ func newFakeWeChat() *fakeWeChat {
 }
 
 func (f *fakeWeChat) fail(method, appid string) error {
-	f.asked = append(f.asked, strings.TrimSpace(method+" "+appid))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.quiet {
+		f.asked = append(f.asked, strings.TrimSpace(method+" "+appid))
+	}
 	if err := f.errs[method+" "+appid]; err != nil {
 		return err
 	}
@@ -233,3 +241,22 @@ func (f *fakeWeChat) LatestAudit(_ context.Context, appid string) (wxclient.Audi
 func (f *fakeWeChat) VersionInfo(_ context.Context, appid string) (wxclient.VersionInfo, error) {
 	return f.version, f.fail("VersionInfo", appid)
 }
+
+func (f *fakeWeChat) AuthorizerInfo(_ context.Context, appid string) (wxclient.AuthorizerInfo, error) {
+	if err := f.fail("AuthorizerInfo", appid); err != nil {
+		return wxclient.AuthorizerInfo{}, err
+	}
+	if info, ok := f.info[appid]; ok {
+		return info, nil
+	}
+	return wxclient.AuthorizerInfo{
+		AppID: appid, NickName: "Shop " + appid, PrincipalName: "Ltd", AccountStatus: 1, MiniProgram: true,
+		PermissionSets: []int64{17, 18}, Categories: []string{"IT/tools"}, RefreshToken: "secret",
+	}, nil
+}
+
+func (f *fakeWeChat) PreAuthCode(context.Context) (string, time.Duration, error) {
+	return "preauthcode@@@1", 10 * time.Minute, f.fail("PreAuthCode", "")
+}
+
+func (f *fakeWeChat) ComponentAppID() string { return "wxcomponent" }

@@ -7,6 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -20,6 +21,10 @@ type WeChat interface {
 	APIQuota(ctx context.Context, appid, cgiPath string) (wxclient.APIQuota, error)
 	LatestAudit(ctx context.Context, appid string) (wxclient.Audit, error)
 	VersionInfo(ctx context.Context, appid string) (wxclient.VersionInfo, error)
+	AuthorizerInfo(ctx context.Context, appid string) (wxclient.AuthorizerInfo, error)
+	// PreAuthCode gets a code for an authorization page: nothing changes by it.
+	PreAuthCode(ctx context.Context) (code string, expiresIn time.Duration, err error)
+	ComponentAppID() string
 }
 
 var _ WeChat = (*wxclient.Client)(nil)
@@ -36,8 +41,10 @@ type Deps struct {
 	// Credentials looks after stored credentials; nil (the interface) if this
 	// installation stores none.
 	Credentials Credentials
-	// Redis is asked about itself by Check.
+	// Redis holds the registry of apps, and is asked about itself by Check.
 	Redis redis.UniversalClient
+	// Tokens keeps refresh tokens that a sync of apps sees; nil drops them.
+	Tokens TokenKeeper
 	// Now is the clock; nil means time.Now. Leases and wakes go by the ledger's.
 	Now func() time.Time
 	// By names the operator in the ledger, such as li@ops1.
@@ -51,6 +58,8 @@ type Operator struct {
 	pools       *tasks.Pools
 	wx          WeChat
 	credentials Credentials
+	apps        *apps.Store
+	tokens      TokenKeeper
 	rdb         redis.UniversalClient
 	now         func() time.Time
 	by          string
@@ -58,7 +67,10 @@ type Operator struct {
 
 // New makes an operator; it starts nothing and needs no closing.
 func New(d Deps) *Operator {
-	o := &Operator{ledger: d.Ledger, pools: d.Pools, wx: d.WeChat, credentials: d.Credentials, rdb: d.Redis, now: d.Now, by: d.By}
+	o := &Operator{
+		ledger: d.Ledger, pools: d.Pools, wx: d.WeChat, credentials: d.Credentials, rdb: d.Redis,
+		apps: apps.New(d.Redis), tokens: d.Tokens, now: d.Now, by: d.By,
+	}
 	if o.now == nil {
 		o.now = time.Now
 	}

@@ -2,6 +2,8 @@ package operator
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -52,6 +54,8 @@ type Preview struct {
 	full rollout.Plan // with the ext template
 	ext  *rollout.Ext
 	apps *planfile.Apps
+	// recipe chooses the apps of each run of a schedule; "" for a list of its own.
+	recipe string
 }
 
 // WavePlan is one wave of a preview.
@@ -78,7 +82,8 @@ func (o *Operator) Plan(ctx context.Context, file *planfile.File, opt PlanOption
 	}
 	// The template and the apps are found apart: tell of both's faults at once.
 	tmpl, warnings, tmplErr := o.template(ctx, file.Template, opt.Offline)
-	apps, appsErr := o.apps(ctx, file, opt)
+	apps, notes, appsErr := o.planApps(ctx, file, opt)
+	warnings = append(warnings, notes...)
 	var extErr error
 	if appsErr == nil {
 		if faults := planfile.CheckExt(file.Ext, apps); len(faults) > 0 {
@@ -101,29 +106,33 @@ func (o *Operator) Plan(ctx context.Context, file *planfile.File, opt PlanOption
 		StartAt: file.Start, Schedule: file.Schedule, Warnings: warnings,
 		full: plan, ext: file.Ext, apps: apps,
 	}
+	if file.Schedule != "" && file.Targets.Registry() {
+		// Each run takes the apps of its time: they are no part of what it is.
+		p.recipe = file.Recipe()
+		sum := sha256.Sum256([]byte(p.recipe))
+		p.Digest = hex.EncodeToString(sum[:])
+	}
 	p.Plan.Ext = ""
 	p.ID = p.Name + "-" + p.Digest[:8]
 	p.Waves = p.waves()
+	// After the digest: the same plan stays the same rollout whatever stands beside it.
+	if err := o.keepReserve(ctx, p); err != nil {
+		return nil, err
+	}
 	return p, o.surroundings(ctx, p, opt)
 }
 
-// apps are the plan's apps, selected and in order.
-func (o *Operator) apps(ctx context.Context, file *planfile.File, opt PlanOptions) (*planfile.Apps, error) {
-	if !file.Targets.All {
-		return file.ReadApps()
+// planApps are the plan's apps, selected and in order, with what to warn of.
+func (o *Operator) planApps(ctx context.Context, file *planfile.File, opt PlanOptions) (*planfile.Apps, []string, error) {
+	if !file.Targets.Registry() {
+		list, err := file.ReadApps()
+		return list, nil, err
 	}
-	if opt.Offline {
-		return nil, &OfflineError{What: "list all authorized apps"}
+	list, warnings, err := o.chosen(ctx, file)
+	if errors.Is(err, ErrNotSynced) && o.wx != nil && !opt.Offline && file.Targets.Select.Empty() {
+		return o.listed(ctx, file, opt)
 	}
-	authorized, err := o.AuthorizedApps(ctx, func(done, total int) { opt.Progress("authorized apps", done, total) })
-	if err != nil {
-		return nil, err
-	}
-	list := make([]planfile.App, len(authorized))
-	for i, a := range authorized {
-		list[i] = planfile.App{AppID: a.AppID}
-	}
-	return file.Arrange(planfile.NewApps("the authorized apps", list))
+	return list, warnings, err
 }
 
 // waves describes the plan's waves.

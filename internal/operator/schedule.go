@@ -18,11 +18,14 @@ type Schedule struct {
 	Spec     string           `json:"schedule"`
 	Template rollout.Template `json:"template"`
 	// Latest says that each run takes the newest template; Template's id then means nothing.
-	Latest bool      `json:"latest"`
-	Total  int       `json:"total"`
-	By     string    `json:"by"`
-	Paused bool      `json:"paused"`
-	Next   time.Time `json:"next,omitzero"`
+	Latest bool `json:"latest"`
+	// Chooses says that each run takes the apps of its time; Total is then how many
+	// there were last.
+	Chooses bool      `json:"chooses"`
+	Total   int       `json:"total"`
+	By      string    `json:"by"`
+	Paused  bool      `json:"paused"`
+	Next    time.Time `json:"next,omitzero"`
 	// NextRuns are the next few, Next among them.
 	NextRuns []time.Time `json:"next_runs,omitempty"`
 	// LastRun is when the schedule last came up, LastID the rollout it made then.
@@ -38,7 +41,7 @@ type Schedule struct {
 // scheduleView shows a schedule.
 func scheduleView(s ledger.Schedule, runs int) Schedule {
 	v := Schedule{
-		Name: s.Name, Spec: s.Spec, Template: s.Plan.Template, Latest: s.Plan.Template.ID == LatestTemplate, Total: s.Total,
+		Name: s.Name, Spec: s.Spec, Template: s.Plan.Template, Latest: s.Plan.Template.ID == LatestTemplate, Chooses: s.Recipe != "", Total: s.Total,
 		By: s.By, Paused: s.Paused, Next: s.NextRun, LastRun: s.LastRun, LastID: s.LastID, Missed: s.Missed, Loading: !s.Sealed,
 	}
 	if !s.NextRun.IsZero() && !s.Paused {
@@ -63,12 +66,17 @@ func (o *Operator) Schedule(ctx context.Context, p *Preview, opt ApplyOptions) (
 	}
 	sealed, err := o.ledger.PutSchedule(ctx, ledger.Schedule{
 		Name: p.Name, Spec: p.Schedule, Zone: zoneOf(p.Schedule), Plan: p.full, Digest: p.Digest, Total: p.Total,
-		By: o.by, NextRun: p.NextRuns[0],
+		Recipe: p.recipe, By: o.by, NextRun: p.NextRuns[0],
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return Schedule{}, err
-	}
-	if !sealed {
+	case sealed:
+	case p.recipe != "": // each run chooses its targets
+		if err := o.ledger.SealSchedule(ctx, p.Name, 0); err != nil {
+			return Schedule{}, err
+		}
+	default:
 		l := &load{total: p.Total, tell: opt.Progress, add: func(ctx context.Context, batch []rollout.Target) (int, error) {
 			return o.ledger.AddScheduleTargets(ctx, p.Name, batch)
 		}}

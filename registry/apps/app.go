@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -34,6 +35,8 @@ type App struct {
 	Authorized Seconds `json:"a,omitempty"`
 	Changed    Seconds `json:"c,omitempty"`
 	Listed     Seconds `json:"i,omitempty"`
+	// Sync is the number of the sync that listed it last.
+	Sync int64 `json:"y,omitempty"`
 	// Read is when WeChat was last asked about it. An authorized app that was never
 	// read waits in the queue of apps to read.
 	Read Seconds `json:"r,omitempty"`
@@ -60,6 +63,9 @@ type Facts struct {
 	// stop it; "" if it was not looked at.
 	Privacy string `json:"pri,omitempty"`
 }
+
+// Equal tells whether two readings say the same.
+func (f Facts) Equal(g Facts) bool { return reflect.DeepEqual(f, g) }
 
 // Seconds is a time in unix seconds; 0 is none.
 type Seconds int64
@@ -103,9 +109,9 @@ func (a *App) Leave(at Seconds) bool {
 	return true
 }
 
-// See is a row of WeChat's list, asked for at began: the app authorised at authTime.
-// reread asks to read what is known of it anew.
-func (a *App) See(began, authTime Seconds, reread bool) bool {
+// See is a row of WeChat's list, asked for at began in the sync of a number: the app
+// authorised at authTime. reread asks to read what is known of it anew.
+func (a *App) See(began, authTime Seconds, number int64, reread bool) bool {
 	switch {
 	case a.State == StateUnknown:
 		a.State, a.Authorized, a.Changed = StateAuthorized, authTime, authTime
@@ -119,7 +125,7 @@ func (a *App) See(began, authTime Seconds, reread bool) bool {
 	if reread {
 		a.Read = 0
 	}
-	a.Listed = began
+	a.Listed, a.Sync = began, number
 	return true
 }
 

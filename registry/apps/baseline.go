@@ -82,17 +82,21 @@ func (s *Store) ClearBaseline(ctx context.Context) error {
 }
 
 // Newcomers lists the apps that authorised since a time and that the baseline has not
-// taken, the first to come first. Those that came before leave the queue.
+// taken, the first to come first.
 func (s *Store) Newcomers(ctx context.Context, since Seconds) ([]string, error) {
-	_, err := s.rdb.ZRemRangeByScore(ctx, keyNew, "-inf", fmt.Sprintf("(%d", since)).Result()
-	if err != nil {
-		return nil, fmt.Errorf("leave apps out of the baseline that came before it: %w", err)
-	}
-	ids, err := s.rdb.ZRange(ctx, keyNew, 0, -1).Result()
+	ids, err := s.rdb.ZRangeArgs(ctx, redis.ZRangeArgs{Key: keyNew, ByScore: true, Start: int64(since), Stop: "+inf"}).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list newcomers: %w", err)
 	}
 	return ids, nil
+}
+
+// ForgetNewcomers takes apps out of the queue that authorised before a time.
+func (s *Store) ForgetNewcomers(ctx context.Context, before Seconds) error {
+	if err := s.rdb.ZRemRangeByScore(ctx, keyNew, "-inf", fmt.Sprintf("(%d", before)).Err(); err != nil {
+		return fmt.Errorf("leave apps out of the baseline that came before it: %w", err)
+	}
+	return nil
 }
 
 // CountNewcomers counts the apps that authorised since a time and wait for the baseline.

@@ -30,6 +30,8 @@ type Cursor struct {
 	// Offset is the next row of WeChat's list, Total how many it has.
 	Offset int `json:"offset"`
 	Total  int `json:"total"`
+	// Number counts syncs.
+	Number int64 `json:"number"`
 	// Began is when the sync under way began, By who began it.
 	Began Seconds `json:"began"`
 	By    string  `json:"by"`

@@ -13,6 +13,12 @@ const (
 	NeedAccount Need = "account"
 	// NeedCategory: there is no approved category.
 	NeedCategory Need = "category"
+	// NeedProfile: name, icon or introduction are not complete.
+	NeedProfile Need = "profile"
+	// NeedPrivacy: the code uses privacy apis that the app has no right to.
+	NeedPrivacy Need = "privacy"
+	// NeedOther: WeChat's own words say what.
+	NeedOther Need = "other"
 )
 
 // CodeSet is the permission set "development and data analysis", which every code
@@ -61,7 +67,11 @@ func (n Need) Words() string {
 		return "settle the account's state with WeChat: it is cancelled, banned or frozen"
 	case NeedCategory:
 		return "add a service category at mp.weixin.qq.com and have it approved"
+	case NeedProfile:
+		return "complete the app's name, icon and introduction at mp.weixin.qq.com"
+	case NeedPrivacy:
+		return "apply at mp.weixin.qq.com for the privacy apis that WeChat names"
 	default:
-		return string(n)
+		return "see WeChat's answer"
 	}
 }

@@ -56,7 +56,7 @@ func TestQueues(t *testing.T) {
 			{"grants change", func(a *apps.App) bool { return a.Join(120) }, []string{one}, []string{one}},
 			{"leaves", func(a *apps.App) bool { return a.Leave(130) }, nil, nil},
 			{"comes back", func(a *apps.App) bool { return a.Join(140) }, []string{one}, []string{one}},
-			{"is listed", func(a *apps.App) bool { return a.See(150, 140, false) }, []string{one}, []string{one}},
+			{"is listed", func(a *apps.App) bool { return a.See(150, 140, 1, false) }, []string{one}, []string{one}},
 			{"nothing", func(*apps.App) bool { return false }, []string{one}, []string{one}},
 		} {
 			must[[]apps.Change](t)(s.Change(ctx, []string{one}, step.change))
@@ -127,7 +127,7 @@ func TestManyApps(t *testing.T) {
 	for page := range slices.Chunk(list, apps.Batch) {
 		must[[]apps.Change](t)(s.Change(t.Context(), page, func(a *apps.App) bool {
 			apps.Edit{Set: map[string]string{"label": "Shop " + a.AppID, "tier": "gold", "city": "Shanghai"}}.Apply(a)
-			return a.See(100, 50, false)
+			return a.See(100, 50, 1, false)
 		}))
 	}
 	wrote := time.Since(began)

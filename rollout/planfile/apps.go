@@ -31,6 +31,7 @@ type App struct {
 type Apps struct {
 	name       string
 	headerLine int
+	labelled   bool     // there is a column label
 	columns    []string // without appid and label, in the list's order
 	rows       []row
 }
@@ -67,6 +68,9 @@ func (a *Apps) Name() string { return a.name }
 
 // Len is how many apps there are.
 func (a *Apps) Len() int { return len(a.rows) }
+
+// HasLabel tells whether the list has a column label.
+func (a *Apps) HasLabel() bool { return a.labelled }
 
 // Columns are the names of the columns apart from appid and label, in the list's order.
 func (a *Apps) Columns() []string { return slices.Clone(a.columns) }

@@ -45,8 +45,6 @@ func TestParseFaults(t *testing.T) {
 		{"targets empty", "targets: {}", 3, "targets.file", "", "is missing"},
 		{"file and all", "targets: {file: a, all: true}", 3, "targets.all", "true", "one of them"},
 		{"all false", "targets: {all: false}", 3, "targets.file", "", "is missing"},
-		{"select alone", "targets: {select: a=b}", 3, "targets.select", "a=b", "registry of labels"},
-		{"select with all", "targets: {all: true, select: a=b}", 3, "targets.select", "a=b", "registry of labels"},
 		{"select broken", "targets: {file: a, select: 'a=b c=d'}", 3, "targets.select", "", "want a comma"},
 		{"select blank", "targets: {file: a, select: ' '}", 3, "targets.select", " ", "selects by nothing"},
 		{"order empty", "targets: {file: a, order: '-'}", 3, "targets.order", "-", "want a column"},

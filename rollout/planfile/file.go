@@ -40,7 +40,11 @@ type File struct {
 
 	open  func(path string) ([]byte, error)
 	lines map[string]int // where each key stands, for what is judged only later
+	text  []byte         // the plan as it was read
 }
+
+// Registry tells whether the apps come from the registry and not from a file.
+func (t TargetsSpec) Registry() bool { return t.File == "" }
 
 // TemplateSpec names the template, or asks for the newest.
 type TemplateSpec struct {
@@ -62,11 +66,12 @@ func (t TemplateSpec) Pinned() rollout.Template {
 
 // TargetsSpec says which apps a plan is for.
 type TargetsSpec struct {
-	// File is the app list as the plan names it; "" when All.
+	// File is the app list as the plan names it; "" for the apps of the registry.
 	File string
 	// All means every app that authorised the platform.
 	All bool
-	// Select keeps the apps that match, by their columns.
+	// Select keeps the apps that match, by their columns, or without a file by what
+	// the registry knows of them.
 	Select rollout.Selector
 	// Order is a column, "-column" for the highest first, or "" for the list's order.
 	Order string
@@ -109,7 +114,7 @@ func Parse(name string, data []byte, open func(path string) ([]byte, error)) (*F
 	if body == nil {
 		return nil, r.faults.err()
 	}
-	f := &File{Path: name, open: open, lines: r.lines}
+	f := &File{Path: name, open: open, lines: r.lines, text: data}
 	top := r.object("", body.GetToken().Position, body)
 	if f.Name = top.text("name"); f.Name == "" {
 		top.missing("name", "want a word for the rollout, such as spring")
@@ -137,14 +142,14 @@ func (f *File) fault(key, value, format string, args ...any) Faults {
 	return Faults{{File: f.Path, Line: f.lines[key], Key: key, Value: value, Msg: fmt.Sprintf(format, args...)}}
 }
 
-// ErrAllApps is what ReadApps gives for a plan with targets.all: the apps come
-// from the registry; hand them to NewApps and Arrange.
-var ErrAllApps = errors.New("the plan is for all apps: it names no app list")
+// ErrAllApps is what ReadApps gives for a plan without targets.file: the apps come
+// from the registry; hand them to Choose.
+var ErrAllApps = errors.New("the plan takes the apps of the registry: it names no app list")
 
 // ReadApps reads the plan's app list, selected and in order. The error is Faults,
 // or ErrAllApps.
 func (f *File) ReadApps() (*Apps, error) {
-	if f.Targets.All {
+	if f.Targets.Registry() {
 		return nil, ErrAllApps
 	}
 	data, err := f.open(f.Targets.File)
@@ -168,6 +173,23 @@ func (f *File) Arrange(apps *Apps) (*Apps, error) {
 		return nil, f.fault("targets.select", f.Targets.Select.String(), "matches none of the %d apps in %s", apps.Len(), apps.Name())
 	}
 	ordered, err := selected.Order(f.Targets.Order)
+	if err != nil {
+		return nil, f.fault("targets.order", f.Targets.Order, "%v", err)
+	}
+	return ordered, nil
+}
+
+// Choose makes the plan's list of apps that were selected elsewhere, from of apps of
+// the registry, in the plan's order. name stands for the registry in faults. The
+// error is Faults.
+func (f *File) Choose(name string, selected []App, of int) (*Apps, error) {
+	if len(selected) == 0 && f.Targets.Select.Empty() {
+		return nil, f.fault("targets", "", "there are no apps in %s", name)
+	}
+	if len(selected) == 0 {
+		return nil, f.fault("targets.select", f.Targets.Select.String(), "matches none of the %d apps in %s", of, name)
+	}
+	ordered, err := NewApps(name, selected).Order(f.Targets.Order)
 	if err != nil {
 		return nil, f.fault("targets.order", f.Targets.Order, "%v", err)
 	}

@@ -212,9 +212,50 @@ func TestReadAppsOfAll(t *testing.T) {
 	if _, err := file.ReadApps(); !errors.Is(err, planfile.ErrAllApps) {
 		t.Fatalf("got %v, want ErrAllApps", err)
 	}
-	apps, err := file.Arrange(planfile.NewApps("registry", []planfile.App{{AppID: "a", Label: "z"}, {AppID: "b", Label: "y"}}))
+	apps, err := file.Choose("registry", []planfile.App{{AppID: "a", Label: "z"}, {AppID: "b", Label: "y"}}, 2)
 	if err != nil || apps.At(0).AppID != "b" {
 		t.Errorf("got %+v, %v", apps, err)
+	}
+	_, err = file.Choose("registry", nil, 0)
+	if got, want := faultsOf(t, err).Error(), "plan.yaml:3: targets: there are no apps in registry"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	file = parse(t, "name: a\ntemplate: {id: 1, version: v}\ntargets: {select: tier=gold, order: -teir}\n", nil)
+	_, err = file.Choose("registry", nil, 7)
+	if got, want := faultsOf(t, err).Error(), `plan.yaml:3: targets.select: "tier=gold": matches none of the 7 apps in registry`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	_, err = file.Choose("registry", []planfile.App{{AppID: "a", Columns: map[string]string{"tier": "gold"}}}, 7)
+	if got, want := faultsOf(t, err).Error(), `did you mean tier?`; !strings.HasSuffix(got, want) {
+		t.Errorf("got %s, want it to end with %s", got, want)
+	}
+}
+
+// TestRecipe: a plan that takes the registry's apps can be kept and read again, with
+// its ext template; it freezes to the same plan.
+func TestRecipe(t *testing.T) {
+	t.Parallel()
+	const text = "name: a\ntemplate: {id: 1, version: v}\ntargets: {all: true}\next: {file: e.tmpl}\nschedule: \"0 2 1 * *\"\nwaves: [{name: one, size: 10%}, {name: rest}]\n"
+	file := parse(t, text, files{"e.tmpl": `{"ext": {"a": "{{.label}}"}}`})
+	again, err := planfile.FromRecipe(file.Recipe())
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := file.Freeze(file.Template.Pinned(), 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := again.Freeze(again.Template.Pinned(), 40)
+	if diff := cmp.Diff(one, two); err != nil || diff != "" || again.Schedule != file.Schedule {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if got := parse(t, minimal, nil).Recipe(); got != "" {
+		t.Errorf("a plan with an app list has the recipe %s", got)
+	}
+	for _, bad := range []string{"", "{}", `{"plan":"name: a"}`} {
+		if _, err := planfile.FromRecipe(bad); err == nil {
+			t.Errorf("recipe %q was read", bad)
+		}
 	}
 }
 

@@ -70,17 +70,15 @@ func readTemplate(top *object) (t TemplateSpec) {
 func readTargets(top *object) (t TargetsSpec) {
 	o := top.object("targets")
 	if o == nil {
-		top.missing("targets", "want {file: apps.csv} or {all: true}")
+		top.missing("targets", "want {file: apps.csv}, {all: true} or {select: tier=gold}")
 		return t
 	}
 	t.File, t.All, t.Order = o.text("file"), o.boolean("all"), o.text("order")
 	switch {
 	case t.File != "" && t.All:
 		o.fault("all", "true", "can't be with file: want one of them")
-	case t.File == "" && o.has("select"):
-		o.fault("select", plain(o.get("select")), "needs the registry of labels, which this version lacks: add file: apps.csv and it selects by the file's columns")
-	case t.File == "" && !t.All:
-		o.missing("file", "want file: apps.csv or all: true")
+	case t.File == "" && !t.All && !o.has("select"):
+		o.missing("file", "want file: apps.csv, or all: true or select: tier=gold for the apps of the registry")
 	}
 	if o.has("select") {
 		text := o.text("select")
@@ -89,7 +87,7 @@ func readTargets(top *object) (t TargetsSpec) {
 		case err != nil:
 			o.fault("select", "", "%v", err)
 		case selector.Empty():
-			o.fault("select", text, "selects by nothing: leave it out to take the whole file")
+			o.fault("select", text, "selects by nothing: leave it out to take the whole file, or say all: true")
 		}
 		t.Select = selector
 	}

@@ -1,0 +1,178 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/registry/apps"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/wxsim"
+)
+
+// parsed reads a plan that takes the registry's apps.
+func parsed(t *testing.T, plan string) *planfile.File {
+	t.Helper()
+	file, err := planfile.Parse("plan.yaml", []byte(plan), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// synced waits until the registry knows n apps and has asked about each.
+func (f *fleet) synced(t *testing.T, n int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d apps are synced", n), func(ctx context.Context) (bool, string) {
+		s, err := f.op.AppsStatus(ctx)
+		return err == nil && s.Apps == n && s.Unread == 0 && s.Phase == "" && !s.Listed.IsZero(), fmt.Sprintf("%+v %v", s, err)
+	})
+}
+
+// TestNothingButCredentials: a worker that is given the component's appid and secret
+// and the callbacks' token and key gets its ticket by push, syncs 1,000 apps, and a
+// plan for all of them releases them. No token is ever given by hand.
+func TestNothingButCredentials(t *testing.T) {
+	t.Parallel()
+	n := 1000
+	if testing.Short() {
+		n = 100
+	}
+	f := newFleet(t, wxsim.Options{Seed: 21, Apps: n}, append([]string{"APPS_RATE=1000"}, pushed...)...)
+	a := f.worker(t)
+	f.door.open(t, a)
+	f.sim.PushTicket()
+	f.synced(t, n)
+	plan := parsed(t, "name: spring\ntemplate: {latest: true}\ntargets: {all: true}\n")
+	preview, err := f.op.Plan(t.Context(), plan, operator.PlanOptions{})
+	if err != nil || preview.Total != n || preview.Source != "the registry of apps" {
+		t.Fatalf("plan %+v %v", preview, err)
+	}
+	applied, err := f.op.Apply(t.Context(), preview, operator.ApplyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.released(t, applied.ID, n)
+	// What the workers saw is in the registry.
+	live, err := f.op.AppList(t.Context(), operator.AppFilter{Selector: selector(t, "wx.live=3.0.0,wx.privacy=ok")})
+	if err != nil || len(live) != n {
+		t.Errorf("%d apps live with 3.0.0 by the registry, want %d: %v", len(live), n, err)
+	}
+}
+
+func selector(t *testing.T, text string) rollout.Selector {
+	t.Helper()
+	s, err := rollout.ParseSelector(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// authorize pulls the lever of an app's authorization.
+func (f *fleet) authorize(t *testing.T, n int, on bool) {
+	t.Helper()
+	if !on {
+		if err := f.sim.ChangeApp(wxsim.AppID(n), wxsim.AppChange{Authorized: &on}); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	f.sim.Authorize(wxsim.AppID(n))
+}
+
+// TestMerchantLeavesAndComesBack: by pushes alone. The target of the app that left parks
+// for its merchant and fails nothing; when the app is back, it goes on.
+func TestMerchantLeavesAndComesBack(t *testing.T) {
+	t.Parallel()
+	const n = 6
+	f := newFleet(t, wxsim.Options{Seed: 22, Apps: n, AuditDelay: wxsim.Range{Min: time.Hour, Max: time.Hour}},
+		append([]string{"VERDICT_POLL=1h", "APPS_RATE=1000"}, pushed...)...)
+	a := f.worker(t)
+	f.door.open(t, a)
+	f.sim.PushTicket()
+	f.synced(t, n)
+	id := f.apply(t, n, "")
+	waits := func(reason rollout.Reason, want int) {
+		t.Helper()
+		f.until(t, id, fmt.Sprintf("%d wait for %s", want, reason), func(r rollout.Rollout) bool {
+			return r.Counts.Sum(func(c rollout.Cell) bool { return c.State == rollout.StateParked && c.Reason == reason }) == want
+		})
+	}
+	waits(rollout.ReasonVerdict, n)
+	f.authorize(t, 2, false)
+	waits(rollout.ReasonMerchant, 1)
+	list, err := f.op.NeedsMerchant(t.Context())
+	if err != nil || len(list) != 1 || list[0].AppID != wxsim.AppID(2) || list[0].Need != apps.NeedAuthorize || list[0].Rollout != id {
+		t.Errorf("needs %+v %v", list, err)
+	}
+	f.authorize(t, 2, true)
+	waits(rollout.ReasonVerdict, n)
+	f.sim.Approve("")
+	f.released(t, id, n)
+	if list, err = f.op.NeedsMerchant(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("needs afterwards %+v %v", list, err)
+	}
+}
+
+// TestNewcomersGetTheBaseline: apps that authorise the platform while a baseline stands
+// get its version, whether the push arrives or only a sync sees them.
+func TestNewcomersGetTheBaseline(t *testing.T) {
+	t.Parallel()
+	const n = 4
+	f := newFleet(t, wxsim.Options{Seed: 23, Apps: n, Push: wxsim.PushOptions{Attempts: 1}}, append([]string{"APPS_RATE=1000"}, pushed...)...)
+	for i := range 2 {
+		f.authorize(t, i, false) // they come later
+	}
+	a := f.worker(t)
+	f.door.open(t, a)
+	f.sim.PushTicket()
+	f.synced(t, n-2)
+	file := parsed(t, "name: standing\ntemplate: {latest: true}\ntargets: {all: true}\n")
+	_, err := f.op.SetBaseline(t.Context(), file, operator.BaselineOptions{Since: time.Now().Add(-time.Hour), Every: time.Second}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.authorize(t, 0, true)
+	last := ""
+	released := func(want int) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("%d newcomers are released", want), func(ctx context.Context) (bool, string) {
+			list, err := f.op.Rollouts(ctx, 0, 10)
+			good := 0
+			for _, r := range list {
+				good += r.Good
+			}
+			b, errB := f.op.Baseline(ctx)
+			if err == nil && errB == nil {
+				states := ""
+				for _, r := range list {
+					states += fmt.Sprint(r.ID, r.Status, r.States, r.Parked, " ")
+				}
+				last = fmt.Sprintf("%s %d good in %d rollouts, %d releases, baseline %+v", states, good, len(list), f.sim.Books().Releases, b)
+			}
+			return err == nil && good == want && f.sim.Books().Releases == int64(want), last
+		})
+	}
+	released(1)
+	f.sim.SetPushShares(1, 0, 0, 0) // the next push is lost
+	f.authorize(t, 1, true)
+	if _, err := f.op.SyncApps(t.Context(), operator.SyncOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	released(2)
+	b, err := f.op.Baseline(t.Context())
+	if err != nil || b.Taken != 2 || b.Waiting != 0 {
+		t.Errorf("baseline %+v %v", b, err)
+	}
+	list, err := f.op.Rollouts(t.Context(), 0, 10)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("rollouts %+v %v", list, err)
+	}
+	for _, r := range list {
+		f.sound(t, r.ID)
+	}
+}

@@ -1,0 +1,135 @@
+package operator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/registry/apps"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// isNotFound tells that the ledger knows nothing of it.
+func isNotFound(err error) bool { return errors.Is(err, ledger.ErrNotFound) }
+
+// MerchantTask is what one merchant must do for one app.
+type MerchantTask struct {
+	AppID     string    `json:"appid"`
+	Label     string    `json:"label,omitempty"`
+	Name      string    `json:"name,omitempty"`
+	Principal string    `json:"principal,omitempty"`
+	Need      apps.Need `json:"need"`
+	// Words say what to do.
+	Words string `json:"what"`
+	// Rollout waits for it; "" if none does. Code and Text are what WeChat answered,
+	// Since is when.
+	Rollout string    `json:"rollout,omitempty"`
+	Code    int64     `json:"errcode,omitempty"`
+	Text    string    `json:"trouble,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+	// Link is what to send to the merchant, LinkUntil when it ends; "" for a need whose
+	// link was not asked for.
+	Link      string    `json:"link,omitempty"`
+	LinkUntil time.Time `json:"link_until,omitzero"`
+}
+
+// merchantPage is where a merchant looks after an account.
+const merchantPage = "https://mp.weixin.qq.com"
+
+// needOf is what an answer of WeChat's asks of the merchant.
+func needOf(t *rollout.Trouble) apps.Need {
+	if t == nil {
+		return apps.NeedOther
+	}
+	switch t.Code {
+	case 61007:
+		return apps.NeedPermission
+	case 85008:
+		return apps.NeedCategory
+	case 61040:
+		return apps.NeedPrivacy
+	case 86002:
+		return apps.NeedProfile
+	case 42007, 43007, 61003, 61023:
+		return apps.NeedAuthorize
+	}
+	if t.Class == "credential" {
+		return apps.NeedAuthorize
+	}
+	return apps.NeedOther
+}
+
+// NeedsMerchant lists who must do what: apps that left, lack something, or have a
+// target that waits for the merchant. The most urgent come first: those that a rollout
+// waits for.
+func (o *Operator) NeedsMerchant(ctx context.Context) ([]MerchantTask, error) {
+	waiting, err := o.merchantTargets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []MerchantTask
+	for a, err := range o.apps.All(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		task, waits := waiting[a.AppID]
+		delete(waiting, a.AppID)
+		if waits {
+			if task.Label == "" {
+				task.Label = a.Label
+			}
+			task.Name, task.Principal = a.Name, a.Principal
+			list = append(list, task)
+		}
+		for _, need := range a.Needs() {
+			if !waits || need != task.Need {
+				list = append(list, MerchantTask{AppID: a.AppID, Label: a.Label, Name: a.Name, Principal: a.Principal, Need: need, Since: a.Changed.Time()})
+			}
+		}
+	}
+	for _, task := range waiting { // a plan's list may name apps that the registry lacks
+		list = append(list, task)
+	}
+	for i, t := range list {
+		list[i].Words = t.Need.Words()
+		if !t.Need.Authorizes() {
+			list[i].Link = merchantPage
+		}
+	}
+	slices.SortFunc(list, func(a, b MerchantTask) int {
+		return cmp.Or(-cmp.Compare(min(1, len(a.Rollout)), min(1, len(b.Rollout))), cmp.Compare(a.AppID, b.AppID), cmp.Compare(a.Need, b.Need))
+	})
+	return list, nil
+}
+
+// merchantTargets are the targets of unfinished rollouts that wait for their merchant,
+// by app.
+func (o *Operator) merchantTargets(ctx context.Context) (map[string]MerchantTask, error) {
+	active, err := o.ledger.Active(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tasks := make(map[string]MerchantTask)
+	for _, r := range active {
+		if r.Counts.Sum(func(c rollout.Cell) bool { return c.Reason == rollout.ReasonMerchant }) == 0 {
+			continue
+		}
+		for t, err := range o.ledger.Targets(ctx, r.ID) {
+			if err != nil {
+				return nil, err
+			}
+			if t.State != rollout.StateParked || t.Reason != rollout.ReasonMerchant {
+				continue
+			}
+			task := MerchantTask{AppID: t.AppID, Label: t.Label, Need: needOf(t.Trouble), Rollout: r.ID, Since: t.Since}
+			if t.Trouble != nil {
+				task.Code, task.Text, task.Since = t.Trouble.Code, t.Trouble.Text, t.Trouble.At
+			}
+			tasks[t.AppID] = task
+		}
+	}
+	return tasks, nil
+}

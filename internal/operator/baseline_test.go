@@ -1,0 +1,303 @@
+package operator_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/redistest"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/registry/apps"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+)
+
+const standing = "name: standing\ntemplate: {latest: true}\ntargets: {select: tier!=test}\next: {inline: '{\"ext\": {\"s\": \"{{.label}}\"}}'}\n"
+
+// stand sets a baseline.
+func (b *bench) stand(plan string, opt operator.BaselineOptions) operator.Baseline {
+	b.t.Helper()
+	v, err := b.op.SetBaseline(b.ctx, b.parse(plan, nil), opt, false)
+	if err != nil {
+		b.t.Fatalf("set the baseline: %v", err)
+	}
+	return v
+}
+
+// come lets an app authorise the platform.
+func (b *bench) come(n int) {
+	b.t.Helper()
+	if err := b.op.AppJoined(b.ctx, appID(n), b.now()); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// tend gathers.
+func (b *bench) tend() *operator.Gathered {
+	b.t.Helper()
+	made, err := b.op.TendBaseline(b.ctx)
+	if err != nil {
+		b.t.Fatalf("tend the baseline: %v", err)
+	}
+	return made
+}
+
+func TestBaseline(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	b.authorize(3)
+	b.sync(operator.SyncOptions{})
+	b.advance(time.Hour)
+	if b.tend() != nil {
+		t.Error("gathered without a baseline")
+	}
+	v := b.stand(standing, operator.BaselineOptions{Why: "new merchants", Reserve: 5})
+	if v.Pool != operator.BaselinePool || v.Template.ID != operator.LatestTemplate || v.Waiting != 0 || v.By != "li@ops1" {
+		t.Errorf("baseline %+v", v)
+	}
+	if b.tend() != nil {
+		t.Error("apps that were there before were gathered")
+	}
+	// Three come: one can't render its ext.json, one is labelled away.
+	b.advance(time.Second)
+	b.come(10)
+	b.come(11)
+	b.come(12)
+	b.label("label=Shop", appID(10), appID(12))
+	b.label("tier=test", appID(12))
+	if v, err := b.op.Baseline(b.ctx); err != nil || v.Waiting != 3 || v.Held != 2 {
+		t.Errorf("baseline %+v %v", v, err)
+	}
+	made := b.tend()
+	if made == nil || made.Targets != 1 || made.ID != "baseline-20300101-1" {
+		t.Fatalf("gathered %+v", made)
+	}
+	r := b.rollout(made.ID)
+	if r.Total != 1 || r.Plan.Template.ID != 118 || r.Plan.Quota.PoolName() != "baseline" || r.Status != rollout.StatusRunning {
+		t.Errorf("rollout %+v", r)
+	}
+	// Not more often than asked; then those that have what they lacked.
+	b.label("label=Shop", appID(11))
+	b.label("tier-", appID(12))
+	if b.tend() != nil {
+		t.Error("gathered again at once")
+	}
+	b.advance(operator.DefaultGather)
+	if made = b.tend(); made == nil || made.Targets != 2 || made.ID != "baseline-20300101-2" {
+		t.Fatalf("gathered %+v", made)
+	}
+	b.work()
+	for _, id := range []string{"baseline-20300101-1", made.ID} {
+		b.sound(id)
+		if r := b.rollout(id); r.Counts.State(rollout.StateReleased) != r.Total {
+			t.Errorf("%s: %v", id, r.Counts)
+		}
+	}
+	// An app that leaves before it is gathered isn't; paused, nobody is.
+	b.advance(time.Hour)
+	b.come(13)
+	b.come(14)
+	b.label("label=Shop", appID(13), appID(14))
+	if err := b.op.AppLeft(b.ctx, appID(14), b.now()); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := b.op.PauseBaseline(b.ctx, true, "wait"); err != nil || !v.Paused || v.Waiting != 1 || b.tend() != nil {
+		t.Errorf("paused: %+v %v", v, err)
+	}
+	if _, err := b.op.PauseBaseline(b.ctx, false, ""); err != nil {
+		t.Fatal(err)
+	}
+	if made = b.tend(); made == nil || made.Targets != 1 {
+		t.Errorf("gathered %+v", made)
+	}
+	v, err := b.op.Baseline(b.ctx)
+	if err != nil || v.Taken != 4 || v.Last != "baseline-20300101-3" || v.Waiting != 0 {
+		t.Errorf("baseline %+v %v", v, err)
+	}
+	if err := b.op.ClearBaseline(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.op.ClearBaseline(b.ctx); !errors.Is(err, operator.ErrNoBaseline) {
+		t.Errorf("cleared twice: %v", err)
+	}
+	if _, err := b.op.PauseBaseline(b.ctx, true, ""); !errors.Is(err, operator.ErrNoBaseline) {
+		t.Errorf("paused without one: %v", err)
+	}
+}
+
+// TestBaselineFaults: all at once, and nothing is set.
+func TestBaselineFaults(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	_, err := b.op.SetBaseline(b.ctx, b.parse(waved+"schedule: \"0 2 * * *\"\n", nil), operator.BaselineOptions{}, false)
+	var faults planfile.Faults
+	if !errors.As(err, &faults) || len(faults) != 3 {
+		t.Errorf("faults %v", err)
+	}
+	missing := strings.Replace(standing, "latest: true", "id: 7, version: v", 1)
+	if _, err := b.op.SetBaseline(b.ctx, b.parse(missing, nil), operator.BaselineOptions{}, false); !errors.As(err, new(*operator.TemplateError)) {
+		t.Errorf("a template that isn't there: %v", err)
+	}
+	if v, err := b.op.SetBaseline(b.ctx, b.parse(standing, nil), operator.BaselineOptions{}, true); err != nil || v.Set.IsZero() {
+		t.Errorf("dry run: %+v %v", v, err)
+	}
+	if v, err := b.op.Baseline(b.ctx); err != nil || !v.Set.IsZero() {
+		t.Errorf("a baseline stands: %+v %v", v, err)
+	}
+}
+
+// TestBaselineReserve: other pools leave the baseline's submissions, unless a plan says
+// what it leaves; the rollout stays the same one.
+func TestBaselineReserve(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	before := b.plan(simple, 3)
+	b.stand(standing, operator.BaselineOptions{Reserve: 7})
+	p := b.plan(simple, 3)
+	if p.ID != before.ID || p.Plan.Quota.Reserve["baseline"] != 7 || p.Quota.Reserved != 7 || p.Quota.Fits != 3 || len(p.Warnings) != 1 {
+		t.Errorf("preview %+v", p)
+	}
+	for _, quota := range []string{"quota: {reserve: {baseline: 0}}\n", "quota: {pool: baseline}\n"} {
+		if p := b.plan(simple+quota, 3); p.Plan.Quota.Reserved() != 0 {
+			t.Errorf("%s: %+v", quota, p.Plan.Quota)
+		}
+	}
+}
+
+// TestBaselineAtOnce: several leaders at once, that crash in the middle, take each
+// newcomer once.
+func TestBaselineAtOnce(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	rdb, advance := srv.Virtual(t)
+	b := setup(t, rdb, advance)
+	const leaders, come = 4, 40
+	b.stand("name: standing\ntemplate: {id: 118, version: 3.9.0}\ntargets: {all: true}\n", operator.BaselineOptions{Every: time.Nanosecond})
+	var wg sync.WaitGroup
+	for range leaders {
+		op := operator.New(b.deps())
+		wg.Go(func() {
+			for range come {
+				if _, err := op.TendBaseline(b.ctx); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for i := range come {
+		b.come(i)
+	}
+	wg.Wait()
+	// What a crash leaves: a batch that was gathered and not handed on, its rollout begun.
+	store := apps.New(rdb)
+	b.come(come)
+	base, err := store.Baseline(b.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range come + 2 {
+		b.advance(time.Second)
+		b.tend()
+	}
+	v, err := b.op.Baseline(b.ctx)
+	if err != nil || v.Waiting != 0 || v.Taken != come+1 || v.Handing != "" || base.Open != "" {
+		t.Errorf("baseline %+v %v", v, err)
+	}
+	seen := make(map[string]string)
+	rollouts, err := b.op.Rollouts(b.ctx, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range rollouts {
+		b.sound(s.ID)
+		for target, err := range b.ledger.Targets(b.ctx, s.ID) {
+			if err != nil || seen[target.AppID] != "" {
+				t.Errorf("%s in %s and %s: %v", target.AppID, seen[target.AppID], s.ID, err)
+			}
+			seen[target.AppID] = s.ID
+		}
+	}
+	if len(seen) != come+1 {
+		t.Errorf("%d apps in rollouts, want %d", len(seen), come+1)
+	}
+}
+
+// dying fails every command to Redis after the first few.
+type dying struct{ left int }
+
+func (d *dying) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (d *dying) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if d.left--; d.left < 0 {
+			err := errors.New("died")
+			cmd.SetErr(err)
+			return err
+		}
+		return next(ctx, cmd)
+	}
+}
+func (d *dying) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// TestBaselineCrash: a leader that died after any of its steps; the next one takes each
+// newcomer once.
+func TestBaselineCrash(t *testing.T) {
+	t.Parallel()
+	died := true
+	for steps := 0; died; steps++ {
+		m, rdb := redistest.Mini(t)
+		b := setup(t, rdb, func(d time.Duration) { redistest.Advance(m, d) })
+		b.stand("name: standing\ntemplate: {id: 118, version: 3.9.0}\ntargets: {all: true}\n", operator.BaselineOptions{})
+		for i := range 3 {
+			b.come(i)
+		}
+		client := redis.NewClient(&redis.Options{Addr: m.Addr()})
+		client.AddHook(&dying{left: steps})
+		d := b.deps()
+		d.Redis, d.Ledger = client, ledger.New(client, ledger.Options{})
+		d.Now = func() time.Time { return newYear }
+		_, err := operator.New(d).TendBaseline(b.ctx)
+		died = err != nil
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+		b.advance(time.Second)
+		b.come(5) // it comes later
+		b.tend()
+		b.advance(time.Hour)
+		b.tend()
+		b.work()
+		v, err := b.op.Baseline(b.ctx)
+		if err != nil || v.Taken != 4 || v.Waiting != 0 || v.Handing != "" {
+			t.Errorf("died after %d steps: %+v %v", steps, v, err)
+		}
+		rollouts, err := b.op.Rollouts(b.ctx, 0, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total := 0
+		for _, r := range rollouts {
+			total += r.Total
+			b.sound(r.ID)
+			if r.Status != rollout.StatusDone || r.Good != r.Total {
+				t.Errorf("died after %d steps: %s is %s, %d of %d", steps, r.ID, r.Status, r.Good, r.Total)
+			}
+		}
+		if total != 4 {
+			t.Errorf("died after %d steps: %d targets in %d rollouts, want 4", steps, total, len(rollouts))
+		}
+		if steps > 50 {
+			t.Fatal("it never gets through")
+		}
+		if !died && steps < 8 {
+			t.Errorf("only %d steps: the test shows little", steps)
+		}
+	}
+}
