@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -84,6 +85,22 @@ func TestParse(t *testing.T) {
 	same(t, newReport, "spring -o markdown --to f", reportOptions{ref: "spring", file: "f", format: "markdown"})
 	same(t, newReport, "--excel", reportOptions{excel: true, format: formatCSV})
 	same(t, newTemplates, "", templatesOptions{format: formatTable})
-	same(t, newApps, "-o csv", appsOptions{format: formatCSV})
+	same(t, newAppsGet, "-l a=b --left --needs-merchant -o csv", appsOptions{selector: "a=b", left: true, needs: true, format: formatCSV})
+	same(t, newAppsExport, "-l a=b -o json", appsOptions{selector: "a=b", format: formatJSON})
+	same(t, newAppsInspect, "wx1 --live", inspectOptions{app: "wx1", live: true, format: formatTable})
+	same(t, newAppsSync, "--full --versions --rate 5", syncOptions{full: true, versions: true, rate: 5, format: formatTable})
+	same(t, newAppsImport, "a.csv --replace --skip-unknown --dry-run -y --reason n", importOptions{
+		change: change{why: "n", yes: true, dryRun: true}, file: "a.csv", replace: true, skipUnknown: true, format: formatTable,
+	})
+	same(t, newAppsLabel, "wx1 wx2 tier=gold note-", labelOptions{
+		ids: []string{"wx1", "wx2"}, edit: apps.Edit{Set: map[string]string{"tier": "gold"}, Remove: []string{"note"}}, format: formatTable,
+	})
+	same(t, newAppsLabel, "-l a=b tier=", labelOptions{selector: "a=b", edit: apps.Edit{Set: map[string]string{"tier": ""}}, format: formatTable})
+	same(t, newAppsNeeds, "--redirect-uri https://h/x -o csv", needsOptions{redirect: "https://h/x", format: formatCSV})
+	same(t, newAppsLink, "wx1 --redirect-uri https://h/x", linkOptions{app: "wx1", redirect: "https://h/x", format: formatTable})
+	same(t, newBaselineSet, "-f p.yaml --since 2026-11-01T00:00+08:00 --every 1m --reserve 3 --reason n --dry-run", baselineOptions{
+		change: change{why: "n", dryRun: true}, file: "p.yaml", since: "2026-11-01T00:00+08:00", every: time.Minute, reserve: 3, format: formatTable,
+	})
+	same(t, newBaselineGet, "-o json", baselineOptions{format: formatJSON})
 	same(t, newDemo, "--apps 20 --seed 4 --redis redis://x -o json", demoOptions{apps: 20, seed: 4, redis: "redis://x", format: formatJSON})
 }

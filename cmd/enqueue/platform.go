@@ -206,38 +206,3 @@ var templateColumns = []column[operator.Template]{
 	{name: "source", wide: true, text: func(t operator.Template) string { return t.Source }},
 	{name: "standard", wide: true, text: func(t operator.Template) string { return fmt.Sprint(t.Standard) }},
 }
-
-// appsOptions are the command line of apps.
-type appsOptions struct{ format format }
-
-func newApps(d *deps, run func(context.Context, *deps, appsOptions) error) *cobra.Command {
-	var o appsOptions
-	cmd := &cobra.Command{
-		Use:   "apps",
-		Short: "List the apps that authorised the platform",
-		Long: `List every app that authorised the platform, by appid. -o csv is an app list to
-begin with: add columns of your own for selectors, the order and ext.json.`,
-		Example: `  enqueue apps -o csv > apps.csv`,
-		Args:    args(cobra.NoArgs),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), d, o) },
-	}
-	bindFormat(cmd, &o.format, formatTable, formatJSON, formatCSV)
-	return cmd
-}
-
-func runApps(ctx context.Context, d *deps, o appsOptions) error {
-	return d.with(ctx, func(op *operator.Operator) error {
-		bar := d.bar()
-		found, err := op.AuthorizedApps(ctx, func(done, total int) { bar.show("authorized apps", done, total) })
-		bar.end()
-		if err != nil {
-			return err
-		}
-		return list(d, o.format, appColumns, found)
-	})
-}
-
-var appColumns = []column[operator.AuthorizedApp]{
-	{name: "appid", text: func(a operator.AuthorizedApp) string { return a.AppID }},
-	{name: "authorized", text: func(a operator.AuthorizedApp) string { return stamp(a.Authorized) }},
-}

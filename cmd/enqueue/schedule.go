@@ -18,9 +18,9 @@ func newSchedule(d *deps) *cobra.Command {
 up. A run whose time passed while no worker was alive is made up for once, and one
 that comes up while the last has not ended is left out; get schedules counts both.
 
-A plan with latest: true takes the newest template of each run. The apps are those
-of now, also with all: true: schedule it again to take in new ones, after deleting
-the old schedule. The same plan again only changes when it runs.`,
+A plan with latest: true takes the newest template of each run. One with all: true
+or select: without a file takes the apps of each run's time from the registry; a
+file's apps are those of now. The same plan again only changes when it runs.`,
 		Example: `  enqueue schedule -f monthly.yaml
   enqueue schedule list
   enqueue schedule pause monthly
@@ -85,7 +85,7 @@ var scheduleColumns = []column[operator.Schedule]{
 	{name: "schedule", text: func(s operator.Schedule) string { return s.Spec }},
 	{name: "state", text: scheduleState},
 	{name: "next", text: func(s operator.Schedule) string { return stamp(s.Next) }},
-	{name: "targets", text: func(s operator.Schedule) string { return fmt.Sprint(s.Total) }},
+	{name: "targets", text: scheduleTargets},
 	{name: "template", text: scheduleTemplate},
 	{name: "last_rollout", text: func(s operator.Schedule) string { return s.LastID }},
 	{name: "missed", text: func(s operator.Schedule) string { return fmt.Sprint(s.Missed) }},
@@ -102,6 +102,13 @@ func scheduleState(s operator.Schedule) string {
 	default:
 		return "active"
 	}
+}
+
+func scheduleTargets(s operator.Schedule) string {
+	if s.Chooses {
+		return fmt.Sprintf("%d, chosen at each run", s.Total)
+	}
+	return fmt.Sprint(s.Total)
 }
 
 func scheduleTemplate(s operator.Schedule) string {

@@ -196,7 +196,8 @@ func (s *stage) hire(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(s.ledger.Heartbeat(s.ctx, "w1", map[rollout.Lane]int{rollout.LaneCommit: 4, rollout.LaneAudit: 4, rollout.LaneRelease: 4}, time.Hour))
 }
 
-// lever quota REST LIMIT, or code PATH ERRCODE: pulls a lever of the simulator.
+// lever quota REST LIMIT, code PATH ERRCODE, or leave|join|withhold APPID (the
+// authorization, or permission set 18): pulls a lever of the simulator.
 func (s *stage) lever(ts *testscript.TestScript, _ bool, args []string) {
 	number := func(i int) int {
 		n, err := strconv.Atoi(args[i])
@@ -208,6 +209,12 @@ func (s *stage) lever(ts *testscript.TestScript, _ bool, args []string) {
 		s.sim.SetQuota(number(1), number(2))
 	case "code":
 		ts.Check(s.sim.AddFault(wxsim.Fault{Endpoint: args[1], Kind: wxsim.FaultCode, Code: number(2), Count: -1}))
+	case "leave", "join":
+		on := args[0] == "join"
+		ts.Check(s.sim.ChangeApp(args[1], wxsim.AppChange{Authorized: &on}))
+	case "withhold":
+		off := false
+		ts.Check(s.sim.ChangeApp(args[1], wxsim.AppChange{Set18: &off}))
 	default:
 		ts.Fatalf("sim: no lever %q", args[0])
 	}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+)
+
+// baselineOptions are the command line of baseline and its verbs.
+type baselineOptions struct {
+	change
+	verb    string
+	file    string
+	since   string
+	every   time.Duration
+	reserve int64
+	format  format
+}
+
+func newBaseline(d *deps) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "baseline",
+		Short: "Give every newly authorised app the live version",
+		Long: `A baseline is a plan that stands: every app that authorises the platform while it
+does gets the plan's version, through a rollout of its own with a quota pool of its
+own. The workers gather newcomers; an app is taken once.`,
+		Example: `  enqueue baseline set -f standing.yaml --reserve 20
+  enqueue baseline get
+  enqueue baseline pause --reason "template is broken"`,
+		Args: args(cobra.ArbitraryArgs),
+		RunE: group,
+	}
+	cmd.AddCommand(
+		newBaselineSet(d, runBaselineSet), newBaselineGet(d, runBaselineGet),
+		newBaselineVerb(d, "pause", "Keep the baseline from gathering", "Keep the baseline from gathering. Newcomers wait; rollouts that it made go on.", runBaselineVerb),
+		newBaselineVerb(d, "resume", "Let a paused baseline gather again", "Let a paused baseline gather again, those first that came meanwhile.", runBaselineVerb),
+		newBaselineVerb(d, "clear", "Take the baseline away", "Take the baseline away. Rollouts that it made go on; newcomers get nothing by\nthemselves any more.", runBaselineVerb),
+	)
+	return cmd
+}
+
+func newBaselineSet(d *deps, run func(context.Context, *deps, baselineOptions) error) *cobra.Command {
+	var o baselineOptions
+	cmd := &cobra.Command{
+		Use:   "set -f FILE",
+		Short: "Let a plan stand for newcomers",
+		Long: `Let a plan stand for every app that authorises the platform from now on (or from
+--since on), in place of the baseline before. Its targets are all: true, or select:
+an app that a selector leaves out, or that lacks a value which ext.json needs, waits
+until that changes. It has no waves, schedule or start. With latest: true newcomers
+get the template that is newest when they come.
+
+Newcomers are gathered every --every into a rollout baseline-DATE-N, of the quota
+pool "baseline" unless the plan names another. --reserve keeps so many submissions
+for that pool: plans of other pools leave them, unless they say what they leave.`,
+		Example: `  enqueue baseline set -f standing.yaml
+  enqueue baseline set -f standing.yaml --since 2026-11-01T00:00+08:00 --reserve 20 --reason "spring is live"`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			return run(cmd.Context(), d, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.file, "file", "f", "", "the plan")
+	f.StringVar(&o.since, "since", "", "apps that authorised since this time are newcomers; now if left out")
+	f.DurationVar(&o.every, "every", operator.DefaultGather, "how often newcomers are gathered")
+	f.Int64Var(&o.reserve, "reserve", 0, "submissions that other pools leave to the baseline's")
+	f.StringVar(&o.why, "reason", "", "why, for the record")
+	f.BoolVar(&o.dryRun, "dry-run", false, "tell what would be done, and change nothing")
+	bindFormat(cmd, &o.format, formatTable, formatJSON)
+	return cmd
+}
+
+func (o baselineOptions) check() error {
+	switch {
+	case o.file == "":
+		return usagef("-f FILE is missing")
+	case o.every < time.Second:
+		return usagef("--every %s: want a second or more", o.every)
+	case o.reserve < 0:
+		return usagef("--reserve %d: want 0 or more", o.reserve)
+	}
+	_, err := o.sinceTime()
+	return err
+}
+
+func (o baselineOptions) sinceTime() (time.Time, error) {
+	if o.since == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04Z07:00", time.RFC3339} {
+		if t, err := time.Parse(layout, o.since); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usagef("--since %q: want a time with its zone, such as 2026-11-01T00:00+08:00", o.since)
+}
+
+func runBaselineSet(ctx context.Context, d *deps, o baselineOptions) error {
+	file, err := planfile.Read(o.file)
+	if err != nil {
+		return err
+	}
+	since, err := o.sinceTime()
+	if err != nil {
+		return err
+	}
+	return d.with(ctx, func(op *operator.Operator) error {
+		b, err := op.SetBaseline(ctx, file, operator.BaselineOptions{Since: since, Every: o.every, Reserve: o.reserve, Why: o.why}, o.dryRun)
+		if err != nil {
+			return err
+		}
+		if o.dryRun {
+			d.talk("this is a dry run: nothing was changed\n")
+		}
+		return d.printBaseline(b, o.format)
+	})
+}
+
+func newBaselineGet(d *deps, run func(context.Context, *deps, baselineOptions) error) *cobra.Command {
+	var o baselineOptions
+	cmd := &cobra.Command{
+		Use:     "get",
+		Short:   "Show the baseline and what became of newcomers",
+		Long:    "Show what stands for newcomers, how many wait and why, and the newest rollout that\nwas made for them.",
+		Example: "  enqueue baseline get -o json",
+		Args:    args(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), d, o) },
+	}
+	bindFormat(cmd, &o.format, formatTable, formatJSON)
+	return cmd
+}
+
+func runBaselineGet(ctx context.Context, d *deps, o baselineOptions) error {
+	return d.with(ctx, func(op *operator.Operator) error {
+		b, err := op.Baseline(ctx)
+		if err != nil {
+			return err
+		}
+		return d.printBaseline(b, o.format)
+	})
+}
+
+func newBaselineVerb(d *deps, verb, short, long string, run func(context.Context, *deps, baselineOptions) error) *cobra.Command {
+	o := baselineOptions{verb: verb}
+	cmd := &cobra.Command{
+		Use: verb, Short: short, Long: long,
+		Example: fmt.Sprintf("  enqueue baseline %s", verb),
+		Args:    args(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), d, o) },
+	}
+	if verb != "clear" {
+		cmd.Flags().StringVar(&o.why, "reason", "", "why, for the record")
+	}
+	return cmd
+}
+
+func runBaselineVerb(ctx context.Context, d *deps, o baselineOptions) error {
+	return d.with(ctx, func(op *operator.Operator) error {
+		if o.verb == "clear" {
+			if err := op.ClearBaseline(ctx); err != nil {
+				return err
+			}
+			return d.print("no baseline stands any more\n")
+		}
+		b, err := op.PauseBaseline(ctx, o.verb == "pause", o.why)
+		if err != nil {
+			return err
+		}
+		return d.printBaseline(b, o.format)
+	})
+}
+
+// printBaseline writes what stands for newcomers.
+func (d *deps) printBaseline(b operator.Baseline, f format) error {
+	if f == formatJSON {
+		return writeJSON(d.out, b)
+	}
+	if b.Set.IsZero() {
+		return d.print("%s\n", "no baseline stands: enqueue baseline set -f PLAN makes one")
+	}
+	template := "the newest template"
+	if b.Template.ID != operator.LatestTemplate {
+		template = fmt.Sprintf("template %d, version %s", b.Template.ID, b.Template.Version)
+	}
+	state := "gathers every " + b.Gathers
+	if b.Paused {
+		state = "is paused"
+	}
+	lines := []string{
+		fmt.Sprintf("baseline  %s %s, set by %s at %s  %s", b.Name, state, b.By, clockTime(b.Set), b.Why),
+		"gives     " + template + " to apps that authorised since " + clockTime(b.Since),
+		fmt.Sprintf("pool      %s, %s kept for it", b.Pool, plural(b.Reserve, "submission")),
+		fmt.Sprintf("waiting   %s, %s of them held: the selector leaves them out, or ext.json lacks a value", plural(b.Waiting, "app"), count(b.Held)),
+		fmt.Sprintf("taken     %s  %s", plural(b.Taken, "app"), b.Last),
+	}
+	if b.Select != "" {
+		lines[1] += " and match " + b.Select
+	}
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return d.print("%s\n", strings.Join(lines, "\n"))
+}
