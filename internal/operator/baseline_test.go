@@ -104,7 +104,7 @@ func TestBaseline(t *testing.T) {
 	b.come(13)
 	b.come(14)
 	b.label("label=Shop", appID(13), appID(14))
-	if err := b.op.AppLeft(b.ctx, appID(14), b.now()); err != nil {
+	if err := b.op.AppLeft(b.ctx, appID(14), b.now().Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if v, err := b.op.PauseBaseline(b.ctx, true, "wait"); err != nil || !v.Paused || v.Waiting != 1 || b.tend() != nil {

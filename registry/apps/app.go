@@ -102,8 +102,8 @@ func (a *App) Join(at Seconds) bool {
 // Leave is WeChat's word that the app took its authorization back at a time. One that
 // is not known is remembered too: the news of its coming may be late.
 func (a *App) Leave(at Seconds) bool {
-	if at < a.Changed || a.State == StateLeft && at == a.Changed {
-		return false
+	if at <= a.Changed {
+		return false // in one second with its coming: the calls will tell
 	}
 	a.State, a.Changed, a.Read = StateLeft, at, 0
 	return true
