@@ -49,11 +49,30 @@ type called struct {
 	stdout, stderr string
 }
 
-// call runs the program in this process.
+// call runs the program in this process. The Redis driver's logger is the
+// process's: it may still write to a worker's log when the worker is over.
 func call(env []string, args ...string) called {
-	var out, errs bytes.Buffer
+	var out, errs screen
 	code := run(args, env, &out, &errs)
 	return called{code, out.String(), errs.String()}
+}
+
+// screen is a buffer that several may write to.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // deaf is an address that counts who connects.
