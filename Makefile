@@ -3,6 +3,7 @@
 GO           ?= go
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TESTFLAGS    ?=
+BENCHFLAGS   ?=
 PACKAGES     ?= ./...
 FUZZTIME     ?= 10s
 SEED         ?= 0
@@ -50,7 +51,11 @@ chaos: needs ## Run the whole fault suite, at most 10 minutes (SEED=7 for a give
 	$(GO) test ./internal/chaos -full -seed $(SEED) -out $(CURDIR)/out/chaos.txt -parallel 32 -count=1 -timeout 15m $(TESTFLAGS)
 
 .PHONY: bench
-bench: needs ## Run the benchmarks
+bench: needs ## Measure the engine against bare Asynq and others, under ten minutes (BENCHFLAGS="-only engine")
+	$(GO) run ./bench $(BENCHFLAGS)
+
+.PHONY: micro
+micro: needs ## Run the packages' own benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
 
 .PHONY: golden

@@ -54,6 +54,9 @@ var arrows = map[string][]string{
 		"internal/app", "internal/demo", "internal/operator", "ledger", "registry/apps", "rollout", "rollout/planfile", "wxclient", "wxsim",
 	},
 
+	// Measures; nothing imports it.
+	"bench": {"ledger", "ratelimit", "registry", "rollout", "tasks", "wxclient", "wxsim"},
+
 	// For tests: see testOnly.
 	"internal/arch":                  {},
 	"internal/chaos":                 {},

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ratelimit"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
+)
+
+// perLane is the concurrency of each lane, and of bare Asynq's three servers.
+const perLane = 32
+
+// engine is a worker's inside without HTTP, metrics and credentials.
+type engine struct {
+	rdb       []redis.UniversalClient
+	ledger    *ledger.Ledger
+	servers   *tasks.Servers
+	conductor *rollout.Conductor
+	stop      context.CancelFunc
+	done      sync.WaitGroup
+}
+
+// engineOptions are what a row changes; the zero value is the product's own.
+type engineOptions struct {
+	timing tasks.Timing
+	pools  tasks.PoolsOptions
+	quota  ratelimit.QuotaOptions
+	// A process may leave out the conductor, or the handlers.
+	noConductor, noServers bool
+}
+
+// startEngine runs handlers and a conductor on wx.
+func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOptions) (*engine, error) {
+	open := func() redis.UniversalClient { return s.client() }
+	e := &engine{rdb: []redis.UniversalClient{open(), open(), open()}}
+	e.ledger = ledger.New(e.rdb[0], ledger.Options{})
+	pools := tasks.NewPools(func(name string) *ratelimit.Quota {
+		return ratelimit.NewQuota(e.rdb[0], name, o.quota)
+	}, o.pools)
+	handler := tasks.NewHandler(tasks.HandlerOptions{WeChat: wx, Ledger: e.ledger, Permits: pools, Log: zerolog.Nop(), Timing: o.timing})
+	e.rdb[1].AddHook(tasks.AckHook{})
+	lanes := map[rollout.Lane]int{rollout.LaneCommit: perLane, rollout.LaneAudit: perLane, rollout.LaneRelease: perLane}
+	e.servers = tasks.NewServers(e.rdb[1], handler, tasks.ServersOptions{Concurrency: lanes, Log: zerolog.Nop()})
+	e.conductor = rollout.NewConductor(e.ledger, tasks.NewQueue(e.rdb[2], tasks.QueueOptions{}), pools, wallClock{}, rollout.ConductorOptions{})
+	running, stop := context.WithCancel(ctx)
+	e.stop = stop
+	if !o.noServers {
+		if err := e.ledger.Heartbeat(ctx, fmt.Sprint("bench-", os.Getpid()), lanes, time.Hour); err != nil {
+			return nil, err
+		}
+		if err := e.servers.Start(); err != nil {
+			return nil, err
+		}
+	}
+	if !o.noConductor {
+		e.done.Go(func() { e.conduct(running) })
+	}
+	return e, nil
+}
+
+func (e *engine) conduct(ctx context.Context) {
+	_ = e.conductor.Run(ctx, func(_ rollout.Progress, err error) {
+		if err != nil && ctx.Err() == nil {
+			fmt.Fprintln(os.Stderr, "bench: tick:", err)
+		}
+	})
+}
+
+func (e *engine) close(ctx context.Context) {
+	e.stop()
+	e.done.Wait()
+	e.servers.Shutdown(ctx)
+	for _, rdb := range e.rdb {
+		_ = rdb.Close()
+	}
+}
+
+// wallClock is the machine's time.
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+func (wallClock) Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// rolloutID is the only rollout of each run.
+const rolloutID = "bench"
+
+// load brings a rollout of n targets in, as apply does.
+func load(ctx context.Context, l *ledger.Ledger, n int, appID func(int) string) error {
+	if _, err := l.Create(ctx, ledger.NewRollout{ID: rolloutID, Plan: plan(n), Digest: rolloutID}); err != nil {
+		return err
+	}
+	page := make([]rollout.Target, 0, ledger.AddBatch)
+	for i := range n {
+		page = append(page, rollout.Target{
+			AppID: appID(i), Label: fmt.Sprintf("shop %d", i), Rank: rollout.Rank(0, i),
+			Stage: rollout.StagePreflight, State: rollout.StatePending,
+		})
+		if len(page) == cap(page) || i == n-1 {
+			if _, err := l.Add(ctx, rolloutID, page); err != nil {
+				return err
+			}
+			page = page[:0]
+		}
+	}
+	return l.Seal(ctx, rolloutID, n, false, "bench", "bench")
+}
+
+// await waits until a rollout is done and all its targets are released.
+func await(ctx context.Context, l *ledger.Ledger) error {
+	for {
+		r, err := l.Rollout(ctx, rolloutID)
+		if err != nil {
+			return err
+		}
+		if r.Status == rollout.StatusDone {
+			if got := r.Counts.State(rollout.StateReleased); got != r.Total {
+				return fmt.Errorf("bench: %d of %d targets were released", got, r.Total)
+			}
+			return nil
+		}
+		if err := (wallClock{}).Sleep(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// stages is how many tasks a target takes.
+const stages = 6
+
+func plainID(i int) string { return fmt.Sprintf("wx%016x", i) }
+
+// engineRow compares the engine with bare Asynq, WeChat answering at once.
+func engineRow(ctx context.Context, b *bench) error {
+	n := b.n(3000)
+	return b.pair(line{Name: "engine, six stages", Unit: "targets/s", Against: "bare Asynq, chains of six", Goal: ">= 0.5"},
+		func() (float64, error) { return runEngine(ctx, b.redis, n) },
+		func() (float64, error) { return runAsynq(ctx, b.redis, n) },
+		func(r float64) bool { return r >= 0.5 })
+}
+
+// runEngine is how many targets a second go through the whole pipeline.
+func runEngine(ctx context.Context, s *server, n int) (perSecond float64, err error) {
+	if err := s.flush(ctx); err != nil {
+		return 0, err
+	}
+	e, err := startEngine(ctx, s, newFakeWeChat(), engineOptions{})
+	if err != nil {
+		return 0, err
+	}
+	defer e.close(ctx)
+	start := time.Now()
+	if err := load(ctx, e.ledger, n, plainID); err != nil {
+		return 0, err
+	}
+	if err := await(ctx, e.ledger); err != nil {
+		return 0, err
+	}
+	return float64(n) / time.Since(start).Seconds(), nil
+}
+
+// runAsynq is how many chains of as many no-op tasks bare Asynq does, on three
+// servers: each handler enqueues the next task, as its wiki teaches.
+func runAsynq(ctx context.Context, s *server, n int) (perSecond float64, err error) {
+	if err := s.flush(ctx); err != nil {
+		return 0, err
+	}
+	rdb, producer := s.client(), s.client()
+	defer func() { _, _ = rdb.Close(), producer.Close() }()
+	client := asynq.NewClientFromRedisClient(producer)
+	queues := []string{"commit", "commit", "commit", "audit", "audit", "release"}
+	var left sync.WaitGroup
+	left.Add(n)
+	enqueue := func(ctx context.Context, app []byte, stage int) error {
+		id := fmt.Sprintf("bench:%s:%d", app, stage)
+		_, err := client.EnqueueContext(ctx, asynq.NewTask(fmt.Sprint("stage:", stage), app), asynq.TaskID(id), asynq.Queue(queues[stage]), asynq.Retention(10*time.Minute))
+		return err
+	}
+	handle := asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
+		stage := int(t.Type()[len(t.Type())-1] - '0')
+		if stage == stages-1 {
+			left.Done()
+			return nil
+		}
+		return enqueue(ctx, t.Payload(), stage+1)
+	})
+	var servers []*asynq.Server
+	for _, q := range []string{"commit", "audit", "release"} {
+		srv := asynq.NewServerFromRedisClient(rdb, asynq.Config{
+			Concurrency: perLane, Queues: map[string]int{q: 1}, TaskCheckInterval: 100 * time.Millisecond, LogLevel: asynq.ErrorLevel,
+		})
+		if err := srv.Start(handle); err != nil {
+			return 0, err
+		}
+		servers = append(servers, srv)
+	}
+	start := time.Now()
+	for i := range n {
+		if err := enqueue(ctx, fmt.Appendf(nil, "wx%016x", i), 0); err != nil {
+			return 0, err
+		}
+	}
+	left.Wait()
+	took := time.Since(start)
+	for _, srv := range servers {
+		srv.Shutdown()
+	}
+	return float64(n) / took.Seconds(), nil
+}

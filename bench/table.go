@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+)
+
+// line is one line of the table.
+type line struct {
+	Name string `json:"name"`
+	Unit string `json:"unit"`
+	// Ours and Base are medians; Base is 0 if there is nothing to compare with.
+	Ours float64 `json:"ours"`
+	Base float64 `json:"base,omitempty"`
+	// What Base is.
+	Against string `json:"against,omitempty"`
+	// Ratio is the median of the rounds' ratios, Low and High their ends.
+	Ratio float64 `json:"ratio,omitempty"`
+	Low   float64 `json:"low,omitempty"`
+	High  float64 `json:"high,omitempty"`
+	// Goal is what the ratio, or the figure, should be; Met whether it is.
+	Goal string `json:"goal,omitempty"`
+	Met  *bool  `json:"met,omitempty"`
+}
+
+// measure is one side of a pair.
+type measure func() (float64, error)
+
+// pair measures two things in turn, round after round, and adds their line.
+func (b *bench) pair(l line, ours, base measure, met func(ratio float64) bool) error {
+	var us, them, ratios []float64
+	for range b.rounds {
+		x, err := base()
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.Against, err)
+		}
+		y, err := ours()
+		if err != nil {
+			return err
+		}
+		us, them, ratios = append(us, y), append(them, x), append(ratios, y/x)
+	}
+	l.Ours, l.Base, l.Ratio = median(us), median(them), median(ratios)
+	l.Low, l.High = slices.Min(ratios), slices.Max(ratios)
+	b.add(l, met != nil && met(l.Ratio), met != nil)
+	return nil
+}
+
+// figure adds a line of one measured value.
+func (b *bench) figure(l line, met func(value float64) bool) {
+	b.add(l, met != nil && met(l.Ours), met != nil)
+}
+
+func (b *bench) add(l line, met, judged bool) {
+	if judged {
+		l.Met = &met
+	}
+	b.lines = append(b.lines, l)
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	if n := len(sorted); n%2 == 0 {
+		return (sorted[n/2-1] + sorted[n/2]) / 2
+	}
+	return sorted[len(sorted)/2]
+}
+
+func (b *bench) print(w io.Writer) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "what\tours\tagainst\tbase\tratio\tspread\tgoal\tmet")
+	for _, l := range b.lines {
+		ratio, spread, base, met := "-", "-", "-", "-"
+		if l.Base != 0 {
+			base = number(l.Base)
+		}
+		if l.Ratio != 0 {
+			ratio, spread = fmt.Sprintf("%.2f", l.Ratio), fmt.Sprintf("%.2f-%.2f", l.Low, l.High)
+		}
+		if l.Met != nil {
+			met = map[bool]string{true: "yes", false: "no"}[*l.Met]
+		}
+		fmt.Fprintf(t, "%s\t%s %s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, number(l.Ours), l.Unit, or(l.Against, "-"), base, ratio, spread, or(l.Goal, "-"), met)
+	}
+	_ = t.Flush() // a terminal that is gone needs no table
+}
+
+func number(x float64) string {
+	switch {
+	case x >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case x >= 1:
+		return fmt.Sprintf("%.1f", x)
+	default:
+		return fmt.Sprintf("%.3f", x)
+	}
+}
+
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
