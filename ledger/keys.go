@@ -4,6 +4,7 @@ package ledger
 // Cluster slot: claims, saves and owners of apps need one atomic step over
 // several rollouts. Scripts make the same names, and some that Go never needs:
 //   - n:<rollout>, HASH cell -> number of targets
+//   - marks, HASH "rollout appid" -> fence of the turn during which news came
 //   - workers, ZSET worker by end of its heartbeat (ms)
 //   - capacity, HASH worker -> JSON of concurrency by lane
 const root = "wxr:{ledger}:"

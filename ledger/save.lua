@@ -7,10 +7,12 @@
 -- ARGV[9] new body  ARGV[10] "call" if a call with effect follows: refused
 -- unless the rollout lets the stage move  ARGV[11] errcode it failed with, or ""
 -- ARGV[12] errcode it had failed with before, or ""
--- Returns {"ok", new version, new due (ms)}, {"stale", record or ""} if version or fence moved
+-- Returns {"ok", new version, new due (ms), new state}, {"stale", record or ""} if version or fence moved
 -- on, or {"held", status} if the rollout doesn't let a call begin, or a target of
 -- an aborted one be retried.
 -- Cost: O(log targets).
+-- A target that is to park for what news came of during its turn (mark.lua) is
+-- pending instead.
 local rollout, appid = ARGV[1], ARGV[2]
 local t = load(rollout, appid)
 if not t or t.version ~= tonumber(ARGV[3]) or t.fence ~= tonumber(ARGV[4]) then
@@ -26,9 +28,18 @@ end
 local revived = ended(t.state) and not ended(ARGV[6])
 if revived and status(rollout) == 'aborted' and ARGV[5] ~= 'undo' then return { 'held', 'aborted' } end
 local from = stand(rollout, appid, t)
+local news = false
+if t.state == 'running' and ARGV[6] ~= 'running' then
+  local turn = member(rollout, appid)
+  news = redis.call('HGET', root .. 'marks', turn) == int(t.fence)
+  redis.call('HDEL', root .. 'marks', turn)
+end
 t.version = t.version + 1
 t.stage, t.state, t.reason, t.body = ARGV[5], ARGV[6], ARGV[7], ARGV[9]
 t.due = 0
+if news and t.state == 'parked' and (t.reason == 'verdict' or t.reason == 'in-audit' or t.reason == 'merchant') then
+  t.state, t.reason = 'pending', ''
+end
 if t.state == 'parked' or t.state == 'running' then t.due = now_ms + tonumber(ARGV[8]) end
 move(rollout, appid, t, from)
 local codes = root .. 'codes:' .. rollout
@@ -40,4 +51,4 @@ if revived and status(rollout) == 'done' then
   redis.call('HSET', root .. 'r:' .. rollout, 'status', 'running', 'ended', '0')
 end
 if revived then redis.call('ZADD', root .. 'active', 'NX', int(now_ms), rollout) end
-return { 'ok', int(t.version), int(t.due) }
+return { 'ok', int(t.version), int(t.due), t.state }

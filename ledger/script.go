@@ -15,6 +15,8 @@ var (
 	claimLua string
 	//go:embed start.lua
 	startLua string
+	//go:embed mark.lua
+	markLua string
 	//go:embed save.lua
 	saveLua string
 	//go:embed due.lua
@@ -76,6 +78,7 @@ var (
 var (
 	claimScript          = newScript(claimLua)
 	startScript          = newScript(startLua)
+	markScript           = newScript(markLua)
 	saveScript           = newScript(saveLua)
 	dueScript            = newScript(dueLua)
 	createScript         = newScript(createLua)

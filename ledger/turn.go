@@ -34,7 +34,8 @@ func (l *Ledger) Start(ctx context.Context, t rollout.Turn, lease time.Duration)
 }
 
 // Save stores next if the stored target is still was (same version, same
-// fence), and returns it with its new version. Otherwise it is a *StaleError.
+// fence), and returns it with its new version. Otherwise it is a *StaleError. A
+// target that was to park is pending in what it returns if news came: see Wake.
 func (l *Ledger) Save(ctx context.Context, was, next rollout.Target, o rollout.SaveOptions) (rollout.Target, error) {
 	args, err := saveArgs(was, next, o)
 	if err != nil {
@@ -86,6 +87,9 @@ func saved(was, next rollout.Target, list []string) (rollout.Target, error) {
 		version, err1 := parseInt("version", list[1])
 		due, err2 := parseInt("due", list[2])
 		next.Version, next.Due, next.Wait = version, fromMilli(due), 0
+		if state := rollout.State(list[3]); state != next.State { // news came during the turn
+			next.State, next.Reason = state, ""
+		}
 		return next, errors.Join(err1, err2)
 	case "held":
 		return was, &rollout.HeldError{Rollout: was.Rollout, AppID: was.AppID, Status: rollout.Status(list[1])}

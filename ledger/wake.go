@@ -1,0 +1,57 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// wakeTries bounds looking again at a target that moves by itself meanwhile.
+const wakeTries = 8
+
+// Wake makes the target that works on an app look again because of news from outside, such as a
+// push. A parked one that match takes is pending at once, with why in its timeline. One that has its
+// turn may have looked just before the news: it is marked, and does not park for its verdict, for
+// another version's audit or for the merchant, but looks once more. No target is no error.
+func (l *Ledger) Wake(ctx context.Context, appID, why string, at time.Time, match func(rollout.Target) bool) error {
+	owner, err := l.Owner(ctx, appID)
+	if err != nil || owner == "" {
+		return err
+	}
+	for range wakeTries {
+		t, err := l.Target(ctx, owner, appID)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		done, err := l.wake(ctx, t, why, at, match)
+		if err != nil || done {
+			return err
+		}
+	}
+	return nil // it moves all the time, so it looks by itself
+}
+
+// wake reports false if the target moved meanwhile.
+func (l *Ledger) wake(ctx context.Context, t rollout.Target, why string, at time.Time, match func(rollout.Target) bool) (done bool, err error) {
+	switch {
+	case t.State == rollout.StateRunning:
+		n, err := run(ctx, l.rdb, markScript, t.Rollout, t.AppID, t.Fence).Int()
+		return n == 1, failed(err, "mark rollout %s, app %s", t.Rollout, t.AppID)
+	case t.State != rollout.StateParked || !match(t):
+		return true, nil
+	}
+	next, err := rollout.Step(t, rollout.Woken{At: at, Note: why})
+	if err != nil {
+		return false, err
+	}
+	_, err = l.Save(ctx, t, next, rollout.SaveOptions{})
+	if errors.As(err, new(*rollout.StaleError)) {
+		return false, nil
+	}
+	return true, err
+}
