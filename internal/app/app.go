@@ -49,6 +49,7 @@ type App struct {
 	servers *tasks.Servers
 	leader  *leader
 	http    *httpSide
+	chores  *chores
 	stack   stack
 	started atomic.Bool
 	background
@@ -58,7 +59,7 @@ type App struct {
 // have been loaded; Redis must answer and keep what it is given. Nothing is
 // started.
 func New(ctx context.Context, cfg *Config, o Options) (*App, error) {
-	a := &App{cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry()}
+	a := &App{cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry(), chores: newChores(choresAtOnce)}
 	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = metrics.New(a.reg)
 	a.metrics.Build(o.Version, "")
@@ -139,6 +140,7 @@ func (a *App) Start(ctx context.Context) error {
 	if a.started.Swap(true) {
 		return errors.New("start worker: it was started before; make another one")
 	}
+	a.stack.push("work of pushes", a.chores.stop)
 	if err := a.http.listen(ctx, a.cfg.Listen); err != nil {
 		return fmt.Errorf("WXROLLOUT_LISTEN=%q: %w", a.cfg.Listen, err)
 	}

@@ -123,7 +123,7 @@ func bindWorker(fs *pflag.FlagSet, c *Config) {
 	fs.DurationVar(&c.Timing.BusyPark, "busy-park", d.BusyPark, "how long a target is parked that stays busy")
 	fs.DurationVar(&c.Timing.Settle, "settle", d.Settle, "how long after a lost reply a read-back that finds nothing is believed")
 	fs.DurationVar(&c.Timing.Privacy, "privacy-poll", d.Privacy, "first wait for the privacy detection; grows to ten times that")
-	fs.DurationVar(&c.Timing.Verdict, "verdict-poll", d.Verdict, "first wait between two looks at an audit; grows to fifteen times that")
+	fs.DurationVar(&c.Timing.Verdict, "verdict-poll", d.Verdict, "first wait between two looks at an audit; grows to fifteen times that; 0 leaves it to WeChat's pushes")
 	fs.DurationVar(&c.Timing.InAudit, "in-audit-poll", d.InAudit, "wait between two looks at another version's audit")
 	fs.DurationVar(&c.Timing.Merchant, "merchant-poll", d.Merchant, "wait between two looks at an app that needs its merchant")
 }
@@ -310,9 +310,11 @@ func (c *Config) checkWorker() []string {
 	bad(c.Rate >= 0, "WXROLLOUT_RATE=%d: want 0 or more", c.Rate)
 	bad(c.Drain > c.CallTimeout, "WXROLLOUT_DRAIN=%s: must be longer than WXROLLOUT_CALL_TIMEOUT=%s", c.Drain, c.CallTimeout)
 	bad(c.Timing.Lease >= 3*c.CallTimeout, "WXROLLOUT_LEASE=%s: must be at least three times WXROLLOUT_CALL_TIMEOUT=%s", c.Timing.Lease, c.CallTimeout)
+	bad(c.Timing.Verdict >= 0, "WXROLLOUT_VERDICT_POLL=%s: want 0 or more", c.Timing.Verdict)
+	bad(c.Timing.Verdict != 0 || !c.CallbackToken.Empty(), "WXROLLOUT_VERDICT_POLL=0: leaves verdicts to pushes, which need WXROLLOUT_CALLBACK_TOKEN and WXROLLOUT_CALLBACK_AES_KEY")
 	for name, d := range map[string]time.Duration{
 		"BUSY_BASE": c.Timing.Busy.Base, "BUSY_CAP": c.Timing.Busy.Cap, "BUSY_PARK": c.Timing.BusyPark, "SETTLE": c.Timing.Settle,
-		"PRIVACY_POLL": c.Timing.Privacy, "VERDICT_POLL": c.Timing.Verdict, "IN_AUDIT_POLL": c.Timing.InAudit,
+		"PRIVACY_POLL": c.Timing.Privacy, "IN_AUDIT_POLL": c.Timing.InAudit,
 		"MERCHANT_POLL": c.Timing.Merchant, "QUOTA_POLL": c.QuotaPoll,
 	} {
 		bad(d > 0, "WXROLLOUT_%s=%s: want more than 0", name, d)
@@ -320,11 +322,18 @@ func (c *Config) checkWorker() []string {
 	return faults
 }
 
+// pushesOnly is when an audit is looked at that pushes alone tell of: longer than
+// any takes, so that a lost push is found at last.
+const pushesOnly = 30 * 24 * time.Hour
+
 // timing completes the handlers' waits.
 func (c *Config) timing() tasks.Timing {
 	t := c.Timing
 	t.Turn = t.Lease * 2 / 3
-	t.PrivacyMax, t.VerdictMax = 10*t.Privacy, 15*t.Verdict
+	if t.Verdict == 0 {
+		t.Verdict = pushesOnly
+	}
+	t.PrivacyMax, t.VerdictMax = 10*t.Privacy, min(15*t.Verdict, pushesOnly)
 	return t.WithDefaults()
 }
 

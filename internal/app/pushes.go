@@ -2,9 +2,7 @@ package app
 
 import (
 	"context"
-	"errors"
 
-	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient/callback"
@@ -14,12 +12,29 @@ import (
 // its target.
 type pushes struct{ *App }
 
+// choresAtOnce bounds the pushes that are worked on after their answer.
+const choresAtOnce = 64
+
 // Handle implements callback.Sink.
 func (p pushes) Handle(ctx context.Context, e callback.Event) error {
 	p.metrics.PushAccepted(e.Type)
-	if e.Type == callback.TypeAuditSuccess || e.Type == callback.TypeAuditFail {
-		return p.wake(ctx, e.AppID, e.Type)
+	switch e.Type {
+	case callback.TypeAuditSuccess, callback.TypeAuditFail, callback.TypeAuditDelay:
+		// The push itself proves nothing: it names no version.
+		return p.core.ledger.Wake(ctx, e.AppID, e.Type, wallClock{}.Now(), waitsForAudit)
+	case callback.TypeAuthorized, callback.TypeUpdateAuthorized:
+		return p.chores.do(func(ctx context.Context) {
+			if err := p.credential(ctx, e); err != nil { // the refresh token is read back when it is needed
+				p.log.Warn().Err(err).Stringer("push", e).Msg("authorization not traded for tokens")
+			}
+		})
+	default:
+		return p.credential(ctx, e)
 	}
+}
+
+// credential hands an event on to whoever keeps the tokens.
+func (p pushes) credential(ctx context.Context, e callback.Event) error {
 	if p.core.broker != nil { // what it keeps is its own; ours is a memory of seconds
 		p.core.broker.Forget(e.AppID)
 		return nil
@@ -30,27 +45,8 @@ func (p pushes) Handle(ctx context.Context, e callback.Event) error {
 	return err
 }
 
-// wake makes the app's target that waits for a verdict look now. The push itself
-// proves nothing: it names no version.
-func (p pushes) wake(ctx context.Context, appID, why string) error {
-	owner, err := p.core.ledger.Owner(ctx, appID)
-	if err != nil || owner == "" {
-		return err
-	}
-	t, err := p.core.ledger.Target(ctx, owner, appID)
-	if errors.Is(err, ledger.ErrNotFound) {
-		return nil
-	}
-	if err != nil || t.State != rollout.StateParked || t.Stage != rollout.StageVerdict {
-		return err
-	}
-	next, err := rollout.Step(t, rollout.Woken{At: wallClock{}.Now(), Note: why})
-	if err != nil {
-		return err
-	}
-	_, err = p.core.ledger.Save(ctx, t, next, rollout.SaveOptions{})
-	if errors.As(err, new(*rollout.StaleError)) {
-		return nil // it moved by itself meanwhile
-	}
-	return err
+// waitsForAudit tells whether the end of an audit, its own or another version's,
+// may be what a target waits for.
+func waitsForAudit(t rollout.Target) bool {
+	return t.Stage == rollout.StageVerdict || t.Reason == rollout.ReasonInAudit
 }

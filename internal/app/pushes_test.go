@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -30,8 +31,8 @@ func TestTicketByPush(t *testing.T) {
 	f.released(t, f.apply(t, 5, ""), 5)
 }
 
-// TestVerdictsByPush: looking at audits takes an hour by itself, and the pushes
-// come doubled and out of order.
+// TestVerdictsByPush: nobody looks at audits by himself, and the pushes come doubled
+// and out of order.
 func TestVerdictsByPush(t *testing.T) {
 	t.Parallel()
 	const apps = 40
@@ -39,7 +40,7 @@ func TestVerdictsByPush(t *testing.T) {
 		Seed: 4, Apps: apps, RejectRate: 0.2,
 		AuditDelay: wxsim.Range{Min: 3 * time.Second, Max: 6 * time.Second},
 		Push:       wxsim.PushOptions{Doubled: 0.5, OutOfOrder: 0.5, RetryAfter: 200 * time.Millisecond},
-	}, append([]string{"VERDICT_POLL=1h"}, pushed...)...)
+	}, append([]string{"VERDICT_POLL=0"}, pushed...)...)
 	one, two := f.worker(t), f.worker(t)
 	f.door.open(t, one)
 	f.sim.PushTicket()
@@ -67,6 +68,45 @@ func TestVerdictsByPush(t *testing.T) {
 	}
 	if accepted < apps { // a doubled one is signed anew, so it is no replay and comes in too
 		t.Errorf("%v verdicts accepted by push, want one for each of %d apps at least", accepted, apps)
+	}
+}
+
+// TestVerdictsWithoutPushes: every push is lost, and polling finds every verdict.
+func TestVerdictsWithoutPushes(t *testing.T) {
+	t.Parallel()
+	const apps = 20
+	f := newFleet(t, wxsim.Options{
+		Seed: 4, Apps: apps, AuditDelay: wxsim.Range{Min: time.Second, Max: 3 * time.Second}, Push: wxsim.PushOptions{Lost: 1},
+	}, pushed[1:]...) // the ticket by hand
+	a := f.worker(t)
+	f.door.open(t, a)
+	f.released(t, f.apply(t, apps, ""), apps)
+	if b := f.sim.Books().Pushes; b.Made < apps || b.Lost != b.Made {
+		t.Errorf("pushes %+v: want one for each app at least, and all lost", b)
+	}
+	if n, err := metric(t.Context(), a, `wxrollout_callbacks_total{result="accepted",type="weapp_audit_success"}`); err != nil || n != 0 {
+		t.Errorf("%v pushes came in, %v", n, err)
+	}
+}
+
+// TestAuthorizationIsAnsweredAtOnce: trading the code takes WeChat longer than it waits for an answer, and
+// the tokens are there all the same.
+func TestAuthorizationIsAnsweredAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, wxsim.Options{Seed: 2, Apps: 3}, pushed[1:]...)
+	a := f.worker(t)
+	f.door.open(t, a)
+	answers(t, a, "/readyz", http.StatusOK, "ok")
+	if err := f.sim.AddFault(wxsim.Fault{Endpoint: "/cgi-bin/component/api_query_auth", Kind: wxsim.FaultSlow, Count: 1, Delay: wxsim.Duration(6 * time.Second)}); err != nil {
+		t.Fatal(err)
+	}
+	f.sim.Authorize(wxsim.AppID(1))
+	eventually(t, "the tokens that the code was worth are stored", func(ctx context.Context) (bool, string) {
+		n, err := metric(ctx, a, "wxrollout_app_tokens")
+		return n == 1, fmt.Sprint(n, err)
+	})
+	if b := f.sim.Books().Pushes; b.Refused != 0 || b.Accepted != 1 {
+		t.Errorf("pushes %+v: want it accepted at its first attempt", b)
 	}
 }
 
