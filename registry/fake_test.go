@@ -31,6 +31,7 @@ type wechat struct {
 	fail     map[string][]int  // errcodes to answer next, by last part of the path
 	current  map[string]string // valid token by appid, "" = the component
 	refresh  map[string]string // valid refresh token by appid
+	granted  map[string]int    // tokens given, by appid
 	life     int
 	pushing  string // errmsg of api_start_push_ticket
 	ticket   string // the only one taken; "" = any
@@ -42,7 +43,7 @@ type wechat struct {
 func newWechat(t *testing.T) *wechat {
 	t.Helper()
 	w := &wechat{calls: map[string]int{}, fail: map[string][]int{}, current: map[string]string{},
-		refresh: map[string]string{}, life: 7200, pushing: "ok", hold: make(chan struct{}), arrivals: make(chan struct{})}
+		refresh: map[string]string{}, granted: map[string]int{}, life: 7200, pushing: "ok", hold: make(chan struct{}), arrivals: make(chan struct{})}
 	w.Server = httptest.NewServer(w)
 	t.Cleanup(w.Close)
 	return w
@@ -110,6 +111,7 @@ func (w *wechat) answer(rw io.Writer, name, appid string, str func(string) strin
 			_, _ = io.WriteString(rw, `{"errcode":61006}`)
 			return
 		}
+		w.granted[""]++
 		w.current[""] = fmt.Sprintf("cat-%d", w.calls[name])
 		_, _ = fmt.Fprintf(rw, `{"component_access_token":%q,"expires_in":%d}`, w.current[""], w.life)
 	case "api_authorizer_token":
@@ -117,6 +119,7 @@ func (w *wechat) answer(rw io.Writer, name, appid string, str func(string) strin
 			_, _ = io.WriteString(rw, `{"errcode":61023}`)
 			return
 		}
+		w.granted[appid]++
 		w.current[appid] = fmt.Sprintf("%s/aat-%d", appid, w.calls[name+" "+appid])
 		_, _ = fmt.Fprintf(rw, `{"authorizer_access_token":%q,"expires_in":%d,"authorizer_refresh_token":%q}`, w.current[appid], w.life, w.refresh[appid])
 	case "api_get_authorizer_info":

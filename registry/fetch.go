@@ -61,11 +61,16 @@ func (t *Tokens) fetchApp(ctx context.Context, appid, refresh string) (fresh, er
 	return f, err
 }
 
+// refreshTries bounds the component tokens that a renewal of an app's token goes through: a
+// forgotten one of this process's memory, the stored one, a renewed one, and one more.
+const refreshTries = 4
+
 // refresh trades one refresh token. If WeChat refuses the component's token, that is
-// renewed once, and a second refusal is the platform's fault and not the app's.
+// renewed once, and a refusal of the renewed one is the platform's fault and not the app's. One
+// that others replaced already does not count.
 func (t *Tokens) refresh(ctx context.Context, appid, refresh string) (fresh, error) {
 	var refused error
-	for range 2 {
+	for dropped, tries := 0, 0; dropped < 2 && tries < refreshTries; tries++ {
 		component, err := t.ComponentToken(ctx)
 		if err != nil {
 			return fresh{}, err
@@ -80,8 +85,12 @@ func (t *Tokens) refresh(ctx context.Context, appid, refresh string) (fresh, err
 			return fresh{}, fmt.Errorf("renew an app's token: %w", err)
 		}
 		refused = err
-		if err := t.Refused(ctx, "", component); err != nil {
+		stored, err := t.refuse(ctx, t.slot(""), component)
+		if err != nil {
 			return fresh{}, err
+		}
+		if stored {
+			dropped++
 		}
 	}
 	return fresh{}, &CredentialError{

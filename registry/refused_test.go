@@ -3,6 +3,7 @@ package registry_test
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/registry"
+	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 func TestRefusedToken(t *testing.T) {
@@ -156,6 +158,49 @@ func TestMustReauthorize(t *testing.T) {
 			}
 			if n := w.count("api_authorizer_token"); n != tc.asked {
 				t.Errorf("%d refreshes, want %d", n, tc.asked)
+			}
+		})
+	}
+}
+
+// TestStormOfRefusals: WeChat takes a token no more while eight processes make many calls with it. Every call
+// works, and each token is renewed once.
+func TestStormOfRefusals(t *testing.T) {
+	t.Parallel()
+	for name, start := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const processes, calls, storms = 8, 6, 4
+			ctx, w, rdb := t.Context(), newWechat(t), start(t)
+			w.refresh["wxa"] = "refresh-1"
+			var clients []*wxclient.Client
+			for range processes {
+				_, client := open(t, w, rdb, nil)
+				clients = append(clients, client)
+			}
+			storm := func() {
+				var wg sync.WaitGroup
+				for _, client := range clients {
+					for range calls {
+						wg.Go(func() {
+							if err := client.Release(ctx, "wxa"); err != nil {
+								t.Error(err)
+							}
+						})
+					}
+				}
+				wg.Wait()
+			}
+			storm()
+			for range storms {
+				w.set(func() { w.current["wxa"], w.current[""] = "wxa/gone", "gone" })
+				storm()
+			}
+			if n := w.count("api_authorizer_token wxa"); n > 3*(1+storms) || w.granted["wxa"] != 1+storms {
+				t.Errorf("%d renewals of the app's token in %d requests, want %d", w.granted["wxa"], n, 1+storms)
+			}
+			if w.granted[""] != 1+storms {
+				t.Errorf("%d renewals of the component's token, want %d", w.granted[""], 1+storms)
 			}
 		})
 	}

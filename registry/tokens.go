@@ -174,17 +174,19 @@ func (t *Tokens) get(ctx context.Context, s slot) (string, error) {
 
 // Refused drops a token WeChat refused, here and in Redis, unless it was replaced meanwhile.
 func (t *Tokens) Refused(ctx context.Context, appid, token string) error {
-	s := t.slot(appid)
+	_, err := t.refuse(ctx, t.slot(appid), token)
+	return err
+}
+
+// refuse is Refused; stored reports whether the token was the stored one.
+func (t *Tokens) refuse(ctx context.Context, s slot, token string) (stored bool, err error) {
 	t.cache.refuse(s.key, token)
 	t.flights.Forget(s.key) // a flight under way may still bring the refused token
 	r, err := t.store.read(ctx, s.key)
-	if err != nil {
-		return err
+	if err != nil || subtle.ConstantTimeCompare([]byte(r.token), []byte(token)) != 1 {
+		return false, err
 	}
-	if subtle.ConstantTimeCompare([]byte(r.token), []byte(token)) != 1 {
-		return nil
-	}
-	return t.store.drop(ctx, s, r.sealed)
+	return true, t.store.drop(ctx, s, r.sealed)
 }
 
 // SetTicket stores a pushed verify ticket. createTime is the push's, in unix seconds; the newest

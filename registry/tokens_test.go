@@ -65,13 +65,15 @@ func TestLifeOfTokens(t *testing.T) {
 	})
 }
 
+// servers start a Redis without virtual time.
+var servers = map[string]func(t *testing.T) redis.UniversalClient{
+	"miniredis": func(t *testing.T) redis.UniversalClient { _, rdb := redistest.Mini(t); return rdb },
+	"redis":     func(t *testing.T) redis.UniversalClient { return redistest.Start(t).Client(t) },
+}
+
 // TestOneWinner is eight processes that need tokens at the same moment.
 func TestOneWinner(t *testing.T) {
 	t.Parallel()
-	servers := map[string]func(t *testing.T) redis.UniversalClient{
-		"miniredis": func(t *testing.T) redis.UniversalClient { _, rdb := redistest.Mini(t); return rdb },
-		"redis":     func(t *testing.T) redis.UniversalClient { return redistest.Start(t).Client(t) },
-	}
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -25,6 +25,7 @@ func canaries() map[string]string {
 		"WXROLLOUT_COMPONENT_TICKET":          "ticket@@@Canary/Initial+Ticket=5f0c9e",
 		"WXROLLOUT_SEAL_KEY":                  base64.StdEncoding.EncodeToString([]byte("sealing?canary>of~32 bytes, new!")),
 		"WXROLLOUT_SEAL_KEY_PREVIOUS":         base64.StdEncoding.EncodeToString([]byte("sealing?canary>of~32 bytes, old!")),
+		"WXROLLOUT_TOKEN_BEARER":              "bearer/Canary+of~the.service=71",
 		"WXROLLOUT_CALLBACK_TOKEN":            "callbackTokenCanary7Hq2Vx",
 		"WXROLLOUT_CALLBACK_AES_KEY":          "canaryOfTheAESKeyCanaryOfTheAESKeyCanaryOfA",
 		"WXROLLOUT_CALLBACK_AES_KEY_PREVIOUS": "formerOfTheAESKeyFormerOfTheAESKeyFormerOfA",

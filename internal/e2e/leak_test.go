@@ -97,7 +97,9 @@ func newLeakRun(t *testing.T) *leakRun {
 		"WXROLLOUT_SETTLE=3s", "WXROLLOUT_PRIVACY_POLL=1s", "WXROLLOUT_VERDICT_POLL=1s", "WXROLLOUT_QUOTA_POLL=2s",
 		"WXROLLOUT_BUSY_BASE=500ms", "WXROLLOUT_BUSY_CAP=2s", "WXROLLOUT_BUSY_PARK=2s", "WXROLLOUT_MERCHANT_POLL=2s", "WXROLLOUT_IN_AUDIT_POLL=2s", "WXROLLOUT_CALL_TIMEOUT=2s", "WXROLLOUT_LEASE=6s")
 	for name, secret := range r.given {
-		r.env = append(r.env, name+"="+secret)
+		if name != "WXROLLOUT_TOKEN_BEARER" { // which excludes the platform's own secrets
+			r.env = append(r.env, name+"="+secret)
+		}
 	}
 	r.files()
 	return r
@@ -356,6 +358,9 @@ func (r *leakRun) badSettings() {
 		"seal key that is short":               set("SEAL_KEY", r.given["WXROLLOUT_SEAL_KEY"][:20]),
 		"seal key that is long":                set("SEAL_KEY", r.given["WXROLLOUT_SEAL_KEY"]+r.given["WXROLLOUT_SEAL_KEY"]),
 		"previous seal key that is none":       set("SEAL_KEY_PREVIOUS", "?"+r.given["WXROLLOUT_SEAL_KEY_PREVIOUS"]),
+		"bearer of no token service":           set("TOKEN_BEARER", r.given["WXROLLOUT_TOKEN_BEARER"]),
+		"bearer in the token service's URL":    append(set("TOKEN_BEARER", r.given["WXROLLOUT_TOKEN_BEARER"]), "WXROLLOUT_TOKEN_URL=https://me:"+r.given["WXROLLOUT_TOKEN_BEARER"]+"@example.com"),
+		"bearer, and secrets of one's own":     append(set("TOKEN_BEARER", r.given["WXROLLOUT_TOKEN_BEARER"]), "WXROLLOUT_TOKEN_URL=https://example.com"),
 		"AES key that is long":                 set("CALLBACK_AES_KEY", r.given["WXROLLOUT_CALLBACK_AES_KEY"]+"A"),
 		"AES key that is none":                 set("CALLBACK_AES_KEY", "!"+r.given["WXROLLOUT_CALLBACK_AES_KEY"][1:]),
 		"previous AES key that is long":        set("CALLBACK_AES_KEY_PREVIOUS", r.given["WXROLLOUT_CALLBACK_AES_KEY_PREVIOUS"]+"A"),
