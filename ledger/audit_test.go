@@ -171,34 +171,40 @@ func TestAuditBesideWorkers(t *testing.T) {
 // churn gives turns and hands them back until its context ends.
 func churn(ctx context.Context, l store) error {
 	for ctx.Err() == nil {
-		turns, err := l.Claim(ctx, rollout.Claim{
-			Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(1, 0), N: 20, Lease: lease,
-		})
-		for i, turn := range turns {
-			var started rollout.Started
-			if started, err = l.Start(ctx, turn, lease); err != nil {
-				break
-			}
-			e := rollout.Event(rollout.Yielded{At: at, Note: "churn"})
-			if i%2 == 0 {
-				e = rollout.Waited{At: at, Reason: rollout.ReasonBusy, For: time.Millisecond}
-			}
-			next, stepErr := rollout.Step(started.Target, e)
-			if stepErr != nil {
-				return stepErr
-			}
-			if _, err = l.Save(ctx, started.Target, next, rollout.SaveOptions{}); err != nil {
-				break
-			}
-		}
-		if err == nil {
-			_, err = l.WakeDue(ctx, 100)
-		}
-		if err != nil && !errors.Is(err, context.Canceled) {
+		if err := churnOnce(ctx, l); err != nil && !errors.Is(err, context.Canceled) {
 			return err
 		}
 	}
 	return nil
+}
+
+// churnOnce is one round of it.
+func churnOnce(ctx context.Context, l store) error {
+	turns, err := l.Claim(ctx, rollout.Claim{
+		Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(1, 0), N: 20, Lease: lease,
+	})
+	if err != nil {
+		return err
+	}
+	for i, turn := range turns {
+		started, err := l.Start(ctx, turn, lease)
+		if err != nil {
+			return err
+		}
+		e := rollout.Event(rollout.Yielded{At: at, Note: "churn"})
+		if i%2 == 0 {
+			e = rollout.Waited{At: at, Reason: rollout.ReasonBusy, For: time.Millisecond}
+		}
+		next, err := rollout.Step(started.Target, e)
+		if err != nil {
+			return err
+		}
+		if _, err := l.Save(ctx, started.Target, next, rollout.SaveOptions{}); err != nil {
+			return err
+		}
+	}
+	_, err = l.WakeDue(ctx, 100)
+	return err
 }
 
 func ExampleFindings() {

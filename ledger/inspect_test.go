@@ -358,9 +358,17 @@ func TestInspectBesideWorkers(t *testing.T) {
 	for range 2 {
 		g.Go(func() error { return churn(ctx, l) })
 	}
+	// What is to be found moving moves on every page, however slow the workers are.
 	inspect := func(o ledger.InspectOptions, moving int, want string) {
 		t.Helper()
 		var list []ledger.Finding
+		o.Progress = func(int, int) {
+			for range moving {
+				if err := churnOnce(t.Context(), l); err != nil {
+					t.Error(err)
+				}
+			}
+		}
 		o.See = func(f ledger.Finding) { list = append(list, f) }
 		in, err := l.Inspect(t.Context(), o)
 		if err != nil {
