@@ -9,6 +9,7 @@ FUZZTIME     ?= 10s
 SEED         ?= 0
 LINT_VERSION := v2.12.0
 VULN_VERSION := v1.1.4
+VULN_DB      ?= https://vuln.go.dev
 LINT         := bin/golangci-lint-$(LINT_VERSION)
 PROGRAMS     := worker enqueue wxsim
 
@@ -43,8 +44,8 @@ fuzz: ## Run each fuzz test for a moment (FUZZTIME=10s)
 	@scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: vuln
-vuln: ## Ask the Go vulnerability database (needs vuln.go.dev)
-	$(GO) run golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION) ./...
+vuln: ## Ask the Go vulnerability database (VULN_DB=file:///path for a copy)
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION) -db $(VULN_DB) ./...
 
 .PHONY: chaos
 chaos: needs ## Run the whole fault suite, at most 10 minutes (SEED=7 for a given one); its table goes to out/chaos.txt
