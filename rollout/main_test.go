@@ -9,8 +9,6 @@ import (
 	"go.uber.org/goleak"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files of testdata")
-
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()

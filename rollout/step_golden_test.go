@@ -3,14 +3,11 @@ package rollout_test
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/wxrollout/wxrollout/internal/goldentest"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -128,7 +125,7 @@ func TestTransitions(t *testing.T) {
 			}
 		}
 	}
-	golden(t, "transitions.golden", b.String())
+	goldentest.Compare(t, "transitions.golden", b.String())
 }
 
 // writeTransitions writes one block: legal events first, then the illegal ones
@@ -148,24 +145,5 @@ func writeTransitions(b *strings.Builder, was rollout.Target) {
 	}
 	for _, why := range sortedKeys(illegal) {
 		fmt.Fprintf(b, "  illegal: %s: %s\n", why, strings.Join(illegal[why], "; "))
-	}
-}
-
-// golden compares got with a file of testdata, which -update rewrites.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.ReplaceAll(string(want), "\r\n", "\n"), got); diff != "" {
-		t.Errorf("%s (-want +got; rewrite with -update):\n%s", path, diff)
 	}
 }

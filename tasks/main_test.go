@@ -9,8 +9,6 @@ import (
 	"go.uber.org/goleak"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files of testdata")
-
 // quiet keeps the driver from printing about servers that a test ended.
 type quiet struct{}
 

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/wxrollout/wxrollout/internal/goldentest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
@@ -72,7 +73,7 @@ func TestRoundTrips(t *testing.T) {
 		fmt.Fprintf(&out, "%d target(s):\n", n)
 		line.run(fmt.Sprintf("r%d", n), n, func(what, cost string) { fmt.Fprintf(&out, "\t%s: %s\n", what, cost) })
 	}
-	golden(t, "roundtrips.golden", out.String())
+	goldentest.Compare(t, "roundtrips.golden", out.String())
 }
 
 // tripLine is a conductor and a handler on a Redis whose round trips are counted.

@@ -7,30 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/goldentest"
 )
-
-// golden compares with a file of testdata.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.ReplaceAll(string(want), "\r\n", "\n"), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 // everyCommand calls f with each command but those that cobra adds.
 func everyCommand(cmd *cobra.Command, f func(*cobra.Command)) {
@@ -65,7 +47,7 @@ func TestHelp(t *testing.T) {
 		if err := root.ExecuteContext(context.Background()); err != nil {
 			t.Errorf("%s --help: %v", c.CommandPath(), err)
 		}
-		golden(t, filepath.Join("help", name), out.String())
+		goldentest.Compare(t, filepath.Join("help", name+".golden"), out.String())
 	})
 	files, err := os.ReadDir(filepath.Join("testdata", "help"))
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -16,9 +15,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
-
-// update rewrites the golden files and the expectations inside scripts.
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestMain lets the scripts run this very program as enqueue.
 func TestMain(m *testing.M) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/goldentest"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -192,7 +193,7 @@ func snapshot() operator.Snapshot {
 
 func TestTree(t *testing.T) {
 	t.Parallel()
-	golden(t, "tree", strings.Join(treeOf(snapshot(), noon), "\n")+"\n")
+	goldentest.Compare(t, "tree.golden", strings.Join(treeOf(snapshot(), noon), "\n")+"\n")
 }
 
 // TestTreeIsRedrawn: the second drawing goes over the first, and no line is wider

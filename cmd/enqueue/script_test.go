@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/wxrollout/wxrollout/internal/goldentest"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -38,7 +39,7 @@ func TestScripts(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
 			testscript.Run(t, testscript.Params{
-				Files: []string{file}, Setup: s.setup, Cmds: s.commands(), UpdateScripts: *update,
+				Files: []string{file}, Setup: s.setup, Cmds: s.commands(), UpdateScripts: goldentest.Update(),
 				RequireExplicitExec: true, RequireUniqueNames: true,
 			})
 		})

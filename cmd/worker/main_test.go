@@ -2,25 +2,21 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"net"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/wxrollout/wxrollout/internal/goldentest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // asWorker in the environment makes the test binary the program itself.
 const asWorker = "TEST_AS_WORKER"
@@ -156,19 +152,7 @@ func TestHelp(t *testing.T) {
 	if r.code != exitOK || r.stderr != "" {
 		t.Errorf("exit code %d, stderr %q", r.code, r.stderr)
 	}
-	path := filepath.Join("testdata", "help.txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(r.stdout), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), r.stdout); diff != "" {
-		t.Errorf("help (-want +got):\n%s", diff)
-	}
+	goldentest.Compare(t, "help.txt", r.stdout)
 }
 
 // TestUnfitRedis: a Redis that is away, locked or would lose targets is refused

@@ -6,18 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
 	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/goldentest"
 )
 
 // with changes an environment: "NAME=value" replaces, "NAME" takes away.
@@ -105,28 +103,11 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	if !errors.As(err, &faults) {
 		t.Fatalf("load: %v, want a *SettingsError", err)
 	}
-	golden(t, "faults.txt", err.Error()+"\n")
+	goldentest.Compare(t, "faults.txt", err.Error()+"\n")
 	for _, secret := range []string{"hunter2", "hunter3", "tokentokentoken"} {
 		if strings.Contains(err.Error(), secret) {
 			t.Errorf("the faults show the secret %q", secret)
 		}
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }
 

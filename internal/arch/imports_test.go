@@ -61,6 +61,7 @@ var arrows = map[string][]string{
 	"internal/arch":                  {},
 	"internal/chaos":                 {},
 	"internal/e2e":                   {},
+	"internal/goldentest":            {},
 	"internal/memtest":               {},
 	"internal/proctest":              {},
 	"internal/redistest":             {},
@@ -71,7 +72,7 @@ var arrows = map[string][]string{
 
 // testOnly are imported by tests alone.
 var testOnly = []string{
-	"internal/arch", "internal/chaos", "internal/e2e", "internal/memtest", "internal/proctest", "internal/redistest", "internal/promtest",
+	"internal/arch", "internal/chaos", "internal/e2e", "internal/goldentest", "internal/memtest", "internal/proctest", "internal/redistest", "internal/promtest",
 	"internal/operator/operatortest",
 	"rollout/rollouttest", "metrics/mixin",
 }

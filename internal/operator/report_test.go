@@ -4,40 +4,16 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/wxrollout/wxrollout/internal/goldentest"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/rollout"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares with a file of testdata.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.ReplaceAll(string(want), "\r\n", "\n"), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 // sortedLines sorts the lines that begin so: a report's targets have no order.
 func sortedLines(text, prefix string) string {
@@ -72,7 +48,7 @@ func TestReport(t *testing.T) {
 			t.Fatalf("%s: %+v %v", format, r.Summary, err)
 		}
 		text := regexp.MustCompile(`spring-[0-9a-f]{8}`).ReplaceAllString(out.String(), "spring-ID")
-		golden(t, "report."+string(format), sortedLines(text, prefix))
+		goldentest.Compare(t, "report."+string(format)+".golden", sortedLines(text, prefix))
 	}
 }
 

@@ -7,8 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/wxrollout/wxrollout/internal/goldentest"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -175,25 +174,7 @@ func TestParseBroken(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = planfile.Parse("broken.yaml", text, files{"ext.json.tmpl": "{\n\"a\": \"{{printf .x}}\"}"}.open)
-	golden(t, "broken.golden", faultsOf(t, err).Error()+"\n")
-}
-
-// golden compares with a file, or rewrites it under -update.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.ReplaceAll(string(want), "\r\n", "\n"), got); diff != "" {
-		t.Errorf("not as %s (-update rewrites it):\n%s", path, diff)
-	}
+	goldentest.Compare(t, "broken.golden", faultsOf(t, err).Error()+"\n")
 }
 
 func TestFaultsPrintFifty(t *testing.T) {

@@ -2,7 +2,6 @@ package planfile_test
 
 import (
 	"errors"
-	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,8 +15,6 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // minimal is the least a plan holds.
 const minimal = "name: spring\ntemplate: {id: 0, version: 3.10}\ntargets: {file: apps.csv}\n"
