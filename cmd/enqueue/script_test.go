@@ -197,8 +197,9 @@ func (s *stage) hire(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(s.ledger.Heartbeat(s.ctx, "w1", map[rollout.Lane]int{rollout.LaneCommit: 4, rollout.LaneAudit: 4, rollout.LaneRelease: 4}, time.Hour))
 }
 
-// lever quota REST LIMIT, code PATH ERRCODE, or leave|join|withhold APPID (the
-// authorization, or permission set 18): pulls a lever of the simulator.
+// lever quota REST LIMIT, code PATH ERRCODE, lost PATH (its next reply), draft VERSION,
+// templates N (with versions 4.0.N), or leave|join|withhold APPID (the authorization, or
+// permission set 18): pulls a lever of the simulator.
 func (s *stage) lever(ts *testscript.TestScript, _ bool, args []string) {
 	number := func(i int) int {
 		n, err := strconv.Atoi(args[i])
@@ -210,6 +211,14 @@ func (s *stage) lever(ts *testscript.TestScript, _ bool, args []string) {
 		s.sim.SetQuota(number(1), number(2))
 	case "code":
 		ts.Check(s.sim.AddFault(wxsim.Fault{Endpoint: args[1], Kind: wxsim.FaultCode, Code: number(2), Count: -1}))
+	case "lost":
+		ts.Check(s.sim.AddFault(wxsim.Fault{Endpoint: args[1], Kind: wxsim.FaultDropAfter, Count: 1}))
+	case "draft":
+		s.sim.PutDraft(wxsim.Template{Version: args[1], Desc: "uploaded"})
+	case "templates":
+		for n := range number(1) {
+			s.sim.PutTemplate(wxsim.Template{ID: -1, Version: fmt.Sprintf("4.0.%d", n)})
+		}
 	case "leave", "join":
 		on := args[0] == "join"
 		ts.Check(s.sim.ChangeApp(args[1], wxsim.AppChange{Authorized: &on}))

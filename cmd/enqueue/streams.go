@@ -64,6 +64,11 @@ func (s streams) confirmRepair(yes bool, findings int) error {
 	return s.agree(yes, findings, "the repair mends "+plural(findings, "finding"))
 }
 
+// confirmDeletion asks before any deletion of templates: nothing brings them back.
+func (s streams) confirmDeletion(yes bool, templates int) error {
+	return s.agree(yes, many+templates, "deleting "+plural(templates, "template")+" can't be undone")
+}
+
 func (s streams) agree(yes bool, n int, what string) error {
 	if yes || n <= many {
 		return nil

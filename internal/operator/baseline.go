@@ -75,6 +75,8 @@ type Baseline struct {
 	Taken   int    `json:"taken"`
 	Last    string `json:"last,omitempty"`
 	Handing string `json:"handing,omitempty"`
+
+	handing *openBatch
 }
 
 // ErrNoBaseline says that no baseline stands.
@@ -143,7 +145,7 @@ func (o *Operator) viewBaseline(ctx context.Context, b apps.Baseline) (Baseline,
 		if err := json.Unmarshal([]byte(b.Open), &open); err != nil {
 			return v, fmt.Errorf("read the baseline's batch: %w", err)
 		}
-		v.Handing = open.ID
+		v.Handing, v.handing = open.ID, &open
 	}
 	if b.Def == "" {
 		return v, nil

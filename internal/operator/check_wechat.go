@@ -10,9 +10,6 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// libraryMax is how many templates WeChat's library holds.
-const libraryMax = 200
-
 // checkWeChat looks at the credentials and at what they give access to. What
 // can't be asked because of an earlier fault is left out.
 func (o *Operator) checkWeChat(ctx context.Context, appID string) []Result {
@@ -41,8 +38,8 @@ func checkLibrary(list []Template) Result {
 		return r
 	}
 	r.Detail = fmt.Sprintf("%d templates, the newest is %d, version %s", len(list), newest.ID, newest.Version)
-	if len(list) > libraryMax*9/10 {
-		r.Level, r.Hint = LevelWarn, fmt.Sprintf("it holds %d: delete old ones", libraryMax)
+	if len(list) >= LibraryNearlyFull {
+		r.Level, r.Hint = LevelWarn, fmt.Sprintf("it holds %d: delete old ones (enqueue templates prune)", LibraryMax)
 	}
 	return r
 }

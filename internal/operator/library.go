@@ -19,6 +19,8 @@ type Template struct {
 	Desc    string    `json:"desc,omitempty"`
 	Created time.Time `json:"created"`
 	Source  string    `json:"source,omitempty"`
+	// Draft is the draft it was made from.
+	Draft int64 `json:"draft"`
 	// Standard templates can't be used for rollouts any more.
 	Standard bool `json:"standard,omitempty"`
 }
@@ -35,7 +37,7 @@ func (o *Operator) Templates(ctx context.Context) ([]Template, error) {
 	}
 	list := make([]Template, len(entries))
 	for i, e := range entries {
-		list[i] = Template{ID: e.ID, Version: e.Version, Desc: e.Desc, Created: time.Unix(e.CreateTime, 0), Source: e.Source, Standard: e.Type != 0}
+		list[i] = Template{ID: e.ID, Version: e.Version, Desc: e.Desc, Created: time.Unix(e.CreateTime, 0), Source: e.Source, Draft: e.DraftID, Standard: e.Type != 0}
 	}
 	slices.SortFunc(list, func(a, b Template) int { return cmp.Compare(b.ID, a.ID) })
 	return list, nil

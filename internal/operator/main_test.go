@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -178,6 +179,7 @@ func (b *bench) sound(id string) {
 // fakeWeChat answers from its fields; a call's error goes first.
 type fakeWeChat struct {
 	library []wxclient.Template
+	drafts  []wxclient.TemplateDraft
 	apps    []string
 	quota   wxclient.Quota
 	calls   wxclient.APIQuota
@@ -213,6 +215,27 @@ func (f *fakeWeChat) fail(method, appid string) error {
 
 func (f *fakeWeChat) Templates(context.Context) ([]wxclient.Template, error) {
 	return f.library, f.fail("Templates", "")
+}
+
+func (f *fakeWeChat) TemplateDrafts(context.Context) ([]wxclient.TemplateDraft, error) {
+	return f.drafts, f.fail("TemplateDrafts", "")
+}
+
+func (f *fakeWeChat) AddTemplate(_ context.Context, draft int64) error {
+	err := f.fail("AddTemplate", "")
+	if err == nil || wxclient.IsOutcomeUnknown(err) { // lost on its way back
+		d := f.drafts[slices.IndexFunc(f.drafts, func(d wxclient.TemplateDraft) bool { return d.ID == draft })]
+		f.library = append(f.library, wxclient.Template{ID: 300 + draft, DraftID: draft, Version: d.Version, Desc: d.Desc})
+	}
+	return err
+}
+
+func (f *fakeWeChat) DeleteTemplate(_ context.Context, id int64) error {
+	err := f.fail("DeleteTemplate", fmt.Sprint(id))
+	if err == nil || wxclient.IsOutcomeUnknown(err) {
+		f.library = slices.DeleteFunc(f.library, func(t wxclient.Template) bool { return t.ID == id })
+	}
+	return err
 }
 
 func (f *fakeWeChat) AuthorizerList(_ context.Context, offset, count int) (wxclient.AuthorizerPage, error) {

@@ -12,10 +12,13 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// WeChat is what an operator asks WeChat: reading calls only. *wxclient.Client
-// implements it.
+// WeChat is what an operator asks WeChat. All but AddTemplate and DeleteTemplate only
+// read. *wxclient.Client implements it.
 type WeChat interface {
 	Templates(ctx context.Context) ([]wxclient.Template, error)
+	TemplateDrafts(ctx context.Context) ([]wxclient.TemplateDraft, error)
+	AddTemplate(ctx context.Context, draftID int64) error
+	DeleteTemplate(ctx context.Context, templateID int64) error
 	AuthorizerList(ctx context.Context, offset, count int) (wxclient.AuthorizerPage, error)
 	QueryQuota(ctx context.Context, appid string) (wxclient.Quota, error)
 	APIQuota(ctx context.Context, appid, cgiPath string) (wxclient.APIQuota, error)

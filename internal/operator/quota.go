@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -140,6 +141,7 @@ func (o *Operator) Quota(ctx context.Context, appID string) (QuotaReport, error)
 	if err != nil {
 		return QuotaReport{}, err
 	}
+	actions = slices.DeleteFunc(actions, isLibraryAction)
 	report := QuotaReport{Pools: pools, Actions: actions}
 	live, err := o.liveQuota(ctx, appID)
 	switch {
