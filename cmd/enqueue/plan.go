@@ -131,6 +131,9 @@ func (d *deps) printPreview(p *operator.Preview) error {
 	if v := p.Plan.Template.Version; v != "" {
 		template += ", version " + v
 	}
+	if p.Latest && p.Schedule == "" {
+		template += "; the newest now, and applying pins it"
+	}
 	lines := []string{
 		"rollout   " + p.ID,
 		"template  " + template,

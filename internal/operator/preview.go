@@ -32,6 +32,9 @@ type Preview struct {
 	Digest string `json:"digest"`
 	// Plan is what will be stored, without the ext template's text.
 	Plan rollout.Plan `json:"plan"`
+	// Latest says that the plan asks for the newest template: Plan names the one it is
+	// now, and applying pins that one.
+	Latest bool `json:"latest,omitempty"`
 	// Total is the number of targets, Listed that of the apps before the plan's selector.
 	Total int `json:"total"`
 	// Source is where the apps come from.
@@ -103,7 +106,7 @@ func (o *Operator) Plan(ctx context.Context, file *planfile.File, opt PlanOption
 	}
 	p := &Preview{
 		Name: file.Name, Digest: file.Digest(plan, apps), Plan: plan, Total: apps.Len(), Source: apps.Name(),
-		StartAt: file.Start, Schedule: file.Schedule, Warnings: warnings,
+		Latest: file.Template.Latest, StartAt: file.Start, Schedule: file.Schedule, Warnings: warnings,
 		full: plan, ext: file.Ext, apps: apps,
 	}
 	if file.Schedule != "" && file.Targets.Registry() {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/wxclient"
@@ -50,6 +51,55 @@ func TestPlanShowsWavesAndWhatFits(t *testing.T) {
 	})
 	if want := []string{"1 canary", "2 canary", "3 early", "4 early", "5 rest"}; !slices.Equal(places, want) {
 		t.Errorf("places %q, want %q", places, want)
+	}
+}
+
+// TestLatestIsPinned: what a plan with latest: true takes is decided when it is looked
+// at; a newer template moves neither what is applied then nor a recommit.
+func TestLatestIsPinned(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	latest := strings.Replace(simple, "{id: 118, version: 3.9.0}", "{latest: true}", 1)
+	seen := b.plan(latest, 2)
+	if !seen.Latest || seen.Plan.Template.ID != 118 || b.plan(simple, 2).Latest {
+		t.Errorf("preview %+v", seen)
+	}
+	b.wx.library = append(b.wx.library, wxclient.Template{ID: 119, Version: "4.0.0"})
+	newer := b.plan(latest, 2)
+	if _, err := b.op.Apply(b.ctx, newer, operator.ApplyOptions{Expect: seen.ID}); newer.ID == seen.ID || !errors.As(err, new(*operator.DifferentError)) {
+		t.Errorf("the newest is %+v now, and what was reviewed another: %v", newer.Plan.Template, err)
+	}
+	applied, err := b.op.Apply(b.ctx, seen, operator.ApplyOptions{Expect: seen.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned := func(revision int) {
+		t.Helper()
+		plan, err := b.ledger.Plan(b.ctx, applied.ID, revision)
+		if want := (rollout.Template{ID: 118, Version: "3.9.0", Desc: "spring (draft)"}); err != nil || plan.Template != want {
+			t.Errorf("revision %d has %+v, want %+v: %v", revision, plan.Template, want, err)
+		}
+	}
+	pinned(0)
+	b.worker.Answer("*", rollout.StageVerdict, operatortest.Rejected("no login page"))
+	b.work()
+	recommit := operator.RetryOptions{Recommit: true}
+	got, err := b.op.Retry(b.ctx, applied.ID, operator.Filter{}, recommit)
+	if err != nil || got.Revision != 1 || got.Retried != 1 {
+		t.Fatalf("recommit %+v %v", got, err)
+	}
+	pinned(1)
+
+	// The pinned one is gone: nothing of it is changed, and the newest is not taken instead.
+	b.worker.Answer("*", rollout.StageVerdict, operatortest.Rejected("still none"))
+	b.work()
+	b.wx.library = b.wx.library[3:]
+	gone := (*operator.TemplateError)(nil)
+	if _, err := b.op.Retry(b.ctx, applied.ID, operator.Filter{}, recommit); !errors.As(err, &gone) || gone.ID != 118 || gone.Newest.ID != 119 {
+		t.Error(err)
+	}
+	if r := b.rollout(applied.ID); r.Revision != 1 || r.Counts.State(rollout.StateRejected) != 1 {
+		t.Errorf("revision %d, %v", r.Revision, r.Counts)
 	}
 }
 

@@ -16,10 +16,8 @@ func (o *Operator) revise(ctx context.Context, r rollout.Rollout, f Filter, opt 
 	if err != nil {
 		return 0, err
 	}
-	if opt.Template != nil {
-		if plan.Template, err = o.replacement(ctx, plan.Template, *opt.Template); err != nil {
-			return 0, err
-		}
+	if plan.Template, err = o.recommitted(ctx, plan.Template, opt.Template); err != nil {
+		return 0, err
 	}
 	if opt.Ext != nil {
 		plan.Ext = *opt.Ext
@@ -39,9 +37,14 @@ func (o *Operator) revise(ctx context.Context, r rollout.Rollout, f Filter, opt 
 	return o.ledger.Revise(ctx, r.ID, plan)
 }
 
-// replacement completes the template to commit instead: what was left out comes
-// from the library, or stays as it is in the plan.
-func (o *Operator) replacement(ctx context.Context, was, t rollout.Template) (rollout.Template, error) {
+// recommitted is the template that a recommit commits: the plan's own, also of a plan
+// that asked for the newest when it was applied, unless the operator names another.
+// What another one leaves out comes from the library, or stays as it is in the plan.
+func (o *Operator) recommitted(ctx context.Context, was rollout.Template, other *rollout.Template) (rollout.Template, error) {
+	t := was
+	if other != nil {
+		t = *other
+	}
 	if o.wx != nil {
 		list, err := o.Templates(ctx)
 		if err != nil {

@@ -214,6 +214,37 @@ func TestScheduleLatestTemplate(t *testing.T) {
 	}
 }
 
+// TestRunPinsItsTemplate: a run that crashed when its rollout was begun goes on with the
+// template that it began with, whatever is the newest by then.
+func TestRunPinsItsTemplate(t *testing.T) {
+	t.Parallel()
+	m, rdb := redistest.Mini(t)
+	b := setup(t, rdb, func(d time.Duration) { redistest.Advance(m, d) })
+	b.schedule(strings.Replace(daily, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2)
+	b.advance(3 * time.Hour)
+	for left := 1; ; left++ { // one step further each time, until the rollout is there
+		dying := redis.NewClient(&redis.Options{Addr: m.Addr()})
+		dying.AddHook(&dieAt{left: left})
+		d := b.deps()
+		d.Ledger = ledger.New(dying, ledger.Options{})
+		_, err := operator.New(d).FireDue(b.ctx)
+		if closed := dying.Close(); !errors.Is(err, errDied) || closed != nil {
+			t.Fatal(err, closed)
+		}
+		if _, err := b.ledger.ByName(b.ctx, "spring"); err == nil {
+			break
+		}
+	}
+	if r := b.rollout("spring"); r.Status != rollout.StatusLoading {
+		t.Fatalf("%s after the crash", r.Status)
+	}
+	b.wx.library = append(b.wx.library, wxclient.Template{ID: 119, Version: "4.0.0"})
+	b.fire()
+	if r := b.rollout("spring"); r.Status != rollout.StatusRunning || r.Plan.Template.ID != 118 {
+		t.Errorf("%s with %+v, want template 118", r.Status, r.Plan.Template)
+	}
+}
+
 func TestScheduleChangeAndDelete(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
