@@ -32,7 +32,7 @@ func connect(baseURL string, rdb redis.UniversalClient) (*wxclient.Client, error
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := registry.NewSealer("dGhlIGJlbmNoJ3MgdG9rZW5zIG5lZWQgbm8gc2VjcmV0", "")
+	sealer, err := registry.NewSealer("dGhlIGJlbmNoJ3MgdG9rZW5zIG5lZWQgYSBzZWNyZXQ=", "")
 	if err != nil {
 		return nil, err
 	}

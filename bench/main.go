@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"syscall"
@@ -22,6 +23,7 @@ type options struct {
 	rounds int
 	scale  float64
 	json   string
+	cpu    string
 }
 
 func main() { os.Exit(start(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -38,6 +40,7 @@ func start(args []string, stdout, stderr io.Writer) (code int) {
 		fs.IntVar(&o.rounds, "rounds", 3, "times each pair is run, in turn")
 		fs.Float64Var(&o.scale, "scale", 1, "multiplies the number of targets")
 		fs.StringVar(&o.json, "json", "", "file for the table as JSON")
+		fs.StringVar(&o.cpu, "cpuprofile", "", "file for a CPU profile of this process")
 		_ = fs.Parse(args) // it exits
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
@@ -95,6 +98,16 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 	s, err := startRedis(ctx)
 	if err != nil {
 		return err
+	}
+	if o.cpu != "" {
+		f, err := os.Create(o.cpu)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	b := &bench{options: o, redis: s}
 	start := time.Now()
