@@ -3,23 +3,24 @@
 -- doesn't begin while the first may still call WeChat.
 --
 -- KEYS[1] root
--- ARGV[1] rollout  ARGV[2] appid  ARGV[3] stage  ARGV[4] fence  ARGV[5] lease (ms)
+-- ARGV[1] rollout  ARGV[2] appid  ARGV[3] fence  ARGV[4] lease (ms)
 -- Returns {"ok", record, status of the rollout, released flag, server time in us},
 -- or {"stale", record or ""} if the turn was given to somebody else or is over, or a
 -- handler is acting on it, or may be: the mark is among what a restarted server
--- may have lost, so that nothing starts in quarantine.
+-- may have lost, so that nothing starts in quarantine. The fence is the turn: a
+-- handler may have taken it on to a later stage of its lane before it stalled.
 -- Cost: O(log leases).
 local rollout, appid = ARGV[1], ARGV[2]
 local t = load(rollout, appid)
 if not t then return { 'stale', '' } end
-if t.state ~= 'running' or t.stage ~= ARGV[3] or t.fence ~= tonumber(ARGV[4]) then
+if t.state ~= 'running' or t.fence ~= tonumber(ARGV[3]) then
   return { 'stale', format(t) }
 end
-if quarantine(tonumber(ARGV[5])) > 0 then return { 'stale', format(t) } end
+if quarantine(tonumber(ARGV[4])) > 0 then return { 'stale', format(t) } end
 if t.reason == 'acting' and t.due > now_ms then return { 'stale', format(t) } end
 local from = stand(rollout, appid, t)
 t.reason = 'acting'
-t.due = math.max(t.due, now_ms + tonumber(ARGV[5]))
+t.due = math.max(t.due, now_ms + tonumber(ARGV[4]))
 local record = move(rollout, appid, t, from)
 local r = redis.call('HMGET', root .. 'r:' .. rollout, 'status', 'released')
 return { 'ok', record, r[1] or '', r[2] or '', int(now_us) }

@@ -10,10 +10,11 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// Start renews the lease of a turn and reads its target. A turn that was given
-// to somebody else, or is over, is a *rollout.StaleError: drop the task.
+// Start renews the lease of a turn and reads its target, which may stand at a
+// later stage of the lane than the one that the turn was given for. A turn that was
+// given to somebody else, or is over, is a *rollout.StaleError: drop the task.
 func (l *Ledger) Start(ctx context.Context, t rollout.Turn, lease time.Duration) (rollout.Started, error) {
-	list, err := texts(run(ctx, l.rdb, startScript, t.Rollout, t.AppID, string(t.Stage), t.Fence, milli(lease)))
+	list, err := texts(run(ctx, l.rdb, startScript, t.Rollout, t.AppID, t.Fence, milli(lease)))
 	if err != nil {
 		return rollout.Started{}, failed(err, "start turn of rollout %s, app %s", t.Rollout, t.AppID)
 	}

@@ -51,7 +51,7 @@ var (
 
 	// outcomes are the states that each event can lead to, whatever the stage.
 	outcomes = map[string]set{
-		"advanced":     {"pending"},
+		"advanced":     {"pending", "running"}, // running: the turn goes on
 		"finished":     {"released", "up-to-date", "skipped", "undone"},
 		"waited":       {"parked"},
 		"stalled":      {"running"},

@@ -25,6 +25,9 @@ type (
 	Advanced struct {
 		At   time.Time
 		Note string
+		// Keep keeps the turn for the next stage, which must be of the same lane: a
+		// handler that has begun spares the target its way back to the queue.
+		Keep bool
 		// AuditID is set by the submit stage.
 		AuditID int64
 	}

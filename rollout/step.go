@@ -112,12 +112,17 @@ func (t *Target) advance(e Advanced) string {
 		return "this stage has no next one: finish it"
 	case t.Stage == StageSubmit && e.AuditID == 0:
 		return "a submission without an audit id can't be followed"
+	case e.Keep && next.Lane() != t.Stage.Lane():
+		return "a turn ends with its lane"
 	}
 	if t.Stage == StageSubmit {
 		t.AuditID = e.AuditID
 	}
 	t.note(Entry{At: e.At, Stage: t.Stage, What: "done", Note: e.Note})
 	t.enter(next, e.At)
+	if e.Keep {
+		t.State, t.Reason = StateRunning, ReasonActing
+	}
 	return ""
 }
 

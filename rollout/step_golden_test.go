@@ -34,6 +34,7 @@ func events(s rollout.Stage) map[string]rollout.Event {
 		"resolved":             rollout.Resolved{At: t0, Note: "not found"},
 		"advanced":             rollout.Advanced{At: t0, AuditID: 42},
 		"advanced, no auditid": rollout.Advanced{At: t0},
+		"advanced, turn kept":  rollout.Advanced{At: t0, AuditID: 42, Keep: true},
 		"finished: released":   rollout.Finished{At: t0, End: rollout.StateReleased},
 		"finished: up-to-date": rollout.Finished{At: t0, End: rollout.StateUpToDate},
 		"finished: skipped":    rollout.Finished{At: t0, End: rollout.StateSkipped},

@@ -27,7 +27,7 @@ func anyEvent() *rapid.Generator[rollout.Event] {
 		case "resolved":
 			return rollout.Resolved{At: now, Note: note}
 		case "advanced":
-			return rollout.Advanced{At: now, Note: note, AuditID: rapid.Int64Range(0, 5).Draw(t, "auditid")}
+			return rollout.Advanced{At: now, Note: note, AuditID: rapid.Int64Range(0, 5).Draw(t, "auditid"), Keep: rapid.Bool().Draw(t, "keep")}
 		case "finished":
 			return rollout.Finished{At: now, Note: note, End: rapid.SampledFrom(rollout.States()).Draw(t, "end")}
 		case "waited":
@@ -151,8 +151,15 @@ func checkMove(t *rapid.T, was rollout.Target, e rollout.Event, next rollout.Tar
 			t.Fatalf("a %s began while the end of a %s was not known", e.Op, was.Intent.Op)
 		}
 	case rollout.Advanced:
-		if want, ok := was.Stage.Next(); !ok || next.Stage != want || next.State != rollout.StatePending {
+		state := rollout.StatePending
+		if e.Keep {
+			state = rollout.StateRunning
+		}
+		if want, ok := was.Stage.Next(); !ok || next.Stage != want || next.State != state {
 			t.Fatalf("advanced from %s to %s/%s", was.Stage, next.Stage, next.State)
+		}
+		if e.Keep && next.Stage.Lane() != was.Stage.Lane() {
+			t.Fatalf("a turn at %s was kept for %s", was.Stage, next.Stage)
 		}
 	}
 	if next.Fence != was.Fence || next.Version != was.Version || next.Rank != was.Rank {

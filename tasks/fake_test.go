@@ -161,6 +161,7 @@ func (f *fakeWeChat) RevertGray(context.Context, string) error {
 type fakePermits struct {
 	gone    bool // the permit was taken back
 	reading bool // the pool wants to hear from queryquota
+	open    bool // turns go on at the next stage
 	err     error
 
 	mu  sync.Mutex
@@ -187,6 +188,8 @@ func (p *fakePermits) took() []string {
 func (p *fakePermits) Holds(context.Context, rollout.Stage, string) (bool, error) {
 	return !p.gone, p.err
 }
+
+func (p *fakePermits) Open(context.Context, rollout.Stage) bool { return p.open }
 
 func (p *fakePermits) Settle(_ context.Context, s rollout.Stage, id string, spent bool) error {
 	p.note("settle %s %s spent=%t", s, id, spent)

@@ -146,9 +146,14 @@ func (h *Handler) Run(ctx context.Context, turn rollout.Turn) error {
 	}
 	begun := h.now()
 	r := &run{Handler: h, turn: turn, t: started.Target, began: started.Now, begun: begun, released: started.Released}
-	r.log = h.log.With().Str("rollout", turn.Rollout).Str("target", turn.AppID).Str("stage", string(turn.Stage)).
-		Int("attempt", r.t.Attempt).Logger()
+	r.enter()
 	event := r.decide(ctx, started.Status)
+	for r.goesOn(ctx, event) {
+		if ok, err := r.pass(ctx, event.(rollout.Advanced)); !ok {
+			return err
+		}
+		event = r.decide(ctx, started.Status)
+	}
 	return r.conclude(ctx, event)
 }
 

@@ -33,6 +33,13 @@ type Pools struct {
 	asked  time.Time // when this process last asked queryquota
 	looked time.Time
 	seen   map[rollout.Stage]rollout.Allowance
+	opens  map[rollout.Stage]opening
+}
+
+// opening is what Open saw of a pool, and when.
+type opening struct {
+	at   time.Time
+	open bool
 }
 
 // NewPools makes the pools; open gives the pool of a name.
@@ -46,7 +53,7 @@ func NewPools(open func(name string) *ratelimit.Quota, o PoolsOptions) *Pools {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &Pools{quotas: make(map[rollout.Stage]*ratelimit.Quota), opts: o}
+	p := &Pools{quotas: make(map[rollout.Stage]*ratelimit.Quota), opens: make(map[rollout.Stage]opening), opts: o}
 	for _, s := range rollout.Stages() {
 		p.quotas[s] = open(string(s))
 	}
@@ -128,6 +135,31 @@ func (p *Pools) Holds(ctx context.Context, s rollout.Stage, id string) (bool, er
 	return ok, err
 }
 
+// Open implements Permits. One handler looks at a time, the others go by what was
+// seen last; submissions always need a permit.
+func (p *Pools) Open(ctx context.Context, s rollout.Stage) bool {
+	if s == rollout.StageSubmit {
+		return false
+	}
+	p.mu.Lock()
+	now := p.opts.Now()
+	seen, ok := p.opens[s]
+	if ok && now.Sub(seen.at) < p.opts.LookEvery {
+		p.mu.Unlock()
+		return seen.open
+	}
+	p.opens[s] = opening{at: now, open: seen.open}
+	p.mu.Unlock()
+	state, err := p.quotas[s].State(ctx)
+	open := err == nil && state.State == ratelimit.StateOpen
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.opens[s].at.Equal(now) { // not closed meanwhile
+		p.opens[s] = opening{at: now, open: open}
+	}
+	return open
+}
+
 // Settle implements Permits.
 func (p *Pools) Settle(ctx context.Context, s rollout.Stage, id string, spent bool) error {
 	return p.quotas[s].Settle(ctx, id, spent)
@@ -137,6 +169,7 @@ func (p *Pools) Settle(ctx context.Context, s rollout.Stage, id string, spent bo
 func (p *Pools) Close(ctx context.Context, s rollout.Stage, reason string, retry time.Duration) error {
 	p.mu.Lock()
 	p.looked = time.Time{}
+	p.opens[s] = opening{at: p.opts.Now()}
 	p.mu.Unlock()
 	return p.quotas[s].Close(ctx, reason, retry)
 }

@@ -227,3 +227,35 @@ func TestPoolsWithoutRedis(t *testing.T) {
 		}
 	}
 }
+
+// A turn goes on at stages whose pools were open a moment ago; submissions always
+// need a permit. What this process closes is closed to it at once.
+func TestOpenPools(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	o := PoolsOptions{LookEvery: time.Second, Now: func() time.Time { return now }}
+	m, rdb := redistest.Mini(t)
+	mine, other := openPools(rdb, o), openPools(rdb, o)
+	want := func(what string, want bool) {
+		t.Helper()
+		if got := mine.Open(t.Context(), rollout.StageCheck); got != want {
+			t.Errorf("%s: open %t, want %t", what, got, want)
+		}
+	}
+	want("at first", true)
+	if mine.Open(t.Context(), rollout.StageSubmit) {
+		t.Error("submissions need no permit")
+	}
+	must(t, other.Close(t.Context(), rollout.StageCheck, "45009", time.Minute))
+	want("closed by another process, a moment ago", true)
+	now = now.Add(time.Second)
+	want("looked at again", false)
+	must(t, mine.Quota(rollout.StageCheck).Open(t.Context()))
+	now = now.Add(time.Second)
+	want("opened", true)
+	must(t, mine.Close(t.Context(), rollout.StageCheck, "45009", time.Minute))
+	want("closed by this process", false)
+	now = now.Add(time.Second)
+	m.SetError("LOADING")
+	want("without Redis", false)
+}

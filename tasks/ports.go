@@ -43,6 +43,8 @@ type Permits interface {
 	Holds(ctx context.Context, stage rollout.Stage, id string) (bool, error)
 	// Settle gives a permit back, spent or not.
 	Settle(ctx context.Context, stage rollout.Stage, id string, spent bool) error
+	// Open tells, as of a moment ago, whether a stage's calls need no permit now.
+	Open(ctx context.Context, stage rollout.Stage) bool
 	// Close shuts a stage's pool for everyone; retry 0 leaves the wait to the pool.
 	Close(ctx context.Context, stage rollout.Stage, reason string, retry time.Duration) error
 	// Reading tells whether the submit pool wants to hear from queryquota now.
@@ -53,7 +55,8 @@ type Permits interface {
 
 // Hooks are told what happens, for metrics. Each may be nil.
 type Hooks struct {
-	// Transition: a target was saved after an event.
+	// Transition: a target was saved after an event; one of a turn that goes on at
+	// the next stage may be saved, and told, with what came of that one.
 	Transition func(from rollout.Target, event string, to rollout.Target)
 	// Dropped: a task was not run; why is one of stale, payload, acting.
 	Dropped func(stage rollout.Stage, why string)

@@ -64,7 +64,7 @@ func (q *heldQueue) Enqueue(ctx context.Context, turns []rollout.Turn) error {
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	out.WriteString("# Round trips to Redis. A turn's first one at preflight reads the plan, once per process.\n")
+	out.WriteString("# Round trips to Redis. The first turn reads the plan, once per process.\n")
 	out.WriteString("# Asynq's own, for each turn to take it and to acknowledge it, are not in.\n")
 	line := newTripLine(t)
 	// The first one loads the scripts.
@@ -141,8 +141,8 @@ func (l *tripLine) tick() string {
 func (l *tripLine) run(id string, n int, tell func(what, cost string)) {
 	l.Helper()
 	l.load(id, n)
-	for _, stage := range rollout.Stages()[:6] {
-		tell("tick that gives out "+string(stage), l.tick())
+	for _, stage := range []string{"preflight, commit and check", "submit and verdict", "release"} {
+		tell("tick that gives out "+stage, l.tick())
 		turns := l.queue.turns
 		l.queue.turns = nil
 		if len(turns) != n {
@@ -151,7 +151,7 @@ func (l *tripLine) run(id string, n int, tell func(what, cost string)) {
 		for _, turn := range turns {
 			l.must(l.handler.Run(l.Context(), turn))
 			if cost := l.count.take(); n == 1 {
-				tell("turn at "+string(stage), cost)
+				tell("turn at "+stage, cost)
 			}
 		}
 	}

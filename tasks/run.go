@@ -18,6 +18,10 @@ type run struct {
 	turn rollout.Turn
 	// t is the target as it is stored, or as it will be with pending events.
 	t rollout.Target
+	// from is the target as it came to its stage.
+	from rollout.Target
+	// ended are the stages' ends that are not stored yet.
+	ended []ending
 	// stored is the target as it was last read or saved, when t is ahead of it.
 	stored   *rollout.Target
 	plan     rollout.Plan
@@ -88,6 +92,7 @@ func (r *run) save(ctx context.Context, call bool) error {
 		return err
 	}
 	r.t, r.stored = saved, nil
+	r.tell()
 	return nil
 }
 
@@ -160,45 +165,12 @@ type lostError struct {
 func (e *lostError) Error() string { return fmt.Sprintf("the reply to %s was lost: %v", e.op, e.err) }
 func (e *lostError) Unwrap() error { return e.err }
 
-// conclude stores the event's meaning, settles the permit and logs the outcome.
+// conclude ends the turn with an event.
 func (r *run) conclude(ctx context.Context, event rollout.Event) error {
-	// What WeChat did must be written even when the worker is being stopped; the
-	// lease bounds it, and the connection's own timeouts each try.
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), r.Handler.now().Add(r.timing.Lease-r.timing.Turn))
-	defer cancel()
-	var err error
-	from := r.t
-	if event != nil {
-		if r.stored != nil {
-			from = *r.stored
-		}
-		err = r.apply(event)
-		if err == nil {
-			err = r.save(ctx, false)
-		}
-	}
-	if _, waits := event.(rollout.Stalled); r.turn.Permit && !waits {
-		if r.turn.Stage != rollout.StageSubmit {
-			_, unused := event.(rollout.Yielded)
-			r.spent = event != nil && !unused // WeChat answers again: the pool opens
-		}
-		if e := r.permits.Settle(ctx, r.turn.Stage, rollout.PermitID(r.turn.Rollout, r.turn.AppID), r.spent); e != nil {
-			r.log.Warn().Err(e).Msg("permit not settled; it returns when it expires")
-		}
-	}
-	if stale := (*rollout.StaleError)(nil); event == nil || errors.As(err, &stale) {
-		r.dropped(r.turn.Stage, "lost")
-		r.log.Warn().Int64("fence", r.turn.Fence).Msg("turn lost to another worker")
-		return nil
-	}
-	if err != nil {
-		r.log.Error().Err(err).Str("event", event.Kind()).Msg("outcome not stored; the target is read back when its lease ends")
+	ok, err := r.end(ctx, event)
+	if !ok {
 		return err
 	}
-	if r.hooks.Transition != nil {
-		r.hooks.Transition(from, event.Kind(), r.t)
-	}
-	r.report(event)
 	if f, ok := event.(rollout.Finished); ok && f.End == rollout.StateReleased {
 		r.saw(ctx, Seen{Live: r.plan.Template.Version})
 	}
@@ -208,21 +180,41 @@ func (r *run) conclude(ctx context.Context, event rollout.Event) error {
 	return nil
 }
 
-// report writes the one log line of the run.
-func (r *run) report(event rollout.Event) {
-	level := zerolog.InfoLevel
-	switch event.(type) {
-	case rollout.Failed, rollout.Rejected:
-		level = zerolog.WarnLevel
-	case rollout.Yielded, rollout.Stalled, rollout.Waited:
-		level = zerolog.DebugLevel
+// end stores the event's meaning and settles the permit. It isn't ok if the turn was
+// lost, which is no error, or Redis could not be reached.
+func (r *run) end(ctx context.Context, event rollout.Event) (ok bool, err error) {
+	// What WeChat did must be written even when the worker is being stopped; the
+	// lease bounds it, and the connection's own timeouts each try.
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), r.Handler.now().Add(r.timing.Lease-r.timing.Turn))
+	defer cancel()
+	if event != nil {
+		if err = r.step(event); err == nil {
+			err = r.save(ctx, false)
+		}
 	}
-	line := r.log.WithLevel(level).Str("event", event.Kind()).Str("state", string(r.t.State))
-	if r.t.Reason != "" {
-		line = line.Str("reason", string(r.t.Reason))
+	r.settle(ctx, event)
+	if stale := (*rollout.StaleError)(nil); event == nil || errors.As(err, &stale) {
+		r.dropped(r.turn.Stage, "lost")
+		r.log.Warn().Int64("fence", r.turn.Fence).Msg("turn lost to another worker")
+		return false, nil
 	}
-	if tr := r.t.Trouble; tr != nil {
-		line = line.Str("class", tr.Class).Int64("errcode", tr.Code).Str("rid", tr.RID).Str("trouble", tr.Text)
+	if err != nil {
+		r.log.Error().Err(err).Str("event", event.Kind()).Msg("outcome not stored; the target is read back when its lease ends")
+		return false, err
 	}
-	line.Msg("turn ended")
+	return true, nil
+}
+
+// settle gives the permit back, if the turn has one and is over.
+func (r *run) settle(ctx context.Context, event rollout.Event) {
+	if _, waits := event.(rollout.Stalled); !r.turn.Permit || waits {
+		return
+	}
+	if r.turn.Stage != rollout.StageSubmit {
+		_, unused := event.(rollout.Yielded)
+		r.spent = event != nil && !unused // WeChat answers again: the pool opens
+	}
+	if err := r.permits.Settle(ctx, r.turn.Stage, rollout.PermitID(r.turn.Rollout, r.turn.AppID), r.spent); err != nil {
+		r.log.Warn().Err(err).Msg("permit not settled; it returns when it expires")
+	}
 }

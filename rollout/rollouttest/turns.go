@@ -158,13 +158,23 @@ func testStartOnce(b *bench) {
 	_, err = b.Start(b.Context(), turns[0], lease)
 	b.wantStale("a second delivery while the first acts", err)
 
-	foreign, elsewhere, unknown := turns[1], turns[1], turns[1]
+	foreign, unknown := turns[1], turns[1]
 	foreign.Fence--
-	elsewhere.Stage = rollout.StageCommit
 	unknown.AppID = "wx999"
-	for what, turn := range map[string]rollout.Turn{"another fence": foreign, "another stage": elsewhere, "no target": unknown} {
+	for what, turn := range map[string]rollout.Turn{"another fence": foreign, "no target": unknown} {
 		_, err := b.Start(b.Context(), turn, lease)
 		b.wantStale(what, err)
+	}
+
+	// A turn may be taken on to the next stage, and stall there.
+	began, err := b.Start(b.Context(), turns[1], lease)
+	b.must(err)
+	kept := b.step(began.Target, rollout.Advanced{At: began.Now, Keep: true})
+	kept = b.step(kept, rollout.Stalled{At: began.Now, For: time.Second})
+	again, err := b.Start(b.Context(), turns[1], lease)
+	b.must(err)
+	if again.Target.Stage != rollout.StageCommit || again.Target.Version != kept.Version {
+		b.Errorf("taken on, the turn started again with %+v", again.Target)
 	}
 
 	// A handler that died is followed by the next delivery of its task.
