@@ -118,6 +118,59 @@ func TestMerchantLeavesAndComesBack(t *testing.T) {
 	}
 }
 
+// TestMerchantLeavesUnseen: every push is lost. An app that leaves is found by a sync of
+// the list, or by what WeChat answers to the target's own calls; its target parks for the
+// merchant and fails nothing. Once a sync sees the app again it goes on, and is released.
+func TestMerchantLeavesUnseen(t *testing.T) {
+	t.Parallel()
+	const n = 6
+	f := newFleet(t, wxsim.Options{
+		Seed: 24, Apps: n, AuditDelay: wxsim.Range{Min: time.Hour, Max: time.Hour}, Push: wxsim.PushOptions{Lost: 1},
+	}, append([]string{"VERDICT_POLL=1h", "APPS_RATE=1000"}, pushed[1:]...)...) // the ticket by hand
+	f.door.open(t, f.worker(t))
+	f.synced(t, n)
+	// What happened in the second in which a list was asked for is for the next one to tell.
+	syncUntil := func(authorized int) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("a sync sees %d apps", authorized), func(ctx context.Context) (bool, string) {
+			_, err := f.op.SyncApps(ctx, operator.SyncOptions{})
+			list, err2 := f.op.AppList(ctx, operator.AppFilter{})
+			return err == nil && len(list) == authorized, fmt.Sprint(len(list), err, err2)
+		})
+	}
+	f.authorize(t, 1, false) // before its first turn, and no sync: its own calls tell
+	id := f.apply(t, n, "")
+	waits := func(reason rollout.Reason, want int) {
+		t.Helper()
+		f.until(t, id, fmt.Sprintf("%d wait for %s", want, reason), func(r rollout.Rollout) bool {
+			return r.Counts.Sum(func(c rollout.Cell) bool { return c.State == rollout.StateParked && c.Reason == reason }) == want
+		})
+	}
+	waits(rollout.ReasonMerchant, 1)
+	waits(rollout.ReasonVerdict, n-1)
+	f.authorize(t, 2, false) // in audit, where nobody looks for an hour
+	syncUntil(n - 2)
+	waits(rollout.ReasonMerchant, 2)
+	list, err := f.op.NeedsMerchant(t.Context())
+	if err != nil || len(list) != 2 || list[0].Rollout != id || list[1].Rollout != id || list[0].Need != apps.NeedAuthorize || list[1].Need != apps.NeedAuthorize {
+		t.Errorf("needs %+v %v", list, err)
+	}
+	f.authorize(t, 1, true)
+	f.authorize(t, 2, true)
+	syncUntil(n)
+	waits(rollout.ReasonVerdict, n)
+	f.sim.Approve("")
+	look := operator.Filter{Reasons: []rollout.Reason{rollout.ReasonVerdict}} // nothing is pushed
+	if got, err := f.op.Retry(t.Context(), id, look, operator.RetryOptions{}); err != nil || got.Woken != n {
+		t.Errorf("woken %+v %v", got, err)
+	}
+	f.released(t, id, n)
+	if b := f.sim.Books().Pushes; b.Lost != b.Made || b.Made == 0 {
+		t.Errorf("pushes %+v: want all lost", b)
+	}
+	f.sound(t, id)
+}
+
 // TestNewcomersGetTheBaseline: apps that authorise the platform while a baseline stands
 // get its version, whether the push arrives or only a sync sees them.
 func TestNewcomersGetTheBaseline(t *testing.T) {
