@@ -33,14 +33,12 @@ func (f *fleet) synced(t *testing.T, n int) {
 }
 
 // TestNothingButCredentials: a worker that is given the component's appid and secret
-// and the callbacks' token and key gets its ticket by push, syncs 1,000 apps, and a
-// plan for all of them releases them. No token is ever given by hand.
+// and the callbacks' token and key gets its ticket by push, syncs its apps, and a plan
+// for all of them releases them. No token is ever given by hand. The test of this name
+// in internal/e2e does so with the programs, and as many apps as one likes.
 func TestNothingButCredentials(t *testing.T) {
 	t.Parallel()
-	n := 1000
-	if testing.Short() {
-		n = 100
-	}
+	const n = 100
 	f := newFleet(t, wxsim.Options{Seed: 21, Apps: n}, append([]string{"APPS_RATE=1000"}, pushed...)...)
 	a := f.worker(t)
 	f.door.open(t, a)
