@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -228,3 +230,6 @@ var messages = map[int]string{
 	9402202: "concurrent limit, please do not submit repeatedly",
 	9402203: "ext_json of a standard template allows only extAppid, ext and window",
 }
+
+// Codes lists the errcodes that the simulator gives by itself, in no order. A fault of the operator's may give any other.
+func Codes() []int { return slices.Collect(maps.Keys(messages)) }
