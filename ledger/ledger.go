@@ -42,21 +42,18 @@ var _ rollout.Store = (*Ledger)(nil)
 
 // WakeDue implements rollout.Store.
 func (l *Ledger) WakeDue(ctx context.Context, limit int) (int, error) {
-	n, err := run(ctx, l.rdb, dueScript, "wake", limit).Int()
+	n, err := run(ctx, l.rdb, dueScript, limit, "wake").Int()
 	return n, failed(err, "wake parked targets")
 }
 
 // ExpireDue implements rollout.Store.
 func (l *Ledger) ExpireDue(ctx context.Context, limit int) (int, error) {
-	moved := 0
+	args := []any{limit}
 	for _, lane := range rollout.Lanes() {
-		n, err := run(ctx, l.rdb, dueScript, "leases:"+string(lane), limit).Int()
-		if err != nil {
-			return moved, failed(err, "take back expired leases of lane %s", lane)
-		}
-		moved += n
+		args = append(args, "leases:"+string(lane))
 	}
-	return moved, nil
+	n, err := run(ctx, l.rdb, dueScript, args...).Int()
+	return n, failed(err, "take back expired leases")
 }
 
 // Peek implements rollout.Store.

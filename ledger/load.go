@@ -56,12 +56,25 @@ func (l *Ledger) Create(ctx context.Context, n NewRollout) (Created, error) {
 	}
 }
 
-// AddBatch is how many targets one Add call should carry.
+// AddBatch is how many targets one script call carries, and one Add call should.
 const AddBatch = 500
 
 // Add writes new targets of a loading rollout (AppID, Rank, Label, Columns);
 // those that are there stay. A rollout that is no longer loading is a *StatusError.
 func (l *Ledger) Add(ctx context.Context, id string, targets []rollout.Target) (added int, err error) {
+	for len(targets) > AddBatch && err == nil {
+		var n int
+		n, err = l.add(ctx, id, targets[:AddBatch])
+		added, targets = added+n, targets[AddBatch:]
+	}
+	if err != nil {
+		return added, err
+	}
+	n, err := l.add(ctx, id, targets)
+	return added + n, err
+}
+
+func (l *Ledger) add(ctx context.Context, id string, targets []rollout.Target) (added int, err error) {
 	args := make([]any, 0, 1+3*len(targets))
 	args = append(args, id)
 	for _, t := range targets {

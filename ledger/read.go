@@ -45,11 +45,11 @@ func (l *Ledger) Rollouts(ctx context.Context, offset, n int) ([]rollout.Rollout
 
 // Active implements rollout.Store.
 func (l *Ledger) Active(ctx context.Context) ([]rollout.Rollout, error) {
-	ids, err := l.rdb.ZRange(ctx, keyActive, 0, -1).Result()
+	views, err := l.views(ctx, nil, "list active rollouts")
 	if err != nil {
-		return nil, failed(err, "list active rollouts")
+		return nil, err
 	}
-	return l.read(ctx, ids)
+	return decodeRollouts(views)
 }
 
 // read fetches rollouts that are there.
@@ -58,6 +58,10 @@ func (l *Ledger) read(ctx context.Context, ids []string) ([]rollout.Rollout, err
 	if err != nil {
 		return nil, err
 	}
+	return decodeRollouts(views)
+}
+
+func decodeRollouts(views []view) ([]rollout.Rollout, error) {
 	var out []rollout.Rollout
 	for _, v := range views {
 		r, err := decodeRollout(v)
@@ -82,23 +86,28 @@ func (l *Ledger) view(ctx context.Context, ids []string) ([]view, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
+	return l.views(ctx, ids, fmt.Sprintf("read %d rollouts", len(ids)))
+}
+
+// views fetches rollouts that are there, or without ids the active ones.
+func (l *Ledger) views(ctx context.Context, ids []string, doing string) ([]view, error) {
 	args := make([]any, len(ids))
 	for i, id := range ids {
 		args[i] = id
 	}
 	list, err := run(ctx, l.rdb, viewScript, args...).Slice()
 	if err != nil {
-		return nil, failed(err, "read %d rollouts", len(ids))
+		return nil, failed(err, "%s", doing)
 	}
 	var out []view
-	for i, id := range ids {
-		row, ok := list[i].([]any)
-		if !ok || len(row) != 5 {
-			return nil, fmt.Errorf("read rollout %s: unexpected answer %.80v", id, list[i])
+	for _, answer := range list {
+		row, ok := answer.([]any)
+		if !ok || len(row) != 6 {
+			return nil, fmt.Errorf("%s: unexpected answer %.80v", doing, answer)
 		}
-		v := view{id: id, fields: textMap(row[0]), counts: textMap(row[1]), codes: textMap(row[2])}
-		v.targets, _ = row[3].(int64)
-		v.active = row[4] == int64(1)
+		v := view{id: fmt.Sprint(row[0]), fields: textMap(row[1]), counts: textMap(row[2]), codes: textMap(row[3])}
+		v.targets, _ = row[4].(int64)
+		v.active = row[5] == int64(1)
 		if len(v.fields) > 0 {
 			out = append(out, v)
 		}

@@ -31,8 +31,9 @@ local from = stand(rollout, appid, t)
 local news = false
 if t.state == 'running' and ARGV[6] ~= 'running' then
   local turn = member(rollout, appid)
-  news = redis.call('HGET', root .. 'marks', turn) == int(t.fence)
-  redis.call('HDEL', root .. 'marks', turn)
+  local mark = redis.call('HGET', root .. 'marks', turn)
+  if mark then redis.call('HDEL', root .. 'marks', turn) end
+  news = mark == int(t.fence)
 end
 t.version = t.version + 1
 t.stage, t.state, t.reason, t.body = ARGV[5], ARGV[6], ARGV[7], ARGV[9]

@@ -2,12 +2,13 @@
 -- would do, but Redis refuses even reads in one when it is out of memory.)
 --
 -- KEYS[1] root
--- ARGV ids
--- Returns per id {fields, counts, failures by errcode, targets, 1 if active},
+-- ARGV ids; none for those that the conductor looks at, in the order they began
+-- Returns per id {id, fields, counts, failures by errcode, targets, 1 if active},
 -- fields empty if there is no such rollout. Cost: O(ids * cells).
 local out = {}
-for i, id in ipairs(ARGV) do
+for i, id in ipairs(#ARGV > 0 and ARGV or redis.call('ZRANGE', root .. 'active', 0, -1)) do
   out[i] = {
+    id,
     redis.call('HGETALL', root .. 'r:' .. id),
     redis.call('HGETALL', root .. 'n:' .. id),
     redis.call('HGETALL', root .. 'codes:' .. id),

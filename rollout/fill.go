@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // laneStages lists a lane's stages, the ones nearest to release first, so that
@@ -16,7 +17,7 @@ var laneStages = map[Lane][]Stage{
 
 // fill gives out turns until each lane's window is full.
 func (c *Conductor) fill(ctx context.Context, running []Rollout) (int, error) {
-	if len(running) == 0 {
+	if !slices.ContainsFunc(running, waits) {
 		return 0, nil
 	}
 	out, err := c.store.InFlight(ctx)
@@ -48,6 +49,11 @@ func (c *Conductor) fill(ctx context.Context, running []Rollout) (int, error) {
 		}
 	}
 	return claimed, errors.Join(errs...)
+}
+
+// waits tells whether a rollout has a target that could get a turn.
+func waits(r Rollout) bool {
+	return r.Counts.Sum(func(x Cell) bool { return x.State == StatePending && x.Wave <= r.OpenWave }) > 0
 }
 
 // fillStage shares a stage's room among the rollouts that have targets there.

@@ -57,7 +57,7 @@ type Store interface {
 	Active(ctx context.Context) ([]Rollout, error)
 	// WakeDue makes up to limit parked targets pending whose wake time has come.
 	WakeDue(ctx context.Context, limit int) (int, error)
-	// ExpireDue makes up to limit running targets pending whose lease ran out.
+	// ExpireDue makes up to limit running targets of each lane pending whose lease ran out.
 	ExpireDue(ctx context.Context, limit int) (int, error)
 	// Peek lists the next n apps that wait for a turn at a stage, in order.
 	Peek(ctx context.Context, c Claim) ([]string, error)

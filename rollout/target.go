@@ -51,7 +51,7 @@ type Target struct {
 	// Gray counts gray steps taken.
 	Gray int `json:"gray,omitempty"`
 	// Since is when the target came to its stage.
-	Since time.Time `json:"since"`
+	Since time.Time `json:"since,omitzero"`
 	// Trouble is the last thing that went wrong: why it failed, was rejected or is parked.
 	Trouble *Trouble `json:"trouble,omitempty"`
 	// Timeline is what happened, oldest first, at most TimelineMax entries.
