@@ -44,8 +44,9 @@ func (l *Ledger) Abort(ctx context.Context, id, by, why string) error {
 	return l.control(ctx, id, change{from: "loading,scheduled,running,paused", to: rollout.StatusAborted, by: by, why: why})
 }
 
-// Promote opens the wave after the last open one, past a failed or waiting gate.
-// It is false if that gate was open already or is not the last closed one.
+// Promote opens the wave after the last open one, past a failed or waiting gate, or
+// opens a gate before it that tripped. A gate that had failed or tripped is not
+// judged again. It is false if the gate was open already or another comes first.
 func (l *Ledger) Promote(ctx context.Context, id string, wave int, by, why string) (bool, error) {
 	return l.latch(ctx, id, wave, rollout.GateState{Verdict: rollout.VerdictOpen, Why: fmt.Sprintf("promoted by %s: %s", by, why)}, "promote")
 }

@@ -93,6 +93,13 @@ local function moves(rollout, stage)
   return s == 'running' or (stage == 'undo' and (s == 'paused' or s == 'aborted'))
 end
 
+-- shut tells whether a gate that tripped holds a target: see rollout.Rollout.Reach.
+local BEFORE_AUDIT = { preflight = true, commit = true, check = true, submit = true }
+local function shut(rollout, t)
+  local wave = BEFORE_AUDIT[t.stage] and redis.call('HGET', root .. 'r:' .. rollout, 'shut')
+  return wave and t.rank >= (tonumber(wave) + 1) * RANK_PER_WAVE
+end
+
 local function ended(state)
   return state ~= 'pending' and state ~= 'running' and state ~= 'parked'
 end

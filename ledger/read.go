@@ -142,6 +142,7 @@ func decodeRollout(v view) (rollout.Rollout, error) {
 		if !ok {
 			continue
 		}
+		_, waived := f["waived:"+wave]
 		n, err := strconv.Atoi(wave)
 		var g rollout.GateState
 		if err == nil {
@@ -150,6 +151,7 @@ func decodeRollout(v view) (rollout.Rollout, error) {
 		if err != nil {
 			return r, fmt.Errorf("rollout %s: gate %q in the ledger: %w", id, key, err)
 		}
+		g.Waived = waived
 		r.Gates[n] = g
 	}
 	for key, text := range v.counts {

@@ -8,8 +8,8 @@
 -- unless the rollout lets the stage move  ARGV[11] errcode it failed with, or ""
 -- ARGV[12] errcode it had failed with before, or ""
 -- Returns {"ok", new version, new due (ms), new state}, {"stale", record or ""} if version or fence moved
--- on, or {"held", status} if the rollout doesn't let a call begin, or a target of
--- an aborted one be retried.
+-- on, or {"held", status, "gate" or ""} if the rollout doesn't let a call begin, or a
+-- target of an aborted one be retried; "gate" if it is a gate that tripped.
 -- Cost: O(log targets).
 -- A target that is to park for what news came of during its turn (mark.lua) is
 -- pending instead.
@@ -19,14 +19,15 @@ if not t or t.version ~= tonumber(ARGV[3]) or t.fence ~= tonumber(ARGV[4]) then
   return { 'stale', t and format(t) or '' }
 end
 if ARGV[10] == 'call' then
-  if not moves(rollout, t.stage) then return { 'held', status(rollout) } end
+  if not moves(rollout, t.stage) then return { 'held', status(rollout), '' } end
+  if shut(rollout, t) then return { 'held', status(rollout), 'gate' } end
   -- A lease that ran out may be given away at any moment: too late to call.
   if t.due <= now_ms then return { 'stale', format(t) } end
 end
 -- An ended target that goes on brings its ended rollout back to life; an
 -- aborted one stays dead, and nobody would move the target but to undo it.
 local revived = ended(t.state) and not ended(ARGV[6])
-if revived and status(rollout) == 'aborted' and ARGV[5] ~= 'undo' then return { 'held', 'aborted' } end
+if revived and status(rollout) == 'aborted' and ARGV[5] ~= 'undo' then return { 'held', 'aborted', '' } end
 local from = stand(rollout, appid, t)
 local news = false
 if t.state == 'running' and ARGV[6] ~= 'running' then

@@ -93,7 +93,7 @@ func saved(was, next rollout.Target, list []string) (rollout.Target, error) {
 		}
 		return next, errors.Join(err1, err2)
 	case "held":
-		return was, &rollout.HeldError{Rollout: was.Rollout, AppID: was.AppID, Status: rollout.Status(list[1])}
+		return was, &rollout.HeldError{Rollout: was.Rollout, AppID: was.AppID, Status: rollout.Status(list[1]), Gate: list[2] != ""}
 	default:
 		return was, &rollout.StaleError{Rollout: was.Rollout, AppID: was.AppID, Fence: was.Fence}
 	}

@@ -43,6 +43,7 @@ var (
 		"busy", "throttle", "privacy", "verdict", "unknown", "in-audit",
 		"owner", "merchant", "window", "approval", "gray", "unlisted",
 	}
+	gates    = set{"hold", "failed", "tripped"}
 	statuses = set{"loading", "scheduled", "running", "paused", "done", "aborted"}
 	lanes    = set{"commit", "audit", "release"}
 	verdicts = set{"passed", "rejected", "withdrawn"}

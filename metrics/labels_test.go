@@ -69,6 +69,7 @@ func TestSetsAreTheirOwners(t *testing.T) {
 			rollout.StatusLoading, rollout.StatusScheduled, rollout.StatusRunning,
 			rollout.StatusPaused, rollout.StatusDone, rollout.StatusAborted,
 		)},
+		{"wxrollout_rollouts_held", "gate", nil, texts(rollout.VerdictHold, rollout.VerdictFailed, rollout.VerdictTripped)},
 		{"wxrollout_wechat_requests_total", "class", []string{metrics.ClassNotSent, metrics.ClassNoAnswer}, texts(wxclient.Classes()...)},
 		{"wxrollout_callbacks_total", "result", []string{"accepted"}, texts(callback.Reasons()...)},
 		{"wxrollout_token_renewals_total", "result", nil, texts(registry.RenewalResults()...)},

@@ -9,8 +9,8 @@ import (
 
 // targetsPart reads where targets and rollouts are.
 type targetsPart struct {
-	src                              Source
-	targets, parked, ready, rollouts *prometheus.Desc
+	src                                    Source
+	targets, parked, ready, rollouts, held *prometheus.Desc
 }
 
 func newTargetsPart(src Source) part {
@@ -20,11 +20,12 @@ func newTargetsPart(src Source) part {
 		parked:   desc("wxrollout_targets_parked", "Parked targets by what they wait for.", "reason"),
 		ready:    desc("wxrollout_targets_ready", "Pending targets that no gate, pause or start time holds back.", "stage"),
 		rollouts: desc("wxrollout_rollouts", "Rollouts by status.", "status"),
+		held:     desc("wxrollout_rollouts_held", "Running rollouts that a gate holds back, by its verdict. Failed and tripped ones wait for enqueue promote.", "gate"),
 	}
 }
 
 func (p *targetsPart) descs() []*prometheus.Desc {
-	return []*prometheus.Desc{p.targets, p.parked, p.ready, p.rollouts}
+	return []*prometheus.Desc{p.targets, p.parked, p.ready, p.rollouts, p.held}
 }
 
 func (p *targetsPart) read(ctx context.Context, out emit) error {
@@ -50,6 +51,7 @@ func (p *targetsPart) read(ctx context.Context, out emit) error {
 	emitAll(out, p.parked, parkReasons, t.Parked)
 	emitAll(out, p.ready, stages, t.Ready)
 	emitAll(out, p.rollouts, statuses, t.Rollouts)
+	emitAll(out, p.held, gates, t.Held)
 	return nil
 }
 

@@ -29,6 +29,8 @@ type Place struct{ Stage, State string }
 type Targets struct {
 	// Rollouts counts rollouts by status.
 	Rollouts map[string]int
+	// Held counts running rollouts that a gate holds back, by its verdict.
+	Held map[string]int
 	// At counts targets by place.
 	At map[Place]int
 	// Parked counts parked targets by reason.

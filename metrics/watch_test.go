@@ -19,6 +19,7 @@ func fullSource() metrics.Source {
 	return source{
 		targets: give(metrics.Targets{
 			Rollouts: map[string]int{"running": 1, "paused": 1},
+			Held:     map[string]int{"tripped": 1},
 			At:       map[metrics.Place]int{{Stage: "submit", State: "pending"}: 7, {Stage: "verdict", State: "parked"}: 3},
 			Parked:   map[string]int{"verdict": 3},
 			Ready:    map[string]int{"submit": 5},
@@ -54,6 +55,8 @@ func TestGauges(t *testing.T) {
 		"wxrollout_targets_ready{stage=submit}":                5,
 		"wxrollout_rollouts{status=paused}":                    1,
 		"wxrollout_rollouts{status=done}":                      0,
+		"wxrollout_rollouts_held{gate=tripped}":                1,
+		"wxrollout_rollouts_held{gate=failed}":                 0,
 		"wxrollout_pool_open{stage=commit}":                    1,
 		"wxrollout_pool_open{stage=submit}":                    0,
 		"wxrollout_pool_retry_timestamp_seconds{stage=submit}": float64(now.Unix() + 90),

@@ -59,8 +59,16 @@ func NewConductor(s Store, q Queue, p Pools, c Clock, o ConductorOptions) *Condu
 // Progress says what a tick did.
 type Progress struct {
 	Woken, Expired, Claimed, Changed int
+	// Gates are the verdicts that were given, but those that only wait on.
+	Gates []GateNews
 	// Quarantine is how long the store gives no turns; no error.
 	Quarantine time.Duration
+}
+
+// GateNews is a verdict of a rollout's gate.
+type GateNews struct {
+	Rollout, Wave string
+	GateState
 }
 
 // Moved tells whether the tick did anything, so that the next should follow soon.
@@ -102,7 +110,7 @@ func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
 	}
 	running := active[:0:0]
 	for _, r := range active {
-		changed, runs, err := c.govern(ctx, r)
+		changed, runs, err := c.govern(ctx, r, &p)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("rollout %s: %w", r.ID, err))
 		}
@@ -122,7 +130,7 @@ func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
 
 // govern starts, sweeps, pauses, finishes or opens the next wave of one rollout.
 // runs says that its targets may get turns in this tick.
-func (c *Conductor) govern(ctx context.Context, r Rollout) (changed, runs bool, err error) {
+func (c *Conductor) govern(ctx context.Context, r Rollout, p *Progress) (changed, runs bool, err error) {
 	switch r.Status {
 	case StatusAborted:
 		n, err := c.store.Sweep(ctx, r.ID, c.opts.Batch)
@@ -133,7 +141,7 @@ func (c *Conductor) govern(ctx context.Context, r Rollout) (changed, runs bool, 
 		}
 		return true, false, c.store.Begin(ctx, r.ID)
 	case StatusRunning:
-		return c.governRunning(ctx, r)
+		return c.governRunning(ctx, r, p)
 	case StatusPaused:
 		if r.Counts.Unfinished() > 0 || r.Counts.State(StateUndone) == 0 {
 			return false, false, nil
@@ -144,7 +152,7 @@ func (c *Conductor) govern(ctx context.Context, r Rollout) (changed, runs bool, 
 	}
 }
 
-func (c *Conductor) governRunning(ctx context.Context, r Rollout) (changed, runs bool, err error) {
+func (c *Conductor) governRunning(ctx context.Context, r Rollout, p *Progress) (changed, runs bool, err error) {
 	if r.Counts.Unfinished() == 0 {
 		return true, false, c.store.Finish(ctx, r.ID)
 	}
@@ -156,25 +164,36 @@ func (c *Conductor) governRunning(ctx context.Context, r Rollout) (changed, runs
 		why = "wave " + r.Plan.Waves[r.OpenWave].Name + ": " + why
 		return true, false, errors.Join(
 			c.store.Pause(ctx, r.ID, "conductor", why+": mend what the auditors name and retry, or resume to go on"),
-			c.store.Latch(ctx, r.ID, r.OpenWave, GateState{Verdict: VerdictFailed, Why: why}))
+			c.latch(ctx, r, r.OpenWave, GateState{Verdict: VerdictFailed, Why: why}, p))
 	}
 	// News of a gate comes in every tick while verdicts do: turns go on beside it.
-	changed, err = c.gate(ctx, r)
+	changed, err = c.gates(ctx, r, p)
 	return changed, true, err
 }
 
-// gate judges the gate after the last open wave.
-func (c *Conductor) gate(ctx context.Context, r Rollout) (changed bool, err error) {
-	if r.OpenWave+1 >= len(r.Plan.Waves) {
-		return false, nil
+// gates judges the gate after the last open wave, and those before it once more.
+// What they say holds from this tick on: r's own map is changed too.
+func (c *Conductor) gates(ctx context.Context, r Rollout, p *Progress) (changed bool, err error) {
+	var errs []error
+	for _, trip := range r.GateTrips() {
+		r.Gates[trip.Wave] = GateState{Verdict: VerdictTripped, Why: trip.Why}
+		errs = append(errs, c.latch(ctx, r, trip.Wave, r.Gates[trip.Wave], p))
 	}
 	was := r.Gates[r.OpenWave]
-	if was.Verdict == VerdictFailed {
-		return false, nil
+	if _, tripped := r.TrippedGate(); tripped || r.OpenWave+1 >= len(r.Plan.Waves) || was.Verdict == VerdictFailed {
+		return len(errs) > 0, errors.Join(errs...)
 	}
 	v, why := Judge(r.Plan.Waves[r.OpenWave], r.OpenWave, r.Counts, false)
 	if now := (GateState{Verdict: v, Why: why}); now != was {
-		return true, c.store.Latch(ctx, r.ID, r.OpenWave, now)
+		errs = append(errs, c.latch(ctx, r, r.OpenWave, now, p))
 	}
-	return false, nil
+	return len(errs) > 0, errors.Join(errs...)
+}
+
+// latch stores a verdict and tells of it.
+func (c *Conductor) latch(ctx context.Context, r Rollout, wave int, g GateState, p *Progress) error {
+	if g.Verdict != VerdictHold {
+		p.Gates = append(p.Gates, GateNews{Rollout: r.ID, Wave: r.Plan.Waves[wave].Name, GateState: g})
+	}
+	return c.store.Latch(ctx, r.ID, wave, g)
 }

@@ -105,7 +105,7 @@ func TestConductorGoesOnPastErrors(t *testing.T) {
 		return []rollout.Turn{{Rollout: c.Rollout, AppID: "wx1", Stage: c.Stage}}, nil
 	}
 	p, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
-	if p != (rollout.Progress{Expired: 4, Claimed: 2}) {
+	if !cmp.Equal(p, rollout.Progress{Expired: 4, Claimed: 2}) {
 		t.Errorf("progress %+v, want 4 expired and the good rollout's 2 claimed", p)
 	}
 	for _, want := range []string{"wake parked targets", "rollout gone", "stage commit: rollout bad"} {
@@ -124,7 +124,7 @@ func TestConductorWaitsOutAQuarantine(t *testing.T) {
 		return nil, &rollout.QuarantineError{Left: 7 * time.Second}
 	}
 	p, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
-	if want := (rollout.Progress{Woken: 3, Quarantine: 7 * time.Second}); p != want || err != nil {
+	if want := (rollout.Progress{Woken: 3, Quarantine: 7 * time.Second}); !cmp.Equal(p, want) || err != nil {
 		t.Errorf("progress %+v, error %v; want %+v and none", p, err, want)
 	}
 	if len(s.store.log) != 1 {
@@ -221,6 +221,17 @@ func TestConductorGates(t *testing.T) {
 		}
 		return r
 	}
+	after := func(gate0 rollout.GateState) rollout.Rollout {
+		r := running("a", map[rollout.Stage]int{rollout.StageCommit: 1, rollout.StageVerdict: 1})
+		r.Plan.Waves[0].RejectAbove = 0.5
+		r.Counts[cell(0, rollout.StageVerdict, rollout.StateRejected)] = 2
+		for _, stage := range []rollout.Stage{rollout.StagePreflight, rollout.StageSubmit, rollout.StageRelease} {
+			r.Counts[cell(2, stage, rollout.StatePending)] = 3
+		}
+		r.Gates = map[int]rollout.GateState{0: gate0, 1: {Verdict: rollout.VerdictOpen}}
+		return r
+	}
+	all := []string{"claim a commit 1", "claim a preflight 3", "claim a verdict 1", "claim a submit 3", "claim a release 3"}
 	open := held(2, rollout.GateState{})
 	open.Plan.Waves[0].Approve, open.Plan.Waves[0].MinJudged = false, 1
 	for _, tc := range []struct {
@@ -235,13 +246,23 @@ func TestConductorGates(t *testing.T) {
 		{"nothing new", held(1, rollout.GateState{Verdict: rollout.VerdictHold, Why: "1 of 2 judged"}), []string{"claim a commit 1"}},
 		{"a failed gate is not judged again", held(2, rollout.GateState{Verdict: rollout.VerdictFailed, Why: "2 of 2"}), nil},
 		{"it opens", open, []string{"latch a 0 open"}},
+		// In this very tick nothing behind it is begun or submitted; approved ones go live.
+		{"it trips after it had opened", after(rollout.GateState{Verdict: rollout.VerdictOpen}), []string{
+			"latch a 0 tripped", "claim a commit 1", "claim a verdict 1", "claim a release 3",
+		}},
+		{"it has tripped", after(rollout.GateState{Verdict: rollout.VerdictTripped}), []string{"claim a commit 1", "claim a verdict 1", "claim a release 3"}},
+		{"an operator waived it", after(rollout.GateState{Verdict: rollout.VerdictOpen, Waived: true}), all},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			s := setup(tc.r)
-			s.tick(t)
+			p := s.tick(t)
 			if diff := cmp.Diff(tc.want, s.store.log); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			told := slices.ContainsFunc(tc.want, func(call string) bool { return strings.HasPrefix(call, "latch") && !strings.HasSuffix(call, "hold") })
+			if len(p.Gates) == 1 != told || told && p.Gates[0].Wave != "canary" {
+				t.Errorf("told of %+v", p.Gates)
 			}
 		})
 	}

@@ -64,9 +64,10 @@ func (c *Conductor) fillStage(ctx context.Context, running []Rollout, stage Stag
 		if !r.Status.Moves(stage) {
 			continue
 		}
-		maxRank[r.ID] = r.MaxRank()
+		maxRank[r.ID] = r.MaxRank(stage)
+		reach := r.Reach(stage)
 		want := r.Counts.Sum(func(x Cell) bool {
-			return x.Stage == stage && x.State == StatePending && x.Wave <= r.OpenWave
+			return x.Stage == stage && x.State == StatePending && x.Wave <= reach
 		})
 		if want > 0 {
 			demands = append(demands, Demand{

@@ -5,8 +5,9 @@ import "fmt"
 // Verdict is what a gate says.
 type Verdict string
 
-// The verdicts. Open and failed are latched by the store: once given they stay,
-// until an operator promotes past a failed gate.
+// The verdicts. All but hold are latched by the store: once given they stay, but
+// that an open gate may trip, and that an operator promotes past a failed or
+// tripped one.
 const (
 	// VerdictHold: not enough known yet, or an operator's promote is awaited.
 	VerdictHold Verdict = "hold"
@@ -14,6 +15,10 @@ const (
 	VerdictOpen Verdict = "open"
 	// VerdictFailed: too many of the wave were rejected or failed.
 	VerdictFailed Verdict = "failed"
+	// VerdictTripped: the gate had opened, and what is known of its wave since
+	// would have failed it. Nothing behind it is begun, committed or submitted any
+	// more; what is in audit or approved goes on.
+	VerdictTripped Verdict = "tripped"
 )
 
 // Judge decides the gate after a wave from how the wave's targets stand. It
@@ -22,25 +27,89 @@ func Judge(w Wave, wave int, c Counts, promoted bool) (Verdict, string) {
 	if promoted || !w.Gated() {
 		return VerdictOpen, ""
 	}
-	in := func(match func(Cell) bool) int {
-		return c.Sum(func(x Cell) bool { return x.Wave == wave && match(x) })
-	}
-	bad := in(func(x Cell) bool { return x.State == StateRejected || x.State == StateFailed })
-	good := in(func(x Cell) bool { return x.State.Good() || (x.Stage == StageRelease && !x.State.Ended()) })
-	judged, need := bad+good, w.MinJudged
-	if need <= 0 || need > w.Size {
-		need = w.Size
-	}
+	score := c.score(wave)
+	judged, need := score.good+score.bad, w.need()
+	why, broken := w.broken(score)
 	switch {
-	case w.RejectAbove > 0 && judged >= need && float64(bad) > w.RejectAbove*float64(judged):
-		return VerdictFailed, fmt.Sprintf("%d of %d judged were rejected or failed, more than %.3g%%", bad, judged, w.RejectAbove*100)
+	case broken:
+		return VerdictFailed, why
 	case judged < need:
 		return VerdictHold, fmt.Sprintf("%d of %d judged", judged, need)
 	case w.Approve:
 		return VerdictHold, "waits for promote"
 	default:
-		return VerdictOpen, fmt.Sprintf("%d of %d judged, %d bad", judged, need, bad)
+		return VerdictOpen, fmt.Sprintf("%d of %d judged, %d bad", judged, need, score.bad)
 	}
+}
+
+// score is how the targets of a wave were judged so far.
+type score struct{ good, bad int }
+
+func (c Counts) score(wave int) score {
+	in := func(match func(Cell) bool) int {
+		return c.Sum(func(x Cell) bool { return x.Wave == wave && match(x) })
+	}
+	return score{
+		bad:  in(func(x Cell) bool { return x.State == StateRejected || x.State == StateFailed }),
+		good: in(func(x Cell) bool { return x.State.Good() || (x.Stage == StageRelease && !x.State.Ended()) }),
+	}
+}
+
+// need is how many targets must be judged before the wave's gate opens or fails
+// by its share.
+func (w Wave) need() int {
+	if w.MinJudged <= 0 || w.MinJudged > w.Size {
+		return w.Size
+	}
+	return w.MinJudged
+}
+
+// broken tells whether a wave stands worse than its plan allows. It goes by the
+// wave's own numbers alone, before its gate opened and after.
+func (w Wave) broken(s score) (why string, broken bool) {
+	judged := s.good + s.bad
+	if w.RejectAbove > 0 && judged >= w.need() && above(s.bad, w.RejectAbove, judged) {
+		return fmt.Sprintf("%d of %d judged were rejected or failed, more than %.3g%%", s.bad, judged, w.RejectAbove*100), true
+	}
+	return "", false
+}
+
+// above tells whether n is more than a share of all; a share such as 0.29 of 100 is
+// 29, and not a hair less.
+func above(n int, share float64, all int) bool { return float64(n) > share*float64(all)+1e-9 }
+
+// GateTrip is a gate that had opened, and that what is known of its wave since would
+// not have opened.
+type GateTrip struct {
+	Wave int
+	Why  string
+}
+
+// GateTrips judges the gates that have opened once more, by what came after: a wave
+// is let go on by its first verdicts, and its last ones may be the bad ones. A gate
+// that tripped, or that an operator opened though it had failed or tripped, is not
+// judged again.
+func (r Rollout) GateTrips() []GateTrip {
+	var trips []GateTrip
+	for wave := range min(r.OpenWave, len(r.Plan.Waves)) {
+		if g := r.Gates[wave]; g.Verdict != VerdictOpen || g.Waived {
+			continue
+		}
+		if why, broken := r.Plan.Waves[wave].broken(r.Counts.score(wave)); broken {
+			trips = append(trips, GateTrip{Wave: wave, Why: "after it had opened: " + why})
+		}
+	}
+	return trips
+}
+
+// TrippedGate is the first gate that tripped after it had opened.
+func (r Rollout) TrippedGate() (wave int, tripped bool) {
+	for wave := range min(r.OpenWave, len(r.Plan.Waves)) {
+		if r.Gates[wave].Verdict == VerdictTripped {
+			return wave, true
+		}
+	}
+	return 0, false
 }
 
 // Breaker limits: the same errcode on this many of the first targets that came so
@@ -93,6 +162,5 @@ func (r Rollout) Spike() (why string, spike bool) {
 	if r.OpenWave != last || r.Plan.Waves[last].RejectAbove <= 0 {
 		return "", false
 	}
-	v, why := Judge(r.Plan.Waves[last], last, r.Counts, false)
-	return why, v == VerdictFailed
+	return r.Plan.Waves[last].broken(r.Counts.score(last))
 }

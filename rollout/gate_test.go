@@ -98,6 +98,105 @@ func TestJudgeProperties(t *testing.T) {
 	})
 }
 
+// TestGateTrips: a gate that has opened is judged again by what came after, until
+// it trips or an operator waves it through.
+func TestGateTrips(t *testing.T) {
+	t.Parallel()
+	rejected, approved := cell(0, rollout.StageVerdict, rollout.StateRejected), cell(0, rollout.StageRelease, rollout.StatePending)
+	type gates = map[int]rollout.GateState
+	open := gates{0: {Verdict: rollout.VerdictOpen, Why: "30 of 30 judged, 0 bad"}}
+	for _, tc := range []struct {
+		name   string
+		gates  gates
+		open   int
+		counts rollout.Counts
+		want   string // "" = nothing trips
+	}{
+		{"as it stood when it opened", open, 1, rollout.Counts{approved: 30}, ""},
+		{"more of them, exactly the share", open, 1, rollout.Counts{approved: 46, rejected: 4}, ""},
+		{"more of them, one above", open, 1, rollout.Counts{approved: 45, rejected: 5}, "after it had opened: 5 of 50 judged were rejected or failed, more than 8%"},
+		{"two waves on", open, 2, rollout.Counts{approved: 45, rejected: 5}, "after it had opened: 5 of 50"},
+		{"promoted before enough were judged", open, 1, rollout.Counts{approved: 20, rejected: 9}, ""},
+		{"still closed: Judge says so", gates{0: {Verdict: rollout.VerdictHold}}, 0, rollout.Counts{rejected: 50}, ""},
+		{"tripped already", gates{0: {Verdict: rollout.VerdictTripped}}, 1, rollout.Counts{rejected: 50}, ""},
+		{"an operator waived it", gates{0: {Verdict: rollout.VerdictOpen, Waived: true}}, 1, rollout.Counts{rejected: 50}, ""},
+		{"another wave's rejections", open, 1, rollout.Counts{approved: 30, cell(1, rollout.StageVerdict, rollout.StateRejected): 50}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := rollout.Rollout{OpenWave: tc.open, Gates: tc.gates, Counts: tc.counts, Plan: rollout.Plan{Waves: []rollout.Wave{
+				{Size: 100, RejectAbove: 0.08, MinJudged: 30}, {Size: 100}, {Size: 100},
+			}}}
+			trips := r.GateTrips()
+			if tc.want == "" && len(trips) == 0 {
+				return
+			}
+			if len(trips) != 1 || trips[0].Wave != 0 || tc.want == "" || !strings.HasPrefix(trips[0].Why, tc.want) {
+				t.Errorf("trips %+v, want %q", trips, tc.want)
+			}
+		})
+	}
+}
+
+// Whatever verdicts come in which order: a gate opens by its wave's first ones, and
+// trips as soon as all so far break the plan's bound, not before; what tripped stays
+// so and nothing behind it is begun, committed or submitted. Looking twice
+// changes nothing.
+func TestGateTripsProperties(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		wave := rollout.Wave{
+			Size:        rapid.IntRange(1, 40).Draw(t, "size"),
+			RejectAbove: rapid.Float64Range(0.01, 0.99).Draw(t, "share"),
+			MinJudged:   rapid.IntRange(1, 40).Draw(t, "min judged"),
+		}
+		r := rollout.Rollout{
+			Counts: rollout.Counts{}, Gates: make(map[int]rollout.GateState),
+			Plan: rollout.Plan{Waves: []rollout.Wave{wave, {Size: 1}}},
+		}
+		bad := 0
+		for n := 1; n <= wave.Size; n++ {
+			end := cell(0, rollout.StageRelease, rollout.StateReleased)
+			if rapid.Bool().Draw(t, "bad") {
+				end, bad = cell(0, rollout.StageVerdict, rollout.StateRejected), bad+1
+			}
+			r.Counts[end]++
+			was := r.Gates[0].Verdict
+			for range 2 { // the conductor's look, twice
+				if r.OpenWave == 0 {
+					if v, why := rollout.Judge(wave, 0, r.Counts, false); r.Gates[0].Verdict != rollout.VerdictFailed {
+						r.Gates[0] = rollout.GateState{Verdict: v, Why: why}
+						if v == rollout.VerdictOpen {
+							r.OpenWave = 1
+						}
+					}
+				}
+				for _, trip := range r.GateTrips() {
+					r.Gates[trip.Wave] = rollout.GateState{Verdict: rollout.VerdictTripped, Why: trip.Why}
+				}
+			}
+			now, over := r.Gates[0].Verdict, float64(bad) > wave.RejectAbove*float64(n)+1e-9
+			judged := n >= min(wave.MinJudged, wave.Size)
+			switch {
+			case was == rollout.VerdictFailed || was == rollout.VerdictTripped:
+				if now != was {
+					t.Fatalf("%s, then %s", was, now)
+				}
+			case was == rollout.VerdictOpen && over != (now == rollout.VerdictTripped):
+				t.Fatalf("%d of %d bad after it opened: %s", bad, n, now)
+			case was != rollout.VerdictOpen && (judged && over) != (now == rollout.VerdictFailed):
+				t.Fatalf("%d of %d bad: %s", bad, n, now)
+			}
+			shut := now != rollout.VerdictOpen
+			for _, stage := range rollout.Stages() {
+				if begins := !rollout.StageSubmit.Before(stage); begins && (r.MaxRank(stage) > rollout.Rank(1, 0)) == shut {
+					t.Fatalf("gate %s, and stage %s reaches rank %d", now, stage, r.MaxRank(stage))
+				}
+			}
+		}
+	})
+}
+
 func TestTrip(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -82,8 +82,9 @@ type Wave struct {
 	// Approve holds the next wave until an operator promotes it.
 	Approve bool `json:"approve,omitempty"`
 	// RejectAbove fails the gate when more than this share (0..1) of the judged
-	// targets were rejected or failed; 0 means no such rule. After the last wave
-	// there is no gate: there it pauses the rollout, once.
+	// targets were rejected or failed; 0 means no such rule. A gate that opened trips
+	// when that comes true later. After the last wave there is no gate: there it
+	// pauses the rollout, once.
 	RejectAbove float64 `json:"reject_above,omitempty"`
 	// MinJudged is how many targets must have a verdict before the share counts;
 	// 0 means all of the wave.

@@ -67,32 +67,55 @@ type Rollout struct {
 type GateState struct {
 	Verdict Verdict `json:"verdict"`
 	Why     string  `json:"why,omitempty"`
+	// Waived: an operator opened the gate though it had failed or tripped, so that
+	// it is not judged again. The store keeps it beside the verdict.
+	Waived bool `json:"-"`
 }
 
-// MaxRank bounds the ranks whose waves may start; it is exclusive.
-func (r Rollout) MaxRank() int64 { return Rank(r.OpenWave+1, 0) }
-
-// Held tells whether a gate holds targets back, and why.
-func (r Rollout) Held() (why string, held bool) {
-	g, ok := r.Gates[r.OpenWave]
-	if !ok || r.Status != StatusRunning || r.OpenWave+1 >= len(r.Plan.Waves) {
-		return "", false
+// Reach is the last wave whose targets get turns at a stage. Behind a gate that
+// tripped nothing is begun, committed or submitted; what is in audit or approved
+// goes on, and so does what is taken back.
+func (r Rollout) Reach(s Stage) int {
+	if wave, tripped := r.TrippedGate(); tripped && !StageSubmit.Before(s) {
+		return wave
 	}
-	return g.Why, g.Verdict != VerdictOpen
+	return r.OpenWave
+}
+
+// MaxRank bounds the ranks that get turns at a stage; it is exclusive.
+func (r Rollout) MaxRank(s Stage) int64 { return Rank(r.Reach(s)+1, 0) }
+
+// Gate is the gate that holds what comes next, or would: the first that tripped,
+// else the one after the last open wave. ok is false if no wave comes after it.
+func (r Rollout) Gate() (wave int, g GateState, ok bool) {
+	wave, tripped := r.TrippedGate()
+	if !tripped {
+		wave = r.OpenWave
+	}
+	return wave, r.Gates[wave], wave+1 < len(r.Plan.Waves)
+}
+
+// Held tells whether a gate holds targets back, which one, and why.
+func (r Rollout) Held() (wave int, why string, held bool) {
+	wave, g, ok := r.Gate()
+	if !ok || r.Status != StatusRunning || g.Verdict == "" {
+		return wave, "", false
+	}
+	return wave, g.Why, g.Verdict != VerdictOpen
 }
 
 // Blocked is a gate, an operator or the plan's policy that must give way before
 // anything of the rollout can go on; "" when something still moves by itself.
 func (r Rollout) Blocked() string {
 	c := r.Counts
-	why, held := r.Held()
-	waiting := c.Sum(func(x Cell) bool { return x.State == StatePending && x.Wave > r.OpenWave })
+	wave, why, held := r.Held()
+	waiting := c.Sum(func(x Cell) bool { return x.State == StatePending && x.Wave > r.Reach(x.Stage) })
 	approval := c.Parked(ReasonApproval)
 	switch {
 	case r.Status == StatusPaused:
 		return "paused: " + r.Why
 	case held && waiting+approval == c.Unfinished():
-		return "wave " + r.Plan.Waves[r.OpenWave].Name + ": " + why
+		return "wave " + r.Plan.Waves[wave].Name + ": " + why
 	case approval > 0 && approval == c.Unfinished():
 		return "releases wait for approval"
 	default:

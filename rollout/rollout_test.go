@@ -17,6 +17,8 @@ func TestHeldAndBlocked(t *testing.T) {
 	t.Parallel()
 	type gates = map[int]rollout.GateState
 	hold := gates{0: {Verdict: rollout.VerdictHold, Why: "waits for promote"}}
+	tripped := gates{0: {Verdict: rollout.VerdictTripped, Why: "5 of 9"}, 1: {Verdict: rollout.VerdictOpen}}
+	late := cell(1, rollout.StageVerdict, rollout.StatePending)
 	behind := cell(1, rollout.StagePreflight, rollout.StatePending)
 	approval := rollout.Cell{Stage: rollout.StageRelease, State: rollout.StateParked, Reason: rollout.ReasonApproval}
 	verdict := rollout.Cell{Stage: rollout.StageVerdict, State: rollout.StateParked, Reason: rollout.ReasonVerdict}
@@ -34,6 +36,8 @@ func TestHeldAndBlocked(t *testing.T) {
 		{"held, the rest waits for approval", rollout.Rollout{Gates: hold, Counts: rollout.Counts{approval: 1, behind: 3}}, true, "wave canary: waits for promote"},
 		{"a failed gate", rollout.Rollout{Gates: gates{0: {Verdict: rollout.VerdictFailed, Why: "5 of 9"}}, Counts: rollout.Counts{behind: 3}}, true, "wave canary: 5 of 9"},
 		{"an open gate", rollout.Rollout{Gates: gates{0: {Verdict: rollout.VerdictOpen}}, Counts: rollout.Counts{behind: 3}}, false, ""},
+		{"a gate tripped", rollout.Rollout{OpenWave: 2, Gates: tripped, Counts: rollout.Counts{done: 2, behind: 3}}, true, "wave canary: 5 of 9"},
+		{"a gate tripped, what is in audit goes on", rollout.Rollout{OpenWave: 2, Gates: tripped, Counts: rollout.Counts{late: 3}}, true, ""},
 		{"the last wave has no gate", rollout.Rollout{OpenWave: 2, Gates: gates{2: hold[0]}, Counts: rollout.Counts{verdict: 3}}, false, ""},
 		{"paused by the breaker", rollout.Rollout{Status: rollout.StatusPaused, Why: "errcode 9", Gates: hold, Counts: rollout.Counts{behind: 3}}, false, "paused: errcode 9"},
 		{"releases wait", rollout.Rollout{OpenWave: 2, Counts: rollout.Counts{approval: 3, done: 9}}, false, "releases wait for approval"},
@@ -46,7 +50,7 @@ func TestHeldAndBlocked(t *testing.T) {
 				tc.r.Status = rollout.StatusRunning
 			}
 			tc.r.Plan.Waves = waves(3)
-			if _, held := tc.r.Held(); held != tc.held {
+			if _, _, held := tc.r.Held(); held != tc.held {
 				t.Errorf("held %t, want %t", held, tc.held)
 			}
 			if got := tc.r.Blocked(); got != tc.blocked {
@@ -58,10 +62,21 @@ func TestHeldAndBlocked(t *testing.T) {
 
 func TestMaxRank(t *testing.T) {
 	t.Parallel()
-	r := rollout.Rollout{OpenWave: 1}
-	last, first := rollout.Rank(1, rollout.RankPerWave-1), rollout.Rank(2, 0)
-	if m := r.MaxRank(); last >= m || first < m {
-		t.Errorf("MaxRank %d lets %d wait or %d start", m, last, first)
+	for _, tripped := range []bool{false, true} {
+		r := rollout.Rollout{OpenWave: 1, Plan: rollout.Plan{Waves: waves(3)}}
+		if tripped {
+			r.Gates = map[int]rollout.GateState{0: {Verdict: rollout.VerdictTripped}}
+		}
+		for _, stage := range rollout.Stages() {
+			reach := 1
+			if tripped && !rollout.StageSubmit.Before(stage) {
+				reach = 0 // not begun any more; what is in audit, approved or taken back goes on
+			}
+			last, first := rollout.Rank(reach, rollout.RankPerWave-1), rollout.Rank(reach+1, 0)
+			if m := r.MaxRank(stage); last >= m || first < m || r.Reach(stage) != reach {
+				t.Errorf("tripped %t, %s: MaxRank %d lets %d wait or %d start", tripped, stage, m, last, first)
+			}
+		}
 	}
 }
 

@@ -18,8 +18,8 @@ type Started struct {
 // SaveOptions say what a save is for.
 type SaveOptions struct {
 	// Call says that a call with effect follows at once: refused with a
-	// *HeldError unless the rollout is running, and with a *StaleError if the
-	// lease has run out.
+	// *HeldError unless the rollout is running and no gate tripped that holds it,
+	// and with a *StaleError if the lease has run out.
 	Call bool
 	// Lease is how long the target stays leased if it is still running.
 	Lease time.Duration
@@ -45,12 +45,23 @@ func (e *QuarantineError) Error() string {
 	return fmt.Sprintf("Redis was restarted or failed over: no turns for another %s, until calls of turns that it may have forgotten are over", e.Left.Round(time.Second))
 }
 
-// HeldError says that the rollout's status lets no call begin. Nothing was written.
+// HeldError says that the rollout's status, or a gate that tripped, lets no call
+// begin. Nothing was written.
 type HeldError struct {
 	Rollout, AppID string
 	Status         Status
+	// Gate: a gate before the target's wave tripped.
+	Gate bool
 }
 
 func (e *HeldError) Error() string {
-	return fmt.Sprintf("rollout %s, app %s: no call while the rollout is %s", e.Rollout, e.AppID, e.Status)
+	return fmt.Sprintf("rollout %s, app %s: no call while %s", e.Rollout, e.AppID, e.Why())
+}
+
+// Why says what holds the call.
+func (e *HeldError) Why() string {
+	if e.Gate {
+		return "a gate before its wave has tripped"
+	}
+	return "the rollout is " + string(e.Status)
 }

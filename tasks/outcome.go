@@ -65,7 +65,7 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 	case errors.As(err, &cred):
 		return r.noCredential(cred.CredentialOf(), trouble)
 	case errors.As(err, &held):
-		return r.unbegun("the rollout is " + string(held.Status))
+		return r.unbegun(held.Why())
 	case errors.As(err, &yield):
 		return rollout.Yielded{At: r.now(), Note: yield.why}
 	case errors.As(err, &bad), errors.As(err, &inval):

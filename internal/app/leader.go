@@ -126,6 +126,13 @@ func (l *leader) tick(ctx context.Context) {
 			waiting = waits
 			l.log.Warn().Dur("left", p.Quarantine).Bool("waits", waits).Msg("Redis was restarted or failed over: turns wait until calls of turns it may have forgotten are over")
 		}
+		for _, g := range p.Gates {
+			level := zerolog.WarnLevel // an operator has to look
+			if g.Verdict == rollout.VerdictOpen {
+				level = zerolog.InfoLevel
+			}
+			l.log.WithLevel(level).Str("rollout", g.Rollout).Str("wave", g.Wave).Str("gate", string(g.Verdict)).Msg("gate " + string(g.Verdict) + ": " + g.Why)
+		}
 		if err != nil {
 			l.log.Warn().Err(err).Msg("tick incomplete; the next one goes on")
 		}

@@ -70,16 +70,19 @@ var _ metrics.Source = source{}
 func (s source) Targets(ctx context.Context) (metrics.Targets, error) {
 	active, err := s.ledger.Active(ctx)
 	out := metrics.Targets{
-		Rollouts: make(map[string]int), At: make(map[metrics.Place]int), Parked: make(map[string]int), Ready: make(map[string]int),
+		Rollouts: make(map[string]int), Held: make(map[string]int), At: make(map[metrics.Place]int), Parked: make(map[string]int), Ready: make(map[string]int),
 	}
 	for _, r := range active {
 		out.Rollouts[string(r.Status)]++
+		if wave, _, held := r.Held(); held {
+			out.Held[string(r.Gates[wave].Verdict)]++
+		}
 		for cell, n := range r.Counts {
 			out.At[metrics.Place{Stage: string(cell.Stage), State: string(cell.State)}] += n
 			if cell.State == rollout.StateParked {
 				out.Parked[string(cell.Reason)] += n
 			}
-			if cell.State == rollout.StatePending && r.Status == rollout.StatusRunning && cell.Wave <= r.OpenWave {
+			if cell.State == rollout.StatePending && r.Status == rollout.StatusRunning && cell.Wave <= r.Reach(cell.Stage) {
 				out.Ready[string(cell.Stage)] += n
 			}
 		}

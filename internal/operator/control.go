@@ -86,28 +86,32 @@ func PlanPromote(r rollout.Rollout, wave string) (Change, error) {
 		return c, &WaveError{ID: r.ID, Why: "it is " + string(r.Status) + ": there is no wave to promote"}
 	}
 	waves := r.Plan.Waves
+	gate, _, closed := r.Gate()
 	if wave != "" {
 		i := slices.IndexFunc(waves, func(w rollout.Wave) bool { return w.Name == wave })
 		switch {
 		case i < 0:
 			return c, &WaveError{ID: r.ID, Why: "it has no wave " + wave}
-		case i <= r.OpenWave:
+		case i <= gate:
 			c.Wave = wave
 			return c, nil
-		case i > r.OpenWave+1:
-			return c, &WaveError{ID: r.ID, Why: fmt.Sprintf("wave %s is not next: %s is", wave, waves[r.OpenWave+1].Name)}
+		case i > gate+1:
+			return c, &WaveError{ID: r.ID, Why: fmt.Sprintf("wave %s is not next: %s is", wave, waves[gate+1].Name)}
 		}
 	}
-	if r.OpenWave+1 >= len(waves) {
+	if !closed {
 		return c, &WaveError{ID: r.ID, Why: "its last wave is open already"}
 	}
-	next := waves[r.OpenWave+1]
-	c.Wave, c.Targets, c.Done = next.Name, next.Size, true
+	c.Wave, c.Targets, c.Done = waves[gate+1].Name, waves[gate+1].Size, true
+	if gate < r.OpenWave { // a gate that tripped: behind it some have gone past it already
+		c.Targets = r.Counts.Sum(func(x rollout.Cell) bool { return !x.State.Ended() && x.Wave > r.Reach(x.Stage) })
+	}
 	return c, nil
 }
 
-// Promote opens the next wave, past a gate that holds or failed. With a wave's
-// name it opens that one, if it is next, and does nothing if it is open already.
+// Promote opens the next wave, past a gate that holds, failed or tripped. With a
+// wave's name it opens that one, if it is next, and does nothing if it is open
+// already. A gate that failed or tripped is not judged again.
 func (o *Operator) Promote(ctx context.Context, id, wave, why string) (Change, error) {
 	r, err := o.ledger.Rollout(ctx, id)
 	if err != nil {
@@ -117,8 +121,9 @@ func (o *Operator) Promote(ctx context.Context, id, wave, why string) (Change, e
 	if err != nil || !c.Done {
 		return c, err
 	}
+	gate, _, _ := r.Gate()
 	// False means that the gate opened by itself, or somebody promoted it.
-	c.Done, err = o.ledger.Promote(ctx, id, r.OpenWave, o.by, orNoReason(why))
+	c.Done, err = o.ledger.Promote(ctx, id, gate, o.by, orNoReason(why))
 	return c, err
 }
 

@@ -100,6 +100,49 @@ func TestPromote(t *testing.T) {
 	b.sound(id)
 }
 
+// TestPromoteTripped: what waits behind a gate that tripped is told why and what to
+// do, and promote lets it go on, once and for all.
+func TestPromoteTripped(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := b.apply(waved, 6)
+	b.work()
+	if c, err := b.op.Promote(b.ctx, id, "early", "looks good"); err != nil || !c.Done {
+		t.Fatalf("promote: %+v %v", c, err)
+	}
+	trip := rollout.GateState{Verdict: rollout.VerdictTripped, Why: "after it had opened: 2 of 2 judged were rejected or failed, more than 8%"}
+	if err := b.ledger.Latch(b.ctx, id, 0, trip); err != nil {
+		t.Fatal(err)
+	}
+	b.work() // nothing behind it moves
+	s := operator.Summarize(b.rollout(id))
+	if want := "wave canary: " + trip.Why; s.Good != 2 || s.Blocked != want {
+		t.Errorf("%d good, blocked %q; want 2, %q", s.Good, s.Blocked, want)
+	}
+	if w := s.Waves[0]; w.Gate != rollout.VerdictTripped || w.GateWhy != trip.Why || s.Waves[1].Open {
+		t.Errorf("waves %+v", s.Waves)
+	}
+	e, err := b.op.Why(b.ctx, appID(2), "")
+	if err != nil || len(e.Places) != 1 {
+		t.Fatalf("%+v %v", e, err)
+	}
+	if p := e.Places[0]; p.Waits != "the gate of wave canary has tripped: "+trip.Why || p.Next != "enqueue promote "+id {
+		t.Errorf("waits for %q, do %q", p.Waits, p.Next)
+	}
+	c, err := b.op.Promote(b.ctx, id, "", "the reviewers erred")
+	if err != nil || !c.Done || c.Wave != "early" || c.Targets != 4 {
+		t.Errorf("promote: %+v %v", c, err)
+	}
+	if g := b.rollout(id).Gates[0]; !g.Waived || g.Verdict != rollout.VerdictOpen {
+		t.Errorf("gate %+v", g)
+	}
+	b.work()
+	if s := operator.Summarize(b.rollout(id)); s.Good <= 2 {
+		t.Errorf("promoted, and still %+v", s)
+	}
+	b.sound(id)
+}
+
 func TestPromoteLastWave(t *testing.T) {
 	t.Parallel()
 	b := mini(t)

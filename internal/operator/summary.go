@@ -138,7 +138,7 @@ func waveSummary(r rollout.Rollout, i int, w rollout.Wave) WaveSummary {
 		return r.Counts.Sum(func(x rollout.Cell) bool { return x.Wave == i && match(x.State) })
 	}
 	s := WaveSummary{
-		Name: w.Name, Size: w.Size, Open: i <= r.OpenWave,
+		Name: w.Name, Size: w.Size, Open: i <= r.Reach(rollout.StagePreflight),
 		Done: in(rollout.State.Ended), Good: in(rollout.State.Good), Bad: in(isBad),
 	}
 	if i+1 < len(r.Plan.Waves) && (w.Gated() || r.Gates[i].Verdict != "") {
@@ -151,12 +151,13 @@ func waveSummary(r rollout.Rollout, i int, w rollout.Wave) WaveSummary {
 // that has what it waited for.
 func blocked(r rollout.Rollout) string {
 	text := r.Blocked()
-	if _, held := r.Held(); !held || text == "" {
+	at, _, held := r.Held()
+	if !held || text == "" {
 		return text
 	}
-	wave, gate := r.Plan.Waves[r.OpenWave], r.Gates[r.OpenWave]
-	if gate.Verdict == rollout.VerdictHold {
-		switch v, why := rollout.Judge(wave, r.OpenWave, r.Counts, false); v {
+	wave := r.Plan.Waves[at]
+	if r.Gates[at].Verdict == rollout.VerdictHold {
+		switch v, why := rollout.Judge(wave, at, r.Counts, false); v {
 		case rollout.VerdictOpen:
 			return ""
 		default:

@@ -199,13 +199,16 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 
 // pending says why a target has no turn yet.
 func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string) {
-	if t.Wave() > r.OpenWave {
-		gate := r.Gates[r.OpenWave]
-		waits = fmt.Sprintf("its wave %s is not open: wave %s comes before it", waveName(r, t.Wave()), waveName(r, r.OpenWave))
+	if t.Wave() > r.Reach(t.Stage) {
+		wave, gate, _ := r.Gate()
+		waits = fmt.Sprintf("its wave %s is not open: wave %s comes before it", waveName(r, t.Wave()), waveName(r, wave))
+		if gate.Verdict == rollout.VerdictTripped {
+			waits = fmt.Sprintf("the gate of wave %s has tripped", waveName(r, wave))
+		}
 		if gate.Why != "" {
 			waits += ": " + gate.Why
 		}
-		if gate.Verdict == rollout.VerdictFailed || blocked(r) != "" {
+		if gate.Verdict == rollout.VerdictFailed || gate.Verdict == rollout.VerdictTripped || blocked(r) != "" {
 			next = "enqueue promote " + r.ID
 		}
 		return waits, next

@@ -147,6 +147,69 @@ func testGates(b *bench) {
 	}
 }
 
+// testTrips: an open gate may trip, and then holds calls behind it that commit or
+// submit, until an operator promotes: then it never trips again.
+func testTrips(b *bench) {
+	ctx := b.Context()
+	b.load("r1", 1, 1, 1, 1)
+	latch := func(wave int, v rollout.Verdict) {
+		b.Helper()
+		b.must(b.Latch(ctx, "r1", wave, rollout.GateState{Verdict: v, Why: string(v)}))
+	}
+	gates := func(what string, open int, want ...rollout.GateState) {
+		b.Helper()
+		r := b.rollout("r1")
+		got := make([]rollout.GateState, len(want))
+		for i := range want {
+			got[i] = r.Gates[i]
+			want[i].Why, got[i].Why = "", ""
+		}
+		if diff := cmp.Diff(want, got); diff != "" || r.OpenWave != open {
+			b.Errorf("%s: open wave %d, gates (-want +got):\n%s", what, r.OpenWave, diff)
+		}
+	}
+	open, tripped, waived := rollout.GateState{Verdict: rollout.VerdictOpen}, rollout.GateState{Verdict: rollout.VerdictTripped}, rollout.GateState{Verdict: rollout.VerdictOpen, Waived: true}
+	latch(0, rollout.VerdictTripped)
+	gates("what isn't open can't trip", 0, rollout.GateState{})
+	latch(0, rollout.VerdictOpen)
+	latch(1, rollout.VerdictFailed)
+	if ok, err := b.Promote(ctx, "r1", 1, "op", "seen"); !ok || err != nil {
+		b.Fatalf("promoted past a failed gate: %t, %v", ok, err)
+	}
+	_, before := b.begin("r1", rollout.StagePreflight, "wx000")
+	_, behind := b.begin("r1", rollout.StagePreflight, "wx001")
+	before = b.step(before, rollout.Advanced{At: at})
+	behind = b.step(behind, rollout.Advanced{At: at})
+	_, before = b.begin("r1", rollout.StageCommit, before.AppID)
+	_, behind = b.begin("r1", rollout.StageCommit, behind.AppID)
+	call := func(t rollout.Target) error {
+		next, err := rollout.Step(t, rollout.Intended{At: at, Op: rollout.OpCommit})
+		b.must(err)
+		_, err = b.Save(ctx, t, next, rollout.SaveOptions{Call: true, Lease: lease})
+		return err
+	}
+	latch(1, rollout.VerdictTripped)
+	latch(0, rollout.VerdictTripped)
+	latch(0, rollout.VerdictTripped)
+	latch(0, rollout.VerdictHold)
+	latch(0, rollout.VerdictOpen)
+	gates("an open gate trips and stays so, a waived one doesn't", 2, tripped, waived)
+	b.must(call(before))
+	if held := (*rollout.HeldError)(nil); !errors.As(call(behind), &held) || !held.Gate {
+		b.Errorf("a commit behind a gate that tripped: %v", held)
+	}
+	for _, want := range []bool{true, false} {
+		if ok, err := b.Promote(ctx, "r1", 0, "op", "seen"); ok != want || err != nil {
+			b.Errorf("promoted past the gate that tripped: %t, %v; want %t", ok, err, want)
+		}
+	}
+	latch(0, rollout.VerdictTripped)
+	gates("an operator waived it", 2, waived, waived)
+	b.must(call(behind))
+	latch(2, rollout.VerdictOpen)
+	gates("the next one is judged as ever", 3, waived, waived, open)
+}
+
 // failOne ends one target as failed with an errcode.
 func (b *bench) failOne(id, app string, code int64) rollout.Target {
 	b.Helper()
