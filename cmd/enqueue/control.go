@@ -60,8 +60,8 @@ func newPromote(d *deps, run func(context.Context, *deps, controlOptions) error)
 		Short: "Open the next wave",
 		Long: `Open the next wave, past a gate that waits for a person, still counts, or failed.
 After a gate has tripped, what waits behind it goes on. A gate that failed or
-tripped and was promoted is not judged again. With --wave it opens just that one, and
-does nothing if it is open already, so that a script may repeat it.`,
+tripped and was promoted is not judged again. With --wave it opens just that
+one, and does nothing if it is open already, so that a script may repeat it.`,
 		Example: `  enqueue promote spring
   enqueue promote spring --wave early --reason "canary looks good" --yes`,
 	}, run)
