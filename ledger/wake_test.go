@@ -52,6 +52,7 @@ func TestNewsDuringATurn(t *testing.T) {
 			want  rollout.State
 		}{
 			{"its verdict", parks(rollout.ReasonVerdict), rollout.StatePending},
+			{"its delayed verdict", parks(rollout.ReasonDelayed), rollout.StatePending},
 			{"another audit", parks(rollout.ReasonInAudit), rollout.StatePending},
 			{"the merchant", parks(rollout.ReasonMerchant), rollout.StatePending},
 			{"a busy WeChat", parks(rollout.ReasonBusy), rollout.StateParked},

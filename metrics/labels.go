@@ -40,7 +40,7 @@ var (
 		"released", "up-to-date", "skipped", "rejected", "failed", "aborted", "undone",
 	}
 	parkReasons = set{
-		"busy", "throttle", "privacy", "verdict", "unknown", "in-audit",
+		"busy", "throttle", "privacy", "verdict", "delayed", "unknown", "in-audit",
 		"owner", "merchant", "window", "approval", "gray", "unlisted",
 	}
 	gates    = set{"hold", "failed", "tripped"}

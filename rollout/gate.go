@@ -13,7 +13,7 @@ const (
 	VerdictHold Verdict = "hold"
 	// VerdictOpen: the next wave may start.
 	VerdictOpen Verdict = "open"
-	// VerdictFailed: too many of the wave were rejected or failed.
+	// VerdictFailed: too many of the wave were rejected, failed or delayed.
 	VerdictFailed Verdict = "failed"
 	// VerdictTripped: the gate had opened, and what is known of its wave since
 	// would have failed it. Nothing behind it is begun, committed or submitted any
@@ -43,7 +43,7 @@ func Judge(w Wave, wave int, c Counts, promoted bool) (Verdict, string) {
 }
 
 // score is how the targets of a wave were judged so far.
-type score struct{ good, bad int }
+type score struct{ good, bad, delayed int }
 
 func (c Counts) score(wave int) score {
 	in := func(match func(Cell) bool) int {
@@ -52,6 +52,8 @@ func (c Counts) score(wave int) score {
 	return score{
 		bad:  in(func(x Cell) bool { return x.State == StateRejected || x.State == StateFailed }),
 		good: in(func(x Cell) bool { return x.State.Good() || (x.Stage == StageRelease && !x.State.Ended()) }),
+		// While one is looked at again it isn't counted: a trip is latched at the first look that counts too many.
+		delayed: in(func(x Cell) bool { return x.State == StateParked && x.Reason == ReasonDelayed }),
 	}
 }
 
@@ -68,10 +70,16 @@ func (w Wave) need() int {
 // wave's own numbers alone, before its gate opened and after.
 func (w Wave) broken(s score) (why string, broken bool) {
 	judged := s.good + s.bad
-	if w.RejectAbove > 0 && judged >= w.need() && above(s.bad, w.RejectAbove, judged) {
+	switch {
+	case w.RejectAbove > 0 && judged >= w.need() && above(s.bad, w.RejectAbove, judged):
 		return fmt.Sprintf("%d of %d judged were rejected or failed, more than %.3g%%", s.bad, judged, w.RejectAbove*100), true
+	case !above(s.delayed, w.DelayAbove, w.Size):
+		return "", false
+	case w.DelayAbove > 0:
+		return fmt.Sprintf("WeChat delays the audits of %d of the wave's %d targets, more than %.3g%%", s.delayed, w.Size, w.DelayAbove*100), true
+	default:
+		return fmt.Sprintf("WeChat delays the audits of %d of the wave's %d targets", s.delayed, w.Size), true
 	}
-	return "", false
 }
 
 // above tells whether n is more than a share of all; a share such as 0.29 of 100 is
@@ -95,7 +103,8 @@ func (r Rollout) GateTrips() []GateTrip {
 		if g := r.Gates[wave]; g.Verdict != VerdictOpen || g.Waived {
 			continue
 		}
-		if why, broken := r.Plan.Waves[wave].broken(r.Counts.score(wave)); broken {
+		w := r.Plan.Waves[wave]
+		if why, broken := w.broken(r.Counts.score(wave)); broken && w.Gated() {
 			trips = append(trips, GateTrip{Wave: wave, Why: "after it had opened: " + why})
 		}
 	}
@@ -155,12 +164,16 @@ func Tripped(c Counts, codes map[int64]int) (why string, tripped bool) {
 	return why, found != 0
 }
 
-// Spike tells whether more of the last wave was rejected or failed than its plan
-// allows: there is no gate after it that could say so.
+// Spike tells whether more of the last wave was rejected, failed or delayed than its
+// plan allows: there is no gate after it that could say so.
 func (r Rollout) Spike() (why string, spike bool) {
 	last := len(r.Plan.Waves) - 1
-	if r.OpenWave != last || r.Plan.Waves[last].RejectAbove <= 0 {
+	if r.OpenWave != last {
 		return "", false
 	}
-	return r.Plan.Waves[last].broken(r.Counts.score(last))
+	w, s := r.Plan.Waves[last], r.Counts.score(last)
+	if w.DelayAbove <= 0 {
+		s.delayed = 0
+	}
+	return w.broken(s)
 }

@@ -16,17 +16,20 @@ func cell(wave int, stage rollout.Stage, state rollout.State) rollout.Cell {
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	var (
-		released = cell(0, rollout.StageRelease, rollout.StateReleased)
-		upToDate = cell(0, rollout.StagePreflight, rollout.StateUpToDate)
-		approved = cell(0, rollout.StageRelease, rollout.StatePending) // audit passed, not live yet
-		rejected = cell(0, rollout.StageVerdict, rollout.StateRejected)
-		failed   = cell(0, rollout.StageRelease, rollout.StateFailed)
-		waiting  = cell(0, rollout.StageVerdict, rollout.StateParked)
-		later    = cell(1, rollout.StageVerdict, rollout.StateRejected)
+		released  = cell(0, rollout.StageRelease, rollout.StateReleased)
+		upToDate  = cell(0, rollout.StagePreflight, rollout.StateUpToDate)
+		approved  = cell(0, rollout.StageRelease, rollout.StatePending) // audit passed, not live yet
+		rejected  = cell(0, rollout.StageVerdict, rollout.StateRejected)
+		failed    = cell(0, rollout.StageRelease, rollout.StateFailed)
+		waiting   = cell(0, rollout.StageVerdict, rollout.StateParked)
+		delayed   = rollout.Cell{Stage: rollout.StageVerdict, State: rollout.StateParked, Reason: rollout.ReasonDelayed}
+		elsewhere = rollout.Cell{Wave: 1, Stage: rollout.StageVerdict, State: rollout.StateParked, Reason: rollout.ReasonDelayed}
+		later     = cell(1, rollout.StageVerdict, rollout.StateRejected)
 	)
 	type counts = rollout.Counts
 	approve := rollout.Wave{Size: 20, Approve: true}
 	share := rollout.Wave{Size: 100, RejectAbove: 0.08, MinJudged: 30}
+	patient := rollout.Wave{Size: 100, DelayAbove: 0.29, MinJudged: 30}
 	both := rollout.Wave{Size: 100, RejectAbove: 0.08, MinJudged: 30, Approve: true}
 	for _, tc := range []struct {
 		name     string
@@ -49,6 +52,13 @@ func TestJudge(t *testing.T) {
 		{"share: approved counts as good", share, counts{approved: 30}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
 		{"share: up to date counts as good", share, counts{upToDate: 30}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
 		{"share: other waves don't count", share, counts{released: 30, later: 50}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
+		{"delayed: one is enough", approve, counts{released: 19, delayed: 1}, false, rollout.VerdictFailed, "WeChat delays the audits of 1 of the wave's 20 targets"},
+		{"delayed: long before enough are judged", share, counts{delayed: 2, waiting: 98}, false, rollout.VerdictFailed, "WeChat delays the audits of 2 of the wave's 100 targets"},
+		{"delayed: as many as the plan bears", patient, counts{released: 30, delayed: 29}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
+		{"delayed: one more", patient, counts{released: 30, delayed: 30}, false, rollout.VerdictFailed, "WeChat delays the audits of 30 of the wave's 100 targets, more than 29%"},
+		{"delayed: of another wave", share, counts{released: 30, elsewhere: 9}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
+		{"delayed: no rule at all", rollout.Wave{Size: 20}, counts{delayed: 20}, false, rollout.VerdictOpen, ""},
+		{"delayed: promoted", approve, counts{delayed: 20}, true, rollout.VerdictOpen, ""},
 		{"both: good, but waits for a person", both, counts{released: 40}, false, rollout.VerdictHold, "waits for promote"},
 		{"both: bad fails by itself", both, counts{rejected: 40}, false, rollout.VerdictFailed, "40 of 40 judged were rejected or failed, more than 8%"},
 		{"min judged alone", rollout.Wave{Size: 50, MinJudged: 10}, counts{rejected: 10}, false, rollout.VerdictOpen, "10 of 10 judged, 10 bad"},
@@ -103,6 +113,7 @@ func TestJudgeProperties(t *testing.T) {
 func TestGateTrips(t *testing.T) {
 	t.Parallel()
 	rejected, approved := cell(0, rollout.StageVerdict, rollout.StateRejected), cell(0, rollout.StageRelease, rollout.StatePending)
+	delayed := rollout.Cell{Stage: rollout.StageVerdict, State: rollout.StateParked, Reason: rollout.ReasonDelayed}
 	type gates = map[int]rollout.GateState
 	open := gates{0: {Verdict: rollout.VerdictOpen, Why: "30 of 30 judged, 0 bad"}}
 	for _, tc := range []struct {
@@ -120,6 +131,7 @@ func TestGateTrips(t *testing.T) {
 		{"still closed: Judge says so", gates{0: {Verdict: rollout.VerdictHold}}, 0, rollout.Counts{rejected: 50}, ""},
 		{"tripped already", gates{0: {Verdict: rollout.VerdictTripped}}, 1, rollout.Counts{rejected: 50}, ""},
 		{"an operator waived it", gates{0: {Verdict: rollout.VerdictOpen, Waived: true}}, 1, rollout.Counts{rejected: 50}, ""},
+		{"one is delayed", open, 1, rollout.Counts{approved: 30, delayed: 1}, "after it had opened: WeChat delays the audits of 1 of the wave's 100 targets"},
 		{"another wave's rejections", open, 1, rollout.Counts{approved: 30, cell(1, rollout.StageVerdict, rollout.StateRejected): 50}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -135,6 +147,36 @@ func TestGateTrips(t *testing.T) {
 				t.Errorf("trips %+v, want %q", trips, tc.want)
 			}
 		})
+	}
+}
+
+// TestSpike: the last wave's bounds pause its rollout; a delayed audit does only if
+// the plan bounds them.
+func TestSpike(t *testing.T) {
+	t.Parallel()
+	delayed := rollout.Cell{Stage: rollout.StageVerdict, State: rollout.StateParked, Reason: rollout.ReasonDelayed}
+	rejected, released := cell(0, rollout.StageVerdict, rollout.StateRejected), cell(0, rollout.StageRelease, rollout.StateReleased)
+	for _, tc := range []struct {
+		name   string
+		wave   rollout.Wave
+		counts rollout.Counts
+		want   bool
+	}{
+		{"no rule", rollout.Wave{Size: 9}, rollout.Counts{rejected: 5, delayed: 4}, false},
+		{"delayed, no bound for it", rollout.Wave{Size: 9, RejectAbove: 0.5, MinJudged: 1}, rollout.Counts{released: 5, delayed: 4}, false},
+		{"delayed above the bound", rollout.Wave{Size: 9, DelayAbove: 0.4}, rollout.Counts{released: 5, delayed: 4}, true},
+		{"delayed below it", rollout.Wave{Size: 9, DelayAbove: 0.5}, rollout.Counts{released: 5, delayed: 4}, false},
+		{"rejected above the bound", rollout.Wave{Size: 9, RejectAbove: 0.5, MinJudged: 1}, rollout.Counts{rejected: 5, released: 4}, true},
+	} {
+		r := rollout.Rollout{Plan: rollout.Plan{Waves: []rollout.Wave{tc.wave}}, Counts: tc.counts}
+		if why, spike := r.Spike(); spike != tc.want {
+			t.Errorf("%s: %t %q, want %t", tc.name, spike, why, tc.want)
+		}
+		r.OpenWave = 1
+		r.Plan.Waves = append(r.Plan.Waves, rollout.Wave{Size: 1})
+		if _, spike := r.Spike(); spike {
+			t.Errorf("%s: a spike of the last wave, which has no target yet", tc.name)
+		}
 	}
 }
 

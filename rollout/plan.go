@@ -86,13 +86,20 @@ type Wave struct {
 	// when that comes true later. After the last wave there is no gate: there it
 	// pauses the rollout, once.
 	RejectAbove float64 `json:"reject_above,omitempty"`
+	// DelayAbove fails or trips the gate when WeChat delays the audits of more than
+	// this share (0..1) of the wave's targets; 0 means of any. A delayed audit isn't judged
+	// yet, and says that WeChat hesitates about the version. After the last wave
+	// it pauses the rollout as RejectAbove does, and 0 is no such rule.
+	DelayAbove float64 `json:"delay_above,omitempty"`
 	// MinJudged is how many targets must have a verdict before the share counts;
 	// 0 means all of the wave.
 	MinJudged int `json:"min_judged,omitempty"`
 }
 
 // Gated tells whether anything but its turn holds the wave after w.
-func (w Wave) Gated() bool { return w.Approve || w.RejectAbove > 0 || w.MinJudged > 0 }
+func (w Wave) Gated() bool {
+	return w.Approve || w.RejectAbove > 0 || w.DelayAbove > 0 || w.MinJudged > 0
+}
 
 // ReleaseWhen says what lets an approved target go live.
 type ReleaseWhen string

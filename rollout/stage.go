@@ -140,6 +140,9 @@ const (
 	ReasonPrivacy Reason = "privacy"
 	// ReasonVerdict waits for the audit's verdict.
 	ReasonVerdict Reason = "verdict"
+	// ReasonDelayed waits for the verdict of an audit that WeChat says takes longer.
+	// It is no verdict, but a gate counts it: see Wave.DelayAbove.
+	ReasonDelayed Reason = "delayed"
 	// ReasonUnknown waits before reading back a call whose reply was lost.
 	ReasonUnknown Reason = "unknown"
 	// ReasonInAudit waits for another version that is in audit.
@@ -161,7 +164,7 @@ const (
 // Reasons lists all park reasons.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonBusy, ReasonThrottle, ReasonPrivacy, ReasonVerdict, ReasonUnknown, ReasonInAudit,
+		ReasonBusy, ReasonThrottle, ReasonPrivacy, ReasonVerdict, ReasonDelayed, ReasonUnknown, ReasonInAudit,
 		ReasonOwner, ReasonMerchant, ReasonWindow, ReasonApproval, ReasonGray, ReasonUnlisted,
 	}
 }

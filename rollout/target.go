@@ -93,7 +93,7 @@ type Intent struct {
 // Trouble says what went wrong, in WeChat's words and ours.
 type Trouble struct {
 	Stage Stage  `json:"stage"`
-	Class string `json:"class"`          // class of the errcode, or ours: rejected, withdrawn, pin, plan
+	Class string `json:"class"`          // class of the errcode, or ours: rejected, delayed, withdrawn, pin, plan
 	Code  int64  `json:"code,omitempty"` // errcode; 0 if none
 	RID   string `json:"rid,omitempty"`
 	Text  string `json:"text"`

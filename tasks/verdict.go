@@ -28,21 +28,22 @@ func (r *run) verdict(ctx context.Context) (rollout.Event, error) {
 			Stage: r.turn.Stage, Class: "withdrawn", At: r.now(),
 			Text: fmt.Sprintf("audit %d was withdrawn by somebody: retry to submit again", audit.ID),
 		}), nil
-	case wxclient.AuditPending, wxclient.AuditDelayed:
-		note := ""
-		if audit.Status == wxclient.AuditDelayed {
-			note = "delayed: " + clip(plain(audit.Reason))
-		}
-		return rollout.Waited{
-			At: r.now(), Reason: rollout.ReasonVerdict, Note: note,
-			For: backingOff(r.timing.Verdict, r.timing.VerdictMax, r.t.Polls),
-		}, nil
+	case wxclient.AuditPending:
+		return rollout.Waited{At: r.now(), Reason: rollout.ReasonVerdict, For: r.nextPoll()}, nil
+	case wxclient.AuditDelayed: // no verdict; its gate wants to know
+		trouble := rollout.Trouble{Stage: r.turn.Stage, Class: "delayed", Text: clip(plain(audit.Reason)), At: r.now()}
+		return rollout.Waited{At: r.now(), Reason: rollout.ReasonDelayed, Note: trouble.Text, For: r.nextPoll(), Trouble: &trouble}, nil
 	default:
 		return r.wait(rollout.ReasonUnlisted, r.timing.InAudit, rollout.Trouble{
 			Stage: r.turn.Stage, Class: string(wxclient.ClassUnknown), At: r.now(),
 			Text: fmt.Sprintf("audit %d has the undocumented status %d", audit.ID, audit.Status),
 		}), nil
 	}
+}
+
+// nextPoll is when to look at the audit again.
+func (r *run) nextPoll() time.Duration {
+	return backingOff(r.timing.Verdict, r.timing.VerdictMax, r.t.Polls)
 }
 
 // ourAudit is the submission that this target follows, whatever was submitted since.

@@ -25,7 +25,7 @@ func TestVerdict(t *testing.T) {
 		{"rejected", ours(wxclient.AuditRejected), "verdict/rejected", "rejected", 41},
 		{"withdrawn by somebody", ours(wxclient.AuditWithdrawn), "verdict/failed", "withdrawn", 41},
 		{"pending", ours(wxclient.AuditPending), "verdict/parked/verdict", "", 0},
-		{"delayed", ours(wxclient.AuditDelayed), "verdict/parked/verdict", "", 0},
+		{"delayed", ours(wxclient.AuditDelayed), "verdict/parked/delayed", "delayed", 0},
 		{"a status nobody documented", ours(7), "verdict/parked/unlisted", "unknown", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -165,6 +165,12 @@ func gateWords(w rollout.Wave) string {
 	if w.RejectAbove > 0 {
 		text += fmt.Sprintf(", at most %.3g%% of them bad", w.RejectAbove*100)
 	}
+	switch {
+	case w.DelayAbove > 0 && w.DelayAbove < 1:
+		text += fmt.Sprintf(", at most %.3g%% of the wave delayed", w.DelayAbove*100)
+	case w.DelayAbove <= 0:
+		text += ", none delayed"
+	}
 	if w.Approve {
 		text += ", then enqueue promote"
 	}

@@ -24,7 +24,7 @@ func TestPlanShowsWavesAndWhatFits(t *testing.T) {
 		t.Errorf("id %s, digest %s, total %d", p.ID, p.Digest, p.Total)
 	}
 	wantWaves := []operator.WavePlan{
-		{Name: "canary", Size: 2, First: appID(0), Gate: "2 of 2 judged, then enqueue promote"},
+		{Name: "canary", Size: 2, First: appID(0), Gate: "2 of 2 judged, none delayed, then enqueue promote"},
 		{Name: "early", Size: 2, First: appID(2)},
 		{Name: "rest", Size: 5, First: appID(4)},
 	}

@@ -12,6 +12,7 @@ var reasonWords = map[rollout.Reason]string{
 	rollout.ReasonThrottle: "a limit of WeChat's for this app or this call must pass",
 	rollout.ReasonPrivacy:  "WeChat still checks the committed code for privacy apis",
 	rollout.ReasonVerdict:  "WeChat's auditors have not decided yet",
+	rollout.ReasonDelayed:  "WeChat says that this audit takes longer",
 	rollout.ReasonUnknown:  "the reply to a call was lost; what it did is read back",
 	rollout.ReasonInAudit:  "another version of the app is in audit",
 	rollout.ReasonOwner:    "another rollout works on this app",

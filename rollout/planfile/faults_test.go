@@ -75,6 +75,7 @@ func TestParseFaults(t *testing.T) {
 		{"wave hold last", "waves: [{name: a, hold: approve}]", 4, "waves[0].hold", "approve", "this is the last"},
 		{"wave share no percent", "waves: [{name: a, reject_above: 0.08}]", 4, "waves[0].reject_above", "0.08", `such as "8%"`},
 		{"wave share 100%", "waves: [{name: a, reject_above: 100%}]", 4, "waves[0].reject_above", "100%", "between"},
+		{"wave delays no percent", "waves: [{name: a, delay_above: 0}]", 4, "waves[0].delay_above", "0", `such as "5%"`},
 		{"wave min_judged 0", "waves: [{name: a, min_judged: 0}]", 4, "waves[0].min_judged", "0", "from 1"},
 		{"wave min_judged over size", "waves: [{name: a, size: 5, min_judged: 6}]", 4, "waves[0].min_judged", "6", "size 5"},
 		{"release wave", "release: {when: wave}", 4, "release.when", "wave", "not supported in this version: use approved"},

@@ -108,7 +108,7 @@ func TestFreezeCarriesThePlan(t *testing.T) {
 	t.Parallel()
 	file := parse(t, minimal+`ext: {inline: "{}"}
 audit: {in_audit: skip}
-waves: [{name: a, size: 5, hold: approve, reject_above: 8%, min_judged: 3}, {name: b}]
+waves: [{name: a, size: 5, hold: approve, reject_above: 8%, delay_above: 100%, min_judged: 3}, {name: b}]
 release: {when: manual}
 quota: {pool: hotfix}
 `, nil)
@@ -119,7 +119,7 @@ quota: {pool: hotfix}
 	want := rollout.Plan{
 		Name: "spring", Template: rollout.Template{ID: 0, Version: "3.10"}, Ext: "{}",
 		Audit:   rollout.AuditPolicy{InAudit: rollout.InAuditSkip},
-		Waves:   []rollout.Wave{{Name: "a", Size: 5, Approve: true, RejectAbove: 0.08, MinJudged: 3}, {Name: "b", Size: 3}},
+		Waves:   []rollout.Wave{{Name: "a", Size: 5, Approve: true, RejectAbove: 0.08, DelayAbove: 1, MinJudged: 3}, {Name: "b", Size: 3}},
 		Release: rollout.ReleasePolicy{When: rollout.ReleaseManual},
 		Quota:   rollout.QuotaPolicy{Pool: "hotfix"},
 	}

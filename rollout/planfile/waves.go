@@ -23,6 +23,9 @@ type WaveSpec struct {
 	Approve bool
 	// RejectAbove is a share, more than 0 and less than 1; 0 means no such rule.
 	RejectAbove float64
+	// DelayAbove is a share, more than 0 and at most 1; 0 means that any delayed
+	// audit fails the gate.
+	DelayAbove float64
 	// MinJudged is how many targets need a verdict before the share counts; 0
 	// means all of the wave.
 	MinJudged int
@@ -133,6 +136,14 @@ func readWave(o *object, last bool) WaveSpec {
 		}
 		w.RejectAbove = float64(milli) / perWhole
 	}
+	if o.has("delay_above") {
+		text := o.text("delay_above")
+		milli, ok := parsePercent(text)
+		if !ok {
+			o.fault("delay_above", text, `want a percentage above 0%% and up to 100%%, such as "5%%"`)
+		}
+		w.DelayAbove = float64(milli) / perWhole
+	}
 	n, ok := o.integer("min_judged", 1, rowsMax)
 	if w.MinJudged = int(n); ok && w.Size.count > 0 && w.MinJudged > w.Size.count {
 		o.fault("min_judged", strconv.Itoa(w.MinJudged), "is more than the wave's size %d", w.Size.count)
@@ -176,7 +187,7 @@ func resolve(specs []WaveSpec, total int) (waves []rollout.Wave, left int) {
 		}
 		waves = append(waves, rollout.Wave{
 			Name: spec.Name, Size: n,
-			Approve: spec.Approve, RejectAbove: spec.RejectAbove, MinJudged: spec.MinJudged,
+			Approve: spec.Approve, RejectAbove: spec.RejectAbove, DelayAbove: spec.DelayAbove, MinJudged: spec.MinJudged,
 		})
 	}
 	return waves, left
