@@ -42,7 +42,7 @@ func BenchmarkScripts(b *testing.B) {
 		{"quota/take", func() error { return second(q.Take(ctx, ids[:1])) }},
 		{"quota/take-100", func() error { return second(q.Take(ctx, ids)) }},
 		{"quota/refused", func() error { return second(closed.Take(ctx, ids[:1])) }},
-		{"quota/holds", func() error { return third(q.Holds(ctx, ids[0])) }},
+		{"quota/holds", func() error { return second(q.Holds(ctx, ids[0])) }},
 		{"quota/settle", func() error { return q.Settle(ctx, ids[0], true) }},
 		{"quota/close", func() error { return closed.Close(ctx, "85085", 0) }},
 		{"quota/refill", func() error { return q.Refill(ctx, Reading{Rest: 1 << 40}) }},

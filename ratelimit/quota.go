@@ -141,19 +141,29 @@ func (q *Quota) Take(ctx context.Context, ids []string) (Taken, error) {
 	return t, nil
 }
 
-// Holds is the last look directly before the call: ok is false if the id has
-// no permit any more, or if the pool has closed since and the id is not the
-// probe. closure is nil while the pool is open.
-func (q *Quota) Holds(ctx context.Context, id string) (ok bool, closure *Closure, err error) {
-	r, err := q.run(ctx, quotaHolds, 4, id)
+// Look is what [Quota.Holds] sees.
+type Look struct {
+	// OK is false if the id has no permit any more, or if the pool has closed
+	// since and the id is not the probe.
+	OK bool
+	// Closed is nil while the pool is open.
+	Closed *Closure
+	// Opening numbers the times between two [Quota.Open], from 1. A refusal of the
+	// call that follows closes the pool as of this one: [Quota.CloseAsOf].
+	Opening int64
+}
+
+// Holds is the last look directly before the call.
+func (q *Quota) Holds(ctx context.Context, id string) (Look, error) {
+	r, err := q.run(ctx, quotaHolds, 5, id)
 	if err != nil {
-		return false, nil, fmt.Errorf("look at permit %s of quota %s: %w", id, q.name, err)
+		return Look{}, fmt.Errorf("look at permit %s of quota %s: %w", id, q.name, err)
 	}
-	ok, closure = r.flag(0), r.closure(1)
+	look := Look{OK: r.flag(0), Opening: r.int(1), Closed: r.closure(2)}
 	if r.err != nil {
-		return false, nil, fmt.Errorf("look at permit %s of quota %s: %w", id, q.name, r.err)
+		return Look{}, fmt.Errorf("look at permit %s of quota %s: %w", id, q.name, r.err)
 	}
-	return ok, closure, nil
+	return look, nil
 }
 
 // Settle gives id's permit back and says whether the platform took a unit for
@@ -178,14 +188,36 @@ func (q *Quota) Settle(ctx context.Context, id string, spent bool) error {
 // doubled for each probe refused since the pool was open, up to ProbeMax; a
 // reading may end it.
 func (q *Quota) Close(ctx context.Context, reason string, retryAfter time.Duration) error {
+	return q.CloseAsOf(ctx, 0, reason, retryAfter)
+}
+
+// CloseAsOf is Close for a refused call that [Quota.Holds] was asked about before:
+// opening is [Look.Opening]. If an operator has opened the pool since, the refusal is
+// older than what they know: nothing is closed, which is a *[ReopenedError].
+func (q *Quota) CloseAsOf(ctx context.Context, opening int64, reason string, retryAfter time.Duration) error {
 	if reason == "" {
 		reason = StateClosed
 	}
 	after := ceil(max(0, retryAfter), time.Millisecond)
-	if _, err := q.run(ctx, quotaClose, 1, reason, after); err != nil {
+	r, err := q.run(ctx, quotaClose, 1, reason, after, opening)
+	if err != nil {
 		return fmt.Errorf("close quota %s: %w", q.name, err)
 	}
+	if r.int(0) < 0 {
+		return &ReopenedError{Pool: q.name, Reason: reason}
+	}
 	return nil
+}
+
+// ReopenedError says that a refusal didn't close its pool, because an operator
+// opened it after the refused call had begun.
+type ReopenedError struct {
+	// Pool is the quota's name, Reason what it was to be closed for.
+	Pool, Reason string
+}
+
+func (e *ReopenedError) Error() string {
+	return fmt.Sprintf("quota %s stays open: an operator opened it after the call that was refused (%s) had begun", e.Pool, e.Reason)
 }
 
 // Open opens the pool whatever closed it: an operator's override. It also

@@ -29,6 +29,7 @@
 --   read_at   ms, when it was read
 --   spent     permits settled as spent, for ever
 --   closings  times it stopped being open
+--   opens     times an operator opened it
 -- KEYS[2]  sorted set: permits out, id -> ms when it lapses
 -- ARGV[1]  ms from a closing to the first probe
 -- ARGV[2]  ms, cap of the growing wait
@@ -42,7 +43,7 @@ local probe_after, probe_max, ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumb
 local function num(n) return string.format("%.0f", n) end
 
 local words = {"state", "reason", "probe", "doubt"}
-local counts = {"since", "retry_at", "fails", "asked", "firm", "spent", "closings"}
+local counts = {"since", "retry_at", "fails", "asked", "firm", "spent", "closings", "opens"}
 local readings = {"rest", "limit", "seen", "read_at"} -- nil = unknown
 local q = {}
 do

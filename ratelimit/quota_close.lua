@@ -1,8 +1,11 @@
 -- Closes the pool: the platform refused.
 -- ARGV[4]  reason
 -- ARGV[5]  ms until a probe may go, 0 = by the growing wait
--- Returns {1 if it was open}
-local reason, after = ARGV[4], tonumber(ARGV[5])
+-- ARGV[6]  number of the opening during which the refused call was made, 0 = whichever
+-- Returns {1 if it was open}, or {-1} if an operator opened it since the call: it
+-- stays as it is
+local reason, after, opening = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+if opening > 0 and opening ~= q.opens + 1 then return {-1} end
 local was = q.state == "open"
 if after > 0 then q.firm = math.max(q.firm, now + after) end
 if was then

@@ -151,11 +151,11 @@ func (w *quotaModel) check(rt *rapid.T) {
 	}
 	var may []string
 	for id := range w.live { // no other has a permit, as the count shows
-		ok, closure, err := w.q.Holds(w.t.Context(), id)
-		if err != nil || closure == nil {
-			rt.Fatalf("holds: %+v, %v", closure, err)
+		look, err := w.q.Holds(w.t.Context(), id)
+		if err != nil || look.Closed == nil {
+			rt.Fatalf("holds: %+v, %v", look, err)
 		}
-		if ok {
+		if look.OK {
 			may = append(may, id)
 		}
 	}

@@ -40,11 +40,11 @@ func takes(ids string) quotaOp {
 
 func holds(id string) quotaOp {
 	return func(r *quotaRig) string {
-		ok, c, err := r.q.Holds(r.t.Context(), id)
+		look, err := r.q.Holds(r.t.Context(), id)
 		if err != nil {
 			return err.Error()
 		}
-		return fmt.Sprint(ok) + r.closure(c)
+		return fmt.Sprint(look.OK) + r.closure(look.Closed)
 	}
 }
 

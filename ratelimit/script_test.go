@@ -26,7 +26,7 @@ func everyOperation(ctx context.Context, rdb redis.Scripter, name string) map[st
 		"throttle ease":  th.Ease(ctx),
 		"throttle state": second(th.State(ctx)),
 		"quota take":     second(q.Take(ctx, []string{"a"})),
-		"quota holds":    third(q.Holds(ctx, "a")),
+		"quota holds":    second(q.Holds(ctx, "a")),
 		"quota settle":   q.Settle(ctx, "a", true),
 		"quota close":    q.Close(ctx, "85085", 0),
 		"quota refill":   q.Refill(ctx, Reading{Rest: 1}),

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -162,6 +163,7 @@ type fakePermits struct {
 	gone    bool // the permit was taken back
 	reading bool // the pool wants to hear from queryquota
 	open    bool // turns go on at the next stage
+	opening int64
 	err     error
 
 	mu  sync.Mutex
@@ -185,8 +187,8 @@ func (p *fakePermits) took() []string {
 	return did
 }
 
-func (p *fakePermits) Holds(context.Context, rollout.Stage, string) (bool, error) {
-	return !p.gone, p.err
+func (p *fakePermits) Holds(context.Context, rollout.Stage, string) (bool, int64, error) {
+	return !p.gone, p.opening, p.err
 }
 
 func (p *fakePermits) Open(context.Context, rollout.Stage) bool { return p.open }
@@ -196,7 +198,10 @@ func (p *fakePermits) Settle(_ context.Context, s rollout.Stage, id string, spen
 	return nil
 }
 
-func (p *fakePermits) Close(_ context.Context, s rollout.Stage, reason string, retry time.Duration) error {
+func (p *fakePermits) Close(_ context.Context, s rollout.Stage, opening int64, reason string, retry time.Duration) error {
+	if opening != 0 && opening != p.opening {
+		return &ratelimit.ReopenedError{Pool: string(s), Reason: reason}
+	}
 	p.note("close %s %s %s", s, reason, retry)
 	return nil
 }

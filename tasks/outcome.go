@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -180,19 +181,33 @@ func (r *run) closed(ctx context.Context, e *wxclient.Error) rollout.Event {
 	if e.Code == 45011 { // per minute: the next one is free
 		retry = time.Minute
 	}
-	r.shut(ctx, e, retry)
+	if !r.shut(ctx, e, retry) {
+		return r.overruled(e)
+	}
 	return rollout.Yielded{At: r.now(), Note: "the stage is closed for everyone: errcode " + codeText(e.Code)}
 }
 
-func (r *run) shut(ctx context.Context, e *wxclient.Error, retry time.Duration) {
+// shut closes the stage's pool. It is false if an operator opened the pool after the
+// call that was refused had begun: they know better.
+func (r *run) shut(ctx context.Context, e *wxclient.Error, retry time.Duration) bool {
 	reason := codeText(e.Code)
-	if err := r.permits.Close(context.WithoutCancel(ctx), r.turn.Stage, reason, retry); err != nil {
+	err := r.permits.Close(context.WithoutCancel(ctx), r.turn.Stage, r.opening, reason, retry)
+	switch reopened := (*ratelimit.ReopenedError)(nil); {
+	case errors.As(err, &reopened):
+		r.log.Warn().Int64("errcode", e.Code).Str("rid", e.RID).Msg("pool not closed: an operator opened it after this call had begun")
+		return false
+	case err != nil:
 		r.log.Error().Err(err).Msg("pool not closed")
-		return
-	}
-	if r.hooks.Closed != nil {
+	case r.hooks.Closed != nil:
 		r.hooks.Closed(r.turn.Stage, reason)
 	}
+	return true
+}
+
+// overruled tries again: what WeChat refused before an operator opened the pool, it
+// may grant now.
+func (r *run) overruled(e *wxclient.Error) rollout.Event {
+	return rollout.Yielded{At: r.now(), Note: "errcode " + codeText(e.Code) + " is from before an operator opened the pool: tried again"}
 }
 
 // penaltyProbe is when a punished platform tries one submission again.
@@ -207,7 +222,9 @@ func Penalty(code int64) bool { return code == codePunished || code == codeNoUpd
 // fails, or waits for the platform's set-up to be mended.
 func (r *run) pause(ctx context.Context, e *wxclient.Error, trouble rollout.Trouble) rollout.Event {
 	if Penalty(e.Code) {
-		r.shut(ctx, e, penaltyProbe)
+		if !r.shut(ctx, e, penaltyProbe) {
+			return r.overruled(e)
+		}
 		r.log.Error().Int64("errcode", e.Code).Str("rid", e.RID).Dur("for", penaltyProbe).
 			Msg("WeChat punishes the platform: no app of any rollout is submitted until one is tried again, or enqueue quota open submit")
 	}

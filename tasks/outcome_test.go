@@ -160,6 +160,29 @@ func TestPenaltiesStopEverySubmission(t *testing.T) {
 	}
 }
 
+// An operator opens the pool while a handler stalls between its refused call and the
+// close: the pool stays open, the rollout runs, and the target is tried again.
+func TestRefusalFromBeforeAnOperatorOpened(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int64{86008, 86010, 85085} {
+		l, p, f := &stubLedger{plan: testPlan()}, &fakePermits{opening: 1}, happy(t)
+		f.latestAudit = fails[wxclient.Audit](refusal(codeBadAuditID))
+		f.submit = func(wxclient.SubmitRequest) (int64, error) {
+			p.opening++
+			return 0, refusal(code)
+		}
+		r := stubRun(f, l, p, running(rollout.StageSubmit))
+		r.hooks.Closed = func(s rollout.Stage, reason string) { t.Errorf("%d: told that %s was closed", code, s) }
+		if got := describe(r.decide(t.Context(), rollout.StatusRunning)); got != "yielded" {
+			t.Errorf("%d: %s, want it to keep its place", code, got)
+		}
+		same(t, "pool", p.took())
+		if len(l.paused) != 0 {
+			t.Errorf("%d: paused %q", code, l.paused)
+		}
+	}
+}
+
 // Busy replies are tried again in the queue, then parked, and fail in the end;
 // sooner where -1 means a body that WeChat can't read.
 func TestBusyEscalates(t *testing.T) {

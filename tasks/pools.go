@@ -130,9 +130,9 @@ func (p *Pools) Return(ctx context.Context, s rollout.Stage, ids []string) error
 }
 
 // Holds implements Permits.
-func (p *Pools) Holds(ctx context.Context, s rollout.Stage, id string) (bool, error) {
-	ok, _, err := p.quotas[s].Holds(ctx, id)
-	return ok, err
+func (p *Pools) Holds(ctx context.Context, s rollout.Stage, id string) (ok bool, opening int64, err error) {
+	look, err := p.quotas[s].Holds(ctx, id)
+	return look.OK, look.Opening, err
 }
 
 // Open implements Permits. One handler looks at a time, the others go by what was
@@ -166,12 +166,12 @@ func (p *Pools) Settle(ctx context.Context, s rollout.Stage, id string, spent bo
 }
 
 // Close implements Permits.
-func (p *Pools) Close(ctx context.Context, s rollout.Stage, reason string, retry time.Duration) error {
+func (p *Pools) Close(ctx context.Context, s rollout.Stage, asOf int64, reason string, retry time.Duration) error {
 	p.mu.Lock()
 	p.looked = time.Time{}
 	p.opens[s] = opening{at: p.opts.Now()}
 	p.mu.Unlock()
-	return p.quotas[s].Close(ctx, reason, retry)
+	return p.quotas[s].CloseAsOf(ctx, asOf, reason, retry)
 }
 
 // Reading implements Permits: the quota is asked about when it was never read,

@@ -75,7 +75,7 @@ func TestAllowanceOfSubmissions(t *testing.T) {
 	must(t, err)
 	must(t, p.Return(t.Context(), s, []string{"a/1", "a/2"}))
 	p.mustSee(t, "given back", s, rollout.Allowance{N: 4, Permits: true})
-	must(t, p.Close(t.Context(), s, "85085", 0))
+	must(t, p.Close(t.Context(), s, 0, "85085", 0))
 	p.mustSee(t, "closed: perhaps a probe", s, rollout.Allowance{N: 1, Permits: true})
 }
 
@@ -84,7 +84,7 @@ func TestAllowanceOfOtherStages(t *testing.T) {
 	const s = rollout.StageCommit
 	p, m := newPools(t, PoolsOptions{})
 	p.mustSee(t, "open", s, rollout.Allowance{N: rollout.Unlimited})
-	must(t, p.Close(t.Context(), s, "45009", 0))
+	must(t, p.Close(t.Context(), s, 0, "45009", 0))
 	p.mustSee(t, "throttled", s, rollout.Allowance{N: 1, Permits: true})
 	p.mustSee(t, "the others are not", rollout.StageRelease, rollout.Allowance{N: rollout.Unlimited})
 	got, err := p.Take(t.Context(), s, []string{"r1/wx1"})
@@ -106,11 +106,11 @@ func TestLooksAreCached(t *testing.T) {
 	_, rdb := redistest.Mini(t)
 	p, other := openPools(rdb, PoolsOptions{LookEvery: time.Hour}), openPools(rdb, PoolsOptions{})
 	p.mustSee(t, "open", s, rollout.Allowance{N: rollout.Unlimited})
-	must(t, other.Close(t.Context(), s, "45009", 0))
-	must(t, other.Close(t.Context(), rollout.StageSubmit, "85085", 0))
+	must(t, other.Close(t.Context(), s, 0, "45009", 0))
+	must(t, other.Close(t.Context(), rollout.StageSubmit, 0, "85085", 0))
 	p.mustSee(t, "closed by another process", s, rollout.Allowance{N: rollout.Unlimited})
 	p.mustSee(t, "submissions are always looked at", rollout.StageSubmit, rollout.Allowance{N: 1, Permits: true})
-	must(t, p.Close(t.Context(), rollout.StageCommit, "45009", 0))
+	must(t, p.Close(t.Context(), rollout.StageCommit, 0, "45009", 0))
 	p.mustSee(t, "closed by this process", rollout.StageCommit, rollout.Allowance{N: 1, Permits: true})
 	p.mustSee(t, "and the rest is looked at with it", s, rollout.Allowance{N: 1, Permits: true})
 }
@@ -136,7 +136,7 @@ func TestWhenTheQuotaIsAsked(t *testing.T) {
 	must(t, err)
 	p.wants(t, "read long ago", true)
 	p.wants(t, "another handler asks already", false)
-	must(t, p.Close(t.Context(), rollout.StageSubmit, "85085", 0))
+	must(t, p.Close(t.Context(), rollout.StageSubmit, 0, "85085", 0))
 	p.wants(t, "closed: its probe asks", true)
 }
 
@@ -146,7 +146,7 @@ func TestReadingOfNothingLeft(t *testing.T) {
 	t.Parallel()
 	const s = rollout.StageSubmit
 	p, m := newPools(t, PoolsOptions{ReadEvery: 10 * time.Minute})
-	must(t, p.Close(t.Context(), s, "85085", 0))
+	must(t, p.Close(t.Context(), s, 0, "85085", 0))
 	redistest.Advance(m, ratelimit.DefaultProbeAfter)
 	take := func(what string, want ...string) {
 		t.Helper()
@@ -157,7 +157,7 @@ func TestReadingOfNothingLeft(t *testing.T) {
 	take("the probe", "r1/wx1")
 	_, err := p.Refill(t.Context(), reads(0, 9))
 	must(t, err)
-	if ok, err := p.Holds(t.Context(), s, "r1/wx1"); ok || err != nil {
+	if ok, _, err := p.Holds(t.Context(), s, "r1/wx1"); ok || err != nil {
 		t.Errorf("the probe may go on (%v)", err)
 	}
 	must(t, p.Settle(t.Context(), s, "r1/wx1", false))
@@ -177,13 +177,13 @@ func TestPenaltyLasts(t *testing.T) {
 	took, err := p.Take(t.Context(), s, []string{"r1/wx1", "r2/wx1"})
 	must(t, err)
 	same(t, "turns of two rollouts", took, "r1/wx1", "r2/wx1")
-	must(t, p.Close(t.Context(), s, "86008", penaltyProbe))
+	must(t, p.Close(t.Context(), s, 0, "86008", penaltyProbe))
 	must(t, p.Settle(t.Context(), s, "r1/wx1", false))
 	// The other turn reads the quota first: there is plenty.
 	p.wants(t, "closed", true)
 	_, err = p.Refill(t.Context(), reads(9, 9))
 	must(t, err)
-	if ok, err := p.Holds(t.Context(), s, "r2/wx1"); ok || err != nil {
+	if ok, _, err := p.Holds(t.Context(), s, "r2/wx1"); ok || err != nil {
 		t.Errorf("a turn that was queued may submit (%v)", err)
 	}
 	must(t, p.Settle(t.Context(), s, "r2/wx1", false))
@@ -216,9 +216,9 @@ func TestPoolsWithoutRedis(t *testing.T) {
 		"allowances": func() error { _, err := p.Allowances(t.Context()); return err },
 		"take":       func() error { _, err := p.Take(t.Context(), rollout.StageSubmit, []string{"a/1"}); return err },
 		"return":     func() error { return p.Return(t.Context(), rollout.StageSubmit, []string{"a/1"}) },
-		"holds":      func() error { _, err := p.Holds(t.Context(), rollout.StageSubmit, "a/1"); return err },
+		"holds":      func() error { _, _, err := p.Holds(t.Context(), rollout.StageSubmit, "a/1"); return err },
 		"settle":     func() error { return p.Settle(t.Context(), rollout.StageSubmit, "a/1", true) },
-		"close":      func() error { return p.Close(t.Context(), rollout.StageSubmit, "x", 0) },
+		"close":      func() error { return p.Close(t.Context(), rollout.StageSubmit, 0, "x", 0) },
 		"reading":    func() error { _, err := p.Reading(t.Context()); return err },
 		"refill":     func() error { _, err := p.Refill(t.Context(), reads(1, 1)); return err },
 	} {
@@ -246,16 +246,46 @@ func TestOpenPools(t *testing.T) {
 	if mine.Open(t.Context(), rollout.StageSubmit) {
 		t.Error("submissions need no permit")
 	}
-	must(t, other.Close(t.Context(), rollout.StageCheck, "45009", time.Minute))
+	must(t, other.Close(t.Context(), rollout.StageCheck, 0, "45009", time.Minute))
 	want("closed by another process, a moment ago", true)
 	now = now.Add(time.Second)
 	want("looked at again", false)
 	must(t, mine.Quota(rollout.StageCheck).Open(t.Context()))
 	now = now.Add(time.Second)
 	want("opened", true)
-	must(t, mine.Close(t.Context(), rollout.StageCheck, "45009", time.Minute))
+	must(t, mine.Close(t.Context(), rollout.StageCheck, 0, "45009", time.Minute))
 	want("closed by this process", false)
 	now = now.Add(time.Second)
 	m.SetError("LOADING")
 	want("without Redis", false)
+}
+
+// A refusal from before an operator opened the pool doesn't close it again; one of a
+// call that began since does.
+func TestRefusalIsFencedByAnOpening(t *testing.T) {
+	t.Parallel()
+	p, _ := newPools(t, PoolsOptions{})
+	const s, id = rollout.StageSubmit, "r1/wx1"
+	if got, err := p.Take(t.Context(), s, []string{id}); err != nil || len(got) != 1 {
+		t.Fatalf("took %q, %v", got, err)
+	}
+	look := func() int64 {
+		t.Helper()
+		ok, opening, err := p.Holds(t.Context(), s, id)
+		if err != nil || !ok || opening == 0 {
+			t.Fatalf("holds %t as of %d, %v", ok, opening, err)
+		}
+		return opening
+	}
+	stalled := look()
+	must(t, p.Close(t.Context(), s, stalled, "86008", penaltyProbe)) // another handler, of the same opening
+	must(t, p.Quota(s).Open(t.Context()))
+	var reopened *ratelimit.ReopenedError
+	if err := p.Close(t.Context(), s, stalled, "86008", penaltyProbe); !errors.As(err, &reopened) || reopened.Reason != "86008" {
+		t.Fatalf("closed by what was refused before: %v", err)
+	}
+	must(t, p.Close(t.Context(), s, look(), "86008", penaltyProbe))
+	if ok, _, err := p.Holds(t.Context(), s, id); ok || err != nil {
+		t.Errorf("not closed by what was refused since: %t, %v", ok, err)
+	}
 }

@@ -39,14 +39,17 @@ type Ledger interface {
 
 // Permits is the platform's allowance as a handler sees it; *Pools implements it.
 type Permits interface {
-	// Holds is the last look before a call that needs a permit.
-	Holds(ctx context.Context, stage rollout.Stage, id string) (bool, error)
+	// Holds is the last look before a call that needs a permit; opening says for
+	// Close since which opening of the pool it is held.
+	Holds(ctx context.Context, stage rollout.Stage, id string) (ok bool, opening int64, err error)
 	// Settle gives a permit back, spent or not.
 	Settle(ctx context.Context, stage rollout.Stage, id string, spent bool) error
 	// Open tells, as of a moment ago, whether a stage's calls need no permit now.
 	Open(ctx context.Context, stage rollout.Stage) bool
-	// Close shuts a stage's pool for everyone; retry 0 leaves the wait to the pool.
-	Close(ctx context.Context, stage rollout.Stage, reason string, retry time.Duration) error
+	// Close shuts a stage's pool for everyone; retry 0 leaves the wait to the pool. With
+	// the opening that Holds told (asOf isn't 0) it is a *ratelimit.ReopenedError if an
+	// operator has opened the pool since: the refusal is older than that.
+	Close(ctx context.Context, stage rollout.Stage, asOf int64, reason string, retry time.Duration) error
 	// Reading tells whether the submit pool wants to hear from queryquota now.
 	Reading(ctx context.Context) (bool, error)
 	// Refill tells the submit pool what queryquota says; read makes the call.

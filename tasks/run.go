@@ -29,7 +29,8 @@ type run struct {
 	began    time.Time // server time at the start
 	begun    time.Time // our clock then, for what has passed since
 	released bool
-	spent    bool // the permit was spent
+	spent    bool  // the permit was spent
+	opening  int64 // of the stage's pool when its permit was looked at last; 0: it was not
 	log      zerolog.Logger
 }
 

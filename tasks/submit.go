@@ -154,13 +154,14 @@ func (r *run) withdraw(ctx context.Context) (rollout.Event, error) {
 // since the permit was taken.
 func (r *run) permitted(ctx context.Context) error {
 	id := rollout.PermitID(r.turn.Rollout, r.turn.AppID)
-	ok, err := r.permits.Holds(ctx, r.turn.Stage, id)
+	ok, opening, err := r.permits.Holds(ctx, r.turn.Stage, id)
 	if err != nil {
 		return fmt.Errorf("check the permit: %w", err)
 	}
 	if !ok {
 		return &yieldError{why: "waits for quota"}
 	}
+	r.opening = opening
 	return nil
 }
 

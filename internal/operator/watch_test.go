@@ -139,7 +139,7 @@ func TestEstimate(t *testing.T) {
 		t.Fatal(err)
 	}
 	unknown("4 targets want a submission, 3 are left")
-	if err := b.pools.Close(b.ctx, rollout.StageSubmit, "85085", 0); err != nil {
+	if err := b.pools.Close(b.ctx, rollout.StageSubmit, 0, "85085", 0); err != nil {
 		t.Fatal(err)
 	}
 	unknown("submissions are closed: errcode 85085")
