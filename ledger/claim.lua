@@ -7,7 +7,9 @@
 -- Returns {appid, fence, appid, fence, ...}, fences as text; or {"", ms} while
 -- the server is in quarantine for so long.
 -- Cost: O(n log targets). An app has one owner among all rollouts, from its
--- first turn until its target ends; a target of another rollout is parked.
+-- first turn until its target ends; a target of another rollout is parked. What stands
+-- in the index without being pending there, or without a record, is taken out: it
+-- would hold up who comes after it.
 local rollout, stage = ARGV[1], ARGV[2]
 if not moves(rollout, stage) then return {} end
 local wait = quarantine(tonumber(ARGV[5]))
@@ -35,7 +37,9 @@ end
 local out = {}
 for i, appid in ipairs(apps) do
   local t = load(rollout, appid)
-  if t and t.state == 'pending' and t.stage == stage and t.rank < tonumber(ARGV[3]) then
+  if not t or t.state ~= 'pending' or t.stage ~= stage then
+    redis.call('ZREM', root .. 'ready:' .. rollout .. ':' .. stage, appid)
+  elseif t.rank < tonumber(ARGV[3]) then
     local from = stand(rollout, appid, t)
     t.version = t.version + 1
     if held(redis.call('HGET', root .. 'owners', appid), appid) then

@@ -81,6 +81,19 @@ func (e *StatusError) Error() string {
 // Is lets errors.Is(err, ErrNotFound) see a missing rollout.
 func (e *StatusError) Is(target error) bool { return target == ErrNotFound && e.Status == "" }
 
+// BrokenError says that what the ledger holds of a rollout can't be read. Other
+// rollouts go on without it.
+type BrokenError struct {
+	Rollout string
+	Err     error
+}
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("rollout %s can't be read (%v): enqueue check --deep says what is wrong and what mends it", e.Rollout, e.Err)
+}
+
+func (e *BrokenError) Unwrap() error { return e.Err }
+
 // TakenError says that another unfinished rollout has the plan's name.
 type TakenError struct {
 	Name, Other string

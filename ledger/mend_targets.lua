@@ -85,7 +85,7 @@ end
 local answer = {}
 for i = 7, #ARGV do
   local appid = ARGV[i]
-  local t = load(rollout, appid)
+  local t = parse(redis.call('HGET', root .. 't:' .. rollout, appid))
   local done, left = {}, ''
   if t and not whole(t) then
     left = 'its record can\'t be read'

@@ -78,8 +78,11 @@ local function move(rollout, appid, t, from)
   return record
 end
 
+-- load reads a target; nil if there is none, or a record that tells no place: what a
+-- script can't move it steps over, and check --deep names it.
 local function load(rollout, appid)
-  return parse(redis.call('HGET', root .. 't:' .. rollout, appid))
+  local t = parse(redis.call('HGET', root .. 't:' .. rollout, appid))
+  if t and LANE[t.stage] and t.fence and t.version and t.due and t.rank then return t end
 end
 
 local function status(rollout)
@@ -109,7 +112,8 @@ local function unfinished(rollout)
   local n = 0
   local counts = redis.call('HGETALL', root .. 'n:' .. rollout)
   for i = 1, #counts, 2 do
-    if not ended(string.match(counts[i], '^[^|]*|[^|]*|([^|]*)|')) then n = n + tonumber(counts[i + 1]) end
+    -- A number that can't be read is somebody who has not ended.
+    if not ended(string.match(counts[i], '^[^|]*|[^|]*|([^|]*)|')) then n = n + (tonumber(counts[i + 1]) or 1) end
   end
   return n
 end

@@ -43,7 +43,7 @@ func (l *Ledger) Rollouts(ctx context.Context, offset, n int) ([]rollout.Rollout
 	return l.read(ctx, ids)
 }
 
-// Active implements rollout.Store.
+// Active implements rollout.Store. One that can't be read is a *BrokenError.
 func (l *Ledger) Active(ctx context.Context) ([]rollout.Rollout, error) {
 	views, err := l.views(ctx, nil, "list active rollouts")
 	if err != nil {
@@ -61,16 +61,20 @@ func (l *Ledger) read(ctx context.Context, ids []string) ([]rollout.Rollout, err
 	return decodeRollouts(views)
 }
 
+// decodeRollouts gives those that can be read, and a *BrokenError for each of the
+// others.
 func decodeRollouts(views []view) ([]rollout.Rollout, error) {
 	var out []rollout.Rollout
+	var errs []error
 	for _, v := range views {
 		r, err := decodeRollout(v)
 		if err != nil {
-			return nil, err
+			errs = append(errs, &BrokenError{Rollout: v.id, Err: err})
+			continue
 		}
 		out = append(out, r)
 	}
-	return out, nil
+	return out, errors.Join(errs...)
 }
 
 // view is a rollout as stored, as of one instant.
@@ -135,7 +139,7 @@ func decodeRollout(v view) (rollout.Rollout, error) {
 		Gates: make(map[int]rollout.GateState), Counts: make(rollout.Counts, len(v.counts)), Codes: make(map[int64]int, len(v.codes)),
 	}
 	if err := json.Unmarshal([]byte(f["plan"]), &r.Plan); err != nil {
-		return r, fmt.Errorf("rollout %s: plan in the ledger: %w", id, err)
+		return r, fmt.Errorf("plan in the ledger: %w", err)
 	}
 	for key, text := range f {
 		wave, ok := strings.CutPrefix(key, "gate:")
@@ -149,7 +153,7 @@ func decodeRollout(v view) (rollout.Rollout, error) {
 			err = json.Unmarshal([]byte(text), &g)
 		}
 		if err != nil {
-			return r, fmt.Errorf("rollout %s: gate %q in the ledger: %w", id, key, err)
+			return r, fmt.Errorf("gate %q in the ledger: %w", key, err)
 		}
 		g.Waived = waived
 		r.Gates[n] = g
@@ -157,10 +161,11 @@ func decodeRollout(v view) (rollout.Rollout, error) {
 	for key, text := range v.counts {
 		cell, err := rollout.ParseCell(key)
 		if err != nil {
-			return r, fmt.Errorf("rollout %s: %w", id, err)
+			return r, err
 		}
-		n, _ := strconv.Atoi(text)
-		r.Counts[cell] = n
+		if r.Counts[cell], err = strconv.Atoi(text); err != nil {
+			return r, fmt.Errorf("count cell %q: %w", key, err)
+		}
 	}
 	for key, text := range v.codes {
 		code, _ := strconv.ParseInt(key, 10, 64)

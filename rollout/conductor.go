@@ -105,8 +105,8 @@ func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
 		errs = append(errs, fmt.Errorf("take back expired leases: %w", err))
 	}
 	active, err := c.store.Active(ctx)
-	if err != nil {
-		return p, errors.Join(append(errs, fmt.Errorf("list active rollouts: %w", err))...)
+	if err != nil { // one that can't be read stops no other
+		errs = append(errs, fmt.Errorf("list active rollouts: %w", err))
 	}
 	running := active[:0:0]
 	for _, r := range active {

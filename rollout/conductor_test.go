@@ -98,6 +98,7 @@ func TestConductorGoesOnPastErrors(t *testing.T) {
 	s.store.sweep = func(string, int) (int, error) { return 0, errDown }
 	s.store.wakeDue = func(int) (int, error) { return 0, errDown }
 	s.store.expireDue = func(int) (int, error) { return 4, nil }
+	s.store.listErr = errDown // of one that can't be read
 	s.store.claim = func(c rollout.Claim) ([]rollout.Turn, error) {
 		if c.Rollout == "bad" {
 			return nil, errDown
@@ -108,7 +109,7 @@ func TestConductorGoesOnPastErrors(t *testing.T) {
 	if !cmp.Equal(p, rollout.Progress{Expired: 4, Claimed: 2}) {
 		t.Errorf("progress %+v, want 4 expired and the good rollout's 2 claimed", p)
 	}
-	for _, want := range []string{"wake parked targets", "rollout gone", "stage commit: rollout bad"} {
+	for _, want := range []string{"wake parked targets", "list active rollouts", "rollout gone", "stage commit: rollout bad"} {
 		if err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, errDown) {
 			t.Errorf("error %v doesn't tell of %q", err, want)
 		}

@@ -53,7 +53,8 @@ type Claim struct {
 // step or a read; none is O(all targets).
 type Store interface {
 	// Active lists the rollouts that have not ended and are not loading, and the
-	// aborted ones whose targets are not swept yet.
+	// aborted ones whose targets are not swept yet. An error may come with those of
+	// them that can be read.
 	Active(ctx context.Context) ([]Rollout, error)
 	// WakeDue makes up to limit parked targets pending whose wake time has come.
 	WakeDue(ctx context.Context, limit int) (int, error)

@@ -119,7 +119,7 @@ func (l *leader) keep(ctx context.Context) {
 }
 
 func (l *leader) tick(ctx context.Context) {
-	waiting := false
+	waiting, said := false, ""
 	_ = l.conductor.Run(ctx, func(p rollout.Progress, err error) {
 		l.metrics.Ticked(metrics.Tick{Woken: p.Woken, Expired: p.Expired, Claimed: p.Claimed, Changed: p.Changed, Failed: err != nil})
 		if waits := p.Quarantine > 0; waits != waiting {
@@ -133,10 +133,19 @@ func (l *leader) tick(ctx context.Context) {
 			}
 			l.log.WithLevel(level).Str("rollout", g.Rollout).Str("wave", g.Wave).Str("gate", string(g.Verdict)).Msg("gate " + string(g.Verdict) + ": " + g.Why)
 		}
-		if err != nil {
-			l.log.Warn().Err(err).Msg("tick incomplete; the next one goes on")
+		if now := errorText(err); now != said { // a rollout that can't be read is news once
+			if said = now; err != nil {
+				l.log.Warn().Err(err).Msg("tick incomplete; the next one goes on")
+			}
 		}
 	})
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // fire starts the runs of schedules that are due.

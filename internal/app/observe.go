@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -69,6 +70,9 @@ var _ metrics.Source = source{}
 // Targets implements metrics.Source.
 func (s source) Targets(ctx context.Context) (metrics.Targets, error) {
 	active, err := s.ledger.Active(ctx)
+	if errors.As(err, new(*ledger.BrokenError)) {
+		err = nil // the conductor tells of it; the others are counted
+	}
 	out := metrics.Targets{
 		Rollouts: make(map[string]int), Held: make(map[string]int), At: make(map[metrics.Place]int), Parked: make(map[string]int), Ready: make(map[string]int),
 	}
