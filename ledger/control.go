@@ -105,6 +105,10 @@ func (l *Ledger) Actions(ctx context.Context, id string) ([]Action, error) {
 	if err != nil {
 		return nil, failed(err, "read the actions of rollout %s", id)
 	}
+	return decodeActions(id, list)
+}
+
+func decodeActions(id string, list []string) ([]Action, error) {
 	out := make([]Action, len(list))
 	for i, s := range list {
 		if err := json.Unmarshal([]byte(s), &out[i]); err != nil {

@@ -27,5 +27,7 @@ const (
 	keyNames     = root + "names"     // HASH name -> id of its newest rollout
 	keyOwners    = root + "owners"    // HASH appid -> rollout that works on it
 	keyWake      = root + "wake"      // ZSET "rollout appid" by wake time (ms)
+	keyArchives  = root + "archives"  // ZSET id by when it was pruned (ms)
+	keyArchived  = root + "archived"  // HASH id -> what stays of a pruned rollout, JSON
 	keySchedules = root + "schedules" // ZSET name by next run (ms); +inf while it may not run
 )

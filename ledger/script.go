@@ -45,6 +45,12 @@ var (
 	tallyLua string
 	//go:embed note.lua
 	noteLua string
+	//go:embed archive_stamp.lua
+	archiveStampLua string
+	//go:embed archive_read.lua
+	archiveReadLua string
+	//go:embed prune.lua
+	pruneLua string
 	//go:embed audit.lua
 	auditLua string
 	//go:embed mend_targets.lua
@@ -99,6 +105,8 @@ var (
 	capacityScript       = newScript(capacityLua)
 	tallyScript          = newScript(tallyLua)
 	noteScript           = newScript(noteLua)
+	archiveReadScript    = newScript(archiveStampLua + archiveReadLua)
+	pruneScript          = newScript(archiveStampLua + pruneLua)
 	auditScript          = newScript(auditLua)
 	mendTargetsScript    = newScript(mendTargetsLua)
 	mendCountsScript     = newScript(mendCountsLua)

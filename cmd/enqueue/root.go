@@ -78,7 +78,7 @@ func newRoot(d *deps, settings *pflag.FlagSet) *cobra.Command {
 	}
 	add("plan", newPlan(d, runPlan), newApply(d, runApply), newSchedule(d), newDemo(d, runDemo))
 	add("look", newGet(d), newWatch(d, runWatch), newWhy(d, runWhy), newReport(d, runReport))
-	add("act", newPause(d, runControl), newResume(d, runControl), newPromote(d, runControl), newApprove(d, runControl), newAbort(d, runControl), newRetry(d, runRetry), newUndo(d, runUndo))
+	add("act", newPause(d, runControl), newResume(d, runControl), newPromote(d, runControl), newApprove(d, runControl), newAbort(d, runControl), newRetry(d, runRetry), newUndo(d, runUndo), newArchive(d, runArchive))
 	add("platform", newQuota(d, runQuota), newTemplates(d), newApps(d), newBaseline(d), newCheck(d, runCheck), newSeal(d, runSealRotate))
 	root.AddCommand(newVersion(d))
 	shapeHelp(root, settings)

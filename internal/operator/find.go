@@ -19,7 +19,7 @@ const searchPage = 100
 // Rollout finds a rollout by its id, by its name (the newest of that name), or by
 // the beginning of its id if no other of the last 500 begins so. "" is the only
 // unfinished one, or the newest if all have ended. The error is an
-// *UnknownRolloutError or an *AmbiguousError.
+// *UnknownRolloutError, an *ArchivedError or an *AmbiguousError.
 func (o *Operator) Rollout(ctx context.Context, ref string) (rollout.Rollout, error) {
 	if ref == "" {
 		return o.only(ctx)
@@ -91,10 +91,28 @@ func (o *Operator) byPrefix(ctx context.Context, ref string) (rollout.Rollout, e
 	case 1:
 		return found[0], nil
 	case 0:
-		return rollout.Rollout{}, &UnknownRolloutError{Ref: ref, Newest: ids(newest)}
+		return rollout.Rollout{}, o.orPruned(ctx, ref, &UnknownRolloutError{Ref: ref, Newest: ids(newest)})
 	default:
 		return rollout.Rollout{}, &AmbiguousError{Ref: ref, IDs: ids(found)}
 	}
+}
+
+// orPruned replaces unknown if the newest archived rollouts have one of that id,
+// name or beginning of an id.
+func (o *Operator) orPruned(ctx context.Context, ref string, unknown error) error {
+	if err := o.orArchived(ctx, ref, unknown); err != unknown { //nolint:errorlint // the very same
+		return err
+	}
+	archives, err := o.ledger.Archives(ctx, 0, searchPage)
+	if err != nil {
+		return err
+	}
+	for _, a := range archives {
+		if a.Name == ref || strings.HasPrefix(a.ID, ref) {
+			return &ArchivedError{a}
+		}
+	}
+	return unknown
 }
 
 func ids(rollouts []rollout.Rollout) []string {
@@ -106,11 +124,16 @@ func ids(rollouts []rollout.Rollout) []string {
 }
 
 // lastOf is the newest rollout of one content: base, or its last repetition
-// base-2, base-3, ...; nil if there is none.
+// base-2, base-3, ...; nil if there is none. An archived one counts: WeChat may still
+// have versions with its id.
 func (o *Operator) lastOf(ctx context.Context, base string) (*rollout.Rollout, error) {
 	var last *rollout.Rollout
 	for n := 1; ; n++ {
 		r, err := o.ledger.Rollout(ctx, repetition(base, n))
+		if errors.Is(err, ledger.ErrNotFound) {
+			a, e := o.ledger.Archived(ctx, repetition(base, n))
+			r, err = rollout.Rollout{ID: a.ID, Name: a.Name, Status: a.Status, Total: a.Total}, e
+		}
 		if errors.Is(err, ledger.ErrNotFound) {
 			return last, nil
 		}
