@@ -44,15 +44,10 @@ func (r *trialReply) check() error {
 	return nil
 }
 
-// RegisterTrial creates a trial mini program for a WeChat user (an openid of the component's). WeChat
-// adds a suffix to the name, 4 to 30 characters. When the user agreed, two pushes come:
-// notify_third_fastregisterbetaapp and then authorized. Audits fail until the app is converted and
-// renamed (86020).
-//
-// WeChat page: api_registerbetaminiprogram. Codes: 61071 the user has 5 already, 86011 name has a
-// protected word, 86012 openid, 86017 name's length, 91030 5 a day for one WeChat id.
-func (c *Client) RegisterTrial(ctx context.Context, name, openid string) (TrialApp, error) {
-	const path = "/wxa/component/fastregisterbetaweapp"
+const trialPath = "/wxa/component/fastregisterbetaweapp"
+
+// CheckTrial is the *InvalidRequestError that RegisterTrial would be refused with here, or nil.
+func CheckTrial(name, openid string) error {
 	var faults []error
 	if n := utf8.RuneCountInString(name); n < minTrialName || n > maxTrialName {
 		faults = append(faults, fmt.Errorf("name has %d characters, want %d to %d", n, minTrialName, maxTrialName))
@@ -61,10 +56,24 @@ func (c *Client) RegisterTrial(ctx context.Context, name, openid string) (TrialA
 		faults = append(faults, errors.New("openid is empty"))
 	}
 	if err := oneLine(faults); err != nil {
-		return TrialApp{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+		return &InvalidRequestError{Endpoint: trialPath, Problem: err.Error()}
+	}
+	return nil
+}
+
+// RegisterTrial creates a trial mini program for a WeChat user (an openid of the component's). WeChat
+// adds a suffix to the name, 4 to 30 characters. When the user agreed, two pushes come:
+// notify_third_fastregisterbetaapp and then authorized. Audits fail until the app is converted and
+// renamed (86020).
+//
+// WeChat page: api_registerbetaminiprogram. Codes: 61071 the user has 5 already, 86011 name has a
+// protected word, 86012 openid, 86017 name's length, 91030 5 a day for one WeChat id.
+func (c *Client) RegisterTrial(ctx context.Context, name, openid string) (TrialApp, error) {
+	if err := CheckTrial(name, openid); err != nil {
+		return TrialApp{}, err
 	}
 	var reply trialReply
-	err := c.call(ctx, post(path, struct {
+	err := c.call(ctx, post(trialPath, struct {
 		Name   string `json:"name"`
 		OpenID string `json:"openid"`
 	}{name, openid}), &reply)
@@ -121,6 +130,24 @@ func (e Enterprise) faults() []error {
 	return faults
 }
 
+// Check is the *InvalidRequestError that RegisterEnterprise, or with convert ConvertTrial, would be
+// refused with here, or nil.
+func (e Enterprise) Check(convert bool) error {
+	faults, path := e.faults(), enterprisePath
+	if convert {
+		path = convertPath
+		if e.LegalIDCard == "" {
+			faults = append(faults, errors.New("legal_persona_idcard is empty"))
+		}
+	}
+	if err := oneLine(faults); err != nil {
+		return &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+	}
+	return nil
+}
+
+const convertPath = "/wxa/verifybetaweapp"
+
 // ConvertTrial turns a trial app into the enterprise's own. The legal person is asked to show their
 // face; the push notify_third_fastverifybetaapp tells the end. The name keeps its suffix: rename
 // the app afterwards. It needs permission set 81.
@@ -128,13 +155,8 @@ func (e Enterprise) faults() []error {
 // WeChat page: api_verifybetaminiprogram. Codes: 86004 WeChat id, 89248 code_type, 89249 runs already,
 // 89255 code.
 func (c *Client) ConvertTrial(ctx context.Context, appid string, e Enterprise) error {
-	const path = "/wxa/verifybetaweapp"
-	faults := e.faults()
-	if e.LegalIDCard == "" {
-		faults = append(faults, errors.New("legal_persona_idcard is empty"))
-	}
-	if err := oneLine(faults); err != nil {
-		return &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+	if err := e.Check(true); err != nil {
+		return err
 	}
 	type info struct {
 		Name        string   `json:"enterprise_name"`
@@ -145,7 +167,7 @@ func (c *Client) ConvertTrial(ctx context.Context, appid string, e Enterprise) e
 		LegalIDCard string   `json:"legal_persona_idcard"`
 		Phone       string   `json:"component_phone,omitempty"`
 	}
-	r := post(path, struct {
+	r := post(convertPath, struct {
 		Info info `json:"verify_info"`
 	}{info(e)})
 	r.secrets = []string{e.LegalIDCard}
@@ -170,8 +192,8 @@ func register(path, action string, body any) request {
 // 89248 code_type, 89249 runs already, 89252, 89253 fields missing, 89254 the component's permission
 // sets are incomplete, 89255 code.
 func (c *Client) RegisterEnterprise(ctx context.Context, e Enterprise) error {
-	if err := oneLine(e.faults()); err != nil {
-		return &InvalidRequestError{Endpoint: enterprisePath, Problem: err.Error()}
+	if err := e.Check(false); err != nil {
+		return err
 	}
 	return c.call(ctx, register(enterprisePath, "create", struct {
 		Name        string   `json:"name"`

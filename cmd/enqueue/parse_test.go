@@ -104,6 +104,13 @@ func TestParse(t *testing.T) {
 	same(t, newAppsLabel, "-l a=b tier=", labelOptions{selector: "a=b", edit: apps.Edit{Set: map[string]string{"tier": ""}}, format: formatTable})
 	same(t, newAppsNeeds, "--redirect-uri https://h/x -o csv", needsOptions{redirect: "https://h/x", format: formatCSV})
 	same(t, newAppsLink, "wx1 --redirect-uri https://h/x", linkOptions{app: "wx1", redirect: "https://h/x", format: formatTable})
+	owner := ownerOptions{code: "91", codeType: "license", legalName: "n", legalWeChat: "w", phone: "1"}
+	same(t, newAppsCreateTrial, "shop --openid o1 --reason n --dry-run -o json", registerOptions{name: "shop", openid: "o1", why: "n", dryRun: true, format: formatJSON})
+	same(t, newAppsCreate, "co --code 91 --code-type license --legal-name n --legal-wechat w --phone 1", registerOptions{name: "co", owner: owner, format: formatTable})
+	same(t, newAppsConvert, "wx1 --name co --code 91 --code-type license --legal-name n --legal-wechat w --phone 1 --legal-id-file -", registerOptions{
+		app: "wx1", name: "co", owner: owner, cardFile: "-", format: formatTable,
+	})
+	same(t, newAppsRegistrations, "--waiting", registrationsOptions{waiting: true, format: formatTable})
 	same(t, newBaselineSet, "-f p.yaml --since 2026-11-01T00:00+08:00 --every 1m --reserve 3 --reason n --dry-run", baselineOptions{
 		change: change{why: "n", dryRun: true}, file: "p.yaml", since: "2026-11-01T00:00+08:00", every: time.Minute, reserve: 3, format: formatTable,
 	})

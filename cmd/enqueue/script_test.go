@@ -83,6 +83,7 @@ func (s *stage) setup(env *testscript.Env) error {
 	for i := range 10 {
 		env.Setenv(fmt.Sprintf("APP%d", i), wxsim.AppID(i))
 	}
+	env.Setenv("OPENID", "oAbCdEfGhIjKlMnOpQrStUvWxYz0")
 	env.Setenv("TZ", "UTC")
 	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/registry"
+	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient/callback"
 )
@@ -30,9 +32,35 @@ func (p pushes) Handle(ctx context.Context, e callback.Event) error {
 			return err
 		}
 		return p.leader.operator.AppLeft(ctx, e.AppID, time.Unix(e.CreateTime, 0))
+	case callback.TypeTrial, callback.TypeConversion, callback.TypeEnterprise:
+		return p.registered(ctx, e)
 	default:
 		return p.credential(ctx, e)
 	}
+}
+
+// registered keeps how a registration ended. An enterprise's app comes with its
+// authorization; that of a trial app is pushed next; a converted one is to be read anew.
+func (p pushes) registered(ctx context.Context, e callback.Event) error {
+	end := operator.RegistrationEnd{AppID: e.AppID, Name: e.Name, Status: e.Status, Text: e.Reason, At: time.Unix(e.CreateTime, 0)}
+	switch e.Type {
+	case callback.TypeTrial:
+		end.Kind, end.ID = apps.KindTrial, e.UniqueID
+	case callback.TypeConversion:
+		end.Kind, end.ID = apps.KindConversion, e.AppID
+	default:
+		end.Kind, end.ID = apps.KindEnterprise, e.Code
+	}
+	if err := p.leader.operator.RegistrationEnded(ctx, end); err != nil {
+		return err
+	}
+	if e.Status != 0 || e.AppID == "" || e.Type == callback.TypeTrial {
+		return nil
+	}
+	if e.AuthCode != "" {
+		e.Type = callback.TypeAuthorized
+	}
+	return p.chores.do(func(ctx context.Context) { p.joined(ctx, e) })
 }
 
 // joined trades the authorization for tokens first: a target that it wakes needs them.

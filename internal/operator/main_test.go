@@ -283,3 +283,15 @@ func (f *fakeWeChat) PreAuthCode(context.Context) (string, time.Duration, error)
 }
 
 func (f *fakeWeChat) ComponentAppID() string { return "wxcomponent" }
+
+func (f *fakeWeChat) RegisterTrial(_ context.Context, name, openid string) (wxclient.TrialApp, error) {
+	return wxclient.TrialApp{UniqueID: "u-" + name, AuthorizeURL: "https://mp.weixin.qq.com/x?create_token=secret-token"}, f.fail("RegisterTrial", openid)
+}
+
+func (f *fakeWeChat) RegisterEnterprise(_ context.Context, e wxclient.Enterprise) error {
+	return f.fail("RegisterEnterprise", e.Code)
+}
+
+func (f *fakeWeChat) ConvertTrial(_ context.Context, appid string, _ wxclient.Enterprise) error {
+	return f.fail("ConvertTrial", appid)
+}

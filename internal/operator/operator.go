@@ -12,8 +12,9 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// WeChat is what an operator asks WeChat. All but AddTemplate and DeleteTemplate only
-// read. *wxclient.Client implements it.
+// WeChat is what an operator asks WeChat. All but AddTemplate, DeleteTemplate,
+// RegisterTrial, RegisterEnterprise and ConvertTrial only read. *wxclient.Client
+// implements it.
 type WeChat interface {
 	Templates(ctx context.Context) ([]wxclient.Template, error)
 	TemplateDrafts(ctx context.Context) ([]wxclient.TemplateDraft, error)
@@ -28,6 +29,9 @@ type WeChat interface {
 	// PreAuthCode gets a code for an authorization page: nothing changes by it.
 	PreAuthCode(ctx context.Context) (code string, expiresIn time.Duration, err error)
 	ComponentAppID() string
+	RegisterTrial(ctx context.Context, name, openid string) (wxclient.TrialApp, error)
+	RegisterEnterprise(ctx context.Context, e wxclient.Enterprise) error
+	ConvertTrial(ctx context.Context, appid string, e wxclient.Enterprise) error
 }
 
 var _ WeChat = (*wxclient.Client)(nil)

@@ -10,5 +10,6 @@ const (
 	keySync    = root + "sync"     // HASH of the sync under way and of the last one
 	keyBase    = root + "baseline" // HASH of the baseline
 	keyBatch   = root + "batch"    // SET of appids the baseline took and has not handed on
+	keyMade    = root + "made"     // HASH "kind:id" -> registration of an app to be, JSON
 	keyActions = root + "log"      // LIST of operator actions, JSON, newest first
 )

@@ -23,6 +23,14 @@ const (
 	TypeAuditFail = "weapp_audit_fail"
 	// TypeAuditDelay tells that an audit takes longer; a verdict follows. Reason is set.
 	TypeAuditDelay = "weapp_audit_delay"
+	// TypeEnterprise (spelled so by WeChat) tells how the registration of an enterprise's or a
+	// person's app ended. Status and, if it went well, AppID and AuthCode are set.
+	TypeEnterprise = "notify_third_fasteregister"
+	// TypeTrial tells how the registration of a trial app ended; authorized follows. Status is
+	// set, and UniqueID and AppID if it went well.
+	TypeTrial = "notify_third_fastregisterbetaapp"
+	// TypeConversion tells how the conversion of a trial app ended. Status and AppID are set.
+	TypeConversion = "notify_third_fastverifybetaapp"
 )
 
 // Event is one verified push. Fields that the type does not have are empty.
@@ -46,6 +54,17 @@ type Event struct {
 	ScreenShot string
 	// VerdictTime is when the audit ended or was delayed, in unix seconds.
 	VerdictTime int64
+	// Status is how a registration ended: 0 well, others are WeChat's numbers of what went
+	// wrong, with its words in Reason.
+	Status int64
+	// UniqueID, Name and Code say whose registration it is: of a trial app, the name of the app
+	// or of its owner, and the enterprise's code. WeChat leaves out some, or all of them.
+	UniqueID, Name, Code string
+}
+
+// registers tells whether a type is the end of a registration.
+func registers(kind string) bool {
+	return kind == TypeEnterprise || kind == TypeTrial || kind == TypeConversion
 }
 
 // String renders the event without its secrets.
@@ -73,6 +92,14 @@ func authEvent(f fields, component string) (Event, error) {
 		Ticket:   f["ComponentVerifyTicket"],
 		AuthCode: f.first("AuthorizationCode", "auth_code"),
 		Reason:   f.first("msg", "message"),
+	}
+	if registers(e.Type) {
+		status, err := strconv.ParseInt(f["status"], 10, 64)
+		if err != nil { // never taken for 0, which is success
+			return Event{}, errors.New("the status is no number")
+		}
+		e.Status, e.UniqueID, e.Code = status, f.first("info.unique_id", "unique_id"), f["info.code"]
+		e.Name = f.first("info.name", "info.enterprise_name")
 	}
 	return e.finish(f)
 }

@@ -140,7 +140,22 @@ func TestEvents(t *testing.T) {
 		{
 			"registration, nested and lower case", "/auth",
 			auth("<InfoType>notify_third_fasteregister</InfoType><appid>wxb</appid><status>0</status><auth_code>c</auth_code><msg>m</msg><info><name>x</name><appid>not this</appid></info>"),
-			[]callback.Event{{Type: "notify_third_fasteregister", AppID: "wxb", CreateTime: 1413192605, AuthCode: "c", Reason: "m"}},
+			[]callback.Event{{Type: "notify_third_fasteregister", AppID: "wxb", CreateTime: 1413192605, AuthCode: "c", Reason: "m", Name: "x"}},
+		},
+		{
+			"registration refused, with nothing but a status", "/auth",
+			auth("<InfoType>notify_third_fasteregister</InfoType><status>-1</status><msg><![CDATA[open verity failed]]></msg>"),
+			[]callback.Event{{Type: callback.TypeEnterprise, CreateTime: 1413192605, Reason: "open verity failed", Status: -1}},
+		},
+		{
+			"registration of an enterprise", "/auth",
+			auth("<InfoType>notify_third_fasteregister</InfoType><status>101</status><info><name>co</name><code>91</code><code>2</code></info><info.code>3</info.code>"),
+			[]callback.Event{{Type: callback.TypeEnterprise, CreateTime: 1413192605, Status: 101, Name: "co", Code: "91"}},
+		},
+		{
+			"trial app", "/auth",
+			auth("<InfoType>notify_third_fastregisterbetaapp</InfoType><appid>wxb</appid><status>0</status><msg>OK</msg><info><unique_id>u1</unique_id><name>shop</name></info>"),
+			[]callback.Event{{Type: callback.TypeTrial, AppID: "wxb", CreateTime: 1413192605, Reason: "OK", UniqueID: "u1", Name: "shop"}},
 		},
 		{
 			"audit passed", "/app/wxa", message("<Event>weapp_audit_success</Event><SuccTime>1488856741</SuccTime>"),
@@ -211,6 +226,7 @@ func TestRefused(t *testing.T) {
 		{"no type", auth(""), nil, 400, callback.ReasonBadMessage},
 		{"ticket without ticket", auth("<InfoType>component_verify_ticket</InfoType>"), nil, 400, callback.ReasonBadMessage},
 		{"no time", strings.Replace(ticket, "1413192605", "", 1), nil, 400, callback.ReasonBadMessage},
+		{"registration without status", auth("<InfoType>notify_third_fasteregister</InfoType><appid>wxb</appid>"), nil, 400, callback.ReasonBadMessage},
 		{"bad verdict time", "<xml><CreateTime>1</CreateTime><MsgType>event</MsgType><Event>e</Event><FailTime>x</FailTime></xml>",
 			func(_ *post, in *push) { in.path = "/app/wxa" }, 400, callback.ReasonBadMessage},
 		{"appid is a path", ticket, func(_ *post, in *push) { in.path = "/app/%2e%2e%2fx" }, 400, callback.ReasonBadQuery},

@@ -11,9 +11,26 @@ import (
 
 const maxDepth = 16
 
-// fields are the texts of the elements directly below the root, by their exact name. Of an
-// element that occurs twice the first counts; deeper elements are skipped.
+// fields are the texts of the elements directly below the root, by their exact name, and of
+// those below its element info, as "info.name". Of an element that occurs twice the first
+// counts; other deeper elements are skipped.
 type fields map[string]string
+
+// key is the field that an element at a path is, if it is one. No name has a dot of its own:
+// an element called info.name is skipped.
+func key(path []string) (name string, ok bool) {
+	name = path[len(path)-1]
+	switch {
+	case strings.Contains(name, "."):
+		return "", false
+	case len(path) == 2:
+		return name, true
+	case len(path) == 3 && path[1] == "info":
+		return "info." + name, true
+	default:
+		return "", false
+	}
+}
 
 // first returns the first of the named fields that is not empty.
 func (f fields) first(names ...string) string {
@@ -54,8 +71,10 @@ func parseXML(text []byte) (fields, error) {
 			if len(path) == 0 || path[len(path)-1] != token.Name.Local {
 				return nil, errors.New("read XML: elements cross")
 			}
-			if _, double := out[token.Name.Local]; len(path) == 2 && !double {
-				out[token.Name.Local] = strings.TrimSpace(value.String())
+			if name, ok := key(path); ok {
+				if _, double := out[name]; !double {
+					out[name] = strings.TrimSpace(value.String())
+				}
 			}
 			path = path[:len(path)-1]
 			value.Reset()
