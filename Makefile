@@ -52,8 +52,12 @@ chaos: needs ## Run the whole fault suite, at most 10 minutes (SEED=7 for a give
 	$(GO) test ./internal/chaos -full -seed $(SEED) -out $(CURDIR)/out/chaos.txt -parallel 32 -count=1 -timeout 15m $(TESTFLAGS)
 
 .PHONY: bench
-bench: needs ## Measure the engine against bare Asynq and others, under ten minutes (BENCHFLAGS="-only engine")
-	$(GO) run ./bench $(BENCHFLAGS)
+bench: needs ## Measure the engine against bare Asynq and others, under ten minutes (BENCHFLAGS="-only engine"); out/bench.txt, .json
+	$(GO) run ./bench -out out/bench.txt -json out/bench.json $(BENCHFLAGS)
+
+.PHONY: soak
+soak: needs ## Let rollouts come and go for ten minutes; what grew is in out/soak.txt
+	$(GO) run ./bench -soak 10m -out out/soak.txt $(BENCHFLAGS)
 
 .PHONY: micro
 micro: needs ## Run the packages' own benchmarks

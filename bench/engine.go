@@ -106,7 +106,11 @@ const rolloutID = "bench"
 
 // load brings a rollout of n targets in, as apply does.
 func load(ctx context.Context, l *ledger.Ledger, n int, appID func(int) string) error {
-	if _, err := l.Create(ctx, ledger.NewRollout{ID: rolloutID, Plan: plan(n), Digest: rolloutID}); err != nil {
+	return loadAs(ctx, l, rolloutID, plan(n), n, appID)
+}
+
+func loadAs(ctx context.Context, l *ledger.Ledger, id string, p rollout.Plan, n int, appID func(int) string) error {
+	if _, err := l.Create(ctx, ledger.NewRollout{ID: id, Plan: p, Digest: id}); err != nil {
 		return err
 	}
 	page := make([]rollout.Target, 0, ledger.AddBatch)
@@ -116,19 +120,21 @@ func load(ctx context.Context, l *ledger.Ledger, n int, appID func(int) string) 
 			Stage: rollout.StagePreflight, State: rollout.StatePending,
 		})
 		if len(page) == cap(page) || i == n-1 {
-			if _, err := l.Add(ctx, rolloutID, page); err != nil {
+			if _, err := l.Add(ctx, id, page); err != nil {
 				return err
 			}
 			page = page[:0]
 		}
 	}
-	return l.Seal(ctx, rolloutID, n, false, "bench", "bench")
+	return l.Seal(ctx, id, n, false, "bench", "bench")
 }
 
 // await waits until a rollout is done and all its targets are released.
-func await(ctx context.Context, l *ledger.Ledger) error {
+func await(ctx context.Context, l *ledger.Ledger) error { return awaitOf(ctx, l, rolloutID) }
+
+func awaitOf(ctx context.Context, l *ledger.Ledger, id string) error {
 	for {
-		r, err := l.Rollout(ctx, rolloutID)
+		r, err := l.Rollout(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -192,7 +198,7 @@ func runAsynq(ctx context.Context, s *server, n int) (perSecond float64, err err
 	left.Add(n)
 	enqueue := func(ctx context.Context, app []byte, stage int) error {
 		id := fmt.Sprintf("bench:%s:%d", app, stage)
-		_, err := client.EnqueueContext(ctx, asynq.NewTask(fmt.Sprint("stage:", stage), app), asynq.TaskID(id), asynq.Queue(queues[stage]), asynq.Retention(10*time.Minute))
+		_, err := client.EnqueueContext(ctx, asynq.NewTask(fmt.Sprint("stage:", stage), app), asynq.TaskID(id), asynq.Queue(queues[stage]), asynq.Retention(3*time.Minute))
 		return err
 	}
 	handle := asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {

@@ -62,7 +62,7 @@ func grow(ctx context.Context, s *server, n int) (grown, error) {
 		return g, err
 	}
 	g.perTarget = float64(time.Since(start).Microseconds()) / 1000 / float64(n)
-	// Asynq keeps finished task IDs for ten minutes: they are not the target's.
+	// Asynq keeps finished task IDs for some minutes: they are not the target's.
 	if err := dropQueue(ctx, rdb); err != nil {
 		return g, err
 	}

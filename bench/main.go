@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/pprof"
 	"slices"
@@ -24,6 +25,8 @@ type options struct {
 	scale  float64
 	json   string
 	cpu    string
+	soak   time.Duration
+	out    string
 }
 
 func main() { os.Exit(start(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -40,11 +43,17 @@ func start(args []string, stdout, stderr io.Writer) (code int) {
 		fs.IntVar(&o.rounds, "rounds", 3, "times each pair is run, in turn")
 		fs.Float64Var(&o.scale, "scale", 1, "multiplies the number of targets")
 		fs.StringVar(&o.json, "json", "", "file for the table as JSON")
+		fs.DurationVar(&o.soak, "soak", 0, "soak for so long in place of the table")
+		fs.StringVar(&o.out, "out", "", "file for the table as text, besides stdout")
 		fs.StringVar(&o.cpu, "cpuprofile", "", "file for a CPU profile of this process")
 		_ = fs.Parse(args) // it exits
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		err = run(ctx, o, stdout)
+		if o.soak > 0 {
+			err = runSoak(ctx, o, stdout)
+		} else {
+			err = run(ctx, o, stdout)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
@@ -125,6 +134,9 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 		}
 	}
 	err = errors.Join(err, s.stop())
+	stdout, done, e := tee(stdout, o.out)
+	err = errors.Join(err, e)
+	defer done()
 	b.print(stdout)
 	fmt.Fprintf(stdout, "\n%s, %d CPUs, %s, in all %s\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), time.Since(start).Round(time.Second))
 	if o.json != "" {
@@ -132,6 +144,21 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 		err = errors.Join(err, e, os.WriteFile(o.json, append(text, '\n'), 0o600))
 	}
 	return err
+}
+
+// tee writes to a file, too, if it has a name.
+func tee(w io.Writer, file string) (both io.Writer, done func(), err error) {
+	if file == "" {
+		return w, func() {}, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return w, func() {}, err
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return w, func() {}, err
+	}
+	return io.MultiWriter(w, f), func() { _ = f.Close() }, nil // stdout has it, too
 }
 
 // n scales a number of targets.

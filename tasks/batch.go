@@ -16,7 +16,8 @@ import (
 // QueueOptions tune how turns are enqueued.
 type QueueOptions struct {
 	// Retention keeps a finished task's ID taken, so that enqueueing its turn
-	// again conflicts. Default 10 min: longer than any lease.
+	// again conflicts; the fence would stop a second run in any case. Default 3 min:
+	// longer than Asynq takes to bring a crashed worker's task back.
 	Retention time.Duration
 	// Timeout bounds a handler's run in Asynq; whole seconds. Default 55 s.
 	Timeout time.Duration
@@ -37,7 +38,7 @@ const maxRetry = 100_000
 // one that nothing else uses. The caller closes it.
 func NewQueue(rdb redis.UniversalClient, o QueueOptions) *Queue {
 	if o.Retention <= 0 {
-		o.Retention = 10 * time.Minute
+		o.Retention = 3 * time.Minute
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 55 * time.Second

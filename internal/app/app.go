@@ -49,6 +49,7 @@ type App struct {
 	servers *tasks.Servers
 	leader  *leader
 	http    *httpSide
+	pprof   *httpSide // nil if no profiles are served
 	chores  *chores
 	stack   stack
 	started atomic.Bool
@@ -145,6 +146,9 @@ func (a *App) Start(ctx context.Context) error {
 		return fmt.Errorf("WXROLLOUT_LISTEN=%q: %w", a.cfg.Listen, err)
 	}
 	a.stack.push("http", a.http.shutdown)
+	if err := a.listenPprof(ctx); err != nil {
+		return err
+	}
 	if err := a.beat(ctx); err != nil {
 		return err
 	}

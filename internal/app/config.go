@@ -52,6 +52,7 @@ type Config struct {
 	AppsRate        int
 
 	Listen                 string
+	PprofListen            string
 	CallbackToken          Secret
 	CallbackAESKey         Secret
 	CallbackAESKeyPrevious Secret
@@ -113,6 +114,7 @@ func BindFlags(fs *pflag.FlagSet, c *Config, role Role) {
 func bindWorker(fs *pflag.FlagSet, c *Config) {
 	d := tasks.Timing{}.WithDefaults()
 	fs.StringVar(&c.Listen, "listen", ":9090", "address of /metrics, /healthz, /readyz and the callbacks under /wechat/")
+	fs.StringVar(&c.PprofListen, "pprof-listen", "", "host:port of /debug/pprof/, such as 127.0.0.1:6060; none if empty")
 	fs.IntVar(&c.Commit, "commit-concurrency", 16, "handlers of the commit lane (preflight, commit, check); 0 leaves it to other workers")
 	fs.IntVar(&c.Audit, "audit-concurrency", 16, "handlers of the audit lane (submit, verdict)")
 	fs.IntVar(&c.Release, "release-concurrency", 8, "handlers of the release lane")
@@ -307,6 +309,9 @@ func (c *Config) checkWorker() []string {
 	bad(!own || !c.ComponentSecret.Empty(), "WXROLLOUT_COMPONENT_SECRET (or _FILE): required, unless WXROLLOUT_TOKEN_URL gives the tokens")
 	bad(!own || !c.SealKey.Empty(), "WXROLLOUT_SEAL_KEY (or _FILE): required; make one with: openssl rand -base64 32")
 	bad(!own || !c.ComponentTicket.Empty() || !c.CallbackToken.Empty(), "WXROLLOUT_CALLBACK_TOKEN and WXROLLOUT_CALLBACK_AES_KEY: required to receive verify tickets, unless WXROLLOUT_COMPONENT_TICKET is given")
+	if fault := c.checkPprof(); fault != "" {
+		faults = append(faults, fault)
+	}
 	bad(c.Commit >= 0 && c.Audit >= 0 && c.Release >= 0 && c.Commit+c.Audit+c.Release > 0, "WXROLLOUT_COMMIT_CONCURRENCY, _AUDIT_, _RELEASE_: want 0 or more, and one above 0")
 	bad(c.Commit <= 200 && c.Audit <= 200 && c.Release <= 200, "WXROLLOUT_COMMIT_CONCURRENCY, _AUDIT_, _RELEASE_: want at most 200; start more workers instead")
 	bad(c.AppsRate >= 1, "WXROLLOUT_APPS_RATE=%d: want 1 or more", c.AppsRate)

@@ -119,6 +119,8 @@ func TestOneFault(t *testing.T) {
 		want   string // a fault; "" for none
 	}{
 		"right":                        {app.RoleWorker, nil, ""},
+		"profiles for everybody":       {app.RoleWorker, []string{"PPROF_LISTEN=:6060"}, "without a host everybody could take profiles"},
+		"profiles for this machine":    {app.RoleWorker, []string{"PPROF_LISTEN=localhost:6060"}, ""},
 		"no appid":                     {app.RoleWorker, []string{"COMPONENT_APPID"}, "WXROLLOUT_COMPONENT_APPID: required"},
 		"no secret":                    {app.RoleWorker, []string{"COMPONENT_SECRET"}, "WXROLLOUT_COMPONENT_SECRET (or _FILE): required"},
 		"no ticket, no callback":       {app.RoleWorker, []string{"COMPONENT_TICKET"}, "required to receive verify tickets"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -52,9 +53,13 @@ func (d *door) open(t *testing.T, a *app.App) {
 
 // get asks a worker.
 func get(ctx context.Context, a *app.App, path string) (code int, body string, err error) {
+	return ask(ctx, a.Addr(), path)
+}
+
+func ask(ctx context.Context, addr net.Addr, path string) (code int, body string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.Addr().String()+path, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr.String()+path, http.NoBody)
 	if err != nil {
 		return 0, "", err
 	}

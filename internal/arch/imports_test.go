@@ -55,7 +55,7 @@ var arrows = map[string][]string{
 	},
 
 	// Measures; nothing imports it.
-	"bench": {"ledger", "ratelimit", "registry", "rollout", "tasks", "wxclient", "wxsim"},
+	"bench": {"internal/operator", "ledger", "ratelimit", "registry", "rollout", "tasks", "wxclient", "wxsim"},
 
 	// For tests: see testOnly.
 	"internal/arch":                  {},

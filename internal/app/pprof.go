@@ -1,0 +1,55 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+)
+
+// checkPprof says what is wrong with the profiles' address. Profiles show names of
+// functions and not data, but each costs the worker's time: they must not be open to
+// everybody by a forgotten host.
+func (c *Config) checkPprof() (fault string) {
+	if c.PprofListen == "" {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(c.PprofListen)
+	if err != nil || host == "" {
+		return fmt.Sprintf("WXROLLOUT_PPROF_LISTEN=%q: want host:port, such as 127.0.0.1:6060; without a host everybody could take profiles", c.PprofListen)
+	}
+	return ""
+}
+
+// PprofAddr is where profiles are served; nil if nowhere.
+func (a *App) PprofAddr() net.Addr {
+	if a.pprof == nil {
+		return nil
+	}
+	return a.pprof.addr()
+}
+
+// listenPprof serves profiles on an address of their own, if there is one.
+func (a *App) listenPprof(ctx context.Context) error {
+	if a.cfg.PprofListen == "" {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	side := &httpSide{server: &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 5 * time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}}
+	if err := side.listen(ctx, a.cfg.PprofListen); err != nil {
+		return fmt.Errorf("WXROLLOUT_PPROF_LISTEN=%q: %w", a.cfg.PprofListen, err)
+	}
+	a.pprof = side
+	a.stack.push("pprof", func(context.Context) error { return side.server.Close() }) // a profile is not worth waiting for
+	a.log.Info().Str("listen", side.addr().String()).Msg("profiles are served under /debug/pprof/")
+	return nil
+}
