@@ -36,7 +36,7 @@ func (l *Ledger) Create(ctx context.Context, n NewRollout) (Created, error) {
 		return Created{}, fmt.Errorf("encode plan: %w", err)
 	}
 	view := n.Plan
-	view.Ext = ""
+	view.Ext, view.Configure = "", ""
 	brief, err := json.Marshal(view)
 	if err != nil {
 		return Created{}, fmt.Errorf("encode plan: %w", err)

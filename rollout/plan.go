@@ -15,6 +15,9 @@ type Plan struct {
 	Template Template `json:"template"`
 	// Ext is the text of the ext.json template, rendered per app at commit; "" means {}.
 	Ext string `json:"ext,omitempty"`
+	// Configure is the template of the settings that travel with the code, rendered
+	// per app; "" touches none. Package settings reads it.
+	Configure string `json:"configure,omitempty"`
 	// Audit says how to submit.
 	Audit AuditPolicy `json:"audit"`
 	// Waves are in order and cover all targets; at least one.

@@ -20,7 +20,8 @@ const module = "github.com/wxrollout/wxrollout/"
 var arrows = map[string][]string{
 	// The middle: pure rules.
 	"rollout":          {},
-	"rollout/planfile": {"rollout"},
+	"rollout/settings": {"rollout"},
+	"rollout/planfile": {"rollout", "rollout/settings"},
 
 	// Each adapts one technology and knows no other adapter.
 	"ratelimit":         {},

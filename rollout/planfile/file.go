@@ -30,6 +30,8 @@ type File struct {
 	Audit   rollout.AuditPolicy
 	Release rollout.ReleasePolicy
 	Quota   rollout.QuotaPolicy
+	// Configure are the settings that travel with the code; nil when the plan has none.
+	Configure *Configure
 	// Waves are in order, at least one.
 	Waves []WaveSpec
 	// Start is when to begin; zero means at once, or by Schedule.
@@ -124,6 +126,7 @@ func Parse(name string, data []byte, open func(path string) ([]byte, error)) (*F
 	f.Template = readTemplate(top)
 	f.Targets = readTargets(top)
 	f.Ext = readExt(top, open)
+	f.Configure = readConfigure(top)
 	f.Audit = readAudit(top)
 	f.Waves = readWaves(top)
 	f.Release = readRelease(top)

@@ -1,0 +1,169 @@
+package planfile_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/settings"
+)
+
+// everything is a plan with all settings, whose values come from columns.
+const everything = minimal + `configure:
+  domains:
+    way: direct
+    adopt: true
+    request: ["https://{{.host}}", 'https://{{default "api.test.cn" .api}}']
+    udp: {remove: [udp://old.test.cn]}
+  webview: {register: true, set: []}
+  testers: [qa_zhang, "{{.tester}}"]
+  qr_rules:
+    add:
+    - {prefix: "https://{{.host}}/t/", path: pages/index/index, exclusive: true, version: trial, debug: ["https://{{.host}}/t/1"]}
+    remove: [https://old.test.cn/t/]
+    publish: true
+  base_library: {set: 2.32.0}
+  visibility: closed
+  privacy:
+    owner: {email: "{{.email}}", notice: "弹窗 <\"now\">"}
+    set: {PhoneNumber: to call you, Album: "\\u003c as is"}
+`
+
+func TestConfigure(t *testing.T) {
+	t.Parallel()
+	f := parse(t, everything, nil)
+	plan, err := f.Freeze(f.Template.Pinned(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl, err := settings.Parse(plan.Configure)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, plan.Configure)
+	}
+	got, err := tmpl.Render(rollout.ExtApp{AppID: id1, Columns: map[string]string{"host": "a.test.cn", "api": "", "tester": "li_lei", "email": "x@test.cn"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := settings.Spec{
+		AppID: id1,
+		Domains: &settings.DomainSpec{Way: settings.Direct, Adopt: true, Lists: map[settings.List]settings.Edit{
+			settings.Request: {Add: []string{"https://a.test.cn", "https://api.test.cn"}}, settings.UDP: {Remove: []string{"udp://old.test.cn"}},
+		}},
+		Webview: &settings.WebSpec{Way: settings.Platform, Register: true, Edit: settings.Edit{Set: []string{}}},
+		Testers: &settings.Edit{Add: []string{"qa_zhang", "li_lei"}},
+		QRRules: &settings.QRSpec{
+			Add:    []settings.Rule{{Prefix: "https://a.test.cn/t/", Path: "pages/index/index", Exclusive: true, Version: "trial", Debug: []string{"https://a.test.cn/t/1"}}},
+			Remove: []string{"https://old.test.cn/t/"}, Publish: true,
+		},
+		Library: &settings.LibrarySpec{Set: "2.32.0"}, Visibility: settings.VisibilityClosed,
+		Privacy: &settings.PrivacySpec{
+			Owner: settings.Owner{Email: "x@test.cn", Notice: `弹窗 <"now">`},
+			Set:   []settings.Use{{Key: "Album", Text: `\u003c as is`}, {Key: "PhoneNumber", Text: "to call you"}},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s\nof %s", diff, plan.Configure)
+	}
+	if faults := got.Faults(); len(faults) > 0 {
+		t.Errorf("faults %v", faults)
+	}
+}
+
+// A plan that says nothing of settings keeps nothing of them: its text, and so its
+// digest, is as before.
+func TestNoConfigure(t *testing.T) {
+	t.Parallel()
+	f := parse(t, minimal, nil)
+	plan, err := f.Freeze(f.Template.Pinned(), 1)
+	if err != nil || plan.Configure != "" || f.Configure.Template() != nil {
+		t.Errorf("got %q %v", plan.Configure, err)
+	}
+	if faults := planfile.CheckConfigure(f.Configure, planfile.NewApps("x", []planfile.App{{AppID: id1}})); len(faults) > 0 {
+		t.Errorf("faults %v", faults)
+	}
+}
+
+// TestCheckConfigure: every app's faults at once, with its line, and with the
+// plan's line where a value is missing.
+func TestCheckConfigure(t *testing.T) {
+	t.Parallel()
+	text := minimal + "configure:\n  domains:\n    request: [\"https://{{.host}}\"]\n  base_library: '{{.library}}'\n  testers: ['{{.qa}}']\n"
+	check := func(list string) string {
+		f := parse(t, text, files{"apps.csv": list})
+		apps, err := f.ReadApps()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return planfile.CheckConfigure(f.Configure, apps).Error()
+	}
+	got := check("appid,host,library,qa\n" + id1 + ",a.test.cn,2.1.0,li\n" + id2 + ",10.0.0.1,two,li\n" + id3 + ",,2.1.0,li\n")
+	want := strings.Join([]string{
+		`apps.csv:3: configure.domains.request: "https://10.0.0.1": is an IP address: WeChat wants a domain (` + id2 + `)`,
+		`apps.csv:3: configure.base_library: "two": want a version such as 2.32.0 (` + id2 + `)`,
+		`apps.csv:4: host: is empty for this app; if it may be, write {{default "" .host}} (` + id3 + `, configure.domains.request on line 6 of the plan)`,
+	}, "\n")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	got = check("appid,hots,library\n" + id1 + ",a.test.cn,2.1.0\n")
+	want = strings.Join([]string{
+		`apps.csv:1: host: the plan's configure uses this column and the list lacks it; did you mean hots?`,
+		`apps.csv:1: qa: the plan's configure uses this column and the list lacks it`,
+	}, "\n")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The settings that the sample plan shows behind # are sound.
+func TestSampleConfigure(t *testing.T) {
+	t.Parallel()
+	all := string(planfile.Sample())
+	at := strings.Index(all, "# configure:")
+	section, _, _ := strings.Cut(all[at:], "\n\n")
+	section = regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(section, "")
+	f := parse(t, minimal+section+"\n", nil)
+	spec, err := f.Configure.Template().Render(rollout.ExtApp{AppID: id1, Columns: map[string]string{"host": "a.test.cn", "email": "x@test.cn"}})
+	if err != nil || len(spec.Faults()) > 0 {
+		t.Errorf("%v %v", err, spec.Faults())
+	}
+	for _, kind := range settings.Kinds() {
+		if !spec.Has(kind) {
+			t.Errorf("the sample shows no %s", kind)
+		}
+	}
+}
+
+// FuzzConfigure: whatever a section says, what is kept of it can be read again, and
+// every fault has a place.
+func FuzzConfigure(f *testing.F) {
+	f.Add(strings.TrimPrefix(everything, minimal))
+	f.Add("configure: {domains: {request: ['{{\"}}\"}}', '\\u003c', '{{.a}}{{', \"\\u2028\"]}}\n")
+	f.Add("configure: {privacy: {add: {'{{.k}}': '{{.v}}', a: '\"'}}}\n")
+	f.Add("configure: {testers: ['{{if .a}}x{{end}}', '{{json .}}'], base_library: '{{.a}}'}\n")
+	f.Fuzz(func(t *testing.T, section string) {
+		text := minimal + section
+		file, err := planfile.Parse("plan.yaml", []byte(text), files{}.open)
+		if err != nil {
+			placed(t, err, "plan.yaml", []byte(text))
+			return
+		}
+		tmpl, err := settings.Parse(file.Configure.Text())
+		if err != nil {
+			t.Fatalf("kept what can't be read: %v\n%s", err, file.Configure.Text())
+		}
+		if tmpl == nil {
+			return
+		}
+		app := planfile.App{AppID: id1, Line: 2, Columns: map[string]string{"a": "x", "host": "a.test.cn", "k": "\"", "v": "\\"}}
+		for _, fault := range planfile.CheckConfigure(file.Configure, planfile.NewApps("apps.csv", []planfile.App{app})) {
+			if fault.Msg == "" || len(fault.String()) > 8192 {
+				t.Fatalf("fault %+v", fault)
+			}
+		}
+	})
+}
