@@ -14,6 +14,8 @@ type (
 	Intended struct {
 		At time.Time
 		Op Op
+		// What is the setting of an OpConfigure.
+		What string
 	}
 	// Resolved clears the intent: WeChat refused the call, it was never sent, or
 	// a read-back long enough after it found nothing.

@@ -73,7 +73,8 @@ const notRunning = "only a running target can take it"
 // opStages are the stages whose handlers make a call of this kind.
 var opStages = map[Op][]Stage{
 	OpCommit: {StageCommit}, OpSubmit: {StageSubmit}, OpRelease: {StageRelease},
-	OpUndo: {StageSubmit, StageUndo}, OpRevert: {StageUndo}, OpRevertGray: {StageUndo},
+	OpConfigure: {StageCommit, StageCheck, StageRelease},
+	OpUndo:      {StageSubmit, StageUndo}, OpRevert: {StageUndo}, OpRevertGray: {StageUndo},
 }
 
 func (t *Target) intend(e Intended) string {
@@ -83,9 +84,9 @@ func (t *Target) intend(e Intended) string {
 	case !slices.Contains(opStages[e.Op], t.Stage):
 		return fmt.Sprintf("%s is not this stage's call", e.Op)
 	case t.Intent != nil:
-		return fmt.Sprintf("the %s of %s is still unknown: read it back first", t.Intent.Op, t.Intent.At.Format(time.RFC3339))
+		return fmt.Sprintf("the %s of %s is still unknown: read it back first", t.Intent, t.Intent.At.Format(time.RFC3339))
 	}
-	t.Intent = &Intent{Op: e.Op, At: e.At}
+	t.Intent = &Intent{Op: e.Op, At: e.At, What: e.What}
 	return ""
 }
 
@@ -97,7 +98,7 @@ func (t *Target) resolve(e Resolved) string {
 		return "nothing is unknown without an intent"
 	}
 	if e.Note != "" {
-		t.note(Entry{At: e.At, Stage: t.Stage, What: string(t.Intent.Op), Note: e.Note})
+		t.note(Entry{At: e.At, Stage: t.Stage, What: t.Intent.String(), Note: e.Note})
 	}
 	t.Intent = nil
 	return ""

@@ -20,7 +20,7 @@ func anyEvent() *rapid.Generator[rollout.Event] {
 		wait := time.Duration(rapid.IntRange(-1, 3).Draw(t, "for")) * time.Minute
 		trouble := rollout.Trouble{Class: "busy", Code: rapid.Int64Range(-1, 2).Draw(t, "code"), Text: "text", At: now}
 		reasons := append(rollout.Reasons(), rollout.ReasonActing, "", "nonsense")
-		ops := []rollout.Op{rollout.OpCommit, rollout.OpSubmit, rollout.OpRelease, rollout.OpUndo, rollout.OpRevert, rollout.OpRevertGray, "nonsense"}
+		ops := []rollout.Op{rollout.OpCommit, rollout.OpSubmit, rollout.OpRelease, rollout.OpUndo, rollout.OpRevert, rollout.OpRevertGray, rollout.OpConfigure, "nonsense"}
 		switch rapid.SampledFrom(kinds()).Draw(t, "kind") {
 		case "intended":
 			return rollout.Intended{At: now, Op: rapid.SampledFrom(ops).Draw(t, "op")}

@@ -82,12 +82,24 @@ const (
 	OpRevert Op = "revert"
 	// OpRevertGray ends our gray release.
 	OpRevertGray Op = "revert-gray"
+	// OpConfigure writes a setting of the plan; Intent.What says which.
+	OpConfigure Op = "configure"
 )
 
 // Intent is written before a call of its kind and cleared when its end is known.
 type Intent struct {
 	Op Op        `json:"op"`
 	At time.Time `json:"at"`
+	// What is the setting of an OpConfigure; "" for other calls.
+	What string `json:"what,omitempty"`
+}
+
+// String is the call in words: submit, or configure domains.
+func (i Intent) String() string {
+	if i.What == "" {
+		return string(i.Op)
+	}
+	return string(i.Op) + " " + i.What
 }
 
 // Trouble says what went wrong, in WeChat's words and ours.

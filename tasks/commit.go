@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/settings"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -30,7 +31,7 @@ func (r *run) commit(ctx context.Context) (rollout.Event, error) {
 	if err != nil {
 		return nil, &planError{fmt.Errorf("render ext.json: %w", err)}
 	}
-	if r.t.Intent != nil {
+	if in := r.t.Intent; in != nil && in.Op == rollout.OpCommit {
 		there, err := r.trial(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("read back a commit: %w", err)
@@ -41,6 +42,9 @@ func (r *run) commit(ctx context.Context) (rollout.Event, error) {
 		if event, err := r.unresolved(); event != nil || err != nil {
 			return event, err
 		}
+	}
+	if event, err := r.configure(ctx, settings.BeforeCommit); event != nil || err != nil {
+		return event, err
 	}
 	err = r.attempt(ctx, rollout.OpCommit, func(ctx context.Context) error {
 		return r.wx.Commit(ctx, r.turn.AppID, wxclient.CommitRequest{
@@ -81,9 +85,15 @@ func (r *run) check(ctx context.Context) (rollout.Event, error) {
 			Stage: r.turn.Stage, Class: string(wxclient.ClassFatalApp), Code: 61040,
 			Text: fmt.Sprintf("the app has no right to %v: apply for them, or list them in audit.allow_privacy", forbidden), At: r.now(),
 		}), nil
-	default:
-		return rollout.Advanced{At: r.now()}, nil
 	}
+	event, err := r.configure(ctx, settings.AfterCheck)
+	switch {
+	case code(err) == codePrivacyChecking:
+		return r.checking(err), nil
+	case event != nil || err != nil:
+		return event, err
+	}
+	return rollout.Advanced{At: r.now()}, nil
 }
 
 // checking parks until the detection may have ended, or gives up after a day.

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/settings"
 )
 
 // Timing holds the waits of the handlers. The zero value is for WeChat as it is;
@@ -70,15 +71,17 @@ func (t Timing) WithDefaults() Timing {
 	return t
 }
 
-// HandlerOptions are what a handler works with. All but Timing, Hooks, Seed and
-// Now are required.
+// HandlerOptions are what a handler works with. All but Settings, Timing, Hooks,
+// Seed and Now are required.
 type HandlerOptions struct {
 	WeChat  WeChat
 	Ledger  Ledger
 	Permits Permits
-	Log     zerolog.Logger
-	Timing  Timing
-	Hooks   Hooks
+	// Settings makes the settings of plans that have some; nil refuses such plans.
+	Settings Settings
+	Log      zerolog.Logger
+	Timing   Timing
+	Hooks    Hooks
 	// Seed makes the jitter repeatable; 0 seeds from the clock.
 	Seed uint64
 	// Now is this process's clock, by which a run knows how long it has lasted.
@@ -91,6 +94,7 @@ type Handler struct {
 	wx      WeChat
 	ledger  Ledger
 	permits Permits
+	setter  Settings
 	log     zerolog.Logger
 	timing  Timing
 	hooks   Hooks
@@ -98,8 +102,14 @@ type Handler struct {
 
 	mu    sync.Mutex
 	rnd   *rand.Rand
-	plans map[planKey]rollout.Plan // immutable once stored; see planCacheMax
-	exts  map[planKey]*rollout.Ext
+	plans map[planKey]parsedPlan // immutable once stored; see planCacheMax
+}
+
+// parsedPlan is a plan revision with its templates parsed.
+type parsedPlan struct {
+	plan rollout.Plan
+	ext  *rollout.Ext
+	sets *settings.Template // nil if the plan has none
 }
 
 type planKey struct {
@@ -117,10 +127,10 @@ func NewHandler(o HandlerOptions) *Handler {
 		seed = uint64(o.Now().UnixNano())
 	}
 	return &Handler{
-		wx: o.WeChat, ledger: o.Ledger, permits: o.Permits, log: o.Log,
+		wx: o.WeChat, ledger: o.Ledger, permits: o.Permits, setter: o.Settings, log: o.Log,
 		timing: o.Timing.WithDefaults(), hooks: o.Hooks, now: o.Now,
 		rnd:   rand.New(rand.NewPCG(seed, seed)),
-		plans: make(map[planKey]rollout.Plan), exts: make(map[planKey]*rollout.Ext),
+		plans: make(map[planKey]parsedPlan),
 	}
 }
 
@@ -163,32 +173,33 @@ func (h *Handler) dropped(stage rollout.Stage, why string) {
 	}
 }
 
-// plan reads a plan revision and its parsed ext template, once per process.
-func (h *Handler) plan(ctx context.Context, id string, revision int) (rollout.Plan, *rollout.Ext, error) {
+// readPlan reads a plan revision and parses its templates, once per process.
+func (h *Handler) readPlan(ctx context.Context, id string, revision int) (parsedPlan, error) {
 	key := planKey{id, revision}
 	h.mu.Lock()
 	p, ok := h.plans[key]
-	ext := h.exts[key]
 	h.mu.Unlock()
 	if ok {
-		return p, ext, nil
+		return p, nil
 	}
-	p, err := h.ledger.Plan(ctx, id, revision)
-	if err != nil {
-		return p, nil, err
+	var err error
+	if p.plan, err = h.ledger.Plan(ctx, id, revision); err != nil {
+		return p, err
 	}
-	if ext, err = rollout.ParseExt(p.Ext); err != nil {
-		return p, nil, &planError{fmt.Errorf("parse the ext template: %w", err)}
+	if p.ext, err = rollout.ParseExt(p.plan.Ext); err != nil {
+		return p, &planError{fmt.Errorf("parse the ext template: %w", err)}
+	}
+	if p.sets, err = settings.Parse(p.plan.Configure); err != nil {
+		return p, &planError{fmt.Errorf("parse the settings: %w", err)}
 	}
 	const planCacheMax = 256
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.plans) >= planCacheMax {
 		clear(h.plans)
-		clear(h.exts)
 	}
-	h.plans[key], h.exts[key] = p, ext
-	return p, ext, nil
+	h.plans[key] = p
+	return p, nil
 }
 
 // jitter draws from the handler's random source.

@@ -29,6 +29,15 @@ const (
 	codeUndoQuota       = 87013
 	codeNotCommitted    = 85086
 	codeNoTrial         = 86001
+	codeNotRegistered   = 85018
+	codeNoUser          = 85001 // the WeChat id is nobody's, or no tester
+	codeNoTester        = 89034
+	codeIsTester        = 85004
+	codeNoQRFile        = 85069
+	codeNoFiling        = 85076
+	codeNoWebFile       = 86103
+	codeDomainQuota     = 86102 // 50 changes of an app's domains a month
+	codeMonthQuota      = 89030
 )
 
 // merchantCodes wait for the merchant: nothing of ours is wrong, and trying
@@ -57,6 +66,8 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 		bad   *planError
 		inval *wxclient.InvalidRequestError
 		lost  *lostError
+		owner *ownerError
+		drops *dropsError
 		cred  credentialError
 		api   *wxclient.Error
 	)
@@ -75,8 +86,14 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 	case errors.As(err, &lost):
 		return rollout.Waited{
 			At: r.now(), Reason: rollout.ReasonUnknown, For: r.timing.Settle,
-			Note: "the reply to " + string(lost.op) + " was lost; reads it back", Trouble: &trouble,
+			Note: "the reply to " + lost.op + " was lost; reads it back", Trouble: &trouble,
 		}
+	case errors.As(err, &owner):
+		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, trouble)
+	case errors.As(err, &drops):
+		e := &wxclient.Error{Code: codeNotRegistered, Class: wxclient.ClassFatalConfig}
+		trouble.Class, trouble.Code = string(e.Class), e.Code
+		return r.pause(ctx, e, trouble)
 	case ctx.Err() != nil:
 		return r.unbegun("the worker is stopping")
 	case errors.As(err, &api):
@@ -254,8 +271,9 @@ func (r *run) othersPassed(ctx context.Context) bool {
 }
 
 func (r *run) throttleFor(code int64) time.Duration {
-	if code == codeUndoQuota {
-		return 12 * time.Hour // 5 a day: the next day begins within that, or the one after
+	switch code {
+	case codeUndoQuota, codeDomainQuota, codeMonthQuota:
+		return 12 * time.Hour // by the day or month: the next one begins within that, or later
 	}
 	return r.timing.Throttle
 }

@@ -82,7 +82,7 @@ func TestOutcomeOfStopping(t *testing.T) {
 	}{
 		{"a read", notSent(), "yielded"},
 		{"a read's reply", lostReply(), "yielded"},
-		{"an effect's reply", &lostError{op: rollout.OpSubmit, err: lostReply()}, "waited unknown 1m5s"},
+		{"an effect's reply", &lostError{op: string(rollout.OpSubmit), err: lostReply()}, "waited unknown 1m5s"},
 		{"an answer that came all the same", refusal(-1), "yielded"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

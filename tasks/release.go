@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/settings"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -17,13 +18,19 @@ func (r *run) release(ctx context.Context) (rollout.Event, error) {
 		return nil, fmt.Errorf("read the live version: %w", err)
 	}
 	if live {
-		return rollout.Finished{At: r.now(), End: rollout.StateReleased, Note: "version " + r.plan.Template.Version + " is live"}, nil
+		return r.goneLive(ctx)
 	}
-	if event, err := r.unresolved(); event != nil || err != nil {
-		return event, err
+	if in := r.t.Intent; in != nil && in.Op != rollout.OpConfigure {
+		if event, err := r.unresolved(); event != nil || err != nil {
+			return event, err
+		}
 	}
 	if event := r.mayRelease(); event != nil {
 		return event, nil
+	}
+	// A release drops domains that the platform registers no more, so they are looked at last.
+	if event, err := r.configure(ctx, settings.BeforeRelease); event != nil || err != nil {
+		return event, err
 	}
 	if event, err := r.pin(ctx); event != nil || err != nil {
 		return event, err
@@ -32,6 +39,19 @@ func (r *run) release(ctx context.Context) (rollout.Event, error) {
 		return r.widen(ctx, gray[r.t.Gray])
 	}
 	return r.publish(ctx)
+}
+
+// goneLive ends the target, once the settings are made that need a live version.
+func (r *run) goneLive(ctx context.Context) (rollout.Event, error) {
+	if in := r.t.Intent; in != nil && in.Op == rollout.OpRelease {
+		if err := r.apply(rollout.Resolved{At: r.now()}); err != nil {
+			return nil, err
+		}
+	}
+	if event, err := r.configure(ctx, settings.Live); event != nil || err != nil {
+		return event, err
+	}
+	return rollout.Finished{At: r.now(), End: rollout.StateReleased, Note: "version " + r.plan.Template.Version + " is live"}, nil
 }
 
 // live tells whether the live version is ours.
@@ -111,7 +131,7 @@ func (r *run) publish(ctx context.Context) (rollout.Event, error) {
 	case err != nil:
 		return nil, fmt.Errorf("verify the release: %w", err)
 	case live:
-		return rollout.Finished{At: r.now(), End: rollout.StateReleased, Note: "version " + r.plan.Template.Version + " is live"}, nil
+		return r.goneLive(ctx)
 	case refused != nil:
 		return nil, refused
 	default:

@@ -21,6 +21,8 @@ type rig struct {
 	*testing.T
 	ledger  *ledger.Ledger
 	wx      *fakeWeChat
+	sets    Settings // of its handlers
+	app     string
 	permits *fakePermits
 	h       *Handler
 	advance func(time.Duration)
@@ -32,9 +34,15 @@ type rig struct {
 // newRig loads rollout r1 with the app wx1; change edits its plan.
 func newRig(t *testing.T, change ...func(*rollout.Plan)) *rig {
 	t.Helper()
+	return newRigOf(t, "wx1", change...)
+}
+
+// newRigOf is newRig with another app.
+func newRigOf(t *testing.T, app string, change ...func(*rollout.Plan)) *rig {
+	t.Helper()
 	m, rdb := redistest.Mini(t)
 	r := &rig{
-		T: t, ledger: ledger.New(rdb, ledger.Options{}), wx: happy(t), permits: &fakePermits{},
+		T: t, app: app, ledger: ledger.New(rdb, ledger.Options{}), wx: happy(t), permits: &fakePermits{},
 		advance: func(d time.Duration) { redistest.Advance(m, d) },
 		now:     func() time.Time { return redistest.Now(m) },
 	}
@@ -44,7 +52,7 @@ func newRig(t *testing.T, change ...func(*rollout.Plan)) *rig {
 	}
 	_, err := r.ledger.Create(t.Context(), ledger.NewRollout{ID: "r1", Plan: plan, Digest: "d"})
 	r.must(err)
-	_, err = r.ledger.Add(t.Context(), "r1", []rollout.Target{{AppID: "wx1", Attempt: 1, Label: "shop", Columns: map[string]string{"city": "Foshan"}}})
+	_, err = r.ledger.Add(t.Context(), "r1", []rollout.Target{{AppID: app, Attempt: 1, Label: "shop", Columns: map[string]string{"city": "Foshan"}}})
 	r.must(err)
 	r.must(r.ledger.Seal(t.Context(), "r1", 1, false, "test", ""))
 	r.h = r.handler(Timing{})
@@ -54,7 +62,7 @@ func newRig(t *testing.T, change ...func(*rollout.Plan)) *rig {
 // handler makes one more handler on the same ports.
 func (r *rig) handler(timing Timing) *Handler {
 	return NewHandler(HandlerOptions{
-		WeChat: r.wx, Ledger: r.ledger, Permits: r.permits, Log: zerolog.Nop(), Timing: timing, Seed: 1,
+		WeChat: r.wx, Settings: r.sets, Ledger: r.ledger, Permits: r.permits, Log: zerolog.Nop(), Timing: timing, Seed: 1,
 		Hooks: Hooks{
 			Transition: func(from rollout.Target, event string, to rollout.Target) {
 				r.moves = append(r.moves, fmt.Sprintf("%s %s %s", place(from), event, place(to)))
@@ -81,7 +89,7 @@ func (r *rig) must(err error) {
 
 func (r *rig) target() rollout.Target {
 	r.Helper()
-	t, err := r.ledger.Target(r.Context(), "r1", "wx1")
+	t, err := r.ledger.Target(r.Context(), "r1", r.app)
 	r.must(err)
 	return t
 }

@@ -23,9 +23,8 @@ type run struct {
 	// ended are the stages' ends that are not stored yet.
 	ended []ending
 	// stored is the target as it was last read or saved, when t is ahead of it.
-	stored   *rollout.Target
-	plan     rollout.Plan
-	ext      *rollout.Ext
+	stored *rollout.Target
+	parsedPlan
 	began    time.Time // server time at the start
 	begun    time.Time // our clock then, for what has passed since
 	released bool
@@ -56,7 +55,7 @@ func (r *run) decide(ctx context.Context, status rollout.Status) rollout.Event {
 		return rollout.Yielded{At: r.now(), Note: "the rollout is " + string(status)}
 	}
 	var err error
-	if r.plan, r.ext, err = r.Handler.plan(ctx, r.turn.Rollout, r.t.Revision); err != nil {
+	if r.parsedPlan, err = r.readPlan(ctx, r.turn.Rollout, r.t.Revision); err != nil {
 		return r.outcome(ctx, fmt.Errorf("read the plan: %w", err))
 	}
 	bounded, cancel := context.WithDeadline(ctx, r.begun.Add(r.timing.Turn))
@@ -101,13 +100,19 @@ func (r *run) save(ctx context.Context, call bool) error {
 // clears the intent if WeChat certainly refused the call or never got it. After
 // an error of unknown outcome the intent stays.
 func (r *run) attempt(ctx context.Context, op rollout.Op, call func(context.Context) error) error {
+	return r.attemptOf(ctx, op, "", call)
+}
+
+// attemptOf is attempt for one of several calls of a kind.
+func (r *run) attemptOf(ctx context.Context, op rollout.Op, what string, call func(context.Context) error) error {
 	before, stored := r.t, r.stored
-	if err := r.apply(rollout.Intended{At: r.now(), Op: op}); err != nil {
+	if err := r.apply(rollout.Intended{At: r.now(), Op: op, What: what}); err != nil {
 		return err
 	}
+	name := r.t.Intent.String()
 	if err := r.save(ctx, true); err != nil {
 		r.t, r.stored = before, stored
-		return &notBegunError{op: op, err: err}
+		return &notBegunError{op: name, err: err}
 	}
 	// A process that was stopped since may have lost its lease: look at the clock
 	// once more, since an expired context is not always seen at once.
@@ -119,7 +124,7 @@ func (r *run) attempt(ctx context.Context, op rollout.Op, call func(context.Cont
 		return nil
 	}
 	if wxclient.IsOutcomeUnknown(err) {
-		return &lostError{op: op, err: err}
+		return &lostError{op: name, err: err}
 	}
 	if e := r.apply(rollout.Resolved{At: r.now()}); e != nil {
 		return e
@@ -141,7 +146,7 @@ func (r *run) unresolved() (rollout.Event, error) {
 	if r.t.Intent == nil {
 		return nil, nil
 	}
-	at, op := r.t.Intent.At, r.t.Intent.Op
+	at, op := r.t.Intent.At, r.t.Intent
 	if left := r.timing.Settle - r.now().Sub(at); left > 0 {
 		return rollout.Waited{At: r.now(), Reason: rollout.ReasonUnknown, For: left, Note: fmt.Sprintf("the reply to %s was lost; reads it back", op)}, nil
 	}
@@ -150,7 +155,7 @@ func (r *run) unresolved() (rollout.Event, error) {
 
 // notBegunError says that a call was not made because its intent was not stored.
 type notBegunError struct {
-	op  rollout.Op
+	op  string
 	err error
 }
 
@@ -159,7 +164,7 @@ func (e *notBegunError) Unwrap() error { return e.err }
 
 // lostError says that a call of an intent may or may not have taken effect.
 type lostError struct {
-	op  rollout.Op
+	op  string
 	err error
 }
 

@@ -21,6 +21,7 @@ type bookkeeper struct {
 
 	accepted atomic.Int64 // submissions
 	released atomic.Int64
+	settings atomic.Int64 // writes that took effect
 
 	mu       sync.Mutex
 	offences [numOffences]Offences

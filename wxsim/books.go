@@ -23,6 +23,9 @@ type Books struct {
 	Submissions int64 `json:"submissions"`
 	Releases    int64 `json:"releases"`
 	Reverts     int64 `json:"reverts"`
+	// SettingWrites counts the changes of apps' settings that took effect: domains, testers, QR code rules, privacy,
+	// base library, visibility. A call that asks, or that changes nothing, is none.
+	SettingWrites int64 `json:"setting_writes"`
 	// Audits splits the submissions by their state at To.
 	Audits AuditCounts `json:"audits"`
 	// Quota is the platform's submission quota.
@@ -137,7 +140,8 @@ func (s *Sim) Books() Books {
 	out := Books{
 		Seed: s.set.Load().Seed, From: s.born, To: now,
 		Strangers: b.alien.Load(), Submissions: b.accepted.Load(), Releases: b.released.Load(), Reverts: b.back.Load(),
-		Quota: s.quota.book(now),
+		SettingWrites: b.settings.Load(),
+		Quota:         s.quota.book(now),
 	}
 	for i, ep := range s.endpoints {
 		p := &b.pages[i]

@@ -154,7 +154,11 @@ func (c *call) playApp(w http.ResponseWriter) {
 		if code := c.allowed(); code != 0 {
 			return failure(code)
 		}
-		return c.ep.play(c)
+		rep := c.ep.play(c)
+		if rep.code == 0 && c.ep.sets && c.writes() {
+			s.books.settings.Add(1)
+		}
+		return rep
 	}
 	if f := s.faults.take(c.ep.path, a.id); f != nil {
 		c.suffer(w, f, effect, leave)

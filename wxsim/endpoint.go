@@ -25,6 +25,7 @@ type endpoint struct {
 	code   bool // needs permission set 18 and a mini program
 	old    bool // also accepts component_access_token as the query name
 	form   bool // multipart instead of JSON
+	sets   bool // a write of a setting, counted as such
 
 	oldOnly bool // takes its token as component_access_token alone
 
@@ -156,8 +157,7 @@ func settingCalls() []*endpoint {
 	convert.code = false // another permission set
 	apply := write(post, "/wxa/security/apply_privacy_interface", (*call).applyInterface)
 	apply.limit.set(Limit{PerMinute: applicationsPerMin})
-	return []*endpoint{
-		convert,
+	list := []*endpoint{
 		read(post, "/cgi-bin/component/getprivacysetting", (*call).getPrivacy),
 		write(post, "/cgi-bin/component/setprivacysetting", (*call).setPrivacy),
 		upload("/cgi-bin/component/uploadprivacyextfile", (*call).uploadPrivacy),
@@ -186,6 +186,10 @@ func settingCalls() []*endpoint {
 		write(post, "/cgi-bin/wxopen/qrcodejumpdelete", (*call).deleteRule),
 		write(post, "/cgi-bin/wxopen/qrcodejumppublish", (*call).publishRule),
 	}
+	for _, ep := range list {
+		ep.sets = ep.write
+	}
+	return append(list, convert)
 }
 
 // numEndpoints bounds the table, so that per-app counters are an array.

@@ -89,7 +89,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	serverRedis.AddHook(tasks.AckHook{})
 	handler := tasks.NewHandler(tasks.HandlerOptions{
-		WeChat: a.core.wx, Ledger: a.core.ledger, Permits: a.core.pools, Log: a.log,
+		WeChat: a.core.wx, Settings: a.core.wx, Ledger: a.core.ledger, Permits: a.core.pools, Log: a.log,
 		Timing: a.cfg.timing(), Hooks: a.hooks(), Seed: a.opts.Seed,
 	})
 	a.servers = tasks.NewServers(serverRedis, handler, tasks.ServersOptions{

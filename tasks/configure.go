@@ -1,0 +1,216 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/settings"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// configure makes those settings of the plan whose moment it is: each kind is
+// read, written where it differs, and read back before the next write. It gives an
+// event if the target must wait for that; nil means that all is as the plan asks.
+// A plan without settings costs nothing.
+func (r *run) configure(ctx context.Context, m settings.Moment) (rollout.Event, error) {
+	if r.sets == nil {
+		return nil, nil
+	}
+	if r.setter == nil {
+		return nil, &planError{fmt.Errorf("the plan has settings, and this worker makes none")}
+	}
+	want, err := r.sets.Render(rollout.ExtApp{AppID: r.turn.AppID, Label: r.t.Label, Columns: r.t.Columns})
+	if err != nil {
+		return nil, &planError{fmt.Errorf("render the settings: %w", err)}
+	}
+	if faults := want.Faults(); len(faults) > 0 {
+		return nil, &planError{fmt.Errorf("%s (and %d more)", faults[0], len(faults)-1)}
+	}
+	if event, err := r.readBackSetting(ctx, want); event != nil || err != nil {
+		return event, err
+	}
+	for _, kind := range want.At(m) {
+		event, err := r.setting(ctx, kind, want)
+		if err != nil {
+			return nil, fmt.Errorf("configure %s: %w", kind, err)
+		}
+		if event != nil {
+			return event, nil
+		}
+	}
+	return nil, nil
+}
+
+// readBackSetting looks whether a write whose reply was lost took effect. One that
+// did not may be made again after a while.
+func (r *run) readBackSetting(ctx context.Context, want settings.Spec) (rollout.Event, error) {
+	in := r.t.Intent
+	if in == nil || in.Op != rollout.OpConfigure {
+		return nil, nil
+	}
+	name, _, _ := strings.Cut(in.What, " ")
+	kind := settings.Kind(name)
+	if want.Has(kind) {
+		have, err := r.have(ctx, kind)
+		if err != nil {
+			return nil, fmt.Errorf("read back %s: %w", in, err)
+		}
+		changes, err := settings.Diff(kind, want, have)
+		if err != nil {
+			return nil, &planError{err}
+		}
+		if isIn(changes, in.What) {
+			return r.unresolved()
+		}
+	}
+	return nil, r.apply(rollout.Resolved{At: r.now(), Note: "read back: it took effect"})
+}
+
+func isIn(changes []settings.Change, id string) bool {
+	return slices.ContainsFunc(changes, func(c settings.Change) bool { return c.ID() == id })
+}
+
+// have reads what the app has of a kind.
+func (r *run) have(ctx context.Context, kind settings.Kind) (settings.Have, error) {
+	return ReadSettings(ctx, r.setter, r.turn.AppID, kind)
+}
+
+// setting makes the writes of one kind, a read after each.
+func (r *run) setting(ctx context.Context, kind settings.Kind, want settings.Spec) (rollout.Event, error) {
+	if kind == settings.Testers {
+		return r.testers(ctx, want)
+	}
+	done, refusals := "", error(nil)
+	for {
+		have, err := r.have(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		changes, err := settings.Diff(kind, want, have)
+		if err != nil {
+			return nil, &planError{err}
+		}
+		if done != "" && isIn(changes, done) {
+			if refusals != nil {
+				return nil, refusals // it is so already, says WeChat, and doesn't show it
+			}
+			return r.unshown(done), nil
+		}
+		if r.t.Intent != nil {
+			if err := r.apply(rollout.Resolved{At: r.now()}); err != nil {
+				return nil, err
+			}
+		}
+		if len(changes) == 0 {
+			return nil, dropped(kind, want, have)
+		}
+		c := changes[0]
+		done = c.ID()
+		refusals = r.attemptOf(ctx, rollout.OpConfigure, done, func(ctx context.Context) error { return r.write(ctx, c) })
+		if refusals != nil && wxclient.ClassOf(code(refusals)) != wxclient.ClassAlreadyDone {
+			return nil, r.owners(ctx, refusals)
+		}
+	}
+}
+
+// unshown waits for a write that WeChat took and doesn't show; its intent is open.
+func (r *run) unshown(what string) rollout.Event {
+	return rollout.Waited{At: r.now(), Reason: rollout.ReasonUnknown, For: r.timing.Settle, Note: "WeChat took " + what + " and doesn't show it yet"}
+}
+
+// dropped tells of domains that the next release would take away all the same.
+func dropped(kind settings.Kind, want settings.Spec, have settings.Have) error {
+	if trapped := settings.Trapped(kind, want, have); len(trapped) > 0 {
+		return &dropsError{trapped}
+	}
+	return nil
+}
+
+// testers binds and unbinds people. WeChat lists testers by names of its own, so
+// that only an attempt tells whether somebody is one: 85004 is, 85001 isn't.
+func (r *run) testers(ctx context.Context, want settings.Spec) (rollout.Event, error) {
+	wx := r.setter
+	have := settings.Have{Testers: map[string]bool{}}
+	if len(want.Testers.Remove) > 0 {
+		var err error
+		if have, err = r.have(ctx, settings.Testers); err != nil {
+			return nil, err
+		}
+		have.Testers = map[string]bool{}
+	}
+	for {
+		changes, err := settings.Diff(settings.Testers, want, have)
+		if err != nil || len(changes) == 0 {
+			return nil, err
+		}
+		c := changes[0]
+		user := ""
+		err = r.attemptOf(ctx, rollout.OpConfigure, c.ID(), func(ctx context.Context) (err error) {
+			if c.Verb == settings.VerbRemove {
+				return wx.UnbindTester(ctx, r.turn.AppID, c.Name, "")
+			}
+			user, err = wx.BindTester(ctx, r.turn.AppID, c.Name)
+			return err
+		})
+		is := code(err)
+		if err != nil && is != codeIsTester && (c.Verb == settings.VerbAdd || is != codeNoUser && is != codeNoTester) {
+			return nil, fmt.Errorf("%s %s: %w", c.Verb, c.Name, err)
+		}
+		have.Testers[c.Name] = c.Verb == settings.VerbAdd
+		if user != "" {
+			bound, err := wx.Testers(ctx, r.turn.AppID)
+			if err != nil {
+				return nil, fmt.Errorf("verify the tester %s: %w", c.Name, err)
+			}
+			if !slices.Contains(bound, user) {
+				return r.unshown(c.ID()), nil
+			}
+		}
+		if r.t.Intent != nil {
+			if err := r.apply(rollout.Resolved{At: r.now()}); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// owners says of a refusal who must put what where, if that is the app's owner's
+// matter.
+func (r *run) owners(ctx context.Context, refused error) error {
+	wx := r.setter
+	switch code(refused) {
+	case codeNoWebFile:
+		file, err := wx.WebviewFile(ctx, r.turn.AppID)
+		if err != nil {
+			return refused
+		}
+		return &ownerError{fmt.Errorf("%w: the file %s must lie at the root of each web-view domain of the app, byte for byte", refused, file.Name)}
+	case codeNoQRFile:
+		file, err := wx.QRFile(ctx, r.turn.AppID)
+		if err != nil {
+			return refused
+		}
+		return &ownerError{fmt.Errorf("%w: the file %s must lie below the prefix of each QR code rule of the app, byte for byte", refused, file.Name)}
+	case codeNoFiling:
+		return &ownerError{fmt.Errorf("%w: its owner must file it first", refused)}
+	default:
+		return refused
+	}
+}
+
+// ownerError waits for something that only the owner of the app or of its site can do.
+type ownerError struct{ err error }
+
+func (e *ownerError) Error() string { return e.err.Error() }
+func (e *ownerError) Unwrap() error { return e.err }
+
+// dropsError says that a release would drop domains of the plan.
+type dropsError struct{ domains []string }
+
+func (e *dropsError) Error() string {
+	return fmt.Sprintf("a release would drop %s: not registered on the platform any more; register again (enqueue plan tells what the platform lacks), then resume",
+		strings.Join(e.domains, ", "))
+}

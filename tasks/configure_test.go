@@ -1,0 +1,497 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wxrollout/wxrollout/internal/redistest"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/registry"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/settings"
+	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxsim"
+)
+
+// allSettings asks for something of each kind.
+const allSettings = `{
+"domains": {"way": "direct", "lists": {"request": {"add": ["https://{{.city}}.test.cn"]}, "udp": {"add": ["udp://u.test.cn"]}}},
+"webview": {"way": "platform", "add": ["https://m.test.cn"]},
+"testers": {"add": ["qa_zhang", "qa_wang"]},
+"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "pages/index"}, {"prefix": "https://m.test.cn/u/", "path": "pages/user"}], "publish": true},
+"base_library": {"at_least": "2.32.0"},
+"visibility": "closed",
+"privacy": {"owner": {"email": "x@test.cn", "notice": "弹窗"}, "add": [{"key": "Album", "text": "to show"}]}
+}`
+
+// allWrites is how many writes that takes: one for each kind, and for each tester,
+// rule and publication.
+const allWrites = 11
+
+// allCalls is how many calls there are, with one commit and release: see TestConfigure.
+const allCalls = 30
+
+// confRig is a rig whose settings are at the simulator; code calls go to the fake.
+type confRig struct {
+	*rig
+	sim    *wxsim.Sim
+	client *wxclient.Client
+	trip   *tripper
+}
+
+// configured is an app at a stage whose plan has settings.
+func configured(t *testing.T, stage rollout.Stage, text string) *confRig {
+	t.Helper()
+	r := &confRig{sim: wxsim.New(wxsim.Options{Apps: 1, Seed: 3}), trip: &tripper{}}
+	t.Cleanup(r.sim.Close)
+	srv := httptest.NewServer(r.sim)
+	t.Cleanup(srv.Close)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	r.trip.next = transport
+	r.client = connect(t, srv.URL, r.trip)
+	app := wxsim.AppID(0)
+	r.sim.PlaceFile(app, "m.test.cn")
+	r.sim.PlaceFile("", "m.test.cn")
+	r.rig = newRigOf(t, app, func(p *rollout.Plan) {
+		p.Configure = strings.ReplaceAll(text, "{{.city}}", `{{if eq .city "Foshan"}}foshan{{end}}`)
+	})
+	_, err := r.client.PlatformWebviewDomains(t.Context(), wxclient.DomainAdd, []string{"m.test.cn"}, true)
+	r.must(err)
+	r.wx.versionInfo = exp("3.8.0", "winter")
+	r.wx.commit = r.committed
+	r.sets = r.client
+	r.h = r.handler(Timing{})
+	r.at(stage)
+	return r
+}
+
+// connect makes a client with tokens of a registry.
+func connect(t *testing.T, url string, rt http.RoundTripper) *wxclient.Client {
+	t.Helper()
+	_, rdb := redistest.Mini(t)
+	client, err := wxclient.New(wxclient.Options{
+		BaseURL: url, ComponentAppID: wxsim.DefaultComponentAppID, HTTPClient: &http.Client{Transport: rt, Timeout: time.Minute},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealer, err := registry.NewSealer("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := registry.New(registry.Options{
+		ComponentAppID: wxsim.DefaultComponentAppID, Secret: wxsim.DefaultSecret, Ticket: wxsim.DefaultTicket,
+		Sealer: sealer, Client: client, Redis: rdb,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.WithTokens(tokens)
+}
+
+// tripper sees the requests about settings, and lets one of them go wrong.
+type tripper struct {
+	next  http.RoundTripper
+	wrong func(n int, path string, send func() error) error // nil: all goes well
+	n     int
+	paths []string
+}
+
+func (p *tripper) RoundTrip(r *http.Request) (*http.Response, error) {
+	path := r.URL.Path
+	if strings.Contains(path, "/component/api_") {
+		return p.next.RoundTrip(r)
+	}
+	p.n++
+	p.paths = append(p.paths, path[strings.LastIndex(path, "/")+1:])
+	if p.wrong == nil {
+		return p.next.RoundTrip(r)
+	}
+	var reply *http.Response
+	err := p.wrong(p.n, path, func() (err error) {
+		reply, err = p.next.RoundTrip(r)
+		return err
+	})
+	if err != nil {
+		if reply != nil {
+			_ = reply.Body.Close()
+		}
+		return nil, err
+	}
+	return reply, nil
+}
+
+func (r *confRig) took() []string {
+	paths := r.trip.paths
+	r.trip.paths = nil
+	return paths
+}
+
+func (r *confRig) writes(want int64) {
+	r.Helper()
+	if got := r.sim.Books().SettingWrites; got != want {
+		r.Errorf("%d settings were written, want %d", got, want)
+	}
+}
+
+// left are the changes that the plan's settings would still make.
+func (r *confRig) left() []settings.Change {
+	r.Helper()
+	tmpl, err := settings.Parse(r.plan().Configure)
+	r.must(err)
+	want, err := tmpl.Render(rollout.ExtApp{AppID: r.app, Columns: r.target().Columns})
+	r.must(err)
+	var all []settings.Change
+	for _, kind := range settings.Kinds() {
+		if kind == settings.Testers {
+			continue // only an attempt tells
+		}
+		have, err := ReadSettings(r.Context(), r.client, r.app, kind)
+		r.must(err)
+		changes, err := settings.Diff(kind, want, have)
+		r.must(err)
+		all = append(all, changes...)
+	}
+	return all
+}
+
+func (r *confRig) plan() rollout.Plan {
+	p, err := r.ledger.Plan(r.Context(), "r1", 0)
+	r.must(err)
+	return p
+}
+
+// through takes the app from commit to its release.
+func (r *confRig) through() {
+	r.Helper()
+	r.at(rollout.StageCommit)
+	r.wx.versionInfo = exp("3.8.0", "winter")
+	for range 60 {
+		if t := r.target(); t.Stage == rollout.StageSubmit {
+			r.wx.versionInfo = live(ourVersion, ourDesc)
+			r.at(rollout.StageRelease)
+		} else if t.State.Ended() {
+			break
+		} else if t.State != rollout.StatePending {
+			r.wait(90 * time.Second)
+			continue
+		}
+		_ = r.h.Run(r.Context(), r.claim())
+	}
+	r.is("release/released")
+}
+
+// wait lets time pass: what is parked wakes, and what is leased comes back.
+func (r *confRig) wait(d time.Duration) {
+	r.Helper()
+	r.advance(d)
+	_, err := r.ledger.WakeDue(r.Context(), 9)
+	r.must(err)
+	_, err = r.ledger.ExpireDue(r.Context(), 9)
+	r.must(err)
+}
+
+// Each kind is written once, at its moment, and read back; the next rollout finds
+// all as it should be and writes nothing.
+func TestConfigure(t *testing.T) {
+	t.Parallel()
+	r := configured(t, rollout.StageCommit, allSettings)
+	r.took()
+	r.act()
+	r.is("check/pending")
+	r.called("commit", "version-info")
+	same(t, "before commit", r.took(),
+		"get_effective_domain", "modify_domain_directly", "get_effective_domain",
+		"get_effective_webviewdomain", "setwebviewdomain", "get_effective_webviewdomain",
+		"bind_tester", "memberauth", "bind_tester", "memberauth",
+		"qrcodejumpget", "qrcodejumpadd", "qrcodejumpget", "qrcodejumpadd", "qrcodejumpget",
+		"getweappsupportversion", "setweappsupportversion", "getweappsupportversion",
+		"getvisitstatus", "change_visitstatus", "getvisitstatus")
+	r.act()
+	r.is("submit/pending")
+	same(t, "after check", r.took(), "getprivacysetting", "getprivacysetting", "setprivacysetting", "getprivacysetting")
+	r.at(rollout.StageRelease)
+	r.wx.versionInfo = live("3.8.0", "winter")
+	r.wx.release = func() error { r.wx.versionInfo = live(ourVersion, ourDesc); return nil }
+	r.act()
+	r.is("release/released")
+	same(t, "at the release", r.took(), "get_effective_domain", "get_effective_webviewdomain",
+		"qrcodejumpget", "qrcodejumppublish", "qrcodejumpget", "qrcodejumppublish", "qrcodejumpget")
+	r.writes(allWrites)
+	if left := r.left(); len(left) > 0 {
+		t.Errorf("left to do: %v", left)
+	}
+
+	again := *r
+	again.rig = newRigOf(t, r.app, func(p *rollout.Plan) { p.Configure = r.plan().Configure })
+	again.sets, again.wx.commit = r.client, again.committed
+	again.h = again.handler(Timing{})
+	again.through()
+	again.writes(allWrites)
+	for _, path := range r.took() {
+		if writes := []string{"modify_domain_directly", "setwebviewdomain", "qrcodejumpadd", "qrcodejumppublish", "setweappsupportversion", "change_visitstatus", "setprivacysetting"}; slices.Contains(writes, path) {
+			t.Errorf("%s was called though all is right", path)
+		}
+	}
+}
+
+// A worker dies at any call, before it is sent or after it took effect; another
+// goes on. Each setting is written once all the same.
+func TestConfigureSurvivesDeathAtEachCall(t *testing.T) {
+	t.Parallel()
+	for _, after := range []bool{false, true} {
+		for n := 1; n <= allCalls; n++ {
+			t.Run(fmt.Sprintf("%d after=%t", n, after), func(t *testing.T) {
+				r := configured(t, rollout.StageCommit, allSettings)
+				grave := &grave{Ledger: r.ledger}
+				r.trip.n = 0
+				died := false
+				r.trip.wrong = func(i int, _ string, send func() error) error {
+					if i != n || died {
+						return send()
+					}
+					died = true
+					var err error
+					if after {
+						err = send()
+					}
+					grave.dead = true
+					return errors.Join(err, errors.New("killed"))
+				}
+				mortal := NewHandler(HandlerOptions{WeChat: r.wx, Settings: r.client, Ledger: grave, Permits: r.permits, Log: r.h.log, Seed: 1})
+				living := r.h
+				r.h = mortal
+				r.at(rollout.StageCommit)
+				r.wx.versionInfo = exp("3.8.0", "winter")
+				for !r.target().State.Ended() {
+					switch tg := r.target(); {
+					case grave.dead:
+						grave.dead, r.h = false, living
+						r.wait(2 * time.Minute)
+					case tg.State != rollout.StatePending:
+						r.wait(2 * time.Minute)
+					case tg.Stage == rollout.StageSubmit:
+						r.wx.versionInfo = live(ourVersion, ourDesc)
+						r.at(rollout.StageRelease)
+					default:
+						_ = r.h.Run(r.Context(), r.claim())
+					}
+				}
+				r.is("release/released")
+				r.writes(allWrites)
+				if left := r.left(); len(left) > 0 {
+					t.Errorf("left to do: %v", left)
+				}
+				if !died {
+					t.Error("it never died")
+				}
+			})
+		}
+	}
+}
+
+// grave is a ledger of a worker that may be dead: a dead one stores nothing.
+type grave struct {
+	*ledger.Ledger
+	dead bool
+}
+
+func (g *grave) Save(ctx context.Context, was, next rollout.Target, o rollout.SaveOptions) (rollout.Target, error) {
+	if g.dead {
+		return rollout.Target{}, errors.New("dead")
+	}
+	return g.Ledger.Save(ctx, was, next, o)
+}
+
+// A lost reply is read back: at once if it took effect, and made again only when a
+// late effect would have shown.
+func TestConfigureReplyLost(t *testing.T) {
+	t.Parallel()
+	const only = `{"base_library": {"at_least": "2.32.0"}}`
+	for _, tc := range []struct {
+		kind  wxsim.FaultKind
+		after []string // the calls of the second look
+	}{
+		{wxsim.FaultDropAfter, []string{"getweappsupportversion", "getweappsupportversion"}},
+		{wxsim.FaultDropBefore, []string{"getweappsupportversion", "getweappsupportversion", "setweappsupportversion", "getweappsupportversion"}},
+		{wxsim.FaultBadGateway, []string{"getweappsupportversion", "getweappsupportversion", "setweappsupportversion", "getweappsupportversion"}},
+	} {
+		t.Run(string(tc.kind), func(t *testing.T) {
+			t.Parallel()
+			r := configured(t, rollout.StageCommit, only)
+			r.must(r.sim.AddFault(wxsim.Fault{Endpoint: "/cgi-bin/wxopen/setweappsupportversion", Kind: tc.kind}))
+			r.took()
+			r.act()
+			r.called()
+			r.took()
+			got := r.parked("commit/parked/unknown", 65*time.Second)
+			if in := got.Intent; in == nil || in.String() != "configure base_library" {
+				t.Errorf("intent %v", in)
+			}
+			if !strings.Contains(got.Trouble.Text, "configure base_library") {
+				t.Errorf("trouble %q", got.Trouble.Text)
+			}
+			r.act()
+			r.is("check/pending")
+			same(t, "the second look", r.took(), tc.after...)
+			r.called("commit", "version-info")
+			r.writes(1)
+		})
+	}
+}
+
+// A worker that lost its lease writes nothing.
+func TestConfigureNeedsTheLease(t *testing.T) {
+	t.Parallel()
+	r := configured(t, rollout.StageCommit, `{"visibility": "closed"}`)
+	turn := r.claim()
+	r.trip.wrong = func(_ int, path string, send func() error) error {
+		if path == "/wxa/getvisitstatus" {
+			r.wait(2 * time.Minute) // the turn is over, and is somebody else's
+			r.claim()
+		}
+		return send()
+	}
+	r.must(r.h.Run(r.Context(), turn))
+	r.writes(0)
+	r.called()
+}
+
+// What WeChat refuses becomes an outcome by its class, and tells the setting.
+func TestConfigureRefused(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, plan, path string
+		code             int
+		place            string
+		text             string
+	}{
+		{"month's changes spent", `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://a.test.cn"]}}}}`, "/wxa/modify_domain_directly", 86102, "commit/parked/throttle", "configure domains"},
+		{"publications spent", `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}]}}`, "/cgi-bin/wxopen/qrcodejumpadd", 89030, "commit/parked/throttle", "configure qr_rules"},
+		{"too many testers", `{"testers": {"add": ["qa_zhang"]}}`, "/wxa/bind_tester", 85002, "commit/failed", "configure testers: add qa_zhang"},
+		{"no such library", `{"base_library": {"set": "9.9.9"}}`, "", 89014, "commit/pending", "configure base_library"},
+		{"busy", `{"visibility": "closed"}`, "/wxa/change_visitstatus", -1, "commit/running", "configure visibility"},
+		{"file of the web-view", `{"webview": {"way": "direct", "add": ["https://other.test.cn"]}}`, "", 86103, "commit/parked/merchant", ".txt must lie at the root"},
+		{"file of the rule", `{"qr_rules": {"add": [{"prefix": "https://other.test.cn/t/", "path": "p"}]}}`, "", 85069, "commit/parked/merchant", ".txt must lie below the prefix"},
+		{"not registered", `{"domains": {"way": "platform", "lists": {"request": {"add": ["https://a.test.cn"]}}}}`, "", 85018, "commit/pending", "configure domains"},
+		{"fault of the values", `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://{{.city}}"]}}}}`, "", 0, "commit/failed", "is no domain"},
+		{"nothing declared", `{"privacy": {"add": [{"key": "Album", "text": "x"}]}}`, "", 0, "check/failed", "privacy.owner.notice"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := configured(t, rollout.StageCommit, tc.plan)
+			if tc.path != "" {
+				r.must(r.sim.AddFault(wxsim.Fault{Endpoint: tc.path, Kind: wxsim.FaultCode, Code: tc.code, Count: -1}))
+			}
+			_ = r.h.Run(r.Context(), r.claim())
+			if r.target().Stage == rollout.StageCheck {
+				_ = r.h.Run(r.Context(), r.claim())
+			}
+			got := r.is(tc.place)
+			said := fmt.Sprintf("%+v %+v", got.Trouble, got.Timeline)
+			ro, err := r.ledger.Rollout(r.Context(), "r1")
+			r.must(err)
+			if said += ro.Why; !strings.Contains(said, tc.text) {
+				t.Errorf("%q isn't in %s", tc.text, said)
+			}
+			if tr := got.Trouble; tr != nil && tr.Code != int64(tc.code) || tc.code != 0 && !strings.Contains(said, fmt.Sprint(tc.code)) {
+				t.Errorf("errcode %d isn't in %s", tc.code, said)
+			}
+			if paused := ro.Status == rollout.StatusPaused; paused != (tc.place == "commit/pending") {
+				t.Errorf("the rollout is %s", ro.Status)
+			}
+			r.writes(0)
+		})
+	}
+}
+
+// The release trap: a domain that the platform registers no more when the release
+// is due would go from the live app, so that the rollout stops before it.
+func TestConfigureReleaseTrap(t *testing.T) {
+	t.Parallel()
+	const plan = `{"webview": {"way": "platform", "add": ["https://m.test.cn"]}}`
+	r := configured(t, rollout.StageCommit, plan)
+	r.act()
+	r.is("check/pending")
+	_, err := r.client.PlatformWebviewDomains(t.Context(), wxclient.DomainDelete, []string{"m.test.cn"}, true)
+	r.must(err)
+	r.at(rollout.StageRelease)
+	r.wx.versionInfo = live("3.8.0", "winter")
+	r.act()
+	r.called("commit", "version-info", "version-info")
+	ro, err := r.ledger.Rollout(t.Context(), "r1")
+	r.must(err)
+	if ro.Status != rollout.StatusPaused || !strings.Contains(ro.Why, "would drop https://m.test.cn") {
+		t.Fatalf("the rollout is %s: %s", ro.Status, ro.Why)
+	}
+	_, err = r.client.PlatformWebviewDomains(t.Context(), wxclient.DomainAdd, []string{"m.test.cn"}, true)
+	r.must(err)
+	r.must(r.ledger.Resume(t.Context(), "r1", "test", ""))
+	r.wx.release = func() error { r.wx.versionInfo = live(ourVersion, ourDesc); return nil }
+	r.act()
+	r.is("release/released")
+	r.writes(1)
+}
+
+// Whom nobody bound is unbound without an error, and who is bound stays unless named.
+func TestConfigureTesters(t *testing.T) {
+	t.Parallel()
+	r := configured(t, rollout.StageCommit, `{"testers": {"add": ["qa_zhang"], "remove": ["qa_wang", "qa_li_lei"]}}`)
+	for _, id := range []string{"qa_wang", "qa_merchant"} {
+		_, err := r.client.BindTester(t.Context(), r.app, id)
+		r.must(err)
+	}
+	r.took()
+	r.act()
+	r.is("check/pending")
+	same(t, "calls", r.took(), "memberauth", "unbind_tester", "unbind_tester", "bind_tester", "memberauth")
+	for id, want := range map[string]int64{"qa_merchant": codeIsTester, "qa_zhang": codeIsTester, "qa_wang": 0} {
+		_, err := r.client.BindTester(t.Context(), r.app, id)
+		if got := code(err); got != want {
+			t.Errorf("%s: %v, want errcode %d", id, err, want)
+		}
+	}
+}
+
+// A guideline's other half stays: the owner's contacts that the plan doesn't name,
+// and the uses that the merchant declared.
+func TestConfigurePrivacyKeepsTheMerchants(t *testing.T) {
+	t.Parallel()
+	r := configured(t, rollout.StageCheck, `{"privacy": {"owner": {"email": "x@test.cn"}, "add": [{"key": "Album", "text": "to show"}]}}`)
+	r.must(r.client.SetPrivacyGuideline(t.Context(), r.app, wxclient.GuidelineRequest{
+		Version: wxclient.PrivacyDraft, Owner: wxclient.PrivacyOwner{Phone: "123", NoticeMethod: "弹窗"},
+		Settings: []wxclient.PrivacySetting{{Key: "Camera", Text: "to scan"}},
+	}))
+	r.act()
+	r.is("submit/pending")
+	got, err := ReadSettings(t.Context(), r.client, r.app, settings.Privacy)
+	r.must(err)
+	want := settings.Guideline{
+		Owner: settings.Owner{Email: "x@test.cn", Phone: "123", Notice: "弹窗"},
+		Uses:  []settings.Use{{Key: "Camera", Text: "to scan"}, {Key: "Album", Text: "to show"}},
+	}
+	if diff := cmp.Diff(want, got.Guideline); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A worker that can't make settings does no half of a plan.
+func TestConfigureWithoutSettings(t *testing.T) {
+	t.Parallel()
+	r := configured(t, rollout.StageCommit, `{"visibility": "closed"}`)
+	r.sets = nil
+	r.h = r.handler(Timing{})
+	r.act()
+	r.called()
+	r.is("commit/failed")
+}

@@ -1,0 +1,194 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/wxrollout/wxrollout/rollout/settings"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// SettingsReader reads the settings of apps; *wxclient.Client implements it.
+type SettingsReader interface {
+	EffectiveDomains(ctx context.Context, appid string) (wxclient.EffectiveServerDomains, error)
+	EffectiveWebviewDomains(ctx context.Context, appid string) (wxclient.EffectiveWebviewDomains, error)
+	Testers(ctx context.Context, appid string) ([]string, error)
+	QRRules(ctx context.Context, appid string) (wxclient.QRRules, error)
+	LowestLibrary(ctx context.Context, appid string) (wxclient.BaseLibrary, error)
+	Serving(ctx context.Context, appid string) (bool, error)
+	PrivacyGuideline(ctx context.Context, appid string, version wxclient.PrivacyVersion) (wxclient.PrivacyGuideline, error)
+}
+
+// Settings reads and writes them; *wxclient.Client implements it.
+type Settings interface {
+	SettingsReader
+	ModifyDomains(ctx context.Context, appid string, action wxclient.DomainAction, d wxclient.ServerDomains) (wxclient.ChangedDomains, error)
+	ModifyDomainsDirectly(ctx context.Context, appid string, action wxclient.DomainAction, d wxclient.ServerDomains) (wxclient.ChangedDomains, error)
+	SetWebviewDomains(ctx context.Context, appid string, action wxclient.DomainAction, domains []string) ([]string, error)
+	SetWebviewDomainsDirectly(ctx context.Context, appid string, action wxclient.DomainAction, domains []string) ([]string, error)
+	WebviewFile(ctx context.Context, appid string) (wxclient.ConfirmFile, error)
+	BindTester(ctx context.Context, appid, wechatID string) (user string, err error)
+	UnbindTester(ctx context.Context, appid, wechatID, user string) error
+	PutQRRule(ctx context.Context, appid string, rule wxclient.QRRule, edit bool) error
+	DeleteQRRule(ctx context.Context, appid, prefix string) error
+	PublishQRRule(ctx context.Context, appid, prefix string) error
+	QRFile(ctx context.Context, appid string) (wxclient.ConfirmFile, error)
+	SetLowestLibrary(ctx context.Context, appid, version string) error
+	SetServing(ctx context.Context, appid string, serving bool) error
+	SetPrivacyGuideline(ctx context.Context, appid string, r wxclient.GuidelineRequest) error
+}
+
+var _ Settings = (*wxclient.Client)(nil)
+
+// ReadSettings reads what an app has of one kind of settings.
+func ReadSettings(ctx context.Context, wx SettingsReader, appid string, kind settings.Kind) (have settings.Have, err error) {
+	switch kind {
+	case settings.Domains:
+		var d wxclient.EffectiveServerDomains
+		d, err = wx.EffectiveDomains(ctx, appid)
+		have.Domains = settings.DomainsHave{
+			Console: domainLists(d.Console), Platform: domainLists(d.Third), Direct: domainLists(d.Direct), Effective: domainLists(d.Effective),
+		}
+	case settings.Webview:
+		var w wxclient.EffectiveWebviewDomains
+		w, err = wx.EffectiveWebviewDomains(ctx, appid)
+		have.Webview = settings.WebviewHave{Console: w.Console, Platform: w.Third, Direct: w.Direct, Effective: w.Effective}
+	case settings.Testers:
+		var users []string
+		users, err = wx.Testers(ctx, appid)
+		have.NoTesters = err == nil && len(users) == 0
+	case settings.QRRules, settings.QRPublish:
+		var q wxclient.QRRules
+		q, err = wx.QRRules(ctx, appid)
+		for _, rule := range q.Rules {
+			have.Rules = append(have.Rules, ruleOf(rule))
+		}
+	case settings.Library:
+		var l wxclient.BaseLibrary
+		l, err = wx.LowestLibrary(ctx, appid)
+		have.Library = l.Lowest
+	case settings.Visibility:
+		have.Serving, err = wx.Serving(ctx, appid)
+	case settings.Privacy:
+		have.Guideline, err = readGuideline(ctx, wx, appid)
+	default:
+		err = fmt.Errorf("no setting %q", kind)
+	}
+	return have, err
+}
+
+// readGuideline reads the draft, or without one the guideline that is live: a draft
+// replaces all of it.
+func readGuideline(ctx context.Context, wx SettingsReader, appid string) (settings.Guideline, error) {
+	draft, err := wx.PrivacyGuideline(ctx, appid, wxclient.PrivacyDraft)
+	if err == nil && len(draft.Settings) == 0 && draft.Owner == (wxclient.PrivacyOwner{}) {
+		draft, err = wx.PrivacyGuideline(ctx, appid, wxclient.PrivacyOnline)
+	}
+	o := draft.Owner
+	g := settings.Guideline{File: o.ExtFileID, Owner: settings.Owner{
+		Email: o.Email, Phone: o.Phone, QQ: o.QQ, WeChat: o.WeChat, Notice: o.NoticeMethod, Store: o.StoreExpire, Region: o.StoreRegion,
+	}}
+	for _, s := range draft.Settings {
+		g.Uses = append(g.Uses, settings.Use{Key: s.Key, Text: s.Text})
+	}
+	return g, err
+}
+
+func domainLists(d wxclient.ServerDomains) settings.DomainLists {
+	return settings.DomainLists{
+		settings.Request: d.Request, settings.WSRequest: d.WebSocket, settings.Upload: d.Upload, settings.Download: d.Download,
+		settings.UDP: d.UDP, settings.TCP: d.TCP,
+	}
+}
+
+func ruleOf(r wxclient.QRRule) settings.Rule {
+	rule := settings.Rule{Prefix: r.Prefix, Path: r.Path, Exclusive: r.Exclusive, Debug: r.DebugURLs, Published: r.Published}
+	if i := int(r.Version) - 1; i >= 0 && i < len(settings.Versions) {
+		rule.Version = settings.Versions[i]
+	}
+	return rule
+}
+
+// actions are WeChat's words for what a write of domains does.
+var actions = map[settings.Verb]wxclient.DomainAction{
+	settings.VerbAdd: wxclient.DomainAdd, settings.VerbRemove: wxclient.DomainDelete, settings.VerbSet: wxclient.DomainSet,
+}
+
+// write makes one change at WeChat.
+func (r *run) write(ctx context.Context, c settings.Change) error {
+	wx, app := r.setter, r.turn.AppID
+	switch c.Kind {
+	case settings.Domains:
+		return r.writeDomains(ctx, c)
+	case settings.Webview:
+		var err error
+		if c.Way == settings.Direct {
+			_, err = wx.SetWebviewDomainsDirectly(ctx, app, actions[c.Verb], c.List)
+		} else {
+			_, err = wx.SetWebviewDomains(ctx, app, actions[c.Verb], c.List)
+		}
+		return err
+	case settings.QRRules:
+		if c.Verb == settings.VerbRemove {
+			return wx.DeleteQRRule(ctx, app, c.Name)
+		}
+		return wx.PutQRRule(ctx, app, wxclient.QRRule{
+			Prefix: c.Rule.Prefix, Path: c.Rule.Path, Exclusive: c.Rule.Exclusive, DebugURLs: c.Rule.Debug, Version: qrVersion(c.Rule.Version),
+		}, c.Verb == settings.VerbSet)
+	case settings.QRPublish:
+		return wx.PublishQRRule(ctx, app, c.Name)
+	case settings.Library:
+		return wx.SetLowestLibrary(ctx, app, c.Value)
+	case settings.Visibility:
+		return wx.SetServing(ctx, app, c.Value == settings.VisibilityOpen)
+	case settings.Privacy:
+		return wx.SetPrivacyGuideline(ctx, app, guidelineRequest(c.Guideline))
+	default:
+		return fmt.Errorf("no write of %q", c.Kind)
+	}
+}
+
+func (r *run) writeDomains(ctx context.Context, c settings.Change) error {
+	wx, app := r.setter, r.turn.AppID
+	d := wxclient.ServerDomains{
+		Request: c.Domains[settings.Request], WebSocket: c.Domains[settings.WSRequest], Upload: c.Domains[settings.Upload],
+		Download: c.Domains[settings.Download], UDP: c.Domains[settings.UDP], TCP: c.Domains[settings.TCP],
+	}
+	var reply wxclient.ChangedDomains
+	var err error
+	if c.Way == settings.Direct {
+		reply, err = wx.ModifyDomainsDirectly(ctx, app, actions[c.Verb], d)
+	} else {
+		reply, err = wx.ModifyDomains(ctx, app, actions[c.Verb], d)
+	}
+	if err != nil {
+		return err
+	}
+	bad := reply.Invalid
+	for _, list := range [][]string{bad.Request, bad.WebSocket, bad.Upload, bad.Download, bad.UDP, bad.TCP} {
+		if len(list) > 0 {
+			return &planError{fmt.Errorf("WeChat doesn't take %v as domains", list)}
+		}
+	}
+	return nil
+}
+
+func qrVersion(name string) wxclient.QRVersion {
+	for i, v := range settings.Versions {
+		if v == name {
+			return wxclient.QRVersion(i + 1)
+		}
+	}
+	return wxclient.QROnline
+}
+
+func guidelineRequest(g settings.Guideline) wxclient.GuidelineRequest {
+	o := g.Owner
+	req := wxclient.GuidelineRequest{Version: wxclient.PrivacyDraft, Owner: wxclient.PrivacyOwner{
+		Email: o.Email, Phone: o.Phone, QQ: o.QQ, WeChat: o.WeChat, ExtFileID: g.File, NoticeMethod: o.Notice, StoreExpire: o.Store, StoreRegion: o.Region,
+	}}
+	for _, u := range g.Uses {
+		req.Settings = append(req.Settings, wxclient.PrivacySetting{Key: u.Key, Text: u.Text})
+	}
+	return req
+}
