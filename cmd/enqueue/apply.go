@@ -85,7 +85,7 @@ func runApply(ctx context.Context, d *deps, o applyOptions) error {
 		return operator.ErrNotScheduled
 	}
 	return d.with(ctx, func(op *operator.Operator) error {
-		p, err := d.preview(ctx, op, file, o.offline)
+		p, err := d.preview(ctx, op, file, operator.PlanOptions{Offline: o.offline})
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (d *deps) dryRun(p *operator.Preview, f format) error {
 	if f == formatJSON {
 		return writeJSON(d.out, p)
 	}
-	if err := d.printPreview(p); err != nil {
+	if err := d.printPreview(p, formatTable); err != nil {
 		return err
 	}
 	d.talk("\nthis was a dry run: nothing was changed\n")

@@ -44,9 +44,9 @@ func same[O any](t *testing.T, build func(*deps, func(context.Context, *deps, O)
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	same(t, newPlan, "-f p.yaml", planOptions{file: "p.yaml", format: formatTable})
-	same(t, newPlan, "-f p.yaml --offline --apps -o csv --ext wx1", planOptions{file: "p.yaml", offline: true, apps: true, ext: "wx1", format: formatCSV})
-	same(t, newPlan, "--sample", planOptions{sample: true, format: formatTable})
+	same(t, newPlan, "-f p.yaml", planOptions{file: "p.yaml", looks: 20, format: formatTable})
+	same(t, newPlan, "-f p.yaml --offline --apps -o csv --ext wx1", planOptions{file: "p.yaml", offline: true, apps: true, ext: "wx1", looks: 20, format: formatCSV})
+	same(t, newPlan, "--sample", planOptions{sample: true, looks: 20, format: formatTable})
 	same(t, newApply, "-f p.yaml --again --expect x-1 -y --reason why --dry-run --offline -o json", applyOptions{
 		change: change{why: "why", yes: true, dryRun: true}, file: "p.yaml", again: true, expect: "x-1", offline: true, format: formatJSON,
 	})

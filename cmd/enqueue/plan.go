@@ -19,11 +19,12 @@ type planOptions struct {
 	offline bool
 	apps    bool
 	ext     string
+	looks   looks
 	format  format
 }
 
 func newPlan(d *deps, run func(context.Context, *deps, planOptions) error) *cobra.Command {
-	var o planOptions
+	o := planOptions{looks: operator.SettingsLooked}
 	cmd := &cobra.Command{
 		Use:   "plan -f FILE",
 		Short: "Show what a plan would do",
@@ -32,12 +33,17 @@ targets and their waves, what fits in the submission quota, and which apps other
 rollouts work on. Everything that is wrong with the plan, the app list and the
 ext template is told at once, with file, line and value.
 
+The settings of a plan that has configure are compared with what apps have: up to
+seven calls an app, 20 a second at most, so only of the first 20 apps unless
+--settings says how many. -o wide and json tell of every app that was looked at.
+
 The rollout's id is made of the plan's name and its content: the same plan, list
 and template have the same id. apply --expect ID does just what was shown.`,
 		Example: `  enqueue plan --sample > spring.yaml     # a commented plan to begin with
   enqueue plan -f spring.yaml
   enqueue plan -f spring.yaml --apps -o csv > order.csv
-  enqueue plan -f spring.yaml --ext wx1234567890abcdef`,
+  enqueue plan -f spring.yaml --ext wx1234567890abcdef
+  enqueue plan -f spring.yaml --settings all -o wide      # what would change, app by app`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.file == "" && !o.sample {
@@ -52,7 +58,8 @@ and template have the same id. apply --expect ID does just what was shown.`,
 	f.BoolVar(&o.offline, "offline", false, "don't ask WeChat: the template and the quota are not looked up")
 	f.BoolVar(&o.apps, "apps", false, "list every app with its wave, in order")
 	f.StringVar(&o.ext, "ext", "", "print the ext.json of this appid")
-	bindFormat(cmd, &o.format, formatTable, formatJSON, formatCSV)
+	f.Var(&o.looks, "settings", "of how many apps to compare the settings, from the first one on: a number, or all; 0 asks nobody")
+	bindFormat(cmd, &o.format, formatTable, formatWide, formatJSON, formatCSV)
 	return cmd
 }
 
@@ -65,7 +72,7 @@ func runPlan(ctx context.Context, d *deps, o planOptions) error {
 		return err
 	}
 	return d.with(ctx, func(op *operator.Operator) error {
-		p, err := d.preview(ctx, op, file, o.offline)
+		p, err := d.preview(ctx, op, file, o.asks())
 		switch {
 		case err != nil:
 			return err
@@ -76,7 +83,7 @@ func runPlan(ctx context.Context, d *deps, o planOptions) error {
 		case o.format == formatJSON:
 			return writeJSON(d.out, p)
 		}
-		if err := d.printPreview(p); err != nil {
+		if err := d.printPreview(p, o.format); err != nil {
 			return err
 		}
 		verb := "apply"
@@ -88,10 +95,20 @@ func runPlan(ctx context.Context, d *deps, o planOptions) error {
 }
 
 // preview looks at a plan, with a progress bar where that takes long.
-func (d *deps) preview(ctx context.Context, op *operator.Operator, file *planfile.File, offline bool) (*operator.Preview, error) {
+func (d *deps) preview(ctx context.Context, op *operator.Operator, file *planfile.File, opt operator.PlanOptions) (*operator.Preview, error) {
 	bar := d.bar()
 	defer bar.end()
-	return op.Plan(ctx, file, operator.PlanOptions{Offline: offline, Progress: bar.show})
+	opt.Progress = bar.show
+	return op.Plan(ctx, file, opt)
+}
+
+// asks is what the command line asks WeChat: nobody's settings where they aren't shown.
+func (o planOptions) asks() operator.PlanOptions {
+	opt := operator.PlanOptions{Offline: o.offline, Settings: int(o.looks), SettingsRate: operator.SettingsRate}
+	if o.apps || o.ext != "" || o.format == formatCSV {
+		opt.Settings = 0
+	}
+	return opt
 }
 
 func (d *deps) printExt(p *operator.Preview, appID string) error {
@@ -123,7 +140,7 @@ var waveColumns = []column[operator.WavePlan]{
 }
 
 // printPreview writes a preview for a person.
-func (d *deps) printPreview(p *operator.Preview) error {
+func (d *deps) printPreview(p *operator.Preview, f format) error {
 	template := fmt.Sprint(p.Plan.Template.ID)
 	if p.Plan.Template.ID == operator.LatestTemplate {
 		template = "the newest template of each run"
@@ -146,6 +163,9 @@ func (d *deps) printPreview(p *operator.Preview) error {
 		return err
 	}
 	if err := list(d, formatTable, waveColumns, p.Waves); err != nil {
+		return err
+	}
+	if err := d.printSettings(p.Settings, f); err != nil {
 		return err
 	}
 	for _, note := range previewNotes(p) {

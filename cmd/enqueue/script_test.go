@@ -199,8 +199,8 @@ func (s *stage) hire(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 // lever quota REST LIMIT, code PATH ERRCODE, lost PATH (its next reply), draft VERSION,
-// templates N (with versions 4.0.N), or leave|join|withhold APPID (the authorization, or
-// permission set 18): pulls a lever of the simulator.
+// templates N (with versions 4.0.N), console APPID DOMAINS..., or
+// leave|join|withhold APPID (the authorization, or permission set 18): pulls a lever of the simulator.
 func (s *stage) lever(ts *testscript.TestScript, _ bool, args []string) {
 	number := func(i int) int {
 		n, err := strconv.Atoi(args[i])
@@ -223,6 +223,8 @@ func (s *stage) lever(ts *testscript.TestScript, _ bool, args []string) {
 	case "leave", "join":
 		on := args[0] == "join"
 		ts.Check(s.sim.ChangeApp(args[1], wxsim.AppChange{Authorized: &on}))
+	case "console":
+		ts.Check(s.sim.ChangeApp(args[1], wxsim.AppChange{Console: args[2:]}))
 	case "withhold":
 		off := false
 		ts.Check(s.sim.ChangeApp(args[1], wxsim.AppChange{Set18: &off}))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
 )
 
 // whyOptions are the command line of why.
@@ -112,8 +113,12 @@ func (d *deps) placeLines(p operator.Place) []string {
 	if p.AuditID != 0 {
 		lines = append(lines, fmt.Sprintf("audit    %d", p.AuditID))
 	}
-	if p.Intent != nil {
-		lines = append(lines, fmt.Sprintf("unknown  what the %s of %s did; it is read back before anything else", p.Intent.Op, clockTime(p.Intent.At)))
+	switch in := p.Intent; {
+	case in == nil:
+	case p.State == rollout.StateRunning && p.Reason == rollout.ReasonActing:
+		lines = append(lines, fmt.Sprintf("doing    %s, since %s", oneLine(in.String()), clockTime(in.At)))
+	default:
+		lines = append(lines, fmt.Sprintf("unknown  what the %s of %s did; it is read back before anything else", oneLine(in.String()), clockTime(in.At)))
 	}
 	if p.Next != "" {
 		lines = append(lines, "next     "+p.Next)

@@ -36,7 +36,7 @@ func openOperator(ctx context.Context, c *Config, o coreOptions) (*operator.Oper
 func (k *core) operator(c *Config, by string) *operator.Operator {
 	d := operator.Deps{Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, By: by}
 	if k.source != nil {
-		d.WeChat = k.wx
+		d.WeChat, d.Settings = k.wx, k.wx
 	}
 	if k.tokens != nil { // not with a broker: its system keeps the credentials
 		d.Credentials = credentials{k.tokens, !c.ComponentTicket.Empty()}

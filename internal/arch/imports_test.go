@@ -35,13 +35,13 @@ var arrows = map[string][]string{
 
 	// These join two or three.
 	"registry": {"wxclient", "ratelimit"},
-	"tasks":    {"rollout", "wxclient", "ratelimit"},
+	"tasks":    {"rollout", "rollout/settings", "wxclient", "ratelimit"},
 
 	// The simulator knows nothing of ours: one misreading can't hide on both sides.
 	"wxsim": {},
 
 	// What the programs are made of.
-	"internal/operator": {"rollout", "rollout/planfile", "ledger", "ratelimit", "registry/apps", "tasks", "wxclient"},
+	"internal/operator": {"rollout", "rollout/planfile", "rollout/settings", "ledger", "ratelimit", "registry/apps", "tasks", "wxclient"},
 	"internal/app": {
 		"console", "internal/operator", "ledger", "metrics", "ratelimit", "registry", "registry/apps", "rollout", "rollout/planfile",
 		"tasks", "wxclient", "wxclient/callback",

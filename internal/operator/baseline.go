@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -224,7 +225,7 @@ func (o *Operator) newcomers(ctx context.Context, b apps.Baseline, file *planfil
 		if err != nil {
 			return nil, 0, err
 		}
-		if !file.Targets.Select.Match(a.Get) || !renders(file.Ext, a) {
+		if !file.Targets.Select.Match(a.Get) || !renders(file, a) {
 			held++
 			continue
 		}
@@ -233,9 +234,10 @@ func (o *Operator) newcomers(ctx context.Context, b apps.Baseline, file *planfil
 	return fit, held, nil
 }
 
-// renders tells whether an app has the values its ext.json needs.
-func renders(ext *rollout.Ext, a apps.App) bool {
-	return len(planfile.CheckExt(ext, planfile.NewApps(a.AppID, []planfile.App{planApp(a)}))) == 0
+// renders tells whether an app has the values that its ext.json and settings need.
+func renders(file *planfile.File, a apps.App) bool {
+	list := planfile.NewApps(a.AppID, []planfile.App{planApp(a)})
+	return len(planfile.CheckExt(file.Ext, list)) == 0 && len(planfile.CheckConfigure(file.Configure, list)) == 0
 }
 
 // Gathered is a rollout that the baseline made.
@@ -334,6 +336,9 @@ func (o *Operator) handOn(ctx context.Context, b apps.Baseline) (*Gathered, erro
 	if created.New || created.Status == rollout.StatusLoading {
 		err := o.addNewcomers(ctx, open.ID, ids)
 		if err == nil {
+			err = o.register(ctx, plan, o.newcomerTargets(ctx, ids))
+		}
+		if err == nil {
 			err = o.ledger.Seal(ctx, open.ID, len(ids), false, "baseline", fmt.Sprintf("%d apps authorised the platform", len(ids)))
 		}
 		if _, err := o.elsewhere(err); err != nil {
@@ -390,4 +395,18 @@ func (o *Operator) keepReserve(ctx context.Context, p *Preview) error {
 	p.full.Quota.Reserve, p.Plan.Quota.Reserve = reserve, reserve
 	p.warn("the baseline keeps %d submissions for the pool %s", def.Reserve, pool)
 	return nil
+}
+
+// newcomerTargets are apps of the registry as targets, for what their values ask for.
+func (o *Operator) newcomerTargets(ctx context.Context, ids []string) iter.Seq2[rollout.Target, error] {
+	return func(yield func(rollout.Target, error) bool) {
+		for page := range slices.Chunk(ids, ledger.AddBatch) {
+			for a, err := range o.apps.Some(ctx, page) {
+				app := planApp(a)
+				if !yield(rollout.Target{AppID: app.AppID, Label: app.Label, Columns: app.Columns}, err) {
+					return
+				}
+			}
+		}
+	}
 }

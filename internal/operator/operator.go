@@ -45,6 +45,8 @@ type Deps struct {
 	// WeChat answers reading calls; nil (the interface, not a nil pointer in it)
 	// means offline: what needs WeChat is an *OfflineError.
 	WeChat WeChat
+	// Settings reads the settings of apps; nil (the interface) is as WeChat's.
+	Settings Settings
 	// Credentials looks after stored credentials; nil (the interface) if this
 	// installation stores none.
 	Credentials Credentials
@@ -64,6 +66,7 @@ type Operator struct {
 	ledger      *ledger.Ledger
 	pools       *tasks.Pools
 	wx          WeChat
+	settings    Settings
 	credentials Credentials
 	apps        *apps.Store
 	tokens      TokenKeeper
@@ -75,7 +78,7 @@ type Operator struct {
 // New makes an operator; it starts nothing and needs no closing.
 func New(d Deps) *Operator {
 	o := &Operator{
-		ledger: d.Ledger, pools: d.Pools, wx: d.WeChat, credentials: d.Credentials, rdb: d.Redis,
+		ledger: d.Ledger, pools: d.Pools, wx: d.WeChat, settings: d.Settings, credentials: d.Credentials, rdb: d.Redis,
 		apps: apps.New(d.Redis), tokens: d.Tokens, now: d.Now, by: d.By,
 	}
 	if o.now == nil {

@@ -10,12 +10,18 @@ import (
 
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/settings"
 )
 
 // PlanOptions say how to look at a plan.
 type PlanOptions struct {
 	// Offline asks WeChat nothing; a plan that needs it is an *OfflineError.
 	Offline bool
+	// Settings is how many apps' settings are compared with a plan that has some, the
+	// first ones; below 0 is all.
+	Settings int
+	// SettingsRate is how many calls a second that makes at most; 0 is no limit of ours.
+	SettingsRate int
 	// Progress hears of long work; nil is fine.
 	Progress func(what string, done, total int)
 }
@@ -30,7 +36,7 @@ type Preview struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
 	Digest string `json:"digest"`
-	// Plan is what will be stored, without the ext template's text.
+	// Plan is what will be stored, without the texts of its templates.
 	Plan rollout.Plan `json:"plan"`
 	// Latest says that the plan asks for the newest template: Plan names the one it is
 	// now, and applying pins that one.
@@ -51,12 +57,15 @@ type Preview struct {
 	Owned Owned `json:"owned"`
 	// Earlier is the newest rollout of the same content, if there is one.
 	Earlier *Earlier `json:"earlier,omitempty"`
+	// Settings tells what the plan's configure would change; nil if it has none.
+	Settings *SettingsDiff `json:"settings,omitempty"`
 	// Warnings are for a person to read before applying.
 	Warnings []string `json:"warnings,omitempty"`
 
-	full rollout.Plan // with the ext template
-	ext  *rollout.Ext
-	apps *planfile.Apps
+	full     rollout.Plan // with the templates
+	ext      *rollout.Ext
+	settings *settings.Template
+	apps     *planfile.Apps
 	// recipe chooses the apps of each run of a schedule; "" for a list of its own.
 	recipe string
 }
@@ -89,7 +98,8 @@ func (o *Operator) Plan(ctx context.Context, file *planfile.File, opt PlanOption
 	warnings = append(warnings, notes...)
 	var extErr error
 	if appsErr == nil {
-		if faults := planfile.CheckExt(file.Ext, apps); len(faults) > 0 {
+		faults := append(planfile.CheckExt(file.Ext, apps), planfile.CheckConfigure(file.Configure, apps)...)
+		if len(faults) > 0 {
 			extErr = faults
 		}
 	}
@@ -107,7 +117,7 @@ func (o *Operator) Plan(ctx context.Context, file *planfile.File, opt PlanOption
 	p := &Preview{
 		Name: file.Name, Digest: file.Digest(plan, apps), Plan: plan, Total: apps.Len(), Source: apps.Name(),
 		Latest: file.Template.Latest, StartAt: file.Start, Schedule: file.Schedule, Warnings: warnings,
-		full: plan, ext: file.Ext, apps: apps,
+		full: plan, ext: file.Ext, settings: file.Configure.Template(), apps: apps,
 	}
 	if file.Schedule != "" && file.Targets.Registry() {
 		// Each run takes the apps of its time: they are no part of what it is.
@@ -115,14 +125,17 @@ func (o *Operator) Plan(ctx context.Context, file *planfile.File, opt PlanOption
 		sum := sha256.Sum256([]byte(p.recipe))
 		p.Digest = hex.EncodeToString(sum[:])
 	}
-	p.Plan.Ext = ""
+	p.Plan.Ext, p.Plan.Configure = "", ""
 	p.ID = p.Name + "-" + p.Digest[:8]
 	p.Waves = p.waves()
 	// After the digest: the same plan stays the same rollout whatever stands beside it.
 	if err := o.keepReserve(ctx, p); err != nil {
 		return nil, err
 	}
-	return p, o.surroundings(ctx, p, opt)
+	if err := o.surroundings(ctx, p, opt); err != nil {
+		return p, err
+	}
+	return p, o.settingsDiff(ctx, p, opt)
 }
 
 // planApps are the plan's apps, selected and in order, with what to warn of.
