@@ -73,9 +73,7 @@ func (t *Target) undo(e Undo) string {
 	t.note(Entry{At: e.At, Stage: t.Stage, What: "undo", Note: e.Note})
 	intent := t.Intent
 	t.enter(StageUndo, e.At)
-	if intent != nil && intent.Op != OpConfigure { // settings are not taken back
-		t.Intent = intent // it is read back first
-	}
+	t.Intent = intent // it is read back first
 	return ""
 }
 
@@ -83,7 +81,7 @@ func (t *Target) undo(e Undo) string {
 // in audit. A trial version is nobody's matter, and a rejected one is over. What
 // earlier attempts left is only known by looking.
 func (t *Target) traces() bool {
-	lost := t.Intent != nil && t.Intent.Op != OpCommit && t.Intent.Op != OpConfigure
+	lost := t.Intent != nil && t.Intent.Op != OpCommit
 	return t.State == StateReleased || t.AuditID != 0 || t.Stage == StageUndo || t.Attempt > 1 || lost
 }
 

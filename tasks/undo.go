@@ -138,6 +138,8 @@ func (s standing) shows(op, next rollout.Op) bool {
 		return s.audited && undecided(s.latest)
 	case rollout.OpRelease:
 		return s.live || s.gray
+	case rollout.OpConfigure:
+		return false // settings stay; what may still take effect is waited out
 	default:
 		return op != next
 	}

@@ -97,6 +97,9 @@ func (w *world) apply(id, version string) {
 	if rapid.Bool().Draw(w.t, "gray") {
 		plan.Release.Gray, plan.Release.Every = []int{5, 50}, time.Minute
 	}
+	if rapid.Bool().Draw(w.t, "settings") {
+		plan.Configure = fmt.Sprintf(`{"base_library": {"set": %q}}`, version)
+	}
 	_, err := w.ledger.Create(w.ctx, ledger.NewRollout{ID: id, Plan: plan, Digest: id})
 	w.must(err)
 	var targets []rollout.Target
@@ -193,6 +196,18 @@ func (w *world) pinned(p *process) {
 	}
 	if err != nil {
 		w.breach(p, "%v", err)
+	}
+}
+
+// settled: the settings of the plan are made before its code is committed. A lost
+// write of another rollout may still come.
+func (w *world) settled(p *process, app string) {
+	plan, err := w.ledger.Plan(w.ctx, p.turn.Rollout, 0)
+	if err != nil || plan.Configure == "" || len(w.ids) != 1 || w.zombies[p] {
+		return
+	}
+	if got := w.cloud.apps[app].library; got != plan.Template.Version {
+		w.breach(p, "commits with the base library %q", got)
 	}
 }
 

@@ -26,6 +26,7 @@ type cloudApp struct {
 	audits      []wxclient.Audit        // oldest first
 	published   int64                   // newest audit that was released
 	gray        wxclient.GrayPlan
+	library     string // lowest base library
 }
 
 // lateEffect is a request that WeChat acts on after its sender gave it up.
@@ -206,6 +207,26 @@ type wire struct {
 
 var _ WeChat = wire{}
 
+// conf is a process's connection for settings: the one that the world knows, as
+// all go the same way.
+type conf struct {
+	Settings // panics where nobody asks
+	wire
+}
+
+func (c conf) LowestLibrary(ctx context.Context, app string) (wxclient.BaseLibrary, error) {
+	return read(ctx, c.wire, "getweappsupportversion", app, func() (wxclient.BaseLibrary, error) {
+		return wxclient.BaseLibrary{Lowest: c.w.cloud.apps[app].library}, nil
+	})
+}
+
+func (c conf) SetLowestLibrary(ctx context.Context, app, version string) error {
+	return c.wire.write(ctx, "setweappsupportversion", app, rollout.OpConfigure, func() error {
+		c.w.cloud.apps[app].library = version
+		return nil
+	})
+}
+
 // read is a call that changes nothing.
 func read[T any](ctx context.Context, w wire, name, app string, answer func() (T, error)) (T, error) {
 	return transmit(ctx, w.process, request[T]{name: name, app: app, effect: answer})
@@ -310,7 +331,10 @@ func (w wire) write(ctx context.Context, name, app string, op rollout.Op, do fun
 }
 
 func (w wire) Commit(ctx context.Context, app string, r wxclient.CommitRequest) error {
-	return w.write(ctx, "commit", app, rollout.OpCommit, func() error { return w.w.cloud.commit(app, r) })
+	return w.write(ctx, "commit", app, rollout.OpCommit, func() error {
+		w.w.settled(w.process, app)
+		return w.w.cloud.commit(app, r)
+	})
 }
 
 func (w wire) SubmitAudit(ctx context.Context, app string, _ wxclient.SubmitRequest) (int64, error) {
