@@ -94,8 +94,10 @@ func (r *run) latestAudit(ctx context.Context) (wxclient.Audit, error) {
 // foundAudit decides by the app's last submission: nil if ours is still to be made.
 func (r *run) foundAudit(ctx context.Context, latest wxclient.Audit) (rollout.Event, error) {
 	inAudit := undecided(latest)
-	if r.t.Intent != nil && r.t.Intent.Op == rollout.OpUndo && !inAudit {
-		if err := r.apply(rollout.Resolved{At: r.now(), Note: "read back: no version is in audit"}); err != nil {
+	// Of an audit that ended otherwise, a withdrawal on its way would take the next
+	// one with it, ours: unresolved waits that out.
+	if r.t.Intent != nil && r.t.Intent.Op == rollout.OpUndo && latest.ID != 0 && latest.Status == wxclient.AuditWithdrawn {
+		if err := r.apply(rollout.Resolved{At: r.now(), Note: "read back: the other version is withdrawn"}); err != nil {
 			return nil, err
 		}
 	}

@@ -97,6 +97,21 @@ func TestWithdrawalReplyLost(t *testing.T) {
 	}
 }
 
+// The other version's audit passed before a withdrawal whose reply was lost took
+// effect: it could hit our own submission, which waits.
+func TestNoSubmissionBesideALostWithdrawal(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t, inAudit(rollout.InAuditWithdraw))
+	r.at(rollout.StageSubmit, r.intent(rollout.OpUndo, 5*time.Second))
+	r.wx.latestAudit = audits(40, wxclient.AuditPassed, "3.8.1", "by hand")
+	r.act()
+	r.called("latest-audit")
+	r.parked("submit/parked/unknown", time.Minute)
+	r.act()
+	r.called(wholeSubmit...)
+	r.is("verdict/pending")
+}
+
 // While a submission of ours may still show up, another version is not withdrawn.
 func TestNoWithdrawalBesideALostSubmission(t *testing.T) {
 	t.Parallel()
