@@ -170,6 +170,26 @@ func (w *world) Stop(*rapid.T) {
 	p.cancel()
 }
 
+// Hold pauses the rollout of a process on its way to a call.
+func (w *world) Hold(t *rapid.T) {
+	p := pick(w, "process", w.live)
+	for range rapid.IntRange(1, 8).Draw(t, "steps") {
+		if !p.over {
+			p.proceed(w.fate(p))
+		}
+	}
+	w.outside()
+	if p.over || !w.may(w.ledger.PauseBy(w.ctx, p.turn.Rollout, "op", "x")) {
+		w.told(p)
+		return
+	}
+	w.log("operator: pause %s, where %s stands at %s (%d)", p.turn.Rollout, p.name, p.at.name, p.at.kind)
+	w.run(p)
+	if rapid.Bool().Draw(t, "resume") {
+		w.may(w.ledger.Resume(w.ctx, p.turn.Rollout, "op", "x"))
+	}
+}
+
 // Forget lets Redis lose its newest writes.
 func (w *world) Forget(t *rapid.T) {
 	if len(w.live) == 0 {
@@ -217,6 +237,25 @@ func (w *world) Verdict(t *rapid.T) {
 	w.log("WeChat: %s's audit %d %s", app, w.cloud.apps[app].latest().ID, s)
 	for _, id := range w.ids {
 		w.edit(id, app, rollout.Woken{At: w.now(), Note: "push"})
+	}
+}
+
+// Reject has an audit rejected and, if that was the rollout's own, its target retried.
+func (w *world) Reject(t *rapid.T) {
+	app := rapid.SampledFrom(worldApps()).Draw(t, "app")
+	if !w.cloud.decide(app, wxclient.AuditRejected) {
+		t.Skip("no audit")
+	}
+	w.outside()
+	w.log("WeChat: %s's audit %d rejected", app, w.cloud.apps[app].latest().ID)
+	for _, id := range w.ids {
+		w.edit(id, app, rollout.Woken{At: w.now(), Note: "push"})
+	}
+	w.Round(t)
+	for _, id := range w.ids {
+		if w.target(id, app).State == rollout.StateRejected && w.edit(id, app, rollout.Retried{At: w.now()}) {
+			w.log("operator: retry %s %s", id, app)
+		}
 	}
 }
 
@@ -400,8 +439,12 @@ func (w *world) settle() {
 
 // round gives turns and runs them well; false if there were none.
 func (w *world) round() bool {
-	_, err := w.cond.Tick(w.ctx)
-	w.must(err)
+	for range 2 { // the first may offer a pool's only probe to a target that waits for its app's owner
+		if _, err := w.cond.Tick(w.ctx); len(w.queue) > 0 || err != nil {
+			w.must(err)
+			break
+		}
+	}
 	queued := w.queue
 	w.queue = nil
 	for _, d := range queued {
@@ -441,13 +484,16 @@ func (w *world) stuck() {
 //   - the settings of a plan are made before its code is committed,
 //   - a call with effect has its intent stored and its turn running, and is not
 //     made while an earlier one may still take effect,
+//   - a call is begun only while the rollout lets it,
+//   - a verdict counts once: no later attempt goes by it,
 //   - nothing is lost: the ledger's audit is clean after each move,
 //   - every target ends, when faults stop and time passes.
 //
 // It finds, within a hundred checks or two, each of these left out: the look for an
 // earlier submission (foundAudit), the wait before a read-back is believed
 // (unresolved), the intent itself, the acting mark, an app's one owner, the pin of
-// a release, the quarantine after a restart.
+// a release, the quarantine after a restart, the look at the rollout's status before a
+// call, PastAuditID.
 func TestHandlersProperty(t *testing.T) {
 	t.Parallel()
 	rdb, advance := redistest.Start(t).Virtual(t)
@@ -457,12 +503,13 @@ func TestHandlersProperty(t *testing.T) {
 		defer w.end()
 		actions := map[string]func(*rapid.T){
 			"": w.Check, "tick": w.Tick, "turn": w.Turn, "wake": w.Wake, "deliver": w.Deliver, "redeliver": w.Redeliver, "proceed": w.Proceed,
-			"finish": w.Finish, "kill": w.Kill, "stop": w.Stop, "forget": w.Forget, "time": w.Time, "hours": w.Hours,
+			"finish": w.Finish, "kill": w.Kill, "stop": w.Stop, "hold": w.Hold, "reject": w.Reject, "forget": w.Forget, "time": w.Time, "hours": w.Hours,
 			"verdict": w.Verdict, "foreign": w.Foreign, "operate": w.Operate, "apply": w.Apply, "quota": w.Quota,
 		}
 		for i := range 5 { // what brings targets on is likelier
 			actions[fmt.Sprint("round", i)], actions[fmt.Sprint("proceed", i)] = w.Round, w.Proceed
 		}
+		actions["hold1"], actions["reject1"] = w.Hold, w.Reject
 		actions["wake1"], actions["wake2"], actions["deliver1"], actions["deliver2"] = w.Wake, w.Wake, w.Deliver, w.Deliver
 		for range rapid.IntRange(0, 6).Draw(r, "rounds before") {
 			w.round()

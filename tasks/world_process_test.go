@@ -182,7 +182,16 @@ func (d disk) Save(ctx context.Context, was, next rollout.Target, o rollout.Save
 	if o.Call {
 		name = "save the intent"
 	}
-	return script(d.process, name, func(l *ledger.Ledger) (rollout.Target, error) { return l.Save(ctx, was, next, o) })
+	return script(d.process, name, func(l *ledger.Ledger) (rollout.Target, error) {
+		saved, err := l.Save(ctx, was, next, o)
+		if err == nil {
+			d.w.believed(d.process, next)
+		}
+		if err == nil && o.Call {
+			d.w.begun(d.process, next.Stage)
+		}
+		return saved, err
+	})
 }
 
 func (d disk) Plan(ctx context.Context, id string, revision int) (rollout.Plan, error) {

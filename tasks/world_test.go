@@ -41,6 +41,7 @@ type world struct {
 	faults   []string            // what processes did that they never may
 	shot     snapshot            // of the ledger and the queue, right after time moved
 	zombies  map[*process]bool   // that live since before the ledger lost its newest writes
+	judged   map[string]bool     // audits, by target, whose verdict the ledger has
 }
 
 // delivery is a turn in the queue, to be delivered at a time.
@@ -71,7 +72,7 @@ func newWorld(t *rapid.T, ctx context.Context, rdb redis.UniversalClient, advanc
 				audits: []wxclient.Audit{{ID: 1, Status: wxclient.AuditPending, Version: "1.1.0", Desc: "by hand"}},
 			},
 		}, audit: 1, rest: 5},
-		flying: make(map[string]*process), units: make(map[string]bool), zombies: make(map[*process]bool),
+		flying: make(map[string]*process), units: make(map[string]bool), zombies: make(map[*process]bool), judged: make(map[string]bool),
 	}
 	w.must(rdb.FlushAll(ctx).Err())
 	w.pools = NewPools(func(name string) *ratelimit.Quota {
@@ -82,9 +83,6 @@ func newWorld(t *rapid.T, ctx context.Context, rdb redis.UniversalClient, advanc
 		rollout.LaneCommit: 2, rollout.LaneAudit: 2, rollout.LaneRelease: 2,
 	}, 1e5*time.Hour))
 	w.apply("r1", "3.9.0")
-	// A ledger that never gave a turn doesn't know a restart from a start.
-	_, err := w.ledger.Claim(ctx, rollout.Claim{Rollout: "r1", Stage: rollout.StageRelease, MaxRank: 1, N: 1, Lease: time.Minute})
-	w.must(err)
 	w.remember()
 	return w
 }
@@ -172,6 +170,24 @@ func (w *world) allowed(p *process, op rollout.Op) {
 	case t.Fence != p.turn.Fence || t.State != rollout.StateRunning || !t.Due.After(w.now()):
 		w.breach(p, "calls %s without the turn, which is %s until %s", op, place(t), t.Due)
 	}
+}
+
+// begun: no call's intent is stored while the rollout is held. (A pause after that
+// comes too late for that call.)
+func (w *world) begun(p *process, stage rollout.Stage) {
+	r, err := w.ledger.Rollout(w.ctx, p.turn.Rollout)
+	if err != nil || !r.Status.Moves(stage) {
+		w.breach(p, "begins a call at %s while the rollout is %s, %v", stage, r.Status, err)
+	}
+}
+
+// believed: an audit that ended without a release is not followed again, by any attempt.
+func (w *world) believed(p *process, t rollout.Target) {
+	name := func(audit int64) string { return fmt.Sprint(t.Rollout, " ", t.AppID, " ", audit) }
+	if t.AuditID != 0 && w.judged[name(t.AuditID)] {
+		w.breach(p, "follows audit %d in attempt %d, whose verdict it has had", t.AuditID, t.Attempt)
+	}
+	w.judged[name(t.PastAuditID)] = true
 }
 
 // spent: no attempt gets two submissions accepted.
@@ -311,6 +327,7 @@ func (w *world) forget() {
 	for _, p := range w.live {
 		w.zombies[p] = true
 	}
+	clear(w.judged)
 	var known []string
 	for _, id := range w.ids {
 		if w.rdb.Exists(w.ctx, "wxr:{ledger}:r:"+id).Val() == 1 {
