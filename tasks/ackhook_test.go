@@ -128,7 +128,7 @@ func (h tap) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPi
 // the scripts it knew, too.
 func TestAckOutlivesAnOutage(t *testing.T) {
 	t.Parallel()
-	srv := redistest.Start(t, redistest.AOF())
+	srv := redistest.Start(t, redistest.AOF(), redistest.Config("appendfsync always")) // what was acknowledged is there
 	rdb := srv.Client(t)
 	failed := make(chan struct{}, 1)
 	rdb.AddHook(AckHook{})
