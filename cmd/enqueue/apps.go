@@ -36,6 +36,7 @@ WeChat's list once a day.`,
 		newAppsGet(d, runAppsGet), newAppsInspect(d, runAppsInspect), newAppsNeeds(d, runAppsNeeds), newAppsExport(d, runAppsExport),
 		newAppsSync(d, runAppsSync), newAppsImport(d, runAppsImport), newAppsLabel(d, runAppsLabel), newAppsLink(d, runAppsLink),
 		newAppsCreateTrial(d, runAppsCreateTrial), newAppsCreate(d, runAppsCreate), newAppsConvert(d, runAppsConvert), newAppsRegistrations(d, runAppsRegistrations),
+		newAppsHistory(d, runAppsHistory),
 	)
 	return cmd
 }

@@ -110,6 +110,7 @@ func TestParse(t *testing.T) {
 	same(t, newAppsConvert, "wx1 --name co --code 91 --code-type license --legal-name n --legal-wechat w --phone 1 --legal-id-file -", registerOptions{
 		app: "wx1", name: "co", owner: owner, cardFile: "-", format: formatTable,
 	})
+	same(t, newAppsHistory, "--limit 3 -o csv", historyOptions{limit: 3, format: formatCSV})
 	same(t, newAppsRegistrations, "--waiting", registrationsOptions{waiting: true, format: formatTable})
 	same(t, newBaselineSet, "-f p.yaml --since 2026-11-01T00:00+08:00 --every 1m --reserve 3 --reason n --dry-run", baselineOptions{
 		change: change{why: "n", dryRun: true}, file: "p.yaml", since: "2026-11-01T00:00+08:00", every: time.Minute, reserve: 3, format: formatTable,

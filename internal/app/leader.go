@@ -185,46 +185,78 @@ const (
 	tendSlow  = 5 * time.Minute
 )
 
+// patience spaces the looks of a chore that may be refused, and says each trouble once.
+type patience struct {
+	wait time.Duration
+	said string
+}
+
+// failed makes the next look wait longer, at most, and tells whether the error is news.
+func (p *patience) failed(err error, most time.Duration) (news bool) {
+	p.wait = min(2*max(p.wait, tendEvery), most)
+	news = err.Error() != p.said
+	p.said = err.Error()
+	return news
+}
+
+// well ends the waiting. A look that took long is not repeated soon: no more than a part
+// in fifty of the time is spent on looking.
+func (p *patience) well(took time.Duration) {
+	p.said, p.wait = "", min(max(tendEvery, 50*took), tendSlow)
+}
+
 // tendApps keeps the registry of apps true.
 func (l *leader) tendApps(ctx context.Context) {
-	said, wait := "", tendEvery
+	p := patience{wait: tendEvery}
 	for {
 		done, synced, err := l.operator.TendApps(ctx, l.appsRate)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			// A platform without a ticket waits for minutes: say it once, and begin soon
-			// after it came. What WeChat refuses otherwise is asked less and less.
-			if wait = min(2*wait, tendSlow); operator.IsCredential(err) {
-				wait = 2 * tendEvery
+			// A platform without a ticket waits for minutes: begin soon after it came. What
+			// WeChat refuses otherwise is asked less and less.
+			most := tendSlow
+			if operator.IsCredential(err) {
+				most = 2 * tendEvery
 			}
-			if err.Error() != said {
+			if p.failed(err, most) {
 				l.log.Warn().Err(err).Msg("apps not synced; tried again")
 			}
-			said = err.Error()
-		case synced:
-			said, wait = "", tendEvery
+		default:
+			p.well(0) // a sync keeps to its own rate
+		}
+		if synced {
 			l.log.Info().Int("listed", done.Listed).Int("joined", done.Joined).Int("left", done.Left).Int("read", done.Read).
 				Int("failed", done.Failed).Strs("errors", done.Errors).Bool("resumed", done.Resumed).Msg("apps synced")
 		}
-		if err := (wallClock{}).Sleep(ctx, wait); err != nil {
+		if err := (wallClock{}).Sleep(ctx, p.wait); err != nil {
 			return
 		}
 	}
 }
 
-// tendBaseline gives newcomers what the baseline says.
+// tendBaseline gives newcomers what the baseline says. Newcomers that it can't take are
+// looked at each time, and may be many.
 func (l *leader) tendBaseline(ctx context.Context) {
+	p := patience{wait: tendEvery}
 	for {
+		began := time.Now()
 		made, err := l.operator.TendBaseline(ctx)
-		if err != nil && ctx.Err() == nil {
-			l.log.Error().Err(err).Msg("baseline not looked after; tried again")
-		}
-		if made != nil {
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			if p.failed(err, tendSlow) {
+				l.log.Error().Err(err).Msg("baseline not looked after; tried again")
+			}
+		case made != nil:
+			p.well(0)
 			l.log.Info().Str("rollout", made.ID).Int("targets", made.Targets).Msg("newcomers get the baseline")
+		default:
+			p.well(time.Since(began))
 		}
-		if err := (wallClock{}).Sleep(ctx, tendEvery); err != nil {
+		if err := (wallClock{}).Sleep(ctx, p.wait); err != nil {
 			return
 		}
 	}

@@ -3,6 +3,7 @@ package operator
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,48 +147,61 @@ func (o *Operator) known(ctx context.Context, ids []string) ([]string, error) {
 	return ids, nil
 }
 
-// edit changes apps a batch at a time.
+// editFaults is how many apps that can't take an edit are told.
+const editFaults = 20
+
+// edit looks at every app first, so that one that can't take its edit leaves all as they
+// are, and then changes them a batch at a time.
 func (o *Operator) edit(ctx context.Context, ids []string, opt EditOptions, what string, editOf func(appID string) apps.Edit) (Edited, error) {
 	out := Edited{Apps: len(ids)}
-	for batch := range slices.Chunk(ids, apps.Batch) {
-		n, err := o.editBatch(ctx, batch, opt.DryRun, editOf)
-		out.Changed += n
+	var faults []error
+	for a, err := range o.apps.Some(ctx, ids) {
 		if err != nil {
-			return out, fmt.Errorf("%s: stopped after %d of %d apps, do it again to go on: %w", what, out.Changed, len(ids), err)
+			return out, err
 		}
-		if opt.Progress != nil {
-			opt.Progress(out.Changed, len(ids))
+		changed, fault := applyEdit(editOf(a.AppID), &a)
+		if changed {
+			out.Changed++
+		}
+		if fault != nil && len(faults) < editFaults {
+			faults = append(faults, fault)
 		}
 	}
-	if opt.DryRun || out.Changed == 0 {
-		return out, nil
+	if err := errors.Join(faults...); err != nil || opt.DryRun || out.Changed == 0 {
+		return out, err
+	}
+	out.Changed = 0
+	seen := 0
+	for batch := range slices.Chunk(ids, apps.Batch) {
+		n, err := o.editBatch(ctx, batch, editOf)
+		out.Changed += n
+		if err != nil {
+			return out, fmt.Errorf("%s: stopped after %d of %d apps, do it again to go on: %w", what, seen, len(ids), err)
+		}
+		if seen += len(batch); opt.Progress != nil {
+			opt.Progress(seen, len(ids))
+		}
 	}
 	return out, o.apps.Note(ctx, apps.Action{At: apps.At(o.now()), By: o.by, What: fmt.Sprintf("%s: %d apps", what, out.Changed), Why: opt.Why})
 }
 
-func (o *Operator) editBatch(ctx context.Context, ids []string, dryRun bool, editOf func(string) apps.Edit) (int, error) {
-	if dryRun {
-		n := 0
-		for a, err := range o.apps.Some(ctx, ids) {
-			if err != nil {
-				return n, err
-			}
-			if editOf(a.AppID).Apply(&a) {
-				n++
-			}
-		}
-		return n, nil
+// applyEdit makes an edit, unless the app would have too many values then.
+func applyEdit(e apps.Edit, a *apps.App) (changed bool, err error) {
+	if !e.Apply(a) {
+		return false, nil
 	}
+	if len(a.Values) > apps.ValuesMax {
+		return false, fmt.Errorf("app %s would have %d values, want at most %d: take some away first", a.AppID, len(a.Values), apps.ValuesMax)
+	}
+	return true, nil
+}
+
+func (o *Operator) editBatch(ctx context.Context, ids []string, editOf func(string) apps.Edit) (int, error) {
 	var full error
 	changes, err := o.apps.Change(ctx, ids, func(a *apps.App) bool {
-		if !editOf(a.AppID).Apply(a) {
-			return false
-		}
-		if len(a.Values) > apps.ValuesMax {
-			full = fmt.Errorf("app %s would have %d values, want at most %d: take some away first", a.AppID, len(a.Values), apps.ValuesMax)
-			return false
-		}
-		return true
+		changed, fault := applyEdit(editOf(a.AppID), a)
+		full = cmp.Or(full, fault) // somebody else gave it values meanwhile
+		return changed
 	})
 	return len(changes), cmp.Or(err, full)
 }

@@ -428,6 +428,79 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// TestNewsFromTheFuture: WeChat's clock is ahead of ours. What it told of an app is newer
+// than any reading of ours for minutes; the app is not asked about all that time.
+func TestNewsFromTheFuture(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	b.authorize(1)
+	b.sync(operator.SyncOptions{})
+	if err := b.op.AppJoined(b.ctx, appID(0), b.now().Add(4*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	b.wx.asked = nil
+	for range 12 { // a minute of the leader's looks
+		if _, _, err := b.op.TendApps(b.ctx, 0); err != nil {
+			t.Fatal(err)
+		}
+		b.advance(5 * time.Second)
+	}
+	if n := b.calls("AuthorizerInfo"); n < 2 || n > 13 {
+		t.Errorf("asked %d times in a minute", n)
+	}
+	b.advance(4 * time.Minute)
+	if _, _, err := b.op.TendApps(b.ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := b.op.AppsStatus(b.ctx); err != nil || s.Unread != 0 {
+		t.Errorf("still to be read once the time has come: %+v %v", s, err)
+	}
+}
+
+// TestListEndsShort: a total that no page bears out doesn't keep the sync reading.
+func TestListEndsShort(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	b.authorize(3)
+	b.wx.more = 1 << 40
+	if done := b.sync(operator.SyncOptions{}); done.Listed != 3 || b.calls("AuthorizerList") != 2 {
+		t.Errorf("%+v after %d pages", done, b.calls("AuthorizerList"))
+	}
+}
+
+// TestEditsWholly: an app that would have too many values leaves all as they are, and a
+// dry run says so.
+func TestEditsWholly(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	b.authorize(3)
+	b.sync(operator.SyncOptions{})
+	full := apps.Edit{Set: make(map[string]string)}
+	for i := range apps.ValuesMax {
+		full.Set[fmt.Sprint("v", i)] = "x"
+	}
+	if _, err := b.op.LabelApps(b.ctx, []string{appID(1)}, operator.AppFilter{}, full, operator.EditOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	one := apps.Edit{Set: map[string]string{"note": "y"}}
+	all := []string{appID(0), appID(1), appID(2)}
+	for _, dryRun := range []bool{true, false} {
+		_, err := b.op.LabelApps(b.ctx, all, operator.AppFilter{}, one, operator.EditOptions{DryRun: dryRun})
+		if err == nil || !strings.Contains(err.Error(), "app "+appID(1)+" would have") {
+			t.Errorf("dry run %v: %v", dryRun, err)
+		}
+	}
+	if list, err := b.op.AppList(b.ctx, operator.AppFilter{Selector: selector(t, "note=y")}); err != nil || len(list) != 0 {
+		t.Errorf("half of it was done: %v %v", list, err)
+	}
+	told := 0
+	opt := operator.EditOptions{Progress: func(done, total int) { told = done }}
+	b.label("note=y", appID(0))
+	if got, err := b.op.LabelApps(b.ctx, []string{appID(0), appID(2)}, operator.AppFilter{}, one, opt); err != nil || got.Changed != 1 || told != 2 {
+		t.Errorf("%+v, told of %d: %v", got, told, err)
+	}
+}
+
 // TestNeedsMerchant: who must do what, by what WeChat said and by what targets wait for.
 func TestNeedsMerchant(t *testing.T) {
 	t.Parallel()

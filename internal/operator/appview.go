@@ -84,10 +84,8 @@ type AppDetails struct {
 	InRegistry bool `json:"in_registry"`
 	// Rollouts are where it stands in rollouts.
 	Rollouts []Place `json:"rollouts,omitempty"`
-	// Live is WeChat's side, if it was asked.
+	// Now is WeChat's side, if it was asked.
 	Now *Live `json:"wechat,omitempty"`
-	// Account is what WeChat says of the account now, if it was asked.
-	Account *apps.Facts `json:"-"`
 }
 
 // InspectApp tells all that is known of an app; with live it asks WeChat too, and keeps

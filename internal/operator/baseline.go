@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"time"
 
@@ -161,7 +162,7 @@ func (o *Operator) viewBaseline(ctx context.Context, b apps.Baseline) (Baseline,
 	if file.Template.Latest {
 		v.Template.ID = LatestTemplate
 	}
-	fit, held, err := o.newcomers(ctx, b, file)
+	fit, held, err := o.newcomers(ctx, b, file, math.MaxInt)
 	v.Waiting, v.Held = len(fit)+held, held
 	return v, err
 }
@@ -215,21 +216,26 @@ func (o *Operator) ClearBaseline(ctx context.Context) error {
 }
 
 // newcomers are the apps that the baseline may take now, the first to come first, and
-// how many it can't take.
-func (o *Operator) newcomers(ctx context.Context, b apps.Baseline, file *planfile.File) (fit []string, held int, err error) {
-	ids, err := o.apps.Newcomers(ctx, b.Since)
-	if err != nil {
-		return nil, 0, err
-	}
-	for a, err := range o.apps.Some(ctx, ids) {
+// how many of those looked at it can't take. It looks no further once it has most.
+func (o *Operator) newcomers(ctx context.Context, b apps.Baseline, file *planfile.File, most int) (fit []string, held int, err error) {
+	for offset := 0; len(fit) < most; offset += apps.Batch {
+		ids, err := o.apps.Newcomers(ctx, b.Since, offset, apps.Batch)
 		if err != nil {
 			return nil, 0, err
 		}
-		if !file.Targets.Select.Match(a.Get) || !renders(file, a) {
-			held++
-			continue
+		for a, err := range o.apps.Some(ctx, ids) {
+			if err != nil {
+				return nil, 0, err
+			}
+			if !file.Targets.Select.Match(a.Get) || !renders(file, a) {
+				held++
+				continue
+			}
+			fit = append(fit, a.AppID)
 		}
-		fit = append(fit, a.AppID)
+		if len(ids) < apps.Batch {
+			break
+		}
 	}
 	return fit, held, nil
 }
@@ -280,7 +286,7 @@ func (o *Operator) gather(ctx context.Context, b apps.Baseline) (apps.Baseline, 
 	if err := o.apps.ForgetNewcomers(ctx, b.Since); err != nil {
 		return b, err
 	}
-	fit, _, err := o.newcomers(ctx, b, file)
+	fit, _, err := o.newcomers(ctx, b, file, gatherMost)
 	if err != nil || len(fit) == 0 {
 		return b, err
 	}

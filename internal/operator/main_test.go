@@ -189,7 +189,8 @@ type fakeWeChat struct {
 	errs    map[string]error                   // by method, or by method and app
 	mu      sync.Mutex
 	asked   []string
-	quiet   bool // don't remember what was asked
+	quiet   bool  // don't remember what was asked
+	more    int64 // apps that the list's total has beside those it lists
 }
 
 func newFakeWeChat() *fakeWeChat {
@@ -242,7 +243,7 @@ func (f *fakeWeChat) AuthorizerList(_ context.Context, offset, count int) (wxcli
 	if count > wxclient.MaxAuthorizerPage {
 		return wxclient.AuthorizerPage{}, errors.New("40170")
 	}
-	page := wxclient.AuthorizerPage{Total: int64(len(f.apps))}
+	page := wxclient.AuthorizerPage{Total: int64(len(f.apps)) + f.more}
 	for i := offset; i < min(offset+count, len(f.apps)); i++ {
 		page.List = append(page.List, wxclient.Authorizer{AppID: f.apps[i], RefreshToken: "secret", AuthTime: 1})
 	}

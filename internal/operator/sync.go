@@ -87,8 +87,10 @@ const (
 	failedMost = 50
 	// errorsShown is how many reasons a sync tells.
 	errorsShown = 5
-	// readAgain is when an app that could not be read is tried again.
+	// readAgain is when an app that could not be read is tried again, readSoon when one
+	// that changed while it was read.
 	readAgain = 5 * time.Minute
+	readSoon  = 5 * time.Second
 )
 
 // SyncApps reads WeChat's list of authorized apps into the registry, marks those that
@@ -245,6 +247,9 @@ func (s *syncer) list(ctx context.Context) error {
 			return err
 		}
 		s.cursor.Offset, s.cursor.Total = s.cursor.Offset+wxclient.MaxAuthorizerPage, int(page.Total)
+		if len(page.List) == 0 { // whatever the total says, there are no more
+			s.cursor.Total = min(s.cursor.Total, s.cursor.Offset)
+		}
 		if err := s.o.apps.SetCursor(ctx, s.cursor); err != nil {
 			return err
 		}

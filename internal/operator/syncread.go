@@ -55,12 +55,16 @@ func (s *syncer) one(ctx context.Context, what, appID string) error {
 	var changes []apps.Change
 	switch {
 	case err == nil:
-		_, err = s.o.apps.Change(ctx, []string{appID}, func(a *apps.App) bool {
+		changes, err = s.o.apps.Change(ctx, []string{appID}, func(a *apps.App) bool {
 			if a.Changed > asked {
 				return false // it granted something else meanwhile: it is read again
 			}
 			return a.Learn(now, facts)
 		})
+		if err == nil && len(changes) == 0 {
+			// Not at once: the news has WeChat's time, and our clock may be minutes behind.
+			err = s.o.apps.Later(ctx, appID, s.o.now().Add(readSoon))
+		}
 	case authorizationGone(err):
 		if changes, err = s.o.apps.Change(ctx, []string{appID}, func(a *apps.App) bool { return a.Leave(now) }); err == nil {
 			err = s.news(ctx, changes)

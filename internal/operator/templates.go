@@ -131,7 +131,8 @@ func (s *templatesSeen) add(t rollout.Template, unfinished bool, by TemplateUse)
 		s.versions[t.ID] = make(map[string]bool)
 	}
 	s.versions[t.ID][t.Version] = true
-	if unfinished && t.ID != LatestTemplate && !slices.Contains(s.uses[t.ID], by) {
+	known := slices.ContainsFunc(s.uses[t.ID], func(u TemplateUse) bool { return u.Kind == by.Kind && u.Name == by.Name })
+	if unfinished && t.ID != LatestTemplate && !known {
 		s.uses[t.ID] = append(s.uses[t.ID], by)
 	}
 }
@@ -147,8 +148,18 @@ func (s *templatesSeen) versionsOf(t Template) map[string]bool {
 
 func (o *Operator) templatesSeen(ctx context.Context) (*templatesSeen, error) {
 	seen := &templatesSeen{uses: make(map[int64][]TemplateUse), versions: make(map[int64]map[string]bool)}
-	// By pages of all rollouts: one that is being written is in no index of its own. New
-	// ones come first, so a page may show one twice and leaves none out.
+	active, err := o.ledger.Active(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range active {
+		if err := o.seeRollout(ctx, seen, r); err != nil {
+			return nil, err
+		}
+	}
+	// Then all rollouts by pages: one that is being written is in no index of its own, and
+	// ended ones tell which versions a template had. New ones come first, so that a page
+	// may show one twice; pruning takes only ended ones away.
 	for offset := 0; ; offset += searchPage {
 		page, err := o.ledger.Rollouts(ctx, offset, searchPage)
 		if err != nil {
@@ -179,6 +190,9 @@ func (o *Operator) seeRollout(ctx context.Context, seen *templatesSeen, r rollou
 	seen.add(r.Plan.Template, !r.Status.Ended(), use)
 	for revision := 1; revision <= r.Revision; revision++ {
 		plan, err := o.ledger.Plan(ctx, r.ID, revision)
+		if isNotFound(err) && r.Status.Ended() {
+			return nil // pruned meanwhile
+		}
 		if err != nil {
 			return err
 		}

@@ -229,7 +229,8 @@ func decode(appID, text string) (App, error) {
 		return a, nil
 	}
 	if err := json.Unmarshal([]byte(text), &a); err != nil {
-		return a, fmt.Errorf("app %s in the registry: bad record %.80q: %w", appID, text, err)
+		return a, fmt.Errorf("app %s in the registry: bad record %.80q: %w; redis-cli HDEL '%s' %s drops it, and enqueue apps sync reads the app anew, without its label and values",
+			appID, text, err, keyApps, appID)
 	}
 	return a, nil
 }

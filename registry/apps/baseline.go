@@ -82,9 +82,11 @@ func (s *Store) ClearBaseline(ctx context.Context) error {
 }
 
 // Newcomers lists the apps that authorised since a time and that the baseline has not
-// taken, the first to come first.
-func (s *Store) Newcomers(ctx context.Context, since Seconds) ([]string, error) {
-	ids, err := s.rdb.ZRangeArgs(ctx, redis.ZRangeArgs{Key: keyNew, ByScore: true, Start: int64(since), Stop: "+inf"}).Result()
+// taken, the first to come first: n of them at most, from an offset on.
+func (s *Store) Newcomers(ctx context.Context, since Seconds, offset, n int) ([]string, error) {
+	ids, err := s.rdb.ZRangeArgs(ctx, redis.ZRangeArgs{
+		Key: keyNew, ByScore: true, Start: int64(since), Stop: "+inf", Offset: int64(offset), Count: int64(n),
+	}).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list newcomers: %w", err)
 	}
@@ -97,15 +99,6 @@ func (s *Store) ForgetNewcomers(ctx context.Context, before Seconds) error {
 		return fmt.Errorf("leave apps out of the baseline that came before it: %w", err)
 	}
 	return nil
-}
-
-// CountNewcomers counts the apps that authorised since a time and wait for the baseline.
-func (s *Store) CountNewcomers(ctx context.Context, since Seconds) (int, error) {
-	n, err := s.rdb.ZCount(ctx, keyNew, fmt.Sprint(int64(since)), "+inf").Result()
-	if err != nil {
-		return 0, fmt.Errorf("count newcomers: %w", err)
-	}
-	return int(n), nil
 }
 
 // Gather moves newcomers into the batch of a number, which must follow the last one's,

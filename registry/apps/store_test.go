@@ -61,7 +61,7 @@ func TestQueues(t *testing.T) {
 		} {
 			must[[]apps.Change](t)(s.Change(ctx, []string{one}, step.change))
 			unread := must[[]string](t)(s.Unread(ctx, now, 10))
-			fresh := must[[]string](t)(s.Newcomers(ctx, 0))
+			fresh := must[[]string](t)(s.Newcomers(ctx, 0, 0, 10))
 			if !slices.Equal(unread, step.unread) || !slices.Equal(fresh, step.new) {
 				t.Errorf("%s: unread %v, new %v; want %v, %v", step.name, unread, fresh, step.unread, step.new)
 			}
@@ -72,7 +72,7 @@ func TestQueues(t *testing.T) {
 		if got := must[[]string](t)(s.Unread(ctx, now, 10)); len(got) != 0 || must[int](t)(s.CountUnread(ctx)) != 1 {
 			t.Errorf("put off, but to be read now: %v", got)
 		}
-		if got := must[[]string](t)(s.Newcomers(ctx, 141)); len(got) != 0 {
+		if got := must[[]string](t)(s.Newcomers(ctx, 141, 0, 10)); len(got) != 0 {
 			t.Errorf("newcomers since later: %v", got)
 		}
 		_, err := s.Get(ctx, "wx2")
@@ -197,8 +197,9 @@ func TestBaseline(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("baseline (-want +got):\n%s", diff)
 		}
-		if n := must[int](t)(s.CountNewcomers(ctx, 400)); n != 2 {
-			t.Errorf("%d newcomers left, want 2", n)
+		left := must[[]string](t)(s.Newcomers(ctx, 400, 0, 10))
+		if len(left) != 2 || !slices.Equal(must[[]string](t)(s.Newcomers(ctx, 400, 1, 10)), left[1:]) || !slices.Equal(must[[]string](t)(s.Newcomers(ctx, 400, 0, 1)), left[:1]) {
+			t.Errorf("newcomers left %v, want 2, and by pages the same", left)
 		}
 		set.Paused = true
 		if err := errors.Join(s.Handed(ctx, 2, "baseline-2"), s.SetBaseline(ctx, set)); err != nil {
@@ -236,7 +237,7 @@ func TestErrors(t *testing.T) {
 		"baseline":   func(ctx context.Context) error { _, err := s.Baseline(ctx); return err },
 		"gather":     func(ctx context.Context) error { _, err := s.Gather(ctx, 1, "x", now, ids(1)); return err },
 		"handed":     func(ctx context.Context) error { return s.Handed(ctx, 1, "x") },
-		"newcomers":  func(ctx context.Context) error { _, err := s.Newcomers(ctx, 1); return err },
+		"newcomers":  func(ctx context.Context) error { _, err := s.Newcomers(ctx, 1, 0, 1); return err },
 	} {
 		if err := f(ctx); err == nil {
 			t.Errorf("%s: no error", name)
