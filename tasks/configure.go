@@ -97,7 +97,7 @@ func (r *run) setting(ctx context.Context, kind settings.Kind, want settings.Spe
 			if refusals != nil {
 				return nil, refusals // it is so already, says WeChat, and doesn't show it
 			}
-			return r.unshown(done), nil
+			return r.unshown(done)
 		}
 		if r.t.Intent != nil {
 			if err := r.apply(rollout.Resolved{At: r.now()}); err != nil {
@@ -116,9 +116,16 @@ func (r *run) setting(ctx context.Context, kind settings.Kind, want settings.Spe
 	}
 }
 
+// unshownLimit is how often a target may wait at its stage until a write that doesn't
+// show is not made again: an app has few changes a month.
+const unshownLimit = 3
+
 // unshown waits for a write that WeChat took and doesn't show; its intent is open.
-func (r *run) unshown(what string) rollout.Event {
-	return rollout.Waited{At: r.now(), Reason: rollout.ReasonUnknown, For: r.timing.Settle, Note: "WeChat took " + what + " and doesn't show it yet"}
+func (r *run) unshown(what string) (rollout.Event, error) {
+	if r.t.Polls >= unshownLimit {
+		return nil, &planError{fmt.Errorf("WeChat takes it and doesn't show it: compare %s at mp.weixin.qq.com with the plan", what)}
+	}
+	return rollout.Waited{At: r.now(), Reason: rollout.ReasonUnknown, For: r.timing.Settle, Note: "WeChat took " + what + " and doesn't show it yet"}, nil
 }
 
 // dropped tells of domains that the next release would take away all the same.
@@ -166,7 +173,7 @@ func (r *run) testers(ctx context.Context, want settings.Spec) (rollout.Event, e
 				return nil, fmt.Errorf("verify the tester %s: %w", c.Name, err)
 			}
 			if !slices.Contains(bound, user) {
-				return r.unshown(c.ID()), nil
+				return r.unshown(c.ID())
 			}
 		}
 		if r.t.Intent != nil {

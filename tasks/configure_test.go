@@ -443,6 +443,55 @@ func TestConfigureReleaseTrap(t *testing.T) {
 	r.writes(1)
 }
 
+// blind takes a write and never shows it.
+type blind struct {
+	Settings
+	writes int
+}
+
+func (b *blind) EffectiveDomains(context.Context, string) (wxclient.EffectiveServerDomains, error) {
+	return wxclient.EffectiveServerDomains{Direct: wxclient.ServerDomains{Request: []string{"https://B.test.cn/"}}}, nil
+}
+
+func (b *blind) ModifyDomainsDirectly(context.Context, string, wxclient.DomainAction, wxclient.ServerDomains) (wxclient.ChangedDomains, error) {
+	b.writes++
+	return wxclient.ChangedDomains{}, nil
+}
+
+// What WeChat takes and doesn't show is not written for ever: the month's changes
+// would be spent on it.
+func TestConfigureUnshown(t *testing.T) {
+	t.Parallel()
+	r := configured(t, rollout.StageCommit, `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://a.test.cn", "https://b.test.cn"]}}}}`)
+	b := &blind{}
+	r.sets = b
+	r.h = r.handler(Timing{})
+	for range 20 {
+		if r.target().State.Ended() {
+			break
+		}
+		r.act()
+		r.wait(2 * time.Minute)
+	}
+	if got := r.is("commit/failed"); !strings.Contains(got.Trouble.Text, "configure domains: WeChat takes it and doesn't show it") || b.writes > 4 {
+		t.Errorf("after %d writes: %+v", b.writes, got.Trouble)
+	}
+}
+
+// Domains that WeChat shows in another form are the same.
+func TestConfigureFormOfDomains(t *testing.T) {
+	t.Parallel()
+	r := configured(t, rollout.StageCommit, `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://b.test.cn"]}}}}`)
+	b := &blind{}
+	r.sets = b
+	r.h = r.handler(Timing{})
+	r.act()
+	r.is("check/pending")
+	if b.writes > 0 {
+		t.Errorf("%d writes of what is there", b.writes)
+	}
+}
+
 // Whom nobody bound is unbound without an error, and who is bound stays unless named.
 func TestConfigureTesters(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/wxrollout/wxrollout/rollout/settings"
 	"github.com/wxrollout/wxrollout/wxclient"
@@ -52,7 +53,7 @@ func ReadSettings(ctx context.Context, wx SettingsReader, appid string, kind set
 	case settings.Webview:
 		var w wxclient.EffectiveWebviewDomains
 		w, err = wx.EffectiveWebviewDomains(ctx, appid)
-		have.Webview = settings.WebviewHave{Console: w.Console, Platform: w.Third, Direct: w.Direct, Effective: w.Effective}
+		have.Webview = settings.WebviewHave{Console: asWritten(w.Console), Platform: asWritten(w.Third), Direct: asWritten(w.Direct), Effective: asWritten(w.Effective)}
 	case settings.Testers:
 		var users []string
 		users, err = wx.Testers(ctx, appid)
@@ -96,9 +97,19 @@ func readGuideline(ctx context.Context, wx SettingsReader, appid string) (settin
 
 func domainLists(d wxclient.ServerDomains) settings.DomainLists {
 	return settings.DomainLists{
-		settings.Request: d.Request, settings.WSRequest: d.WebSocket, settings.Upload: d.Upload, settings.Download: d.Download,
-		settings.UDP: d.UDP, settings.TCP: d.TCP,
+		settings.Request: asWritten(d.Request), settings.WSRequest: asWritten(d.WebSocket), settings.Upload: asWritten(d.Upload),
+		settings.Download: asWritten(d.Download), settings.UDP: asWritten(d.UDP), settings.TCP: asWritten(d.TCP),
 	}
+}
+
+// asWritten are domains in the form of a plan's, should WeChat show them in another:
+// a difference that no write takes away would cost the month's changes.
+func asWritten(domains []string) []string {
+	out := make([]string, len(domains))
+	for i, d := range domains {
+		out[i] = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(d)), "/")
+	}
+	return out
 }
 
 func ruleOf(r wxclient.QRRule) settings.Rule {

@@ -27,6 +27,7 @@ const perByte = 2000
 func FuzzParse(f *testing.F) {
 	f.Add(planfile.Sample())
 	f.Add([]byte(minimal))
+	f.Add([]byte(everything))
 	f.Add([]byte("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"))
 	f.Add([]byte("name: " + strings.Repeat("[", 40)))
 	f.Add([]byte("name: spring\ntemplate: {id: 1e400, version: 99999999999999999999}\n"))

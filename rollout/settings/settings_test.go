@@ -48,6 +48,8 @@ func TestDiff(t *testing.T) {
 		{"rule as published", settings.QRRules, settings.Spec{QRRules: &settings.QRSpec{Add: []settings.Rule{{Prefix: rule.Prefix, Path: "pages/b", Version: "online"}}}}, settings.Have{Rules: []settings.Rule{other}}, ""},
 		{"published rule to change", settings.QRRules, settings.Spec{QRRules: &settings.QRSpec{Add: []settings.Rule{rule}}}, settings.Have{Rules: []settings.Rule{other}},
 			"set: ~ https://a.test.cn/t/ opens pages/a, not pages/b (it stops for users until it is published: say publish: true)"},
+		{"rule in WeChat's form", settings.QRRules, settings.Spec{QRRules: &settings.QRSpec{Add: []settings.Rule{{Prefix: "https://a.cn/", Path: "pages/b", Debug: []string{"1", "2"}}}}},
+			settings.Have{Rules: []settings.Rule{{Prefix: "https://a.cn/", Path: "/pages/b", Version: "online", Debug: []string{"2", "1"}}}}, ""},
 		{"rules of others stay", settings.QRRules, settings.Spec{QRRules: &settings.QRSpec{Remove: []string{"https://x.test.cn/"}}}, settings.Have{Rules: []settings.Rule{other}}, ""},
 		{"no rule stays", settings.QRRules, settings.Spec{QRRules: &settings.QRSpec{Set: []settings.Rule{}}}, settings.Have{Rules: []settings.Rule{other}}, "remove: - " + rule.Prefix},
 		{"to publish", settings.QRPublish, settings.Spec{QRRules: &settings.QRSpec{Add: []settings.Rule{rule}, Publish: true}}, settings.Have{Rules: []settings.Rule{rule}}, "publish: ~ " + rule.Prefix + " published"},

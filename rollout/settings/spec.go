@@ -117,9 +117,11 @@ type Rule struct {
 // Versions of Rule.Version, in the order of WeChat's numbers 1 to 3.
 var Versions = []string{"develop", "trial", "online"}
 
-// same tells whether two rules do the same, published or not.
+// same tells whether two rules do the same, published or not. WeChat need not keep a
+// page's leading / or the order of test links.
 func (r Rule) same(o Rule) bool {
-	return r.Prefix == o.Prefix && r.Path == o.Path && r.Exclusive == o.Exclusive && r.version() == o.version() && slices.Equal(r.Debug, o.Debug)
+	return r.Prefix == o.Prefix && strings.TrimPrefix(r.Path, "/") == strings.TrimPrefix(o.Path, "/") && r.Exclusive == o.Exclusive &&
+		r.version() == o.version() && slices.Equal(slices.Sorted(slices.Values(r.Debug)), slices.Sorted(slices.Values(o.Debug)))
 }
 
 func (r Rule) version() string {
