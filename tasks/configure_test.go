@@ -119,7 +119,7 @@ func (p *tripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	var reply *http.Response
 	err := p.wrong(p.n, path, func() (err error) {
-		reply, err = p.next.RoundTrip(r)
+		reply, err = p.next.RoundTrip(r) //nolint:bodyclose // whoever gets the reply closes it
 		return err
 	})
 	if err != nil {

@@ -239,8 +239,8 @@ func (o *Operator) appDiff(ctx context.Context, p *Preview, n int, wait func(con
 		}
 		changes, err := settings.Diff(kind, want, have)
 		if err != nil {
-			a.Error = err.Error()
-			return a, nil
+			a.Error = err.Error() // this app's alone: the others are looked at
+			return a, nil         //nolint:nilerr // told in the diff
 		}
 		for _, c := range changes {
 			a.Changes = append(a.Changes, SettingChange{Kind: c.Kind, Verb: c.Verb, Lines: c.Lines, Perhaps: kind == settings.Testers})
