@@ -350,6 +350,23 @@ func TestConfigureReplyLost(t *testing.T) {
 	}
 }
 
+// A write is not made again while a late effect may still come.
+func TestConfigureWaitsForALateEffect(t *testing.T) {
+	t.Parallel()
+	r := configured(t, rollout.StageCommit, `{"base_library": {"at_least": "2.32.0"}}`)
+	r.at(rollout.StageCommit, func(x *rollout.Target) {
+		x.Intent = &rollout.Intent{Op: rollout.OpConfigure, What: string(settings.Library), At: r.now().Add(-20 * time.Second)}
+	})
+	r.took()
+	r.act()
+	same(t, "the look", r.took(), "getweappsupportversion")
+	r.parked("commit/parked/unknown", 45*time.Second)
+	r.act()
+	r.is("check/pending")
+	r.called("commit", "version-info")
+	r.writes(1)
+}
+
 // A worker that lost its lease writes nothing.
 func TestConfigureNeedsTheLease(t *testing.T) {
 	t.Parallel()
