@@ -212,7 +212,7 @@ func runAsynq(ctx context.Context, s *server, n int) (perSecond float64, err err
 	var servers []*asynq.Server
 	for _, q := range []string{"commit", "audit", "release"} {
 		srv := asynq.NewServerFromRedisClient(rdb, asynq.Config{
-			Concurrency: perLane, Queues: map[string]int{q: 1}, TaskCheckInterval: 100 * time.Millisecond, LogLevel: asynq.ErrorLevel,
+			Concurrency: perLane, Queues: map[string]int{q: 1}, TaskCheckInterval: 200 * time.Millisecond, LogLevel: asynq.ErrorLevel,
 		})
 		if err := srv.Start(handle); err != nil {
 			return 0, err

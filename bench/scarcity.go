@@ -149,7 +149,7 @@ func runScarce(ctx context.Context, s *server, n, total int, o engineOptions) (t
 }
 
 // naiveRow is a plain Asynq worker: one task per app that makes the three calls,
-// every error an Asynq retry. It is stopped after three times the optimum.
+// every error an Asynq retry. It is stopped after twice the optimum.
 func naiveRow(ctx context.Context, b *bench, n int, optimum time.Duration) error {
 	if err := b.redis.flush(ctx); err != nil {
 		return err
@@ -190,7 +190,7 @@ func naiveRow(ctx context.Context, b *bench, n int, optimum time.Duration) error
 			return err
 		}
 	}
-	for released.Load() < int64(n) && time.Since(start) < 3*optimum {
+	for released.Load() < int64(n) && time.Since(start) < 2*optimum {
 		if err := (wallClock{}).Sleep(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}

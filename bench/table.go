@@ -28,24 +28,44 @@ type line struct {
 // measure is one side of a pair.
 type measure func() (float64, error)
 
-// pair measures two things in turn, round after round, and adds their line.
+// pair measures two things in turn, round after round, and adds their line, and one
+// for the CPU time of this process and Redis, which other programs disturb less.
 func (b *bench) pair(l line, ours, base measure, met func(ratio float64) bool) error {
-	var us, them, ratios []float64
+	var us, them, ourCPU, theirCPU []float64
 	for range b.rounds {
-		x, err := base()
+		x, spent, err := b.timed(base)
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.Against, err)
 		}
-		y, err := ours()
-		if err != nil {
+		them, theirCPU = append(them, x), append(theirCPU, spent)
+		if x, spent, err = b.timed(ours); err != nil {
 			return err
 		}
-		us, them, ratios = append(us, y), append(them, x), append(ratios, y/x)
+		us, ourCPU = append(us, x), append(ourCPU, spent)
+	}
+	l.compare(us, them, func(our, their float64) float64 { return our / their })
+	b.add(l, met != nil && met(l.Ratio), met != nil)
+	c := line{Name: "  CPU of it, worker and Redis", Unit: "s", Against: l.Against}
+	c.compare(ourCPU, theirCPU, func(our, their float64) float64 { return their / our }) // as above: more is better
+	b.add(c, false, false)
+	return nil
+}
+
+// compare fills in medians and the rounds' ratios.
+func (l *line) compare(us, them []float64, ratio func(our, their float64) float64) {
+	ratios := make([]float64, len(us))
+	for i := range us {
+		ratios[i] = ratio(us[i], them[i])
 	}
 	l.Ours, l.Base, l.Ratio = median(us), median(them), median(ratios)
 	l.Low, l.High = slices.Min(ratios), slices.Max(ratios)
-	b.add(l, met != nil && met(l.Ratio), met != nil)
-	return nil
+}
+
+// timed measures and says how many seconds of CPU it took.
+func (b *bench) timed(m measure) (value, seconds float64, err error) {
+	before := cpuOf(b.redis)
+	value, err = m()
+	return value, cpuOf(b.redis).since(before).Seconds(), err
 }
 
 // figure adds a line of one measured value.

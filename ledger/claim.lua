@@ -42,10 +42,11 @@ for i, appid in ipairs(apps) do
   elseif t.rank < tonumber(ARGV[3]) then
     local from = stand(rollout, appid, t)
     t.version = t.version + 1
-    if held(redis.call('HGET', root .. 'owners', appid), appid) then
+    local owner = redis.call('HGET', root .. 'owners', appid)
+    if held(owner, appid) then
       t.state, t.reason, t.due = 'parked', 'owner', now_ms + tonumber(ARGV[6])
     else
-      redis.call('HSET', root .. 'owners', appid, rollout)
+      if owner ~= rollout then redis.call('HSET', root .. 'owners', appid, rollout) end
       -- Time-based and growing: unique even if Redis lost its last second.
       t.fence = math.max(t.fence + 1, now_us + i)
       t.state, t.reason, t.due = 'running', '', now_ms + tonumber(ARGV[5])

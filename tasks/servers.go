@@ -52,7 +52,7 @@ func NewServers(rdb redis.UniversalClient, h *Handler, o ServersOptions) *Server
 			Concurrency:              n,
 			Queues:                   map[string]int{string(lane): 1},
 			BaseContext:              func() context.Context { return base },
-			TaskCheckInterval:        100 * time.Millisecond,
+			TaskCheckInterval:        200 * time.Millisecond, // of an idle lane: a fifth of what idling costs
 			DelayedTaskCheckInterval: time.Second,
 			ShutdownTimeout:          o.Drain,
 			RetryDelayFunc:           retryDelay,
