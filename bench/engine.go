@@ -24,6 +24,7 @@ const perLane = 32
 type engine struct {
 	rdb       []redis.UniversalClient
 	ledger    *ledger.Ledger
+	pools     *tasks.Pools
 	servers   *tasks.Servers
 	conductor *rollout.Conductor
 	stop      context.CancelFunc
@@ -44,14 +45,14 @@ func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOption
 	open := func() redis.UniversalClient { return s.client() }
 	e := &engine{rdb: []redis.UniversalClient{open(), open(), open()}}
 	e.ledger = ledger.New(e.rdb[0], ledger.Options{})
-	pools := tasks.NewPools(func(name string) *ratelimit.Quota {
+	e.pools = tasks.NewPools(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(e.rdb[0], name, o.quota)
 	}, o.pools)
-	handler := tasks.NewHandler(tasks.HandlerOptions{WeChat: wx, Ledger: e.ledger, Permits: pools, Log: zerolog.Nop(), Timing: o.timing})
+	handler := tasks.NewHandler(tasks.HandlerOptions{WeChat: wx, Ledger: e.ledger, Permits: e.pools, Log: zerolog.Nop(), Timing: o.timing})
 	e.rdb[1].AddHook(tasks.AckHook{})
 	lanes := map[rollout.Lane]int{rollout.LaneCommit: perLane, rollout.LaneAudit: perLane, rollout.LaneRelease: perLane}
 	e.servers = tasks.NewServers(e.rdb[1], handler, tasks.ServersOptions{Concurrency: lanes, Log: zerolog.Nop()})
-	e.conductor = rollout.NewConductor(e.ledger, tasks.NewQueue(e.rdb[2], tasks.QueueOptions{}), pools, wallClock{}, rollout.ConductorOptions{})
+	e.conductor = rollout.NewConductor(e.ledger, tasks.NewQueue(e.rdb[2], tasks.QueueOptions{}), e.pools, wallClock{}, rollout.ConductorOptions{})
 	running, stop := context.WithCancel(ctx)
 	e.stop = stop
 	if !o.noServers {

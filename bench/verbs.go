@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
 )
 
@@ -41,18 +42,20 @@ func verbsRow(ctx context.Context, b *bench) error {
 		}
 	}
 	b.figure(line{Name: "pause until the last call", Unit: "s", Ours: lastAt.Sub(start).Seconds(), Goal: "< 1 s"}, func(s float64) bool { return s < 1 })
-	return b.reads(ctx, e.ledger, n)
+	return b.reads(ctx, e, n)
 }
 
 // reads times the reads and the rest of the writes.
-func (b *bench) reads(ctx context.Context, l *ledger.Ledger, n int) error {
+func (b *bench) reads(ctx context.Context, e *engine, n int) error {
+	l := e.ledger
+	op := operator.New(operator.Deps{Ledger: l, Pools: e.pools, Redis: e.rdb[0], By: "bench"})
 	verbs := []struct {
 		name string
 		goal float64 // ms; 0 for none
 		run  func() error
 	}{
-		{"get rollouts", 200, func() error { return second(l.Rollouts(ctx, 0, 50)) }},
-		{"why one app", 200, func() error { return second(l.Target(ctx, rolloutID, plainID(n/2))) }},
+		{"get rollouts", 200, func() error { return second(op.Rollouts(ctx, 0, 50)) }},
+		{"why one app", 200, func() error { return second(op.Why(ctx, plainID(n/2), rolloutID)) }},
 		{"first page of get targets", 200, func() error {
 			seen := 0
 			for _, err := range l.Targets(ctx, rolloutID) {
@@ -71,8 +74,8 @@ func (b *bench) reads(ctx context.Context, l *ledger.Ledger, n int) error {
 			return nil
 		}},
 		{fmt.Sprintf("check --deep of %d", n), 0, func() error {
-			found, err := l.Audit(ctx, rolloutID)
-			if err == nil && !found.OK() {
+			found, err := op.DeepCheck(ctx, operator.DeepOptions{})
+			if err == nil && !found.Sound() {
 				err = fmt.Errorf("the ledger is damaged: %v", found.List)
 			}
 			return err
@@ -92,6 +95,11 @@ func (b *bench) reads(ctx context.Context, l *ledger.Ledger, n int) error {
 		}
 		b.figure(line{Name: v.name, Unit: "ms", Ours: ms, Goal: fmt.Sprintf("< %.0f ms", v.goal)}, func(x float64) bool { return x < v.goal })
 	}
+	return b.swept(ctx, l)
+}
+
+// swept times how long an abort takes to end every target.
+func (b *bench) swept(ctx context.Context, l *ledger.Ledger) error {
 	start := time.Now()
 	for {
 		r, err := l.Rollout(ctx, rolloutID)

@@ -43,7 +43,7 @@ func runWorkers(ctx context.Context, s *server, n, processes int) (float64, erro
 	if err := s.flush(ctx); err != nil {
 		return 0, err
 	}
-	weChat := playWeChat(n)
+	weChat := playWeChat(n, 0)
 	defer weChat.Close()
 	rdb := s.client()
 	defer func() { _ = rdb.Close() }()
