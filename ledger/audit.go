@@ -13,39 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// Audit proves that nothing of a rollout is lost: each target stands in exactly
-// the index its state asks for, the counts equal a recount, the owners are
-// unfinished targets, and the conductor looks at whatever is unfinished. It only
-// reads, a page at a time, and may run beside the workers: each target is seen
-// as of one instant, and the cells are compared if nothing moved during a pass.
-func (l *Ledger) Audit(ctx context.Context, id string) (Findings, error) {
-	var out Findings
-	for range auditPasses {
-		out = Findings{}
-		a := auditor{l: l, id: id, see: func(_ context.Context, page []Finding) error {
-			out.add(page)
-			return nil
-		}}
-		rest, err := a.pass(ctx)
-		if err == nil {
-			err = l.shared(ctx, a.strays)
-		}
-		out.Targets = a.targets
-		if err != nil || rest {
-			return out, err
-		}
-		out.Moving = true
-		if err := a.tally(ctx); err != nil {
-			return out, err
-		}
-		if err := a.moved(ctx); err != nil {
-			return out, err
-		}
-	}
-	return out, nil
-}
-
-// auditPasses is how often an audit looks for a moment of rest.
+// auditPasses is how often a repair looks for a moment of rest.
 const auditPasses = 3
 
 // auditPage is how many targets one script call looks at; the server does

@@ -9,12 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sync/errgroup"
 
-	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 // spread loads a rollout whose first targets are in each kind of place:
@@ -33,7 +30,7 @@ func (b *bench) spread(id string, n int) {
 	b.step(next, rollout.Advanced{At: at})
 }
 
-func TestAuditFindsDamage(t *testing.T) {
+func TestInspectOneRollout(t *testing.T) {
 	t.Parallel()
 	const root = "wxr:{ledger}:"
 	type b = *bench
@@ -97,75 +94,21 @@ func TestAuditFindsDamage(t *testing.T) {
 				b.load("r0", 2) // another's targets are none of its business
 				b.spread("r1", 6)
 				b.must(tc.damage(b))
-				f, err := b.Audit(b.Context(), "r1")
-				b.must(err)
+				f := b.inspect(ledger.InspectOptions{Rollouts: []string{"r1"}})
 				now := b.rdb.Time(b.Context()).Val().UnixMilli()
 				var got []string
-				for _, x := range f.List {
+				for _, x := range f {
 					got = append(got, relative(x.String(), now))
 				}
 				slices.Sort(got)
 				slices.Sort(tc.want)
-				if diff := cmp.Diff(tc.want, got); diff != "" || f.Total != len(got) || f.OK() != (tc.want == nil) {
-					b.Errorf("%d findings (-want +got):\n%s", f.Total, diff)
+				if diff := cmp.Diff(tc.want, got); diff != "" {
+					b.Errorf("%d findings (-want +got):\n%s", len(f), diff)
 				}
 				b.sound("r0")
 			})
 		})
 	}
-}
-
-func TestAuditListsSomeAndCountsAll(t *testing.T) {
-	t.Parallel()
-	both(t, func(b *bench) {
-		const n = ledger.FindingsMax + 234
-		b.load("r1", n)
-		b.must(b.rdb.Del(b.Context(), "wxr:{ledger}:ready:r1:preflight").Err())
-		f, err := b.Audit(b.Context(), "r1")
-		b.must(err)
-		if f.Targets != n || f.Total != n || len(f.List) != ledger.FindingsMax {
-			b.Errorf("%d targets, %d findings, %d listed", f.Targets, f.Total, len(f.List))
-		}
-	})
-}
-
-// Beside workers that move every target all the time, an audit cries no wolf.
-func TestAuditBesideWorkers(t *testing.T) {
-	t.Parallel()
-	const n = 400
-	rdb := redistest.Start(t).Client(t)
-	l := store{ledger.New(rdb, ledger.Options{})}
-	err := l.Load(t.Context(), rollouttest.Load{ID: "r1", Plan: plan("busy", n), Targets: rollouttest.Targets(n)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	g, ctx := errgroup.WithContext(ctx)
-	for range 2 {
-		g.Go(func() error { return churn(ctx, l) })
-	}
-	audit := func(moving bool, want string) {
-		t.Helper()
-		f, err := l.Audit(t.Context(), "r1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := fmt.Sprint(f.List); f.Moving != moving || f.Targets < n || got != want {
-			t.Errorf("audit of %d targets, moving %t: %s; want moving %t: %s", f.Targets, f.Moving, got, moving, want)
-		}
-	}
-	for range 3 {
-		audit(true, "[]")
-	}
-	if err := rdb.HIncrBy(t.Context(), "wxr:{ledger}:n:r1", "5|check|pending|", 1).Err(); err != nil {
-		t.Fatal(err)
-	}
-	audit(true, "[count: targets: 401 are counted, 400 are there count: check: 1 are counted, 0 are there]")
-	stop()
-	if err := g.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	audit(false, "[count: cell 5|check|pending| counts +1 too many]")
 }
 
 // churn gives turns and hands them back until its context ends.
@@ -207,10 +150,7 @@ func churnOnce(ctx context.Context, l store) error {
 	return err
 }
 
-func ExampleFindings() {
-	f := ledger.Findings{Targets: 3, Total: 1, List: []ledger.Finding{
-		{Fault: ledger.FaultOwner, AppID: "wx1", Text: "is released and still owned"},
-	}}
-	fmt.Println(f.OK(), f.List[0])
-	// Output: false owner: app wx1 is released and still owned
+func ExampleFinding() {
+	fmt.Println(ledger.Finding{Fault: ledger.FaultOwner, AppID: "wx1", Text: "is released and still owned"})
+	// Output: owner: app wx1 is released and still owned
 }

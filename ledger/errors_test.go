@@ -75,7 +75,7 @@ func calls() []call {
 		read("read rollout r1, app wx000", func(c ctx, l l) error { return second(l.Target(c, "r1", "wx000")) }),
 		read("read targets of rollout", func(c ctx, l l) error { return lastError(l.Targets(c, "r1")) }),
 		read("read the owner", func(c ctx, l l) error { return second(l.Owner(c, "wx000")) }),
-		read("audit", func(c ctx, l l) error { return second(l.Audit(c, "r1")) }),
+		read("read 1 rollouts", func(c ctx, l l) error { return second(l.Inspect(c, ledger.InspectOptions{Rollouts: []string{"r1"}})) }),
 		read("list schedules", func(c ctx, l l) error { return second(l.Schedules(c)) }),
 		read("list due schedules", func(c ctx, l l) error { return second(l.DueSchedules(c)) }),
 		read("read 1 schedules", func(c ctx, l l) error { return second(l.Schedule(c, "s1")) }),
@@ -172,8 +172,8 @@ func TestOutOfMemory(t *testing.T) {
 	if _, err := l.Save(t.Context(), started.Target, next, rollout.SaveOptions{}); err != nil {
 		t.Errorf("saving a result: %v", err)
 	}
-	if f, err := l.Audit(t.Context(), "r1"); err != nil || !f.OK() {
-		t.Errorf("audit: %v, %v", f.List, err)
+	if _, f, err := inspected(t.Context(), l, "r1"); err != nil || len(f) > 0 {
+		t.Errorf("inspection: %v, %v", f, err)
 	}
 }
 

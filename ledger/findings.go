@@ -60,25 +60,5 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s: app %s %s", f.Fault, f.AppID, f.Text)
 }
 
-// FindingsMax is how many findings an audit lists; more are only counted.
+// FindingsMax is how many findings are listed; more are only counted.
 const FindingsMax = 1000
-
-// Findings is what an audit of one rollout found.
-type Findings struct {
-	// Targets is how many were looked at.
-	Targets int
-	// Moving says that targets moved all the time, so that only the sum of the
-	// counts and those of the pending targets were compared, not each cell.
-	Moving bool
-	// List holds the first FindingsMax findings, Total is how many there were.
-	List  []Finding
-	Total int
-}
-
-// OK tells whether nothing was found.
-func (f Findings) OK() bool { return f.Total == 0 }
-
-func (f *Findings) add(list []Finding) {
-	f.Total += len(list)
-	f.List = append(f.List, list[:min(len(list), FindingsMax-len(f.List))]...)
-}

@@ -96,8 +96,8 @@ func TestLoadByTwoAtOnce(t *testing.T) {
 	if err != nil || len(actions) != 1 || actions[0].To != "running" || actions[0].By != "test" {
 		t.Errorf("actions %+v, %v; want one seal", actions, err)
 	}
-	if f, err := l.Audit(t.Context(), "r1"); err != nil || !f.OK() || f.Targets != n {
-		t.Errorf("audit: %+v, %v", f, err)
+	if in, f, err := inspected(t.Context(), l.Ledger, "r1"); err != nil || len(f) > 0 || in.Targets != n {
+		t.Errorf("inspection: %+v, %v, %v", in, f, err)
 	}
 }
 

@@ -177,10 +177,10 @@ func (m *machine) Tick(t *rapid.T) {
 func (m *machine) Check(t *rapid.T) {
 	running := make(map[string]string)
 	for _, id := range ids() {
-		f, err := m.l.Audit(m.ctx, id)
+		in, f, err := inspected(m.ctx, m.l.Ledger, id)
 		m.must(t, err)
-		if !f.OK() || f.Moving || f.Targets != apps {
-			t.Fatalf("audit of %s, %d targets: %v", id, f.Targets, f.List)
+		if len(f) > 0 || in.Targets != apps {
+			t.Fatalf("inspection of %s, %d targets: %v", id, in.Targets, f)
 		}
 		r, err := m.l.Rollout(m.ctx, id)
 		m.must(t, err)

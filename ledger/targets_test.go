@@ -88,7 +88,7 @@ func TestNotFound(t *testing.T) {
 			"target of r9": second(b.Target(ctx, "r9", "wx000")),
 			"targets":      lastError(b.Targets(ctx, "r9")),
 			"plan":         second(b.Plan(ctx, "r9", 0)),
-			"audit":        second(b.Audit(ctx, "r9")),
+			"inspect":      second(b.Inspect(ctx, ledger.InspectOptions{Rollouts: []string{"r9"}})),
 			"pause":        b.PauseBy(ctx, "r9", "op", "x"),
 			"resume":       b.Resume(ctx, "r9", "op", "x"),
 			"abort":        b.Abort(ctx, "r9", "op", "x"),

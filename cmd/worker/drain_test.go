@@ -107,9 +107,10 @@ func (p *platform) balanced(t *testing.T, apps int) {
 	if got := r.Counts.State(rollout.StateReleased); got != apps || b.Releases != int64(apps) || b.Submissions != int64(apps) {
 		t.Errorf("%d targets released by %d submissions and %d releases, want %d of each: %v", got, b.Submissions, b.Releases, apps, r.Counts)
 	}
-	findings, err := p.ledger.Audit(t.Context(), p.id)
-	if err != nil || !findings.OK() {
-		t.Errorf("audit: %v %v", findings.List, err)
+	var found []ledger.Finding
+	see := func(f ledger.Finding) { found = append(found, f) }
+	if _, err := p.ledger.Inspect(t.Context(), ledger.InspectOptions{Rollouts: []string{p.id}, See: see}); err != nil || len(found) > 0 {
+		t.Errorf("inspection: %v %v", found, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
@@ -107,11 +108,13 @@ func (r *rig) check(ctx context.Context, res *result, ended bool) {
 		r.found(kindHarness, "there are %d rollouts, want 1: %v", len(list), err)
 	}
 	for _, ro := range list {
-		switch f, err := l.Audit(ctx, ro.ID); {
+		var list []ledger.Finding
+		see := func(f ledger.Finding) { list = append(list, f) }
+		switch _, err := l.Inspect(ctx, ledger.InspectOptions{Rollouts: []string{ro.ID}, See: see}); {
 		case err != nil:
-			r.found(kindHarness, "audit: %v", err)
-		case !f.OK():
-			r.found(kindLedger, "%d findings of the ledger's audit, first: %v", f.Total, f.List[0])
+			r.found(kindHarness, "inspection: %v", err)
+		case len(list) > 0:
+			r.found(kindLedger, "%d findings in the ledger, first: %v", len(list), list[0])
 		}
 	}
 }

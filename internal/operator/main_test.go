@@ -170,9 +170,10 @@ func (b *bench) rollout(id string) rollout.Rollout {
 // sound proves that nothing of a rollout is lost.
 func (b *bench) sound(id string) {
 	b.t.Helper()
-	f, err := b.ledger.Audit(b.ctx, id)
-	if err != nil || !f.OK() {
-		b.t.Errorf("audit of %s: %v %v", id, f.List, err)
+	var found []ledger.Finding
+	see := func(f ledger.Finding) { found = append(found, f) }
+	if _, err := b.ledger.Inspect(b.ctx, ledger.InspectOptions{Rollouts: []string{id}, See: see}); err != nil || len(found) > 0 {
+		b.t.Errorf("inspection of %s: %v %v", id, found, err)
 	}
 }
 
