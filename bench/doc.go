@@ -6,6 +6,7 @@
 //	go run ./bench                     # the whole table, under ten minutes
 //	go run ./bench -only engine,idle   # some rows
 //	go run ./bench -json out.json      # for machines too
+//	go run ./bench -soak 10m           # rollouts that come and go: what grows?
 //
 // Figures of two runs don't compare: only the ratios inside one do.
 package main
