@@ -26,7 +26,7 @@ func (r *run) goesOn(ctx context.Context, event rollout.Event) bool {
 	if r.turn.Permit && r.turn.Stage != rollout.StageSubmit {
 		return false // the one probe of a closed pool
 	}
-	return ctx.Err() == nil && r.Handler.now().Sub(r.begun) <= r.timing.Turn/goesOnWithin && r.permits.Open(ctx, next)
+	return ctx.Err() == nil && r.deadline.Sub(r.Handler.now()) >= r.timing.Turn-r.timing.Turn/goesOnWithin && r.permits.Open(ctx, next)
 }
 
 // pass ends a stage and takes the turn to the next one. It isn't ok if the turn was

@@ -2,6 +2,8 @@ package tasks
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -148,4 +150,39 @@ func TestStoppedFurtherOn(t *testing.T) {
 	r.must(r.h.Run(ctx, r.claim()))
 	r.is("check/pending")
 	r.called(wholeLane...)
+}
+
+// lateStart is a ledger whose reply to Start is read late: the worker stood still.
+type lateStart struct {
+	Ledger
+	read func()
+}
+
+func (l lateStart) Start(ctx context.Context, t rollout.Turn, lease time.Duration) (rollout.Started, error) {
+	started, err := l.Ledger.Start(ctx, t, lease)
+	l.read()
+	return started, err
+}
+
+// The lease runs from when the turn was asked for, not from when the worker heard
+// that it has it.
+func TestTurnHeardOfLate(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]bool{"at once": false, "late": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t).at(rollout.StageCommit)
+			now := time.Now()
+			r.h.now = func() time.Time { return now }
+			r.h.ledger = lateStart{r.ledger, func() {
+				if late {
+					now = now.Add(r.h.timing.Turn)
+				}
+			}}
+			err := r.h.Run(t.Context(), r.claim())
+			if committed := slices.Contains(r.wx.took(), "commit"); committed == late || errors.As(err, new(*again)) != late {
+				t.Errorf("committed %t, then: %v", committed, err)
+			}
+		})
+	}
 }

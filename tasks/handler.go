@@ -146,6 +146,7 @@ func (e *again) Error() string { return fmt.Sprintf("again in %s: %s", e.delay, 
 // target; an *again error asks for another delivery; any other error means that
 // the ledger could not be reached and the lease will bring the turn back.
 func (h *Handler) Run(ctx context.Context, turn rollout.Turn) error {
+	asked := h.now()
 	started, err := h.ledger.Start(ctx, turn, h.timing.Lease)
 	if stale := (*rollout.StaleError)(nil); errors.As(err, &stale) {
 		h.dropped(turn.Stage, "stale")
@@ -154,8 +155,10 @@ func (h *Handler) Run(ctx context.Context, turn rollout.Turn) error {
 	if err != nil {
 		return err
 	}
-	begun := h.now()
-	r := &run{Handler: h, turn: turn, t: started.Target, began: started.Now, begun: begun, released: started.Released}
+	r := &run{
+		Handler: h, turn: turn, t: started.Target, deadline: asked.Add(h.timing.Turn),
+		began: started.Now, begun: h.now(), released: started.Released,
+	}
 	r.enter()
 	event := r.decide(ctx, started.Status)
 	for r.goesOn(ctx, event) {

@@ -25,8 +25,11 @@ type run struct {
 	// stored is the target as it was last read or saved, when t is ahead of it.
 	stored *rollout.Target
 	parsedPlan
+	// deadline is when the calls end, by our clock. The lease runs from the start at
+	// the store, which was after we asked for it, however long the reply took.
+	deadline time.Time
 	began    time.Time // server time at the start
-	begun    time.Time // our clock then, for what has passed since
+	begun    time.Time // our clock then or later, for what has passed since
 	released bool
 	spent    bool  // the permit was spent
 	opening  int64 // of the stage's pool when its permit was looked at last; 0: it was not
@@ -58,7 +61,7 @@ func (r *run) decide(ctx context.Context, status rollout.Status) rollout.Event {
 	if r.parsedPlan, err = r.readPlan(ctx, r.turn.Rollout, r.t.Revision); err != nil {
 		return r.outcome(ctx, fmt.Errorf("read the plan: %w", err))
 	}
-	bounded, cancel := context.WithDeadline(ctx, r.begun.Add(r.timing.Turn))
+	bounded, cancel := context.WithDeadline(ctx, r.deadline)
 	defer cancel()
 	event, err := stageFuncs[r.turn.Stage](r, bounded)
 	if err != nil {
