@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,8 +27,12 @@ func (r *run) configure(ctx context.Context, m settings.Moment) (rollout.Event, 
 	if err != nil {
 		return nil, &planError{fmt.Errorf("render the settings: %w", err)}
 	}
-	if faults := want.Faults(); len(faults) > 0 {
-		return nil, &planError{fmt.Errorf("%s (and %d more)", faults[0], len(faults)-1)}
+	var faults []string
+	for _, f := range want.Faults() {
+		faults = append(faults, f.String())
+	}
+	if len(faults) > 0 {
+		return nil, &planError{errors.New(strings.Join(faults, "; "))}
 	}
 	if event, err := r.readBackSetting(ctx, want); event != nil || err != nil {
 		return event, err
