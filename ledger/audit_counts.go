@@ -56,19 +56,22 @@ func (a *auditor) tally(ctx context.Context) error {
 
 // recounted is a rollout's counts and what is there, as of one instant.
 type recounted struct {
-	moves  string
 	counts map[string]string
 	there  map[string]int
 }
 
-// recountAtOnce counts a rollout's targets at one instant; ok is false if it has
-// more than limit.
-func (l *Ledger) recountAtOnce(ctx context.Context, id string, limit int) (r recounted, ok bool, err error) {
-	list, err := run(ctx, l.rdb, recountScript, id, limit).Slice()
-	if err != nil || len(list) != 3 {
+// recountAtOnce counts a rollout's targets at one instant, and makes that its counts
+// if they are to be mended; ok is false if it has more than limit.
+func (l *Ledger) recountAtOnce(ctx context.Context, id string, limit int, mend bool) (r recounted, ok bool, err error) {
+	what := ""
+	if mend {
+		what = "mend"
+	}
+	list, err := run(ctx, l.rdb, recountScript, id, limit, what).Slice()
+	if err != nil || len(list) != 2 {
 		return r, false, failed(err, "count the targets of rollout %s", id)
 	}
-	return recounted{moves: fmt.Sprint(list[0]), counts: textMap(list[1]), there: numbers(textMap(list[2]))}, true, nil
+	return recounted{counts: textMap(list[0]), there: numbers(textMap(list[1]))}, true, nil
 }
 
 // mendCounts replaces a rollout's counts if nothing moved since the recount.

@@ -148,7 +148,7 @@ func (i *inspector) rollouts(ctx context.Context) error {
 // recount compares the counts of a rollout whose targets move: at one instant if
 // it is small enough, or else only their sums.
 func (i *inspector) recount(ctx context.Context, a *auditor) error {
-	r, ok, err := i.l.recountAtOnce(ctx, a.id, i.o.AtOnce)
+	r, ok, err := i.l.recountAtOnce(ctx, a.id, i.o.AtOnce, false)
 	if err != nil {
 		return err
 	}
@@ -403,11 +403,8 @@ func (i *inspector) mendTargets(ctx context.Context, a *auditor, apps []string, 
 	return nil
 }
 
-// mendTries is how often the counts of a rollout that moves are counted anew.
-const mendTries = 20
-
-// mendCounts counts the targets anew. That is exact or not done at all: nothing
-// may have moved between the begin of the recount and the script that stores it.
+// mendCounts counts the targets anew. That is exact or not done at all: it is one
+// script, or, for a large rollout, nothing may have moved until its end.
 func (i *inspector) mendCounts(ctx context.Context, a *auditor, page []Finding) error {
 	mended := func(f Finding) bool { return f.Fault == FaultCount && f.Repair != "" }
 	if !slices.ContainsFunc(page, mended) {
@@ -430,19 +427,11 @@ func (i *inspector) mendCounts(ctx context.Context, a *auditor, page []Finding) 
 }
 
 func (i *inspector) countAnew(ctx context.Context, a *auditor) (bool, error) {
-	for range mendTries {
-		r, ok, err := i.l.recountAtOnce(ctx, a.id, i.o.AtOnce)
-		if err != nil {
-			return false, err
-		}
-		if !ok {
-			return i.countSlowly(ctx, a)
-		}
-		if done, err := i.l.mendCounts(ctx, a.id, r.moves, r.there); done || err != nil {
-			return done, err
-		}
+	_, ok, err := i.l.recountAtOnce(ctx, a.id, i.o.AtOnce, true)
+	if err != nil || ok {
+		return ok, err
 	}
-	return false, nil
+	return i.countSlowly(ctx, a)
 }
 
 // countSlowly counts a rollout that is too large for one script call, in pages.

@@ -1,11 +1,11 @@
--- recount counts all targets of a rollout at one instant, beside its counts. It
--- changes nothing. The server does nothing else meanwhile: about 5 us per target,
--- so that it is only for rollouts of a few thousand.
+-- recount counts all targets of a rollout at one instant, beside its counts, which
+-- it replaces if it is to mend them. The server does nothing else meanwhile: about
+-- 5 us per target, so that it is only for rollouts of a few thousand.
 --
 -- KEYS[1] root
--- ARGV[1] rollout  ARGV[2] most targets it may have
--- Returns {moves, counts, recount}, both as cell, number, ...; {} if there are more
--- targets. Cost: O(targets).
+-- ARGV[1] rollout  ARGV[2] most targets it may have  ARGV[3] "mend" or ""
+-- Returns {counts, recount}, both as cell, number, ...; {} if there are more targets.
+-- Cost: O(targets).
 local rollout = ARGV[1]
 if redis.call('HLEN', root .. 't:' .. rollout) > tonumber(ARGV[2]) then return {} end
 local cells, out = {}, {}
@@ -17,4 +17,9 @@ for name, n in pairs(cells) do
   out[#out + 1] = name
   out[#out + 1] = int(n)
 end
-return { redis.call('HGET', root .. 'r:' .. rollout, 'moves') or '', redis.call('HGETALL', root .. 'n:' .. rollout), out }
+local counts = redis.call('HGETALL', root .. 'n:' .. rollout)
+if ARGV[3] == 'mend' then
+  redis.call('DEL', root .. 'n:' .. rollout)
+  for i = 1, #out, 2 do redis.call('HSET', root .. 'n:' .. rollout, out[i], out[i + 1]) end
+end
+return { counts, out }
