@@ -11,6 +11,8 @@ LINT_VERSION := v2.12.0
 VULN_VERSION := v1.1.4
 VULN_DB      ?= https://vuln.go.dev
 LINT         := bin/golangci-lint-$(LINT_VERSION)
+# A cache of this tree's own: one that trees share names files of the other ones.
+export GOLANGCI_LINT_CACHE := $(CURDIR)/bin/lint-cache
 PROGRAMS     := worker enqueue wxsim
 
 .DEFAULT_GOAL := help
