@@ -26,7 +26,7 @@ type slot struct {
 	proc    *proctest.Process
 	url     string // of its HTTP side, "" while it isn't up
 	killed  bool
-	asked   bool // to end, by SIGTERM
+	asked   int // to end, by SIGTERM: how often
 	closing bool
 	lives   []*proctest.Process
 	done    chan struct{}
@@ -58,7 +58,7 @@ func (s *slot) term() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.proc != nil {
-		s.asked = true
+		s.asked++
 		s.rig.note("%s (process %d) gets SIGTERM", s.name, s.proc.PID())
 		s.proc.Signal(syscall.SIGTERM)
 	}
@@ -103,7 +103,7 @@ func (s *slot) life() {
 		wait(context.Background(), time.Second)
 		return
 	}
-	s.proc, s.killed, s.asked = p, false, false
+	s.proc, s.killed, s.asked = p, false, 0
 	s.lives = append(s.lives, p)
 	s.mu.Unlock()
 	m, err := p.Find(context.Background(), `"listen":"([^"]+)".*worker started`)
@@ -117,12 +117,15 @@ func (s *slot) life() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.proc, s.url = nil, ""
-	const noRedis = 1 // at the start, or while it signs off
+	const (
+		noRedis = 1 // at the start, or while it signs off
+		atOnce  = 1 // a second signal ends it without draining
+	)
 	switch code := p.ExitCode(); {
-	case s.killed, s.asked && code == 0, !started && code == noRedis:
+	case s.killed, s.asked > 0 && code == 0, s.asked > 1 && code == atOnce, !started && code == noRedis:
 	default:
 		text := p.Text()
-		s.rig.found(kindExit, "%s ended with exit code %d (started %v, asked to %v):\n%s", s.name, code, started, s.asked, text[max(0, len(text)-2000):])
+		s.rig.found(kindExit, "%s ended with exit code %d (started %v, asked to %d times):\n%s", s.name, code, started, s.asked, text[max(0, len(text)-2000):])
 	}
 }
 

@@ -47,7 +47,7 @@ func mutants() []mutant {
 		{
 			name: "skip-fence", fault: "slow-calls", want: kindOverlap,
 			edits: []edit{
-				{"ledger/start.lua", "or t.fence ~= tonumber(ARGV[4]) then", "then"},
+				{"ledger/start.lua", "or t.fence ~= tonumber(ARGV[3]) then", "then"},
 				{"ledger/start.lua", "if t.reason == 'acting' and t.due > now_ms then", "if false then"},
 				{"ledger/save.lua", "or t.version ~= tonumber(ARGV[3]) or t.fence ~= tonumber(ARGV[4]) then", "then"},
 			},
@@ -79,6 +79,17 @@ func mutants() []mutant {
 	}
 }
 
+// TestDeliberateBugsFit: the code that a bug changes is there, also of bugs that
+// only the whole suite runs.
+func TestDeliberateBugsFit(t *testing.T) {
+	t.Parallel()
+	for _, m := range mutants() {
+		if _, err := changed(m.edits); err != nil {
+			t.Errorf("%s: %v", m.name, err)
+		}
+	}
+}
+
 // TestDeliberateBugs runs each with the fault that shows it, and fails if the
 // suite finds nothing of the kind.
 func TestDeliberateBugs(t *testing.T) {
@@ -107,7 +118,7 @@ func TestDeliberateBugs(t *testing.T) {
 			results.addMutant(mutantRow{name: m.name, fault: m.fault, want: m.want, got: got})
 			t.Logf("%s: %v after %s and %d times %s", m.name, got, res.took, res.injected[m.fault], m.fault)
 			if !kinds[m.want] {
-				t.Errorf("the bug was not found as %q, only %s, with %d times %s", m.want, got, res.injected[m.fault], m.fault)
+				t.Errorf("the bug was not found as %q, only %v, with %d times %s", m.want, res.findings, res.injected[m.fault], m.fault)
 			}
 		})
 	}

@@ -28,26 +28,9 @@ func buildWorker(t *testing.T, name string, edits []edit, added map[string]strin
 		}
 		replace[file] = path
 	}
-	texts := make(map[string]string)
-	for _, e := range edits {
-		file, err := filepath.Abs(filepath.Join("..", "..", e.file))
-		if filepath.IsAbs(e.file) {
-			file, err = e.file, nil
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, ok := texts[file]; !ok {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			texts[file] = string(b)
-		}
-		if n := strings.Count(texts[file], e.old); n != 1 {
-			t.Fatalf("%s has %d times, want once:\n%s", e.file, n, e.old)
-		}
-		texts[file] = strings.Replace(texts[file], e.old, e.text, 1)
+	texts, err := changed(edits)
+	if err != nil {
+		t.Fatal(err)
 	}
 	for file, text := range texts {
 		put(file, text)
@@ -71,6 +54,32 @@ func buildWorker(t *testing.T, name string, edits []edit, added map[string]strin
 		t.Fatal(err)
 	}
 	return to
+}
+
+// changed are the texts of the files that the edits change, by their full names.
+func changed(edits []edit) (map[string]string, error) {
+	texts := make(map[string]string)
+	for _, e := range edits {
+		file := e.file
+		if !filepath.IsAbs(file) {
+			var err error
+			if file, err = filepath.Abs(filepath.Join("..", "..", file)); err != nil {
+				return nil, err
+			}
+		}
+		if _, ok := texts[file]; !ok {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				return nil, err
+			}
+			texts[file] = string(b)
+		}
+		if n := strings.Count(texts[file], e.old); n != 1 {
+			return nil, fmt.Errorf("%s has %d times, want once:\n%s", e.file, n, e.old)
+		}
+		texts[file] = strings.Replace(texts[file], e.old, e.text, 1)
+	}
+	return texts, nil
 }
 
 // skewEnv is how many seconds a skewed worker's wall clock is ahead.
