@@ -25,8 +25,8 @@ type Settings interface {
 	SettingsReader
 	ModifyDomains(ctx context.Context, appid string, action wxclient.DomainAction, d wxclient.ServerDomains) (wxclient.ChangedDomains, error)
 	ModifyDomainsDirectly(ctx context.Context, appid string, action wxclient.DomainAction, d wxclient.ServerDomains) (wxclient.ChangedDomains, error)
-	SetWebviewDomains(ctx context.Context, appid string, action wxclient.DomainAction, domains []string) ([]string, error)
-	SetWebviewDomainsDirectly(ctx context.Context, appid string, action wxclient.DomainAction, domains []string) ([]string, error)
+	SetWebviewDomains(ctx context.Context, appid string, action wxclient.DomainAction, domains []string) (wxclient.ChangedWebviewDomains, error)
+	SetWebviewDomainsDirectly(ctx context.Context, appid string, action wxclient.DomainAction, domains []string) (wxclient.ChangedWebviewDomains, error)
 	WebviewFile(ctx context.Context, appid string) (wxclient.ConfirmFile, error)
 	BindTester(ctx context.Context, appid, wechatID string) (user string, err error)
 	UnbindTester(ctx context.Context, appid, wechatID, user string) error
@@ -132,13 +132,14 @@ func (r *run) write(ctx context.Context, c settings.Change) error {
 	case settings.Domains:
 		return r.writeDomains(ctx, c)
 	case settings.Webview:
+		var reply wxclient.ChangedWebviewDomains
 		var err error
 		if c.Way == settings.Direct {
-			_, err = wx.SetWebviewDomainsDirectly(ctx, app, actions[c.Verb], c.List)
+			reply, err = wx.SetWebviewDomainsDirectly(ctx, app, actions[c.Verb], c.List)
 		} else {
-			_, err = wx.SetWebviewDomains(ctx, app, actions[c.Verb], c.List)
+			reply, err = wx.SetWebviewDomains(ctx, app, actions[c.Verb], c.List)
 		}
-		return err
+		return taken(reply.Refused, err)
 	case settings.QRRules:
 		if c.Verb == settings.VerbRemove {
 			return wx.DeleteQRRule(ctx, app, c.Name)
@@ -172,16 +173,15 @@ func (r *run) writeDomains(ctx context.Context, c settings.Change) error {
 	} else {
 		reply, err = wx.ModifyDomains(ctx, app, actions[c.Verb], d)
 	}
-	if err != nil {
+	return taken(reply.Refused, err)
+}
+
+// taken is the error of a write that WeChat took in part only.
+func taken(refused []wxclient.RefusedItem, err error) error {
+	if err != nil || len(refused) == 0 {
 		return err
 	}
-	bad := reply.Invalid
-	for _, list := range [][]string{bad.Request, bad.WebSocket, bad.Upload, bad.Download, bad.UDP, bad.TCP} {
-		if len(list) > 0 {
-			return &planError{fmt.Errorf("WeChat doesn't take %v as domains", list)}
-		}
-	}
-	return nil
+	return &planError{fmt.Errorf("WeChat refused domains: %s", wxclient.RefusedText(refused))}
 }
 
 func qrVersion(name string) wxclient.QRVersion {

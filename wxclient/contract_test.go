@@ -117,7 +117,8 @@ func TestTwoReadingsOfPlatform(t *testing.T) {
 		{"servers", func() (any, error) { return c.PlatformServerDomains(ctx, wxclient.DomainAdd, hosts, true) },
 			wxclient.PlatformDomains{Published: hosts, Testing: hosts}},
 		{"web-views", func() (any, error) { return c.PlatformWebviewDomains(ctx, wxclient.DomainAdd, hosts, true) },
-			wxclient.PlatformDomains{Published: hosts[:1], Testing: hosts[:1], Invalid: hosts[1:]}},
+			wxclient.PlatformDomains{Published: hosts[:1], Testing: hosts[:1],
+				Refused: []wxclient.RefusedItem{{List: "invalid_wxa_jump_h5_domain", Item: hosts[1]}}}},
 		{"file", func() (any, error) { f, err := c.PlatformFile(ctx); return f.Name != "", err }, true},
 		{"clear", func() (any, error) { return nil, c.ClearQuota(ctx, "") }, nil},
 		{"clear an app", func() (any, error) { return nil, c.ClearQuota(ctx, id) }, nil},
@@ -273,11 +274,12 @@ func TestTwoReadingsOfDomains(t *testing.T) {
 		{"effective", func() (any, error) { return c.EffectiveDomains(ctx, id) }, wxclient.EffectiveServerDomains{
 			Console: all(some()), Third: all(some("https://a.example.com")), Direct: all(some("https://c.example.net")), Effective: all(some("https://c.example.net")),
 		}},
-		{"web-view copy", func() (any, error) { return c.SetWebviewDomains(ctx, id, wxclient.WebviewCopy, nil) }, []string{"https://example.com"}},
+		{"web-view copy", func() (any, error) { return c.SetWebviewDomains(ctx, id, wxclient.WebviewCopy, nil) },
+			wxclient.ChangedWebviewDomains{Domains: []string{"https://example.com"}}},
 		{"web-view file", func() (any, error) { f, err := c.WebviewFile(ctx, id); return f.Name != "", err }, true},
 		{"web-view direct", func() (any, error) {
 			return c.SetWebviewDomainsDirectly(ctx, id, wxclient.DomainAdd, []string{"https://own.example.net"})
-		}, []string{"https://own.example.net"}},
+		}, wxclient.ChangedWebviewDomains{Domains: []string{"https://own.example.net"}}},
 		{"effective web-views", func() (any, error) { return c.EffectiveWebviewDomains(ctx, id) }, wxclient.EffectiveWebviewDomains{
 			Console: none, Third: []string{"https://example.com"}, Direct: []string{"https://own.example.net"}, Effective: []string{"https://example.com", "https://own.example.net"},
 		}},

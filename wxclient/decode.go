@@ -42,13 +42,18 @@ func decodeReply(endpoint string, body []byte, secrets []string, out any) error 
 		return unreadable(fmt.Errorf("decode the reply: %w", err))
 	}
 	if env.Code != 0 {
-		return env.refusal(endpoint, secrets)
+		answer := env.refusal(endpoint, secrets)
+		answer.Refused = refusedIn(text, secrets)
+		return answer
 	}
 	if out == nil {
 		return nil
 	}
 	if err := json.Unmarshal(text, out); err != nil {
 		return unreadable(fmt.Errorf("decode the reply: %w", err))
+	}
+	if reply, ok := out.(refusable); ok {
+		reply.setRefused(refusedIn(text, secrets))
 	}
 	if reply, ok := out.(checker); ok {
 		if err := reply.check(); err != nil {

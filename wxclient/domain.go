@@ -112,18 +112,13 @@ func checkHost(host string) error {
 type ChangedDomains struct {
 	// Domains are the lists of the way the call stands for.
 	Domains ServerDomains
-	// Invalid are domains WeChat left out because they are malformed or can't be used.
-	Invalid ServerDomains
+	// Refused are the domains that WeChat left out, each with the reason; the others were taken.
+	Refused []RefusedItem
 }
 
 type domainsReply struct {
 	ServerDomains
-	InvalidRequest   []string `json:"invalid_requestdomain"`
-	InvalidWebSocket []string `json:"invalid_wsrequestdomain"`
-	InvalidUpload    []string `json:"invalid_uploaddomain"`
-	InvalidDownload  []string `json:"invalid_downloaddomain"`
-	InvalidUDP       []string `json:"invalid_udpdomain"`
-	InvalidTCP       []string `json:"invalid_tcpdomain"`
+	refusals
 }
 
 func (c *Client) modifyDomains(ctx context.Context, path, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
@@ -138,10 +133,7 @@ func (c *Client) modifyDomains(ctx context.Context, path, appid string, action D
 	if err != nil {
 		return ChangedDomains{}, err
 	}
-	return ChangedDomains{Domains: reply.ServerDomains, Invalid: ServerDomains{
-		Request: reply.InvalidRequest, WebSocket: reply.InvalidWebSocket, Upload: reply.InvalidUpload,
-		Download: reply.InvalidDownload, UDP: reply.InvalidUDP, TCP: reply.InvalidTCP,
-	}}, nil
+	return ChangedDomains{Domains: reply.ServerDomains, Refused: reply.refused}, nil
 }
 
 // ModifyDomains changes or reads an app's server domains that are registered on the component. An
@@ -150,7 +142,8 @@ func (c *Client) modifyDomains(ctx context.Context, path, appid string, action D
 // this way with ModifyDomainsDirectly.
 //
 // WeChat page: api_modifyserverdomain. Codes: 85015 not a mini program, 85016 too many, 85017 nothing
-// to change (or nothing registered: read with DomainGet), 85018 not registered on the component.
+// to change (or nothing registered: read with DomainGet), 85018 not registered on the component, 85301 WeChat
+// takes none of them (Error.Refused names each).
 func (c *Client) ModifyDomains(ctx context.Context, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
 	return c.modifyDomains(ctx, "/wxa/modify_domain", appid, action, d)
 }
@@ -159,7 +152,8 @@ func (c *Client) ModifyDomains(ctx context.Context, appid string, action DomainA
 // component; one domain may serve the apps of 100 owners so. They take effect at the next release
 // and survive it.
 //
-// WeChat page: api_modifyserverdomaindirectly. Codes: 85015-85017.
+// WeChat page: api_modifyserverdomaindirectly. Codes: 85015-85017, 85301 WeChat takes none of them
+// (Error.Refused names each).
 func (c *Client) ModifyDomainsDirectly(ctx context.Context, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
 	return c.modifyDomains(ctx, "/wxa/modify_domain_directly", appid, action, d)
 }

@@ -24,8 +24,9 @@ func TestDomainEndpoints(t *testing.T) {
 				return c.ModifyDomains(ctx, app, wxclient.DomainAdd, domains)
 			},
 			want:  got{"POST", "/wxa/modify_domain", appQuery, `{"action":"add",` + lists + `}`},
-			reply: `{"errcode":0,` + lists + `,"invalid_requestdomain":["https://x"],"invalid_tcpdomain":["tcp://y"]}`,
-			out:   wxclient.ChangedDomains{Domains: domains, Invalid: wxclient.ServerDomains{Request: []string{"https://x"}, TCP: []string{"tcp://y"}}},
+			reply: `{"errcode":0,` + lists + `,"invalid_requestdomain":["https://x"],"invalid_tcpdomain":["tcp://y"],"invalid_udpdomain":[],"no_icp_domain":["https://z"]}`,
+			out: wxclient.ChangedDomains{Domains: domains, Refused: []wxclient.RefusedItem{
+				{List: "invalid_requestdomain", Item: "https://x"}, {List: "invalid_tcpdomain", Item: "tcp://y"}, {List: "no_icp_domain", Item: "https://z"}}},
 		},
 		{
 			name: "get directly",
@@ -55,7 +56,7 @@ func TestDomainEndpoints(t *testing.T) {
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
 				return c.SetWebviewDomains(ctx, app, wxclient.WebviewCopy, nil)
 			},
-			want: got{"POST", "/wxa/setwebviewdomain", appQuery, `{}`}, reply: ok, out: []string(nil),
+			want: got{"POST", "/wxa/setwebviewdomain", appQuery, `{}`}, reply: ok, out: wxclient.ChangedWebviewDomains{},
 		},
 		{
 			name: "set web-view domains",
@@ -63,7 +64,9 @@ func TestDomainEndpoints(t *testing.T) {
 				return c.SetWebviewDomainsDirectly(ctx, app, wxclient.DomainSet, []string{"https://a.example.com"})
 			},
 			want:  got{"POST", "/wxa/setwebviewdomain_directly", appQuery, `{"action":"set","webviewdomain":["https://a.example.com"]}`},
-			reply: `{"errcode":0,"webviewdomain":["https://a.example.com"]}`, out: []string{"https://a.example.com"},
+			reply: `{"errcode":0,"webviewdomain":["https://a.example.com"],"invalid_webviewdomain":["https://b.example.com"]}`,
+			out: wxclient.ChangedWebviewDomains{Domains: []string{"https://a.example.com"},
+				Refused: []wxclient.RefusedItem{{List: "invalid_webviewdomain", Item: "https://b.example.com"}}},
 		},
 		{
 			name:  "web-view file",
@@ -95,7 +98,7 @@ func TestDomainEndpoints(t *testing.T) {
 			},
 			want:  got{"POST", "/cgi-bin/component/modify_wxa_jump_domain", componentQuery, `{"action":"get","is_modify_published_together":false}`},
 			reply: `{"errcode":0,"published_wxa_jump_h5_domain":null,"testing_wxa_jump_h5_domain":"a.example.com","invalid_wxa_jump_h5_domain":"x"}`,
-			out:   wxclient.PlatformDomains{Testing: []string{"a.example.com"}, Invalid: []string{"x"}},
+			out:   wxclient.PlatformDomains{Testing: []string{"a.example.com"}, Refused: []wxclient.RefusedItem{{List: "invalid_wxa_jump_h5_domain", Item: "x"}}},
 		},
 		{
 			name:  "platform file",

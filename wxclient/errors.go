@@ -18,6 +18,9 @@ type Error struct {
 	RID string
 	// Class is the reaction the code asks for.
 	Class Class
+	// Refused are the entries of a change that the reply names as not taken, in the order of the lists'
+	// names; at most 200, nil if it names none.
+	Refused []RefusedItem
 }
 
 // Error renders everything known about the refusal on one line.
@@ -30,6 +33,9 @@ func (e *Error) Error() string {
 	b.WriteString(")")
 	if e.Msg != "" {
 		b.WriteString(": " + e.Msg)
+	}
+	if len(e.Refused) > 0 {
+		b.WriteString(" (refused: " + RefusedText(e.Refused) + ")")
 	}
 	if e.RID != "" {
 		b.WriteString(" rid=" + e.RID)

@@ -16,8 +16,8 @@ const (
 type PlatformDomains struct {
 	// Published is what holds for every app; Testing for the component's test accounts only.
 	Published, Testing []string
-	// Invalid are domains WeChat left out.
-	Invalid []string
+	// Refused are the domains that WeChat left out, each with the reason.
+	Refused []RefusedItem
 }
 
 // checkHosts checks a list for the component, whose domains go without schemes.
@@ -45,6 +45,12 @@ func hosts(joined looseText) []string {
 	return list
 }
 
+type platformServersReply struct {
+	Published looseText `json:"published_wxa_server_domain"`
+	Testing   looseText `json:"testing_wxa_server_domain"`
+	refusals
+}
+
 // PlatformServerDomains changes or reads the server domains registered on the component, up to 1000
 // like "api.example.com", 50 times a month. With published false only the component's test accounts
 // notice. Taking one away takes it from the next release of every app that has it.
@@ -55,17 +61,19 @@ func (c *Client) PlatformServerDomains(ctx context.Context, action DomainAction,
 	if err := checkHosts(action, domains, maxPlatformServers); err != nil {
 		return PlatformDomains{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
-	var reply struct {
-		Published looseText `json:"published_wxa_server_domain"`
-		Testing   looseText `json:"testing_wxa_server_domain"`
-		Invalid   looseText `json:"invalid_wxa_server_domain"`
-	}
+	var reply platformServersReply
 	err := c.call(ctx, post(path, struct {
 		Action    DomainAction `json:"action"`
 		Domains   string       `json:"wxa_server_domain,omitempty"`
 		Published bool         `json:"is_modify_published_together"`
 	}{action, strings.Join(domains, ";"), published}), &reply)
-	return PlatformDomains{hosts(reply.Published), hosts(reply.Testing), hosts(reply.Invalid)}, err
+	return PlatformDomains{hosts(reply.Published), hosts(reply.Testing), reply.refused}, err
+}
+
+type platformJumpsReply struct {
+	Published looseText `json:"published_wxa_jump_h5_domain"`
+	Testing   looseText `json:"testing_wxa_jump_h5_domain"`
+	refusals
 }
 
 // PlatformWebviewDomains is PlatformServerDomains for web-view domains, up to 200. PlatformFile must
@@ -77,17 +85,13 @@ func (c *Client) PlatformWebviewDomains(ctx context.Context, action DomainAction
 	if err := checkHosts(action, domains, maxPlatformJumps); err != nil {
 		return PlatformDomains{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
-	var reply struct {
-		Published looseText `json:"published_wxa_jump_h5_domain"`
-		Testing   looseText `json:"testing_wxa_jump_h5_domain"`
-		Invalid   looseText `json:"invalid_wxa_jump_h5_domain"`
-	}
+	var reply platformJumpsReply
 	err := c.call(ctx, post(path, struct {
 		Action    DomainAction `json:"action"`
 		Domains   string       `json:"wxa_jump_h5_domain,omitempty"`
 		Published bool         `json:"is_modify_published_together"`
 	}{action, strings.Join(domains, ";"), published}), &reply)
-	return PlatformDomains{hosts(reply.Published), hosts(reply.Testing), hosts(reply.Invalid)}, err
+	return PlatformDomains{hosts(reply.Published), hosts(reply.Testing), reply.refused}, err
 }
 
 // PlatformFile reads the file that proves web-view domains of the component.

@@ -34,25 +34,37 @@ func (b webviewBody) validate(mayCopy bool) error {
 	return oneLine(faults)
 }
 
-func (c *Client) setWebview(ctx context.Context, path, appid string, body webviewBody, mayCopy bool) ([]string, error) {
+// ChangedWebviewDomains is what an app's web-view domains are after a call.
+type ChangedWebviewDomains struct {
+	// Domains is the list; only sure to be returned for DomainGet.
+	Domains []string
+	// Refused are the domains that WeChat left out, each with the reason; the others were taken.
+	Refused []RefusedItem
+}
+
+type webviewReply struct {
+	Domains []string `json:"webviewdomain"`
+	refusals
+}
+
+func (c *Client) setWebview(ctx context.Context, path, appid string, body webviewBody, mayCopy bool) (ChangedWebviewDomains, error) {
 	if err := body.validate(mayCopy); err != nil {
-		return nil, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+		return ChangedWebviewDomains{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
-	var reply struct {
-		Domains []string `json:"webviewdomain"`
+	var reply webviewReply
+	if err := c.callApp(ctx, appid, post(path, body), &reply); err != nil {
+		return ChangedWebviewDomains{}, err
 	}
-	err := c.callApp(ctx, appid, post(path, body), &reply)
-	return reply.Domains, err
+	return ChangedWebviewDomains{Domains: reply.Domains, Refused: reply.refused}, nil
 }
 
 // SetWebviewDomains changes or reads the domains an app may show in a web-view (业务域名): domains
 // registered on the component, and their subdomains; https only. WebviewCopy copies all of the
 // component's. As with ModifyDomains, at a release only those stay that are still registered.
-// The list is only sure to be returned for DomainGet.
 //
 // WeChat page: api_modifyjumpdomain. Codes: 89019 unchanged, 89020 the component has none, 89021 not
 // one of the component's, 89029 too many, 89231 personal apps can't.
-func (c *Client) SetWebviewDomains(ctx context.Context, appid string, action DomainAction, domains []string) ([]string, error) {
+func (c *Client) SetWebviewDomains(ctx context.Context, appid string, action DomainAction, domains []string) (ChangedWebviewDomains, error) {
 	return c.setWebview(ctx, "/wxa/setwebviewdomain", appid, webviewBody{action, domains}, true)
 }
 
@@ -60,7 +72,7 @@ func (c *Client) SetWebviewDomains(ctx context.Context, appid string, action Dom
 // WebviewFile must lie at the root of each domain first, byte for byte.
 //
 // WeChat page: api_modifyjumpdomaindirectly. Codes: 86103 the file isn't there, 89019, 89029, 89231.
-func (c *Client) SetWebviewDomainsDirectly(ctx context.Context, appid string, action DomainAction, domains []string) ([]string, error) {
+func (c *Client) SetWebviewDomainsDirectly(ctx context.Context, appid string, action DomainAction, domains []string) (ChangedWebviewDomains, error) {
 	return c.setWebview(ctx, "/wxa/setwebviewdomain_directly", appid, webviewBody{action, domains}, false)
 }
 

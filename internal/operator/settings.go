@@ -342,22 +342,22 @@ func (o *Operator) register(ctx context.Context, plan rollout.Plan, targets iter
 		if err != nil {
 			return fmt.Errorf("register %s on the platform: %w", shortList(m.Hosts), err)
 		}
-		if len(after.Invalid) > 0 {
-			return o.notTaken(ctx, m.Kind, after.Invalid)
+		if len(after.Refused) > 0 {
+			return o.notTaken(ctx, m.Kind, after.Refused)
 		}
 	}
 	return nil
 }
 
 // notTaken says why the platform can't have some domains.
-func (o *Operator) notTaken(ctx context.Context, kind settings.Kind, hosts []string) error {
+func (o *Operator) notTaken(ctx context.Context, kind settings.Kind, refused []wxclient.RefusedItem) error {
 	wx := o.settings
 	if kind == settings.Webview {
 		if file, err := wx.PlatformFile(ctx); err == nil {
-			return fmt.Errorf("register %s on the platform: WeChat doesn't take them: the file %s must lie at the root of each, byte for byte", shortList(hosts), file.Name)
+			return fmt.Errorf("add domains to the platform: WeChat refused %s: the file %s must lie at the root of each, byte for byte", wxclient.RefusedText(refused), file.Name)
 		}
 	}
-	return fmt.Errorf("register %s on the platform: WeChat doesn't take them", shortList(hosts))
+	return fmt.Errorf("add domains to the platform: WeChat refused %s", wxclient.RefusedText(refused))
 }
 
 // targets are the preview's targets in order.

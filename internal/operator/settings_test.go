@@ -22,7 +22,7 @@ type fakeSettings struct {
 	mu                sync.Mutex
 	server            []string
 	added             [][]string
-	invalid           []string
+	refused           []wxclient.RefusedItem
 	lowest            string
 	err               error
 	asked             int
@@ -38,7 +38,7 @@ func (f *fakeSettings) PlatformServerDomains(_ context.Context, action wxclient.
 		f.added = append(f.added, domains)
 		f.server = append(f.server, domains...)
 	}
-	return wxclient.PlatformDomains{Published: slices.Clone(f.server), Invalid: f.invalid}, nil
+	return wxclient.PlatformDomains{Published: slices.Clone(f.server), Refused: f.refused}, nil
 }
 
 func (f *fakeSettings) LowestLibrary(_ context.Context, appid string) (wxclient.BaseLibrary, error) {
@@ -93,13 +93,13 @@ func TestApplyRegistersDomains(t *testing.T) {
 func TestApplyStopsAtUnregistrableDomains(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	f := b.with(&fakeSettings{invalid: []string{"tin.test.cn"}})
+	f := b.with(&fakeSettings{refused: []wxclient.RefusedItem{{List: "no_icp_domain", Item: "tin.test.cn"}}})
 	p := b.plan(registers, 3)
 	_, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{})
-	if interrupted := (*operator.InterruptedError)(nil); !errors.As(err, &interrupted) || !strings.Contains(err.Error(), "register tin.test.cn on the platform: WeChat doesn't take them") {
+	if interrupted := (*operator.InterruptedError)(nil); !errors.As(err, &interrupted) || !strings.Contains(err.Error(), "add domains to the platform: WeChat refused tin.test.cn: has no ICP filing") {
 		t.Fatal(err)
 	}
-	f.invalid = nil
+	f.refused = nil
 	a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{})
 	if err != nil || a.Outcome != operator.OutcomeResumed {
 		t.Fatalf("%+v %v", a, err)
