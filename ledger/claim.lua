@@ -7,7 +7,8 @@
 -- Returns {appid, fence, appid, fence, ...}, fences as text; or {"", ms} while
 -- the server is in quarantine for so long.
 -- Cost: O(n log targets). An app has one owner among all rollouts, from its
--- first turn until its target ends; a target of another rollout is parked. What stands
+-- first turn until its target ends; a target of another rollout is parked. A lent app
+-- (loan.lua) stays pending: the next claim looks at it again. What stands
 -- in the index without being pending there, or without a record, is taken out: it
 -- would hold up who comes after it.
 local rollout, stage = ARGV[1], ARGV[2]
@@ -34,12 +35,13 @@ local function held(owner, appid)
   return false
 end
 
+local lending = redis.call('ZCARD', root .. 'loans') > 0
 local out = {}
 for i, appid in ipairs(apps) do
   local t = load(rollout, appid)
   if not t or t.state ~= 'pending' or t.stage ~= stage then
     redis.call('ZREM', root .. 'ready:' .. rollout .. ':' .. stage, appid)
-  elseif t.rank < tonumber(ARGV[3]) then
+  elseif t.rank < tonumber(ARGV[3]) and not (lending and lent(appid)) then
     local from = stand(rollout, appid, t)
     t.version = t.version + 1
     local owner = redis.call('HGET', root .. 'owners', appid)

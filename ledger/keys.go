@@ -21,7 +21,8 @@ func keySchedule(name string) string   { return root + "s:" + name }            
 func keyPrototype(name string) string  { return root + "st:" + name }                // HASH appid -> "rank|body" of a schedule
 
 const (
-	keyServer    = root + "server"    // HASH run_id, until: which server gave turns, end of its quarantine (ms)
+	keyServer    = root + "server"    // HASH run_id, until, lease: which server gave turns, end of its quarantine (ms), its length
+	keyLoans     = root + "loans"     // ZSET appid by end of its loan (ms); those that ended go with the next loan
 	keyRollouts  = root + "rollouts"  // ZSET id by creation (ms)
 	keyActive    = root + "active"    // ZSET id by start (ms): what the conductor looks at
 	keyNames     = root + "names"     // HASH name -> id of its newest rollout

@@ -19,6 +19,10 @@ type Options struct {
 	// LoadStale is how long an apply may be silent before another plan may take
 	// its name. Default 2 min.
 	LoadStale time.Duration
+	// Lease is how long an assignment lasts at most: a loan that is the first to meet a
+	// restarted Redis begins its quarantine. 0 if it is not known, as to an operator: then it
+	// is the lease that the ledger knew last.
+	Lease time.Duration
 }
 
 // Ledger is the store. It is safe for concurrent use by many processes.

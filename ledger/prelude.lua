@@ -154,15 +154,35 @@ end
 -- quarantine is how many ms turns have to wait because this server is another
 -- one than that which gave the last turn, or was started again: its newest
 -- writes may be lost, and with them who has which turn. Whoever calls WeChat by
--- such a turn is done within one lease. A server that doesn't tell its run_id
+-- such a turn is done within one lease; a caller that doesn't know it (0) takes the
+-- one that was last known. A server that doesn't tell its run_id
 -- (miniredis) is never in quarantine. Cost: O(1), about 5 us.
+local LEASE_UNKNOWN = 300000
 local function quarantine(lease)
   local info = redis.pcall('INFO', 'server')
   local id = type(info) == 'string' and string.match(info, 'run_id:(%x+)')
   if not id then return 0 end
-  local known = redis.call('HMGET', root .. 'server', 'run_id', 'until')
+  local known = redis.call('HMGET', root .. 'server', 'run_id', 'until', 'lease')
   if known[1] == id then return math.max(0, tonumber(known[2]) - now_ms) end
+  if lease > 0 then
+    redis.call('HSET', root .. 'server', 'lease', int(lease))
+  else
+    lease = tonumber(known[3]) or LEASE_UNKNOWN
+  end
   local wait = known[1] and lease or 0
   redis.call('HSET', root .. 'server', 'run_id', id, 'until', int(now_ms + wait))
   return wait
+end
+
+-- lent is when the loan of an app ends (ms); nil if it is not lent. A clock that went back
+-- makes no loan longer than LOAN_MAX.
+local LOAN_MAX = 60000
+local function lent(appid)
+  local till = tonumber(redis.call('ZSCORE', root .. 'loans', appid) or '0')
+  if till <= now_ms then return nil end
+  if till > now_ms + LOAN_MAX then
+    till = now_ms + LOAN_MAX
+    redis.call('ZADD', root .. 'loans', int(till), appid)
+  end
+  return till
 end

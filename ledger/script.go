@@ -21,6 +21,10 @@ var (
 	saveLua string
 	//go:embed due.lua
 	dueLua string
+	//go:embed loan.lua
+	loanLua string
+	//go:embed loan_return.lua
+	loanReturnLua string
 	//go:embed create.lua
 	createLua string
 	//go:embed add.lua
@@ -93,6 +97,8 @@ var (
 	markScript           = newScript(markLua)
 	saveScript           = newScript(saveLua)
 	dueScript            = newScript(dueLua)
+	loanScript           = newScript(loanLua)
+	loanReturnScript     = newScript(loanReturnLua)
 	createScript         = newScript(createLua)
 	addScript            = newScript(addLua)
 	sealScript           = newScript(sealLua)

@@ -17,6 +17,8 @@ if t.state ~= 'running' or t.fence ~= tonumber(ARGV[3]) then
   return { 'stale', format(t) }
 end
 if quarantine(tonumber(ARGV[4])) > 0 then return { 'stale', format(t) } end
+-- While its lease had run out, the app may have been lent.
+if t.due <= now_ms and lent(appid) then return { 'stale', format(t) } end
 if t.reason == 'acting' and t.due > now_ms then return { 'stale', format(t) } end
 local from = stand(rollout, appid, t)
 t.reason = 'acting'
