@@ -131,6 +131,12 @@ func (l *Ledger) fields(ctx context.Context, key string) iter.Seq2[field, error]
 	}
 }
 
+// Sample chooses up to n apps of a rollout at random, none twice.
+func (l *Ledger) Sample(ctx context.Context, id string, n int) ([]string, error) {
+	apps, err := l.rdb.HRandField(ctx, keyTargets(id), n).Result()
+	return apps, failed(err, "choose %d apps of rollout %s", n, id)
+}
+
 // Edit is one operator's change of a target, as Step decided it.
 type Edit struct{ Was, Next rollout.Target }
 

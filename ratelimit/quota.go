@@ -40,6 +40,7 @@ var (
 	quotaSettle = script("quota.lua", "quota_settle.lua")
 	quotaClose  = script("quota.lua", "quota_close.lua")
 	quotaRefill = script("quota.lua", "quota_refill.lua")
+	quotaFailed = script("quota.lua", "quota_failed.lua")
 	quotaOpen   = script("quota.lua", "quota_open.lua")
 	quotaState  = script("quota.lua", "quota_state.lua")
 	quotaList   = script("quota.lua", "quota_permits.lua")

@@ -27,6 +27,8 @@
 --   limit     the reading's limit
 --   seen      the reading's rest as read
 --   read_at   ms, when it was read
+--   failure   why the last try to read failed; a reading clears it
+--   failed_at ms, when that was
 --   spent     permits settled as spent, for ever
 --   closings  times it stopped being open
 --   opens     times an operator opened it
@@ -42,8 +44,8 @@ local probe_after, probe_max, ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumb
 
 local function num(n) return string.format("%.0f", n) end
 
-local words = {"state", "reason", "probe", "doubt"}
-local counts = {"since", "retry_at", "fails", "asked", "firm", "spent", "closings", "opens"}
+local words = {"state", "reason", "probe", "doubt", "failure"}
+local counts = {"since", "retry_at", "fails", "asked", "firm", "spent", "closings", "opens", "failed_at"}
 local readings = {"rest", "limit", "seen", "read_at"} -- nil = unknown
 local q = {}
 do

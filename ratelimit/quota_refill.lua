@@ -13,6 +13,7 @@ local news = not q.seen or rest > q.seen
 -- taken off once more rather than granted twice. A counter that went back
 -- (Redis lost its last writes) takes nothing off.
 local since = math.max(0, q.spent - tonumber(ARGV[6]))
+q.failure, q.failed_at = "", 0
 q.rest, q.limit, q.seen, q.read_at = math.max(0, rest - since), tonumber(ARGV[5]), rest, now
 
 if q.rest < 1 then

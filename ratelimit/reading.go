@@ -45,6 +45,15 @@ func (q *Quota) Refill(ctx context.Context, rd Reading) error {
 	return nil
 }
 
+// ReadFailed notes why the platform could not be asked. The last reading stays, and the
+// next one clears it.
+func (q *Quota) ReadFailed(ctx context.Context, why string) error {
+	if _, err := q.run(ctx, quotaFailed, 1, why); err != nil {
+		return fmt.Errorf("note why quota %s was not read: %w", q.name, err)
+	}
+	return nil
+}
+
 // QuotaState is a pool as it stands. Times are by the Redis server's clock,
 // the zero time if they do not apply.
 type QuotaState struct {
@@ -73,11 +82,14 @@ type QuotaState struct {
 	RetryAt time.Time
 	// ReadAt is when the allowance was last read.
 	ReadAt time.Time
+	// Failure is why the last try to read it failed, at FailedAt; "" if it didn't.
+	Failure  string
+	FailedAt time.Time
 }
 
 // State reads the pool and changes nothing.
 func (q *Quota) State(ctx context.Context) (QuotaState, error) {
-	r, err := q.run(ctx, quotaState, 11)
+	r, err := q.run(ctx, quotaState, 13)
 	if err != nil {
 		return QuotaState{}, fmt.Errorf("read quota %s: %w", q.name, err)
 	}
@@ -90,9 +102,11 @@ func (q *Quota) State(ctx context.Context) (QuotaState, error) {
 		Spent:       r.int(5),
 		Closings:    r.int(6),
 		ReadAt:      r.millis(7),
-		Reason:      r.str(8),
-		Since:       r.millis(9),
-		RetryAt:     r.millis(10),
+		Failure:     r.str(8),
+		FailedAt:    r.millis(9),
+		Reason:      r.str(10),
+		Since:       r.millis(11),
+		RetryAt:     r.millis(12),
 	}
 	if r.err != nil {
 		return QuotaState{}, fmt.Errorf("read quota %s: %w", q.name, r.err)

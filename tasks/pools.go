@@ -196,6 +196,18 @@ func (p *Pools) Reading(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
+// Unread tells whether nothing is known of the platform's quota: it was never read, or an
+// operator opened the pool since.
+func (p *Pools) Unread(ctx context.Context) (bool, error) {
+	state, err := p.quotas[rollout.StageSubmit].State(ctx)
+	return err == nil && !state.Known, err
+}
+
+// ReadFailed notes why queryquota could not be read.
+func (p *Pools) ReadFailed(ctx context.Context, why string) error {
+	return p.quotas[rollout.StageSubmit].ReadFailed(ctx, why)
+}
+
 // Refill implements Permits.
 func (p *Pools) Refill(ctx context.Context, read func(context.Context) (rest, limit int64, err error)) (int64, error) {
 	pool := p.quotas[rollout.StageSubmit]

@@ -300,6 +300,9 @@ func (d *deps) printApp(a operator.AppDetails) error {
 		add("rollout", "%s (%s): %s, %s: %s", p.Rollout, p.Status, p.Stage, stateText(p.Row), p.Waits)
 	}
 	if a.Now != nil {
+		if a.Now.Busy != "" {
+			add("wechat", "not asked: %s", oneLine(a.Now.Busy))
+		}
 		if v := a.Now.Release; v != nil {
 			add("wechat live", "%s, %s", v.Version, v.Desc)
 		}

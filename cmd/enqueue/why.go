@@ -166,6 +166,9 @@ func (d *deps) liveLines(l operator.Live) []string {
 		}
 		return fmt.Sprintf("%s%s of %s: %s", name, oneLine(v.Version), clockTime(v.At), oneLine(v.Desc))
 	}
+	if l.Busy != "" {
+		return []string{"not asked: " + oneLine(l.Busy)}
+	}
 	lines := []string{version("trial    ", l.Trial), version("live     ", l.Release)}
 	if a := l.Audit; a != nil {
 		text := fmt.Sprintf("audit    %d of version %s: %s", a.ID, oneLine(a.Version), a.Status)

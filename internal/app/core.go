@@ -55,7 +55,7 @@ func newCore(ctx context.Context, c *Config, o coreOptions, s *stack) (*core, er
 	if err := k.checkRedis(ctx, o.embedded); err != nil {
 		return nil, err
 	}
-	k.ledger = ledger.New(k.rdb, ledger.Options{})
+	k.ledger = ledger.New(k.rdb, ledger.Options{Lease: c.Timing.Lease})
 	k.pools = tasks.NewPools(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(k.rdb, name, ratelimit.QuotaOptions{ProbeAfter: c.QuotaPoll, PermitTTL: c.permitTTL()})
 	}, tasks.PoolsOptions{ReadEvery: c.QuotaPoll})

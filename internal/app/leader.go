@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/quotareader"
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry"
@@ -24,6 +25,7 @@ type leader struct {
 	lease     *ratelimit.Lease
 	conductor *rollout.Conductor
 	operator  *operator.Operator
+	quota     *quotareader.Reader
 	appsRate  int
 	tokens    *registry.Tokens // nil with a broker
 	metrics   *metrics.Metrics
@@ -34,7 +36,7 @@ type leader struct {
 }
 
 func (a *App) newLeader(queue rollout.Queue) *leader {
-	return &leader{
+	l := &leader{
 		lease: ratelimit.NewLease(a.core.rdb, "conductor", a.name, leaderTTL),
 		conductor: rollout.NewConductor(a.core.ledger, queue, a.core.pools, wallClock{}, rollout.ConductorOptions{
 			Lease: a.cfg.Timing.Lease, Idle: a.opts.Idle,
@@ -45,6 +47,24 @@ func (a *App) newLeader(queue rollout.Queue) *leader {
 		metrics:  a.metrics,
 		log:      a.log.With().Str("worker", a.name).Logger(),
 		resigned: make(chan struct{}),
+	}
+	l.quota = quotareader.New(quotareader.Options{
+		Apps: l.operator, Loans: a.core.ledger, WeChat: a.core.wx, Pools: a.core.pools, Clock: wallClock{},
+		Every: a.cfg.QuotaPoll, Platform: operator.IsCredential, Report: l.quotaRead(),
+	})
+	return l
+}
+
+// quotaRead logs readings of the quota, each failure once.
+func (l *leader) quotaRead() func(quotareader.Outcome) {
+	said := ""
+	return func(o quotareader.Outcome) {
+		if o.Err == nil {
+			l.log.Debug().Str("target", o.AppID).Int64("rest", o.Quota.Rest).Int64("limit", o.Quota.Limit).Msg("quota read")
+		} else if o.Err.Error() != said {
+			l.log.Warn().Err(o.Err).Msg("quota not read; tried again")
+		}
+		said = errorText(o.Err)
 	}
 }
 
@@ -89,6 +109,7 @@ func (l *leader) conduct(ctx context.Context) {
 	wg.Go(func() { l.keepPushes(seat) })
 	wg.Go(func() { l.tendApps(seat) })
 	wg.Go(func() { l.tendBaseline(seat) })
+	wg.Go(func() { l.quota.Run(seat) })
 	l.keep(seat)
 	leave()
 	wg.Wait()

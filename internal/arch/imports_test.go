@@ -42,8 +42,9 @@ var arrows = map[string][]string{
 
 	// What the programs are made of.
 	"internal/operator": {"rollout", "rollout/planfile", "rollout/settings", "ledger", "ratelimit", "registry/apps", "tasks", "wxclient"},
+	"internal/quotareader": {"ledger", "rollout", "wxclient"},
 	"internal/app": {
-		"console", "internal/operator", "ledger", "metrics", "ratelimit", "registry", "registry/apps", "rollout", "rollout/planfile",
+		"console", "internal/operator", "internal/quotareader", "ledger", "metrics", "ratelimit", "registry", "registry/apps", "rollout", "rollout/planfile",
 		"tasks", "wxclient", "wxclient/callback",
 	},
 	"internal/demo": {

@@ -76,28 +76,38 @@ var watchedCalls = []string{"/wxa/commit", "/wxa/submit_audit", "/wxa/release"}
 
 // checkCalls looks at the daily limits of calls.
 func (o *Operator) checkCalls(ctx context.Context, appID string) []Result {
+	apps := []string{appID}
 	if appID == "" {
-		apps, err := o.anyApps(ctx, 1)
-		if err != nil {
+		var err error
+		if apps, err = o.anyApps(ctx); err != nil {
 			return nil // told by the quota's check already
 		}
-		appID = apps[0]
 	}
 	var results []Result
-	for _, path := range watchedCalls {
-		r := Result{Name: "calls of " + path, Level: LevelOK}
-		q, err := o.wx.APIQuota(ctx, appID, path)
-		switch {
-		case err != nil:
-			r.Level, r.Detail = LevelWarn, err.Error()
-		case q.DailyLimit > 0 && q.Remain*10 < q.DailyLimit:
-			r.Level, r.Detail, r.Hint = LevelWarn, fmt.Sprintf("%d of %d left today", q.Remain, q.DailyLimit), "the rest of the day will be slow: calls wait for tomorrow"
-		default:
-			r.Detail = fmt.Sprintf("%d of %d left today", q.Remain, q.DailyLimit)
+	_, err := o.askThrough(ctx, "the limits of calls", apps, func(ctx context.Context, app string) error {
+		for _, path := range watchedCalls {
+			results = append(results, o.checkCall(ctx, app, path))
 		}
-		results = append(results, r)
+		return nil
+	})
+	if err != nil {
+		results = append(results, Result{Name: "limits of calls", Level: LevelWarn, Detail: err.Error()})
 	}
 	return results
+}
+
+func (o *Operator) checkCall(ctx context.Context, appID, path string) Result {
+	r := Result{Name: "calls of " + path, Level: LevelOK}
+	q, err := o.wx.APIQuota(ctx, appID, path)
+	switch {
+	case err != nil:
+		r.Level, r.Detail = LevelWarn, err.Error()
+	case q.DailyLimit > 0 && q.Remain*10 < q.DailyLimit:
+		r.Level, r.Detail, r.Hint = LevelWarn, fmt.Sprintf("%d of %d left today", q.Remain, q.DailyLimit), "the rest of the day will be slow: calls wait for tomorrow"
+	default:
+		r.Detail = fmt.Sprintf("%d of %d left today", q.Remain, q.DailyLimit)
+	}
+	return r
 }
 
 // addressCodes are WeChat's answers to a caller whose address is not on the

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -162,7 +161,7 @@ func (o *Operator) liveQuota(ctx context.Context, appID string) (LiveQuota, erro
 	apps := []string{appID}
 	if appID == "" {
 		var err error
-		if apps, err = o.anyApps(ctx, quotaTries); err != nil {
+		if apps, err = o.anyApps(ctx); err != nil {
 			return LiveQuota{}, err
 		}
 	}
@@ -170,51 +169,13 @@ func (o *Operator) liveQuota(ctx context.Context, appID string) (LiveQuota, erro
 	return LiveQuota{Rest: q.Rest, Limit: q.Limit, SpeedupRest: q.SpeedupRest, SpeedupLimit: q.SpeedupLimit, AppID: asked}, err
 }
 
-// askQuota asks through the first of the apps whose token works.
-func (o *Operator) askQuota(ctx context.Context, apps []string) (wxclient.Quota, string, error) {
-	var errs []error
-	for _, app := range apps {
-		q, err := o.wx.QueryQuota(ctx, app)
-		if err == nil {
-			return q, app, nil
-		}
-		errs = append(errs, fmt.Errorf("ask queryquota through %s: %w", app, err))
-	}
-	return wxclient.Quota{}, "", errors.Join(errs...)
-}
-
-// anyApps finds up to n apps to ask WeChat through: of an unfinished rollout, or
-// any that authorised the platform.
-func (o *Operator) anyApps(ctx context.Context, n int) ([]string, error) {
-	active, err := o.ledger.Active(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var apps []string
-	for _, r := range active {
-		for t, err := range o.ledger.Targets(ctx, r.ID) {
-			if err != nil {
-				return nil, err
-			}
-			if apps = append(apps, t.AppID); len(apps) == n {
-				return apps, nil
-			}
-		}
-	}
-	if len(apps) > 0 {
-		return apps, nil
-	}
-	page, err := o.wx.AuthorizerList(ctx, 0, n)
-	if err != nil {
-		return nil, fmt.Errorf("find an app to ask through: %w", err)
-	}
-	for _, a := range page.List {
-		apps = append(apps, a.AppID)
-	}
-	if len(apps) == 0 {
-		return nil, errors.New("find an app to ask through: no app has authorised the platform")
-	}
-	return apps, nil
+// askQuota asks through the first of the apps that no worker calls for and whose token works.
+func (o *Operator) askQuota(ctx context.Context, apps []string) (q wxclient.Quota, asked string, err error) {
+	asked, err = o.askThrough(ctx, "queryquota", apps, func(ctx context.Context, app string) (err error) {
+		q, err = o.wx.QueryQuota(ctx, app)
+		return err
+	})
+	return q, asked, err
 }
 
 // OpenPool opens a stage's pool whatever closed it: the override for a wrong

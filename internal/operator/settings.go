@@ -229,7 +229,11 @@ func (o *Operator) appDiff(ctx context.Context, p *Preview, n int, wait func(con
 			if err := wait(ctx); err != nil {
 				return a, err
 			}
-			if have, err = tasks.ReadSettings(ctx, o.settings, app.AppID, kind); err != nil {
+			err = o.borrow(ctx, app.AppID, func(ctx context.Context) (err error) {
+				have, err = tasks.ReadSettings(ctx, o.settings, app.AppID, kind)
+				return err
+			})
+			if err != nil {
 				a.Error = fmt.Sprintf("%s: %v", kind, err)
 				return a, ctx.Err()
 			}

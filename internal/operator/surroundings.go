@@ -122,10 +122,6 @@ type QuotaFit struct {
 	Note string `json:"note,omitempty"`
 }
 
-// quotaTries is how many apps are tried for a reading: one may have withdrawn
-// its authorisation.
-const quotaTries = 3
-
 // fit compares the plan with the quota.
 func (o *Operator) fit(ctx context.Context, p *Preview, active []rollout.Rollout, offline bool) (QuotaFit, error) {
 	pool, err := o.pool(ctx, rollout.StageSubmit)
@@ -140,7 +136,7 @@ func (o *Operator) fit(ctx context.Context, p *Preview, active []rollout.Rollout
 		fit.Note = "WeChat was not asked"
 	} else {
 		var apps []string
-		for i := range min(quotaTries, p.Total) {
+		for i := range min(candidates, p.Total) {
 			apps = append(apps, p.apps.At(i).AppID)
 		}
 		if live, _, err := o.askQuota(ctx, apps); err == nil {

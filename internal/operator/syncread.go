@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -130,12 +131,17 @@ func (s *syncer) facts(ctx context.Context, appID string) (apps.Facts, error) {
 		return f, nil
 	}
 	err = s.patiently(ctx, func() error {
-		versions, err := s.wx.VersionInfo(ctx, appID)
-		if err == nil && versions.Release != nil {
-			f.Live = versions.Release.Version
-		}
-		return err
+		return s.o.borrow(ctx, appID, func(ctx context.Context) error {
+			versions, err := s.wx.VersionInfo(ctx, appID)
+			if err == nil && versions.Release != nil {
+				f.Live = versions.Release.Version
+			}
+			return err
+		})
 	})
+	if errors.As(err, new(*ledger.LentError)) {
+		err = nil // a worker is calling for it, and stores the live version itself
+	}
 	return f, err
 }
 

@@ -41,6 +41,8 @@ type Place struct {
 
 // Live is what WeChat says of an app now.
 type Live struct {
+	// Busy is why WeChat was not asked: a worker is calling for the app. Nothing else is known then.
+	Busy    string   `json:"busy,omitempty"`
 	Trial   *Version `json:"trial"`
 	Release *Version `json:"release"`
 	Audit   *Audit   `json:"audit"`
@@ -269,12 +271,25 @@ func troubleClass(t rollout.Target) string {
 	return t.Trouble.Class
 }
 
-// Live asks WeChat about an app: its trial and live version and its last audit.
-func (o *Operator) Live(ctx context.Context, appID string) (Live, error) {
+// Live asks WeChat about an app: its trial and live version and its last audit. An app that
+// a worker is calling for is not asked about, see Live.Busy.
+func (o *Operator) Live(ctx context.Context, appID string) (live Live, err error) {
 	wx, err := o.online("ask about the app")
 	if err != nil {
 		return Live{}, err
 	}
+	err = o.borrow(ctx, appID, func(ctx context.Context) error {
+		live, err = liveOf(ctx, wx, appID)
+		return err
+	})
+	if lent := (*ledger.LentError)(nil); errors.As(err, &lent) {
+		return Live{Busy: lent.Error()}, nil
+	}
+	return live, err
+}
+
+// liveOf makes the calls; the app is lent.
+func liveOf(ctx context.Context, wx WeChat, appID string) (Live, error) {
 	versions, err := wx.VersionInfo(ctx, appID)
 	if err != nil {
 		return Live{}, fmt.Errorf("read the versions of %s: %w", appID, err)

@@ -80,6 +80,29 @@ func (s *Store) All(ctx context.Context) iter.Seq2[App, error] {
 	}
 }
 
+// Sample reads up to n apps at random, none twice; records that can't be read are left out.
+func (s *Store) Sample(ctx context.Context, n int) ([]App, error) {
+	ids, err := s.rdb.HRandField(ctx, keyApps, n).Result()
+	if err != nil {
+		return nil, fmt.Errorf("choose %d apps of the registry: %w", n, err)
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	values, err := s.rdb.HMGet(ctx, keyApps, ids...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read %d apps: %w", len(ids), err)
+	}
+	found := make([]App, 0, len(ids))
+	for i, v := range values {
+		text, _ := v.(string)
+		if a, err := decode(ids[i], text); err == nil {
+			found = append(found, a)
+		}
+	}
+	return found, nil
+}
+
 // Some reads the given apps, Batch at a time; those without a record have
 // StateUnknown.
 func (s *Store) Some(ctx context.Context, ids []string) iter.Seq2[App, error] {
