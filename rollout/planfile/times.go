@@ -101,7 +101,7 @@ func checkZone(zone string) error {
 }
 
 // parseSchedule reads a schedule and makes sure that it comes at all.
-func parseSchedule(text string) (*cron.SpecSchedule, error) {
+func parseSchedule(text string) (*clock, error) {
 	zone, fields, err := splitSchedule(text)
 	if err != nil {
 		return nil, err
@@ -109,37 +109,44 @@ func parseSchedule(text string) (*cron.SpecSchedule, error) {
 	if zone == "" {
 		zone = defaultZone
 	}
-	parser := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
-	parsed, err := parser.Parse(cronTZ + zone + " " + fields)
+	loc, err := time.LoadLocation(zone)
 	if err != nil {
 		return nil, err
 	}
-	schedule, ok := parsed.(*cron.SpecSchedule)
+	parser := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
+	parsed, err := parser.Parse(cronTZ + "UTC " + fields)
+	if err != nil {
+		return nil, err
+	}
+	spec, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
 		return nil, fmt.Errorf("want five fields: minute hour day month weekday, such as %q", "0 2 1 * *")
 	}
 	// Whether a day ever comes does not depend on when one begins to look: four
 	// years have every one.
-	if schedule.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+	if spec.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
 		return nil, fmt.Errorf("no day is like this: it never comes")
 	}
-	return schedule, nil
+	return &clock{spec: spec, loc: loc}, nil
 }
 
 // NextRuns are the first n times after from that a schedule comes, in the
 // schedule's zone (Asia/Shanghai if it names none); fewer when five years pass
-// without one.
+// without one. Where clocks change, a time that a day lacks comes once, at the first
+// minute after the gap, and a time that a day has twice comes at the first of them. A
+// schedule of every hour, such as */15 * * * *, goes by elapsed time instead: the
+// change adds and skips no run of it.
 func NextRuns(schedule string, from time.Time, n int) ([]time.Time, error) {
 	parsed, err := parseSchedule(schedule)
 	if err != nil {
 		return nil, fmt.Errorf("schedule %q: %w", schedule, err)
 	}
 	var runs []time.Time
-	at := from.In(parsed.Location)
+	at := from
 	for len(runs) < n {
 		// The library looks five years ahead: the 29th of February of 2104 is out
 		// of its sight from 2096.
-		if at = parsed.Next(at); at.IsZero() {
+		if at = parsed.next(at); at.IsZero() {
 			break
 		}
 		runs = append(runs, at)
