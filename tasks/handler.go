@@ -40,6 +40,10 @@ type Timing struct {
 	InAudit time.Duration
 	// Throttle is the wait of one throttled app without a rule of its own. Default 10 min.
 	Throttle time.Duration
+	// Overlap is the wait after a read that WeChat refused because an earlier operation
+	// on the app still runs (9402202, 9402205). A write so refused is read back after
+	// Settle. Default 5 s.
+	Overlap time.Duration
 	// Merchant spaces the looks at an app that waits for its merchant. Default 6 h.
 	Merchant time.Duration
 }
@@ -64,6 +68,7 @@ func (t Timing) WithDefaults() Timing {
 	def(&t.VerdictMax, 30*time.Minute)
 	def(&t.InAudit, 30*time.Minute)
 	def(&t.Throttle, 10*time.Minute)
+	def(&t.Overlap, 5*time.Second)
 	def(&t.Merchant, 6*time.Hour)
 	if t.BusyTries <= 0 {
 		t.BusyTries = 6

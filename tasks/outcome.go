@@ -38,6 +38,8 @@ const (
 	codeNoWebFile       = 86103
 	codeDomainQuota     = 86102 // 50 changes of an app's domains a month
 	codeMonthQuota      = 89030
+	codeOperationRuns   = 9402202 // an earlier operation on the app still runs: it ends in seconds
+	codeOperationRuns2  = 9402205
 )
 
 // merchantCodes wait for the merchant: nothing of ours is wrong, and trying
@@ -128,6 +130,9 @@ func (r *run) unbegun(why string) rollout.Event {
 
 // answered maps an errcode's class.
 func (r *run) answered(ctx context.Context, e *wxclient.Error, trouble rollout.Trouble) rollout.Event {
+	if e.Code == codeOperationRuns || e.Code == codeOperationRuns2 { // a read: a write's outcome is unknown
+		return r.wait(rollout.ReasonThrottle, r.timing.Overlap, trouble)
+	}
 	switch e.Class {
 	case wxclient.ClassRetryToken, wxclient.ClassRetryBusy, wxclient.ClassOK, wxclient.ClassAlreadyDone:
 		// A token was renewed once already; "already done" that a stage doesn't

@@ -243,3 +243,26 @@ func TestPlanThatCannotBeRead(t *testing.T) {
 		t.Errorf("an ext template that doesn't parse: %s, want failed plan", got)
 	}
 }
+
+// An operation that overlaps ours ends in seconds, so that a read waits as long as the
+// setting says, and a write is read back once it can't show late any more.
+func TestOverlapWaitsSeconds(t *testing.T) {
+	t.Parallel()
+	const set = 7 * time.Second
+	for _, code := range []int64{codeOperationRuns, codeOperationRuns2} {
+		for _, c := range refusedCalls {
+			f := happy(t)
+			c.set(f, refusal(code))
+			r := stubRun(f, &stubLedger{plan: testPlan()}, &fakePermits{}, running(c.stage))
+			r.timing.Overlap = set
+			waited, ok := r.decide(t.Context(), rollout.StatusRunning).(rollout.Waited)
+			reason, least := rollout.ReasonThrottle, set
+			if c.name == "commit" || c.name == "submit" || c.name == "release" {
+				reason, least = rollout.ReasonUnknown, r.timing.Settle
+			}
+			if !ok || waited.Reason != reason || waited.For < least || waited.For > least*6/5 {
+				t.Errorf("%d at %s: %s, want %s for about %s", code, c.name, describe(waited), reason, least)
+			}
+		}
+	}
+}

@@ -129,6 +129,7 @@ func bindWorker(fs *pflag.FlagSet, c *Config) {
 	fs.DurationVar(&c.Timing.Privacy, "privacy-poll", d.Privacy, "first wait for the privacy detection; grows to ten times that")
 	fs.DurationVar(&c.Timing.Verdict, "verdict-poll", d.Verdict, "first wait between two looks at an audit; grows to fifteen times that; 0 leaves it to WeChat's pushes")
 	fs.DurationVar(&c.Timing.InAudit, "in-audit-poll", d.InAudit, "wait between two looks at another version's audit")
+	fs.DurationVar(&c.Timing.Overlap, "overlap-wait", d.Overlap, "wait after a read that WeChat refused because an earlier operation on the app still runs (9402202)")
 	fs.DurationVar(&c.Timing.Merchant, "merchant-poll", d.Merchant, "wait between two looks at an app that needs its merchant")
 }
 
@@ -323,7 +324,7 @@ func (c *Config) checkWorker() []string {
 	for name, d := range map[string]time.Duration{
 		"BUSY_BASE": c.Timing.Busy.Base, "BUSY_CAP": c.Timing.Busy.Cap, "BUSY_PARK": c.Timing.BusyPark, "SETTLE": c.Timing.Settle,
 		"PRIVACY_POLL": c.Timing.Privacy, "IN_AUDIT_POLL": c.Timing.InAudit,
-		"MERCHANT_POLL": c.Timing.Merchant, "QUOTA_POLL": c.QuotaPoll,
+		"MERCHANT_POLL": c.Timing.Merchant, "OVERLAP_WAIT": c.Timing.Overlap, "QUOTA_POLL": c.QuotaPoll,
 	} {
 		bad(d > 0, "WXROLLOUT_%s=%s: want more than 0", name, d)
 	}

@@ -127,6 +127,7 @@ func TestOneFault(t *testing.T) {
 		"no ticket, but callback":      {app.RoleWorker, []string{"COMPONENT_TICKET", "CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, ""},
 		"no polls, no pushes":          {app.RoleWorker, []string{"VERDICT_POLL=0"}, "WXROLLOUT_VERDICT_POLL=0: leaves verdicts to pushes"},
 		"no polls, but pushes":         {app.RoleWorker, []string{"VERDICT_POLL=0", "CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, ""},
+		"no wait for an overlap":       {app.RoleWorker, []string{"OVERLAP_WAIT=0s"}, "WXROLLOUT_OVERLAP_WAIT=0s: want more than 0"},
 		"a poll before it is time":     {app.RoleWorker, []string{"VERDICT_POLL=-1s"}, "WXROLLOUT_VERDICT_POLL=-1s: want 0 or more"},
 		"unknown":                      {app.RoleWorker, []string{"COMIT_CONCURRENCY=4"}, "WXROLLOUT_COMIT_CONCURRENCY: no such setting"},
 		"a fraction":                   {app.RoleWorker, []string{"RATE=1.5"}, `WXROLLOUT_RATE="1.5": `},
