@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -81,8 +82,50 @@ func newRoot(d *deps, settings *pflag.FlagSet) *cobra.Command {
 	add("act", newPause(d, runControl), newResume(d, runControl), newPromote(d, runControl), newApprove(d, runControl), newAbort(d, runControl), newRetry(d, runRetry), newUndo(d, runUndo), newArchive(d, runArchive))
 	add("platform", newQuota(d, runQuota), newTemplates(d), newApps(d), newBaseline(d), newCheck(d, runCheck), newSeal(d, runSealRotate))
 	root.AddCommand(newVersion(d))
+	refuseEmpty(root)
 	shapeHelp(root, settings)
 	return root
+}
+
+// mayBeEmpty are the flags for which nothing is a value like any other.
+var mayBeEmpty = map[string]bool{"reason": true}
+
+// refuseEmpty makes an empty argument or flag a usage error for all commands of a
+// tree. A script's unset variable must not become "the only one" or "all of them".
+func refuseEmpty(cmd *cobra.Command) {
+	check := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, given []string) error {
+		for i, a := range given {
+			if strings.TrimSpace(a) == "" {
+				return usagef("argument %d is empty: give a name, or leave it out", i+1)
+			}
+		}
+		if err := emptyFlag(cmd); err != nil || check == nil {
+			return err
+		}
+		return check(cmd, given)
+	}
+	for _, c := range cmd.Commands() {
+		refuseEmpty(c)
+	}
+}
+
+// emptyFlag is an error if a flag of the command itself was given an empty value.
+func emptyFlag(cmd *cobra.Command) error {
+	var err error
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if !f.Changed || mayBeEmpty[f.Name] {
+			return
+		}
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		if len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return strings.TrimSpace(v) == "" }) {
+			err = usagef("--%s is empty: give a value, or leave it out", f.Name)
+		}
+	})
+	return err
 }
 
 // group is a command that only has others below it.

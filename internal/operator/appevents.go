@@ -3,6 +3,7 @@ package operator
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/wxrollout/wxrollout/registry/apps"
@@ -10,9 +11,15 @@ import (
 	"github.com/wxrollout/wxrollout/tasks"
 )
 
+// errNoApp refuses news of an app without its appid: no record may have an empty one.
+var errNoApp = errors.New("news of an app: the appid is empty")
+
 // AppJoined keeps WeChat's news that an app authorised the platform, or changed what
 // it grants, and wakes its target if that waits for the merchant.
 func (o *Operator) AppJoined(ctx context.Context, appID string, at time.Time) error {
+	if appID == "" {
+		return errNoApp
+	}
 	if _, err := o.apps.Change(ctx, []string{appID}, func(a *apps.App) bool { return a.Join(apps.At(at)) }); err != nil {
 		return err
 	}
@@ -22,6 +29,9 @@ func (o *Operator) AppJoined(ctx context.Context, appID string, at time.Time) er
 // AppLeft keeps WeChat's news that an app took its authorization back. Its target is
 // woken to see for itself: it parks until the merchant comes back.
 func (o *Operator) AppLeft(ctx context.Context, appID string, at time.Time) error {
+	if appID == "" {
+		return errNoApp
+	}
 	changes, err := o.apps.Change(ctx, []string{appID}, func(a *apps.App) bool { return a.Leave(apps.At(at)) })
 	if err != nil || len(changes) == 0 {
 		return err // older than what is known
@@ -57,6 +67,9 @@ func waitsElsewhere(t rollout.Target) bool {
 // AppSeen keeps what a worker saw of an app on its way: what it did not look at stays.
 // An app that the registry doesn't know stays unknown.
 func (o *Operator) AppSeen(ctx context.Context, appID string, seen tasks.Seen) error {
+	if appID == "" {
+		return errNoApp
+	}
 	_, err := o.apps.Change(ctx, []string{appID}, func(a *apps.App) bool {
 		f, read := a.Facts, a.Read
 		if seen.Account != nil {

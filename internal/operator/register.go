@@ -58,6 +58,9 @@ func registrationView(r apps.Registration, now time.Time) Registration {
 // RegisterTrial asks for a trial app for a WeChat user, an openid of the platform's. When
 // the reply is lost, the app may be there: the push tells of it.
 func (o *Operator) RegisterTrial(ctx context.Context, name, openID, why string) (Registered, error) {
+	if name == "" || openID == "" {
+		return Registered{}, errors.New("register a trial app: the name or the openid is empty")
+	}
 	wx, err := o.online("register a trial app")
 	if err != nil {
 		return Registered{}, err
