@@ -102,10 +102,17 @@ type (
 		At   time.Time
 		Note string
 	}
-	// Aborted ends an unfinished target that no worker acts on.
+	// Aborted ends an unfinished target of an aborted rollout that no worker acts on.
 	Aborted struct {
 		At   time.Time
 		Note string
+		// Holder: the event is from the handler that holds the assignment, after it read
+		// back the call of unknown outcome. An intent that is still open stays.
+		Holder bool
+		// AuditID is a submission of ours that the read-back found; 0 for none.
+		AuditID int64
+		// Trouble is why the outcome could not be read back; nil otherwise.
+		Trouble *Trouble
 	}
 )
 

@@ -131,7 +131,7 @@ func (t *Target) advance(e Advanced) string {
 func (t *Target) enter(s Stage, at time.Time) {
 	t.Stage, t.State, t.Reason, t.Since = s, StatePending, "", at
 	t.Intent, t.Trouble = nil, nil
-	t.Busy, t.Polls = 0, 0
+	t.Busy, t.Polls, t.Panics = 0, 0, 0
 }
 
 func (t *Target) finish(e Finished) string {
@@ -161,6 +161,14 @@ func (t *Target) end(s State, at time.Time, note string) {
 	t.note(Entry{At: at, Stage: t.Stage, What: string(s), Note: note})
 }
 
+// endOpen is end, but a call whose outcome is not known stays open: whoever goes on
+// with the target must read it back first.
+func (t *Target) endOpen(s State, at time.Time, note string) {
+	intent := t.Intent
+	t.end(s, at, note)
+	t.Intent = intent
+}
+
 func (t *Target) park(e Waited) string {
 	switch {
 	case t.State != StateRunning:
@@ -175,6 +183,9 @@ func (t *Target) park(e Waited) string {
 	t.Polls++
 	if e.Reason != ReasonBusy {
 		t.Busy = 0
+	}
+	if e.Trouble != nil && e.Trouble.Class == ClassPanic {
+		t.Panics++
 	}
 	t.State, t.Reason, t.Wait, t.Trouble = StateParked, e.Reason, e.For, e.Trouble
 	entry := Entry{At: e.At, Stage: t.Stage, What: "parked: " + string(e.Reason), Note: e.Note}
@@ -258,10 +269,11 @@ func (t *Target) fail(e Failed) string {
 	if t.State != StateRunning {
 		return notRunning
 	}
-	t.end(StateFailed, e.At, e.Trouble.Text)
+	t.endOpen(StateFailed, e.At, e.Trouble.Text)
 	t.Timeline[len(t.Timeline)-1].Code = e.Trouble.Code
 	t.Trouble = &e.Trouble
-	if t.Stage == StageVerdict {
+	// Any other failure says nothing of the audit, which may go on or have passed.
+	if t.Stage == StageVerdict && e.Trouble.Class == ClassWithdrawn {
 		t.PastAuditID, t.AuditID = t.AuditID, 0
 	}
 	return ""

@@ -50,11 +50,14 @@ func events(s rollout.Stage) map[string]rollout.Event {
 		"recommitted":          rollout.Recommitted{At: t0},
 		"rejected":             rollout.Rejected{At: t0, Trouble: rollout.Trouble{Class: "rejected"}},
 		"failed":               rollout.Failed{At: t0, Trouble: rollout.Trouble{Class: "fatal-app"}},
+		"failed: withdrawn":    rollout.Failed{At: t0, Trouble: rollout.Trouble{Class: rollout.ClassWithdrawn}},
 		"woken":                rollout.Woken{At: t0},
 		"retried":              rollout.Retried{At: t0},
 		"retried: recommit":    rollout.Retried{At: t0, Recommit: true, Revision: 3},
 		"retried: older plan":  rollout.Retried{At: t0, Recommit: true, Revision: 1},
 		"aborted":              rollout.Aborted{At: t0},
+		"aborted: read back":   rollout.Aborted{At: t0, Holder: true},
+		"aborted: submitted":   rollout.Aborted{At: t0, Holder: true, AuditID: 43},
 		"undo":                 rollout.Undo{At: t0},
 		"finished: undone":     rollout.Finished{At: t0, End: rollout.StateUndone},
 	}
@@ -68,7 +71,7 @@ func at(stage rollout.Stage, state rollout.State, intent bool) rollout.Target {
 	if rollout.StageSubmit.Before(stage) {
 		t.AuditID = 41
 	}
-	if stage == rollout.StageVerdict && (state == rollout.StateRejected || state == rollout.StateFailed) {
+	if stage == rollout.StageVerdict && state == rollout.StateRejected {
 		t.AuditID, t.PastAuditID = 0, 41
 	}
 	if state == rollout.StateParked {
@@ -83,7 +86,7 @@ func at(stage rollout.Stage, state rollout.State, intent bool) rollout.Target {
 // canIntend tells whether a call of unknown end can be found at a stage and state.
 func canIntend(stage rollout.Stage, state rollout.State) bool {
 	calls := stage == rollout.StageCommit || stage == rollout.StageSubmit || stage == rollout.StageRelease || stage == rollout.StageUndo
-	return calls && (!state.Ended() || state == rollout.StateAborted)
+	return calls && (!state.Ended() || state == rollout.StateAborted || state == rollout.StateFailed)
 }
 
 // describe writes what matters of a target in one line.

@@ -40,11 +40,14 @@ func (t *Target) retry(e Retried) string {
 }
 
 // retryStage is where a new attempt begins: a rejected or withdrawn audit is
-// submitted again, anything else is tried again where it stopped.
+// submitted again, one that is or may be running or passed is followed, anything
+// else is tried again where it stopped.
 func (t *Target) retryStage(e Retried) Stage {
 	switch {
 	case e.Recommit && t.Stage != StagePreflight:
 		return StageCommit
+	case t.Stage == StageSubmit && t.AuditID != 0:
+		return StageVerdict // its submission was found: another one would waste a unit
 	case t.Stage == StageVerdict && t.AuditID == 0:
 		return StageSubmit
 	default:
@@ -86,11 +89,20 @@ func (t *Target) traces() bool {
 }
 
 func (t *Target) abort(e Aborted) string {
-	if t.State.Ended() || t.State == StateRunning {
+	switch {
+	case t.State.Ended() || t.State == StateRunning && !e.Holder:
 		return "only a pending or parked target can be aborted"
+	case t.State != StateRunning && e.Holder:
+		return notRunning
+	case e.AuditID != 0 && t.Stage != StageSubmit:
+		return "only the submit stage finds a submission"
 	}
-	intent := t.Intent
-	t.end(StateAborted, e.At, e.Note)
-	t.Intent = intent // a later retry must still read it back
+	t.endOpen(StateAborted, e.At, e.Note)
+	if e.AuditID != 0 {
+		t.AuditID = e.AuditID
+	}
+	if e.Holder {
+		t.Trouble = e.Trouble
+	}
 	return ""
 }

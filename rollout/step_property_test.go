@@ -18,7 +18,7 @@ func anyEvent() *rapid.Generator[rollout.Event] {
 		now := t0.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "at")) * time.Second)
 		note := rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "note")
 		wait := time.Duration(rapid.IntRange(-1, 3).Draw(t, "for")) * time.Minute
-		trouble := rollout.Trouble{Class: "busy", Code: rapid.Int64Range(-1, 2).Draw(t, "code"), Text: "text", At: now}
+		trouble := rollout.Trouble{Class: rapid.SampledFrom([]string{"busy", rollout.ClassWithdrawn, rollout.ClassPanic}).Draw(t, "class"), Code: rapid.Int64Range(-1, 2).Draw(t, "code"), Text: "text", At: now}
 		reasons := append(rollout.Reasons(), rollout.ReasonActing, "", "nonsense")
 		ops := []rollout.Op{rollout.OpCommit, rollout.OpSubmit, rollout.OpRelease, rollout.OpUndo, rollout.OpRevert, rollout.OpRevertGray, rollout.OpConfigure, "nonsense"}
 		switch rapid.SampledFrom(kinds()).Draw(t, "kind") {
@@ -58,7 +58,7 @@ func anyEvent() *rapid.Generator[rollout.Event] {
 		case "undo":
 			return rollout.Undo{At: now, Note: note}
 		default:
-			return rollout.Aborted{At: now, Note: note}
+			return rollout.Aborted{At: now, Note: note, Holder: rapid.Bool().Draw(t, "holder"), AuditID: rapid.Int64Range(0, 2).Draw(t, "found")}
 		}
 	})
 }
@@ -129,7 +129,7 @@ func checkMove(t *rapid.T, was rollout.Target, e rollout.Event, next rollout.Tar
 		t.Fatalf("%s spent an attempt or moved the revision", e.Kind())
 	}
 	switch e := e.(type) {
-	case rollout.Waited, rollout.Stalled, rollout.Yielded, rollout.Woken, rollout.Aborted:
+	case rollout.Waited, rollout.Stalled, rollout.Yielded, rollout.Woken, rollout.Aborted, rollout.Failed:
 		if was.Intent != nil && next.Intent == nil {
 			t.Fatalf("%s dropped the %s whose end is not known", e.Kind(), was.Intent.Op)
 		}
@@ -174,7 +174,7 @@ func (m *machine) Check(t *rapid.T) {
 	switch {
 	case x.Stage == rollout.StageRelease && !submitted, x.Stage == rollout.StageVerdict && !x.State.Ended() && !submitted:
 		t.Fatalf("at %s/%s without an audit id", x.Stage, x.State)
-	case !rollout.StageSubmit.Before(x.Stage) && submitted:
+	case !rollout.StageSubmit.Before(x.Stage) && submitted && (x.Stage != rollout.StageSubmit || x.State != rollout.StateAborted):
 		t.Fatalf("at %s/%s with audit id %d", x.Stage, x.State, x.AuditID)
 	}
 	if len(x.Timeline) > rollout.TimelineMax {
@@ -193,7 +193,7 @@ func (m *machine) Check(t *rapid.T) {
 	if x.State.Good() && x.Trouble != nil {
 		t.Fatalf("%s with trouble %q", x.State, x.Trouble.Text)
 	}
-	if x.Intent != nil && x.State.Ended() && x.State != rollout.StateAborted {
+	if x.Intent != nil && x.State.Ended() && x.State != rollout.StateAborted && x.State != rollout.StateFailed {
 		t.Fatalf("ended as %s with an open %s", x.State, x.Intent.Op)
 	}
 }

@@ -81,6 +81,32 @@ func TestStepIntentOutlivesAbortAndRetry(t *testing.T) {
 	}
 }
 
+// A failure says nothing of a call whose reply was lost, nor of an audit that may go
+// on: a retry follows that audit, and only one that is over is made again.
+func TestStepFailureForgetsNothing(t *testing.T) {
+	t.Parallel()
+	lost := walk(t, at(rollout.StageSubmit, rollout.StateRunning, false),
+		rollout.Intended{At: t0, Op: rollout.OpSubmit}, rollout.Failed{At: t0}, rollout.Retried{At: t0})
+	if got := describe(lost); got != "submit/pending intent=submit attempt=2 revision=2" {
+		t.Errorf("a lost submission is retried as %s", got)
+	}
+	for class, want := range map[string]string{
+		"fatal-app":            "verdict/pending audit=41 attempt=2 revision=2",
+		rollout.ClassWithdrawn: "submit/pending past=41 attempt=2 revision=2",
+	} {
+		got := walk(t, at(rollout.StageVerdict, rollout.StateRunning, false),
+			rollout.Failed{At: t0, Trouble: rollout.Trouble{Class: class}}, rollout.Retried{At: t0})
+		if describe(got) != want {
+			t.Errorf("%s: retried as %s, want %s", class, describe(got), want)
+		}
+	}
+	found := walk(t, at(rollout.StageSubmit, rollout.StateRunning, false),
+		rollout.Aborted{At: t0, Holder: true, AuditID: 7}, rollout.Retried{At: t0})
+	if got := describe(found); got != "verdict/pending audit=7 attempt=2 revision=2" {
+		t.Errorf("a submission that was found is retried as %s", got)
+	}
+}
+
 func TestStepRecommitsOnce(t *testing.T) {
 	t.Parallel()
 	got := walk(t, at(rollout.StageSubmit, rollout.StateRunning, false), rollout.Recommitted{At: t0})

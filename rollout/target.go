@@ -46,6 +46,8 @@ type Target struct {
 	Busy int `json:"busy,omitempty"`
 	// Polls counts how often the target was parked at this stage without news.
 	Polls int `json:"polls,omitempty"`
+	// Panics counts how often a handler panicked at this stage.
+	Panics int `json:"panics,omitempty"`
 	// Redone counts commits repeated because WeChat had no trial version.
 	Redone int `json:"redone,omitempty"`
 	// Gray counts gray steps taken.
@@ -101,6 +103,14 @@ func (i Intent) String() string {
 	}
 	return string(i.Op) + " " + i.What
 }
+
+// Classes of our own that rules ask for.
+const (
+	// ClassWithdrawn: the target's submission was withdrawn, so that its audit is over.
+	ClassWithdrawn = "withdrawn"
+	// ClassPanic: the handler panicked.
+	ClassPanic = "panic"
+)
 
 // Trouble says what went wrong, in WeChat's words and ours.
 type Trouble struct {

@@ -25,7 +25,7 @@ func (r *run) verdict(ctx context.Context) (rollout.Event, error) {
 		}}, nil
 	case wxclient.AuditWithdrawn:
 		return r.failed(rollout.Trouble{
-			Stage: r.turn.Stage, Class: "withdrawn", At: r.now(),
+			Stage: r.turn.Stage, Class: rollout.ClassWithdrawn, At: r.now(),
 			Text: fmt.Sprintf("audit %d was withdrawn by somebody: retry to submit again", audit.ID),
 		}), nil
 	case wxclient.AuditPending:
