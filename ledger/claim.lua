@@ -6,13 +6,15 @@
 -- another rollout works on (ms)  ARGV[7..] just these appids, if given
 -- Returns {appid, fence, appid, fence, ...}, fences as text; or {"", ms} while
 -- the server is in quarantine for so long.
+-- Of an aborted rollout, only what sweep.lua marked to be read back gets assignments.
 -- Cost: O(n log targets). An app has one owner among all rollouts, from its
 -- first turn until its target ends; a target of another rollout is parked. A lent app
 -- (loan.lua) stays pending: the next claim looks at it again. What stands
 -- in the index without being pending there, or without a record, is taken out: it
 -- would hold up who comes after it.
 local rollout, stage = ARGV[1], ARGV[2]
-if not moves(rollout, stage) then return {} end
+local back = reads_back(rollout, stage)
+if not back and not moves(rollout, stage) then return {} end
 local wait = quarantine(tonumber(ARGV[5]))
 if wait > 0 then return { '', int(wait) } end
 local apps = {}
@@ -28,6 +30,8 @@ local function held(owner, appid)
   if not owner or owner == rollout then return false end
   local s = status(owner)
   if s == 'running' or s == 'paused' or s == 'scheduled' then return true end
+  local o = s == 'aborted' and load(owner, appid)
+  if o and not ended(o.state) and open(o) then return true end -- it is read back first
   for _, lane in ipairs({ 'commit', 'audit', 'release' }) do
     local due = redis.call('ZSCORE', root .. 'leases:' .. lane, member(owner, appid))
     if due and tonumber(due) > now_ms then return true end
@@ -41,12 +45,12 @@ for i, appid in ipairs(apps) do
   local t = load(rollout, appid)
   if not t or t.state ~= 'pending' or t.stage ~= stage then
     redis.call('ZREM', root .. 'ready:' .. rollout .. ':' .. stage, appid)
-  elseif t.rank < tonumber(ARGV[3]) and not (lending and lent(appid)) then
+  elseif t.rank < tonumber(ARGV[3]) and not (lending and lent(appid)) and (not back or t.reason == 'unknown') then
     local from = stand(rollout, appid, t)
     t.version = t.version + 1
     local owner = redis.call('HGET', root .. 'owners', appid)
     if held(owner, appid) then
-      t.state, t.reason, t.due = 'parked', 'owner', now_ms + tonumber(ARGV[6])
+      t.state, t.reason, t.due = 'parked', back and 'unknown' or 'owner', now_ms + tonumber(ARGV[6])
     else
       if owner ~= rollout then redis.call('HSET', root .. 'owners', appid, rollout) end
       -- Time-based and growing: unique even if Redis lost its last second.

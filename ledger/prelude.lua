@@ -2,8 +2,8 @@
 --
 -- A target is one field (the appid) of the hash t:<rollout>. Its value is
 --   stage|state|reason|fence|version|due|rank|body
--- fence: server time in us of its newest turn; due: server time in ms; body: JSON
--- that scripts never read. A target stands in exactly one index:
+-- fence: server time in us of its newest turn; due: server time in ms; body: JSON,
+-- of which scripts read only whether an intent is open. A target stands in exactly one index:
 --   pending -> ready:<rollout>:<stage> (score rank)
 --   running -> leases:<lane>           (score due = end of the lease)
 --   parked  -> wake                    (score due = wake time)
@@ -79,11 +79,22 @@ local function move(rollout, appid, t, from)
   return record
 end
 
+-- sound is a target whose record tells a place; nil for any other.
+local function sound(t)
+  if t and LANE[t.stage] and t.fence and t.version and t.due and t.rank then return t end
+end
+
 -- load reads a target; nil if there is none, or a record that tells no place: what a
 -- script can't move it steps over, and check --deep names it.
 local function load(rollout, appid)
-  local t = parse(redis.call('HGET', root .. 't:' .. rollout, appid))
-  if t and LANE[t.stage] and t.fence and t.version and t.due and t.rank then return t end
+  return sound(parse(redis.call('HGET', root .. 't:' .. rollout, appid)))
+end
+
+-- open tells whether a call of a target has an outcome that nobody knows: an intent. It is
+-- all that scripts read of a body. In a JSON text the quotes of a string are escaped, so that
+-- no label or note looks like this key.
+local function open(t)
+  return string.find(t.body, '"intent":{', 1, true) ~= nil
 end
 
 local function status(rollout)
@@ -95,6 +106,12 @@ end
 local function moves(rollout, stage)
   local s = status(rollout)
   return s == 'running' or (stage == 'undo' and (s == 'paused' or s == 'aborted'))
+end
+
+-- reads_back tells whether a stage's targets get assignments only to read back a call of
+-- unknown outcome (sweep.lua marks those): see rollout.Rollout.ReadBacks.
+local function reads_back(rollout, stage)
+  return stage ~= 'undo' and status(rollout) == 'aborted'
 end
 
 -- shut tells whether a gate that tripped holds a target: see rollout.Rollout.Reach.

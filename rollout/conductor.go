@@ -117,7 +117,7 @@ func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
 		if changed {
 			p.Changed++
 		}
-		if runs || r.Counts.At(StageUndo, StatePending) > 0 {
+		if runs || r.Counts.At(StageUndo, StatePending) > 0 || r.readsBack() {
 			running = append(running, r)
 		}
 	}

@@ -157,6 +157,37 @@ func TestConductorUndoes(t *testing.T) {
 	}
 }
 
+// What an aborted rollout has to read back is dispatched at once, in every wave, whatever
+// the pools say: it makes no call that they count. Nothing else of it is.
+func TestConductorReadsBackAborted(t *testing.T) {
+	t.Parallel()
+	r := running("r1", map[rollout.Stage]int{rollout.StageCommit: 5, rollout.StageSubmit: 5})
+	r.Status, r.OpenWave = rollout.StatusAborted, 0
+	r.Counts[rollout.Cell{Wave: 2, Stage: rollout.StageSubmit, State: rollout.StatePending, Reason: rollout.ReasonUnknown}] = 2
+	r.Counts[rollout.Cell{Wave: 0, Stage: rollout.StageRelease, State: rollout.StatePending, Reason: rollout.ReasonUnknown}] = 40
+	s := setup(r)
+	s.pools.allow = map[rollout.Stage]rollout.Allowance{rollout.StageSubmit: {N: 0, Permits: true}, rollout.StageRelease: {N: 0}}
+	var claims []rollout.Claim
+	s.store.claim = func(c rollout.Claim) ([]rollout.Turn, error) {
+		claims = append(claims, c)
+		return nil, nil
+	}
+	s.tick(t)
+	want := []string{"sweep r1", "claim r1 submit 2", "claim r1 release 30"} // 30: the lane's window
+	if diff := cmp.Diff(want, s.store.log); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	if len(claims) == 0 || claims[0].MaxRank <= rollout.Rank(2, 9) || len(s.pools.taken) > 0 {
+		t.Errorf("claims %+v, permits %v", claims, s.pools.taken)
+	}
+	r.Status = rollout.StatusPaused
+	s = setup(r)
+	s.tick(t)
+	if len(s.store.log) > 0 {
+		t.Errorf("of a paused rollout: %q", s.store.log)
+	}
+}
+
 func TestConductorGoverns(t *testing.T) {
 	t.Parallel()
 	codes := func(r rollout.Rollout, code int64, n int) rollout.Rollout {

@@ -36,6 +36,15 @@ func (c *Conductor) fill(ctx context.Context, running []Rollout) (int, error) {
 	claimed := 0
 	for _, lane := range Lanes() {
 		room := capacity[lane]*c.opts.Window - out[lane]
+		n, err := c.readBacks(ctx, running, lane, min(room, c.opts.Batch))
+		room -= n
+		claimed += n
+		if errors.As(err, new(*QuarantineError)) {
+			return claimed, err
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
 		for _, stage := range laneStages[lane] {
 			n, err := c.fillStage(ctx, running, stage, allow[stage], min(room, c.opts.Batch))
 			room -= n
@@ -53,7 +62,7 @@ func (c *Conductor) fill(ctx context.Context, running []Rollout) (int, error) {
 
 // waits tells whether a rollout has a target that could get a turn.
 func waits(r Rollout) bool {
-	return r.Counts.Sum(func(x Cell) bool { return x.State == StatePending && x.Wave <= r.OpenWave }) > 0
+	return r.readsBack() || r.Counts.Sum(func(x Cell) bool { return x.State == StatePending && x.Wave <= r.OpenWave }) > 0
 }
 
 // fillStage shares a stage's room among the rollouts that have targets there.

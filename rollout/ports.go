@@ -76,8 +76,9 @@ type Store interface {
 	Begin(ctx context.Context, rolloutID string) error
 	// Finish moves a running or paused rollout without unfinished targets to done.
 	Finish(ctx context.Context, rolloutID string) error
-	// Sweep ends up to limit pending targets of an aborted rollout, less those at
-	// the undo stage, and says how many it ended.
+	// Sweep ends up to limit pending or parked targets of an aborted rollout, less those
+	// at the undo stage. One with an open intent it makes pending with ReasonUnknown: Claim
+	// gives it an assignment to read back. It returns how many it ended or made pending.
 	Sweep(ctx context.Context, rolloutID string, limit int) (int, error)
 	// Pause stops a running rollout.
 	Pause(ctx context.Context, rolloutID, by, why string) error

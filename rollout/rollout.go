@@ -82,6 +82,17 @@ func (r Rollout) Reach(s Stage) int {
 	return r.OpenWave
 }
 
+// ReadBacks counts the targets of an aborted rollout at a stage that wait for an assignment
+// in which a handler only reads back a call of unknown outcome; see Store.Sweep.
+func (r Rollout) ReadBacks(s Stage) int {
+	if r.Status != StatusAborted || s == StageUndo {
+		return 0
+	}
+	return r.Counts.Sum(func(x Cell) bool {
+		return x.Stage == s && x.State == StatePending && x.Reason == ReasonUnknown
+	})
+}
+
 // MaxRank bounds the ranks that get turns at a stage; it is exclusive.
 func (r Rollout) MaxRank(s Stage) int64 { return Rank(r.Reach(s)+1, 0) }
 

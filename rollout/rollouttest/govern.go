@@ -94,18 +94,74 @@ func testSweep(b *bench) {
 	b.moved("a running rollout", 0)(b.Sweep(b.Context(), "r1", 9))
 	b.must(b.Abort(b.Context(), "r1", "op", "enough"))
 	b.moved("a batch", 2)(b.Sweep(b.Context(), "r1", 2))
-	b.moved("all that waits, of all waves", 3)(b.Sweep(b.Context(), "r1", 9))
-	b.counts("r1", map[rollout.State]int{rollout.StateAborted: 5, rollout.StateRunning: 1, rollout.StateParked: 1})
+	b.moved("all that waits, of all waves, parked ones too", 4)(b.Sweep(b.Context(), "r1", 9))
+	b.counts("r1", map[rollout.State]int{rollout.StateAborted: 6, rollout.StateRunning: 1})
+	b.moved("again", 0)(b.Sweep(b.Context(), "r1", 9))
 	if active := b.active(); !slices.Equal(active, []string{"r1"}) {
 		b.Errorf("active %q while targets are unfinished", active)
 	}
-	b.step(running, rollout.Yielded{At: at})
-	b.advance(time.Hour)
-	b.moved("the parked one", 1)(b.WakeDue(b.Context(), 9))
-	b.moved("the rest", 2)(b.Sweep(b.Context(), "r1", 9))
+	b.step(running, rollout.Waited{At: at, Reason: rollout.ReasonBusy, For: time.Hour})
+	b.moved("one that parked since", 1)(b.Sweep(b.Context(), "r1", 9))
 	b.counts("r1", map[rollout.State]int{rollout.StateAborted: 7})
 	if active := b.active(); len(active) != 0 {
 		b.Errorf("active %q after the sweep", active)
+	}
+}
+
+// testReadBack: a target with a call of unknown outcome isn't ended by a sweep. It gets
+// assignments in which its handler reads, and makes no call.
+func testReadBack(b *bench) {
+	ctx := b.Context()
+	b.load("r1", 4)
+	lose := func(app string) {
+		_, t := b.begin("r1", rollout.StagePreflight, app)
+		t = b.step(t, rollout.Advanced{At: at, Keep: true})
+		t = b.step(t, rollout.Intended{At: at, Op: rollout.OpCommit})
+		b.step(t, rollout.Waited{At: at, Reason: rollout.ReasonUnknown, For: time.Minute})
+	}
+	lose("wx000")
+	lose("wx001")
+	claim := rollout.Claim{Rollout: "r1", Stage: rollout.StageCommit, MaxRank: rollout.Rank(9, 0), N: 9, Lease: time.Minute}
+	b.must(b.Abort(ctx, "r1", "op", "enough"))
+	turns, err := b.Claim(ctx, claim)
+	if err != nil || len(turns) > 0 {
+		b.Errorf("before the sweep: %v %v", turns, err)
+	}
+	b.moved("all that waits", 2)(b.Sweep(ctx, "r1", 9))
+	r := b.rollout("r1")
+	if n := r.Counts.Parked(rollout.ReasonUnknown); n != 2 || r.Counts.State(rollout.StateAborted) != 2 {
+		b.Fatalf("counts %v: want 2 that wait for their read-back", r.Counts)
+	}
+	b.advance(time.Minute)
+	b.moved("those that waited", 2)(b.WakeDue(ctx, 9))
+	b.moved("the same, marked", 2)(b.Sweep(ctx, "r1", 9))
+	b.moved("nothing", 0)(b.Sweep(ctx, "r1", 9))
+	if r := b.rollout("r1"); r.ReadBacks(rollout.StageCommit) != 2 {
+		b.Fatalf("%d wait to be read back: %v", r.ReadBacks(rollout.StageCommit), r.Counts)
+	}
+	turns, err = b.Claim(ctx, claim)
+	if err != nil || len(turns) != 2 {
+		b.Fatalf("claimed %v %v", turns, err)
+	}
+	started, err := b.Start(ctx, turns[0], time.Minute)
+	b.must(err)
+	_, err = b.Save(ctx, started.Target, started.Target, rollout.SaveOptions{Call: true, Lease: time.Minute})
+	if held := (*rollout.HeldError)(nil); !errors.As(err, &held) {
+		b.Errorf("a call of an aborted rollout: %v", err)
+	}
+	b.step(b.step(started.Target, rollout.Resolved{At: at}), rollout.Aborted{At: at, Holder: true})
+	b.advance(time.Hour)
+	b.moved("the lease of a handler that died", 1)(b.ExpireDue(ctx, 9))
+	b.moved("marked again", 1)(b.Sweep(ctx, "r1", 9))
+	if turns, err = b.Claim(ctx, claim); err != nil || len(turns) != 1 {
+		b.Fatalf("claimed again: %v %v", turns, err)
+	}
+	started, err = b.Start(ctx, turns[0], time.Minute)
+	b.must(err)
+	b.step(started.Target, rollout.Aborted{At: at, Holder: true})
+	b.moved("nothing is left", 0)(b.Sweep(ctx, "r1", 9))
+	if active := b.active(); len(active) != 0 {
+		b.Errorf("active %q", active)
 	}
 }
 

@@ -80,6 +80,7 @@ func RunStore(t *testing.T, open func(t *testing.T) (Store, func(d time.Duration
 		{"Statuses", testStatuses},
 		{"FinishNeedsAllEnded", testFinish},
 		{"Sweep", testSweep},
+		{"ReadBack", testReadBack},
 		{"Gates", testGates},
 		{"GatesTrip", testTrips},
 		{"RetryRevives", testRetry},

@@ -1,0 +1,38 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// readsBack tells whether a target of an aborted rollout waits to be read back.
+func (r Rollout) readsBack() bool {
+	return slices.ContainsFunc(Stages(), func(s Stage) bool { return r.ReadBacks(s) > 0 })
+}
+
+// readBacks dispatches a lane's targets of aborted rollouts that have a call of unknown
+// outcome. Their handlers only read: they need no permit, no closed pool holds them, and
+// they come before anything new.
+func (c *Conductor) readBacks(ctx context.Context, active []Rollout, lane Lane, room int) (int, error) {
+	claimed := 0
+	var errs []error
+	for _, r := range active {
+		for _, stage := range laneStages[lane] {
+			n := min(r.ReadBacks(stage), room-claimed)
+			if n <= 0 {
+				continue
+			}
+			got, err := c.give(ctx, Claim{Rollout: r.ID, Stage: stage, MaxRank: Rank(len(r.Plan.Waves), 0), N: n, Lease: c.opts.Lease}, false)
+			claimed += got
+			if errors.As(err, new(*QuarantineError)) {
+				return claimed, err
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("rollout %s: read back at stage %s: %w", r.ID, stage, err))
+			}
+		}
+	}
+	return claimed, errors.Join(errs...)
+}
