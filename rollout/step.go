@@ -184,6 +184,11 @@ func (t *Target) park(e Waited) string {
 	if e.Reason != ReasonBusy {
 		t.Busy = 0
 	}
+	if e.Reason == ReasonUnknown {
+		in := *t.Intent // the target before the event keeps its own
+		in.Waits++
+		t.Intent = &in
+	}
 	if e.Trouble != nil && e.Trouble.Class == ClassPanic {
 		t.Panics++
 	}

@@ -90,6 +90,8 @@ const (
 
 // Intent is written before a call of its kind and cleared when its end is known.
 type Intent struct {
+	// Waits counts how often the target was parked until its outcome can be read.
+	Waits int `json:"waits,omitempty"`
 	Op Op        `json:"op"`
 	At time.Time `json:"at"`
 	// What is the setting of an OpConfigure; "" for other calls.

@@ -20,19 +20,9 @@ func (r *run) configure(ctx context.Context, m settings.Moment) (rollout.Event, 
 	if r.sets == nil {
 		return nil, nil
 	}
-	if r.setter == nil {
-		return nil, &planError{fmt.Errorf("the plan has settings, and this worker makes none")}
-	}
-	want, err := r.sets.Render(rollout.ExtApp{AppID: r.turn.AppID, Label: r.t.Label, Columns: r.t.Columns})
+	want, err := r.wanted()
 	if err != nil {
-		return nil, &planError{fmt.Errorf("render the settings: %w", err)}
-	}
-	var faults []string
-	for _, f := range want.Faults() {
-		faults = append(faults, f.String())
-	}
-	if len(faults) > 0 {
-		return nil, &planError{errors.New(strings.Join(faults, "; "))}
+		return nil, err
 	}
 	if event, err := r.readBackSetting(ctx, want); event != nil || err != nil {
 		return event, err
@@ -49,6 +39,25 @@ func (r *run) configure(ctx context.Context, m settings.Moment) (rollout.Event, 
 	return nil, nil
 }
 
+// wanted is what the plan asks for this app.
+func (r *run) wanted() (settings.Spec, error) {
+	if r.sets == nil || r.setter == nil {
+		return settings.Spec{}, &planError{fmt.Errorf("the plan has settings, and this worker makes none")}
+	}
+	want, err := r.sets.Render(rollout.ExtApp{AppID: r.turn.AppID, Label: r.t.Label, Columns: r.t.Columns})
+	if err != nil {
+		return want, &planError{fmt.Errorf("render the settings: %w", err)}
+	}
+	var faults []string
+	for _, f := range want.Faults() {
+		faults = append(faults, f.String())
+	}
+	if len(faults) > 0 {
+		return want, &planError{errors.New(strings.Join(faults, "; "))}
+	}
+	return want, nil
+}
+
 // readBackSetting looks whether a write whose reply was lost took effect. One that
 // did not may be made again after a while.
 func (r *run) readBackSetting(ctx context.Context, want settings.Spec) (rollout.Event, error) {
@@ -56,22 +65,32 @@ func (r *run) readBackSetting(ctx context.Context, want settings.Spec) (rollout.
 	if in == nil || in.Op != rollout.OpConfigure {
 		return nil, nil
 	}
-	name, _, _ := strings.Cut(in.What, " ")
-	kind := settings.Kind(name)
-	if want.Has(kind) {
-		have, err := r.have(ctx, kind)
-		if err != nil {
-			return nil, fmt.Errorf("read back %s: %w", in, err)
-		}
-		changes, err := settings.Diff(kind, want, have)
-		if err != nil {
-			return nil, &planError{err}
-		}
-		if isIn(changes, in.What) {
-			return r.unresolved()
-		}
+	shows, err := r.shows(ctx, want, in.What)
+	if err != nil {
+		return nil, fmt.Errorf("read back %s: %w", in, err)
+	}
+	if !shows {
+		return r.unresolved()
 	}
 	return nil, r.apply(rollout.Resolved{At: r.now(), Note: "read back: it took effect"})
+}
+
+// shows tells whether a change is there, or wanted no more.
+func (r *run) shows(ctx context.Context, want settings.Spec, change string) (bool, error) {
+	name, _, _ := strings.Cut(change, " ")
+	kind := settings.Kind(name)
+	if !want.Has(kind) {
+		return true, nil
+	}
+	have, err := r.have(ctx, kind)
+	if err != nil {
+		return false, err
+	}
+	changes, err := settings.Diff(kind, want, have)
+	if err != nil {
+		return false, &planError{err}
+	}
+	return !isIn(changes, change), nil
 }
 
 func isIn(changes []settings.Change, id string) bool {

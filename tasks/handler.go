@@ -150,7 +150,7 @@ func (e *again) Error() string { return fmt.Sprintf("again in %s: %s", e.delay, 
 // Run acts on one turn. Nil means the task is done with, whatever became of the
 // target; an *again error asks for another delivery; any other error means that
 // the ledger could not be reached and the lease will bring the turn back.
-func (h *Handler) Run(ctx context.Context, turn rollout.Turn) error {
+func (h *Handler) Run(ctx context.Context, turn rollout.Turn) (err error) {
 	asked := h.now()
 	started, err := h.ledger.Start(ctx, turn, h.timing.Lease)
 	if stale := (*rollout.StaleError)(nil); errors.As(err, &stale) {
@@ -164,6 +164,11 @@ func (h *Handler) Run(ctx context.Context, turn rollout.Turn) error {
 		Handler: h, turn: turn, t: started.Target, deadline: asked.Add(h.timing.Turn),
 		began: started.Now, begun: h.now(), released: started.Released,
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = r.caught(p)
+		}
+	}()
 	r.enter()
 	event := r.decide(ctx, started.Status)
 	for r.goesOn(ctx, event) {

@@ -53,19 +53,27 @@ var stageFuncs = map[rollout.Stage]stageFunc{
 }
 
 // decide runs the stage and turns errors into events.
-func (r *run) decide(ctx context.Context, status rollout.Status) rollout.Event {
+func (r *run) decide(ctx context.Context, status rollout.Status) (event rollout.Event) {
+	defer func() {
+		if p := recover(); p != nil {
+			event = r.panicked(p, status)
+		}
+	}()
+	stage, failed := stageFuncs[r.turn.Stage], r.outcome
 	if !status.Moves(r.turn.Stage) {
-		return rollout.Yielded{At: r.now(), Note: "the rollout is " + string(status)}
+		if status != rollout.StatusAborted || r.t.Intent == nil {
+			return rollout.Yielded{At: r.now(), Note: "the rollout is " + string(status)}
+		}
+		stage, failed = (*run).readBack, r.unreadable
 	}
 	var err error
 	if r.parsedPlan, err = r.readPlan(ctx, r.turn.Rollout, r.t.Revision); err != nil {
-		return r.outcome(ctx, fmt.Errorf("read the plan: %w", err))
+		return failed(ctx, fmt.Errorf("read the plan: %w", err))
 	}
 	bounded, cancel := context.WithDeadline(ctx, r.deadline)
 	defer cancel()
-	event, err := stageFuncs[r.turn.Stage](r, bounded)
-	if err != nil {
-		return r.outcome(ctx, err)
+	if event, err = stage(r, bounded); err != nil {
+		return failed(ctx, err)
 	}
 	return event
 }

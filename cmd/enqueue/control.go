@@ -84,8 +84,9 @@ func newAbort(d *deps, run func(context.Context, *deps, controlOptions) error) *
 		Use:   "abort ROLLOUT",
 		Short: "End a rollout for good",
 		Long: `End a rollout for good. What is live stays live; what is committed or in audit
-stays so at WeChat; no other call is made. It can't be resumed: apply its plan
-again with --again to go on with the rest.`,
+stays so at WeChat; no write is made. Targets end at once, but those with a call
+whose reply was lost: workers read back first what it did. It can't be resumed:
+apply its plan again with --again to go on with the rest.`,
 		Example: `  enqueue abort spring --reason "superseded by summer"`,
 	}, run)
 }

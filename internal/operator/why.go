@@ -172,6 +172,9 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 		if t.Stage == rollout.StageUndo && t.State == rollout.StateFailed {
 			return endedWords(t), "mend the cause, or go back at mp.weixin.qq.com; enqueue undo " + r.ID + " --state failed tries again"
 		}
+		if left := t.AuditID != 0 || t.Intent != nil || t.Gray > 0; left && t.State == rollout.StateAborted {
+			return endedWords(t), fmt.Sprintf("enqueue undo %s --app %s looks at WeChat and takes back what is there; apply the plan again with --again to go on", r.ID, t.AppID)
+		}
 		return endedWords(t), whatNext(r.ID, t.State, "", troubleClass(t))
 	case r.Status == rollout.StatusLoading:
 		return "its rollout is still being written", "if its apply was interrupted, run the same apply again"
@@ -184,6 +187,12 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 			next = p.Next()
 		}
 		return fmt.Sprintf("its rollout is paused by %s: %s", r.By, r.Why), next
+	case r.Status == rollout.StatusAborted && t.Intent != nil:
+		waits = fmt.Sprintf("its rollout was aborted; what its %s of %s did is read back before it ends", t.Intent, t.Intent.At.Format(time.RFC3339))
+		if t.Trouble != nil {
+			waits += ": " + t.Trouble.Text
+		}
+		return waits, f.lane(t.Stage)
 	case r.Status == rollout.StatusAborted:
 		return "its rollout was aborted; the target ends soon", ""
 	}
@@ -191,7 +200,7 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 	case t.State == rollout.StatePending:
 		return f.pending(r, t)
 	case t.State == rollout.StateRunning && t.Reason == rollout.ReasonActing:
-		return "a worker acts on it now", ""
+		return "a worker acts on it now" + panicWords(t), ""
 	case t.State == rollout.StateRunning:
 		return "it is in the workers' queue", f.lane(t.Stage)
 	default:
@@ -238,6 +247,9 @@ func (f facts) lane(s rollout.Stage) string {
 
 func (f facts) parked(r rollout.Rollout, t rollout.Target) (waits, next string) {
 	waits = ReasonWords(t.Reason)
+	if troubleClass(t) == rollout.ClassPanic {
+		return "it is tried again soon" + panicWords(t), panicNext
+	}
 	if t.Reason == rollout.ReasonOwner && f.owner != "" && f.owner != r.ID {
 		waits = "rollout " + f.owner + " works on this app"
 	}
@@ -255,13 +267,25 @@ func endedWords(t rollout.Target) string {
 		rollout.StateAborted:  "its rollout was aborted before it ended",
 		rollout.StateUndone:   "its upgrade was taken back",
 	}[t.State]
-	if n := len(t.Timeline); (t.State == rollout.StateSkipped || t.State == rollout.StateUndone) && n > 0 && t.Timeline[n-1].Note != "" {
+	noted := t.State == rollout.StateSkipped || t.State == rollout.StateUndone || t.State == rollout.StateAborted
+	if n := len(t.Timeline); noted && n > 0 && t.Timeline[n-1].What == string(t.State) && t.Timeline[n-1].Note != "" {
 		words += ": " + t.Timeline[n-1].Note
+	}
+	if t.State == rollout.StateAborted && t.AuditID != 0 {
+		words += fmt.Sprintf("; audit %d stays as it is at WeChat", t.AuditID)
 	}
 	if t.Trouble != nil && isBad(t.State) {
 		words += ": " + t.Trouble.Text
 	}
 	return words
+}
+
+// panicWords say how often the target's handler panicked; "" if it never did.
+func panicWords(t rollout.Target) string {
+	if t.Panics == 0 || t.Trouble == nil {
+		return ""
+	}
+	return fmt.Sprintf("; its handler panicked %d times: %s", t.Panics, t.Trouble.Text)
 }
 
 func troubleClass(t rollout.Target) string {

@@ -52,7 +52,9 @@ func failedNext(id, class string) string {
 	switch class {
 	case "plan":
 		return fmt.Sprintf("mend the plan or the app's columns, then enqueue retry %s --class plan --recommit --ext FILE", id)
-	case "withdrawn":
+	case rollout.ClassPanic:
+		return panicNext + fmt.Sprintf(", then enqueue retry %s --class %s", id, rollout.ClassPanic)
+	case rollout.ClassWithdrawn:
 		return fmt.Sprintf("somebody withdrew the audit: enqueue retry %s --class withdrawn submits again", id)
 	case "pin":
 		return fmt.Sprintf("somebody else submitted this app: find out who, then enqueue retry %s --class pin --recommit", id)
@@ -60,6 +62,9 @@ func failedNext(id, class string) string {
 		return fmt.Sprintf("mend the cause, then enqueue retry %s --state failed", id)
 	}
 }
+
+// panicNext is what to do about a handler that panics.
+const panicNext = `a defect of this program: report the workers' log lines "handler panicked"`
 
 func parkedNext(id string, reason rollout.Reason) string {
 	switch reason {

@@ -1,0 +1,43 @@
+package tasks
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// panicLimit is at which panic of its handler at one stage a target fails.
+const panicLimit = 3
+
+// panicked ends an assignment whose handler panicked: the target waits and is tried again,
+// until it fails at panicLimit. Decisions that were not stored are dropped, so that an open
+// intent is read back.
+func (r *run) panicked(value any, status rollout.Status) rollout.Event {
+	r.log.Error().Str("panic", clip(fmt.Sprint(value))).Bytes("stack", debug.Stack()).Int("times", r.t.Panics+1).Msg("handler panicked")
+	if r.stored != nil {
+		r.t, r.stored, r.ended = *r.stored, nil, r.ended[:0]
+	}
+	r.enter()
+	in := r.t.Intent
+	r.spent = in != nil && in.Op == rollout.OpSubmit // until queryquota tells
+	trouble := rollout.Trouble{
+		Stage: r.turn.Stage, Class: rollout.ClassPanic, At: r.now(), Text: clip(fmt.Sprintf("the handler panicked: %v", value)),
+	}
+	switch n := r.t.Panics + 1; {
+	case n < panicLimit:
+		return r.wait(rollout.ReasonBusy, r.timing.BusyPark, trouble)
+	case status == rollout.StatusAborted && r.turn.Stage != rollout.StageUndo:
+		return rollout.Aborted{At: r.now(), Holder: true, Trouble: &trouble, Note: trouble.Text}
+	default:
+		trouble.Text = clip(fmt.Sprintf("the handler panicked %d times: %v", n, value))
+		return r.failed(trouble)
+	}
+}
+
+// caught turns a panic while an outcome is stored into an error; the lease brings the target
+// back.
+func (r *run) caught(value any) error {
+	r.log.Error().Str("panic", clip(fmt.Sprint(value))).Bytes("stack", debug.Stack()).Msg("handler panicked while it stored an outcome")
+	return fmt.Errorf("handler panicked while it stored an outcome: %v", value)
+}

@@ -1,0 +1,139 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/settings"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// readBackLimit is how often a target of an aborted rollout waits until the outcome of its
+// call can be read: with the usual waits about an hour and a half.
+const readBackLimit = 8
+
+// readBackMax is the longest of these waits.
+const readBackMax = 30 * time.Minute
+
+// readBack ends a target whose rollout was aborted while the outcome of a call was unknown.
+// It only reads: a release that is live ends the target as released, anything else as
+// aborted, with what is left at WeChat in its note.
+func (r *run) readBack(ctx context.Context) (rollout.Event, error) {
+	op := r.t.Intent.Op
+	took, err := r.took(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read back the %s: %w", r.t.Intent, err)
+	}
+	if took == nil {
+		if event, err := r.unresolved(); event != nil || err != nil {
+			return event, err
+		}
+		return rollout.Aborted{At: r.now(), Holder: true, Note: fmt.Sprintf("its %s had not taken effect", op)}, nil
+	}
+	if err := r.apply(rollout.Resolved{At: r.now(), Note: "read back: it took effect"}); err != nil {
+		return nil, err
+	}
+	if took.live {
+		return rollout.Finished{At: r.now(), End: rollout.StateReleased, Note: took.note}, nil
+	}
+	return rollout.Aborted{At: r.now(), Holder: true, AuditID: took.auditID, Note: took.note}, nil
+}
+
+// effect is what a call of an open intent left at WeChat.
+type effect struct {
+	note    string
+	auditID int64 // of a submission
+	live    bool  // our version is live
+}
+
+// took reads the effect of the open intent; nil if there is none yet.
+func (r *run) took(ctx context.Context) (*effect, error) {
+	switch r.t.Intent.Op {
+	case rollout.OpCommit:
+		if there, err := r.trial(ctx); err != nil || !there {
+			return nil, err
+		}
+		return &effect{note: "its commit took effect: the trial version is this rollout's"}, nil
+	case rollout.OpSubmit:
+		latest, err := r.latestAudit(ctx)
+		if err != nil || latest.ID == 0 || !r.madeNow(latest) {
+			return nil, err
+		}
+		return &effect{auditID: latest.ID, note: fmt.Sprintf("its submission took effect: audit %d is %s at WeChat", latest.ID, latest.Status)}, nil
+	case rollout.OpUndo:
+		latest, err := r.latestAudit(ctx)
+		if err != nil || latest.ID == 0 || latest.Status != wxclient.AuditWithdrawn {
+			return nil, err
+		}
+		return &effect{note: "its withdrawal of another version's audit took effect"}, nil
+	case rollout.OpRelease:
+		return r.tookRelease(ctx)
+	case rollout.OpConfigure:
+		return r.tookSetting(ctx)
+	default:
+		return nil, fmt.Errorf("no reading shows what a %s did", r.t.Intent.Op)
+	}
+}
+
+func (r *run) tookRelease(ctx context.Context) (*effect, error) {
+	live, err := r.live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if live {
+		return &effect{live: true, note: "version " + r.plan.Template.Version + " is live: it was released before the abort"}, nil
+	}
+	if len(r.plan.Release.Gray) == 0 {
+		return nil, nil
+	}
+	plan, err := r.wx.GrayPlan(ctx, r.turn.AppID)
+	if err != nil || !plan.Exists || plan.Status != wxclient.GrayRunning && plan.Status != wxclient.GrayPaused {
+		return nil, err
+	}
+	return &effect{note: fmt.Sprintf("a gray release to %d%% of the users runs", plan.Percentage)}, nil
+}
+
+func (r *run) tookSetting(ctx context.Context) (*effect, error) {
+	name, _, _ := strings.Cut(r.t.Intent.What, " ")
+	if name == string(settings.Testers) {
+		return nil, &untoldError{"WeChat doesn't list testers by their WeChat id"}
+	}
+	want, err := r.wanted()
+	if err != nil {
+		return nil, err
+	}
+	shows, err := r.shows(ctx, want, r.t.Intent.What)
+	if err != nil || !shows {
+		return nil, err
+	}
+	return &effect{note: "its write of " + r.t.Intent.What + " took effect"}, nil
+}
+
+// untoldError says that no reading will ever show an outcome.
+type untoldError struct{ why string }
+
+func (e *untoldError) Error() string { return e.why }
+
+// unreadable waits until an outcome can be read, and after readBackLimit waits ends the
+// target with its intent open.
+func (r *run) unreadable(ctx context.Context, err error) rollout.Event {
+	if errors.As(err, new(*rollout.StaleError)) {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return r.unbegun("the worker is stopping")
+	}
+	trouble, in := r.trouble(err), r.t.Intent
+	if in.Waits < readBackLimit && !errors.As(err, new(*untoldError)) {
+		return rollout.Waited{
+			At: r.now(), Reason: rollout.ReasonUnknown, For: backingOff(r.timing.Settle, readBackMax, in.Waits),
+			Note: "the rollout was aborted; reading back failed", Trouble: &trouble,
+		}
+	}
+	trouble.Text = clip(fmt.Sprintf("what its %s did is unknown: %s", in, trouble.Text))
+	return rollout.Aborted{At: r.now(), Holder: true, Trouble: &trouble, Note: "what its " + in.String() + " did is unknown"}
+}
