@@ -22,6 +22,8 @@ type (
 	Resolved struct {
 		At   time.Time
 		Note string
+		// Denied: a read-back long enough after the call found no effect. It is counted.
+		Denied bool
 	}
 	// Advanced ends a stage well; the target is pending at the next one.
 	Advanced struct {
@@ -48,6 +50,10 @@ type (
 		Note   string
 		// Trouble is set when an answer of WeChat made it wait.
 		Trouble *Trouble
+		// Cause is what is counted; "" is the reason's own.
+		Cause Cause
+		// Again: a wait that was counted goes on, no new try was made.
+		Again bool
 	}
 	// Stalled is a busy reply or a connection that failed before the call was
 	// sent: the same task tries again after For, its lease lasting as long. An open intent stays.
@@ -55,6 +61,8 @@ type (
 		At      time.Time
 		For     time.Duration
 		Trouble Trouble
+		// Cause is what is counted; "" is CauseBusy.
+		Cause Cause
 	}
 	// Yielded gives the turn back unused: shutdown, a closed pool, a paused rollout. An open
 	// intent stays.

@@ -26,6 +26,8 @@ type Plan struct {
 	Release ReleasePolicy `json:"release"`
 	// Quota says from which pool submissions come and what is kept for others.
 	Quota QuotaPolicy `json:"quota"`
+	// Deadline bounds how long a target waits at a stage.
+	Deadline Deadlines `json:"deadline,omitzero"`
 }
 
 // Template names one entry of the component's template library. ID 0 is valid.

@@ -159,6 +159,8 @@ const (
 	ReasonGray Reason = "gray"
 	// ReasonUnlisted waits for somebody to look at an errcode our table doesn't know.
 	ReasonUnlisted Reason = "unlisted"
+	// ReasonExternal waits until something else at WeChat ends or agrees; its last error says what.
+	ReasonExternal Reason = "external"
 )
 
 // Reasons lists all park reasons.
@@ -166,5 +168,6 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonBusy, ReasonThrottle, ReasonPrivacy, ReasonVerdict, ReasonDelayed, ReasonUnknown, ReasonInAudit,
 		ReasonOwner, ReasonMerchant, ReasonWindow, ReasonApproval, ReasonGray, ReasonUnlisted,
+		ReasonExternal,
 	}
 }

@@ -100,6 +100,9 @@ func (t *Target) resolve(e Resolved) string {
 	if e.Note != "" {
 		t.note(Entry{At: e.At, Stage: t.Stage, What: t.Intent.String(), Note: e.Note})
 	}
+	if e.Denied {
+		t.count(CauseUnshown)
+	}
 	t.Intent = nil
 	return ""
 }
@@ -131,7 +134,7 @@ func (t *Target) advance(e Advanced) string {
 func (t *Target) enter(s Stage, at time.Time) {
 	t.Stage, t.State, t.Reason, t.Since = s, StatePending, "", at
 	t.Intent, t.Trouble = nil, nil
-	t.Busy, t.Polls, t.Panics = 0, 0, 0
+	t.Polls, t.Panics, t.Tries, t.Waits = 0, 0, nil, Waits{}
 }
 
 func (t *Target) finish(e Finished) string {
@@ -157,7 +160,7 @@ func (t *Target) finish(e Finished) string {
 
 // end stops the target in an ended state.
 func (t *Target) end(s State, at time.Time, note string) {
-	t.State, t.Reason, t.Intent, t.Busy, t.Polls = s, "", nil, 0, 0
+	t.State, t.Reason, t.Intent, t.Polls, t.Tries, t.Waits = s, "", nil, 0, nil, Waits{}
 	t.note(Entry{At: at, Stage: t.Stage, What: string(s), Note: note})
 }
 
@@ -181,8 +184,15 @@ func (t *Target) park(e Waited) string {
 		return "nothing is unknown without an intent"
 	}
 	t.Polls++
-	if e.Reason != ReasonBusy {
-		t.Busy = 0
+	t.count(e.cause())
+	switch {
+	case e.Reason == ReasonVerdict || e.Reason == ReasonDelayed:
+		t.answered()
+	case e.Reason == ReasonPrivacy && e.Cause == "":
+		t.answered()
+	}
+	if e.Reason == ReasonMerchant || slices.Contains(timed, e.Reason) {
+		t.Waits = t.Waits.begin(e.At, e.For, e.Reason == ReasonMerchant)
 	}
 	if e.Reason == ReasonUnknown {
 		in := *t.Intent // the target before the event keeps its own
@@ -208,7 +218,8 @@ func (t *Target) stall(e Stalled) string {
 	case e.For <= 0:
 		return "a stalled task needs a delay"
 	}
-	t.Busy++
+	t.count(e.cause())
+	t.Waits = t.Waits.begin(e.At, e.For, false)
 	t.Reason = "" // back in its queue: the next delivery may begin
 	t.Wait, t.Trouble = e.For, &e.Trouble
 	t.note(Entry{At: e.At, Stage: t.Stage, What: "busy", Code: e.Trouble.Code})
@@ -236,7 +247,7 @@ func (t *Target) grayStep(e GrayStepped) string {
 		return "a parked target needs a wake time"
 	}
 	t.Gray++
-	t.Intent, t.Trouble, t.Busy, t.Polls = nil, nil, 0, 0
+	t.Intent, t.Trouble, t.Polls, t.Tries, t.Waits = nil, nil, 0, nil, Waits{}
 	t.State, t.Reason, t.Wait = StateParked, ReasonGray, e.For
 	t.note(Entry{At: e.At, Stage: t.Stage, What: "gray", Note: e.Note})
 	return ""

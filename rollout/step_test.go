@@ -121,27 +121,35 @@ func TestStepRecommitsOnce(t *testing.T) {
 	}
 }
 
-// counters are what a stage leaves behind, or doesn't.
+// Tries add up over stalls and waits at a stage, and a new stage begins without any.
 func TestStepCounters(t *testing.T) {
 	t.Parallel()
 	busy := rollout.Stalled{At: t0, For: time.Second, Trouble: rollout.Trouble{Code: -1}}
+	submitBusy := rollout.Stalled{At: t0, For: time.Second, Cause: rollout.CauseSubmitBusy}
 	waited := func(r rollout.Reason) rollout.Waited {
 		return rollout.Waited{At: t0, Reason: r, For: time.Minute}
 	}
+	again := waited(rollout.ReasonBusy)
+	again.Again = true
 	for _, tc := range []struct {
-		name        string
-		events      []rollout.Event
-		busy, polls int
+		name   string
+		events []rollout.Event
+		tries  map[rollout.Cause]int
+		polls  int
 	}{
-		{"stalls add up", []rollout.Event{busy, busy}, 2, 0},
-		{"a busy park keeps them", []rollout.Event{busy, waited(rollout.ReasonBusy)}, 1, 1},
-		{"another park is an answer", []rollout.Event{busy, waited(rollout.ReasonThrottle)}, 0, 1},
-		{"waking by hand starts the polls anew", []rollout.Event{waited(rollout.ReasonMerchant), rollout.Woken{At: t0}}, 0, 0},
-		{"a new stage starts anew", []rollout.Event{busy, rollout.Advanced{At: t0}}, 0, 0},
+		{"stalls add up", []rollout.Event{busy, busy}, map[rollout.Cause]int{rollout.CauseBusy: 2}, 0},
+		{"parks count as stalls do", []rollout.Event{busy, waited(rollout.ReasonBusy)}, map[rollout.Cause]int{rollout.CauseBusy: 2}, 1},
+		{"other parks keep them", []rollout.Event{busy, waited(rollout.ReasonThrottle)},
+			map[rollout.Cause]int{rollout.CauseBusy: 1, rollout.CauseThrottle: 1}, 1},
+		{"a cause of its own", []rollout.Event{submitBusy}, map[rollout.Cause]int{rollout.CauseSubmitBusy: 1}, 0},
+		{"a wait that goes on", []rollout.Event{again}, nil, 1},
+		{"a poll that WeChat answered", []rollout.Event{busy, waited(rollout.ReasonVerdict)}, map[rollout.Cause]int{}, 1},
+		{"waking by hand starts the polls anew", []rollout.Event{waited(rollout.ReasonMerchant), rollout.Woken{At: t0}}, nil, 0},
+		{"a new stage starts anew", []rollout.Event{busy, rollout.Advanced{At: t0}}, nil, 0},
 	} {
 		got := walk(t, fresh(), tc.events...)
-		if got.Busy != tc.busy || got.Polls != tc.polls {
-			t.Errorf("%s: busy %d, polls %d; want %d, %d", tc.name, got.Busy, got.Polls, tc.busy, tc.polls)
+		if !maps.Equal(got.Tries, tc.tries) || got.Polls != tc.polls {
+			t.Errorf("%s: tries %v, polls %d; want %v, %d", tc.name, got.Tries, got.Polls, tc.tries, tc.polls)
 		}
 	}
 }

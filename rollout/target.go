@@ -42,8 +42,10 @@ type Target struct {
 	// PastAuditID is our last submission that ended without approval, so that a
 	// read-back tells it from a new one.
 	PastAuditID int64 `json:"past,omitempty"`
-	// Busy counts busy replies and broken connections in a row at this stage.
-	Busy int `json:"busy,omitempty"`
+	// Tries counts, by cause, what came to nothing at this stage; waits and stalls alike.
+	Tries map[Cause]int `json:"tries,omitempty"`
+	// Waits adds up the waits at this stage.
+	Waits Waits `json:"waits,omitzero"`
 	// Polls counts how often the target was parked at this stage without news.
 	Polls int `json:"polls,omitempty"`
 	// Panics counts how often a handler panicked at this stage.
@@ -91,9 +93,9 @@ const (
 // Intent is written before a call of its kind and cleared when its end is known.
 type Intent struct {
 	// Waits counts how often the target was parked until its outcome can be read.
-	Waits int `json:"waits,omitempty"`
-	Op Op        `json:"op"`
-	At time.Time `json:"at"`
+	Waits int       `json:"waits,omitempty"`
+	Op    Op        `json:"op"`
+	At    time.Time `json:"at"`
 	// What is the setting of an OpConfigure; "" for other calls.
 	What string `json:"what,omitempty"`
 }
@@ -121,6 +123,8 @@ type Trouble struct {
 	Code  int64  `json:"code,omitempty"` // errcode; 0 if none
 	RID   string `json:"rid,omitempty"`
 	Text  string `json:"text"`
+	// Next is what a person should do; "" leaves it to the class.
+	Next string `json:"next,omitempty"`
 	// Screenshots are the audit's media ids, joined by "|".
 	Screenshots string    `json:"shots,omitempty"`
 	At          time.Time `json:"at"`

@@ -9,19 +9,17 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// ours tells whether a version at WeChat is this target's: version and marker.
-func (r *run) ours(version, desc string) bool {
-	return version == r.plan.Template.Version && desc == r.plan.Desc(r.turn.Rollout, r.t.Revision)
-}
-
-// trial tells whether the app's trial version is ours.
-func (r *run) trial(ctx context.Context) (bool, error) {
+// trial reads whose the app's trial version is.
+func (r *run) trial(ctx context.Context) (fact, error) {
 	versions, err := r.wx.VersionInfo(ctx, r.turn.AppID)
 	if err != nil {
-		return false, err
+		return unknown, err
 	}
-	return versions.Exp != nil && r.ours(versions.Exp.Version, versions.Exp.Desc), nil
+	return trialFact(r.mark(), versions), nil
 }
+
+// whichTrial is what a reply lacks that does not tell whose the trial version is.
+const whichTrial = "which trial version the app has"
 
 // commit uploads the code and is done when the trial version is ours. Each
 // commit restarts WeChat's privacy detection, so it is never repeated for a
@@ -36,8 +34,11 @@ func (r *run) commit(ctx context.Context) (rollout.Event, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read back a commit: %w", err)
 		}
-		if there {
+		switch there {
+		case ours:
 			return rollout.Advanced{At: r.now(), Note: "the lost commit had taken effect"}, nil
+		case unknown:
+			return r.unread(whichTrial), nil
 		}
 		if event, err := r.unresolved(); event != nil || err != nil {
 			return event, err
@@ -56,13 +57,16 @@ func (r *run) commit(ctx context.Context) (rollout.Event, error) {
 		return nil, err
 	}
 	there, err := r.trial(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("verify the commit: %w", err)
+	case there == ours:
+		return rollout.Advanced{At: r.now()}, nil
+	case there == unknown:
+		return r.unread(whichTrial), nil
+	default:
+		return r.notShown("committed, but the trial version is another"), nil
 	}
-	if !there {
-		return rollout.Waited{At: r.now(), Reason: rollout.ReasonUnknown, For: r.timing.Settle, Note: "committed, but the trial version is another"}, nil
-	}
-	return rollout.Advanced{At: r.now()}, nil
 }
 
 // check waits for the privacy detection of the committed code.
@@ -96,17 +100,18 @@ func (r *run) check(ctx context.Context) (rollout.Event, error) {
 	return rollout.Advanced{At: r.now()}, nil
 }
 
-// checking parks until the detection may have ended, or gives up after a day.
+// checking parks until the detection may have ended. A write that is refused for it although the
+// detection read as ended is counted.
 func (r *run) checking(err error) rollout.Event {
 	trouble := r.trouble(err)
-	if r.now().Sub(r.t.Since) > r.timing.PrivacyLimit {
-		trouble.Text = fmt.Sprintf("the privacy detection has not ended within %s: retry with --recommit", r.timing.PrivacyLimit)
-		return r.failed(trouble)
-	}
-	return rollout.Waited{
+	e := rollout.Waited{
 		At: r.now(), Reason: rollout.ReasonPrivacy,
 		For: backingOff(r.timing.Privacy, r.timing.PrivacyMax, r.t.Polls), Trouble: &trouble,
 	}
+	if wrote(err) {
+		e.Cause = rollout.CauseExternal
+	}
+	return e
 }
 
 func (r *run) notAllowed(apis []string) []string {

@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,8 +118,8 @@ func TestCommitRefused(t *testing.T) {
 				return tc.err
 			}
 			turn := r.stalls()
-			if got := r.is("commit/running"); got.Intent != nil || got.Busy != 1 {
-				t.Errorf("intent %+v, busy %d; want none and 1", got.Intent, got.Busy)
+			if got := r.is("commit/running"); got.Intent != nil || got.Tries[rollout.CauseBusy] != 1 {
+				t.Errorf("intent %+v, busy %d; want none and 1", got.Intent, got.Tries[rollout.CauseBusy])
 			}
 			r.advance(time.Second)
 			r.must(r.h.Run(t.Context(), turn)) // the queue delivers the same task again
@@ -243,7 +244,16 @@ func TestCheckWaitsForTheDetection(t *testing.T) {
 			t.Errorf("trouble %+v, want 61039", got.Trouble)
 		}
 	}
-	r.advance(24 * time.Hour)
-	r.act()
-	r.is("check/failed")
+	for range 200 {
+		if r.act().State.Ended() {
+			break
+		}
+		r.advance(r.target().Due.Sub(r.now()))
+		_, err := r.ledger.WakeDue(t.Context(), 9)
+		r.must(err)
+	}
+	got := r.is("check/failed")
+	if waited := r.now().Sub(got.Since); waited < 24*time.Hour || waited > 24*time.Hour+10*time.Minute || !strings.Contains(got.Trouble.Text, "deadline.check") {
+		t.Errorf("failed after %s: %+v", waited, got.Trouble)
+	}
 }

@@ -396,7 +396,7 @@ func TestConfigureRefused(t *testing.T) {
 		{"month's changes spent", `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://a.test.cn"]}}}}`, "/wxa/modify_domain_directly", 86102, "commit/parked/throttle", "configure domains"},
 		{"publications spent", `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}]}}`, "/cgi-bin/wxopen/qrcodejumpadd", 89030, "commit/parked/throttle", "configure qr_rules"},
 		{"too many testers", `{"testers": {"add": ["qa_zhang"]}}`, "/wxa/bind_tester", 85002, "commit/failed", "configure testers: add qa_zhang"},
-		{"no such library", `{"base_library": {"set": "9.9.9"}}`, "", 89014, "commit/pending", "configure base_library"},
+		{"no such library", `{"base_library": {"set": "9.9.9"}}`, "", 89014, "commit/failed", "configure base_library"},
 		{"busy", `{"visibility": "closed"}`, "/wxa/change_visitstatus", -1, "commit/running", "configure visibility"},
 		{"file of the web-view", `{"webview": {"way": "direct", "add": ["https://other.test.cn"]}}`, "", 86103, "commit/parked/merchant", ".txt must lie at the root"},
 		{"file of the rule", `{"qr_rules": {"add": [{"prefix": "https://other.test.cn/t/", "path": "p"}]}}`, "", 85069, "commit/parked/merchant", ".txt must lie below the prefix"},

@@ -32,8 +32,6 @@ type Timing struct {
 	Settle time.Duration
 	// Privacy and PrivacyMax space the polls of the privacy detection. Defaults 60 s, 10 min.
 	Privacy, PrivacyMax time.Duration
-	// PrivacyLimit is when the check stage gives up. Default 24 h.
-	PrivacyLimit time.Duration
 	// Verdict and VerdictMax space the polls of an audit. Defaults 2 min, 30 min.
 	Verdict, VerdictMax time.Duration
 	// InAudit spaces the looks at another version's audit. Default 30 min.
@@ -63,7 +61,6 @@ func (t Timing) WithDefaults() Timing {
 	def(&t.Settle, 65*time.Second)
 	def(&t.Privacy, time.Minute)
 	def(&t.PrivacyMax, 10*time.Minute)
-	def(&t.PrivacyLimit, 24*time.Hour)
 	def(&t.Verdict, 2*time.Minute)
 	def(&t.VerdictMax, 30*time.Minute)
 	def(&t.InAudit, 30*time.Minute)

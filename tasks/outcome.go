@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -22,6 +23,7 @@ const (
 	codeInAudit         = 85009
 	codeBadAuditID      = 85012
 	codeNoAuditID       = 85058
+	codeNoCategory      = 85008
 	codeNoVersion       = 85019
 	codeNotReleasable   = 85020
 	codeReleased        = 85052
@@ -29,6 +31,9 @@ const (
 	codeUndoQuota       = 87013
 	codeNotCommitted    = 85086
 	codeNoTrial         = 86001
+	codeNoProfile       = 86002
+	codeNoApproved      = 85080 // gray release: no approved version
+	codeDayUsed         = 45009
 	codeNotRegistered   = 85018
 	codeNoUser          = 85001 // the WeChat id is nobody's, or no tester
 	codeNoTester        = 89034
@@ -54,9 +59,8 @@ var merchantCodes = []int64{
 	86002, // profile not complete
 }
 
-// perAppLater are plan errors that blame the app instead, once the same plan
-// worked for another one: only this app's ext values or items differ.
-var perAppLater = []int64{47001, 85006, 85007, 85011, 85013, 85045, 85046, 85047, 85048}
+// permissionCodes may mean that the merchant took back what every code call needs.
+var permissionCodes = []int64{48001, 50001}
 
 // outcome is the one place that maps an error to what it means for the target.
 func (r *run) outcome(ctx context.Context, err error) rollout.Event {
@@ -87,7 +91,7 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 		return r.failed(trouble)
 	case errors.As(err, &lost):
 		return rollout.Waited{
-			At: r.now(), Reason: rollout.ReasonUnknown, For: r.timing.Settle,
+			At: r.now(), Reason: rollout.ReasonUnknown, For: r.growing(rollout.CauseUnshown, r.timing.Settle),
 			Note: "the reply to " + lost.op + " was lost; reads it back", Trouble: &trouble,
 		}
 	case errors.As(err, &owner):
@@ -99,7 +103,7 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 	case ctx.Err() != nil:
 		return r.unbegun("the worker is stopping")
 	case errors.As(err, &api):
-		return r.answered(ctx, api, trouble)
+		return r.answered(ctx, api, wrote(err), trouble)
 	default: // never reached WeChat, or a read whose reply was lost
 		trouble.Class = "network"
 		return r.busy(err, trouble)
@@ -128,69 +132,128 @@ func (r *run) unbegun(why string) rollout.Event {
 	return rollout.Yielded{At: r.now(), Note: why}
 }
 
-// answered maps an errcode's class.
-func (r *run) answered(ctx context.Context, e *wxclient.Error, trouble rollout.Trouble) rollout.Event {
+// answered maps an errcode's class. write tells that it is the answer to a write.
+func (r *run) answered(ctx context.Context, e *wxclient.Error, write bool, trouble rollout.Trouble) rollout.Event {
 	if e.Code == codeOperationRuns || e.Code == codeOperationRuns2 { // a read: a write's outcome is unknown
-		return r.wait(rollout.ReasonThrottle, r.timing.Overlap, trouble)
+		return r.wait(rollout.ReasonThrottle, r.growing(rollout.CauseThrottle, r.timing.Overlap), trouble)
+	}
+	if slices.Contains(permissionCodes, e.Code) && r.turn.Stage != rollout.StagePreflight {
+		return r.permission(ctx, write, trouble)
 	}
 	switch e.Class {
-	case wxclient.ClassRetryToken, wxclient.ClassRetryBusy, wxclient.ClassOK, wxclient.ClassAlreadyDone:
-		// A token was renewed once already; "already done" that a stage doesn't
-		// know is read back by running the stage again.
+	case wxclient.ClassRetryBusy:
 		return r.busy(e, trouble)
+	case wxclient.ClassRetryToken:
+		return r.refusedToken(trouble)
+	case wxclient.ClassOK, wxclient.ClassAlreadyDone:
+		// What "already done" means to a stage that doesn't know it is only found by reading.
+		return r.contradicted(e, "WeChat says that it is done already, and the reads deny it", "")
 	case wxclient.ClassThrottlePlatform:
+		if e.Code == codeQuotaUsed && r.turn.Stage != rollout.StageSubmit {
+			return r.contradicted(e, "WeChat refuses this call for the quota of submissions, which it does not spend", "")
+		}
 		return r.closed(ctx, e)
 	case wxclient.ClassThrottleApp:
-		return r.wait(rollout.ReasonThrottle, r.throttleFor(e.Code), trouble)
+		return r.throttled(e.Code, trouble)
 	case wxclient.ClassWaitExternal:
-		return r.wait(waitReason(e.Code), r.timing.InAudit, trouble)
+		return r.external(e, write, trouble)
 	case wxclient.ClassFatalConfig:
 		return r.pause(ctx, e, trouble)
-	case wxclient.ClassFatalRollout:
-		if slices.Contains(perAppLater, e.Code) && r.othersPassed(ctx) {
-			return r.failed(trouble)
-		}
-		return r.pause(ctx, e, trouble)
-	case wxclient.ClassFatalApp:
+	case wxclient.ClassFatalApp, wxclient.ClassFatalRollout:
+		// The plan is to blame when it fails several apps alike, which rollout.Tripped finds.
 		if slices.Contains(merchantCodes, e.Code) {
-			return r.wait(rollout.ReasonMerchant, r.timing.Merchant, trouble)
+			return r.merchant(write, trouble)
 		}
 		return r.failed(trouble)
 	default:
+		return r.unlisted(write, trouble)
+	}
+}
+
+// external waits for something else at WeChat.
+func (r *run) external(e *wxclient.Error, write bool, trouble rollout.Trouble) rollout.Event {
+	switch {
+	case e.Code != codePrivacyChecking:
+		return r.wait(rollout.ReasonExternal, r.timing.InAudit, trouble)
+	case write: // the detection read as ended
+		return r.waitFor(rollout.CauseExternal, rollout.ReasonPrivacy, r.timing.InAudit, trouble)
+	default:
+		return r.wait(rollout.ReasonPrivacy, r.timing.InAudit, trouble)
+	}
+}
+
+// unlisted is an errcode that our table lacks: a read is repeated a few times, a write never.
+func (r *run) unlisted(write bool, trouble rollout.Trouble) rollout.Event {
+	if !write {
 		return r.wait(rollout.ReasonUnlisted, r.timing.InAudit, trouble)
 	}
+	trouble.Next = "look the errcode up at WeChat, with its rid; then " + r.retry("")
+	return r.failed(trouble)
 }
 
-// busyLimit is when even a patient target gives up: hours of busy replies.
-const busyLimit = 60
-
-// submitBusyLimit is lower: -1 for ever on submit_audit is a known sign of a body
-// that WeChat can't read. The busy replies to the reads before it count too, so that
-// it is well above the five retries that would do for the call alone.
-const submitBusyLimit = 20
-
-// busy tries again in Asynq after a jittered delay; a target that stays busy is
-// parked, and fails only when it has for hours.
-func (r *run) busy(err error, trouble rollout.Trouble) rollout.Event {
-	n := r.t.Busy
-	limit := busyLimit
-	if api := (*wxclient.Error)(nil); errors.As(err, &api) && api.Code == -1 && api.Endpoint == "/wxa/submit_audit" {
-		limit = submitBusyLimit
+// merchant waits for what only the merchant can change. A write that was refused for it is counted,
+// and the next one is made when that reads otherwise: see merchantActed.
+func (r *run) merchant(write bool, trouble rollout.Trouble) rollout.Event {
+	if !write {
+		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, trouble)
 	}
+	d := r.timing.Merchant
+	for range r.t.Tries[rollout.CauseRefused] {
+		d *= 2
+	}
+	return r.waitFor(rollout.CauseRefused, rollout.ReasonMerchant, d, trouble)
+}
+
+// permission finds out what a refusal for lack of rights means: the merchant may have given
+// permission set 18 to another platform since preflight.
+func (r *run) permission(ctx context.Context, write bool, trouble rollout.Trouble) rollout.Event {
+	ctx, cancel := context.WithDeadline(ctx, r.deadline)
+	defer cancel()
+	info, err := r.wx.AuthorizerInfo(ctx, r.turn.AppID)
 	switch {
-	case n >= limit:
+	case slices.Contains(permissionCodes, code(err)):
 		return r.failed(trouble)
-	case n >= r.timing.BusyTries && limit == busyLimit:
-		return r.wait(rollout.ReasonBusy, r.timing.BusyPark, trouble)
-	default:
-		delay := r.jitter(func(rnd *rand.Rand) time.Duration { return r.timing.Busy.Delay(n, rnd) })
-		return rollout.Stalled{At: r.now(), For: delay, Trouble: trouble}
+	case err != nil:
+		return r.outcome(ctx, fmt.Errorf("read the app's permissions after errcode %d: %w", trouble.Code, err))
 	}
+	r.saw(ctx, Seen{Account: &info})
+	if info.Has(permissionSet) {
+		return r.failed(trouble)
+	}
+	trouble.Text = clip("permission set 18 is not granted any more: the merchant must authorize it again: " + trouble.Text)
+	return r.merchant(write, trouble)
 }
 
-func (r *run) wait(reason rollout.Reason, d time.Duration, trouble rollout.Trouble) rollout.Event {
-	d = r.jitter(func(rnd *rand.Rand) time.Duration { return spread(d, rnd) })
-	return rollout.Waited{At: r.now(), Reason: reason, For: d, Note: trouble.Text, Trouble: &trouble}
+// merchantActed looks, before a write that was refused for the merchant's matter is made again,
+// whether that has changed: nil if so.
+func (r *run) merchantActed(ctx context.Context) (rollout.Event, error) {
+	last := r.t.Trouble
+	if r.t.Tries[rollout.CauseRefused] == 0 || last == nil ||
+		!slices.Contains(merchantCodes, last.Code) && !slices.Contains(permissionCodes, last.Code) {
+		return nil, nil
+	}
+	acted := false
+	if last.Code == codeNoCategory {
+		categories, err := r.wx.Categories(ctx, r.turn.AppID)
+		if err != nil {
+			return nil, fmt.Errorf("read whether the merchant acted: %w", err)
+		}
+		acted = len(categories) > 0
+	} else {
+		info, err := r.wx.AuthorizerInfo(ctx, r.turn.AppID)
+		if err != nil {
+			return nil, fmt.Errorf("read whether the merchant acted: %w", err)
+		}
+		acted = info.Has(permissionSet)
+		if last.Code == codeNoProfile {
+			acted = info.NickName != "" && info.HeadImage != "" && info.Signature != ""
+		}
+	}
+	if acted {
+		return nil, nil
+	}
+	e := r.wait(rollout.ReasonMerchant, r.timing.Merchant, *last)
+	return e, nil
 }
 
 func (r *run) failed(trouble rollout.Trouble) rollout.Event {
@@ -200,8 +263,11 @@ func (r *run) failed(trouble rollout.Trouble) rollout.Event {
 // closed shuts the stage's pool for everyone; the target keeps its place.
 func (r *run) closed(ctx context.Context, e *wxclient.Error) rollout.Event {
 	retry := time.Duration(0)
-	if e.Code == 45011 { // per minute: the next one is free
+	switch e.Code {
+	case 45011: // per minute: the next one is free
 		retry = time.Minute
+	case codeDayUsed:
+		retry = untilTomorrow(r.now())
 	}
 	if !r.shut(ctx, e, retry) {
 		return r.overruled(e)
@@ -264,32 +330,24 @@ func (r *run) pause(ctx context.Context, e *wxclient.Error, trouble rollout.Trou
 	return rollout.Yielded{At: r.now(), Note: "rollout paused: " + trouble.Text}
 }
 
-// othersPassed tells whether the plan worked for another target at this stage.
-func (r *run) othersPassed(ctx context.Context) bool {
-	ro, err := r.ledger.Rollout(context.WithoutCancel(ctx), r.turn.Rollout)
-	if err != nil {
-		return false
-	}
-	return ro.Counts.Sum(func(c rollout.Cell) bool {
-		return c.State == rollout.StateReleased || r.turn.Stage.Before(c.Stage)
-	}) > 0
-}
-
-func (r *run) throttleFor(code int64) time.Duration {
+// throttled waits for a limit of this app, until its reset where that is known.
+func (r *run) throttled(code int64, trouble rollout.Trouble) rollout.Event {
+	var reset time.Duration
 	switch code {
-	case codeUndoQuota, codeDomainQuota, codeMonthQuota:
-		return 12 * time.Hour // by the day or month: the next one begins within that, or later
+	case codeUndoQuota:
+		reset = untilTomorrow(r.now())
+	case codeDomainQuota, codeMonthQuota:
+		reset = untilNextMonth(r.now())
+	default:
+		return r.wait(rollout.ReasonThrottle, r.timing.Throttle, trouble)
 	}
-	return r.timing.Throttle
+	e := rollout.Waited{At: r.now(), Reason: rollout.ReasonThrottle, For: reset, Note: trouble.Text, Trouble: &trouble}
+	e.For += r.jitter(func(rnd *rand.Rand) time.Duration { return time.Duration(rnd.Int64N(int64(resetSpread))) })
+	return e
 }
 
-// waitReason names what a wait-external code waits for.
-func waitReason(code int64) rollout.Reason {
-	if code == codePrivacyChecking {
-		return rollout.ReasonPrivacy
-	}
-	return rollout.ReasonInAudit
-}
+// resetSpread keeps apps from coming back together at a reset.
+const resetSpread = 10 * time.Minute
 
 // trouble describes an error for the ledger.
 func (r *run) trouble(err error) rollout.Trouble {

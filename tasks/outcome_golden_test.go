@@ -111,6 +111,7 @@ func happy(t testing.TB) *fakeWeChat {
 		commit:         func(context.Context, wxclient.CommitRequest) error { return nil },
 		privacy:        gives(wxclient.PrivacyInfo{}),
 		latestAudit:    gives(audit),
+		auditStatus:    func(int64) (wxclient.Audit, error) { return audit, nil },
 		submit:         func(wxclient.SubmitRequest) (int64, error) { return 41, nil },
 		release:        func() error { return nil },
 	}

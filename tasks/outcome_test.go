@@ -97,44 +97,32 @@ func TestOutcomeOfStopping(t *testing.T) {
 	}
 }
 
-// The plan is at fault until it worked for somebody; then it is the app.
-func TestFatalRolloutPausesUnlessOthersPassed(t *testing.T) {
+// An errcode of the plan fails the app that met it: the plan is blamed when it fails several alike.
+func TestFatalRolloutBlamesTheApp(t *testing.T) {
 	t.Parallel()
-	passed := rollout.Counts{{Stage: rollout.StageSubmit, State: rollout.StatePending}: 1}
-	behind := rollout.Counts{{Stage: rollout.StageCommit, State: rollout.StateFailed}: 3, {Stage: rollout.StagePreflight, State: rollout.StatePending}: 9}
-	live := rollout.Counts{{Stage: rollout.StageRelease, State: rollout.StateReleased}: 1}
 	for _, tc := range []struct {
-		name   string
-		counts rollout.Counts
 		code   int64
 		want   string
 		pauses int
 	}{
-		{"first of all", nil, 85013, "yielded", 1},
-		{"others are no further", behind, 85013, "yielded", 1},
-		{"one is further", passed, 85013, "failed fatal-rollout", 0},
-		{"one is live", live, 85048, "failed fatal-rollout", 0},
-		{"never the app's fault", passed, 85014, "yielded", 1},
-		{"platform's fault", live, 61004, "yielded", 1},
+		{85013, "failed fatal-rollout", 0},
+		{85014, "failed fatal-rollout", 0},
+		{85045, "failed fatal-rollout", 0},
+		{85048, "failed fatal-rollout", 0},
+		{61004, "yielded", 1}, // the platform's fault
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			l := &stubLedger{plan: testPlan(), counts: tc.counts}
-			f := happy(t)
-			f.commit = func(context.Context, wxclient.CommitRequest) error { return refusal(tc.code) }
-			event := stubRun(f, l, &fakePermits{}, running(rollout.StageCommit)).decide(t.Context(), rollout.StatusRunning)
-			if got := describe(event); got != tc.want {
-				t.Errorf("%s, want %s", got, tc.want)
+		l := &stubLedger{plan: testPlan()}
+		f := happy(t)
+		f.commit = func(context.Context, wxclient.CommitRequest) error { return refusal(tc.code) }
+		event := stubRun(f, l, &fakePermits{}, running(rollout.StageCommit)).decide(t.Context(), rollout.StatusRunning)
+		if got := describe(event); got != tc.want || len(l.paused) != tc.pauses {
+			t.Errorf("%d: %s, paused %q; want %s, %d", tc.code, got, l.paused, tc.want, tc.pauses)
+		}
+		for _, why := range l.paused {
+			if !strings.Contains(why, "worker: app wx1 at commit") || !strings.Contains(why, fmt.Sprint(tc.code)) {
+				t.Errorf("paused because %q, which names neither app nor errcode", why)
 			}
-			if len(l.paused) != tc.pauses {
-				t.Errorf("paused %q, want %d", l.paused, tc.pauses)
-			}
-			for _, why := range l.paused {
-				if !strings.Contains(why, "worker: app wx1 at commit") || !strings.Contains(why, fmt.Sprint(tc.code)) {
-					t.Errorf("paused because %q, which names neither app nor errcode", why)
-				}
-			}
-		})
+		}
 	}
 }
 
@@ -189,30 +177,32 @@ func TestBusyEscalates(t *testing.T) {
 	t.Parallel()
 	submitBusy := &wxclient.Error{Endpoint: "/wxa/submit_audit", Code: -1, Class: wxclient.ClassRetryBusy}
 	for _, tc := range []struct {
-		name string
-		err  error
-		busy int
-		want string
+		name  string
+		err   error
+		cause rollout.Cause
+		tries int
+		want  string
 	}{
-		{"first", refusal(-1), 0, "stalled 1s"},
-		{"last in the queue", refusal(-1), 5, "stalled 1s"},
-		{"parked", refusal(-1), 6, "waited busy 5m0s"},
-		{"still parked", refusal(-1), 59, "waited busy 5m0s"},
-		{"given up", refusal(-1), 60, "failed retry-busy"},
-		{"no connection", notSent(), 59, "waited busy 5m0s"},
-		{"no connection for hours", notSent(), 60, "failed network"},
-		{"submit, in the queue", submitBusy, 5, "stalled 1s"},
-		{"submit, given up", submitBusy, 20, "failed retry-busy"},
+		{"first", refusal(-1), rollout.CauseBusy, 0, "stalled 1s"},
+		{"last in the queue", refusal(-1), rollout.CauseBusy, 5, "stalled 1s"},
+		{"parked", refusal(-1), rollout.CauseBusy, 6, "waited busy 5m0s"},
+		{"still parked", refusal(-1), rollout.CauseBusy, 58, "waited busy 5m0s"},
+		{"given up", refusal(-1), rollout.CauseBusy, 59, "failed retry-busy"},
+		{"no connection", notSent(), rollout.CauseBusy, 58, "waited busy 5m0s"},
+		{"no connection for hours", notSent(), rollout.CauseBusy, 59, "failed network"},
+		{"submit, in the queue", submitBusy, rollout.CauseSubmitBusy, 5, "stalled 1s"},
+		{"submit, parked", submitBusy, rollout.CauseSubmitBusy, 6, "waited busy 5m0s"},
+		{"submit, given up", submitBusy, rollout.CauseSubmitBusy, 19, "failed retry-busy"},
+		{"token, first", refusal(40001), rollout.CauseToken, 0, "stalled 1s"},
+		{"token, again", refusal(40001), rollout.CauseToken, 1, "waited busy 15m0s"},
+		{"token, given up", refusal(40001), rollout.CauseToken, 4, "failed retry-token"},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			target := running(rollout.StageSubmit)
-			target.Busy = tc.busy
-			r := stubRun(nil, &stubLedger{}, nil, target)
-			if got := describe(r.outcome(t.Context(), tc.err)); got != tc.want {
-				t.Errorf("%s, want %s", got, tc.want)
-			}
-		})
+		target := running(rollout.StageSubmit)
+		target.Tries = map[rollout.Cause]int{tc.cause: tc.tries}
+		r := stubRun(nil, &stubLedger{}, nil, target)
+		if got := describe(r.bounded(r.outcome(t.Context(), tc.err))); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func TestPanicOnce(t *testing.T) {
 func TestPanicAfterASubmission(t *testing.T) {
 	t.Parallel()
 	r := newRig(t).at(rollout.StageSubmit)
-	r.wx.versionInfo, r.wx.latestAudit = exp(ourVersion, ourDesc), none
+	r.wx.versionInfo, r.wx.latestAudit = exp(ourVersion, ourDesc), noAudit
 	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) {
 		r.wx.latestAudit = gives(wxclient.Audit{ID: 77, Status: wxclient.AuditPending, Version: ourVersion, Desc: ourDesc})
 		panic("after the call")

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,8 @@ func (r *run) readBack(ctx context.Context) (rollout.Event, error) {
 		return nil, fmt.Errorf("read back the %s: %w", r.t.Intent, err)
 	}
 	if took == nil {
-		if event, err := r.unresolved(); event != nil || err != nil {
+		event, err := r.unresolved()
+		if _, over := event.(rollout.Failed); err != nil || event != nil && !over { // nothing is repeated here
 			return event, err
 		}
 		return rollout.Aborted{At: r.now(), Holder: true, Note: fmt.Sprintf("its %s had not taken effect", op)}, nil
@@ -43,6 +45,9 @@ func (r *run) readBack(ctx context.Context) (rollout.Event, error) {
 	return rollout.Aborted{At: r.now(), Holder: true, AuditID: took.auditID, Note: took.note}, nil
 }
 
+// notTold is a reply that does not tell what is asked.
+func notTold(what string) error { return errors.New("WeChat's reply does not tell " + what) }
+
 // effect is what a call of an open intent left at WeChat.
 type effect struct {
 	note    string
@@ -54,19 +59,29 @@ type effect struct {
 func (r *run) took(ctx context.Context) (*effect, error) {
 	switch r.t.Intent.Op {
 	case rollout.OpCommit:
-		if there, err := r.trial(ctx); err != nil || !there {
-			return nil, err
+		there, err := r.trial(ctx)
+		if err != nil || there == unknown {
+			return nil, cmp.Or(err, notTold(whichTrial))
+		}
+		if there != ours {
+			return nil, nil
 		}
 		return &effect{note: "its commit took effect: the trial version is this rollout's"}, nil
 	case rollout.OpSubmit:
-		latest, err := r.latestAudit(ctx)
-		if err != nil || latest.ID == 0 || !r.madeNow(latest) {
+		latest, exists, err := r.latestAudit(ctx)
+		if err != nil {
 			return nil, err
+		}
+		switch whose := r.submitted(latest, exists); {
+		case whose == unknown || whose == ours && latest.ID == 0:
+			return nil, notTold("whose the last audit is")
+		case whose != ours:
+			return nil, nil
 		}
 		return &effect{auditID: latest.ID, note: fmt.Sprintf("its submission took effect: audit %d is %s at WeChat", latest.ID, latest.Status)}, nil
 	case rollout.OpUndo:
-		latest, err := r.latestAudit(ctx)
-		if err != nil || latest.ID == 0 || latest.Status != wxclient.AuditWithdrawn {
+		latest, exists, err := r.latestAudit(ctx)
+		if err != nil || !exists || latest.Status != wxclient.AuditWithdrawn {
 			return nil, err
 		}
 		return &effect{note: "its withdrawal of another version's audit took effect"}, nil
@@ -80,11 +95,11 @@ func (r *run) took(ctx context.Context) (*effect, error) {
 }
 
 func (r *run) tookRelease(ctx context.Context) (*effect, error) {
-	live, err := r.live(ctx)
-	if err != nil {
-		return nil, err
+	live, _, err := r.live(ctx)
+	if err != nil || live == unknown {
+		return nil, cmp.Or(err, notTold(whichLive))
 	}
-	if live {
+	if live == ours {
 		return &effect{live: true, note: "version " + r.plan.Template.Version + " is live: it was released before the abort"}, nil
 	}
 	if len(r.plan.Release.Gray) == 0 {

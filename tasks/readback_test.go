@@ -98,7 +98,7 @@ func TestAbortReadsBack(t *testing.T) {
 func TestAbortWaitsForALateEffect(t *testing.T) {
 	t.Parallel()
 	r := abortedAt(t, rollout.StageSubmit, rollout.OpSubmit, 20*time.Second)
-	r.wx.latestAudit = none
+	r.wx.latestAudit = noAudit
 	r.act()
 	r.called("latest-audit")
 	r.parked("submit/parked/unknown", 45*time.Second)

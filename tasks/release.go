@@ -13,14 +13,17 @@ import (
 // release publishes the approved version and is done when it is live. Releasing
 // publishes whatever passed last, so it is pinned: our audit must be the last one.
 func (r *run) release(ctx context.Context) (rollout.Event, error) {
-	live, err := r.live(ctx)
+	live, _, err := r.live(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the live version: %w", err)
 	}
-	if live {
-		return r.goneLive(ctx)
+	if live == ours {
+		return r.goneLive(ctx, "version "+r.plan.Template.Version+" is live")
 	}
 	if in := r.t.Intent; in != nil && in.Op != rollout.OpConfigure {
+		if live == unknown {
+			return r.unread(whichLive), nil
+		}
 		if event, err := r.unresolved(); event != nil || err != nil {
 			return event, err
 		}
@@ -41,8 +44,11 @@ func (r *run) release(ctx context.Context) (rollout.Event, error) {
 	return r.publish(ctx)
 }
 
+// whichLive is what a reply lacks that does not tell whose the live version is.
+const whichLive = "which version is live"
+
 // goneLive ends the target, once the settings are made that need a live version.
-func (r *run) goneLive(ctx context.Context) (rollout.Event, error) {
+func (r *run) goneLive(ctx context.Context, note string) (rollout.Event, error) {
 	if in := r.t.Intent; in != nil && in.Op == rollout.OpRelease {
 		if err := r.apply(rollout.Resolved{At: r.now()}); err != nil {
 			return nil, err
@@ -51,16 +57,19 @@ func (r *run) goneLive(ctx context.Context) (rollout.Event, error) {
 	if event, err := r.configure(ctx, settings.Live); event != nil || err != nil {
 		return event, err
 	}
-	return rollout.Finished{At: r.now(), End: rollout.StateReleased, Note: "version " + r.plan.Template.Version + " is live"}, nil
+	return rollout.Finished{At: r.now(), End: rollout.StateReleased, Note: note}, nil
 }
 
-// live tells whether the live version is ours.
-func (r *run) live(ctx context.Context) (bool, error) {
+// live reads whose the live version is, and what it is called.
+func (r *run) live(ctx context.Context) (whose fact, version string, err error) {
 	versions, err := r.wx.VersionInfo(ctx, r.turn.AppID)
 	if err != nil {
-		return false, err
+		return unknown, "", err
 	}
-	return versions.Release != nil && r.ours(versions.Release.Version, versions.Release.Desc), nil
+	if versions.Release != nil {
+		version = versions.Release.Version
+	}
+	return liveFact(r.mark(), versions), version, nil
 }
 
 // mayRelease parks the target while the plan's window is closed or an operator's
@@ -79,19 +88,39 @@ func (r *run) mayRelease() rollout.Event {
 }
 
 // pin makes sure that a release would publish our version: our audit is the
-// app's last one and it passed.
+// app's last one and it passed. Where the last one's id is not told, its texts say whose it is, and
+// our own audit is read by its id.
 func (r *run) pin(ctx context.Context) (rollout.Event, error) {
-	latest, err := r.latestAudit(ctx)
+	latest, exists, err := r.latestAudit(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("pin the release: %w", err)
 	}
-	if latest.ID == r.t.AuditID && latest.Status == wxclient.AuditPassed && r.ours(latest.Version, latest.Desc) {
+	last := auditFact(r.mark(), r.t.AuditID, latest)
+	if !exists {
+		last = unknown // there is one: ours
+	}
+	if last != anothers && latest.ID == 0 {
+		own, err := r.wx.AuditStatus(ctx, r.turn.AppID, r.t.AuditID)
+		if err != nil {
+			return nil, fmt.Errorf("pin the release to audit %d: %w", r.t.AuditID, err)
+		}
+		latest.ID, latest.Status = r.t.AuditID, own.Status
+	}
+	switch {
+	case last == anothers:
+		return r.unpinned(fmt.Sprintf("not released: the last audit is %d (version %q, %s), not our %d; somebody else submitted this app",
+			latest.ID, latest.Version, latest.Status, r.t.AuditID)), nil
+	case latest.Status != wxclient.AuditPassed:
+		return r.unpinned(fmt.Sprintf("not released: our audit %d is %s now", r.t.AuditID, latest.Status)), nil
+	case last == unknown:
+		return r.unread("whose the last audit is"), nil
+	default:
 		return nil, nil
 	}
-	return r.failed(rollout.Trouble{
-		Stage: r.turn.Stage, Class: "pin", At: r.now(),
-		Text: fmt.Sprintf("not released: the last audit is %d (version %q, %s), not our %d; somebody else submitted this app", latest.ID, latest.Version, latest.Status, r.t.AuditID),
-	}), nil
+}
+
+func (r *run) unpinned(text string) rollout.Event {
+	return r.failed(rollout.Trouble{Stage: r.turn.Stage, Class: "pin", At: r.now(), Text: text})
 }
 
 // widen takes the next step of a gray release.
@@ -106,6 +135,9 @@ func (r *run) widen(ctx context.Context, percent int) (rollout.Event, error) {
 		err = r.attempt(ctx, rollout.OpRelease, func(ctx context.Context) error {
 			return r.wx.GrayRelease(ctx, r.turn.AppID, wxclient.GrayRequest{Percentage: percent})
 		})
+		if code(err) == codeNoApproved {
+			return r.refusedRelease(ctx, err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -118,24 +150,47 @@ func (r *run) publish(ctx context.Context) (rollout.Event, error) {
 	err := r.attempt(ctx, rollout.OpRelease, func(ctx context.Context) error {
 		return r.wx.Release(ctx, r.turn.AppID)
 	})
-	refused := err
 	switch code(err) {
 	case codeNoVersion, codeNotReleasable, codeReleased:
-		err = nil // what these mean here is only known by reading
+		return r.refusedRelease(ctx, err) // what these mean here is only known by reading
 	}
 	if err != nil {
 		return nil, err
 	}
-	live, err := r.live(ctx)
+	live, version, err := r.live(ctx)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("verify the release: %w", err)
-	case live:
-		return r.goneLive(ctx)
-	case refused != nil:
-		return nil, refused
+	case live == ours:
+		return r.goneLive(ctx, "version "+r.plan.Template.Version+" is live")
+	case live == anothers:
+		return r.notShown("released, but " + version + " is live yet"), nil
 	default:
-		return rollout.Waited{At: r.now(), Reason: rollout.ReasonUnknown, For: r.timing.Settle, Note: "released, but another version is live yet"}, nil
+		return r.goneLive(ctx, unseen)
+	}
+}
+
+// unseen is the note of a release that WeChat took, of our last and passed audit, and does not show.
+const unseen = "released; WeChat does not show the live version"
+
+// refusedRelease reads what a refusal means after our audit passed: the version may be live.
+func (r *run) refusedRelease(ctx context.Context, refused error) (rollout.Event, error) {
+	live, version, err := r.live(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the live version after a refused release: %w", err)
+	}
+	done := code(refused) == codeReleased
+	switch {
+	case live == ours:
+		return r.goneLive(ctx, "version "+r.plan.Template.Version+" is live")
+	case done && live != anothers:
+		return r.goneLive(ctx, unseen)
+	case done:
+		return r.contradicted(refused, "WeChat says released, but "+version+" is live",
+			"compare the live version at mp.weixin.qq.com and release there; then "+r.retry("")), nil
+	default:
+		return r.contradicted(refused, "WeChat says that no approved version is there, but audit "+fmt.Sprint(r.t.AuditID)+" passed",
+			"release at mp.weixin.qq.com by hand, or "+r.retry("--recommit")), nil
 	}
 }
 

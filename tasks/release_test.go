@@ -2,6 +2,8 @@ package tasks
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,62 +93,132 @@ func TestReleaseReplyLost(t *testing.T) {
 	}
 }
 
-// Releasing publishes whatever passed last: it must be ours.
+// Releasing publishes whatever passed last: it must be ours. An equal audit id proves it, whatever
+// the texts are.
 func TestReleaseIsPinned(t *testing.T) {
 	t.Parallel()
+	passed := gives(wxclient.Audit{ID: 41, Status: wxclient.AuditPassed})
+	none := []string{"version-info", "latest-audit"}
+	byID := append(slices.Clone(none), "audit-status")
 	for _, tc := range []struct {
 		name  string
 		audit func() (wxclient.Audit, error)
+		calls []string
+		want  string
 	}{
-		{"another passed since", audits(50, wxclient.AuditPassed, "4.0.0", "by hand")},
-		{"another is in audit", audits(50, wxclient.AuditPending, "4.0.0", "by hand")},
-		{"ours did not pass", audits(41, wxclient.AuditRejected, ourVersion, ourDesc)},
-		{"our id, another version", audits(41, wxclient.AuditPassed, "4.0.0", ourDesc)},
-		{"our id, another marker", audits(41, wxclient.AuditPassed, ourVersion, "spring sale [r0/0]")},
-		{"our version, another audit", audits(50, wxclient.AuditPassed, ourVersion, ourDesc)},
-		{"none", none},
+		{"another passed since", audits(50, wxclient.AuditPassed, "4.0.0", "by hand"), none, "release/failed"},
+		{"another is in audit", audits(50, wxclient.AuditPending, "4.0.0", "by hand"), none, "release/failed"},
+		{"ours did not pass", audits(41, wxclient.AuditRejected, ourVersion, ourDesc), none, "release/failed"},
+		{"our version, another audit", audits(50, wxclient.AuditPassed, ourVersion, ourDesc), none, "release/failed"},
+		{"no id, another's texts", audits(0, wxclient.AuditPassed, "4.0.0", "by hand"), none, "release/failed"},
+		{"our id, no text", audits(41, wxclient.AuditPassed, ourVersion, ""), wholeRelease, "release/released"},
+		{"our id, another version", audits(41, wxclient.AuditPassed, "4.0.0", ourDesc), wholeRelease, "release/released"},
+		{"no id, our texts", audits(0, wxclient.AuditPassed, ourVersion, ourDesc), append(byID, wholeRelease[2:]...), "release/released"},
+		{"no id, no text", audits(0, wxclient.AuditPassed, ourVersion, ""), byID, "release/parked/external"},
+		{"none", noAudit, byID, "release/parked/external"},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			r := atRelease(t)
-			r.wx.latestAudit = tc.audit
-			r.act()
-			r.called("version-info", "latest-audit")
-			if got := r.is("release/failed"); got.Trouble.Class != "pin" {
-				t.Errorf("trouble %+v, want pin", got.Trouble)
-			}
-		})
+		r := atRelease(t)
+		r.wx.latestAudit = tc.audit
+		r.wx.auditStatus = func(int64) (wxclient.Audit, error) { return passed() }
+		r.act()
+		r.called(tc.calls...)
+		got := r.is(tc.want)
+		if got.State == rollout.StateFailed && got.Trouble.Class != "pin" {
+			t.Errorf("%s: trouble %+v, want pin", tc.name, got.Trouble)
+		}
 	}
 }
 
-// What 85019, 85020 and 85052 mean is only known by reading.
+// What 85019, 85020 and 85052 mean is only known by reading: the version is live, or nothing
+// shows it, or the answers contradict each other, which is tried a few times and told.
 func TestReleaseRefusedWithoutMeaning(t *testing.T) {
 	t.Parallel()
-	for _, code := range []int64{codeNoVersion, codeNotReleasable, codeReleased} {
-		for _, isLive := range []bool{true, false} {
-			t.Run(fmt.Sprint(code, isLive), func(t *testing.T) {
-				t.Parallel()
-				r := atRelease(t)
-				r.wx.release = func() error {
-					if isLive {
-						_ = r.publishing()
-					}
-					return refusal(code)
-				}
-				_ = r.h.Run(t.Context(), r.claim())
-				r.called(wholeRelease...)
-				want := map[int64]string{
-					codeNoVersion: "release/failed", codeNotReleasable: "release/parked/in-audit", codeReleased: "release/running",
-				}[code]
-				if isLive {
-					want = "release/released"
-				}
-				if got := r.is(want); got.Intent != nil {
-					t.Errorf("intent %+v of a refused release", got.Intent)
-				}
-			})
+	const noneApproved = "WeChat says that no approved version is there, but audit 41 passed"
+	for _, tc := range []struct {
+		code  int64
+		after func() (wxclient.VersionInfo, error) // the read after the refusal
+		want  string
+		text  string
+	}{
+		{codeNoVersion, live(ourVersion, ourDesc), "release/released", ""},
+		{codeNotReleasable, live(ourVersion, ourDesc), "release/released", ""},
+		{codeReleased, live(ourVersion, ourDesc), "release/released", ""},
+		{codeReleased, live("", ""), "release/released", unseen},
+		{codeNoVersion, live("3.8.0", "winter"), "release/parked/external", noneApproved},
+		{codeNotReleasable, live("3.8.0", "winter"), "release/parked/external", noneApproved},
+		{codeNotReleasable, live("", ""), "release/parked/external", noneApproved},
+		{codeReleased, live("3.8.0", "winter"), "release/parked/external", "WeChat says released, but 3.8.0 is live"},
+	} {
+		r := atRelease(t)
+		before := r.wx.versionInfo
+		r.wx.release = func() error {
+			r.wx.versionInfo = tc.after
+			return refusal(tc.code)
+		}
+		r.act()
+		r.called(wholeRelease...)
+		got := r.is(tc.want)
+		if got.Intent != nil || !strings.Contains(fmt.Sprint(got.Timeline), tc.text) {
+			t.Errorf("%d: intent %+v of a refused release, %+v", tc.code, got.Intent, got.Timeline)
+		}
+		if got.State.Ended() {
+			continue
+		}
+		for range 3 {
+			r.wx.versionInfo = before
+			r.advance(got.Due.Sub(r.now()))
+			_, err := r.ledger.WakeDue(t.Context(), 9)
+			r.must(err)
+			r.wx.took()
+			got = r.act()
+			r.called(wholeRelease...)
+		}
+		got = r.is("release/failed")
+		if tr := got.Trouble; tr.Code != tc.code || tr.RID != "rid-1" || !strings.Contains(tr.Text, tc.text) || !strings.Contains(tr.Next, "enqueue retry r1 --app wx1") {
+			t.Errorf("%d: told as %+v", tc.code, tr)
 		}
 	}
+}
+
+// WeChat takes the release and never shows a live version: it is not made again.
+func TestReleaseThatNeverShows(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]func() (wxclient.VersionInfo, error){
+		"blank":  live("", ""),
+		"absent": exp(ourVersion, ourDesc),
+		"bare":   gives(wxclient.VersionInfo{}),
+	} {
+		r := atRelease(t)
+		r.wx.versionInfo = after
+		r.wx.release = func() error { return nil }
+		r.act()
+		r.called(wholeRelease...)
+		if got := r.is("release/released"); !strings.Contains(fmt.Sprint(got.Timeline), unseen) {
+			t.Errorf("%s: no note of it in %+v", name, got.Timeline)
+		}
+	}
+}
+
+// A lost release is read back: what does not tell which version is live is read again, a few
+// times, and never made again.
+func TestLostReleaseThatIsNotTold(t *testing.T) {
+	t.Parallel()
+	r := atRelease(t)
+	r.at(rollout.StageRelease, r.intent(rollout.OpRelease, time.Hour))
+	r.wx.versionInfo = live("", "")
+	for range rollout.CauseUnread.MaxTries() - 1 {
+		got := r.act()
+		r.is("release/parked/unknown")
+		r.advance(got.Due.Sub(r.now()))
+		_, err := r.ledger.WakeDue(t.Context(), 9)
+		r.must(err)
+		r.called("version-info")
+	}
+	r.act()
+	if got := r.is("release/failed").Trouble; !strings.Contains(got.Text, whichLive) || got.Next == "" {
+		t.Errorf("told as %+v", got)
+	}
+	r.called("version-info")
 }
 
 func TestReleaseThatDoesNotShow(t *testing.T) {

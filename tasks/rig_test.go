@@ -174,6 +174,16 @@ func (r *rig) parked(want string, wait time.Duration) rollout.Target {
 	return t
 }
 
+// parkedUntil checks where the target is parked, and that it wakes at a reset or minutes later.
+func (r *rig) parkedUntil(want string, reset time.Duration) rollout.Target {
+	r.Helper()
+	t := r.is(want)
+	if wait := t.Due.Sub(r.now()); wait < reset-2*time.Second || wait > reset+resetSpread+2*time.Second {
+		r.Fatalf("%s for %s, want %s and at most %s more", want, wait, reset, resetSpread)
+	}
+	return t
+}
+
 // called checks the calls since the last look, in order.
 func (r *rig) called(want ...string) {
 	r.Helper()

@@ -215,7 +215,10 @@ func (w *easyWeChat) CodePrivacyInfo(context.Context, string) (wxclient.PrivacyI
 }
 
 func (w *easyWeChat) LatestAudit(_ context.Context, appid string) (wxclient.Audit, error) {
-	return w.app(appid).audit, nil
+	if audit := w.app(appid).audit; audit.ID != 0 {
+		return audit, nil
+	}
+	return wxclient.Audit{}, refusal(codeNoAuditID)
 }
 
 func (w *easyWeChat) SubmitAudit(_ context.Context, appid string, _ wxclient.SubmitRequest) (int64, error) {

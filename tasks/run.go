@@ -59,7 +59,7 @@ func (r *run) decide(ctx context.Context, status rollout.Status) (event rollout.
 			event = r.panicked(p, status)
 		}
 	}()
-	stage, failed := stageFuncs[r.turn.Stage], r.outcome
+	stage, failed := (*run).act, r.outcome
 	if !status.Moves(r.turn.Stage) {
 		if status != rollout.StatusAborted || r.t.Intent == nil {
 			return rollout.Yielded{At: r.now(), Note: "the rollout is " + string(status)}
@@ -70,12 +70,21 @@ func (r *run) decide(ctx context.Context, status rollout.Status) (event rollout.
 	if r.parsedPlan, err = r.readPlan(ctx, r.turn.Rollout, r.t.Revision); err != nil {
 		return failed(ctx, fmt.Errorf("read the plan: %w", err))
 	}
-	bounded, cancel := context.WithDeadline(ctx, r.deadline)
+	timed, cancel := context.WithDeadline(ctx, r.deadline)
 	defer cancel()
-	if event, err = stage(r, bounded); err != nil {
-		return failed(ctx, err)
+	if event, err = stage(r, timed); err != nil {
+		event = failed(ctx, err)
 	}
-	return event
+	return r.bounded(event)
+}
+
+// act makes the stage's calls, unless its write was refused for what only the merchant can change
+// and that reads as before.
+func (r *run) act(ctx context.Context) (rollout.Event, error) {
+	if event, err := r.merchantActed(ctx); event != nil || err != nil {
+		return event, err
+	}
+	return stageFuncs[r.turn.Stage](r, ctx)
 }
 
 // apply makes an event part of the target without saving it yet.
@@ -140,6 +149,9 @@ func (r *run) attemptOf(ctx context.Context, op rollout.Op, what string, call fu
 	if e := r.apply(rollout.Resolved{At: r.now()}); e != nil {
 		return e
 	}
+	if errors.As(err, new(*wxclient.Error)) {
+		return &refusedWrite{err}
+	}
 	return err
 }
 
@@ -149,19 +161,6 @@ func (r *run) inTime(ctx context.Context) error {
 		return context.DeadlineExceeded
 	}
 	return ctx.Err()
-}
-
-// unresolved is a read-back that found nothing, too soon after the call to be
-// believed: nil if the intent is old enough, and then cleared.
-func (r *run) unresolved() (rollout.Event, error) {
-	if r.t.Intent == nil {
-		return nil, nil
-	}
-	at, op := r.t.Intent.At, r.t.Intent
-	if left := r.timing.Settle - r.now().Sub(at); left > 0 {
-		return rollout.Waited{At: r.now(), Reason: rollout.ReasonUnknown, For: left, Note: fmt.Sprintf("the reply to %s was lost; reads it back", op)}, nil
-	}
-	return nil, r.apply(rollout.Resolved{At: r.now(), Note: "read back: it had not taken effect"})
 }
 
 // notBegunError says that a call was not made because its intent was not stored.

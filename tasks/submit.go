@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
@@ -15,11 +16,11 @@ func (r *run) submit(ctx context.Context) (rollout.Event, error) {
 	if event, err := r.readQuota(ctx); event != nil || err != nil {
 		return event, err
 	}
-	latest, err := r.latestAudit(ctx)
+	latest, exists, err := r.latestAudit(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look for an earlier submission: %w", err)
 	}
-	if event, err := r.foundAudit(ctx, latest); event != nil || err != nil {
+	if event, err := r.foundAudit(ctx, latest, exists); event != nil || err != nil {
 		return event, err
 	}
 	if event, err := r.unresolved(); event != nil || err != nil {
@@ -30,7 +31,11 @@ func (r *run) submit(ctx context.Context) (rollout.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the trial version before submitting: %w", err)
 	}
-	if !there {
+	switch there {
+	case ours:
+	case unknown:
+		return r.unread(whichTrial), nil
+	default:
 		return r.recommit("the trial version is not this rollout's")
 	}
 	items, err := r.items(ctx)
@@ -62,8 +67,9 @@ func (r *run) submitOnce(ctx context.Context, items []wxclient.AuditItem) (rollo
 		r.spent = true
 		return rollout.Advanced{At: r.now(), AuditID: auditID, Note: fmt.Sprintf("audit %d", auditID)}, nil
 	case code(err) == codeInAudit:
-		// Somebody submitted since we looked: look again.
-		return r.busy(err, r.trouble(err)), nil
+		// Somebody may have submitted since we looked: look again, a few times.
+		return r.contradicted(err, "WeChat says that a version is in audit, and get_latest_auditstatus shows none",
+			"look for an audit of this app at mp.weixin.qq.com and end it; then "+r.retry("")), nil
 	case code(err) == codeNotCommitted || code(err) == codeNoTrial:
 		return r.recommit(err.Error())
 	default:
@@ -80,34 +86,40 @@ func (r *run) recommit(why string) (rollout.Event, error) {
 	return rollout.Recommitted{At: r.now(), Note: why}, nil
 }
 
-// latestAudit is the app's last submission; the zero Audit if it has none.
-func (r *run) latestAudit(ctx context.Context) (wxclient.Audit, error) {
-	latest, err := r.wx.LatestAudit(ctx, r.turn.AppID)
+// latestAudit is the app's last submission, if there is one. What its reply does not tell is zero.
+func (r *run) latestAudit(ctx context.Context) (latest wxclient.Audit, exists bool, err error) {
+	latest, err = r.wx.LatestAudit(ctx, r.turn.AppID)
 	switch code(err) {
 	case codeBadAuditID, codeNoAuditID, codeNoTrial:
-		return wxclient.Audit{}, nil
+		return wxclient.Audit{}, false, nil
 	default:
-		return latest, err
+		return latest, err == nil, err
 	}
 }
 
 // foundAudit decides by the app's last submission: nil if ours is still to be made.
-func (r *run) foundAudit(ctx context.Context, latest wxclient.Audit) (rollout.Event, error) {
-	inAudit := undecided(latest)
+func (r *run) foundAudit(ctx context.Context, latest wxclient.Audit, exists bool) (rollout.Event, error) {
+	whose := r.submitted(latest, exists)
 	// Of an audit that ended otherwise, a withdrawal on its way would take the next
 	// one with it, ours: unresolved waits that out.
-	if r.t.Intent != nil && r.t.Intent.Op == rollout.OpUndo && latest.ID != 0 && latest.Status == wxclient.AuditWithdrawn {
+	if r.t.Intent != nil && r.t.Intent.Op == rollout.OpUndo && exists && latest.Status == wxclient.AuditWithdrawn {
 		if err := r.apply(rollout.Resolved{At: r.now(), Note: "read back: the other version is withdrawn"}); err != nil {
 			return nil, err
 		}
 	}
 	switch {
-	case latest.ID == 0:
+	case whose == none:
 		return nil, nil
-	case r.madeNow(latest):
+	case whose == ours && latest.ID == 0:
+		return r.unread("the id of our submission"), nil
+	case whose == ours:
 		// Made by a call whose reply we lost, or whose record Redis lost.
 		return rollout.Advanced{At: r.now(), AuditID: latest.ID, Note: fmt.Sprintf("audit %d found: it was submitted before", latest.ID)}, nil
-	case !inAudit:
+	case whose == unknown && undecided(latest):
+		return r.inAudit(latest), nil
+	case whose == unknown:
+		return r.unread("which version was submitted last"), nil
+	case !undecided(latest):
 		return nil, nil
 	}
 	switch r.plan.Audit.InAudit {
@@ -116,26 +128,50 @@ func (r *run) foundAudit(ctx context.Context, latest wxclient.Audit) (rollout.Ev
 	case rollout.InAuditWithdraw:
 		return r.withdraw(ctx)
 	default:
-		return r.wait(rollout.ReasonInAudit, r.timing.InAudit, rollout.Trouble{
-			Stage: r.turn.Stage, Class: string(wxclient.ClassWaitExternal), Code: codeInAudit,
-			Text: "version " + latest.Version + " is in audit", At: r.now(),
-		}), nil
+		return r.inAudit(latest), nil
 	}
 }
+
+// inAudit waits for another version's audit.
+func (r *run) inAudit(latest wxclient.Audit) rollout.Event {
+	text := "a version is in audit, and WeChat does not tell which"
+	if latest.Version != "" {
+		text = "version " + latest.Version + " is in audit"
+	}
+	return r.wait(rollout.ReasonInAudit, r.timing.InAudit, rollout.Trouble{
+		Stage: r.turn.Stage, Class: string(wxclient.ClassWaitExternal), Code: codeInAudit, Text: text, At: r.now(),
+	})
+}
+
+// submitted is whose the app's last submission is: ours if it is one of this attempt, none if
+// another one may be made after it as far as its owner goes. One that was withdrawn is of this
+// attempt, if a call is still to be read back: it took effect first.
+func (r *run) submitted(a wxclient.Audit, exists bool) fact {
+	if !exists {
+		return none
+	}
+	lost := r.t.Intent != nil && r.t.Intent.Op == rollout.OpSubmit
+	whose := auditFact(r.mark(), 0, a)
+	switch {
+	case whose == anothers:
+		return anothers
+	case a.ID != 0 && a.ID == r.t.PastAuditID:
+		return none
+	case whose == ours && !lost && a.Status == wxclient.AuditWithdrawn:
+		return none
+	case whose == unknown && a.SubmittedAt > 0 && time.Unix(a.SubmittedAt, 0).Before(r.t.Since.Add(-clockMargin)):
+		return anothers // from before this target came to its stage
+	default:
+		return whose
+	}
+}
+
+// clockMargin is how far WeChat's clock may be from Redis's.
+const clockMargin = 10 * time.Minute
 
 // undecided tells whether a submission is in audit.
 func undecided(a wxclient.Audit) bool {
-	return a.ID != 0 && (a.Status == wxclient.AuditPending || a.Status == wxclient.AuditDelayed)
-}
-
-// madeNow tells whether a submission is one of this attempt. One that was
-// withdrawn is, if a call is still to be read back: it took effect first.
-func (r *run) madeNow(a wxclient.Audit) bool {
-	if !r.ours(a.Version, a.Desc) || a.ID == r.t.PastAuditID {
-		return false
-	}
-	lost := r.t.Intent != nil && r.t.Intent.Op == rollout.OpSubmit
-	return lost || a.Status != wxclient.AuditWithdrawn
+	return a.Status == wxclient.AuditPending || a.Status == wxclient.AuditDelayed
 }
 
 // withdraw undoes another version's audit. It is only done after reading that

@@ -2,7 +2,7 @@ package tasks
 
 import (
 	"context"
-	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -130,7 +130,7 @@ func TestWithdrawalAllowanceSpent(t *testing.T) {
 	r.wx.undo = func() error { return refusal(codeUndoQuota) }
 	r.act()
 	r.called("latest-audit", "undo")
-	if got := r.parked("submit/parked/throttle", 12*time.Hour); got.Intent != nil {
+	if got := r.parkedUntil("submit/parked/throttle", untilTomorrow(r.now())); got.Intent != nil {
 		t.Errorf("intent %+v of a refused withdrawal", got.Intent)
 	}
 }
@@ -177,25 +177,31 @@ func TestForeignTrialVersionIsCommittedOver(t *testing.T) {
 	}
 }
 
-// 85009 says that a version is in audit while the look before showed none: it is
-// looked at again, less and less often, and not for ever every other second.
+// 85009 says that a version is in audit while the look before showed none: the submission is tried
+// a few times, less and less often, and then a person is asked.
 func TestSubmitWhileAnAuditThatDoesNotShowRuns(t *testing.T) {
 	t.Parallel()
-	r := atSubmit(t)
-	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(codeInAudit) }
-	turn := r.stalls()
-	for range 5 {
-		if err := r.h.Run(t.Context(), turn); !errors.As(err, new(*again)) {
-			t.Fatalf("handler returned %v, want another delivery", err)
+	for _, shows := range []bool{true, false} {
+		r := atSubmit(t)
+		r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(codeInAudit) }
+		for _, wait := range []time.Duration{65 * time.Second, 195 * time.Second, 585 * time.Second} {
+			r.act()
+			r.called(wholeSubmit...)
+			r.parked("submit/parked/external", wait)
+			r.pool(settled)
+		}
+		if shows {
+			r.wx.latestAudit = foreign
+			r.act()
+			r.is("submit/parked/in-audit")
+			continue
+		}
+		r.act()
+		got := r.is("submit/failed")
+		if tr := got.Trouble; tr.Code != codeInAudit || tr.RID != "rid-1" || !strings.Contains(tr.Text, "4 tries") || !strings.Contains(tr.Next, "end it; then enqueue retry r1 --app wx1") {
+			t.Errorf("told as %+v", tr)
 		}
 	}
-	r.must(r.h.Run(t.Context(), turn))
-	r.parked("submit/parked/busy", 5*time.Minute)
-	r.pool(settled)
-
-	r.wx.latestAudit = foreign // now it shows
-	r.act()
-	r.is("submit/parked/in-audit")
 }
 
 // Each way in which WeChat says that an app was never submitted.

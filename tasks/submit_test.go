@@ -11,8 +11,8 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// none is the answer of an app that was never submitted.
-var none = fails[wxclient.Audit](refusal(codeBadAuditID))
+// noAudit is the answer of an app that was never submitted.
+var noAudit = fails[wxclient.Audit](refusal(codeBadAuditID))
 
 // audits is the app's last submission.
 func audits(id int64, status wxclient.AuditStatus, version, desc string) func() (wxclient.Audit, error) {
@@ -23,7 +23,7 @@ func audits(id int64, status wxclient.AuditStatus, version, desc string) func() 
 func atSubmit(t *testing.T, change ...func(*rollout.Plan)) *rig {
 	t.Helper()
 	r := newRig(t, change...).at(rollout.StageSubmit)
-	r.wx.latestAudit = none
+	r.wx.latestAudit = noAudit
 	return r
 }
 
@@ -170,8 +170,8 @@ func TestSubmitWithoutQuota(t *testing.T) {
 	r := atSubmit(t)
 	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(codeQuotaUsed) }
 	r.act()
-	if got := r.is("submit/pending"); got.Intent != nil || got.Busy != 0 {
-		t.Errorf("intent %+v, busy %d; a refusal for certain leaves none", got.Intent, got.Busy)
+	if got := r.is("submit/pending"); got.Intent != nil || got.Tries[rollout.CauseBusy] != 0 {
+		t.Errorf("intent %+v, busy %d; a refusal for certain leaves none", got.Intent, got.Tries[rollout.CauseBusy])
 	}
 	r.pool("close submit 85085 0s", settled)
 }
@@ -232,7 +232,7 @@ func TestSubmitKeepsItsPermitWhileItStalls(t *testing.T) {
 	r.wx.latestAudit = fails[wxclient.Audit](refusal(-1))
 	turn := r.stalls()
 	r.pool()
-	r.wx.latestAudit = none
+	r.wx.latestAudit = noAudit
 	r.advance(time.Second)
 	r.must(r.h.Run(t.Context(), turn))
 	r.pool(spentOn)

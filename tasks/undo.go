@@ -3,7 +3,6 @@ package tasks
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
@@ -22,6 +21,9 @@ func (r *run) undo(ctx context.Context) (rollout.Event, error) {
 		if s.strange != "" {
 			return r.failed(rollout.Trouble{Stage: r.turn.Stage, Class: "pin", At: r.now(), Text: s.strange}), nil
 		}
+		if s.unread != "" {
+			return r.unread(s.unread), nil
+		}
 		op := s.step()
 		if in := r.t.Intent; in != nil && s.shows(in.Op, op) {
 			if err := r.apply(rollout.Resolved{At: r.now(), Note: "read back: it took effect"}); err != nil {
@@ -37,7 +39,8 @@ func (r *run) undo(ctx context.Context) (rollout.Event, error) {
 		}
 		err = r.attempt(ctx, op, func(ctx context.Context) error { return r.takeBack(ctx, op) })
 		if op == rollout.OpUndo && code(err) == codeNoRevert {
-			return r.busy(err, r.trouble(err)), nil // it got its verdict since we looked: look again
+			// It may have got its verdict since we looked: look again, a few times.
+			return r.contradicted(err, "WeChat says that nothing is in audit, and get_latest_auditstatus shows our audit", ""), nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", op, err)
@@ -52,6 +55,7 @@ type standing struct {
 	latest  wxclient.Audit // the last submission
 	audited bool           // it is ours
 	gray    bool           // a gray release of ours runs
+	unread  string         // what the replies do not tell: nothing may be done
 	strange string         // why nothing may be done
 }
 
@@ -62,46 +66,63 @@ func (r *run) standing(ctx context.Context) (standing, error) {
 	if err != nil {
 		return s, fmt.Errorf("read the live version: %w", err)
 	}
-	if live := versions.Release; live != nil {
-		s.version, s.live = live.Version, r.everOurs(live.Desc)
-	}
-	if s.latest, err = r.latestAudit(ctx); err != nil {
+	latest, exists, err := r.latestAudit(ctx)
+	if err != nil {
 		return s, fmt.Errorf("read the last submission: %w", err)
 	}
-	s.audited = s.latest.ID != 0 && r.everOurs(s.latest.Desc)
-	if s.live || len(r.plan.Release.Gray) == 0 {
-		return s, nil
+	s.latest = latest
+	audited := none
+	if exists {
+		audited = r.everSubmitted(latest)
 	}
-	return s, r.grayStanding(ctx, &s)
+	s.audited = audited == ours
+	live := none
+	if v := versions.Release; v != nil {
+		s.version, live = v.Version, r.mark().ever(v.Version, v.Desc)
+		// The version that passed last, and that we submitted, is live under its name.
+		if live == unknown && v.Version == r.plan.Template.Version && s.audited && latest.Status == wxclient.AuditPassed {
+			live = ours
+		}
+	}
+	s.live = live == ours
+	switch {
+	case live == unknown:
+		s.unread = whichLive
+	case audited == unknown && (undecided(latest) || latest.Status == wxclient.AuditPassed && !s.live && len(r.plan.Release.Gray) > 0):
+		s.unread = "whose the last audit is"
+	case !s.live && len(r.plan.Release.Gray) > 0:
+		return s, r.grayStanding(ctx, &s, audited)
+	}
+	return s, nil
 }
 
-// grayStanding reads whether a gray release runs. WeChat doesn't say of which
-// version: it is the one that passed last, when it began.
-func (r *run) grayStanding(ctx context.Context, s *standing) error {
+// everSubmitted is whose a submission is, of any attempt and revision.
+func (r *run) everSubmitted(a wxclient.Audit) fact {
+	if a.ID != 0 && (a.ID == r.t.AuditID || a.ID == r.t.PastAuditID) {
+		return ours
+	}
+	whose := r.mark().ever(a.Version, a.Desc)
+	if whose == unknown && a.ID != 0 && r.t.AuditID != 0 {
+		return anothers
+	}
+	return whose
+}
+
+// grayStanding reads whether a gray release runs.
+func (r *run) grayStanding(ctx context.Context, s *standing, audited fact) error {
 	plan, err := r.wx.GrayPlan(ctx, r.turn.AppID)
 	if err != nil {
 		return fmt.Errorf("read the gray plan: %w", err)
 	}
-	if !plan.Exists || plan.Status != wxclient.GrayRunning && plan.Status != wxclient.GrayPaused {
-		return nil
-	}
-	passed := s.latest.ID != 0 && s.latest.Status == wxclient.AuditPassed
+	passed := audited != none && s.latest.Status == wxclient.AuditPassed
 	began := r.t.Gray > 0 || r.t.Intent != nil && r.t.Intent.Op == rollout.OpRelease
-	if s.gray = passed && s.audited || !passed && began; !s.gray {
+	switch grayFact(plan, audited, passed, began) {
+	case ours:
+		s.gray = true
+	case anothers, unknown:
 		s.strange = fmt.Sprintf("a gray release to %d%% of the users runs, and it is not known to be this rollout's: end it at mp.weixin.qq.com, then undo again", plan.Percentage)
 	}
 	return nil
-}
-
-// everOurs tells whether a version was made by this target, by whichever revision
-// of the plan.
-func (r *run) everOurs(desc string) bool {
-	for revision := range r.t.Revision + 1 {
-		if strings.HasSuffix(desc, rollout.Marker(r.turn.Rollout, revision)) {
-			return true
-		}
-	}
-	return false
 }
 
 // step is what is to be taken back next; "" when nothing of ours is left.

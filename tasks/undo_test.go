@@ -210,14 +210,18 @@ func TestUndoOfASubmissionRefused(t *testing.T) {
 	r.inOurAudit()
 	r.wx.undo = func() error { return refusal(codeUndoQuota) }
 	r.act()
-	r.parked("undo/parked/throttle", 12*time.Hour)
+	r.advance(r.parkedUntil("undo/parked/throttle", untilTomorrow(r.now())).Due.Sub(r.now()))
+	if n, err := r.ledger.WakeDue(t.Context(), 9); err != nil || n != 1 {
+		t.Fatalf("not woken at its reset (%v)", err)
+	}
 	// 87012: the verdict came between the look and the call.
 	r.wx.undo = func() error {
 		r.wx.latestAudit = audits(41, wxclient.AuditPassed, ourVersion, ourDesc)
 		return refusal(codeNoRevert)
 	}
-	turn := r.stalls()
-	r.must(r.h.Run(t.Context(), turn))
+	r.act()
+	r.parked("undo/parked/external", 65*time.Second)
+	r.act()
 	r.is("undo/undone")
 }
 

@@ -46,13 +46,14 @@ func (r *run) nextPoll() time.Duration {
 	return backingOff(r.timing.Verdict, r.timing.VerdictMax, r.t.Polls)
 }
 
-// ourAudit is the submission that this target follows, whatever was submitted since.
+// ourAudit is the submission that this target follows, whatever was submitted since. Where the last
+// one's id is not told, ours is asked for by its id.
 func (r *run) ourAudit(ctx context.Context) (wxclient.Audit, error) {
-	latest, err := r.latestAudit(ctx)
+	latest, exists, err := r.latestAudit(ctx)
 	if err != nil {
 		return latest, fmt.Errorf("read the verdict: %w", err)
 	}
-	if latest.ID == r.t.AuditID {
+	if exists && latest.ID == r.t.AuditID {
 		return latest, nil
 	}
 	audit, err := r.wx.AuditStatus(ctx, r.turn.AppID, r.t.AuditID)

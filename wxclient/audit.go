@@ -80,21 +80,13 @@ func (r *auditReply) audit() Audit {
 	}
 }
 
-type latestAuditReply struct{ auditReply }
-
-func (r *latestAuditReply) check() error {
-	if r.ID.value() == 0 {
-		return missing("auditid")
-	}
-	return r.auditReply.check()
-}
-
 // LatestAudit reads the last submission of the app with its version: the call to make before
-// every SubmitAudit and before every Release.
+// every SubmitAudit and before every Release. An ID of 0, or a blank Version or Desc, means that
+// the reply does not tell it, and never that there is none: that is an errcode.
 //
 // WeChat page: api_getlatestauditstatus. Codes: 85012, 86000, 86001 if there was none.
 func (c *Client) LatestAudit(ctx context.Context, appid string) (Audit, error) {
-	var reply latestAuditReply
+	var reply auditReply
 	if err := c.callApp(ctx, appid, get("/wxa/get_latest_auditstatus"), &reply); err != nil {
 		return Audit{}, err
 	}

@@ -69,9 +69,9 @@ func (r CommitRequest) validate() (ext string, err error) {
 type VersionEntry struct {
 	// Time is when it was committed or released, in unix seconds.
 	Time int64
-	// Version is the user_version of the commit.
+	// Version is the user_version of the commit; blank if the reply does not tell it.
 	Version string
-	// Desc is the user_desc of the commit.
+	// Desc is the user_desc of the commit; blank if the reply does not tell it, or there was none.
 	Desc string
 }
 
@@ -106,13 +106,21 @@ func (c *Client) VersionInfo(ctx context.Context, appid string) (VersionInfo, er
 		return VersionInfo{}, err
 	}
 	var info VersionInfo
-	if e := reply.Exp; e != nil && e.Version != "" {
-		info.Exp = &VersionEntry{Time: int64(e.Time), Version: e.Version, Desc: e.Desc}
+	if e := reply.Exp; e != nil {
+		info.Exp = versionEntry(int64(e.Time), e.Version, e.Desc)
 	}
-	if r := reply.Release; r != nil && r.Version != "" {
-		info.Release = &VersionEntry{Time: int64(r.Time), Version: r.Version, Desc: r.Desc}
+	if r := reply.Release; r != nil {
+		info.Release = versionEntry(int64(r.Time), r.Version, r.Desc)
 	}
 	return info, nil
+}
+
+// versionEntry is nil for an object that is wholly empty, as a new app has it.
+func versionEntry(at int64, version, desc string) *VersionEntry {
+	if at == 0 && version == "" && desc == "" {
+		return nil
+	}
+	return &VersionEntry{Time: at, Version: version, Desc: desc}
 }
 
 // Category is one category an app may be submitted under.

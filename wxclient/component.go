@@ -17,6 +17,8 @@ type AuthorizerInfo struct {
 	AppID string
 	// NickName is the shown name, UserName the gh_ id, PrincipalName the owner.
 	NickName, UserName, PrincipalName string
+	// HeadImage is the URL of its avatar, Signature its introduction; blank until they are set.
+	HeadImage, Signature string
 	// ServiceType of a mini program: 0 ordinary, 2 and 3 store, 4 mini game, 10 small shop, 12 trial.
 	ServiceType int64
 	// VerifyType: -1 not verified, 0 verified.
@@ -73,6 +75,8 @@ func (g grants) ids() []int64 {
 type authorizerReply struct {
 	Info *struct {
 		NickName      string          `json:"nick_name"`
+		HeadImage     string          `json:"head_img"`
+		Signature     string          `json:"signature"`
 		UserName      string          `json:"user_name"`
 		PrincipalName string          `json:"principal_name"`
 		ServiceType   typeID          `json:"service_type_info"`
@@ -113,7 +117,7 @@ func (c *Client) AuthorizerInfo(ctx context.Context, appid string) (AuthorizerIn
 	}
 	info := reply.Info
 	return AuthorizerInfo{
-		AppID: reply.Grant.AppID, NickName: info.NickName, UserName: info.UserName, PrincipalName: info.PrincipalName,
+		AppID: reply.Grant.AppID, NickName: info.NickName, HeadImage: info.HeadImage, Signature: info.Signature, UserName: info.UserName, PrincipalName: info.PrincipalName,
 		ServiceType: int64(info.ServiceType.ID), VerifyType: int64(info.VerifyType.ID),
 		AccountStatus: int64(info.AccountStatus), RegisterType: int64(info.RegisterType),
 		PermissionSets: reply.Grant.Sets.ids(), RefreshToken: reply.Grant.RefreshToken,

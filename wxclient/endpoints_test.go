@@ -86,6 +86,13 @@ func TestCodeEndpoints(t *testing.T) {
 			out:   wxclient.VersionInfo{},
 		},
 		{
+			name:  "version info that does not tell the version",
+			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.VersionInfo(ctx, app) },
+			want:  got{"POST", "/wxa/getversioninfo", appQuery, `{}`},
+			reply: `{"errcode":0,"release_info":{"release_time":1500000000,"release_version":"","release_desc":""}}`,
+			out:   wxclient.VersionInfo{Release: &wxclient.VersionEntry{Time: 1500000000}},
+		},
+		{
 			name:  "categories",
 			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.Categories(ctx, app) },
 			want:  got{"GET", "/wxa/get_category", appQuery, ""},

@@ -122,7 +122,6 @@ func TestUnreadableReplies(t *testing.T) {
 		{"audit without status", latest, `{"errcode":0,"auditid":5,"user_version":"1"}`, "lacks status"},
 		{"audit with null status", latest, `{"errcode":0,"auditid":5,"status":null}`, "lacks status"},
 		{"audit with empty status", latest, `{"errcode":0,"auditid":5,"status":""}`, "not a whole number"},
-		{"audit without id", latest, `{"errcode":0,"status":0}`, "lacks auditid"},
 		{"quota without rest", quota, `{"errcode":0,"limit":5,"speedup_rest":0,"speedup_limit":0}`, "lacks rest"},
 		{"quota without limit", quota, `{"errcode":0,"rest":5,"speedup_rest":0,"speedup_limit":0}`, "lacks limit"},
 		{"quota without speed-ups", quota, `{"errcode":0,"rest":5,"limit":5}`, "lacks speedup_rest"},

@@ -45,7 +45,7 @@ func needOf(t *rollout.Trouble) apps.Need {
 		return apps.NeedOther
 	}
 	switch t.Code {
-	case 61007:
+	case 48001, 50001, 61007:
 		return apps.NeedPermission
 	case 85008:
 		return apps.NeedCategory

@@ -175,6 +175,9 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 		if left := t.AuditID != 0 || t.Intent != nil || t.Gray > 0; left && t.State == rollout.StateAborted {
 			return endedWords(t), fmt.Sprintf("enqueue undo %s --app %s looks at WeChat and takes back what is there; apply the plan again with --again to go on", r.ID, t.AppID)
 		}
+		if t.Trouble != nil && t.Trouble.Next != "" && t.State == rollout.StateFailed {
+			return endedWords(t), t.Trouble.Next
+		}
 		return endedWords(t), whatNext(r.ID, t.State, "", troubleClass(t))
 	case r.Status == rollout.StatusLoading:
 		return "its rollout is still being written", "if its apply was interrupted, run the same apply again"

@@ -21,6 +21,7 @@ var reasonWords = map[rollout.Reason]string{
 	rollout.ReasonApproval: "an operator must approve the releases",
 	rollout.ReasonGray:     "the next step of the gray release is due later",
 	rollout.ReasonUnlisted: "WeChat gave an errcode our table lacks",
+	rollout.ReasonExternal: "something at WeChat must end or agree first; it is tried again a few times",
 }
 
 // ReasonWords says what a parked target waits for.

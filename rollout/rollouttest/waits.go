@@ -70,7 +70,7 @@ func testStall(b *bench) {
 	b.load("r1", 1)
 	turn, was := b.begin("r1", rollout.StagePreflight, "wx000")
 	got := b.step(was, rollout.Stalled{At: at, For: 10 * time.Minute, Trouble: rollout.Trouble{Code: -1}})
-	if got.State != rollout.StateRunning || got.Busy != 1 {
+	if got.State != rollout.StateRunning || got.Tries[rollout.CauseBusy] != 1 {
 		b.Errorf("stalled as %+v", got)
 	}
 	b.advance(10*time.Minute + lease - time.Millisecond)
