@@ -34,8 +34,9 @@ func newRetry(d *deps, run func(context.Context, *deps, retryOptions) error) *co
 		Short: "Try targets again that were rejected or failed, or wake parked ones",
 		Long: `Try targets again: the rejected and the failed ones, less what flags leave out. A
 rejected one is submitted again, which spends one submission more; a failed one
-goes on where it failed. --state, --waits-for or --app choose others: parked targets
-are looked at again at once.
+goes on where it failed, with its own submission if that is in audit or has
+passed. How many submissions are spent is told first. --state, --waits-for or
+--app choose others: parked targets are looked at again at once.
 
 --recommit begins again at commit, for a template or an ext.json that had to be
 mended. Every chosen target's ext.json is checked first: one that would not
@@ -113,7 +114,11 @@ func runRetry(ctx context.Context, d *deps, o retryOptions) error {
 		if o.dryRun || would.Retried+would.Woken == 0 {
 			return d.retried(o, would)
 		}
-		if err := d.confirm(o.yes, would.Retried+would.Woken, "retry "+r.ID); err != nil {
+		what := "retry " + r.ID
+		if text := spends(would); text != "" {
+			what += " spends " + text + " and"
+		}
+		if err := d.confirm(o.yes, would.Retried+would.Woken, what); err != nil {
 			return err
 		}
 		opt.DryRun = false
@@ -123,6 +128,18 @@ func runRetry(ctx context.Context, d *deps, o retryOptions) error {
 		}
 		return d.retried(o, done)
 	})
+}
+
+// spends tells how many submissions a retry spends; "" for none.
+func spends(r operator.Retried) string {
+	switch {
+	case r.Unsure > 0:
+		return fmt.Sprintf("%s to %s", count(r.Resubmits), plural(r.Resubmits+r.Unsure, "submission"))
+	case r.Resubmits > 0:
+		return plural(r.Resubmits, "submission")
+	default:
+		return ""
+	}
 }
 
 // retried tells what a retry did.
@@ -137,8 +154,11 @@ func (d *deps) retried(o retryOptions, r operator.Retried) error {
 		return d.print("no target of rollout %s was chosen\n", r.ID)
 	}
 	text := fmt.Sprintf("rollout %s: %s tried again, %s woken", r.ID, count(r.Retried), count(r.Woken))
-	if r.Resubmits > 0 {
-		text += fmt.Sprintf("; %s will be spent", plural(r.Resubmits, "submission"))
+	if spent := spends(r); spent != "" {
+		text += "; " + spent + " will be spent"
+	}
+	if r.Follows > 0 {
+		text += fmt.Sprintf("; %s with a submission of their own spend none", count(r.Follows))
 	}
 	if r.Revision > 0 {
 		text += fmt.Sprintf("; committed again as plan revision %d", r.Revision)

@@ -36,8 +36,13 @@ type Retried struct {
 	Going int `json:"going"`
 	// Moved changed in the moment between the look and the write: look again.
 	Moved int `json:"moved"`
-	// Resubmits is how many of the retried ones will spend a submission.
+	// Resubmits is how many of the retried ones will spend a submission, Unsure how many may:
+	// a submission of theirs may exist, and could not be looked up.
 	Resubmits int `json:"resubmits"`
+	Unsure    int `json:"unsure"`
+	// Follows is how many have a submission of their own that goes on or has passed: they
+	// take it up and spend nothing.
+	Follows int `json:"follows"`
 	// Revision is the plan's that they are committed with; 0 without Recommit.
 	Revision int `json:"revision,omitempty"`
 }
@@ -107,6 +112,7 @@ type edit struct {
 	revision int
 	out      *Retried
 	batch    []ledger.Edit
+	looked   int // latest audits that were read
 }
 
 // event is what a retry means for a target; nil for nothing.
@@ -138,8 +144,8 @@ func (e *edit) add(ctx context.Context, t rollout.Target) error {
 	if err != nil {
 		return err
 	}
-	if t.State.Ended() && next.Stage.Before(rollout.StageVerdict) {
-		e.out.Resubmits++
+	if t.State.Ended() {
+		*e.cost(ctx, t, next)++
 	}
 	e.batch = append(e.batch, ledger.Edit{Was: t, Next: next})
 	if len(e.batch) < editBatch {
