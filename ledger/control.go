@@ -48,32 +48,54 @@ func (l *Ledger) Abort(ctx context.Context, id, by, why string) error {
 // opens a gate before it that tripped. A gate that had failed or tripped is not
 // judged again. It is false if the gate was open already or another comes first.
 func (l *Ledger) Promote(ctx context.Context, id string, wave int, by, why string) (bool, error) {
-	return l.latch(ctx, id, wave, rollout.GateState{Verdict: rollout.VerdictOpen, Why: fmt.Sprintf("promoted by %s: %s", by, why)}, "promote")
+	return l.PromoteSeen(ctx, id, wave, "", by, why)
+}
+
+// PromoteSeen is Promote by an operator who saw the gate's verdict; "" is any. A gate
+// that has another one by now, and is not open, is a *GateChangedError.
+func (l *Ledger) PromoteSeen(ctx context.Context, id string, wave int, seen rollout.Verdict, by, why string) (bool, error) {
+	g := rollout.GateState{Verdict: rollout.VerdictOpen, Why: fmt.Sprintf("promoted by %s: %s", by, why), Promoted: true}
+	return l.latch(ctx, id, wave, g, "promote", string(seen))
+}
+
+// GateChangedError says that a gate's verdict is not the one that an operator saw.
+type GateChangedError struct {
+	Rollout string
+	Wave    int
+}
+
+func (e *GateChangedError) Error() string {
+	return fmt.Sprintf("promote rollout %s: the gate after wave %d changed since it was looked at: look again (enqueue watch %s), and promote if it is still right", e.Rollout, e.Wave+1, e.Rollout)
 }
 
 // ApproveReleases lets approved targets of a rollout with release.when manual go live.
-func (l *Ledger) ApproveReleases(ctx context.Context, id, by, why string) error {
+// It is false if somebody approved them before, whose name and reason stay.
+func (l *Ledger) ApproveReleases(ctx context.Context, id, by, why string) (bool, error) {
 	n, err := l.rdb.Exists(ctx, keyRollout(id)).Result()
 	if err != nil {
-		return failed(err, "approve releases of rollout %s", id)
+		return false, failed(err, "approve releases of rollout %s", id)
 	}
 	if n == 0 {
-		return &StatusError{Rollout: id}
+		return false, &StatusError{Rollout: id}
 	}
-	return failed(l.rdb.HSet(ctx, keyRollout(id), "released", by+": "+why).Err(), "approve releases of rollout %s", id)
+	first, err := l.rdb.HSetNX(ctx, keyRollout(id), "released", by+": "+why).Result()
+	return first, failed(err, "approve releases of rollout %s", id)
 }
 
-func (l *Ledger) latch(ctx context.Context, id string, wave int, g rollout.GateState, mode string) (bool, error) {
+func (l *Ledger) latch(ctx context.Context, id string, wave int, g rollout.GateState, mode, seen string) (bool, error) {
 	b, err := json.Marshal(g)
 	if err != nil {
 		return false, err
 	}
-	n, err := run(ctx, l.rdb, latchScript, id, wave, string(g.Verdict), string(b), mode).Int()
+	n, err := run(ctx, l.rdb, latchScript, id, wave, string(g.Verdict), string(b), mode, seen).Int()
 	if err != nil {
 		return false, failed(err, "latch gate %d of rollout %s", wave, id)
 	}
-	if n < 0 {
+	switch n {
+	case -1:
 		return false, &StatusError{Rollout: id}
+	case -2:
+		return false, &GateChangedError{Rollout: id, Wave: wave}
 	}
 	return n == 1, nil
 }

@@ -67,7 +67,11 @@ func TestApproveReleases(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.load("r1", 1)
-		b.must(b.ApproveReleases(b.Context(), "r1", "op", "seen"))
+		for _, want := range []bool{true, false} {
+			if first, err := b.ApproveReleases(b.Context(), "r1", "op", "seen"); first != want || err != nil {
+				b.Errorf("approve: first %t, %v; want %t", first, err, want)
+			}
+		}
 		_, started := b.begin("r1", rollout.StagePreflight, "wx000")
 		b.step(started, rollout.Yielded{At: at})
 		turns, err := b.Claim(b.Context(), rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: 9, N: 9, Lease: lease})
@@ -80,7 +84,7 @@ func TestApproveReleases(t *testing.T) {
 		if r, err := b.Rollout(b.Context(), "r1"); err != nil || !r.Released {
 			b.Errorf("released %t, %v", r.Released, err)
 		}
-		if err := b.ApproveReleases(b.Context(), "r9", "op", "x"); !errors.Is(err, ledger.ErrNotFound) {
+		if _, err := b.ApproveReleases(b.Context(), "r9", "op", "x"); !errors.Is(err, ledger.ErrNotFound) {
 			b.Errorf("approving what nobody created: %v", err)
 		}
 	})

@@ -134,7 +134,7 @@ func (l *Ledger) InFlight(ctx context.Context) (map[rollout.Lane]int, error) {
 
 // Latch implements rollout.Store.
 func (l *Ledger) Latch(ctx context.Context, id string, wave int, g rollout.GateState) error {
-	_, err := l.latch(ctx, id, wave, g, "")
+	_, err := l.latch(ctx, id, wave, g, "", "")
 	return err
 }
 

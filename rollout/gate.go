@@ -66,6 +66,24 @@ func (w Wave) need() int {
 	return w.MinJudged
 }
 
+// AwaitsPerson tells whether the gate that holds what comes next opens only by a
+// promote: it failed or tripped, its plan wants an approval and enough is judged, or
+// no target before it moves any more. It is false if no wave comes after it.
+func (r Rollout) AwaitsPerson() bool {
+	wave, g, ok := r.Gate()
+	if !ok {
+		return false
+	}
+	if g.Verdict == VerdictFailed || g.Verdict == VerdictTripped {
+		return true
+	}
+	w, s := r.Plan.Waves[wave], r.Counts.score(wave)
+	if _, broken := w.broken(s); broken || w.Approve && s.good+s.bad >= w.need() {
+		return true
+	}
+	return r.Counts.Sum(func(x Cell) bool { return x.Wave <= wave && !x.State.Ended() }) == 0
+}
+
 // broken tells whether a wave stands worse than its plan allows. It goes by the
 // wave's own numbers alone, before its gate opened and after.
 func (w Wave) broken(s score) (why string, broken bool) {

@@ -67,6 +67,8 @@ type Rollout struct {
 type GateState struct {
 	Verdict Verdict `json:"verdict"`
 	Why     string  `json:"why,omitempty"`
+	// Promoted: an operator opened the gate; it did not pass by itself.
+	Promoted bool `json:"promoted,omitempty"`
 	// Waived: an operator opened the gate though it had failed or tripped, so that
 	// it is not judged again. The store keeps it beside the verdict.
 	Waived bool `json:"-"`

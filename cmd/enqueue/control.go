@@ -58,14 +58,16 @@ func newPromote(d *deps, run func(context.Context, *deps, controlOptions) error)
 	cmd := newControl(d, &o, &cobra.Command{
 		Use:   "promote ROLLOUT",
 		Short: "Open the next wave",
-		Long: `Open the next wave, past a gate that waits for a person, still counts, or failed.
-After a gate has tripped, what waits behind it goes on. A gate that failed or
-tripped and was promoted is not judged again. With --wave it opens just that
-one, and does nothing if it is open already, so that a script may repeat it.`,
+		Long: `Open the next wave, past a gate that waits for a person or failed. After a gate
+has tripped, what waits behind it goes on. A gate that failed or tripped and was
+promoted is not judged again. A gate that still counts is opened only with --wave,
+so that the same command twice, or by two people at once, opens one wave. With
+--wave it opens just that one, and does nothing if it is open already. A gate that
+changed after it was shown is not opened.`,
 		Example: `  enqueue promote spring
   enqueue promote spring --wave early --reason "canary looks good" --yes`,
 	}, run)
-	cmd.Flags().StringVar(&o.wave, "wave", "", "the wave to open; the next one if it is left out")
+	cmd.Flags().StringVar(&o.wave, "wave", "", "the wave to open; if it is left out, the next one, whose gate has to wait for a person")
 	return cmd
 }
 
@@ -105,12 +107,15 @@ func runControl(ctx context.Context, d *deps, o controlOptions) error {
 			d.talk("%s %s reaches %s; this was a dry run: nothing was changed\n", o.verb, r.ID, plural(reach.Targets, "target"))
 			return d.changed(o, reach, "would ")
 		}
+		if o.verb == "promote" && reach.Done {
+			d.talk("opens wave %s of rollout %s; its gate is %s: %s\n", reach.Wave, r.ID, reach.Gate, reach.Why)
+		}
 		if o.verb != "pause" { // a brake must not ask
 			if err := d.confirm(o.yes, reach.Targets, o.verb+" "+r.ID); err != nil {
 				return err
 			}
 		}
-		c, err := do(ctx, op, r.ID, o)
+		c, err := do(ctx, op, reach, o)
 		if err != nil {
 			return err
 		}
@@ -129,8 +134,9 @@ func reachOf(r rollout.Rollout, o controlOptions) (operator.Change, error) {
 	}, nil
 }
 
-// do carries a verb out.
-func do(ctx context.Context, op *operator.Operator, id string, o controlOptions) (operator.Change, error) {
+// do carries a verb out; a promotion only as it was shown.
+func do(ctx context.Context, op *operator.Operator, reach operator.Change, o controlOptions) (operator.Change, error) {
+	id := reach.ID
 	switch o.verb {
 	case "pause":
 		return op.Pause(ctx, id, o.why)
@@ -141,7 +147,10 @@ func do(ctx context.Context, op *operator.Operator, id string, o controlOptions)
 	case "approve":
 		return op.ApproveReleases(ctx, id, o.why)
 	default:
-		return op.Promote(ctx, id, o.wave, o.why)
+		if !reach.Done {
+			return reach, nil
+		}
+		return op.PromoteAs(ctx, reach, o.why)
 	}
 }
 
@@ -154,6 +163,9 @@ func (d *deps) changed(o controlOptions, c operator.Change, would string) error 
 	switch {
 	case o.verb == "promote" && !c.Done:
 		text = fmt.Sprintf("wave %s of rollout %s is open already", c.Wave, c.ID)
+		if o.wave == "" && c.Why != "" {
+			text += "; " + c.Why
+		}
 	case o.verb == "promote":
 		text = fmt.Sprintf("wave %s of rollout %s %sopen, with %s", c.Wave, c.ID, orIs(would), plural(c.Targets, "target"))
 	case o.verb == "approve" && !c.Done && c.Targets == 0:

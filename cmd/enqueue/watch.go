@@ -143,7 +143,7 @@ func (d *deps) parting(s operator.Snapshot, o watchOptions) error {
 		d.talk("%s; to go on: enqueue approve %s\n", s.Blocked, s.ID)
 	case s.Blocked != "":
 		code = exitHeld
-		d.talk("%s; to go on: enqueue promote %s\n", s.Blocked, s.ID)
+		d.talk("%s; to go on: %s\n", s.Blocked, s.Promote())
 	}
 	if !o.exitStatus || code == exitOK {
 		return nil

@@ -34,7 +34,7 @@ func TestDelayedAuditFailsItsGate(t *testing.T) {
 		t.Errorf("%d released, blocked %q; want 2, %q", s.Good, s.Blocked, why)
 	}
 	e, err := f.op.Why(t.Context(), wxsim.AppID(apps-1), "")
-	if err != nil || len(e.Places) != 1 || !strings.Contains(e.Places[0].Waits, "WeChat delays") || e.Places[0].Next != "enqueue promote "+id {
+	if err != nil || len(e.Places) != 1 || !strings.Contains(e.Places[0].Waits, "WeChat delays") || !strings.HasPrefix(e.Places[0].Next, "enqueue promote "+id+" --wave ") {
 		t.Errorf("why: %+v %v", e, err)
 	}
 	if _, err := f.op.Promote(t.Context(), id, "", "it was a holiday"); err != nil {

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ type Change struct {
 	Targets int `json:"targets"`
 	// Wave is the wave that was opened, by Promote.
 	Wave string `json:"wave,omitempty"`
+	// Gate is the verdict that held it, and Why what the gate says, for PlanPromote.
+	Gate rollout.Verdict `json:"gate,omitempty"`
+	Why  string          `json:"why,omitempty"`
 }
 
 // noReason stands in the ledger for an operator who gave none.
@@ -79,14 +83,15 @@ func (o *Operator) control(ctx context.Context, id string, to rollout.Status, ch
 }
 
 // PlanPromote tells what Promote would do. A *WaveError says that there is
-// nothing to promote.
+// nothing to promote. Without a wave's name only a gate that waits for a person is
+// opened: the same command twice, or by two operators at once, opens one wave.
 func PlanPromote(r rollout.Rollout, wave string) (Change, error) {
 	c := Change{ID: r.ID, Was: r.Status, Status: r.Status}
 	if r.Status.Ended() || r.Status == rollout.StatusLoading {
 		return c, &WaveError{ID: r.ID, Why: "it is " + string(r.Status) + ": there is no wave to promote"}
 	}
 	waves := r.Plan.Waves
-	gate, _, closed := r.Gate()
+	gate, g, closed := r.Gate()
 	if wave != "" {
 		i := slices.IndexFunc(waves, func(w rollout.Wave) bool { return w.Name == wave })
 		switch {
@@ -99,14 +104,30 @@ func PlanPromote(r rollout.Rollout, wave string) (Change, error) {
 			return c, &WaveError{ID: r.ID, Why: fmt.Sprintf("wave %s is not next: %s is", wave, waves[gate+1].Name)}
 		}
 	}
-	if !closed {
+	switch {
+	case !closed:
 		return c, &WaveError{ID: r.ID, Why: "its last wave is open already"}
+	case wave == "" && !r.AwaitsPerson():
+		c.Wave, c.Why = waves[gate].Name, fmt.Sprintf("the gate after it does not wait for a person: %s; to open wave %s anyway: --wave %s", orCounts(g.Why), waves[gate+1].Name, waves[gate+1].Name)
+		if gate > 0 && r.Gates[gate-1].Promoted {
+			return c, nil // this is what the promote before was for
+		}
+		return c, &WaveError{ID: r.ID, Why: "wave " + c.Wave + " is open, and " + c.Why}
 	}
 	c.Wave, c.Targets, c.Done = waves[gate+1].Name, waves[gate+1].Size, true
+	c.Gate, c.Why = cmp.Or(g.Verdict, rollout.VerdictHold), orCounts(g.Why)
 	if gate < r.OpenWave { // a gate that tripped: behind it some have gone past it already
 		c.Targets = r.Counts.Sum(func(x rollout.Cell) bool { return !x.State.Ended() && x.Wave > r.Reach(x.Stage) })
 	}
 	return c, nil
+}
+
+// orCounts is what a gate says; one that was not looked at yet says nothing.
+func orCounts(why string) string {
+	if why == "" {
+		return "it still counts"
+	}
+	return why
 }
 
 // Promote opens the next wave, past a gate that holds, failed or tripped. With a
@@ -121,9 +142,24 @@ func (o *Operator) Promote(ctx context.Context, id, wave, why string) (Change, e
 	if err != nil || !c.Done {
 		return c, err
 	}
+	return o.PromoteAs(ctx, c, why)
+}
+
+// PromoteAs does what PlanPromote told, if that wave is still next and its gate says
+// what it said; a gate that changed is a *ledger.GateChangedError. Done is false if
+// the wave was opened meanwhile.
+func (o *Operator) PromoteAs(ctx context.Context, planned Change, why string) (Change, error) {
+	r, err := o.ledger.Rollout(ctx, planned.ID)
+	if err != nil {
+		return planned, err
+	}
+	c, err := PlanPromote(r, planned.Wave)
+	if err != nil || !c.Done {
+		return c, err
+	}
 	gate, _, _ := r.Gate()
 	// False means that the gate opened by itself, or somebody promoted it.
-	c.Done, err = o.ledger.Promote(ctx, id, gate, o.by, orNoReason(why))
+	c.Done, err = o.ledger.PromoteSeen(ctx, c.ID, gate, planned.Gate, o.by, orNoReason(why))
 	return c, err
 }
 
@@ -141,10 +177,9 @@ func (o *Operator) ApproveReleases(ctx context.Context, id, why string) (Change,
 	if r.Status.Ended() {
 		return c, &WaveError{ID: id, Why: "it is " + string(r.Status)}
 	}
-	if err := o.ledger.ApproveReleases(ctx, id, o.by, orNoReason(why)); err != nil {
+	if c.Done, err = o.ledger.ApproveReleases(ctx, id, o.by, orNoReason(why)); err != nil {
 		return c, err
 	}
-	c.Done = !r.Released
 	woken, err := o.Retry(ctx, id, Filter{
 		States: []rollout.State{rollout.StateParked}, Reasons: []rollout.Reason{rollout.ReasonApproval},
 	}, RetryOptions{Why: "releases approved"})

@@ -126,7 +126,7 @@ func TestPromoteTripped(t *testing.T) {
 	if err != nil || len(e.Places) != 1 {
 		t.Fatalf("%+v %v", e, err)
 	}
-	if p := e.Places[0]; p.Waits != "the gate of wave canary has tripped: "+trip.Why || p.Next != "enqueue promote "+id {
+	if p := e.Places[0]; p.Waits != "the gate of wave canary has tripped: "+trip.Why || p.Next != "enqueue promote "+id+" --wave early" {
 		t.Errorf("waits for %q, do %q", p.Waits, p.Next)
 	}
 	c, err := b.op.Promote(b.ctx, id, "", "the reviewers erred")

@@ -72,6 +72,24 @@ type WaveSummary struct {
 	GateWhy string          `json:"gate_why,omitempty"`
 }
 
+// Promote is the command that opens the next wave.
+func (s Summary) Promote() string {
+	for _, w := range s.Waves {
+		if !w.Open {
+			return promoteCommand(s.ID, w.Name)
+		}
+	}
+	return promoteCommand(s.ID, "")
+}
+
+// promoteCommand is the command that opens a wave, by its name so that it may be repeated.
+func promoteCommand(id, wave string) string {
+	if wave == "" {
+		return "enqueue promote " + id
+	}
+	return "enqueue promote " + id + " --wave " + wave
+}
+
 // Summarize counts a rollout.
 func Summarize(r rollout.Rollout) Summary {
 	s := Summary{

@@ -223,7 +223,7 @@ func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string)
 			waits += ": " + gate.Why
 		}
 		if gate.Verdict == rollout.VerdictFailed || gate.Verdict == rollout.VerdictTripped || blocked(r) != "" {
-			next = "enqueue promote " + r.ID
+			next = promoteCommand(r.ID, waveName(r, wave+1))
 		}
 		return waits, next
 	}

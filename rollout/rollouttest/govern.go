@@ -224,7 +224,7 @@ func testTrips(b *bench) {
 			b.Errorf("%s: open wave %d, gates (-want +got):\n%s", what, r.OpenWave, diff)
 		}
 	}
-	open, tripped, waived := rollout.GateState{Verdict: rollout.VerdictOpen}, rollout.GateState{Verdict: rollout.VerdictTripped}, rollout.GateState{Verdict: rollout.VerdictOpen, Waived: true}
+	open, tripped, waived := rollout.GateState{Verdict: rollout.VerdictOpen}, rollout.GateState{Verdict: rollout.VerdictTripped}, rollout.GateState{Verdict: rollout.VerdictOpen, Promoted: true, Waived: true}
 	latch(0, rollout.VerdictTripped)
 	gates("what isn't open can't trip", 0, rollout.GateState{})
 	latch(0, rollout.VerdictOpen)
