@@ -255,7 +255,7 @@ func (a *auditor) whole(v view, left int) {
 			Advice: "find the missing apps by the app list, and apply a plan for them anew",
 		})
 	}
-	if _, err := decodeRollout(view{id: v.id, fields: v.fields}); err != nil {
+	if _, err := decodeRollout(view{id: v.id, fields: v.fields, broken: v.broken}); err != nil {
 		a.add(Finding{Fault: FaultRecord, Text: "can't be read: " + err.Error(), Advice: "restore " + keyRollout(v.id) + " from a backup of Redis"})
 	}
 	switch {

@@ -90,10 +90,11 @@ func TestTurnOfABrokenRecordIsOver(t *testing.T) {
 func TestActivePastABrokenRollout(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
-		for _, id := range []string{"r1", "r2", "r3", "r4", "r5"} {
+		for _, id := range []string{"r0", "r1", "r2", "r3", "r4", "r5"} {
 			b.load(id, 1)
 		}
 		ctx := b.Context()
+		b.must(b.rdb.Set(ctx, root+"r:r0", "garbage", 0).Err()) // by another program
 		b.must(b.rdb.HSet(ctx, root+"n:r1", "garbage", 1).Err())
 		b.must(b.rdb.HSet(ctx, root+"n:r2", "0|preflight|pending|", "many").Err())
 		b.must(b.rdb.HSet(ctx, root+"r:r3", "plan", "{").Err())
@@ -102,7 +103,7 @@ func TestActivePastABrokenRollout(t *testing.T) {
 		if len(list) != 1 || list[0].ID != "r5" {
 			b.Errorf("read %+v, want r5 alone", list)
 		}
-		for _, id := range []string{"r1", "r2", "r3", "r4"} {
+		for _, id := range []string{"r0", "r1", "r2", "r3", "r4"} {
 			if broken := (*ledger.BrokenError)(nil); !errors.As(err, &broken) || !strings.Contains(err.Error(), "rollout "+id+" can't be read") {
 				b.Errorf("%s isn't named: %v", id, err)
 			}

@@ -81,18 +81,48 @@ func (e *StatusError) Error() string {
 // Is lets errors.Is(err, ErrNotFound) see a missing rollout.
 func (e *StatusError) Is(target error) bool { return target == ErrNotFound && e.Status == "" }
 
-// BrokenError says that what the ledger holds of a rollout can't be read. Other
-// rollouts go on without it.
+// BrokenError says that what the ledger holds of a rollout, or of one of its targets,
+// can't be read. Others go on without it.
 type BrokenError struct {
 	Rollout string
-	Err     error
+	// AppID is the target; "" if it is the rollout itself.
+	AppID string
+	Err   error
 }
 
 func (e *BrokenError) Error() string {
+	if e.AppID != "" {
+		return e.Err.Error()
+	}
 	return fmt.Sprintf("rollout %s can't be read (%v): enqueue check --deep says what is wrong and what mends it", e.Rollout, e.Err)
 }
 
 func (e *BrokenError) Unwrap() error { return e.Err }
+
+// Broken parts an error of a list into what it says of single rollouts and targets,
+// without which the list is as it should be, and the rest (nil if there is none).
+func Broken(err error) (broken []*BrokenError, rest error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // taken apart as it was joined
+		for _, e := range joined.Unwrap() {
+			b, r := Broken(e)
+			broken, rest = append(broken, b...), errors.Join(rest, r)
+		}
+		return broken, rest
+	}
+	if one := (*BrokenError)(nil); errors.As(err, &one) {
+		return []*BrokenError{one}, nil
+	}
+	return nil, err
+}
+
+// JoinBroken is the broken ones as one error; nil if there is none.
+func JoinBroken(broken []*BrokenError) error {
+	errs := make([]error, len(broken))
+	for i, b := range broken {
+		errs[i] = b
+	}
+	return errors.Join(errs...)
+}
 
 // TakenError says that another unfinished rollout has the plan's name.
 type TakenError struct {

@@ -358,7 +358,7 @@ func (i *inspector) takeOne(v view) {
 		return
 	}
 	c := chosen{id: v.id, wake: i.o.WakeMax}
-	if r, err := decodeRollout(view{id: v.id, fields: v.fields}); err == nil {
+	if r, err := decodeRollout(view{id: v.id, fields: v.fields, broken: v.broken}); err == nil {
 		c.wake += 2 * r.Plan.Release.Every
 	}
 	i.chosen = append(i.chosen, c)

@@ -82,7 +82,8 @@ type view struct {
 	id                    string
 	fields, counts, codes map[string]string
 	targets               int64
-	active                bool // the conductor looks at it
+	active                bool   // the conductor looks at it
+	broken                string // Redis's error if a key of it can't be read
 }
 
 // view fetches rollouts that are there.
@@ -106,6 +107,10 @@ func (l *Ledger) views(ctx context.Context, ids []string, doing string) ([]view,
 	var out []view
 	for _, answer := range list {
 		row, ok := answer.([]any)
+		if ok && len(row) == 2 {
+			out = append(out, view{id: fmt.Sprint(row[0]), broken: fmt.Sprint(row[1])})
+			continue
+		}
 		if !ok || len(row) != 6 {
 			return nil, fmt.Errorf("%s: unexpected answer %.80v", doing, answer)
 		}
@@ -130,6 +135,9 @@ func textMap(list any) map[string]string {
 }
 
 func decodeRollout(v view) (rollout.Rollout, error) {
+	if v.broken != "" {
+		return rollout.Rollout{}, errors.New(v.broken)
+	}
 	id, f := v.id, v.fields
 	num := func(key string) int64 { n, _ := strconv.ParseInt(f[key], 10, 64); return n } // absent is 0
 	r := rollout.Rollout{

@@ -22,7 +22,8 @@ func encodeBody(t rollout.Target) (string, error) {
 // decodeRecord reads what the scripts wrote: a header of seven fields and the body.
 func decodeRecord(rolloutID, appID, record string) (rollout.Target, error) {
 	bad := func(what string) (rollout.Target, error) {
-		return rollout.Target{}, fmt.Errorf("ledger record of %s/%s: bad %s in %.80q", rolloutID, appID, what, record)
+		err := fmt.Errorf("ledger record of %s/%s: bad %s in %.80q", rolloutID, appID, what, record)
+		return rollout.Target{}, &BrokenError{Rollout: rolloutID, AppID: appID, Err: err}
 	}
 	f := strings.SplitN(record, "|", 8)
 	if len(f) != 8 {

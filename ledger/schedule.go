@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -156,7 +157,8 @@ func (l *Ledger) DeleteSchedule(ctx context.Context, name string) error {
 
 func scheduleNotFound(name string) error { return fmt.Errorf("schedule %s: %w", name, ErrNotFound) }
 
-// Schedules lists all schedules by their next run, those without one last.
+// Schedules lists all schedules by their next run, those without one last. One that
+// can't be read is part of the error; the others are listed.
 func (l *Ledger) Schedules(ctx context.Context) ([]Schedule, error) {
 	names, err := l.rdb.ZRange(ctx, keySchedules, 0, -1).Result()
 	if err != nil {
@@ -166,7 +168,7 @@ func (l *Ledger) Schedules(ctx context.Context) ([]Schedule, error) {
 }
 
 // DueSchedules lists the schedules whose next run has come by the server's
-// clock, the longest due first.
+// clock, the longest due first. One that can't be read is part of the error.
 func (l *Ledger) DueSchedules(ctx context.Context) ([]Schedule, error) {
 	names, err := run(ctx, l.rdb, scheduleDueScript).StringSlice()
 	if err != nil {
@@ -198,21 +200,27 @@ func (l *Ledger) readSchedules(ctx context.Context, names []string) ([]Schedule,
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") { // that is one schedule's own
 		return nil, failed(err, "read %d schedules", len(names))
 	}
 	var out []Schedule
+	var errs []error
 	for i, name := range names {
+		if err := replies[i].Err(); err != nil {
+			errs = append(errs, fmt.Errorf("schedule %s in the ledger: %w", name, err))
+			continue
+		}
 		if len(replies[i].Val()) == 0 {
 			continue // deleted meanwhile
 		}
 		s, err := decodeSchedule(name, replies[i].Val())
 		if err != nil {
-			return nil, err
+			errs = append(errs, err)
+			continue
 		}
 		out = append(out, s)
 	}
-	return out, nil
+	return out, errors.Join(errs...)
 }
 
 func decodeSchedule(name string, f map[string]string) (Schedule, error) {

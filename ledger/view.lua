@@ -4,16 +4,20 @@
 -- KEYS[1] root
 -- ARGV ids; none for those that the conductor looks at, in the order they began
 -- Returns per id {id, fields, counts, failures by errcode, targets, 1 if active},
--- fields empty if there is no such rollout. Cost: O(ids * cells).
+-- fields empty if there is no such rollout. One of whose keys another program made
+-- something else is {id, Redis's error}. Cost: O(ids * cells).
 local out = {}
+local function row(id)
+  local answer = { id }
+  for i, ask in ipairs({ { 'HGETALL', 'r:' }, { 'HGETALL', 'n:' }, { 'HGETALL', 'codes:' }, { 'HLEN', 't:' } }) do
+    local got = redis.pcall(ask[1], root .. ask[2] .. id)
+    if type(got) == 'table' and got.err then return { id, got.err } end
+    answer[i + 1] = got
+  end
+  answer[6] = redis.call('ZSCORE', root .. 'active', id) and 1 or 0
+  return answer
+end
 for i, id in ipairs(#ARGV > 0 and ARGV or redis.call('ZRANGE', root .. 'active', 0, -1)) do
-  out[i] = {
-    id,
-    redis.call('HGETALL', root .. 'r:' .. id),
-    redis.call('HGETALL', root .. 'n:' .. id),
-    redis.call('HGETALL', root .. 'codes:' .. id),
-    redis.call('HLEN', root .. 't:' .. id),
-    redis.call('ZSCORE', root .. 'active', id) and 1 or 0,
-  }
+  out[i] = row(id)
 end
 return out

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
 )
 
 // needsOptions are the command line of apps needs-merchant.
@@ -56,6 +58,7 @@ func checkRedirect(text string, needed bool) error {
 func runAppsNeeds(ctx context.Context, d *deps, o needsOptions) error {
 	return d.with(ctx, func(op *operator.Operator) error {
 		found, err := op.NeedsMerchant(ctx)
+		broken, err := ledger.Broken(err)
 		if err == nil && o.redirect != "" {
 			bar := d.bar()
 			err = op.AddLinks(ctx, found, o.redirect, func(done, total int) { bar.show("links made", done, total) })
@@ -64,7 +67,7 @@ func runAppsNeeds(ctx context.Context, d *deps, o needsOptions) error {
 		if err != nil {
 			return err
 		}
-		return list(d, o.format, d.needsColumns(), found)
+		return errors.Join(list(d, o.format, d.needsColumns(), found), ledger.JoinBroken(broken))
 	})
 }
 

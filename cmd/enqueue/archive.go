@@ -42,7 +42,8 @@ back, so that retry and undo of it end. What changed meanwhile is not pruned, an
 a command that was interrupted can be given again.
 
 Files are gzip of JSON lines (docs/archive.md) and hold what the app list held.
-Without a ROLLOUT, --older-than chooses all that ended so long ago.`,
+Without a ROLLOUT, --older-than chooses all that ended so long ago. Rollouts that
+can't be read are named and left, and the exit code is then 1.`,
 		Example: `  enqueue archive spring --to spring.jsonl.gz
   enqueue archive --older-than 30d --to archive/ --prune --reason "yearly" --yes
   enqueue archive --older-than 30d --prune --dry-run
@@ -95,6 +96,7 @@ func runArchive(ctx context.Context, d *deps, o archiveOptions) error {
 	}
 	return d.with(ctx, func(op *operator.Operator) error {
 		chosen, err := archivable(ctx, op, o.refs, age)
+		broken, err := ledger.Broken(err)
 		if err != nil {
 			return err
 		}
@@ -103,14 +105,14 @@ func runArchive(ctx context.Context, d *deps, o archiveOptions) error {
 			targets += r.Total
 		}
 		if o.dryRun {
-			return d.wouldArchive(o, chosen, targets)
+			return errors.Join(d.wouldArchive(o, chosen, targets), ledger.JoinBroken(broken))
 		}
 		if o.prune {
 			if err := d.agree(o.yes, targets, fmt.Sprintf("archive and prune %s reaches %s and can't be undone", plural(len(chosen), "rollout"), plural(targets, "target"))); err != nil {
 				return err
 			}
 		}
-		return d.archive(ctx, op, o, chosen)
+		return errors.Join(d.archive(ctx, op, o, chosen), ledger.JoinBroken(broken))
 	})
 }
 
@@ -120,8 +122,13 @@ func archivable(ctx context.Context, op *operator.Operator, refs []string, age t
 		return op.Archivable(ctx, age)
 	}
 	var out []rollout.Rollout
+	var broken []*ledger.BrokenError
 	for _, ref := range refs {
 		r, err := op.Rollout(ctx, ref)
+		if one := (*ledger.BrokenError)(nil); errors.As(err, &one) {
+			broken = append(broken, one)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +139,7 @@ func archivable(ctx context.Context, op *operator.Operator, refs []string, age t
 			out = append(out, r)
 		}
 	}
-	return out, nil
+	return out, ledger.JoinBroken(broken)
 }
 
 func (d *deps) wouldArchive(o archiveOptions, chosen []rollout.Rollout, targets int) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -101,6 +102,7 @@ func completeRollouts(d *deps) cobra.CompletionFunc {
 			for _, r := range newest {
 				ids = append(ids, cobra.CompletionWithDesc(r.ID, string(r.Status)))
 			}
+			_, err = ledger.Broken(err)
 			return err
 		})
 		if err != nil {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -46,19 +48,21 @@ func runGetFailures(ctx context.Context, d *deps, o failuresOptions) error {
 			return err
 		}
 		f, err := op.Failures(ctx, r)
+		broken, err := ledger.Broken(err)
 		if err != nil {
 			return err
 		}
 		switch o.format {
 		case formatJSON:
-			return writeJSON(d.out, f)
+			err = writeJSON(d.out, f)
 		case formatCSV:
-			return list(d, o.format, csvColumns(), f.Rows)
+			err = list(d, o.format, csvColumns(), f.Rows)
 		case formatWide:
-			return list(d, o.format, d.targetColumns(), f.Rows)
+			err = list(d, o.format, d.targetColumns(), f.Rows)
 		default:
-			return d.printFailures(r.ID, f)
+			err = d.printFailures(r.ID, f)
 		}
+		return errors.Join(err, ledger.JoinBroken(broken))
 	})
 }
 

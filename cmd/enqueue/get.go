@@ -3,12 +3,14 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
 )
 
 func newGet(d *deps) *cobra.Command {
@@ -41,7 +43,8 @@ func newGetRollouts(d *deps, run func(context.Context, *deps, rolloutsOptions) e
 		Aliases: []string{"rollout", "ro"},
 		Short:   "List rollouts, newest first",
 		Long: `List rollouts, newest first. WHY says why one is paused, held or aborted.
--o wide adds who did it and when it began and ended.`,
+-o wide adds who did it and when it began and ended. Rollouts that can't be read are
+listed last as unreadable, and the exit code is then 1.`,
 		Example: `  enqueue get rollouts
   enqueue get rollouts --active -o json`,
 		Args: args(cobra.NoArgs),
@@ -61,13 +64,14 @@ func newGetRollouts(d *deps, run func(context.Context, *deps, rolloutsOptions) e
 func runGetRollouts(ctx context.Context, d *deps, o rolloutsOptions) error {
 	return d.with(ctx, func(op *operator.Operator) error {
 		found, err := op.Rollouts(ctx, 0, o.limit)
+		broken, err := ledger.Broken(err)
 		if err != nil {
 			return err
 		}
 		if o.active {
 			found = slices.DeleteFunc(found, func(s operator.Summary) bool { return s.Status.Ended() })
 		}
-		return list(d, o.format, d.rolloutColumns(), found)
+		return errors.Join(list(d, o.format, d.rolloutColumns(), found), ledger.JoinBroken(broken))
 	})
 }
 
@@ -146,7 +150,12 @@ func runGetTargets(ctx context.Context, d *deps, o targetsOptions) error {
 			return err
 		}
 		var rows []operator.Row
+		var broken []*ledger.BrokenError
 		for t, err := range op.Targets(ctx, r, filter) {
+			if one := (*ledger.BrokenError)(nil); errors.As(err, &one) {
+				broken = append(broken, one)
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -160,7 +169,7 @@ func runGetTargets(ctx context.Context, d *deps, o targetsOptions) error {
 			rows = rows[:min(all, o.limit)]
 		}
 		if o.format == formatCSV {
-			return list(d, o.format, csvColumns(), rows)
+			return errors.Join(list(d, o.format, csvColumns(), rows), ledger.JoinBroken(broken))
 		}
 		if err := list(d, o.format, d.targetColumns(), rows); err != nil {
 			return err
@@ -168,7 +177,7 @@ func runGetTargets(ctx context.Context, d *deps, o targetsOptions) error {
 		if all > len(rows) {
 			d.talk("%s more; --limit 0 shows all\n", count(all-len(rows)))
 		}
-		return nil
+		return ledger.JoinBroken(broken)
 	})
 }
 

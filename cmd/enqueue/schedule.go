@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -73,10 +74,10 @@ was alive at their time, or the run before had not ended.`,
 func runGetSchedules(ctx context.Context, d *deps, o schedulesOptions) error {
 	return d.with(ctx, func(op *operator.Operator) error {
 		found, err := op.Schedules(ctx)
-		if err != nil {
+		if err != nil && len(found) == 0 {
 			return err
 		}
-		return list(d, o.format, scheduleColumns, found)
+		return errors.Join(list(d, o.format, scheduleColumns, found), err)
 	})
 }
 

@@ -28,7 +28,8 @@ func newWhy(d *deps, run func(context.Context, *deps, whyOptions) error) *cobra.
 		Short: "Explain where one app stands, and why",
 		Long: `Explain where one app stands in every rollout that has it: what it waits for and
 until when, what went wrong with errcode and rid, what to do, and everything that
-happened to it. --live asks WeChat too: its trial and live version and last audit.`,
+happened to it. --live asks WeChat too: its trial and live version and last audit.
+Rollouts that can't be read are named after the others, and the exit code is then 1.`,
 		Example: `  enqueue why wx1234567890abcdef
   enqueue why wx1234567890abcdef --rollout spring --live`,
 		Args: args(one("APPID")),
@@ -59,9 +60,14 @@ func runWhy(ctx context.Context, d *deps, o whyOptions) error {
 			e.Live = &live
 		}
 		if o.format == formatJSON {
-			return writeJSON(d.out, e)
+			err = writeJSON(d.out, e)
+		} else {
+			err = d.print("%s", d.explain(e))
 		}
-		return d.print("%s", d.explain(e))
+		for _, text := range e.Unreadable {
+			err = errors.Join(err, errors.New(text))
+		}
+		return err
 	})
 }
 

@@ -64,9 +64,10 @@ func needOf(t *rollout.Trouble) apps.Need {
 
 // NeedsMerchant lists who must do what: apps that left, lack something, or have a
 // target that waits for the merchant. The most urgent come first: those that a rollout
-// waits for.
+// waits for. Rollouts and targets that can't be read are a *ledger.BrokenError each;
+// the list has all others.
 func (o *Operator) NeedsMerchant(ctx context.Context) ([]MerchantTask, error) {
-	waiting, err := o.merchantTargets(ctx)
+	waiting, broken, err := o.merchantTargets(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -102,15 +103,16 @@ func (o *Operator) NeedsMerchant(ctx context.Context) ([]MerchantTask, error) {
 	slices.SortFunc(list, func(a, b MerchantTask) int {
 		return cmp.Or(-cmp.Compare(min(1, len(a.Rollout)), min(1, len(b.Rollout))), cmp.Compare(a.AppID, b.AppID), cmp.Compare(a.Need, b.Need))
 	})
-	return list, nil
+	return list, ledger.JoinBroken(broken)
 }
 
 // merchantTargets are the targets of unfinished rollouts that wait for their merchant,
 // by app.
-func (o *Operator) merchantTargets(ctx context.Context) (map[string]MerchantTask, error) {
+func (o *Operator) merchantTargets(ctx context.Context) (map[string]MerchantTask, []*ledger.BrokenError, error) {
 	active, err := o.ledger.Active(ctx)
+	broken, err := ledger.Broken(err)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	tasks := make(map[string]MerchantTask)
 	for _, r := range active {
@@ -118,8 +120,12 @@ func (o *Operator) merchantTargets(ctx context.Context) (map[string]MerchantTask
 			continue
 		}
 		for t, err := range o.ledger.Targets(ctx, r.ID) {
+			if one := (*ledger.BrokenError)(nil); errors.As(err, &one) {
+				broken = append(broken, one)
+				continue
+			}
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if t.State != rollout.StateParked || t.Reason != rollout.ReasonMerchant {
 				continue
@@ -131,5 +137,5 @@ func (o *Operator) merchantTargets(ctx context.Context) (map[string]MerchantTask
 			tasks[t.AppID] = task
 		}
 	}
-	return tasks, nil
+	return tasks, broken, nil
 }

@@ -51,21 +51,25 @@ func (e *ArchivedError) Error() string {
 func (e *ArchivedError) Is(target error) bool { return target == ledger.ErrNotFound }
 
 // Archivable lists the finished rollouts that ended at least olderThan ago, the
-// newest first, without those that can't be archived yet.
+// newest first, without those that can't be archived yet. Those that can't be read are
+// a *ledger.BrokenError each; the others are listed.
 func (o *Operator) Archivable(ctx context.Context, olderThan time.Duration) ([]rollout.Rollout, error) {
 	var out []rollout.Rollout
+	var unreadable []*ledger.BrokenError
 	for offset := 0; ; offset += searchPage {
 		page, err := o.ledger.Rollouts(ctx, offset, searchPage)
+		broken, err := ledger.Broken(err)
 		if err != nil {
 			return nil, err
 		}
+		unreadable = append(unreadable, broken...)
 		for _, r := range page {
 			if r.Status.Ended() && r.Counts.Unfinished() == 0 && !r.Ended.After(o.now().Add(-olderThan)) {
 				out = append(out, r)
 			}
 		}
-		if len(page) < searchPage {
-			return out, nil
+		if len(page)+len(broken) < searchPage {
+			return out, ledger.JoinBroken(unreadable)
 		}
 	}
 }

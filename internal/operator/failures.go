@@ -3,10 +3,12 @@ package operator
 import (
 	"cmp"
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -46,10 +48,16 @@ func needsPerson(t rollout.Target) bool {
 		t.State == rollout.StateParked && (t.Reason == rollout.ReasonMerchant || t.Reason == rollout.ReasonUnlisted)
 }
 
-// Failures lists what a person has to look at, grouped by cause.
+// Failures lists what a person has to look at, grouped by cause. Targets that can't be
+// read are a *ledger.BrokenError each; the list has all others.
 func (o *Operator) Failures(ctx context.Context, r rollout.Rollout) (Failures, error) {
 	var f Failures
+	var broken []*ledger.BrokenError
 	for t, err := range o.Targets(ctx, r, Filter{}) {
+		if one := (*ledger.BrokenError)(nil); errors.As(err, &one) {
+			broken = append(broken, one)
+			continue
+		}
 		if err != nil {
 			return f, err
 		}
@@ -60,7 +68,7 @@ func (o *Operator) Failures(ctx context.Context, r rollout.Rollout) (Failures, e
 	f.Total = len(f.Rows)
 	slices.SortFunc(f.Rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.AppID, b.AppID)) })
 	f.Groups = groups(r.ID, f.Rows)
-	return f, nil
+	return f, ledger.JoinBroken(broken)
 }
 
 // cause is what failures have in common.

@@ -41,7 +41,7 @@ func (o *Operator) Rollout(ctx context.Context, ref string) (rollout.Rollout, er
 // only is the rollout that is meant when none is named.
 func (o *Operator) only(ctx context.Context) (rollout.Rollout, error) {
 	active, err := o.ledger.Active(ctx)
-	if err != nil {
+	if _, err := ledger.Broken(err); err != nil { // one that can't be read is not meant
 		return rollout.Rollout{}, err
 	}
 	var open []rollout.Rollout
@@ -72,8 +72,14 @@ func (o *Operator) byPrefix(ctx context.Context, ref string) (rollout.Rollout, e
 	var found, newest []rollout.Rollout
 	for offset := 0; offset < searchMax; offset += searchPage {
 		page, err := o.ledger.Rollouts(ctx, offset, searchPage)
+		broken, err := ledger.Broken(err)
 		if err != nil {
 			return rollout.Rollout{}, err
+		}
+		for _, b := range broken {
+			if strings.HasPrefix(b.Rollout, ref) {
+				return rollout.Rollout{}, b
+			}
 		}
 		for _, r := range page {
 			if strings.HasPrefix(r.ID, ref) {
@@ -83,7 +89,7 @@ func (o *Operator) byPrefix(ctx context.Context, ref string) (rollout.Rollout, e
 		if offset == 0 {
 			newest = page[:min(5, len(page))]
 		}
-		if len(page) < searchPage {
+		if len(page)+len(broken) < searchPage {
 			break
 		}
 	}

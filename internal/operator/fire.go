@@ -34,11 +34,8 @@ type Fired struct {
 // the others from running; the next call tries it again.
 func (o *Operator) FireDue(ctx context.Context) ([]Fired, error) {
 	due, err := o.ledger.DueSchedules(ctx)
-	if err != nil {
-		return nil, err
-	}
+	errs := []error{err} // of those that can't be read
 	var fired []Fired
-	var errs []error
 	for _, s := range due {
 		f, won, err := o.fire(ctx, s)
 		if err != nil {

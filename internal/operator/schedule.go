@@ -98,17 +98,15 @@ func zoneOf(spec string) string {
 	return zone
 }
 
-// Schedules lists all schedules, by their next run.
+// Schedules lists all schedules, by their next run. One that can't be read is part of
+// the error; the others are listed.
 func (o *Operator) Schedules(ctx context.Context) ([]Schedule, error) {
 	list, err := o.ledger.Schedules(ctx)
-	if err != nil {
-		return nil, err
-	}
 	out := make([]Schedule, len(list))
 	for i, s := range list {
 		out[i] = scheduleView(s, runsShown)
 	}
-	return out, nil
+	return out, err
 }
 
 // Unschedule takes a schedule away. Rollouts that it started go on.

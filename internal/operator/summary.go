@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -185,9 +186,15 @@ func blocked(r rollout.Rollout) string {
 	return text
 }
 
-// Rollouts lists rollouts, newest first, a page of n from offset.
+// StatusUnreadable is the status of a Summary whose rollout can't be read; Blocked says why.
+const StatusUnreadable rollout.Status = "unreadable"
+
+// Rollouts lists rollouts, newest first, a page of n from offset. Those that can't be
+// read come last, as StatusUnreadable, and the error is a *ledger.BrokenError of each;
+// the list is whole all the same.
 func (o *Operator) Rollouts(ctx context.Context, offset, n int) ([]Summary, error) {
 	list, err := o.ledger.Rollouts(ctx, offset, n)
+	broken, err := ledger.Broken(err)
 	if err != nil {
 		return nil, err
 	}
@@ -195,10 +202,13 @@ func (o *Operator) Rollouts(ctx context.Context, offset, n int) ([]Summary, erro
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Summary, len(list))
+	out := make([]Summary, len(list), len(list)+len(broken))
 	for i, r := range list {
 		out[i] = Summarize(r)
 		out[i].halt(pool)
 	}
-	return out, nil
+	for _, b := range broken {
+		out = append(out, Summary{ID: b.Rollout, Status: StatusUnreadable, Blocked: b.Error()})
+	}
+	return out, ledger.JoinBroken(broken)
 }

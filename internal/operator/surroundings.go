@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
@@ -51,8 +52,12 @@ func (o *Operator) surroundings(ctx context.Context, p *Preview, opt PlanOptions
 		p.Earlier = &Earlier{ID: last.ID, Status: last.Status}
 	}
 	active, err := o.ledger.Active(ctx)
+	broken, err := ledger.Broken(err)
 	if err != nil {
 		return err
+	}
+	for _, b := range broken {
+		p.warn("%v; what it works on and still submits is not counted here", b)
 	}
 	if p.Owned, err = o.owned(ctx, p, active); err != nil {
 		return err

@@ -20,6 +20,9 @@ type Explanation struct {
 	Owner string `json:"owner,omitempty"`
 	// Places are its targets: of unfinished rollouts, then of ended ones, newest first.
 	Places []Place `json:"places"`
+	// Unreadable says of which rollouts the ledger's records can't be read: the app
+	// may have a place there too.
+	Unreadable []string `json:"unreadable,omitempty"`
 	// Live is WeChat's side, if it was asked.
 	Live *Live `json:"live,omitempty"`
 }
@@ -72,7 +75,7 @@ const whyRecent = 20
 // ledger.ErrNotFound.
 func (o *Operator) Why(ctx context.Context, appID, ref string) (Explanation, error) {
 	e := Explanation{AppID: appID}
-	rollouts, err := o.holders(ctx, ref)
+	rollouts, unreadable, err := o.holders(ctx, ref)
 	if err != nil {
 		return e, err
 	}
@@ -88,6 +91,10 @@ func (o *Operator) Why(ctx context.Context, appID, ref string) (Explanation, err
 		if errors.Is(err, ledger.ErrNotFound) {
 			continue
 		}
+		if broken := (*ledger.BrokenError)(nil); errors.As(err, &broken) {
+			unreadable = append(unreadable, broken)
+			continue
+		}
 		if err != nil {
 			return e, err
 		}
@@ -99,6 +106,12 @@ func (o *Operator) Why(ctx context.Context, appID, ref string) (Explanation, err
 			Rollout: r.ID, Status: r.Status, Row: RowOf(r, t), Waits: waits, Next: next, Intent: t.Intent, Timeline: t.Timeline,
 		})
 	}
+	for _, b := range unreadable {
+		e.Unreadable = append(e.Unreadable, b.Error())
+	}
+	if len(e.Places) == 0 && len(unreadable) > 0 {
+		return e, fmt.Errorf("app %s: %w", appID, ledger.JoinBroken(unreadable))
+	}
 	if len(e.Places) == 0 {
 		where := fmt.Sprintf("the unfinished and the last %d rollouts", whyRecent)
 		if ref != "" {
@@ -109,19 +122,27 @@ func (o *Operator) Why(ctx context.Context, appID, ref string) (Explanation, err
 	return e, nil
 }
 
-// holders are the rollouts to search: unfinished ones first, each newest first.
-func (o *Operator) holders(ctx context.Context, ref string) ([]rollout.Rollout, error) {
+// holders are the rollouts to search, unfinished ones first, each newest first, and
+// those that can't be read.
+func (o *Operator) holders(ctx context.Context, ref string) ([]rollout.Rollout, []*ledger.BrokenError, error) {
 	if ref != "" {
 		r, err := o.Rollout(ctx, ref)
-		return []rollout.Rollout{r}, err
+		return []rollout.Rollout{r}, nil, err
 	}
 	list, err := o.ledger.Active(ctx)
+	broken, err := ledger.Broken(err)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	recent, err := o.ledger.Rollouts(ctx, 0, whyRecent)
+	old, err := ledger.Broken(err)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	for _, b := range old {
+		if !slices.ContainsFunc(broken, func(x *ledger.BrokenError) bool { return x.Rollout == b.Rollout }) {
+			broken = append(broken, b)
+		}
 	}
 	for _, r := range recent {
 		if !slices.ContainsFunc(list, func(x rollout.Rollout) bool { return x.ID == r.ID }) {
@@ -137,7 +158,7 @@ func (o *Operator) holders(ctx context.Context, ref string) ([]rollout.Rollout, 
 		}
 		return b.Created.Compare(a.Created)
 	})
-	return list, nil
+	return list, broken, nil
 }
 
 // facts are what an explanation needs besides the target.
