@@ -5,7 +5,7 @@
 -- ARGV[4] how many at most  ARGV[5] lease (ms)  ARGV[6] retry for an app that
 -- another rollout works on (ms)  ARGV[7..] just these appids, if given
 -- Returns {appid, fence, appid, fence, ...}, fences as text; or {"", ms} while
--- the server is in quarantine for so long.
+-- the server is in quarantine for so long; or {"", -1} while a fault of the platform stands.
 -- Of an aborted rollout, only what sweep.lua marked to be read back gets assignments.
 -- Cost: O(n log targets). An app has one owner among all rollouts, from its
 -- first turn until its target ends; a target of another rollout is parked. A lent app
@@ -15,6 +15,7 @@
 local rollout, stage = ARGV[1], ARGV[2]
 local back = reads_back(rollout, stage)
 if not back and not moves(rollout, stage) then return {} end
+if redis.call('EXISTS', root .. 'fault') == 1 then return { '', -1 } end
 local wait = quarantine(tonumber(ARGV[5]))
 if wait > 0 then return { '', int(wait) } end
 local apps = {}

@@ -9,6 +9,8 @@ package ledger
 //   - sd:<schedule>:<token>, HASH appid -> "rank|body": targets that a run may take
 //   - workers, ZSET worker by end of its heartbeat (ms)
 //   - capacity, HASH worker -> JSON of concurrency by lane
+//   - fault:last, HASH code, at (ms), times: the fault of the platform that ended last
+//   - fault:alone, HASH appid -> end (ms): apps that fail where others were proven to work
 const root = "wxr:{ledger}:"
 
 func keyRollout(id string) string      { return root + "r:" + id }                   // HASH of one rollout
@@ -28,6 +30,7 @@ const (
 	keyNames     = root + "names"     // HASH name -> id of its newest rollout
 	keyOwners    = root + "owners"    // HASH appid -> rollout that works on it
 	keyWake      = root + "wake"      // ZSET "rollout appid" by wake time (ms)
+	keyFault     = root + "fault"     // HASH of the fault of the platform, while it stands
 	keyArchives  = root + "archives"  // ZSET id by when it was pruned (ms)
 	keyArchived  = root + "archived"  // HASH id -> what stays of a pruned rollout, JSON
 	keySchedules = root + "schedules" // ZSET name by next run (ms); +inf while it may not run

@@ -81,6 +81,9 @@ func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Turn, er
 	}
 	if len(list) == 2 && list[0] == "" {
 		ms, err := parseInt("quarantine", list[1])
+		if ms < 0 {
+			return nil, &rollout.PlatformFaultError{}
+		}
 		return nil, errors.Join(err, &rollout.QuarantineError{Left: time.Duration(ms) * time.Millisecond})
 	}
 	turns := make([]rollout.Turn, 0, len(list)/2)

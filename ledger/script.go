@@ -69,6 +69,12 @@ var (
 	recountLua string
 	//go:embed platform_note.lua
 	platformNoteLua string
+	//go:embed fault_note.lua
+	faultNoteLua string
+	//go:embed fault_probe.lua
+	faultProbeLua string
+	//go:embed fault_clear.lua
+	faultClearLua string
 	//go:embed schedule_look.lua
 	scheduleLookLua string
 	//go:embed schedule_put.lua
@@ -120,6 +126,9 @@ var (
 	mendNameScript       = newScript(mendNameLua)
 	recountScript        = newScript(recountLua)
 	platformNoteScript   = newScript(platformNoteLua)
+	faultNoteScript      = newScript(faultNoteLua)
+	faultProbeScript     = newScript(faultProbeLua)
+	faultClearScript     = newScript(faultClearLua)
 	scheduleLookScript   = newScript(scheduleLookLua)
 	schedulePutScript    = newScript(schedulePutLua)
 	scheduleAddScript    = newScript(scheduleAddLua)

@@ -4,7 +4,8 @@
 --
 -- KEYS[1] root
 -- ARGV[1] rollout  ARGV[2] appid  ARGV[3] fence  ARGV[4] lease (ms)
--- Returns {"ok", record, status of the rollout, released flag, server time in us},
+-- Returns {"ok", record, status of the rollout, released flag, server time in us,
+-- 1 while a fault of the platform stands},
 -- or {"stale", record or ""} if the turn was given to somebody else or is over, or a
 -- handler is acting on it, or may be: the mark is among what a restarted server
 -- may have lost, so that nothing starts in quarantine. The fence is the turn: a
@@ -25,4 +26,4 @@ t.reason = 'acting'
 t.due = math.max(t.due, now_ms + tonumber(ARGV[4]))
 local record = move(rollout, appid, t, from)
 local r = redis.call('HMGET', root .. 'r:' .. rollout, 'status', 'released')
-return { 'ok', record, r[1] or '', r[2] or '', int(now_us) }
+return { 'ok', record, r[1] or '', r[2] or '', int(now_us), redis.call('EXISTS', root .. 'fault') }

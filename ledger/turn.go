@@ -18,7 +18,7 @@ func (l *Ledger) Start(ctx context.Context, t rollout.Turn, lease time.Duration)
 	if err != nil {
 		return rollout.Started{}, failed(err, "start turn of rollout %s, app %s", t.Rollout, t.AppID)
 	}
-	if len(list) < 5 || list[0] != "ok" {
+	if len(list) < 6 || list[0] != "ok" {
 		return rollout.Started{}, &rollout.StaleError{Rollout: t.Rollout, AppID: t.AppID, Fence: t.Fence}
 	}
 	target, err := decodeRecord(t.Rollout, t.AppID, list[1])
@@ -30,7 +30,7 @@ func (l *Ledger) Start(ctx context.Context, t rollout.Turn, lease time.Duration)
 		return rollout.Started{}, err
 	}
 	return rollout.Started{
-		Target: target, Status: rollout.Status(list[2]), Released: list[3] != "", Now: time.UnixMicro(us),
+		Target: target, Status: rollout.Status(list[2]), Released: list[3] != "", Now: time.UnixMicro(us), Fault: list[5] == "1",
 	}, nil
 }
 

@@ -248,12 +248,12 @@ func (b *Broker) ask(ctx context.Context, appid, refused string) (token string, 
 	}
 	resp, err := b.http.Do(r)
 	if err != nil {
-		return "", 0, fmt.Errorf("ask the token broker: %w", withoutURL(err))
+		return "", 0, &ServiceError{Err: withoutURL(err)}
 	}
 	defer func() { _ = resp.Body.Close() }() // nothing is lost by a failed close of a read body
 	body, err := io.ReadAll(io.LimitReader(resp.Body, brokerMaxReply+1))
 	if err != nil {
-		return "", 0, fmt.Errorf("read the token broker's answer: %w", withoutURL(err))
+		return "", 0, &ServiceError{Err: fmt.Errorf("read its answer: %w", withoutURL(err))}
 	}
 	if err := brokerFault(appid, resp.StatusCode); err != nil {
 		return "", 0, err
@@ -312,7 +312,7 @@ func brokerFault(appid string, status int) error {
 	case status >= 300 && status < 400:
 		return &CredentialError{What: "token broker redirects with " + text, Hint: "no redirect is followed: set WXROLLOUT_TOKEN_URL to where it leads"}
 	case status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500:
-		return fmt.Errorf("ask the token broker: it answers %s", text)
+		return &ServiceError{Err: errors.New("it answers " + text)}
 	default:
 		return &CredentialError{What: "token broker answers " + text, Hint: contractHint}
 	}

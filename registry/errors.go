@@ -142,3 +142,19 @@ func badSeal(key string) error {
 // CredentialOf is the app whose merchant must act; "" is the platform itself. It lets a
 // caller tell the two apart without knowing this package.
 func (e *CredentialError) CredentialOf() string { return e.AppID }
+
+// ServiceError means that the token service gave no usable answer: it is out of reach, too slow
+// or busy. No app and no plan is at fault.
+type ServiceError struct {
+	// Err is the cause, without the URL and secrets.
+	Err error
+}
+
+// Error renders what was attempted and the cause.
+func (e *ServiceError) Error() string { return "ask the token broker: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ServiceError) Unwrap() error { return e.Err }
+
+// TokenServiceDown marks the error for callers that don't know this package.
+func (e *ServiceError) TokenServiceDown() {}

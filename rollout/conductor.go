@@ -63,6 +63,8 @@ type Progress struct {
 	Gates []GateNews
 	// Quarantine is how long the store gives no turns; no error.
 	Quarantine time.Duration
+	// PlatformFault says that no turns are given while a fault of the platform stands; no error.
+	PlatformFault bool
 }
 
 // GateNews is a verdict of a rollout's gate.
@@ -124,6 +126,9 @@ func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
 	p.Claimed, err = c.fill(ctx, running)
 	if q := (*QuarantineError)(nil); errors.As(err, &q) {
 		p.Quarantine, err = q.Left, nil
+	}
+	if errors.As(err, new(*PlatformFaultError)) {
+		p.PlatformFault, err = true, nil
 	}
 	return p, errors.Join(append(errs, err)...)
 }

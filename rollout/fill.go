@@ -49,7 +49,7 @@ func (c *Conductor) fill(ctx context.Context, running []Rollout) (int, error) {
 			n, err := c.fillStage(ctx, running, stage, allow[stage], min(room, c.opts.Batch))
 			room -= n
 			claimed += n
-			if errors.As(err, new(*QuarantineError)) {
+			if stopsAll(err) {
 				return claimed, err
 			}
 			if err != nil {
@@ -58,6 +58,11 @@ func (c *Conductor) fill(ctx context.Context, running []Rollout) (int, error) {
 		}
 	}
 	return claimed, errors.Join(errs...)
+}
+
+// stopsAll tells whether an error means that no target of any rollout gets a turn now.
+func stopsAll(err error) bool {
+	return errors.As(err, new(*QuarantineError)) || errors.As(err, new(*PlatformFaultError))
 }
 
 // waits tells whether a rollout has a target that could get a turn.
@@ -97,7 +102,7 @@ func (c *Conductor) fillStage(ctx context.Context, running []Rollout, stage Stag
 		}
 		got, err := c.give(ctx, Claim{Rollout: g.Rollout, Stage: stage, MaxRank: maxRank[g.Rollout], N: n, Lease: c.opts.Lease}, a.Permits)
 		claimed += got
-		if errors.As(err, new(*QuarantineError)) {
+		if stopsAll(err) {
 			return claimed, err
 		}
 		if err != nil {

@@ -63,7 +63,8 @@ type Store interface {
 	// Peek lists the next n apps that wait for a turn at a stage, in order.
 	Peek(ctx context.Context, c Claim) ([]string, error)
 	// Claim gives turns to the next targets at a stage, in order; none, and a
-	// *QuarantineError, for one lease after the store may have lost writes.
+	// *QuarantineError, for one lease after the store may have lost writes; none, and a
+	// *PlatformFaultError, while a fault of the platform stands.
 	Claim(ctx context.Context, c Claim) ([]Turn, error)
 	// InFlight counts leases by lane.
 	InFlight(ctx context.Context) (map[Lane]int, error)

@@ -13,6 +13,8 @@ type Started struct {
 	Released bool
 	// Now is the store's time at the start.
 	Now time.Time
+	// Fault says that a fault of the platform stands: no call can work.
+	Fault bool
 }
 
 // SaveOptions say what a save is for.

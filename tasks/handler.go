@@ -167,6 +167,9 @@ func (h *Handler) Run(ctx context.Context, turn rollout.Turn) (err error) {
 		}
 	}()
 	r.enter()
+	if started.Fault {
+		return r.conclude(ctx, r.unbegun("a fault of the platform stands"))
+	}
 	event := r.decide(ctx, started.Status)
 	for r.goesOn(ctx, event) {
 		if ok, err := r.pass(ctx, event.(rollout.Advanced)); !ok {

@@ -77,9 +77,11 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 		cred  credentialError
 		api   *wxclient.Error
 	)
-	switch {
+	switch j := judge(err); {
 	case errors.As(err, &stale):
 		return nil
+	case ctx.Err() == nil && j.scope == ScopePlatform:
+		return r.platformFault(ctx, j, trouble)
 	case errors.As(err, &cred):
 		return r.noCredential(cred.CredentialOf(), trouble)
 	case errors.As(err, &held):
@@ -117,14 +119,14 @@ type credentialError interface {
 	CredentialOf() (appid string)
 }
 
-// noCredential parks: an app without a token is its merchant's matter, and the
-// platform's own missing credential is no app's fault.
+// noCredential parks: an app without a token is its merchant's matter. The platform's own missing
+// credential is a fault of the platform, judged before.
 func (r *run) noCredential(appid string, trouble rollout.Trouble) rollout.Event {
-	trouble.Class = "credential"
-	if appid != "" {
-		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, trouble)
+	if appid == "" { // the worker is stopping
+		return r.unbegun(trouble.Text)
 	}
-	return r.wait(rollout.ReasonBusy, r.timing.BusyPark, trouble)
+	trouble.Class = "credential"
+	return r.wait(rollout.ReasonMerchant, r.timing.Merchant, trouble)
 }
 
 // unbegun gives the turn back without having called.
@@ -211,7 +213,7 @@ func (r *run) permission(ctx context.Context, write bool, trouble rollout.Troubl
 	defer cancel()
 	info, err := r.wx.AuthorizerInfo(ctx, r.turn.AppID)
 	switch {
-	case slices.Contains(permissionCodes, code(err)):
+	case slices.Contains(permissionCodes, code(err)) && ScopeOf(err) != ScopePlatform:
 		return r.failed(trouble)
 	case err != nil:
 		return r.outcome(ctx, fmt.Errorf("read the app's permissions after errcode %d: %w", trouble.Code, err))
@@ -363,8 +365,9 @@ func (r *run) trouble(err error) rollout.Trouble {
 func codeText(code int64) string { return strconv.FormatInt(code, 10) }
 
 // clip keeps an error's text short enough for a record.
-func clip(s string) string {
-	const limit = 300
+func clip(s string) string { return clipTo(s, 300) }
+
+func clipTo(s string, limit int) string {
 	if r := []rune(s); len(r) > limit {
 		return string(r[:limit]) + "…"
 	}

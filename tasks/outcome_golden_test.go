@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -29,6 +30,8 @@ type stubLedger struct {
 	counts rollout.Counts
 	save   func(next rollout.Target, o rollout.SaveOptions) error
 	paused []string
+	news   rollout.FaultNews // to a reported fault of the platform
+	faults []rollout.PlatformFault
 }
 
 func (l *stubLedger) Start(context.Context, rollout.Turn, time.Duration) (rollout.Started, error) {
@@ -55,6 +58,12 @@ func (l *stubLedger) Rollout(context.Context, string) (rollout.Rollout, error) {
 func (l *stubLedger) Pause(_ context.Context, _, by, why string) error {
 	l.paused = append(l.paused, by+": "+why)
 	return nil
+}
+
+func (l *stubLedger) NotePlatformFault(_ context.Context, f rollout.PlatformFault, app string) (rollout.FaultNews, error) {
+	f.Apps = []string{app}
+	l.faults = append(l.faults, f)
+	return cmp.Or(l.news, rollout.FaultBegan), nil
 }
 
 // testPlan commits template 118 and submits the app's first category.
@@ -171,6 +180,9 @@ func refused(t *testing.T, i int, err error) string {
 	}
 	for range l.paused {
 		what += ", pause"
+	}
+	for range l.faults {
+		what += ", fault of the platform"
 	}
 	// Whatever it means, the target must be able to take it.
 	if e := r.apply(event); e != nil {

@@ -42,7 +42,7 @@ func TestOutcomeOfOtherErrors(t *testing.T) {
 		{"reply lost", lostReply(), writes("waited unknown 1m5s", "stalled 1s"), ""},
 		{"wrapped", fmt.Errorf("a: %w", fmt.Errorf("b: %w", lostReply())), writes("waited unknown 1m5s", "stalled 1s"), ""},
 		{"no token of the app", &wxclient.NotSentError{Err: &noToken{"wx1"}}, everywhere, "waited merchant 6h0m0s"},
-		{"no token of the platform", &wxclient.NotSentError{Err: &noToken{}}, everywhere, "waited busy 5m0s"},
+		{"no token of the platform", &wxclient.NotSentError{Err: &noToken{}}, everywhere, "yielded, fault of the platform"},
 		{"bad request", &wxclient.InvalidRequestError{Problem: "six items"}, everywhere, "failed plan"},
 		{"unheard of", errors.New("?"), everywhere, "stalled 1s"},
 		{"turn lost", &rollout.StaleError{}, everywhere, "nothing"},
@@ -109,7 +109,8 @@ func TestFatalRolloutBlamesTheApp(t *testing.T) {
 		{85014, "failed fatal-rollout", 0},
 		{85045, "failed fatal-rollout", 0},
 		{85048, "failed fatal-rollout", 0},
-		{61004, "yielded", 1}, // the platform's fault
+		{61011, "yielded", 1}, // the platform's set-up
+		{61004, "yielded", 0}, // a fault of the platform
 	} {
 		l := &stubLedger{plan: testPlan()}
 		f := happy(t)

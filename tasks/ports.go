@@ -35,6 +35,8 @@ type Ledger interface {
 	Plan(ctx context.Context, rolloutID string, revision int) (rollout.Plan, error)
 	Rollout(ctx context.Context, rolloutID string) (rollout.Rollout, error)
 	Pause(ctx context.Context, rolloutID, by, why string) error
+	// NotePlatformFault records a fault that an app met: no assignments are given while it stands.
+	NotePlatformFault(ctx context.Context, f rollout.PlatformFault, app string) (rollout.FaultNews, error)
 }
 
 // Permits is the platform's allowance as a handler sees it; *Pools implements it.

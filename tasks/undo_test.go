@@ -187,7 +187,8 @@ func TestUndoRefused(t *testing.T) {
 		{"another's gray release", 87011, "undo/failed"},
 		{"invalid args, which must not pause for ever", 40097, "undo/failed"},
 		{"the platform's 30 a day", 45009, "undo/pending"},
-		{"our address is not on the platform's list", 40164, "undo/parked/unlisted"},
+		{"the platform's set-up", 61011, "undo/parked/unlisted"},
+		{"our address is not on the platform's list", 40164, "undo/pending"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

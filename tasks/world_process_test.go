@@ -206,3 +206,9 @@ func (d disk) Pause(ctx context.Context, id, by, why string) error {
 	_, err := script(d.process, "pause", func(l *ledger.Ledger) (struct{}, error) { return struct{}{}, l.Pause(ctx, id, by, why) })
 	return err
 }
+
+func (d disk) NotePlatformFault(ctx context.Context, f rollout.PlatformFault, app string) (rollout.FaultNews, error) {
+	return script(d.process, "note a fault of the platform", func(l *ledger.Ledger) (rollout.FaultNews, error) {
+		return l.NotePlatformFault(ctx, f, app)
+	})
+}

@@ -79,6 +79,22 @@ func (e *NotSentError) Error() string {
 // Unwrap returns the cause.
 func (e *NotSentError) Unwrap() error { return e.Err }
 
+// TokenError means that the token source gave no token for a call. Its cause belongs to the
+// credentials, and not to the endpoint that needed the token: an [*Error] in it is the answer to a
+// credential call.
+type TokenError struct {
+	// AppID is the app whose token was needed; "" means the component's token.
+	AppID string
+	// Err is the token source's error.
+	Err error
+}
+
+// Error renders the cause.
+func (e *TokenError) Error() string { return "get a token: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *TokenError) Unwrap() error { return e.Err }
+
 // InvalidRequestError means that this package refused the request because WeChat is known
 // to refuse it, or because it would be ambiguous. Repeating it unchanged is pointless.
 type InvalidRequestError struct {

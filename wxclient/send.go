@@ -47,7 +47,7 @@ func (c *Client) token(ctx context.Context, r request) (string, error) {
 		err = errors.New("the token source gave an empty token")
 	}
 	if err != nil {
-		return "", &NotSentError{Endpoint: r.path, Err: fmt.Errorf("get a token: %w", err)}
+		return "", &NotSentError{Endpoint: r.path, Err: &TokenError{AppID: r.appid, Err: err}}
 	}
 	return token, nil
 }

@@ -110,6 +110,7 @@ func (l *leader) conduct(ctx context.Context) {
 	wg.Go(func() { l.tendApps(seat) })
 	wg.Go(func() { l.tendBaseline(seat) })
 	wg.Go(func() { l.quota.Run(seat) })
+	wg.Go(func() { l.probePlatform(seat) })
 	l.keep(seat)
 	leave()
 	wg.Wait()
@@ -278,6 +279,30 @@ func (l *leader) tendBaseline(ctx context.Context) {
 			p.well(time.Since(began))
 		}
 		if err := (wallClock{}).Sleep(ctx, p.wait); err != nil {
+			return
+		}
+	}
+}
+
+// probeEvery is how often the leader looks whether a fault of the platform stands.
+const probeEvery = time.Second
+
+// probePlatform ends a fault of the platform when it is over. Its begin is logged where it was met.
+func (l *leader) probePlatform(ctx context.Context) {
+	said := ""
+	for {
+		p, err := l.operator.ProbePlatform(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && err.Error() != said:
+			l.log.Warn().Err(err).Msg("platform not probed; tried again")
+		case p.Cleared:
+			l.log.Info().Int64("errcode", p.Fault.Code).Dur("lasted", time.Since(p.Fault.Since)).Strs("alone", p.Alone).
+				Msg("fault of the platform is over: dispatching goes on")
+		}
+		said = errorText(err)
+		if err := (wallClock{}).Sleep(ctx, probeEvery); err != nil {
 			return
 		}
 	}

@@ -1,0 +1,148 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
+)
+
+// Probed is what a probe of the platform found.
+type Probed struct {
+	// Fault is the fault that was looked at; nil if none stands.
+	Fault *ledger.PlatformFault
+	// Cleared says that this probe ended the fault.
+	Cleared bool
+	// Alone are apps that fail where others work.
+	Alone []string
+	// Failed is why the fault stays; nil if it was not probed now, or has ended.
+	Failed error
+}
+
+// ProbePlatform looks whether a fault of the platform stands, and tries again what failed when
+// its time has come. A success ends the fault, and work goes on. Only the leader calls it.
+func (o *Operator) ProbePlatform(ctx context.Context) (Probed, error) {
+	f, err := o.ledger.PlatformFault(ctx)
+	if err != nil || f == nil {
+		return Probed{}, err
+	}
+	p := Probed{Fault: f}
+	if due, err := o.ledger.BeginProbe(ctx, *f); err != nil || !due {
+		return p, err
+	}
+	wx, err := o.online("probe the platform")
+	if err != nil {
+		return p, err
+	}
+	if p.Alone, p.Failed = (prober{o: o, wx: wx}).probe(ctx, *f); p.Failed != nil {
+		return p, nil
+	}
+	p.Cleared, err = o.ledger.ClearPlatformFault(ctx, *f, p.Alone...)
+	return p, err
+}
+
+// prober tries again what a fault made fail. No assignments are given while a fault stands, so that
+// its calls for an app that no worker has cross none of theirs.
+type prober struct {
+	o  *Operator
+	wx WeChat
+}
+
+// probe gives the apps that fail alone, or the error that keeps the fault.
+func (p prober) probe(ctx context.Context, f ledger.PlatformFault) (alone []string, err error) {
+	if len(f.Apps) == 0 {
+		return nil, p.witness(ctx, nil)
+	}
+	if !f.Confirm {
+		return nil, p.try(ctx, f.Apps[0])
+	}
+	for _, app := range f.Apps {
+		if e := p.try(ctx, app); e != nil {
+			alone, err = append(alone, app), e
+		}
+	}
+	switch {
+	case len(alone) < len(f.Apps): // it works for one of them
+		return alone, nil
+	case p.witness(ctx, f.Apps) == nil:
+		return alone, nil
+	default:
+		return nil, err
+	}
+}
+
+// try makes the calls that every app needs: one with the component's token, one with the app's
+// own. An answer about the app or its merchant shows that the platform works.
+func (p prober) try(ctx context.Context, app string) error {
+	if _, err := p.wx.AuthorizerInfo(ctx, app); !works(err) {
+		return fmt.Errorf("probe through %s: %w", app, err)
+	}
+	if _, err := p.wx.VersionInfo(ctx, app); !works(err) {
+		return fmt.Errorf("probe through %s: %w", app, err)
+	}
+	return nil
+}
+
+// works tells whether an answer shows that the platform's calls get through.
+func works(err error) bool {
+	if err == nil {
+		return true
+	}
+	s := tasks.ScopeOf(err)
+	return s == tasks.ScopeMerchant || s == tasks.ScopeApp || s == tasks.ScopePool
+}
+
+// witnesses is how many other apps a probe asks at most: one may be broken itself.
+const witnesses = 3
+
+// witness tries other apps than those that failed; nil if one works. If there is no other app,
+// WeChat's list of apps is the witness: it needs the component's token alone.
+func (p prober) witness(ctx context.Context, not []string) error {
+	others, err := p.others(ctx, not)
+	if err != nil {
+		return err
+	}
+	for _, app := range others {
+		_, info := p.wx.AuthorizerInfo(ctx, app)
+		_, version := p.wx.VersionInfo(ctx, app)
+		if info == nil && version == nil {
+			return nil
+		}
+		if err = info; err == nil {
+			err = version
+		}
+	}
+	if len(others) > 0 {
+		return fmt.Errorf("probe through other apps: %w", err)
+	}
+	if _, err := p.wx.AuthorizerList(ctx, 0, 1); err != nil {
+		return fmt.Errorf("probe by the list of apps: %w", err)
+	}
+	return nil
+}
+
+// others are apps of unfinished rollouts that no worker has.
+func (p prober) others(ctx context.Context, not []string) ([]string, error) {
+	active, err := p.o.ledger.Active(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var apps []string
+	for _, r := range active {
+		for t, err := range p.o.ledger.Targets(ctx, r.ID) {
+			if err != nil {
+				return nil, err
+			}
+			if t.State == rollout.StateRunning || slices.Contains(not, t.AppID) || slices.Contains(apps, t.AppID) {
+				continue
+			}
+			if apps = append(apps, t.AppID); len(apps) == witnesses {
+				return apps, nil
+			}
+		}
+	}
+	return apps, nil
+}

@@ -1,0 +1,95 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// PlatformFault is the fault that the ledger keeps while it stands.
+type PlatformFault = rollout.PlatformFault
+
+const (
+	// faultFirstProbe is how long after its begin a fault is probed first: a single lost reply
+	// of the token service is over by then.
+	faultFirstProbe = time.Second
+	// faultProbeMax is the longest wait between two probes. It bounds how long after the end of a
+	// fault work stands still.
+	faultProbeMax = time.Minute
+	// faultReturns is how soon after its end a fault of the same code counts as the same one, which
+	// the probe didn't see.
+	faultReturns = 10 * time.Minute
+	// faultApps is how many apps a fault names as its witnesses.
+	faultApps = 8
+	// faultAlone is how long an app that was proven to fail alone is believed to.
+	faultAlone = time.Hour
+)
+
+// FaultProbeWait is the wait after the n-th failed probe (from 0): it doubles, up to a minute.
+func FaultProbeWait(n int) time.Duration {
+	return min(2*faultFirstProbe<<min(max(n, 0), 10), faultProbeMax)
+}
+
+// NotePlatformFault records that an app met a fault of the platform. Who reports it first begins
+// it. A report that needs confirmation is answered with [rollout.FaultAlone] if a probe has
+// proven lately that the app is alone with it.
+func (l *Ledger) NotePlatformFault(ctx context.Context, f PlatformFault, app string) (rollout.FaultNews, error) {
+	confirm := 0
+	if f.Confirm {
+		confirm = 1
+	}
+	news, err := run(ctx, l.rdb, faultNoteScript, f.Code, f.Text, f.Endpoint, f.IP, f.RID, app, confirm,
+		milli(faultFirstProbe), milli(faultProbeMax), milli(faultReturns), faultApps).Text()
+	return rollout.FaultNews(news), failed(err, "record a fault of the platform")
+}
+
+// PlatformFault reads the fault that stands; nil if there is none.
+func (l *Ledger) PlatformFault(ctx context.Context) (*PlatformFault, error) {
+	h, err := l.rdb.HGetAll(ctx, keyFault).Result()
+	if err != nil {
+		return nil, failed(err, "read the fault of the platform")
+	}
+	if len(h) == 0 {
+		return nil, nil
+	}
+	return decodeFault(h)
+}
+
+func decodeFault(h map[string]string) (*PlatformFault, error) {
+	f := &PlatformFault{Text: h["text"], Endpoint: h["endpoint"], IP: h["ip"], RID: h["rid"], Confirm: h["confirm"] == "1"}
+	var numbers [5]int64
+	for i, name := range []string{"code", "since", "seen", "probe", "probes"} {
+		var err error
+		if numbers[i], err = parseInt("fault "+name, h[name]); err != nil {
+			return nil, err
+		}
+	}
+	f.Code, f.Since, f.LastSeen, f.ProbeAt = numbers[0], fromMilli(numbers[1]), fromMilli(numbers[2]), fromMilli(numbers[3])
+	f.Probes = int(numbers[4])
+	if err := json.Unmarshal([]byte(h["apps"]), &f.Apps); err != nil {
+		return nil, fmt.Errorf("ledger: apps of the platform's fault: %w", err)
+	}
+	return f, nil
+}
+
+// BeginProbe tells whether the fault is to be probed now, and sets when it is probed again. It is
+// false before its time, and if the fault is over.
+func (l *Ledger) BeginProbe(ctx context.Context, f PlatformFault) (bool, error) {
+	n, err := run(ctx, l.rdb, faultProbeScript, f.Since.UnixMilli(), milli(FaultProbeWait(f.Probes))).Int()
+	return n == 1, failed(err, "begin a probe of the platform")
+}
+
+// ClearPlatformFault ends the fault that was probed, unless another one began since; false then.
+// The apps named are those that fail where others work: for an hour a report of theirs that needs
+// confirmation is their own fault.
+func (l *Ledger) ClearPlatformFault(ctx context.Context, f PlatformFault, alone ...string) (bool, error) {
+	args := []any{f.Since.UnixMilli(), milli(faultAlone)}
+	for _, app := range alone {
+		args = append(args, app)
+	}
+	n, err := run(ctx, l.rdb, faultClearScript, args...).Int()
+	return n == 1, failed(err, "end the fault of the platform")
+}

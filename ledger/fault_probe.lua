@@ -1,0 +1,11 @@
+-- fault_probe lets the leader probe a fault whose time has come, once, and sets the next time.
+--
+-- KEYS[1] root
+-- ARGV[1] since (ms) of the fault that was read  ARGV[2] wait until the next probe (ms)
+-- Returns 1 if it is to be probed now, 0 if not yet or if it is another fault or none. Cost: O(1).
+local key = root .. 'fault'
+local f = redis.call('HMGET', key, 'since', 'probe')
+if f[1] ~= ARGV[1] or tonumber(f[2]) > now_ms then return 0 end
+redis.call('HSET', key, 'probe', int(now_ms + tonumber(ARGV[2])))
+redis.call('HINCRBY', key, 'probes', 1)
+return 1
