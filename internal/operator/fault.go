@@ -2,8 +2,10 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -44,8 +46,7 @@ func (o *Operator) ProbePlatform(ctx context.Context) (Probed, error) {
 	return p, err
 }
 
-// prober tries again what a fault made fail. No assignments are given while a fault stands, so that
-// its calls for an app that no worker has cross none of theirs.
+// prober tries again what a fault made fail.
 type prober struct {
 	o  *Operator
 	wx WeChat
@@ -60,7 +61,11 @@ func (p prober) probe(ctx context.Context, f ledger.PlatformFault) (alone []stri
 		return nil, p.try(ctx, f.Apps[0])
 	}
 	for _, app := range f.Apps {
-		if e := p.try(ctx, app); e != nil {
+		e := p.try(ctx, app)
+		if errors.As(e, new(*ledger.LentError)) { // says nothing of the app
+			return nil, e
+		}
+		if e != nil {
 			alone, err = append(alone, app), e
 		}
 	}
@@ -74,16 +79,22 @@ func (p prober) probe(ctx context.Context, f ledger.PlatformFault) (alone []stri
 	}
 }
 
+// probeLoan bounds a probe's calls for one app.
+const probeLoan = 30 * time.Second
+
 // try makes the calls that every app needs: one with the component's token, one with the app's
-// own. An answer about the app or its merchant shows that the platform works.
+// own. An answer about the app or its merchant shows that the platform works. The app is borrowed,
+// so that no call of a worker is crossed.
 func (p prober) try(ctx context.Context, app string) error {
-	if _, err := p.wx.AuthorizerInfo(ctx, app); !works(err) {
-		return fmt.Errorf("probe through %s: %w", app, err)
-	}
-	if _, err := p.wx.VersionInfo(ctx, app); !works(err) {
-		return fmt.Errorf("probe through %s: %w", app, err)
-	}
-	return nil
+	return p.o.ledger.Borrow(ctx, app, probeLoan, func(ctx context.Context) error {
+		if _, err := p.wx.AuthorizerInfo(ctx, app); !works(err) {
+			return fmt.Errorf("probe through %s: %w", app, err)
+		}
+		if _, err := p.wx.VersionInfo(ctx, app); !works(err) {
+			return fmt.Errorf("probe through %s: %w", app, err)
+		}
+		return nil
+	})
 }
 
 // works tells whether an answer shows that the platform's calls get through.
@@ -106,17 +117,12 @@ func (p prober) witness(ctx context.Context, not []string) error {
 		return err
 	}
 	for _, app := range others {
-		_, info := p.wx.AuthorizerInfo(ctx, app)
-		_, version := p.wx.VersionInfo(ctx, app)
-		if info == nil && version == nil {
+		if err = p.try(ctx, app); err == nil {
 			return nil
-		}
-		if err = info; err == nil {
-			err = version
 		}
 	}
 	if len(others) > 0 {
-		return fmt.Errorf("probe through other apps: %w", err)
+		return err
 	}
 	if _, err := p.wx.AuthorizerList(ctx, 0, 1); err != nil {
 		return fmt.Errorf("probe by the list of apps: %w", err)
