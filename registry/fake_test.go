@@ -123,7 +123,7 @@ func (w *wechat) answer(rw io.Writer, name, appid string, str func(string) strin
 		w.current[appid] = fmt.Sprintf("%s/aat-%d", appid, w.calls[name+" "+appid])
 		_, _ = fmt.Fprintf(rw, `{"authorizer_access_token":%q,"expires_in":%d,"authorizer_refresh_token":%q}`, w.current[appid], w.life, w.refresh[appid])
 	case "api_get_authorizer_info":
-		_, _ = fmt.Fprintf(rw, `{"authorizer_info":{},"authorization_info":{"authorizer_appid":%q,"authorizer_refresh_token":%q}}`, appid, w.refresh[appid])
+		_, _ = fmt.Fprintf(rw, `{"authorizer_info":{"service_type_info":{"id":0}},"authorization_info":{"authorizer_appid":%q,"authorizer_refresh_token":%q}}`, appid, w.refresh[appid])
 	case "api_query_auth":
 		appid = strings.TrimPrefix(str("authorization_code"), "code-")
 		w.current[appid] = appid + "/aat-auth"

@@ -51,7 +51,7 @@ func (t *Tokens) fetchApp(ctx context.Context, appid, refresh string) (fresh, er
 	if err != nil {
 		return fresh{}, err
 	}
-	if current == "" || current == refresh {
+	if current == refresh {
 		return fresh{}, mustReauthorize(appid, refused)
 	}
 	f, err := t.refresh(ctx, appid, current)
@@ -99,7 +99,11 @@ func (t *Tokens) refresh(ctx context.Context, appid, refresh string) (fresh, err
 	}
 }
 
-// readBack reads the app's current refresh token from WeChat.
+// errNotShown is a reply that lacks the refresh token: nobody took the authorization back.
+var errNotShown = errors.New("WeChat's reply shows no refresh token")
+
+// readBack reads the app's current refresh token from WeChat. A reply that shows none is an error: it
+// proves nothing about the authorization.
 func (t *Tokens) readBack(ctx context.Context, appid string) (string, error) {
 	info, err := t.client.AuthorizerInfo(ctx, appid)
 	if authorizationGone(err) {
@@ -107,6 +111,9 @@ func (t *Tokens) readBack(ctx context.Context, appid string) (string, error) {
 	}
 	if err != nil {
 		return "", fmt.Errorf("read an app's refresh token back: %w", err)
+	}
+	if info.RefreshToken == "" {
+		return "", fmt.Errorf("read the refresh token of app %s back: %w: try again, and if it stays so, let the merchant authorize the platform again", appid, errNotShown)
 	}
 	return info.RefreshToken, nil
 }

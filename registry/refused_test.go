@@ -125,6 +125,22 @@ func TestRefreshTokenLost(t *testing.T) {
 	})
 }
 
+// A read-back that shows no refresh token blames nobody: the authorization may well stand.
+func TestBlankRefreshTokenIsUnknown(t *testing.T) {
+	t.Parallel()
+	w := newWechat(t)
+	_, rdb := redistest.Mini(t)
+	tokens, _ := open(t, w, rdb, noCache)
+	w.refresh["wxa"] = ""
+	_, err := tokens.AuthorizerToken(t.Context(), "wxa")
+	if err == nil || errors.As(err, new(*registry.CredentialError)) || !strings.Contains(err.Error(), "shows no refresh token") {
+		t.Errorf("got %v", err)
+	}
+	if n := w.count("api_authorizer_token"); n != 0 {
+		t.Errorf("%d refreshes", n)
+	}
+}
+
 func TestMustReauthorize(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -132,7 +148,6 @@ func TestMustReauthorize(t *testing.T) {
 		fail          map[string][]int
 		asked         int // refreshes
 	}{
-		{"no refresh token anywhere", "", nil, 0},
 		{"refused, and read back the same", "refresh-1", map[string][]int{"api_authorizer_token": {0, 61023}}, 2},
 		{"refused twice", "refresh-1", map[string][]int{"api_authorizer_token": {61023}}, 1},
 		{"gone", "refresh-1", map[string][]int{"api_authorizer_token": {61003}}, 1},

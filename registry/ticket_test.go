@@ -211,6 +211,7 @@ func TestRenewalsAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(t)(tokens.AuthorizerToken(ctx, "wxa"))
+	w.fail["api_get_authorizer_info"] = []int{61003}
 	_, _ = tokens.AuthorizerToken(ctx, "wxb")
 	want := []registry.Renewal{
 		{Result: registry.RenewalBusy}, {Result: registry.RenewalPlatform},

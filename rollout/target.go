@@ -119,8 +119,8 @@ const (
 // Trouble says what went wrong, in WeChat's words and ours.
 type Trouble struct {
 	Stage Stage  `json:"stage"`
-	Class string `json:"class"`          // class of the errcode, or ours: rejected, delayed, withdrawn, pin, plan
-	Code  int64  `json:"code,omitempty"` // errcode; 0 if none
+	Class string `json:"class"`          // class of the errcode, or ours: rejected, delayed, withdrawn, pin, plan, no-category, no-permission
+	Code  int64  `json:"code,omitempty"` // errcode that WeChat sent; 0 if it sent none, whatever was found
 	RID   string `json:"rid,omitempty"`
 	Text  string `json:"text"`
 	// Next is what a person should do; "" leaves it to the class.
@@ -129,6 +129,14 @@ type Trouble struct {
 	Screenshots string    `json:"shots,omitempty"`
 	At          time.Time `json:"at"`
 }
+
+// Classes of what was found by reading an app, without an errcode from WeChat.
+const (
+	// ClassNoCategory: the app has no approved category.
+	ClassNoCategory = "no-category"
+	// ClassNoPermission: the merchant did not grant permission set 18.
+	ClassNoPermission = "no-permission"
+)
 
 // Entry is one line of a target's timeline.
 type Entry struct {

@@ -44,7 +44,7 @@ func (r *run) preflight(ctx context.Context) (rollout.Event, error) {
 	}
 	if len(categories) == 0 {
 		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.Trouble{
-			Stage: r.turn.Stage, Class: string(wxclient.ClassFatalApp), Code: 85008,
+			Stage: r.turn.Stage, Class: rollout.ClassNoCategory,
 			Text: "the app has no approved category: the merchant must add one at mp.weixin.qq.com", At: r.now(),
 		}), nil
 	}
@@ -63,7 +63,7 @@ func (r *run) account(info wxclient.AuthorizerInfo) rollout.Event {
 		return skip(fmt.Sprintf("account_status %d: cancelled, banned or frozen", info.AccountStatus))
 	case !info.Has(permissionSet):
 		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.Trouble{
-			Stage: r.turn.Stage, Class: string(wxclient.ClassFatalApp), Code: 61007,
+			Stage: r.turn.Stage, Class: rollout.ClassNoPermission,
 			Text: "permission set 18 is not granted: the merchant must authorise it", At: r.now(),
 		})
 	default:

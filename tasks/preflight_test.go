@@ -59,8 +59,8 @@ func TestPreflightAfterTheMerchantActed(t *testing.T) {
 	r := newRig(t)
 	r.wx.categories = gives([]wxclient.Category{})
 	r.act()
-	if got := r.parked("preflight/parked/merchant", 6*time.Hour); got.Trouble == nil || got.Trouble.Code != 85008 {
-		t.Errorf("trouble %+v, want 85008", got.Trouble)
+	if got := r.parked("preflight/parked/merchant", 6*time.Hour); got.Trouble == nil || got.Trouble.Class != rollout.ClassNoCategory || got.Trouble.Code != 0 {
+		t.Errorf("trouble %+v, want no-category and no errcode: WeChat sent none", got.Trouble)
 	}
 	r.wx.categories = happy(t).categories
 	r.act()

@@ -50,7 +50,8 @@ type Audit struct {
 	Reason string
 	// Screenshot holds media ids joined by a vertical bar.
 	Screenshot string
-	// Version and Desc are those of the commit; AuditStatus leaves them empty.
+	// Version and Desc are those of the commit. "" means that WeChat does not show them (AuditStatus
+	// never does): unknown, and no proof that somebody else submitted. ID proves ownership.
 	Version, Desc string
 	// SubmittedAt is the time of the submission in unix seconds; 0 from AuditStatus.
 	SubmittedAt int64

@@ -65,15 +65,21 @@ func (r CommitRequest) validate() (ext string, err error) {
 	return string(text), nil
 }
 
-// VersionEntry is one version of an app.
+// VersionEntry is one version of an app. WeChat sometimes shows an entry with blank fields: a version is
+// there then, and which one is unknown. Only a nil entry says that there is none.
 type VersionEntry struct {
-	// Time is when it was committed or released, in unix seconds.
+	// Time is when it was committed or released, in unix seconds; 0 when not shown.
 	Time int64
-	// Version is the user_version of the commit; blank if the reply does not tell it.
+	// Version is the user_version of the commit; "" when not shown, which is unknown and not "none".
 	Version string
-	// Desc is the user_desc of the commit; blank if the reply does not tell it, or there was none.
+	// Desc is the user_desc of the commit; "" when it was blank or not shown. A blank text proves
+	// nothing about who committed.
 	Desc string
 }
+
+// Known reports whether WeChat shows which version this is. It is false for nil: ask for nil first,
+// since nil means that there is no version and false that nobody knows which one it is.
+func (e *VersionEntry) Known() bool { return e != nil && e.Version != "" }
 
 // VersionInfo tells which versions an app has.
 type VersionInfo struct {
@@ -97,7 +103,8 @@ type versionReply struct {
 }
 
 // VersionInfo reads the trial and the live version: the call that tells what a commit or a
-// release of unknown outcome did.
+// release of unknown outcome did. An object that is absent or wholly empty is none (WeChat does not state
+// it), one with a time and blank fields an entry that is not Known.
 //
 // WeChat page: api_getversioninfo. Codes: -1, 44002.
 func (c *Client) VersionInfo(ctx context.Context, appid string) (VersionInfo, error) {
@@ -142,8 +149,20 @@ type categoryReply struct {
 	} `json:"category_list"`
 }
 
+func (r *categoryReply) check() error {
+	if r.List == nil {
+		return missing("category_list")
+	}
+	for _, e := range r.List {
+		if e.FirstClass == "" || e.SecondClass == "" || e.FirstID == 0 || e.SecondID == 0 {
+			return missing("a name or an id in category_list")
+		}
+	}
+	return nil
+}
+
 // Categories lists the categories usable in SubmitAudit. An empty list means that a
-// submission will fail with 85008.
+// submission will fail with 85008; a reply without the list is an error.
 //
 // WeChat page: api_getallcategoryname. Codes: -1.
 func (c *Client) Categories(ctx context.Context, appid string) ([]Category, error) {
@@ -161,13 +180,22 @@ func (c *Client) Categories(ctx context.Context, appid string) ([]Category, erro
 	return list, nil
 }
 
+type pagesReply struct {
+	List []string `json:"page_list"`
+}
+
+func (r *pagesReply) check() error {
+	if r.List == nil {
+		return missing("page_list")
+	}
+	return nil
+}
+
 // Pages lists the pages of the committed version, usable as AuditItem.Address.
 //
 // WeChat page: api_getcodepage. Codes: 86000, 86001 nothing committed.
 func (c *Client) Pages(ctx context.Context, appid string) ([]string, error) {
-	var reply struct {
-		List []string `json:"page_list"`
-	}
+	var reply pagesReply
 	err := c.callApp(ctx, appid, get("/wxa/get_page"), &reply)
 	return reply.List, err
 }
@@ -181,14 +209,24 @@ type PrivacyInfo struct {
 	WithoutConf []string
 }
 
-// CodePrivacyInfo reads the result of the privacy check.
+type privacyInfoReply struct {
+	WithoutAuth []string `json:"without_auth_list"`
+	WithoutConf []string `json:"without_conf_list"`
+}
+
+func (r *privacyInfoReply) check() error {
+	if r.WithoutAuth == nil || r.WithoutConf == nil {
+		return missing("without_auth_list or without_conf_list")
+	}
+	return nil
+}
+
+// CodePrivacyInfo reads the result of the privacy check. A reply that lacks a list is an error: it does
+// not say that nothing was found.
 //
 // WeChat page: api_getcodeprivacyinfo. Codes: 61039 still running, ask again in a minute; 61040.
 func (c *Client) CodePrivacyInfo(ctx context.Context, appid string) (PrivacyInfo, error) {
-	var reply struct {
-		WithoutAuth []string `json:"without_auth_list"`
-		WithoutConf []string `json:"without_conf_list"`
-	}
+	var reply privacyInfoReply
 	err := c.callApp(ctx, appid, get("/wxa/security/get_code_privacy_info"), &reply)
 	return PrivacyInfo{WithoutAuth: reply.WithoutAuth, WithoutConf: reply.WithoutConf}, err
 }

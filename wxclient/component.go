@@ -1,9 +1,11 @@
 package wxclient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,7 +29,8 @@ type AuthorizerInfo struct {
 	AccountStatus int64
 	// RegisterType: 0 normal, 6 enterprise by face scan, 13 trial, 19 former trial, and others.
 	RegisterType int64
-	// PermissionSets are the granted sets (func_info); 18 is needed for code management.
+	// PermissionSets are the granted sets (func_info); 18 is needed for code management. Empty for
+	// official accounts whose reply lacks them.
 	PermissionSets []int64
 	// MiniProgram is true for mini programs, false for official accounts.
 	MiniProgram bool
@@ -79,30 +82,48 @@ type authorizerReply struct {
 		Signature     string          `json:"signature"`
 		UserName      string          `json:"user_name"`
 		PrincipalName string          `json:"principal_name"`
-		ServiceType   typeID          `json:"service_type_info"`
+		ServiceType   *typeID         `json:"service_type_info"`
 		VerifyType    typeID          `json:"verify_type_info"`
 		AccountStatus integer         `json:"account_status"`
 		RegisterType  integer         `json:"register_type"`
 		MiniProgram   json.RawMessage `json:"MiniProgramInfo"`
 	} `json:"authorizer_info"`
 	Grant *struct {
-		AppID        string `json:"authorizer_appid"`
+		AppID string `json:"authorizer_appid"`
+		// OlderAppID and OldAppID are the names of the appid in older replies about official accounts.
+		OlderAppID   string `json:"authorization_appid"`
+		OldAppID     string `json:"appid"`
 		RefreshToken string `json:"authorizer_refresh_token"`
 		Sets         grants `json:"func_info"`
 	} `json:"authorization_info"`
 }
 
+func (r *authorizerReply) appID() string {
+	return cmp.Or(r.Grant.AppID, r.Grant.OlderAppID, r.Grant.OldAppID)
+}
+
+func (r *authorizerReply) miniProgram() bool {
+	return len(r.Info.MiniProgram) > 0 && string(r.Info.MiniProgram) != "null"
+}
+
+// check wants the grants of mini programs only: for the platform's work official accounts have none.
 func (r *authorizerReply) check() error {
-	if r.Info == nil {
+	switch {
+	case r.Info == nil:
 		return missing("authorizer_info")
-	}
-	if r.Grant == nil || r.Grant.AppID == "" {
+	case r.Grant == nil || r.appID() == "":
 		return missing("authorization_info.authorizer_appid")
+	case r.Info.ServiceType == nil && !r.miniProgram():
+		return missing("authorizer_info.service_type_info")
+	case r.miniProgram() && (r.Grant.Sets == nil || slices.Contains(r.Grant.Sets.ids(), 0)):
+		return missing("authorization_info.func_info or an id in it")
 	}
 	return nil
 }
 
-// AuthorizerInfo reads an authorized account: what it is, what it granted, its refresh token.
+// AuthorizerInfo reads an authorized account: what it is, what it granted, its refresh token. A reply
+// about a mini program that lacks the grants is an error; official accounts are read in the older
+// shapes of the reply too.
 //
 // WeChat page: api_getauthorizerinfo. Codes: 61003 not authorized any more, 40013.
 func (c *Client) AuthorizerInfo(ctx context.Context, appid string) (AuthorizerInfo, error) {
@@ -111,17 +132,23 @@ func (c *Client) AuthorizerInfo(ctx context.Context, appid string) (AuthorizerIn
 		return AuthorizerInfo{}, &InvalidRequestError{Endpoint: path, Problem: "appid is empty"}
 	}
 	var reply authorizerReply
-	err := c.callComponent(ctx, post(path, componentRef{AppID: c.component, Authorizer: appid}), &reply)
+	err := c.callComponent(ctx, post(path, componentRef{AppID: c.component, Authorizer: appid}).withoutErrcode(), &reply)
 	if err != nil {
 		return AuthorizerInfo{}, err
 	}
 	info := reply.Info
+	if reply.appID() != appid {
+		return AuthorizerInfo{}, &OutcomeUnknownError{Endpoint: path, Err: fmt.Errorf("the reply is about %.40q, not about %s", reply.appID(), appid)}
+	}
+	if info.ServiceType == nil {
+		info.ServiceType = &typeID{}
+	}
 	return AuthorizerInfo{
-		AppID: reply.Grant.AppID, NickName: info.NickName, HeadImage: info.HeadImage, Signature: info.Signature, UserName: info.UserName, PrincipalName: info.PrincipalName,
+		AppID: appid, NickName: info.NickName, HeadImage: info.HeadImage, Signature: info.Signature, UserName: info.UserName, PrincipalName: info.PrincipalName,
 		ServiceType: int64(info.ServiceType.ID), VerifyType: int64(info.VerifyType.ID),
 		AccountStatus: int64(info.AccountStatus), RegisterType: int64(info.RegisterType),
 		PermissionSets: reply.Grant.Sets.ids(), RefreshToken: reply.Grant.RefreshToken,
-		MiniProgram: len(info.MiniProgram) > 0 && string(info.MiniProgram) != "null",
+		MiniProgram: reply.miniProgram(),
 		Categories:  categoryNames(info.MiniProgram),
 	}, nil
 }
@@ -178,8 +205,16 @@ type authorizersReply struct {
 }
 
 func (r *authorizersReply) check() error {
-	if r.Total == nil {
+	switch {
+	case r.Total == nil:
 		return missing("total_count")
+	case r.List == nil && *r.Total != 0:
+		return missing("list")
+	}
+	for _, e := range r.List {
+		if e.AppID == "" {
+			return missing("authorizer_appid in list")
+		}
 	}
 	return nil
 }
@@ -197,7 +232,7 @@ func (c *Client) AuthorizerList(ctx context.Context, offset, count int) (Authori
 		AppID  string `json:"component_appid"`
 		Offset int    `json:"offset"`
 		Count  int    `json:"count"`
-	}{c.component, offset, count})
+	}{c.component, offset, count}).withoutErrcode()
 	r.list = true
 	if err := c.callComponent(ctx, r, &reply); err != nil {
 		return AuthorizerPage{}, err

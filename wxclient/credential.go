@@ -90,7 +90,7 @@ func (c *Client) FetchComponentToken(ctx context.Context, secret, ticket string)
 		AppID  string `json:"component_appid"`
 		Secret string `json:"component_appsecret"`
 		Ticket string `json:"component_verify_ticket"`
-	}{c.component, secret, ticket})
+	}{c.component, secret, ticket}).withoutErrcode()
 	r.secrets = []string{secret, ticket}
 	if err := c.callWith(ctx, r, "", &reply); err != nil {
 		return "", 0, err
@@ -112,7 +112,7 @@ func (r *preAuthReply) check() error { return needToken("pre_auth_code", r.Code,
 // WeChat page: api_getpreauthcode. Codes: 40013, 61004.
 func (c *Client) PreAuthCode(ctx context.Context) (code string, expiresIn time.Duration, err error) {
 	var reply preAuthReply
-	r := post("/cgi-bin/component/api_create_preauthcode", componentRef{AppID: c.component})
+	r := post("/cgi-bin/component/api_create_preauthcode", componentRef{AppID: c.component}).withoutErrcode()
 	if err := c.callComponent(ctx, r, &reply); err != nil {
 		return "", 0, err
 	}
@@ -123,7 +123,8 @@ func (c *Client) PreAuthCode(ctx context.Context) (code string, expiresIn time.D
 type AuthorizerToken struct {
 	// Access is the authorizer_access_token.
 	Access string `json:"-"`
-	// Refresh is the authorizer_refresh_token to store; it may differ from the one used.
+	// Refresh is the authorizer_refresh_token to store; it may differ from the one used. "" is not shown:
+	// keep the stored one.
 	Refresh string `json:"-"`
 	// ExpiresIn is the life of Access from now.
 	ExpiresIn time.Duration
@@ -157,7 +158,7 @@ func (c *Client) RefreshAuthorizerToken(ctx context.Context, componentToken, app
 		AppID      string `json:"component_appid"`
 		Authorizer string `json:"authorizer_appid"`
 		Refresh    string `json:"authorizer_refresh_token"`
-	}{c.component, appid, refreshToken})
+	}{c.component, appid, refreshToken}).withoutErrcode()
 	r.appid = appid
 	r.secrets = []string{refreshToken, componentToken}
 	if err := c.callWith(ctx, r, componentToken, &reply); err != nil {
@@ -191,7 +192,10 @@ func (r *queryAuthReply) check() error {
 	if r.Info == nil || r.Info.AppID == "" {
 		return missing("authorization_info.authorizer_appid")
 	}
-	return nil
+	if r.Info.Access == "" {
+		return nil // an app without a right to any API gets no tokens
+	}
+	return needToken("authorization_info.authorizer_access_token", r.Info.Access, r.Info.ExpiresIn)
 }
 
 // QueryAuth trades an authorization code, from the redirect or the authorized event, for tokens.
@@ -202,7 +206,7 @@ func (c *Client) QueryAuth(ctx context.Context, authCode string) (Authorization,
 	r := post("/cgi-bin/component/api_query_auth", struct {
 		AppID string `json:"component_appid"`
 		Code  string `json:"authorization_code"`
-	}{c.component, authCode})
+	}{c.component, authCode}).withoutErrcode()
 	r.secrets = []string{authCode}
 	if err := c.callComponent(ctx, r, &reply); err != nil {
 		return Authorization{}, err

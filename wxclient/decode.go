@@ -9,79 +9,108 @@ import (
 	"strings"
 )
 
-// checker is a reply that knows which of its fields must be there. WeChat reports success
-// by leaving errcode out, so an answer without its payload must not pass for one.
+// checker is a reply that knows which of its fields must be there: a success without its payload must
+// not pass for one.
 type checker interface {
 	check() error
 }
 
 // envelope is what every reply may carry beside its payload.
 type envelope struct {
-	Code integer         `json:"errcode"`
+	// Code is nil for a reply without an errcode, or with null.
+	Code *integer        `json:"errcode"`
 	Msg  looseText       `json:"errmsg"`
 	Hint json.RawMessage `json:"hint"`
 	RID  looseText       `json:"rid"`
 }
 
-// decodeReply turns a reply body into out, an *Error, or an *OutcomeUnknownError when it cannot
-// be read. out may be nil.
-func decodeReply(endpoint string, body []byte, secrets []string, out any) error {
-	unreadable := func(err error) error { // encoding/json may quote a number of any length
-		return &OutcomeUnknownError{Endpoint: endpoint, Err: errors.New(tidy(err.Error(), secrets, maxMsgRunes))}
-	}
+// answer is one reply being read.
+type answer struct {
+	request
+	secrets []string
+	body    []byte
+}
+
+// decodeReply turns a reply body into out, an *Error, or an *OutcomeUnknownError when it does not
+// tell what happened. A success needs errcode 0, except from the calls that WeChat documents without
+// one (request.bare), and every field that out's check wants. out may be nil.
+func decodeReply(r request, body []byte, secrets []string, out any) error {
+	a := answer{request: r, secrets: secrets, body: body}
 	text := bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xef\xbb\xbf")))
 	if len(text) == 0 {
-		return unreadable(errors.New("the reply is empty"))
+		return a.unknown(errors.New("the reply is empty"))
 	}
 	if text[0] != '{' {
-		return unreadable(fmt.Errorf("the reply is not a JSON object, it starts with %q", tidy(string(text[:min(len(text), 512)]), secrets, maxSnippetRunes)))
+		return a.unknown(errors.New("the reply is not a JSON object"))
 	}
 	text = escapeControls(text)
 	var env envelope
 	if err := json.Unmarshal(text, &env); err != nil {
-		return unreadable(fmt.Errorf("decode the reply: %w", err))
+		if env, ok := salvage(text); ok {
+			return a.refusal(env, nil)
+		}
+		return a.unknown(fmt.Errorf("decode the reply: %w", err))
 	}
-	if env.Code != 0 {
-		answer := env.refusal(endpoint, secrets)
-		answer.Refused = refusedIn(text, secrets)
-		return answer
-	}
-	if out == nil {
+	switch {
+	case env.Code.value() != 0:
+		return a.refusal(env, refusedIn(text, secrets))
+	case env.Code == nil && !r.bare:
+		return a.unknown(missing("errcode"))
+	case out == nil:
 		return nil
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return unreadable(fmt.Errorf("decode the reply: %w", err))
+		return a.unknown(fmt.Errorf("decode the reply: %w", err))
 	}
 	if reply, ok := out.(refusable); ok {
 		reply.setRefused(refusedIn(text, secrets))
 	}
 	if reply, ok := out.(checker); ok {
 		if err := reply.check(); err != nil {
-			return unreadable(err)
+			return a.unknown(err)
 		}
 	}
 	return nil
 }
 
+// unknown is the error of a reply that does not tell what happened.
+func (a answer) unknown(err error) error {
+	// encoding/json may quote a number of any length.
+	return &OutcomeUnknownError{Endpoint: a.path, Err: errors.New(tidy(err.Error(), a.secrets, maxMsgRunes)), Raw: a.raw()}
+}
+
+// cutOff is the error of a reply that could not be read to its end. An errcode that arrived counts,
+// unless the HTTP status says that the text is not WeChat's answer.
+func (a answer) cutOff(status int, err error) error {
+	if status >= 200 && status <= 299 {
+		if env, ok := salvage(escapeControls(bytes.TrimSpace(a.body))); ok {
+			return a.refusal(env, nil)
+		}
+	}
+	return &OutcomeUnknownError{Endpoint: a.path, Err: err, Raw: a.raw()}
+}
+
 // ridPattern finds the request id that WeChat appends to errmsg, or the hint of older replies.
 var ridPattern = regexp.MustCompile(`,?\s*(?:rid:\s*([0-9A-Za-z-]+)|hint:\s*\[([^\]]*)\]?)`)
 
-func (e envelope) refusal(endpoint string, secrets []string) *Error {
-	msg, rid := string(e.Msg), string(e.RID)
+func (a answer) refusal(env envelope, refused []RefusedItem) *Error {
+	msg, rid := string(env.Msg), string(env.RID)
 	if found := ridPattern.FindStringSubmatch(msg); found != nil {
 		rid = found[1] + found[2]
 		msg = strings.Replace(msg, found[0], "", 1)
 	}
-	if rid == "" && len(e.Hint) > 0 {
-		rid = strings.Trim(string(e.Hint), `[]" `)
+	if rid == "" && len(env.Hint) > 0 {
+		rid = strings.Trim(string(env.Hint), `[]" `)
 	}
-	code := int64(e.Code)
+	code := env.Code.value()
 	return &Error{
-		Endpoint: endpoint,
+		Endpoint: a.path,
 		Code:     code,
-		Msg:      tidy(msg, secrets, maxMsgRunes),
-		RID:      tidy(rid, secrets, maxSnippetRunes),
+		Msg:      tidy(msg, a.secrets, maxMsgRunes),
+		RID:      tidy(rid, a.secrets, maxSnippetRunes),
 		Class:    ClassOf(code),
+		Refused:  refused,
+		Raw:      a.raw(),
 	}
 }
 
@@ -108,7 +137,8 @@ func escapeControls(text []byte) []byte {
 	return append(out, text[last:]...)
 }
 
-// missing is the error of a reply that lacks a field it must have.
+// missing is the error of a reply that lacks a field it must have. A list that is absent or null
+// decodes to nil, an empty one does not: checks compare with nil.
 func missing(field string) error {
 	return fmt.Errorf("the reply lacks %s", field)
 }

@@ -39,7 +39,10 @@ var replyKinds = map[string]func() any{
 	"record": func() any { return &recordReply{} }, "tester": func() any { return &testerReply{} },
 	"serving": func() any { return &servingReply{} }, "library": func() any { return &libraryReply{} },
 	"effective webview": func() any { return &effectiveWebviewReply{} }, "confirm file": func() any { return &ConfirmFile{} },
-	"picture": func() any { return &needPicture{got: new([]byte)} },
+	"picture": func() any { return &needPicture{got: new([]byte)} }, "pages": func() any { return &pagesReply{} },
+	"privacy info": func() any { return &privacyInfoReply{} }, "read domains": func() any { return &readDomainsReply{} },
+	"history": func() any { return &historyReply{} }, "testers": func() any { return &testersReply{} },
+	"read web-view": func() any { return &readWebviewReply{} },
 }
 
 // TestEveryReplyIsFuzzed: the types named ...Reply in the source are replyKinds.
@@ -90,6 +93,11 @@ func FuzzDecodeReply(f *testing.F) {
 			if t.Failed() {
 				t.Fatalf("%q as %s", body, kind)
 			}
+			if strict := decodeReply(request{path: "/x"}, body, nil, fresh()); strict == nil && err == nil && !toldErrcode(body) {
+				t.Fatalf("%q passed as %s without an errcode", body, kind)
+			} else if strict == nil && err != nil {
+				t.Fatalf("%q passed as %s, and not where an errcode may be missing: %v", body, kind, err)
+			}
 			turned, ok := otherWayRound(body)
 			if !ok {
 				continue
@@ -109,7 +117,7 @@ func FuzzDecodeReply(f *testing.F) {
 func decoded(t *testing.T, fresh func() any, body []byte) (any, error) {
 	t.Helper()
 	reply := fresh()
-	err := decodeReply("/x", body, []string{"secret-token"}, reply)
+	err := decodeReply(request{path: "/x", bare: true}, body, []string{"secret-token"}, reply)
 	if err == nil {
 		if latest, ok := reply.(*auditReply); ok && latest.Status == nil {
 			t.Fatalf("%q passed without status", body)
@@ -129,6 +137,11 @@ func decoded(t *testing.T, fresh func() any, body []byte) (any, error) {
 		t.Fatalf("an error of %d bytes: %.200s", len(text), text)
 	}
 	return nil, err
+}
+
+// toldErrcode reports whether a body says an errcode somewhere.
+func toldErrcode(body []byte) bool {
+	return bytes.Contains(bytes.ToLower(bytes.ReplaceAll(body, []byte(`\u`), []byte(`errcode`))), []byte("errcode"))
 }
 
 // otherWayRound is a body with the keys of its objects in another order and blanks between them; not

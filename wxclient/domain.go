@@ -121,15 +121,29 @@ type domainsReply struct {
 	refusals
 }
 
+// readDomainsReply is the reply to DomainGet, which promises the lists.
+type readDomainsReply struct{ domainsReply }
+
+func (r *readDomainsReply) check() error {
+	if r.Request == nil {
+		return missing("requestdomain")
+	}
+	return nil
+}
+
 func (c *Client) modifyDomains(ctx context.Context, path, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
 	if err := d.validate(action); err != nil {
 		return ChangedDomains{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
-	var reply domainsReply
+	var reply readDomainsReply
+	var out any = &reply.domainsReply
+	if action == DomainGet {
+		out = &reply
+	}
 	err := c.callApp(ctx, appid, post(path, struct {
 		Action DomainAction `json:"action"`
 		ServerDomains
-	}{action, d}), &reply)
+	}{action, d}), out)
 	if err != nil {
 		return ChangedDomains{}, err
 	}
@@ -169,15 +183,18 @@ type EffectiveServerDomains struct {
 }
 
 type effectiveDomainsReply struct {
-	Console   ServerDomains  `json:"mp_domain"`
-	Third     ServerDomains  `json:"third_domain"`
-	Direct    ServerDomains  `json:"direct_domain"`
+	Console   *ServerDomains `json:"mp_domain"`
+	Third     *ServerDomains `json:"third_domain"`
+	Direct    *ServerDomains `json:"direct_domain"`
 	Effective *ServerDomains `json:"effective_domain"`
 }
 
 func (r *effectiveDomainsReply) check() error {
-	if r.Effective == nil {
+	switch {
+	case r.Effective == nil:
 		return missing("effective_domain")
+	case r.Console == nil || r.Third == nil || r.Direct == nil:
+		return missing("mp_domain, third_domain or direct_domain")
 	}
 	return nil
 }
@@ -190,5 +207,5 @@ func (c *Client) EffectiveDomains(ctx context.Context, appid string) (EffectiveS
 	if err := c.callApp(ctx, appid, post("/wxa/get_effective_domain", empty{}), &reply); err != nil {
 		return EffectiveServerDomains{}, err
 	}
-	return EffectiveServerDomains{Console: reply.Console, Third: reply.Third, Direct: reply.Direct, Effective: *reply.Effective}, nil
+	return EffectiveServerDomains{Console: *reply.Console, Third: *reply.Third, Direct: *reply.Direct, Effective: *reply.Effective}, nil
 }

@@ -82,15 +82,15 @@ func TestCodeEndpoints(t *testing.T) {
 			name:  "version info of a new app",
 			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.VersionInfo(ctx, app) },
 			want:  got{"POST", "/wxa/getversioninfo", appQuery, `{}`},
-			reply: `{"errcode":0,"exp_info":{},"release_info":null}`,
+			reply: `{"errcode":0,"release_info":null}`,
 			out:   wxclient.VersionInfo{},
 		},
 		{
-			name:  "version info that does not tell the version",
+			name:  "version info that is blank: a version that nobody knows",
 			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.VersionInfo(ctx, app) },
 			want:  got{"POST", "/wxa/getversioninfo", appQuery, `{}`},
-			reply: `{"errcode":0,"release_info":{"release_time":1500000000,"release_version":"","release_desc":""}}`,
-			out:   wxclient.VersionInfo{Release: &wxclient.VersionEntry{Time: 1500000000}},
+			reply: `{"errcode":0,"exp_info":{"exp_version":""},"release_info":{"release_time":1700000000,"release_version":"","release_desc":""}}`,
+			out:   wxclient.VersionInfo{Release: &wxclient.VersionEntry{Time: 1700000000}},
 		},
 		{
 			name:  "categories",
@@ -243,7 +243,7 @@ func TestReleaseEndpoints(t *testing.T) {
 			name:  "no gray plan",
 			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.GrayPlan(ctx, app) },
 			want:  got{"GET", "/wxa/getgrayreleaseplan", appQuery, ""},
-			reply: ok,
+			reply: `{"errcode":0,"gray_release_plan":{"status":0,"gray_percentage":0}}`,
 			out:   wxclient.GrayPlan{},
 		},
 		{

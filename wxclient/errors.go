@@ -21,6 +21,8 @@ type Error struct {
 	// Refused are the entries of a change that the reply names as not taken, in the order of the lists'
 	// names; at most 200, nil if it names none.
 	Refused []RefusedItem
+	// Raw is the reply as it came, on one line, without secrets, at most 300 runes.
+	Raw string
 }
 
 // Error renders everything known about the refusal on one line.
@@ -44,7 +46,7 @@ func (e *Error) Error() string {
 }
 
 // OutcomeUnknownError means that the request may have been received, but its answer was
-// lost or cannot be read: a timeout, a reset, a status outside 2xx, HTML, an empty body, a
+// lost or does not tell: a timeout, a reset, a status outside 2xx, HTML, an empty body, no errcode, a
 // field that must be there and is not. Before repeating a call that changes state, read back.
 // Reads return it too; they are harmless to repeat.
 type OutcomeUnknownError struct {
@@ -52,11 +54,17 @@ type OutcomeUnknownError struct {
 	Endpoint string
 	// Err is the cause, without URL and tokens.
 	Err error
+	// Raw is the reply as it came, on one line, without secrets, at most 300 runes; "" if none came.
+	Raw string
 }
 
-// Error renders the endpoint and the cause.
+// Error renders the endpoint, the cause and the raw reply.
 func (e *OutcomeUnknownError) Error() string {
-	return fmt.Sprintf("wechat %s: outcome unknown, read back before repeating: %v", e.Endpoint, e.Err)
+	text := fmt.Sprintf("wechat %s: outcome unknown, read back before repeating: %v", e.Endpoint, e.Err)
+	if e.Raw != "" {
+		text += ": the reply was " + e.Raw
+	}
+	return text
 }
 
 // Unwrap returns the cause.

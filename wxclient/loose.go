@@ -50,6 +50,14 @@ func (t *looseText) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// value returns the text, or "" for one that was not sent.
+func (t *looseText) value() string {
+	if t == nil {
+		return ""
+	}
+	return string(*t)
+}
+
 // decimal is a number with a fraction that WeChat sends bare or quoted.
 type decimal float64
 

@@ -32,19 +32,25 @@ type optionBody struct {
 	Value      string `json:"option_value,omitempty"`
 }
 
-// option prepares one of the two calls.
+// option prepares one of the two calls. Only the reading one answers without an errcode.
 func (c *Client) option(ctx context.Context, path, appid string, body optionBody, via OptionToken, out any) error {
 	if _, known := optionValues[body.Name]; !known {
 		return &InvalidRequestError{Endpoint: path, Problem: fmt.Sprintf("option %q is none of location_report, voice_recognize, customer_service", body.Name)}
 	}
 	if via == OptionByApp {
-		return c.callApp(ctx, appid, post(path, body), out)
+		return c.callApp(ctx, appid, optionCall(path, body, out), out)
 	}
 	if appid == "" {
 		return &InvalidRequestError{Endpoint: path, Problem: "appid is empty"}
 	}
 	body.Component, body.Authorizer = c.component, appid
-	return c.callComponent(ctx, post(path, body), out)
+	return c.callComponent(ctx, optionCall(path, body, out), out)
+}
+
+func optionCall(path string, body optionBody, out any) request {
+	r := post(path, body)
+	r.bare = out != nil
+	return r
 }
 
 type optionReply struct {

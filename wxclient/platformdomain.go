@@ -35,9 +35,9 @@ func checkHosts(action DomainAction, hosts []string, limit int) error {
 }
 
 // hosts splits a list that WeChat joins by semicolons.
-func hosts(joined looseText) []string {
+func hosts(joined string) []string {
 	var list []string
-	for host := range strings.SplitSeq(string(joined), ";") {
+	for host := range strings.SplitSeq(joined, ";") {
 		if host = strings.TrimSpace(host); host != "" {
 			list = append(list, host)
 		}
@@ -46,9 +46,16 @@ func hosts(joined looseText) []string {
 }
 
 type platformServersReply struct {
-	Published looseText `json:"published_wxa_server_domain"`
-	Testing   looseText `json:"testing_wxa_server_domain"`
+	Published *looseText `json:"published_wxa_server_domain"`
+	Testing   *looseText `json:"testing_wxa_server_domain"`
 	refusals
+}
+
+func (r *platformServersReply) check() error {
+	if r.Published == nil && r.Testing == nil {
+		return missing("published_wxa_server_domain and testing_wxa_server_domain")
+	}
+	return nil
 }
 
 // PlatformServerDomains changes or reads the server domains registered on the component, up to 1000
@@ -67,13 +74,20 @@ func (c *Client) PlatformServerDomains(ctx context.Context, action DomainAction,
 		Domains   string       `json:"wxa_server_domain,omitempty"`
 		Published bool         `json:"is_modify_published_together"`
 	}{action, strings.Join(domains, ";"), published}), &reply)
-	return PlatformDomains{hosts(reply.Published), hosts(reply.Testing), reply.refused}, err
+	return PlatformDomains{hosts(reply.Published.value()), hosts(reply.Testing.value()), reply.refused}, err
 }
 
 type platformJumpsReply struct {
-	Published looseText `json:"published_wxa_jump_h5_domain"`
-	Testing   looseText `json:"testing_wxa_jump_h5_domain"`
+	Published *looseText `json:"published_wxa_jump_h5_domain"`
+	Testing   *looseText `json:"testing_wxa_jump_h5_domain"`
 	refusals
+}
+
+func (r *platformJumpsReply) check() error {
+	if r.Published == nil && r.Testing == nil {
+		return missing("published_wxa_jump_h5_domain and testing_wxa_jump_h5_domain")
+	}
+	return nil
 }
 
 // PlatformWebviewDomains is PlatformServerDomains for web-view domains, up to 200. PlatformFile must
@@ -91,7 +105,7 @@ func (c *Client) PlatformWebviewDomains(ctx context.Context, action DomainAction
 		Domains   string       `json:"wxa_jump_h5_domain,omitempty"`
 		Published bool         `json:"is_modify_published_together"`
 	}{action, strings.Join(domains, ";"), published}), &reply)
-	return PlatformDomains{hosts(reply.Published), hosts(reply.Testing), reply.refused}, err
+	return PlatformDomains{hosts(reply.Published.value()), hosts(reply.Testing.value()), reply.refused}, err
 }
 
 // PlatformFile reads the file that proves web-view domains of the component.

@@ -67,7 +67,7 @@ type guidelineReply struct {
 	HasCode   *integer         `json:"code_exist"`
 	Detected  []string         `json:"privacy_list"`
 	Settings  []PrivacySetting `json:"setting_list"`
-	Owner     PrivacyOwner     `json:"owner_setting"`
+	Owner     *PrivacyOwner    `json:"owner_setting"`
 	UpdatedAt integer          `json:"update_time"`
 	Desc      struct {
 		List []struct {
@@ -78,8 +78,13 @@ type guidelineReply struct {
 }
 
 func (r *guidelineReply) check() error {
-	if r.HasCode == nil {
+	switch {
+	case r.HasCode == nil:
 		return missing("code_exist")
+	case r.Settings == nil:
+		return missing("setting_list")
+	case r.Owner == nil:
+		return missing("owner_setting")
 	}
 	return nil
 }
@@ -100,7 +105,7 @@ func (c *Client) PrivacyGuideline(ctx context.Context, appid string, version Pri
 		return PrivacyGuideline{}, err
 	}
 	guideline := PrivacyGuideline{
-		HasCode: reply.HasCode.value() != 0, Detected: reply.Detected, Settings: reply.Settings, Owner: reply.Owner,
+		HasCode: reply.HasCode.value() != 0, Detected: reply.Detected, Settings: reply.Settings, Owner: *reply.Owner,
 		UpdatedAt: int64(reply.UpdatedAt),
 	}
 	for _, d := range reply.Desc.List {
@@ -210,6 +215,9 @@ type interfacesReply struct {
 }
 
 func (r *interfacesReply) check() error {
+	if r.List == nil {
+		return missing("interface_list")
+	}
 	for _, e := range r.List {
 		if e.Name == "" || e.Status == nil {
 			return missing("interface_list[].api_name or interface_list[].status")

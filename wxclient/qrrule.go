@@ -101,19 +101,28 @@ type QRRules struct {
 type qrReply struct {
 	Open  integer  `json:"qrcodejump_open"`
 	Quota *integer `json:"qrcodejump_pub_quota"`
+	Size  *integer `json:"list_size"`
 	Rules []struct {
 		Prefix    string   `json:"prefix"`
 		SubRule   integer  `json:"permit_sub_rule"`
 		Path      string   `json:"path"`
 		Version   integer  `json:"open_version"`
 		DebugURLs []string `json:"debug_url"`
-		State     integer  `json:"state"`
+		State     *integer `json:"state"`
 	} `json:"rule_list"`
 }
 
 func (r *qrReply) check() error {
 	if r.Quota == nil {
 		return missing("qrcodejump_pub_quota")
+	}
+	if r.Rules == nil && (r.Size == nil || *r.Size != 0) {
+		return missing("rule_list")
+	}
+	for _, e := range r.Rules {
+		if e.Prefix == "" || e.State == nil {
+			return missing("prefix or state in rule_list")
+		}
 	}
 	return nil
 }
@@ -132,7 +141,7 @@ func (c *Client) QRRules(ctx context.Context, appid string) (QRRules, error) {
 	for _, e := range reply.Rules {
 		rules.Rules = append(rules.Rules, QRRule{
 			Prefix: e.Prefix, Exclusive: e.SubRule == 2, Path: e.Path, Version: QRVersion(e.Version), DebugURLs: e.DebugURLs,
-			Published: e.State == 2,
+			Published: e.State.value() == 2,
 		})
 	}
 	return rules, nil

@@ -2,15 +2,18 @@ package wxclient
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Bounds of what is kept of a reply's refused lists.
 const (
 	maxRefused      = 200
 	maxRefusedRunes = 200
-	maxRefusedShown = 10
+	// maxRefusedText bounds RefusedText; the first entry is always shown.
+	maxRefusedText = 300
 )
 
 // RefusedItem is one entry of a change that WeChat did not take, as the reply named it. Replies with
@@ -35,15 +38,19 @@ func (r RefusedItem) Why() string {
 // String renders the entry and the reason, like "https://a.example.com: has no ICP filing".
 func (r RefusedItem) String() string { return r.Item + ": " + r.Why() }
 
-// RefusedText lists entries and reasons on one line, the first ten of them; "" for none.
+// RefusedText lists entries and reasons on one line of about 300 runes at most, and counts those that
+// do not fit; "" for none.
 func RefusedText(items []RefusedItem) string {
-	texts := make([]string, 0, min(len(items), maxRefusedShown+1))
+	var texts []string
+	length := 0
 	for i, item := range items {
-		if i == maxRefusedShown {
-			texts = append(texts, "and more")
+		text := item.String()
+		length += utf8.RuneCountInString(text)
+		if i > 0 && length > maxRefusedText {
+			texts = append(texts, fmt.Sprintf("and %d more", len(items)-i))
 			break
 		}
-		texts = append(texts, item.String())
+		texts = append(texts, text)
 	}
 	return strings.Join(texts, "; ")
 }
@@ -93,5 +100,5 @@ func entriesOf(raw json.RawMessage) []string {
 	if json.Unmarshal(raw, &joined) != nil {
 		return nil
 	}
-	return hosts(looseText(joined))
+	return hosts(joined)
 }

@@ -58,7 +58,7 @@ func TestRefusedListsAreBounded(t *testing.T) {
 	if n := len([]rune(answer.Refused[0].Item)); n > 203 {
 		t.Errorf("an item of %d runes", n)
 	}
-	if text := err.Error(); strings.Contains(text, "20.example.com") || !strings.Contains(text, "and more") {
+	if text := err.Error(); strings.Contains(text, "20.example.com") || !strings.Contains(text, " more)") {
 		t.Errorf("text %q", text)
 	}
 }

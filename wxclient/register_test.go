@@ -113,8 +113,8 @@ func TestRegistrationFaults(t *testing.T) {
 		{"no task", "taskid is empty", func(ctx context.Context, c *wxclient.Client) error { _, err := c.FindPersonal(ctx, ""); return err }},
 	})
 	runUnreadable(t, []unreadableCase{
-		{"trial without id", trial("鲜花小店", "oA"), `{"authorize_url":"x"}`, "lacks unique_id"},
-		{"task without status", personal, `{"taskid":"t"}`, "lacks taskid or status"},
+		{"trial without id", trial("鲜花小店", "oA"), `{"errcode":0,"authorize_url":"x"}`, "lacks unique_id"},
+		{"task without status", personal, `{"errcode":0,"taskid":"t"}`, "lacks taskid or status"},
 	})
 }
 

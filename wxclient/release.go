@@ -40,18 +40,32 @@ type HistoryEntry struct {
 	CommitTime int64
 }
 
-// History lists at most the 5 latest earlier versions.
+type historyReply struct {
+	List []struct {
+		AppVersion *integer `json:"app_version"`
+		Version    string   `json:"user_version"`
+		Desc       string   `json:"user_desc"`
+		CommitTime integer  `json:"commit_time"`
+	} `json:"version_list"`
+}
+
+func (r *historyReply) check() error {
+	if r.List == nil {
+		return missing("version_list")
+	}
+	for _, e := range r.List {
+		if e.AppVersion == nil {
+			return missing("app_version in version_list")
+		}
+	}
+	return nil
+}
+
+// History lists at most the 5 latest earlier versions. A blank Version or Desc is not shown: unknown.
 //
 // WeChat page: api_revertcoderelease with action=get_history_version. Codes: 45009.
 func (c *Client) History(ctx context.Context, appid string) ([]HistoryEntry, error) {
-	var reply struct {
-		List []struct {
-			AppVersion integer `json:"app_version"`
-			Version    string  `json:"user_version"`
-			Desc       string  `json:"user_desc"`
-			CommitTime integer `json:"commit_time"`
-		} `json:"version_list"`
-	}
+	var reply historyReply
 	r := get(revertPath)
 	r.query = url.Values{"action": {"get_history_version"}}
 	if err := c.callApp(ctx, appid, r, &reply); err != nil {
@@ -60,7 +74,7 @@ func (c *Client) History(ctx context.Context, appid string) ([]HistoryEntry, err
 	list := make([]HistoryEntry, 0, len(reply.List))
 	for _, e := range reply.List {
 		list = append(list, HistoryEntry{
-			AppVersion: int64(e.AppVersion), Version: e.Version, Desc: e.Desc, CommitTime: int64(e.CommitTime),
+			AppVersion: e.AppVersion.value(), Version: e.Version, Desc: e.Desc, CommitTime: int64(e.CommitTime),
 		})
 	}
 	return list, nil
@@ -110,7 +124,8 @@ const (
 
 // GrayPlan is the gray release of an app.
 type GrayPlan struct {
-	// Exists is false when WeChat told of no plan; the other fields mean nothing then.
+	// Exists is false when WeChat shows an empty plan, which never began; the other fields mean nothing
+	// then. A reply without a plan is an error.
 	Exists bool
 	// Status is the plan's state.
 	Status GrayStatus
@@ -133,10 +148,13 @@ type grayReply struct {
 }
 
 func (r *grayReply) check() error {
-	if r.Plan != nil && r.Plan.Status == nil {
+	if r.Plan == nil {
+		return missing("gray_release_plan")
+	}
+	if r.Plan.Status == nil {
 		return missing("gray_release_plan.status")
 	}
-	if r.Plan != nil && r.Plan.Percentage == nil {
+	if r.Plan.Percentage == nil {
 		return missing("gray_release_plan.gray_percentage")
 	}
 	return nil
@@ -151,7 +169,7 @@ func (c *Client) GrayPlan(ctx context.Context, appid string) (GrayPlan, error) {
 		return GrayPlan{}, err
 	}
 	p := reply.Plan
-	if p == nil {
+	if GrayStatus(p.Status.value()) == GrayInitial && p.CreatedAt == 0 && p.Percentage.value() == 0 {
 		return GrayPlan{}, nil
 	}
 	return GrayPlan{

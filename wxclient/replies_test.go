@@ -3,6 +3,7 @@ package wxclient_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -49,6 +50,7 @@ func TestRefusals(t *testing.T) {
 			if !errors.As(err, &answer) {
 				t.Fatalf("got %v", err)
 			}
+			tc.want.Raw = tc.reply
 			if diff := cmp.Diff(tc.want, *answer); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}
@@ -64,12 +66,10 @@ func TestTolerances(t *testing.T) {
 	want := wxclient.Audit{ID: 5, Status: wxclient.AuditRejected, Reason: "a\nb\tc", Screenshot: "m", Version: "1"}
 	for name, reply := range map[string]string{
 		"plain":                   `{"errcode":0,"auditid":5,"status":1,"reason":"a\nb\tc","screenshot":"m","user_version":"1"}`,
-		"no errcode":              `{"auditid":5,"status":1,"reason":"a\nb\tc","screenshot":"m","user_version":"1"}`,
-		"null errcode":            `{"errcode":null,"auditid":5,"status":1,"reason":"a\nb\tc","screenshot":"m","user_version":"1"}`,
 		"quoted numbers":          `{"errcode":"0","auditid":"5","status":"1","reason":"a\nb\tc","ScreenShot":"m","user_version":"1"}`,
 		"byte order mark":         "\xef\xbb\xbf" + `{"errcode":0,"auditid":5,"status":1,"reason":"a\nb\tc","screenshot":"m","user_version":"1"}`,
 		"raw control characters":  "{\"errcode\":0,\n\"auditid\":5,\"status\":1,\"reason\":\"a\nb\tc\",\"screenshot\":\"m\",\"user_version\":\"1\"}",
-		"escaped quote before it": "{\"errmsg\":\"\\\"\n\\\\\",\"auditid\":5,\"status\":1,\"reason\":\"a\nb\tc\",\"screenshot\":\"m\",\"user_version\":\"1\"}\n",
+		"escaped quote before it": "{\"errcode\":0,\"errmsg\":\"\\\"\n\\\\\",\"auditid\":5,\"status\":1,\"reason\":\"a\nb\tc\",\"screenshot\":\"m\",\"user_version\":\"1\"}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -111,7 +111,7 @@ func TestUnreadableReplies(t *testing.T) {
 	runUnreadable(t, []unreadableCase{
 		{"empty body", submit, "", "reply is empty"},
 		{"blank body", submit, " \r\n", "reply is empty"},
-		{"HTML", submit, "<html><body>busy</body></html>", `not a JSON object, it starts with "<html>`},
+		{"HTML", submit, "<html><body>busy</body></html>", "not a JSON object: the reply was <html><body>busy</body></html>"},
 		{"array", submit, `[]`, "not a JSON object"},
 		{"cut off", submit, `{"errcode":0,"audi`, "decode the reply"},
 		{"errcode is a word", submit, `{"errcode":"busy"}`, "not a whole number"},
@@ -131,12 +131,12 @@ func TestUnreadableReplies(t *testing.T) {
 		{"info without account", info, `{"authorization_info":{"authorizer_appid":"x"}}`, "lacks authorizer_info"},
 		{"info without appid", info, `{"authorizer_info":{}}`, "lacks authorization_info"},
 		{"list without total", list, `{"list":[]}`, "lacks total_count"},
-		{"template without id", templates, `{"template_list":[{"user_version":"1"}]}`, "lacks template_id"},
-		{"draft without id", drafts, `{"draft_list":[{"user_version":"1"}]}`, "lacks draft_id"},
+		{"template without id", templates, `{"errcode":0,"template_list":[{"user_version":"1"}]}`, "lacks template_id"},
+		{"draft without id", drafts, `{"errcode":0,"draft_list":[{"user_version":"1"}]}`, "lacks draft_id"},
 		{"authorization without appid", query, `{"authorization_info":{}}`, "lacks authorization_info"},
-		{"gray plan without status", gray, `{"gray_release_plan":{"gray_percentage":5}}`, "lacks gray_release_plan.status"},
-		{"gray plan without percentage", gray, `{"gray_release_plan":{"status":1}}`, "lacks gray_release_plan.gray_percentage"},
-		{"api quota without numbers", apiQuota, `{"quota":{}}`, "lacks quota"},
+		{"gray plan without status", gray, `{"errcode":0,"gray_release_plan":{"gray_percentage":5}}`, "lacks gray_release_plan.status"},
+		{"gray plan without percentage", gray, `{"errcode":0,"gray_release_plan":{"status":1}}`, "lacks gray_release_plan.gray_percentage"},
+		{"api quota without numbers", apiQuota, `{"errcode":0,"quota":{}}`, "lacks quota"},
 	})
 }
 
@@ -200,7 +200,9 @@ func TestStatusOutside2xx(t *testing.T) {
 
 func TestReplyLimit(t *testing.T) {
 	t.Parallel()
-	long := func(n int) string { return `{"errcode":0,"errmsg":"` + strings.Repeat("x", n) + `"}` }
+	long := func(n int) string {
+		return `{"errcode":0,"template_list":[],"errmsg":"` + strings.Repeat("x", n) + `"}`
+	}
 	s := serve(t, long(2000))
 	c := dialWith(t, wxclient.Options{BaseURL: s.URL, Tokens: &tokens{}, MaxReply: 1024})
 	err := c.Release(t.Context(), app)
@@ -213,5 +215,120 @@ func TestReplyLimit(t *testing.T) {
 	exact := long(1024 - len(long(0)))
 	if err := dialWith(t, wxclient.Options{BaseURL: serve(t, exact).URL, Tokens: &tokens{}, MaxReply: 1024}).Release(t.Context(), app); err != nil {
 		t.Errorf("a reply of exactly the limit: %v", err)
+	}
+}
+
+// An error shows the reply as it came: bounded, on one line, and without a secret.
+func TestRawReply(t *testing.T) {
+	t.Parallel()
+	release := func(ctx context.Context, c *wxclient.Client) error { return c.Release(ctx, app) }
+	token := func(ctx context.Context, c *wxclient.Client) error {
+		_, _, err := c.FetchComponentToken(ctx, "the-secret", "the-ticket")
+		return err
+	}
+	long := strings.Repeat("x ", 8<<10)
+	for _, tc := range []struct {
+		name, reply, want string
+		call              func(context.Context, *wxclient.Client) error
+	}{
+		{"unknown outcome", "{\"code\":500,\n\"msg\":\"busy\"}", `{"code":500, "msg":"busy"}`, release},
+		{"refusal", `{"errcode":85019,"errmsg":"x"}`, `{"errcode":85019,"errmsg":"x"}`, release},
+		{"token of the call", `{"echo":"aat.` + app + `-1"}`, `{"echo":"[redacted]"}`, release},
+		{"token in the reply", `{"errcode":-1,"component_access_token":"tokentoken","expires_in":1}`, `{"errcode":-1,"component_access_token":"[redacted]","expires_in":1}`, token},
+		{"token cut off", `{"component_access_token":["tokentoken`, "38 bytes, withheld: they may hold a token", token},
+		{"broken, and no token", `{"expires_in":7`, `{"expires_in":7`, token},
+		{"long", long, long[:300] + "...", release},
+		{"one long word", strings.Repeat("x", 9<<10), "", release},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			c, _, _ := setup(t, tc.reply)
+			err := tc.call(t.Context(), c)
+			var answer *wxclient.Error
+			var unknown *wxclient.OutcomeUnknownError
+			got := ""
+			if errors.As(err, &answer) {
+				got = answer.Raw
+			} else if errors.As(err, &unknown) {
+				got = unknown.Raw
+			}
+			if got != tc.want {
+				t.Errorf("%v: got %q, want %q", err, got, tc.want)
+			}
+			noSecret(t, fmt.Sprintf("%+v", err), "tokentoken", "the-secret", "the-ticket", "aat."+app)
+		})
+	}
+}
+
+// A reply that breaks off on the wire still tells its errcode; a page of a gateway does not.
+func TestReplyCutOffOnTheWire(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		status, code int
+		body         string
+	}{
+		{200, 85014, `{"errcode":85014,"errmsg":"no template rid: 1-2`},
+		{200, 0, `{"errcode":0,"errmsg":"ok"`},
+		{502, 0, `{"errcode":85014,"errmsg":"no template"}`},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			w.WriteHeader(tc.status)
+			_, _ = w.Write([]byte(tc.body))
+		}))
+		t.Cleanup(s.Close)
+		err := dial(t, s.URL, &tokens{}).Release(t.Context(), app)
+		var answer *wxclient.Error
+		var unknown *wxclient.OutcomeUnknownError
+		switch {
+		case tc.code != 0 && (!errors.As(err, &answer) || answer.Code != int64(tc.code) || answer.RID != "1-2"):
+			t.Errorf("%d %s: got %v", tc.status, tc.body, err)
+		case tc.code == 0 && (!errors.As(err, &unknown) || unknown.Raw != tc.body):
+			t.Errorf("%d %s: got %v", tc.status, tc.body, err)
+		}
+	}
+}
+
+// Official accounts are read in the older shapes of the reply; a mini program needs its grants.
+func TestOlderShapesOfAuthorizerInfo(t *testing.T) {
+	t.Parallel()
+	account := func(grant, more string) string {
+		return `{"authorizer_info":{"nick_name":"N","user_name":"gh_1","service_type_info":{"id":2}` + more + `},"authorization_info":{` + grant + `}}`
+	}
+	const sets = `"func_info":[{"funcscope_category":{"id":1}}]`
+	for _, reply := range []string{
+		account(`"appid":"`+app+`",`+sets, ""),
+		account(`"authorization_appid":"`+app+`",`+sets, ""),
+		account(`"authorizer_appid":"`+app+`"`, ""),
+	} {
+		c, _, _ := setup(t, reply)
+		if got, err := c.AuthorizerInfo(t.Context(), app); err != nil || got.MiniProgram || got.AppID != app || got.ServiceType != 2 {
+			t.Errorf("%s: got %+v, %v", reply, got, err)
+		}
+	}
+	info := func(ctx context.Context, c *wxclient.Client) error { _, err := c.AuthorizerInfo(ctx, app); return err }
+	const mini = `,"MiniProgramInfo":{"categories":[]}`
+	runUnreadable(t, []unreadableCase{
+		{"no appid", info, account(sets, ""), "lacks authorization_info.authorizer_appid"},
+		{"blank account", info, `{"authorizer_info":{},"authorization_info":{"authorizer_appid":"` + app + `",` + sets + `}}`, "lacks authorizer_info.service_type_info"},
+		{"another account", info, account(`"authorizer_appid":"wxother",`+sets, mini), `about "wxother"`},
+		{"mini program without grants", info, account(`"authorizer_appid":"`+app+`"`, mini), "lacks authorization_info.func_info"},
+		{"grants null", info, account(`"authorizer_appid":"`+app+`","func_info":null`, mini), "lacks authorization_info.func_info"},
+		{"blank grant", info, account(`"authorizer_appid":"`+app+`","func_info":[{}]`, mini), "lacks authorization_info.func_info"},
+	})
+}
+
+// A token without the time it lives is no token.
+func TestHalfAnAuthorization(t *testing.T) {
+	t.Parallel()
+	query := func(ctx context.Context, c *wxclient.Client) error { _, err := c.QueryAuth(ctx, "code"); return err }
+	with := func(more string) string { return `{"authorization_info":{"authorizer_appid":"wxb"` + more + `}}` }
+	runUnreadable(t, []unreadableCase{
+		{"no life", query, with(`,"authorizer_access_token":"a","authorizer_refresh_token":"r"`), "lacks expires_in"},
+		{"no time", query, with(`,"authorizer_access_token":"a","authorizer_refresh_token":"r","expires_in":0`), "lacks expires_in"},
+	})
+	c, _, _ := setup(t, with(`,"func_info":[]`))
+	if got, err := c.QueryAuth(t.Context(), "code"); err != nil || got.Token.Access != "" {
+		t.Errorf("an app without API rights: got %+v, %v", got, err)
 	}
 }

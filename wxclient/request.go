@@ -26,6 +26,9 @@ type request struct {
 	secrets []string
 	// writes marks a GET that changes something: the transport must not replay it.
 	writes bool
+	// bare marks the calls whose success WeChat documents without an errcode: those that give
+	// credentials or list accounts, and getcallbackip. Their replies prove success by their payload.
+	bare bool
 	// list marks an endpoint with long replies.
 	list bool
 	// tokenName is the query name of the token; empty means access_token.
@@ -48,6 +51,12 @@ type empty struct{}
 func get(path string) request { return request{method: http.MethodGet, path: path} }
 func post(path string, body any) request {
 	return request{method: http.MethodPost, path: path, body: body}
+}
+
+// withoutErrcode marks the request bare.
+func (r request) withoutErrcode() request {
+	r.bare = true
+	return r
 }
 
 // build turns the request into an HTTP request that carries the token, if there is one.

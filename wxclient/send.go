@@ -96,13 +96,13 @@ func (c *Client) roundTrip(hr *http.Request, r request, token string, out any) e
 	}
 	body, err := readReply(resp, c.limit(r))
 	if err != nil {
-		return &OutcomeUnknownError{Endpoint: r.path, Err: sanitize(err, secrets)}
+		return answer{r, secrets, body}.cutOff(resp.StatusCode, sanitize(err, secrets))
 	}
 	if r.picture != nil && strings.HasPrefix(resp.Header.Get("Content-Type"), "image/") && len(body) > 0 {
 		*r.picture = body
 		return nil
 	}
-	return decodeReply(r.path, body, secrets, out)
+	return decodeReply(r, body, secrets, out)
 }
 
 func (c *Client) limit(r request) int64 {
@@ -112,18 +112,19 @@ func (c *Client) limit(r request) int64 {
 	return c.maxReply
 }
 
-// readReply reads the whole body through the limit and closes it.
+// readReply reads the whole body through the limit and closes it. With an error it returns what it has.
 func readReply(resp *http.Response, limit int64) ([]byte, error) {
 	defer func() { _ = resp.Body.Close() }() // nothing is lost by a failed close of a read body
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, fmt.Errorf("HTTP status %d in place of an answer", resp.StatusCode)
+		page, _ := io.ReadAll(io.LimitReader(resp.Body, maxRawBytes)) // only shown
+		return page, fmt.Errorf("HTTP status %d in place of an answer", resp.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the reply: %w", err)
+		return body, fmt.Errorf("read the reply: %w", err)
 	}
 	if int64(len(body)) > limit {
-		return nil, fmt.Errorf("the reply is longer than %d bytes", limit)
+		return body, fmt.Errorf("the reply is longer than %d bytes", limit)
 	}
 	return body, nil
 }

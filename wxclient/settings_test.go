@@ -114,7 +114,7 @@ func TestPrivacyFaults(t *testing.T) {
 		{"interface without status", func(ctx context.Context, c *wxclient.Client) error {
 			_, err := c.PrivacyInterfaces(ctx, app)
 			return err
-		}, `{"interface_list":[{"api_name":"x"}]}`, "lacks interface_list[]"},
+		}, `{"errcode":0,"interface_list":[{"api_name":"x"}]}`, "lacks interface_list[]"},
 		{"no audit_id", apply(wxclient.InterfaceApplication{Name: "x", Content: "x", URLs: evidence}), ok, "lacks audit_id"},
 	})
 }
@@ -161,8 +161,8 @@ func TestVisibilityEndpoints(t *testing.T) {
 	runUnreadable(t, []unreadableCase{
 		{"no status", func(ctx context.Context, c *wxclient.Client) error { _, err := c.Serving(ctx, app); return err }, ok, "lacks status"},
 		{"no version", lowest, ok, "lacks now_version"},
-		{"share a word", lowest, `{"now_version":"1.0.0","uv_info":{"items":[{"percentage":"many"}]}}`, "not a number"},
-		{"share without end", lowest, `{"now_version":"1.0.0","uv_info":{"items":[{"percentage":"Inf"}]}}`, "not a number"},
+		{"share a word", lowest, `{"errcode":0,"now_version":"1.0.0","uv_info":{"items":[{"percentage":"many"}]}}`, "not a number"},
+		{"share without end", lowest, `{"errcode":0,"now_version":"1.0.0","uv_info":{"items":[{"percentage":"Inf"}]}}`, "not a number"},
 	})
 	runRefusals(t, []refusalCase{{"library of two parts", "a form like 2.32.0", func(ctx context.Context, c *wxclient.Client) error {
 		return c.SetLowestLibrary(ctx, app, "2.32")

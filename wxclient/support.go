@@ -21,7 +21,7 @@ func (r *callbackIPReply) check() error {
 // WeChat page: api_getcallbackip. Codes: 40013, 48001.
 func (c *Client) CallbackIPs(ctx context.Context) ([]string, error) {
 	var reply callbackIPReply
-	if err := c.call(ctx, get("/cgi-bin/getcallbackip"), &reply); err != nil {
+	if err := c.call(ctx, get("/cgi-bin/getcallbackip").withoutErrcode(), &reply); err != nil {
 		return nil, err
 	}
 	return reply.List, nil

@@ -47,6 +47,9 @@ type templatesReply struct {
 }
 
 func (r *templatesReply) check() error {
+	if r.List == nil {
+		return missing("template_list")
+	}
 	for _, e := range r.List {
 		if e.ID == nil {
 			return missing("template_id")
@@ -80,6 +83,9 @@ type draftsReply struct {
 }
 
 func (r *draftsReply) check() error {
+	if r.List == nil {
+		return missing("draft_list")
+	}
 	for _, e := range r.List {
 		if e.DraftID == nil {
 			return missing("draft_id")

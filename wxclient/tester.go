@@ -48,13 +48,27 @@ func (c *Client) UnbindTester(ctx context.Context, appid, wechatID, user string)
 	return c.callApp(ctx, appid, post(path, ref), nil)
 }
 
+type testersReply struct {
+	Members []testerReply `json:"members"`
+}
+
+func (r *testersReply) check() error {
+	if r.Members == nil {
+		return missing("members")
+	}
+	for _, m := range r.Members {
+		if err := m.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Testers lists the userstrs of the app's testers.
 //
 // WeChat page: api_gettester. Codes: -1.
 func (c *Client) Testers(ctx context.Context, appid string) ([]string, error) {
-	var reply struct {
-		Members []testerReply `json:"members"`
-	}
+	var reply testersReply
 	err := c.callApp(ctx, appid, post("/wxa/memberauth", struct {
 		Action string `json:"action"`
 	}{"get_experiencer"}), &reply)

@@ -224,7 +224,7 @@ func TestWritingGETIsNotReplayed(t *testing.T) {
 	var arrived atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/wxa/undocodeaudit" {
-			_, _ = io.WriteString(w, ok)
+			_, _ = io.WriteString(w, `{"errcode":0,"page_list":[]}`)
 			return
 		}
 		if arrived.Add(1); r.ContentLength != 0 || len(r.TransferEncoding) != 0 {

@@ -47,12 +47,26 @@ type webviewReply struct {
 	refusals
 }
 
+// readWebviewReply is the reply to DomainGet, which promises the list.
+type readWebviewReply struct{ webviewReply }
+
+func (r *readWebviewReply) check() error {
+	if r.Domains == nil {
+		return missing("webviewdomain")
+	}
+	return nil
+}
+
 func (c *Client) setWebview(ctx context.Context, path, appid string, body webviewBody, mayCopy bool) (ChangedWebviewDomains, error) {
 	if err := body.validate(mayCopy); err != nil {
 		return ChangedWebviewDomains{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
-	var reply webviewReply
-	if err := c.callApp(ctx, appid, post(path, body), &reply); err != nil {
+	var reply readWebviewReply
+	var out any = &reply.webviewReply
+	if body.Action == DomainGet {
+		out = &reply
+	}
+	if err := c.callApp(ctx, appid, post(path, body), out); err != nil {
 		return ChangedWebviewDomains{}, err
 	}
 	return ChangedWebviewDomains{Domains: reply.Domains, Refused: reply.refused}, nil
@@ -110,15 +124,18 @@ type EffectiveWebviewDomains struct {
 }
 
 type effectiveWebviewReply struct {
-	Console   []string  `json:"mp_webviewdomain"`
-	Third     []string  `json:"third_webviewdomain"`
-	Direct    []string  `json:"direct_webviewdomain"`
-	Effective *[]string `json:"effective_webviewdomain"`
+	Console   []string `json:"mp_webviewdomain"`
+	Third     []string `json:"third_webviewdomain"`
+	Direct    []string `json:"direct_webviewdomain"`
+	Effective []string `json:"effective_webviewdomain"`
 }
 
 func (r *effectiveWebviewReply) check() error {
-	if r.Effective == nil {
+	switch {
+	case r.Effective == nil:
 		return missing("effective_webviewdomain")
+	case r.Console == nil || r.Third == nil || r.Direct == nil:
+		return missing("mp_webviewdomain, third_webviewdomain or direct_webviewdomain")
 	}
 	return nil
 }
@@ -131,5 +148,5 @@ func (c *Client) EffectiveWebviewDomains(ctx context.Context, appid string) (Eff
 	if err := c.callApp(ctx, appid, post("/wxa/get_effective_webviewdomain", empty{}), &reply); err != nil {
 		return EffectiveWebviewDomains{}, err
 	}
-	return EffectiveWebviewDomains{Console: reply.Console, Third: reply.Third, Direct: reply.Direct, Effective: *reply.Effective}, nil
+	return EffectiveWebviewDomains{Console: reply.Console, Third: reply.Third, Direct: reply.Direct, Effective: reply.Effective}, nil
 }

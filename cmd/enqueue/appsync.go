@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -55,13 +56,18 @@ func runAppsSync(ctx context.Context, d *deps, o syncOptions) error {
 		bar := d.bar()
 		done, err := op.SyncApps(ctx, operator.SyncOptions{Full: o.full, Versions: o.versions, Rate: o.rate, Progress: bar.show})
 		bar.end()
-		if err != nil {
+		short := errors.As(err, new(*operator.ListShortError)) // the rest of the sync was done
+		if err != nil && !short {
 			return err
 		}
 		if o.format == formatJSON {
-			return writeJSON(d.out, done)
+			return errors.Join(writeJSON(d.out, done), err)
 		}
-		text := fmt.Sprintf("%s listed, %s new or back, %s gone, %s asked about", plural(done.Listed, "app"), count(done.Joined), count(done.Left), count(done.Read))
+		listed := plural(done.Listed, "app")
+		if done.Listed < done.Of {
+			listed = fmt.Sprintf("%s of %s", count(done.Listed), plural(done.Of, "app"))
+		}
+		text := fmt.Sprintf("%s listed, %s new or back, %s gone, %s asked about", listed, count(done.Joined), count(done.Left), count(done.Read))
 		if done.Resumed {
 			text = "went on with a sync that was interrupted: " + text
 		}
@@ -71,7 +77,7 @@ func runAppsSync(ctx context.Context, d *deps, o syncOptions) error {
 		for _, reason := range done.Errors {
 			d.talk("%s\n", oneLine(reason))
 		}
-		return d.print("%s\n", text)
+		return errors.Join(d.print("%s\n", text), err)
 	})
 }
 
@@ -91,6 +97,9 @@ func (d *deps) appsStatus(ctx context.Context, op *operator.Operator, f format) 
 		text += "; WeChat's list was never read"
 	default:
 		text += "; WeChat's list was read at " + clockTime(s.Listed)
+	}
+	if s.Short != "" {
+		text += "; " + s.Short
 	}
 	return d.print("%s\n", text)
 }

@@ -170,6 +170,9 @@ func (d *deps) liveLines(l operator.Live) []string {
 		if v == nil {
 			return name + "none"
 		}
+		if v.Version == "" {
+			return name + "unknown: WeChat shows that there is one, and not which"
+		}
 		return fmt.Sprintf("%s%s of %s: %s", name, oneLine(v.Version), clockTime(v.At), oneLine(v.Desc))
 	}
 	if l.Busy != "" {

@@ -39,10 +39,16 @@ type MerchantTask struct {
 // merchantPage is where a merchant looks after an account.
 const merchantPage = "https://mp.weixin.qq.com"
 
-// needOf is what an answer of WeChat's asks of the merchant.
+// needOf is what a finding, or an answer of WeChat's, asks of the merchant.
 func needOf(t *rollout.Trouble) apps.Need {
 	if t == nil {
 		return apps.NeedOther
+	}
+	switch t.Class {
+	case rollout.ClassNoPermission:
+		return apps.NeedPermission
+	case rollout.ClassNoCategory:
+		return apps.NeedCategory
 	}
 	switch t.Code {
 	case 48001, 50001, 61007:

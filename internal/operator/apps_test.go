@@ -66,25 +66,27 @@ func TestSync(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	b.authorize(1201)
+	gone := b.wx.apps[700]
 	b.wx.apps[700] = b.wx.apps[3] // one moved while we paged
 	var steps []string
 	done := b.sync(operator.SyncOptions{Versions: true, Progress: func(what string, n, total int) {
 		if n == total {
 			steps = append(steps, fmt.Sprintf("%s %d", what, total))
+			b.wx.apps[700] = gone
 		}
 	}})
-	if diff := cmp.Diff(operator.Synced{Listed: 1201, Joined: 1200, Read: 1200}, done); diff != "" {
+	if diff := cmp.Diff(operator.Synced{Listed: 1201, Of: 1201, Joined: 1201, Read: 1201}, done); diff != "" {
 		t.Errorf("first sync (-want +got):\n%s", diff)
 	}
-	if want := []string{"apps listed 1201", "apps read 1200"}; !slices.Equal(steps, want) {
+	if want := []string{"apps listed 1201", "apps listed 1201", "apps read 1201"}; !slices.Equal(steps, want) {
 		t.Errorf("progress %q, want %q", steps, want)
 	}
-	if n := b.calls("AuthorizerInfo"); n != 1200 || b.calls("VersionInfo") != 1200 {
-		t.Errorf("%d apps asked about, want 1200", n)
+	if n := b.calls("AuthorizerInfo"); n != 1201 || b.calls("VersionInfo") != 1201 {
+		t.Errorf("%d apps asked about, want 1201", n)
 	}
 	// Another one changes nothing, and asks about nobody.
 	b.advance(time.Hour)
-	if done := b.sync(operator.SyncOptions{}); done.Joined+done.Left+done.Read != 0 || b.calls("AuthorizerInfo") != 1200 {
+	if done := b.sync(operator.SyncOptions{}); done.Joined+done.Left+done.Read != 0 || b.calls("AuthorizerInfo") != 1201 {
 		t.Errorf("second sync %+v, %d asked about", done, b.calls("AuthorizerInfo"))
 	}
 	// One left, one is only missing from the list, one is new, one can't be read.
@@ -95,7 +97,7 @@ func TestSync(t *testing.T) {
 	b.wx.errs["AuthorizerInfo "+appID(0)] = &wxclient.Error{Code: 61003, Class: wxclient.ClassFatalApp}
 	b.wx.errs["AuthorizerInfo "+appID(2001)] = &wxclient.Error{Code: -1, Class: wxclient.ClassRetryBusy}
 	done = b.sync(operator.SyncOptions{})
-	if done.Left != 1 || done.Joined != 3 || done.Failed != 1 || len(done.Errors) != 1 { // 700 came, too
+	if done.Left != 1 || done.Joined != 2 || done.Failed != 1 || len(done.Errors) != 1 {
 		t.Errorf("third sync %+v", done)
 	}
 	if status, err := b.op.AppsStatus(b.ctx); err != nil || status.Apps != 1203 || status.Unread != 1 || status.Phase != "" {
@@ -457,14 +459,110 @@ func TestNewsFromTheFuture(t *testing.T) {
 	}
 }
 
-// TestListEndsShort: a total that no page bears out doesn't keep the sync reading.
-func TestListEndsShort(t *testing.T) {
+// A list that cannot be read completely is told with its counts, whatever it lacks; what it has is
+// taken, and no app counts as gone because the list lacks it.
+func TestListIsRefusedWhenShort(t *testing.T) {
+	t.Parallel()
+	page := func(b *bench, total, from, to int) wxclient.AuthorizerPage {
+		p := wxclient.AuthorizerPage{Total: int64(total)}
+		for _, id := range b.wx.apps[min(from, len(b.wx.apps)):min(to, len(b.wx.apps))] {
+			p.List = append(p.List, wxclient.Authorizer{AppID: id, AuthTime: 1})
+		}
+		return p
+	}
+	for _, tc := range []struct {
+		name string
+		page func(b *bench, offset int) wxclient.AuthorizerPage
+		lack string // "" for a list that can be read
+	}{
+		{"empty page in the middle", func(b *bench, offset int) wxclient.AuthorizerPage {
+			if offset == 500 {
+				return page(b, 1200, 0, 0)
+			}
+			return page(b, 1200, offset, offset+500)
+		}, "WeChat listed 500 of 1,200 apps: the pages from row 500 on bring no other app"},
+		{"total that no page bears out", func(b *bench, offset int) wxclient.AuthorizerPage {
+			return page(b, 1<<40, offset, offset+500)
+		}, "WeChat listed 1,200 of 1,099,511,627,776 apps: the pages from row 1200 on bring no other app"},
+		{"one page again and again", func(b *bench, _ int) wxclient.AuthorizerPage { return page(b, 1200, 0, 500) },
+			"WeChat listed 500 of 1,200 apps: some rows repeat an app"},
+		{"a total that never stands", func(b *bench, offset int) wxclient.AuthorizerPage {
+			return page(b, 1000+b.calls("AuthorizerList")%2, offset, offset+500)
+		}, " apps: the total changed while the list was read"},
+		{"short pages", func(b *bench, offset int) wxclient.AuthorizerPage { return page(b, 1200, offset, offset+77) }, ""},
+		{"a page that is empty once", func(b *bench, offset int) wxclient.AuthorizerPage {
+			if b.calls("AuthorizerList") == 1 {
+				return page(b, 1200, 0, 0)
+			}
+			return page(b, 1200, offset, offset+500)
+		}, ""},
+		{"an app that comes meanwhile", func(b *bench, offset int) wxclient.AuthorizerPage {
+			if b.calls("AuthorizerList") == 0 {
+				return page(b, 1199, 0, 500)
+			}
+			return page(b, 1200, offset, offset+500)
+		}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			b := mini(t)
+			b.authorize(1200)
+			b.wx.page = func(offset int) wxclient.AuthorizerPage { return tc.page(b, offset) }
+			done, err := b.op.SyncApps(b.ctx, operator.SyncOptions{})
+			all, err2 := b.op.AuthorizedApps(b.ctx, nil)
+			status, err3 := b.op.AppsStatus(b.ctx)
+			if err3 != nil || status.Phase != "" || status.Apps != done.Read || done.Left != 0 {
+				t.Errorf("%+v %+v %v", done, status, err3)
+			}
+			if n := b.calls("AuthorizerList"); n > 50 {
+				t.Errorf("%d pages were asked for", n)
+			}
+			if tc.lack == "" {
+				if err != nil || err2 != nil || done.Listed != 1200 || len(all) != 1200 || status.Short != "" || status.Listed.IsZero() {
+					t.Errorf("%+v %+v %v, %d apps %v", done, status, err, len(all), err2)
+				}
+				return
+			}
+			var short *operator.ListShortError
+			if !errors.As(err, &short) || !strings.HasSuffix(short.Lack, tc.lack) || status.Short != short.Lack || !status.Listed.IsZero() {
+				t.Errorf("got %v, status %+v", err, status)
+			}
+			if err2 == nil || !strings.Contains(err2.Error(), tc.lack) || len(all) > 0 {
+				t.Errorf("%d apps, %v", len(all), err2)
+			}
+		})
+	}
+}
+
+// A list that was read completely once stays the last word when a later one lacks apps.
+func TestShortListKeepsApps(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.authorize(3)
-	b.wx.more = 1 << 40
-	if done := b.sync(operator.SyncOptions{}); done.Listed != 3 || b.calls("AuthorizerList") != 2 {
-		t.Errorf("%+v after %d pages", done, b.calls("AuthorizerList"))
+	b.authorize(1200)
+	b.sync(operator.SyncOptions{})
+	listed, err := b.op.AppsStatus(b.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.advance(time.Hour)
+	b.wx.page = func(offset int) wxclient.AuthorizerPage {
+		p := wxclient.AuthorizerPage{Total: 1200}
+		for _, id := range b.wx.apps[min(offset, 500):500] {
+			p.List = append(p.List, wxclient.Authorizer{AppID: id, AuthTime: 1})
+		}
+		return p
+	}
+	if done, err := b.op.SyncApps(b.ctx, operator.SyncOptions{}); !errors.As(err, new(*operator.ListShortError)) || done.Left != 0 {
+		t.Errorf("%+v %v", done, err)
+	}
+	if s, err := b.op.AppsStatus(b.ctx); err != nil || s.Apps != 1200 || !s.Listed.Equal(listed.Listed) {
+		t.Errorf("%+v %v", s, err)
+	}
+	b.wx.page = nil
+	b.advance(time.Hour)
+	b.sync(operator.SyncOptions{})
+	if s, err := b.op.AppsStatus(b.ctx); err != nil || s.Short != "" || s.Listed.Equal(listed.Listed) {
+		t.Errorf("%+v %v", s, err)
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
+	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/wxclient"
@@ -92,28 +94,37 @@ type AuthorizedApp struct {
 	Authorized time.Time `json:"authorized"`
 }
 
-// AuthorizedApps lists every app that authorised the platform, by appid. progress
-// hears of each page; nil is fine.
+// AuthorizedApps lists every app that authorised the platform, by appid: all of them, or an error
+// with the counts. progress hears of each page; nil is fine.
 func (o *Operator) AuthorizedApps(ctx context.Context, progress func(done, total int)) ([]AuthorizedApp, error) {
 	wx, err := o.online("list authorized apps")
 	if err != nil {
 		return nil, err
 	}
-	var apps []AuthorizedApp
-	for offset, total := 0, 1; offset < total; offset += wxclient.MaxAuthorizerPage {
-		page, err := wx.AuthorizerList(ctx, offset, wxclient.MaxAuthorizerPage)
-		if err != nil {
-			return nil, fmt.Errorf("list authorized apps from %d on: %w", offset, err)
+	var found map[string]AuthorizedApp
+	for l := (apps.Listing{}); ; l = l.Again() {
+		found = make(map[string]AuthorizedApp)
+		for l.More() {
+			page, err := wx.AuthorizerList(ctx, l.Offset, wxclient.MaxAuthorizerPage)
+			if err != nil {
+				return nil, fmt.Errorf("list authorized apps from %d on: %w", l.Offset, err)
+			}
+			known := len(found)
+			for _, a := range page.List {
+				found[a.AppID] = AuthorizedApp{AppID: a.AppID, Authorized: time.Unix(a.AuthTime, 0)}
+			}
+			l = l.Took(int(page.Total), len(page.List), len(found)-known)
+			if progress != nil {
+				progress(min(len(found), l.Total), l.Total)
+			}
 		}
-		total = int(page.Total)
-		for _, a := range page.List {
-			apps = append(apps, AuthorizedApp{AppID: a.AppID, Authorized: time.Unix(a.AuthTime, 0)})
+		lack := l.Lack()
+		if lack == "" {
+			break
 		}
-		if progress != nil {
-			progress(min(len(apps), total), total)
+		if l.Last() {
+			return nil, fmt.Errorf("list authorized apps: %s: try again later", lack)
 		}
 	}
-	// The order of the pages isn't documented, and an app may move between two.
-	slices.SortFunc(apps, func(a, b AuthorizedApp) int { return cmp.Compare(a.AppID, b.AppID) })
-	return slices.CompactFunc(apps, func(a, b AuthorizedApp) bool { return a.AppID == b.AppID }), nil
+	return slices.SortedFunc(maps.Values(found), func(a, b AuthorizedApp) int { return cmp.Compare(a.AppID, b.AppID) }), nil
 }

@@ -190,8 +190,8 @@ type fakeWeChat struct {
 	errs    map[string]error                   // by method, or by method and app
 	mu      sync.Mutex
 	asked   []string
-	quiet   bool  // don't remember what was asked
-	more    int64 // apps that the list's total has beside those it lists
+	quiet   bool                                     // don't remember what was asked
+	page    func(offset int) wxclient.AuthorizerPage // answers AuthorizerList if it is set
 }
 
 func newFakeWeChat() *fakeWeChat {
@@ -244,7 +244,10 @@ func (f *fakeWeChat) AuthorizerList(_ context.Context, offset, count int) (wxcli
 	if count > wxclient.MaxAuthorizerPage {
 		return wxclient.AuthorizerPage{}, errors.New("40170")
 	}
-	page := wxclient.AuthorizerPage{Total: int64(len(f.apps)) + f.more}
+	if f.page != nil {
+		return f.page(offset), f.fail("AuthorizerList", "")
+	}
+	page := wxclient.AuthorizerPage{Total: int64(len(f.apps))}
 	for i := offset; i < min(offset+count, len(f.apps)); i++ {
 		page.List = append(page.List, wxclient.Authorizer{AppID: f.apps[i], RefreshToken: "secret", AuthTime: 1})
 	}

@@ -175,19 +175,26 @@ func TestPlanForAllApps(t *testing.T) {
 	for i := range 1201 {
 		b.wx.apps = append(b.wx.apps, appID(5000-i))
 	}
+	gone := b.wx.apps[700]
 	b.wx.apps[700] = b.wx.apps[3] // one moved while we paged
 	plan := strings.Replace(simple, "file: apps.csv", "all: true", 1)
 	var steps []string
 	p, err := b.op.Plan(b.ctx, b.parse(plan, nil), operator.PlanOptions{Progress: func(what string, done, total int) {
 		steps = append(steps, fmt.Sprintf("%s %d/%d", what, done, total))
+		if len(steps) == 3 {
+			b.wx.apps[700] = gone
+		}
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Total != 1200 || p.Waves[0].First != appID(3800) {
+	if p.Total != 1201 || p.Waves[0].First != appID(3800) {
 		t.Errorf("%d targets from %s on", p.Total, p.Waves[0].First)
 	}
-	if want := []string{"authorized apps 500/1201", "authorized apps 1000/1201", "authorized apps 1201/1201"}; !slices.Equal(steps, want) {
+	if want := []string{
+		"authorized apps 500/1201", "authorized apps 999/1201", "authorized apps 1200/1201", // an app was passed by: again
+		"authorized apps 500/1201", "authorized apps 1000/1201", "authorized apps 1201/1201",
+	}; !slices.Equal(steps, want) {
 		t.Errorf("progress %q, want %q", steps, want)
 	}
 	b.wx.apps = nil

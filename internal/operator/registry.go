@@ -36,6 +36,9 @@ func (o *Operator) chosen(ctx context.Context, file *planfile.File) (list *planf
 	if age := o.now().Sub(cursor.Listed.Time()); age > listStale {
 		warnings = append(warnings, fmt.Sprintf("WeChat's list of apps was read %d days ago: run enqueue apps sync", int(age.Hours()/24)))
 	}
+	if cursor.Short != "" {
+		warnings = append(warnings, cursor.Short+": the plan may lack apps")
+	}
 	sel, names := file.Targets.Select, make(map[string]bool)
 	var picked []planfile.App
 	authorized := 0
@@ -104,6 +107,8 @@ type AppsStatus struct {
 	Synced time.Time `json:"synced,omitzero"`
 	// Phase is what a sync under way does: list, missing or read.
 	Phase apps.Phase `json:"phase,omitempty"`
+	// Short is what WeChat's list lacked when it was read last, with the counts; "" if nothing.
+	Short string `json:"short,omitempty"`
 }
 
 // AppsStatus reads how complete the registry is.
@@ -112,7 +117,7 @@ func (o *Operator) AppsStatus(ctx context.Context) (AppsStatus, error) {
 	if err != nil {
 		return AppsStatus{}, err
 	}
-	s := AppsStatus{Listed: c.Listed.Time(), Synced: c.Done.Time(), Phase: c.Phase}
+	s := AppsStatus{Listed: c.Listed.Time(), Synced: c.Done.Time(), Phase: c.Phase, Short: c.Short}
 	if s.Apps, err = o.apps.Len(ctx); err != nil {
 		return s, err
 	}

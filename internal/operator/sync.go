@@ -37,9 +37,10 @@ type SyncOptions struct {
 type Synced struct {
 	// Resumed says that it went on with one that was interrupted.
 	Resumed bool `json:"resumed"`
-	// Listed apps were in WeChat's list, from where this call went on; Joined of them
+	// Listed different apps were in WeChat's list, Of is how many it said there are; Joined of them
 	// were not known or came back, Left are gone.
 	Listed int `json:"listed"`
+	Of     int `json:"of"`
 	Joined int `json:"joined"`
 	Left   int `json:"left"`
 	// Read apps were asked about; Failed of them could not be and are tried later.
@@ -78,6 +79,17 @@ func (e *SyncInterruptedError) Error() string {
 
 func (e *SyncInterruptedError) Unwrap() error { return e.Err }
 
+// ListShortError says that WeChat's list could not be read completely. The sync came to its end with
+// the apps that were listed, and no app was taken for gone because the list lacked it.
+type ListShortError struct {
+	// Lack has the counts and the cause, like "WeChat listed 500 of 1,200 apps: ...".
+	Lack string
+}
+
+func (e *ListShortError) Error() string {
+	return "sync of apps: " + e.Lack + "; the registry may lack apps: run it again later (workers do)"
+}
+
 const (
 	// syncLease is how long a sync that died keeps others out.
 	syncLease = 30 * time.Second
@@ -95,8 +107,8 @@ const (
 
 // SyncApps reads WeChat's list of authorized apps into the registry, marks those that
 // are gone, and asks about each that is new or changed. It goes on where one before
-// stopped; one at a time runs. The error is a *SyncRunningError, or a
-// *SyncInterruptedError.
+// stopped; one at a time runs. The error is a *SyncRunningError, a *SyncInterruptedError,
+// or a *ListShortError for a sync that came to its end without a complete list.
 func (o *Operator) SyncApps(ctx context.Context, opt SyncOptions) (Synced, error) {
 	wx, err := o.online("sync the apps")
 	if err != nil {
@@ -134,10 +146,10 @@ func (o *Operator) SyncApps(ctx context.Context, opt SyncOptions) (Synced, error
 	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	_ = lease.Release(releasing) // it runs out
-	if err != nil {
+	if err != nil && !errors.As(err, new(*ListShortError)) {
 		return s.done, &SyncInterruptedError{Phase: s.cursor.Phase, Err: err}
 	}
-	return s.done, nil
+	return s.done, err
 }
 
 // ignore is err, unless it only says what other says.
@@ -199,7 +211,7 @@ func (s *syncer) run(ctx context.Context) error {
 	if s.cursor.Phase == apps.PhaseIdle || s.opt.Full && !s.cursor.Full {
 		s.cursor = apps.Cursor{
 			Phase: apps.PhaseList, Number: s.cursor.Number + 1, Began: apps.At(s.o.now()), By: s.o.by, Full: s.opt.Full,
-			Listed: s.cursor.Listed, Done: s.cursor.Done,
+			Listed: s.cursor.Listed, Done: s.cursor.Done, Short: s.cursor.Short,
 		}
 		if err := s.o.apps.SetCursor(ctx, s.cursor); err != nil {
 			return err
@@ -229,12 +241,38 @@ func (s *syncer) run(ctx context.Context) error {
 		}
 		s.cursor = next
 	}
+	if s.cursor.Short != "" {
+		return &ListShortError{Lack: s.cursor.Short}
+	}
 	return nil
 }
 
-// list reads WeChat's list from the cursor on.
+// list reads WeChat's list from the cursor on, in passes until one saw all of it. A list that no pass
+// saw completely is noted: the sync goes on with what is listed, and ends with that error.
 func (s *syncer) list(ctx context.Context) error {
-	for first := true; first || s.cursor.Offset < s.cursor.Total; first = false {
+	for {
+		if err := s.pass(ctx); err != nil {
+			return err
+		}
+		s.cursor.Short = s.cursor.Lack()
+		switch {
+		case s.cursor.Short == "":
+			s.cursor.Listed = s.cursor.Began
+			return nil
+		case s.cursor.Last():
+			return nil
+		}
+		s.cursor.Listing = s.cursor.Again()
+		s.cursor.Number++ // an app that only an earlier pass saw is asked about
+		if err := s.o.apps.SetCursor(ctx, s.cursor); err != nil {
+			return err
+		}
+	}
+}
+
+// pass reads the pages that one pass over the list has left.
+func (s *syncer) pass(ctx context.Context) error {
+	for s.cursor.More() {
 		if err := s.wait(ctx); err != nil {
 			return err
 		}
@@ -243,27 +281,25 @@ func (s *syncer) list(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("list authorized apps from %d on: %w", s.cursor.Offset, err)
 		}
-		if err := s.store(ctx, asked, page.List); err != nil {
+		fresh, err := s.store(ctx, asked, page.List)
+		if err != nil {
 			return err
 		}
-		s.cursor.Offset, s.cursor.Total = s.cursor.Offset+wxclient.MaxAuthorizerPage, int(page.Total)
-		if len(page.List) == 0 { // whatever the total says, there are no more
-			s.cursor.Total = min(s.cursor.Total, s.cursor.Offset)
-		}
+		s.cursor.Listing = s.cursor.Took(int(page.Total), len(page.List), fresh)
+		s.done.Listed, s.done.Of = s.cursor.Seen, s.cursor.Total
 		if err := s.o.apps.SetCursor(ctx, s.cursor); err != nil {
 			return err
 		}
 		s.opt.Progress("apps listed", min(s.cursor.Offset, s.cursor.Total), s.cursor.Total)
 	}
-	s.cursor.Listed = s.cursor.Began
 	return nil
 }
 
-// store puts a page of the list into the registry.
-func (s *syncer) store(ctx context.Context, asked apps.Seconds, page []wxclient.Authorizer) error {
+// store puts a page of the list into the registry. fresh counts apps that the pass had not seen.
+func (s *syncer) store(ctx context.Context, asked apps.Seconds, page []wxclient.Authorizer) (fresh int, err error) {
 	if s.o.tokens != nil {
 		if err := s.o.tokens.Learn(ctx, page); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	ids, authTime := make([]string, 0, len(page)), make(map[string]apps.Seconds, len(page))
@@ -273,15 +309,21 @@ func (s *syncer) store(ctx context.Context, asked apps.Seconds, page []wxclient.
 		}
 		authTime[a.AppID] = apps.Seconds(a.AuthTime)
 	}
+	unseen := make(map[string]bool, len(page)) // a change may be tried again
 	changes, err := s.o.apps.Change(ctx, ids, func(a *apps.App) bool {
+		unseen[a.AppID] = unseen[a.AppID] || a.Sync != s.cursor.Number
 		// A page that is stored again, after an interruption, was to be read once.
 		return a.See(max(asked, s.cursor.Began), authTime[a.AppID], s.cursor.Number, s.cursor.Full && a.Sync != s.cursor.Number)
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	s.done.Listed += len(ids)
-	return s.news(ctx, changes)
+	for _, is := range unseen {
+		if is {
+			fresh++
+		}
+	}
+	return fresh, s.news(ctx, changes)
 }
 
 // news counts what changed and wakes targets that it concerns.

@@ -53,9 +53,10 @@ type Live struct {
 
 // Version is one version of an app.
 type Version struct {
+	// Version is "" when WeChat shows an entry without it: which version it is, is unknown.
 	Version string    `json:"version"`
 	Desc    string    `json:"desc"`
-	At      time.Time `json:"at"`
+	At      time.Time `json:"at,omitzero"`
 }
 
 // Audit is an app's last audit.
@@ -361,5 +362,9 @@ func versionOf(v *wxclient.VersionEntry) *Version {
 	if v == nil {
 		return nil
 	}
-	return &Version{Version: v.Version, Desc: v.Desc, At: time.Unix(v.Time, 0)}
+	shown := &Version{Version: v.Version, Desc: v.Desc}
+	if v.Time != 0 {
+		shown.At = time.Unix(v.Time, 0)
+	}
+	return shown
 }

@@ -27,18 +27,19 @@ const (
 // Cursor is how far the sync under way is, and what is known of the last one.
 type Cursor struct {
 	Phase Phase `json:"phase"`
-	// Offset is the next row of WeChat's list, Total how many it has.
-	Offset int `json:"offset"`
-	Total  int `json:"total"`
-	// Number counts syncs.
+	// Listing is how far the reading of WeChat's list is.
+	Listing
+	// Number counts passes over WeChat's list: one or more in each sync.
 	Number int64 `json:"number"`
 	// Began is when the sync under way began, By who began it.
 	Began Seconds `json:"began"`
 	By    string  `json:"by"`
 	// Full reads every app anew.
 	Full bool `json:"full"`
-	// Listed is when a list was last read to its end; 0 if none ever was.
+	// Listed is when a list was last read completely; 0 if none ever was.
 	Listed Seconds `json:"listed"`
+	// Short is what the list of the last sync lacked, with the counts; "" if nothing.
+	Short string `json:"short,omitempty"`
 	// Done is when a sync last came to its end.
 	Done Seconds `json:"done"`
 }
