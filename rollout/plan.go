@@ -28,7 +28,41 @@ type Plan struct {
 	Quota QuotaPolicy `json:"quota"`
 	// Deadline bounds how long a target waits at a stage.
 	Deadline Deadlines `json:"deadline,omitzero"`
+	// Priority is 0 to MaxPriority, nil for the default of the pool: see Precedence.
+	Priority *int `json:"priority,omitempty"`
+	// OnConflict is what to do about an app that another unfinished rollout works on.
+	OnConflict OnConflict `json:"on_conflict,omitempty"`
+	// AllowDowngrade moves apps also to a version that is not newer than one that a rollout
+	// created later has released.
+	AllowDowngrade bool `json:"allow_downgrade,omitempty"`
 }
+
+// MaxPriority is the highest priority of a plan.
+const MaxPriority = 1000
+
+// Precedence is the plan's priority: what it says, or 0 for the pool bulk and 100 for any other.
+// The higher one is dispatched first, and takes over apps that lower ones only wait with.
+func (p Plan) Precedence() int {
+	switch {
+	case p.Priority != nil:
+		return *p.Priority
+	case p.Quota.PoolName() == "bulk":
+		return 0
+	default:
+		return 100
+	}
+}
+
+// OnConflict says what to do about an app that another unfinished rollout works on. A rollout of
+// lower priority that only waits gives the app up whatever this says.
+type OnConflict string
+
+// The policies for an app that a rollout of the same or a higher priority works on.
+const (
+	OnConflictWait      OnConflict = "wait"      // park until that rollout is done with the app; "" is the same
+	OnConflictSupersede OnConflict = "supersede" // take the app also from an older rollout of the same priority that only waits
+	OnConflictSkip      OnConflict = "skip"      // end the target as skipped
+)
 
 // Template names one entry of the component's template library. ID 0 is valid.
 type Template struct {

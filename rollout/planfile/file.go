@@ -30,6 +30,8 @@ type File struct {
 	Audit   rollout.AuditPolicy
 	Release rollout.ReleasePolicy
 	Quota   rollout.QuotaPolicy
+	// Conflict says who goes first where several rollouts want one app.
+	Conflict Conflict
 	// Configure are the settings that travel with the code; nil when the plan has none.
 	Configure *Configure
 	// Waves are in order, at least one.
@@ -131,6 +133,7 @@ func Parse(name string, data []byte, open func(path string) ([]byte, error)) (*F
 	f.Waves = readWaves(top)
 	f.Release = readRelease(top)
 	f.Quota = readQuota(top)
+	f.Conflict = readConflict(top)
 	f.Start, f.Schedule = readTimes(top)
 	top.done()
 	r.faults.sort(name)
