@@ -193,6 +193,12 @@ func (a *auditor) target(s standing) {
 	case !mine && t.State == rollout.StateRunning && s.status != string(rollout.StatusAborted):
 		a.add(Finding{Fault: FaultOwner, AppID: s.app, Text: fmt.Sprintf("is running, but owned by %q", s.owner), Repair: "make its rollout the owner"})
 	}
+	if t.State == rollout.StateUndone && s.version != "" {
+		a.add(Finding{
+			Fault: FaultRelease, AppID: s.app, Repair: "forget its release",
+			Text: fmt.Sprintf("is undone, but version %s counts as released by its rollout", s.version),
+		})
+	}
 	a.times(t, s.now)
 }
 

@@ -4,8 +4,8 @@
 -- KEYS[1] root
 -- ARGV[1] rollout  ARGV[2..] appids
 -- Returns the status of the rollout and the server's time (ms), then per appid: the
--- record ("" if there is none), its owner ("" if none), and its places as
--- "index=score" joined by spaces. Cost: O(n log targets) in a dozen commands; n at
+-- record ("" if there is none), its owner ("" if none), its places as
+-- "index=score" joined by spaces, and the version that it released ("" for none). Cost: O(n log targets) in a dozen commands; n at
 -- most a few hundred.
 local rollout = ARGV[1]
 local apps = { unpack(ARGV, 2) }
@@ -31,5 +31,10 @@ for i = 1, #apps do
   out[#out + 1] = records[i] or ''
   out[#out + 1] = owners[i] or ''
   out[#out + 1] = table.concat(places[i], ' ')
+  local version = ''
+  for _, r in ipairs(releases(apps[i])) do
+    if r.id == rollout then version = r.version end
+  end
+  out[#out + 1] = version
 end
 return out

@@ -14,6 +14,7 @@ import (
 // standing is where one target stands, as of one instant.
 type standing struct {
 	status, app, record, owner, places string
+	version                            string // that its rollout released
 	now                                time.Time
 }
 
@@ -48,8 +49,8 @@ func (a *auditor) look(ctx context.Context, apps []string, check func(standing))
 			return err
 		}
 		for i, app := range page {
-			row := list[2+3*i:]
-			check(standing{status: list[0], now: fromMilli(now), app: app, record: row[0], owner: row[1], places: row[2]})
+			row := list[2+4*i:]
+			check(standing{status: list[0], now: fromMilli(now), app: app, record: row[0], owner: row[1], places: row[2], version: row[3]})
 		}
 		if err := a.flush(ctx); err != nil {
 			return err

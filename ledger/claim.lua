@@ -4,20 +4,23 @@
 -- ARGV[1] rollout  ARGV[2] stage  ARGV[3] first rank that may not start
 -- ARGV[4] how many at most  ARGV[5] lease (ms)  ARGV[6] retry for an app that
 -- another rollout works on (ms)  ARGV[7..] just these appids, if given
--- Returns {appid, fence, appid, fence, ...}, fences as text; or {"", ms} while
--- the server is in quarantine for so long; or {"", -1} while a fault of the platform stands.
--- Of an aborted rollout, only what sweep.lua marked to be read back gets assignments.
+-- Returns {number of assignments, appid, fence, ..., appids to skip...}, fences as text; or
+-- {-1, ms} while the server is in quarantine for so long; or {-1, -1} while a fault of the platform
+-- stands. Of an aborted rollout, only what sweep.lua marked to be read back gets assignments.
 -- Cost: O(n log targets). An app has one owner among all rollouts, from its
--- first turn until its target ends; a target of another rollout is parked. A lent app
+-- first assignment until its target ends, or until a rollout that outranks it takes the app
+-- (contest; docs/priority.md): that target is parked then, as is one that has to wait. One that
+-- the plan skips then is parked too, and named for who reads the reply to end. A lent app
 -- (loan.lua) stays pending: the next claim looks at it again. What stands
 -- in the index without being pending there, or without a record, is taken out: it
 -- would hold up who comes after it.
 local rollout, stage = ARGV[1], ARGV[2]
 local back = reads_back(rollout, stage)
-if not back and not moves(rollout, stage) then return {} end
-if redis.call('EXISTS', root .. 'fault') == 1 then return { '', -1 } end
+if not back and not moves(rollout, stage) then return { '0' } end
+if redis.call('EXISTS', root .. 'fault') == 1 then return { '-1', '-1' } end
 local wait = quarantine(tonumber(ARGV[5]))
-if wait > 0 then return { '', int(wait) } end
+if wait > 0 then return { '-1', int(wait) } end
+local retry = tonumber(ARGV[6])
 local apps = {}
 if #ARGV > 6 then
   for i = 7, #ARGV do apps[#apps + 1] = ARGV[i] end
@@ -26,22 +29,16 @@ else
                     '-inf', '(' .. ARGV[3], 'LIMIT', 0, tonumber(ARGV[4]))
 end
 
--- held tells whether another rollout may still act on the app.
-local function held(owner, appid)
-  if not owner or owner == rollout then return false end
-  local s = status(owner)
-  if s == 'running' or s == 'paused' or s == 'scheduled' then return true end
-  local o = s == 'aborted' and load(owner, appid)
-  if o and not ended(o.state) and open(o) then return true end -- it is read back first
-  for _, lane in ipairs({ 'commit', 'audit', 'release' }) do
-    local due = redis.call('ZSCORE', root .. 'leases:' .. lane, member(owner, appid))
-    if due and tonumber(due) > now_ms then return true end
-  end
-  return false
+-- oust parks the target of the owner from which an app is taken.
+local function oust(owner, appid, t)
+  local from = stand(owner, appid, t)
+  t.version = t.version + 1
+  t.state, t.reason, t.due = 'parked', 'owner', now_ms + retry
+  move(owner, appid, t, from)
 end
 
 local lending = redis.call('ZCARD', root .. 'loans') > 0
-local out = {}
+local out, skip = { '' }, {}
 for i, appid in ipairs(apps) do
   local t = load(rollout, appid)
   if not t or t.state ~= 'pending' or t.stage ~= stage then
@@ -49,18 +46,23 @@ for i, appid in ipairs(apps) do
   elseif t.rank < tonumber(ARGV[3]) and not (lending and lent(appid)) and (not back or t.reason == 'unknown') then
     local from = stand(rollout, appid, t)
     t.version = t.version + 1
-    local owner = redis.call('HGET', root .. 'owners', appid)
-    if held(owner, appid) then
-      t.state, t.reason, t.due = 'parked', back and 'unknown' or 'owner', now_ms + tonumber(ARGV[6])
-    else
+    local verdict, owner, theirs = contest(rollout, appid, stage)
+    if back and verdict ~= 'go' then verdict = 'wait' end -- a read takes no app from anyone
+    if verdict == 'go' or verdict == 'take' then
+      if verdict == 'take' then oust(owner, appid, theirs) end
       if owner ~= rollout then redis.call('HSET', root .. 'owners', appid, rollout) end
       -- Time-based and growing: unique even if Redis lost its last second.
       t.fence = math.max(t.fence + 1, now_us + i)
       t.state, t.reason, t.due = 'running', '', now_ms + tonumber(ARGV[5])
       out[#out + 1] = appid
       out[#out + 1] = int(t.fence)
+    else
+      t.state, t.reason, t.due = 'parked', back and 'unknown' or 'owner', contested(verdict, retry)
+      if verdict == 'skip' then skip[#skip + 1] = appid end
     end
     move(rollout, appid, t, from)
   end
 end
+out[1] = int((#out - 1) / 2)
+for _, appid in ipairs(skip) do out[#out + 1] = appid end
 return out

@@ -17,6 +17,8 @@ const (
 	FaultOrphan Fault = "orphan"
 	// FaultOwner: an ended target owns its app, or a running one doesn't.
 	FaultOwner Fault = "owner"
+	// FaultRelease: an undone target's version still counts as released, and supersedes others.
+	FaultRelease Fault = "release"
 	// FaultCount: a count differs from the number of targets in its cell.
 	FaultCount Fault = "count"
 	// FaultTotal: the number of targets is not what was planned.

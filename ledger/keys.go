@@ -29,6 +29,7 @@ const (
 	keyActive    = root + "active"    // ZSET id by start (ms): what the conductor looks at
 	keyNames     = root + "names"     // HASH name -> id of its newest rollout
 	keyOwners    = root + "owners"    // HASH appid -> rollout that works on it
+	keyReleased  = root + "released"  // HASH appid -> lines of rollout|its creation (ms)|version: what rollouts made live, newest created first
 	keyWake      = root + "wake"      // ZSET "rollout appid" by wake time (ms)
 	keyFault     = root + "fault"     // HASH of the fault of the platform, while it stands
 	keyArchives  = root + "archives"  // ZSET id by when it was pruned (ms)

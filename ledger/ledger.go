@@ -44,20 +44,42 @@ func New(rdb redis.UniversalClient, o Options) *Ledger {
 
 var _ rollout.Store = (*Ledger)(nil)
 
-// WakeDue implements rollout.Store.
+// WakeDue implements rollout.Store. Those whose app went to another rollout meanwhile are ended.
 func (l *Ledger) WakeDue(ctx context.Context, limit int) (int, error) {
-	n, err := run(ctx, l.rdb, dueScript, limit, "wake").Int()
-	return n, failed(err, "wake parked targets")
+	n, left, err := l.due(ctx, limit, "wake")
+	if err != nil {
+		return n, failed(err, "wake parked targets")
+	}
+	return n, l.leave(ctx, left)
 }
 
 // ExpireDue implements rollout.Store.
 func (l *Ledger) ExpireDue(ctx context.Context, limit int) (int, error) {
-	args := []any{limit}
+	indexes := make([]string, 0, len(rollout.Lanes()))
 	for _, lane := range rollout.Lanes() {
-		args = append(args, "leases:"+string(lane))
+		indexes = append(indexes, "leases:"+string(lane))
 	}
-	n, err := run(ctx, l.rdb, dueScript, args...).Int()
+	n, _, err := l.due(ctx, limit, indexes...)
 	return n, failed(err, "take back expired leases")
+}
+
+// due moves what is due in some indexes and names the targets that may have lost their app.
+func (l *Ledger) due(ctx context.Context, limit int, indexes ...string) (moved int, left []TargetKey, err error) {
+	args := []any{limit, milli(l.opts.OwnerRetry)}
+	for _, index := range indexes {
+		args = append(args, index)
+	}
+	list, err := texts(run(ctx, l.rdb, dueScript, args...))
+	if err != nil {
+		return 0, nil, err
+	}
+	n, err := parseInt("count", list[0])
+	for _, m := range list[1:] {
+		if e, ok := member(m, ""); ok {
+			left = append(left, TargetKey{Rollout: e.rollout, AppID: e.app})
+		}
+	}
+	return int(n), left, err
 }
 
 // Peek implements rollout.Store.
@@ -79,22 +101,31 @@ func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Turn, er
 	if err != nil {
 		return nil, failed(err, "claim targets of rollout %s at %s", c.Rollout, c.Stage)
 	}
-	if len(list) == 2 && list[0] == "" {
+	n, err := parseInt("count", list[0])
+	if err != nil {
+		return nil, err
+	}
+	if n < 0 {
 		ms, err := parseInt("quarantine", list[1])
 		if ms < 0 {
 			return nil, &rollout.PlatformFaultError{}
 		}
 		return nil, errors.Join(err, &rollout.QuarantineError{Left: time.Duration(ms) * time.Millisecond})
 	}
-	turns := make([]rollout.Turn, 0, len(list)/2)
-	for i := 0; i+1 < len(list); i += 2 {
-		fence, err := parseInt("fence", list[i+1])
+	given, skip := list[1:1+2*n], list[1+2*n:]
+	turns := make([]rollout.Turn, 0, n)
+	for i := 0; i < len(given); i += 2 {
+		fence, err := parseInt("fence", given[i+1])
 		if err != nil {
 			return nil, err
 		}
-		turns = append(turns, rollout.Turn{Rollout: c.Rollout, AppID: list[i], Stage: c.Stage, Fence: fence})
+		turns = append(turns, rollout.Turn{Rollout: c.Rollout, AppID: given[i], Stage: c.Stage, Fence: fence})
 	}
-	return turns, nil
+	left := make([]TargetKey, len(skip))
+	for i, app := range skip {
+		left[i] = TargetKey{Rollout: c.Rollout, AppID: app}
+	}
+	return turns, l.leave(ctx, left)
 }
 
 // Quarantine is how long turns still wait because Redis was restarted or failed

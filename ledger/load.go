@@ -42,7 +42,8 @@ func (l *Ledger) Create(ctx context.Context, n NewRollout) (Created, error) {
 		return Created{}, fmt.Errorf("encode plan: %w", err)
 	}
 	list, err := texts(run(ctx, l.rdb, createScript, n.ID, n.Plan.Name, milli(l.opts.LoadStale), full,
-		"plan", brief, "digest", n.Digest, "start", toMilli(n.StartAt), "revision", 0))
+		"plan", brief, "digest", n.Digest, "start", toMilli(n.StartAt), "revision", 0,
+		"priority", n.Plan.Precedence(), "conflict", string(n.Plan.OnConflict), "version", n.Plan.Template.Version))
 	if err != nil {
 		return Created{}, failed(err, "create rollout %s", n.ID)
 	}

@@ -82,6 +82,15 @@ local function own(appid, t)
   return 'made its rollout the owner'
 end
 
+-- unmark takes a release away that was undone.
+local function unmark(appid, t)
+  if not t or t.state ~= 'undone' then return end
+  local left, was = forget(rollout, appid)
+  if not was then return end
+  keep(appid, left)
+  return 'forgot its release'
+end
+
 local answer = {}
 for i = 7, #ARGV do
   local appid = ARGV[i]
@@ -101,6 +110,8 @@ for i = 7, #ARGV do
     if into and not nearer then done[#done + 1] = 'put it into ' .. into end
     local owned, why = own(appid, t)
     if owned then done[#done + 1] = owned end
+    local unmarked = unmark(appid, t)
+    if unmarked then done[#done + 1] = unmarked end
     left = why or ''
   end
   answer[#answer + 1] = table.concat(done, '; ')

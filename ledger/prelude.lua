@@ -191,6 +191,125 @@ local function quarantine(lease)
   return wait
 end
 
+-- plan is what the scripts need of a rollout's plan. A rollout that was created before there
+-- were such fields has them in its plan alone.
+local plans = {}
+local function plan(id)
+  if plans[id] then return plans[id] end
+  local r = redis.call('HMGET', root .. 'r:' .. id, 'status', 'priority', 'conflict', 'version', 'created', 'plan')
+  local p = { id = id, status = r[1] or '', priority = tonumber(r[2]), conflict = r[3] or '', version = r[4],
+              created = tonumber(r[5] or '') or 0 }
+  if not (p.priority and p.version) then
+    local ok, full = pcall(cjson.decode, r[6] or '')
+    full = ok and type(full) == 'table' and full or {}
+    local quota = type(full.quota) == 'table' and full.quota or {}
+    local template = type(full.template) == 'table' and full.template or {}
+    local bulk = (quota.pool or '') == '' or quota.pool == 'bulk'
+    p.priority = p.priority or tonumber(full.priority) or (bulk and 0 or 100)
+    p.version = p.version or template.version or ''
+  end
+  plans[id] = p
+  return p
+end
+
+-- later tells whether rollout a was created after b.
+local function later(a, b)
+  if a.created ~= b.created then return a.created > b.created end
+  return a.id > b.id
+end
+
+-- outranks tells whether rollout a may take an app from b where b only waits. No two rollouts
+-- outrank each other, so that no app goes to and fro.
+local function outranks(a, b)
+  if a.priority ~= b.priority then return a.priority > b.priority end
+  return a.conflict == 'supersede' and later(a, b)
+end
+
+-- stays tells whether a target keeps its app though it has no assignment: what a call did is
+-- not known, a gray release runs, or it is about to be undone.
+local function stays(t)
+  local ok, body = pcall(cjson.decode, t.body)
+  if not ok or type(body) ~= 'table' then return true end
+  return body.intent ~= nil or (t.stage == 'release' and (tonumber(body.gray) or 0) > 0)
+      or (t.stage == 'undo' and t.state == 'pending')
+end
+
+-- contest is what a target that wants its app at a stage has to do about the app's owner: "go"
+-- on, "take" it, "wait", "hurry" (wait for the end of an assignment or an unknown reply, to take
+-- it then) or "skip". Returns that, the owner's id and its target.
+local function contest(rollout, appid, stage)
+  local owner = redis.call('HGET', root .. 'owners', appid)
+  if not owner or owner == rollout then return 'go', owner end
+  local t = load(owner, appid)
+  local s = plan(owner).status
+  if s ~= 'running' and s ~= 'paused' and s ~= 'scheduled' then
+    -- It has ended: only an assignment that was given before may still act, and what an aborted
+    -- one left unknown is read back first.
+    local acts = t and (t.state == 'running' and t.due > now_ms or s == 'aborted' and not ended(t.state) and open(t))
+    return acts and 'wait' or 'go', owner, t
+  end
+  if t and ended(t.state) or not t and redis.call('HEXISTS', root .. 't:' .. owner, appid) == 0 then
+    return 'go', owner, t
+  end
+  if not outranks(plan(rollout), plan(owner)) then
+    return plan(rollout).conflict == 'skip' and stage ~= 'undo' and 'skip' or 'wait', owner, t
+  end
+  if not t then return 'wait', owner, t end -- a record that can't be read says nothing
+  if t.state == 'running' or stays(t) then return 'hurry', owner, t end
+  return 'take', owner, t
+end
+
+-- contested is when a target looks again at an app that it has to wait for (ms); retry is the
+-- usual wait.
+local HURRY = 2000
+local function contested(verdict, retry)
+  if verdict == 'hurry' then return now_ms + math.min(retry, HURRY) end
+  return now_ms + retry
+end
+
+-- The releases of an app, newest created first: lines of rollout|created (ms)|version.
+local RELEASES_MAX = 5
+local function releases(appid)
+  local list = {}
+  for line in string.gmatch(redis.call('HGET', root .. 'released', appid) or '', '[^\n]+') do
+    local id, created, version = string.match(line, '^([^|]*)|(%d+)|(.*)$')
+    if id then list[#list + 1] = { id = id, created = tonumber(created), version = version } end
+  end
+  return list
+end
+
+-- forget takes a rollout's release of an app away. Returns the releases that are left, and
+-- whether it was among them.
+local function forget(rollout, appid)
+  local list, left = releases(appid), {}
+  for _, r in ipairs(list) do
+    if r.id ~= rollout then left[#left + 1] = r end
+  end
+  return left, #left < #list
+end
+
+local function keep(appid, list)
+  local lines = {}
+  for i = 1, math.min(#list, RELEASES_MAX) do
+    local r = list[i]
+    lines[i] = r.id .. '|' .. int(r.created) .. '|' .. r.version
+  end
+  if #lines == 0 then
+    redis.call('HDEL', root .. 'released', appid)
+  else
+    redis.call('HSET', root .. 'released', appid, table.concat(lines, '\n'))
+  end
+end
+
+-- release remembers that a rollout made a version of an app live.
+local function release(rollout, appid, version)
+  local list = forget(rollout, appid)
+  version = string.gsub(version, '[%c]', ' ')
+  list[#list + 1] = { id = rollout, created = plan(rollout).created, version = version }
+  table.sort(list, later)
+  keep(appid, list)
+end
+
 -- lent is when the loan of an app ends (ms); nil if it is not lent. A clock that went back
 -- makes no loan longer than LOAN_MAX.
 local LOAN_MAX = 60000

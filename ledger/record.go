@@ -48,6 +48,21 @@ func decodeRecord(rolloutID, appID, record string) (rollout.Target, error) {
 	return t, nil
 }
 
+// decodeReleases reads what rollouts made live of an app. A line that can't be read is left out.
+func decodeReleases(text string) []rollout.Release {
+	var list []rollout.Release
+	for line := range strings.SplitSeq(text, "\n") {
+		f := strings.SplitN(line, "|", 3)
+		if len(f) != 3 {
+			continue
+		}
+		if ms, err := strconv.ParseInt(f[1], 10, 64); err == nil {
+			list = append(list, rollout.Release{Rollout: f[0], Created: fromMilli(ms), Version: f[2]})
+		}
+	}
+	return list
+}
+
 // fromMilli is a server time in ms; 0 is the zero time.
 func fromMilli(ms int64) time.Time {
 	if ms == 0 {

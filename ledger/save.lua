@@ -6,7 +6,8 @@
 -- ARGV[8] wait (ms): until the wake time when parked; the lease when running
 -- ARGV[9] new body  ARGV[10] "call" if a call with effect follows: refused
 -- unless the rollout lets the stage move  ARGV[11] errcode it failed with, or ""
--- ARGV[12] errcode it had failed with before, or ""
+-- ARGV[12] errcode it had failed with before, or ""  ARGV[13] version that is live if the target
+-- is released or up to date; "" for the one of the rollout's plan
 -- Returns {"ok", new version, new due (ms), new state}, {"stale", record or ""} if version or fence moved
 -- on, or {"held", status, "gate" or ""} if the rollout doesn't let a call begin, or a
 -- target of an aborted one be retried; "gate" if it is a gate that tripped.
@@ -44,6 +45,12 @@ if news and t.state == 'parked' and (t.reason == 'verdict' or t.reason == 'delay
 end
 if t.state == 'parked' or t.state == 'running' then t.due = now_ms + tonumber(ARGV[8]) end
 move(rollout, appid, t, from)
+if t.state == 'released' or t.state == 'up-to-date' then
+  release(rollout, appid, ARGV[13] ~= '' and ARGV[13] or plan(rollout).version)
+elseif t.state == 'undone' then
+  local left, was = forget(rollout, appid)
+  if was then keep(appid, left) end
+end
 local codes = root .. 'codes:' .. rollout
 if ARGV[11] ~= '' then redis.call('HINCRBY', codes, ARGV[11], 1) end
 if ARGV[12] ~= '' and tonumber(redis.call('HGET', codes, ARGV[12]) or '0') > 0 then

@@ -173,6 +173,24 @@ func (l *Ledger) SaveAll(ctx context.Context, edits []Edit) (int, error) {
 	return stored, nil
 }
 
+// Owners are the rollouts that work on apps, by app, in one round trip; apps without one are absent.
+func (l *Ledger) Owners(ctx context.Context, apps []string) (map[string]string, error) {
+	if len(apps) == 0 {
+		return nil, nil
+	}
+	values, err := l.rdb.HMGet(ctx, keyOwners, apps...).Result()
+	if err != nil {
+		return nil, failed(err, "read the owners of %d apps", len(apps))
+	}
+	out := make(map[string]string)
+	for i, v := range values {
+		if id, ok := v.(string); ok {
+			out[apps[i]] = id
+		}
+	}
+	return out, nil
+}
+
 // Owner is the rollout that works on an app; "" if none does.
 func (l *Ledger) Owner(ctx context.Context, appID string) (string, error) {
 	id, err := l.rdb.HGet(ctx, keyOwners, appID).Result()

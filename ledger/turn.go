@@ -18,7 +18,7 @@ func (l *Ledger) Start(ctx context.Context, t rollout.Turn, lease time.Duration)
 	if err != nil {
 		return rollout.Started{}, failed(err, "start turn of rollout %s, app %s", t.Rollout, t.AppID)
 	}
-	if len(list) < 6 || list[0] != "ok" {
+	if len(list) < 8 || list[0] != "ok" {
 		return rollout.Started{}, &rollout.StaleError{Rollout: t.Rollout, AppID: t.AppID, Fence: t.Fence}
 	}
 	target, err := decodeRecord(t.Rollout, t.AppID, list[1])
@@ -29,8 +29,13 @@ func (l *Ledger) Start(ctx context.Context, t rollout.Turn, lease time.Duration)
 	if err != nil {
 		return rollout.Started{}, err
 	}
+	created, err := parseInt("creation", list[5])
+	if err != nil {
+		return rollout.Started{}, err
+	}
 	return rollout.Started{
-		Target: target, Status: rollout.Status(list[2]), Released: list[3] != "", Now: time.UnixMicro(us), Fault: list[5] == "1",
+		Target: target, Status: rollout.Status(list[2]), Released: list[3] != "", Now: time.UnixMicro(us),
+		Created: fromMilli(created), Releases: decodeReleases(list[6]), Fault: list[7] == "1",
 	}, nil
 }
 
@@ -68,7 +73,7 @@ func saveArgs(was, next rollout.Target, o rollout.SaveOptions) ([]any, error) {
 	}
 	return []any{
 		was.Rollout, was.AppID, was.Version, was.Fence,
-		string(next.Stage), string(next.State), string(next.Reason), milli(wait), body, mode, code, before,
+		string(next.Stage), string(next.State), string(next.Reason), milli(wait), body, mode, code, before, o.Version,
 	}, nil
 }
 

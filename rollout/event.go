@@ -110,6 +110,11 @@ type (
 		At   time.Time
 		Note string
 	}
+	// Skipped leaves an unfinished target's app to another rollout, without a call.
+	Skipped struct {
+		At   time.Time
+		Note string
+	}
 	// Aborted ends an unfinished target of an aborted rollout that no worker acts on.
 	Aborted struct {
 		At   time.Time
@@ -165,6 +170,9 @@ func (Retried) Kind() string { return "retried" }
 
 // Kind implements Event.
 func (Undo) Kind() string { return "undo" }
+
+// Kind implements Event.
+func (Skipped) Kind() string { return "skipped" }
 
 // Kind implements Event.
 func (Aborted) Kind() string { return "aborted" }

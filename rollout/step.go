@@ -57,6 +57,8 @@ func Step(t Target, e Event) (Target, error) {
 		why = next.retry(e)
 	case Undo:
 		why = next.undo(e)
+	case Skipped:
+		why = next.skip(e)
 	case Aborted:
 		why = next.abort(e)
 	default:
@@ -155,6 +157,21 @@ func (t *Target) finish(e Finished) string {
 	if e.End == StateUndone && t.AuditID != 0 {
 		t.PastAuditID, t.AuditID = t.AuditID, 0
 	}
+	return ""
+}
+
+// skip leaves the app to another rollout. What a call did must be known first: a release may be live.
+func (t *Target) skip(e Skipped) string {
+	switch {
+	case t.State.Ended():
+		return "only an unfinished target can be skipped"
+	case t.Stage == StageUndo:
+		return "what is taken back is not left to others"
+	case t.Intent != nil:
+		return fmt.Sprintf("the %s of %s is still unknown: read it back first", t.Intent, t.Intent.At.Format(time.RFC3339))
+	}
+	t.end(StateSkipped, e.At, e.Note)
+	t.Trouble = nil
 	return ""
 }
 

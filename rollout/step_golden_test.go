@@ -55,6 +55,7 @@ func events(s rollout.Stage) map[string]rollout.Event {
 		"retried":              rollout.Retried{At: t0},
 		"retried: recommit":    rollout.Retried{At: t0, Recommit: true, Revision: 3},
 		"retried: older plan":  rollout.Retried{At: t0, Recommit: true, Revision: 1},
+		"skipped":              rollout.Skipped{At: t0},
 		"aborted":              rollout.Aborted{At: t0},
 		"aborted: read back":   rollout.Aborted{At: t0, Holder: true},
 		"aborted: submitted":   rollout.Aborted{At: t0, Holder: true, AuditID: 43},

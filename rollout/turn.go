@@ -15,6 +15,10 @@ type Started struct {
 	Now time.Time
 	// Fault says that a fault of the platform stands: no call can work.
 	Fault bool
+	// Created is when the rollout was created.
+	Created time.Time
+	// Releases are what rollouts made live of the app, as far as it is known.
+	Releases []Release
 }
 
 // SaveOptions say what a save is for.
@@ -25,6 +29,8 @@ type SaveOptions struct {
 	Call bool
 	// Lease is how long the target stays leased if it is still running.
 	Lease time.Duration
+	// Version is what is live if the target is released or up to date; "" for the plan's.
+	Version string
 }
 
 // StaleError says that a target moved on since it was read: another worker has

@@ -159,7 +159,7 @@ func (h *Handler) Run(ctx context.Context, turn rollout.Turn) (err error) {
 	}
 	r := &run{
 		Handler: h, turn: turn, t: started.Target, deadline: asked.Add(h.timing.Turn),
-		began: started.Now, begun: h.now(), released: started.Released,
+		began: started.Now, begun: h.now(), released: started.Released, created: started.Created, releases: started.Releases,
 	}
 	defer func() {
 		if p := recover(); p != nil {

@@ -75,6 +75,7 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 		owner *ownerError
 		drops *dropsError
 		cred  credentialError
+		newer *supersededError
 		api   *wxclient.Error
 	)
 	switch j := judge(err); {
@@ -86,6 +87,8 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 		return r.noCredential(cred.CredentialOf(), trouble)
 	case errors.As(err, &held):
 		return r.unbegun(held.Why())
+	case errors.As(err, &newer):
+		return rollout.Skipped{At: r.now(), Note: newer.by.Words()}
 	case errors.As(err, &yield):
 		return rollout.Yielded{At: r.now(), Note: yield.why}
 	case errors.As(err, &bad), errors.As(err, &inval):

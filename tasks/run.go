@@ -31,8 +31,10 @@ type run struct {
 	began    time.Time // server time at the start
 	begun    time.Time // our clock then or later, for what has passed since
 	released bool
-	spent    bool  // the permit was spent
-	opening  int64 // of the stage's pool when its permit was looked at last; 0: it was not
+	created  time.Time         // when the rollout was created
+	releases []rollout.Release // of the app, by all rollouts
+	spent    bool              // the permit was spent
+	opening  int64             // of the stage's pool when its permit was looked at last; 0: it was not
 	log      zerolog.Logger
 }
 
@@ -69,6 +71,9 @@ func (r *run) decide(ctx context.Context, status rollout.Status) (event rollout.
 	var err error
 	if r.parsedPlan, err = r.readPlan(ctx, r.turn.Rollout, r.t.Revision); err != nil {
 		return failed(ctx, fmt.Errorf("read the plan: %w", err))
+	}
+	if by, ok := r.superseded(); ok && r.t.Intent == nil {
+		return rollout.Skipped{At: r.now(), Note: by.Words()}
 	}
 	timed, cancel := context.WithDeadline(ctx, r.deadline)
 	defer cancel()
@@ -107,7 +112,7 @@ func (r *run) save(ctx context.Context, call bool) error {
 	if r.stored != nil {
 		was = *r.stored
 	}
-	saved, err := r.ledger.Save(ctx, was, r.t, rollout.SaveOptions{Call: call, Lease: r.timing.Lease})
+	saved, err := r.ledger.Save(ctx, was, r.t, rollout.SaveOptions{Call: call, Lease: r.timing.Lease, Version: r.plan.Template.Version})
 	if err != nil {
 		return err
 	}
@@ -125,6 +130,9 @@ func (r *run) attempt(ctx context.Context, op rollout.Op, call func(context.Cont
 
 // attemptOf is attempt for one of several calls of a kind.
 func (r *run) attemptOf(ctx context.Context, op rollout.Op, what string, call func(context.Context) error) error {
+	if by, ok := r.superseded(); ok {
+		return &supersededError{by}
+	}
 	before, stored := r.t, r.stored
 	if err := r.apply(rollout.Intended{At: r.now(), Op: op, What: what}); err != nil {
 		return err
@@ -228,7 +236,8 @@ func (r *run) settle(ctx context.Context, event rollout.Event) {
 	}
 	if r.turn.Stage != rollout.StageSubmit {
 		_, unused := event.(rollout.Yielded)
-		r.spent = event != nil && !unused // WeChat answers again: the pool opens
+		_, left := event.(rollout.Skipped)
+		r.spent = event != nil && !unused && !left // WeChat answers again: the pool opens
 	}
 	if err := r.permits.Settle(ctx, r.turn.Stage, rollout.PermitID(r.turn.Rollout, r.turn.AppID), r.spent); err != nil {
 		r.log.Warn().Err(err).Msg("permit not settled; it returns when it expires")

@@ -168,6 +168,9 @@ func runGetTargets(ctx context.Context, d *deps, o targetsOptions) error {
 		if o.limit > 0 {
 			rows = rows[:min(all, o.limit)]
 		}
+		if err := op.NoteOwners(ctx, r.ID, rows); err != nil {
+			return err
+		}
 		if o.format == formatCSV {
 			return errors.Join(list(d, o.format, csvColumns(), rows), ledger.JoinBroken(broken))
 		}
@@ -206,7 +209,12 @@ func (d *deps) targetColumns() []column[operator.Row] {
 		{name: "class", wide: true, text: trouble(func(t operator.Trouble) string { return t.Class })},
 		{name: "errcode", text: trouble(func(t operator.Trouble) string { return number(t.Code) })},
 		{name: "rid", wide: true, text: trouble(func(t operator.Trouble) string { return t.RID })},
-		{name: "trouble", text: trouble(func(t operator.Trouble) string { return shorten(t.Text, textWidth) })},
+		{name: "trouble", text: func(r operator.Row) string {
+			if r.Trouble != nil {
+				return shorten(r.Trouble.Text, textWidth)
+			}
+			return shorten(r.Note, textWidth)
+		}},
 	}
 }
 

@@ -27,6 +27,8 @@ type Row struct {
 	AuditID  int64 `json:"audit_id,omitempty"`
 	// Trouble is the last thing that went wrong.
 	Trouble *Trouble `json:"trouble,omitempty"`
+	// Note says why it was skipped, or which rollout it waits for; "" for nothing.
+	Note string `json:"note,omitempty"`
 	// Submitted and Ended are when that was seen last; zero if it was not.
 	Submitted time.Time `json:"submitted,omitzero"`
 	Ended     time.Time `json:"ended,omitzero"`
@@ -56,6 +58,9 @@ func RowOf(r rollout.Rollout, t rollout.Target) Row {
 	}
 	if row.AuditID == 0 {
 		row.AuditID = t.PastAuditID
+	}
+	if n := len(t.Timeline); t.State == rollout.StateSkipped && n > 0 {
+		row.Note = t.Timeline[n-1].Note
 	}
 	for _, e := range t.Timeline {
 		switch {

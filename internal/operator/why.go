@@ -164,7 +164,7 @@ func (o *Operator) holders(ctx context.Context, ref string) ([]rollout.Rollout, 
 
 // facts are what an explanation needs besides the target.
 type facts struct {
-	owner   string
+	owner   rollout.Rollout // that works on the app
 	pools   map[rollout.Stage]Pool
 	workers map[rollout.Lane]int
 	// quarantine is how long no turns are given after a restart of Redis.
@@ -172,7 +172,7 @@ type facts struct {
 }
 
 func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
-	f := facts{owner: owner, pools: make(map[rollout.Stage]Pool)}
+	f := facts{owner: o.ownerOf(ctx, owner), pools: make(map[rollout.Stage]Pool)}
 	pools, err := o.Pools(ctx)
 	if err != nil {
 		return f, err
@@ -271,14 +271,17 @@ func (f facts) lane(s rollout.Stage) string {
 }
 
 func (f facts) parked(r rollout.Rollout, t rollout.Target) (waits, next string) {
-	waits = ReasonWords(t.Reason)
 	if troubleClass(t) == rollout.ClassPanic {
 		return "it is tried again soon" + panicWords(t), panicNext
 	}
-	if t.Reason == rollout.ReasonOwner && f.owner != "" && f.owner != r.ID {
-		waits = "rollout " + f.owner + " works on this app"
+	if t.Reason == rollout.ReasonOwner {
+		waits = waitsForOwner(r.ID, f.owner)
+		if f.owner.ID != "" && f.owner.ID != r.ID && r.Plan.Precedence() > f.owner.Plan.Precedence() {
+			waits += "; it takes the app when the call, the unknown reply or the gray release under way has ended"
+		}
+		return waits, ownerNext(f.owner)
 	}
-	return waits, parkedNext(r.ID, t.Reason)
+	return ReasonWords(t.Reason), parkedNext(r.ID, t.Reason)
 }
 
 // endedWords say how a target ended.

@@ -141,7 +141,7 @@ func TestWhyOfUnfinished(t *testing.T) {
 	other := b.apply(strings.Replace(simple, "spring", "winter", 1), 1)
 	b.work()
 	e, err := b.op.Why(b.ctx, appID(0), other)
-	if err != nil || e.Places[0].Waits != "rollout "+id+" works on this app" {
+	if err != nil || e.Places[0].Waits != "it waits for rollout "+id+" (priority 0), which works on this app" {
 		t.Errorf("the other rollout's: %+v %v", e, err)
 	}
 	if _, err := b.op.Abort(b.ctx, id, "no"); err != nil {

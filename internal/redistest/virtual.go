@@ -106,6 +106,12 @@ func (v *virtual) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 			return nil
 		}
 		sent, src := v.rewrite(ctx, cmd)
+		if args := cmd.Args(); len(args) > 2 && strings.EqualFold(cmd.Name(), "script") && strings.EqualFold(fmt.Sprint(args[1]), "load") {
+			// A pipeline can't send the source again: it must find the rewritten one, too.
+			if err := next(ctx, redis.NewStringCmd(ctx, "script", "load", timed(fmt.Sprint(args[2])))); err != nil {
+				return err
+			}
+		}
 		err := next(ctx, sent)
 		if src != "" && redis.HasErrorPrefix(err, "NOSCRIPT") {
 			// The caller loaded the script as written; the server has yet

@@ -94,9 +94,9 @@ func testOwner(b *bench) {
 		b.Errorf("the second rollout's target is %s:%s, want parked:owner", x.State, x.Reason)
 	}
 	b.advance(OwnerRetry)
-	b.moved("asks again", 1)(b.WakeDue(b.Context(), 9))
-	if got := b.claim("r2", rollout.StagePreflight, 1, "wx000"); len(got) != 0 {
-		b.Errorf("claimed %v while the first rollout works on it", got)
+	b.moved("asks again", 0)(b.WakeDue(b.Context(), 9))
+	if x := b.target("r2", "wx000"); x.State != rollout.StateParked || x.Reason != rollout.ReasonOwner {
+		b.Errorf("while the first rollout works on it, the target is %s:%s, want parked:owner", x.State, x.Reason)
 	}
 	_, first = b.begin("r1", rollout.StagePreflight, "wx000")
 	b.step(first, rollout.Finished{At: at, End: rollout.StateUpToDate})
