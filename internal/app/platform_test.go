@@ -126,8 +126,8 @@ func (f *fleet) unharmed(t *testing.T, id string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if target.Busy > 0 || target.Attempt != 1 || target.Reason == rollout.ReasonBusy || target.Reason == rollout.ReasonMerchant {
-			t.Errorf("%s is %s/%s/%s, attempt %d, busy %d", target.AppID, target.Stage, target.State, target.Reason, target.Attempt, target.Busy)
+		if len(target.Tries) > 0 || target.Attempt != 1 || target.Reason == rollout.ReasonBusy || target.Reason == rollout.ReasonMerchant {
+			t.Errorf("%s is %s/%s/%s, attempt %d, tries %v", target.AppID, target.Stage, target.State, target.Reason, target.Attempt, target.Tries)
 		}
 	}
 }
