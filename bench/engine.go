@@ -46,7 +46,9 @@ func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOption
 	e := &engine{rdb: []redis.UniversalClient{open(), open(), open()}}
 	e.ledger = ledger.New(e.rdb[0], ledger.Options{})
 	e.pools = tasks.NewPools(func(name string) *ratelimit.Quota {
-		return ratelimit.NewQuota(e.rdb[0], name, o.quota)
+		quota := o.quota
+		quota.Metered = name == string(rollout.StageSubmit)
+		return ratelimit.NewQuota(e.rdb[0], name, quota)
 	}, o.pools)
 	handler := tasks.NewHandler(tasks.HandlerOptions{WeChat: wx, Ledger: e.ledger, Permits: e.pools, Log: zerolog.Nop(), Timing: o.timing})
 	e.rdb[1].AddHook(tasks.AckHook{})

@@ -41,7 +41,7 @@ var (
 	}
 	parkReasons = set{
 		"busy", "throttle", "privacy", "verdict", "delayed", "unknown", "in-audit",
-		"owner", "merchant", "window", "approval", "gray", "unlisted", "external",
+		"owner", "merchant", "window", "approval", "gray", "quota", "unlisted", "external",
 	}
 	gates    = set{"hold", "failed", "tripped"}
 	statuses = set{"loading", "scheduled", "running", "paused", "done", "aborted"}

@@ -64,7 +64,7 @@ func TestQuotaContention(t *testing.T) {
 		taken := func(round string) int64 {
 			var got atomic.Int64
 			crowd(goroutines, func(i int) {
-				r, err := q.Take(ctx, []string{fmt.Sprint(round, i, "a"), fmt.Sprint(round, i, "b")})
+				r, err := q.Take(ctx, Ask{}, []string{fmt.Sprint(round, i, "a"), fmt.Sprint(round, i, "b")})
 				if err != nil {
 					t.Error(err)
 				}

@@ -82,12 +82,12 @@ func ExampleQuota() {
 	q := ratelimit.NewQuota(rdb, "audit", ratelimit.QuotaOptions{})
 
 	// What queryquota says, begun before it is asked.
-	spent := must(q.BeginReading(ctx))
-	if err := q.Refill(ctx, ratelimit.Reading{Rest: 2, Limit: 100, SpentAtStart: spent}); err != nil {
+	begun := must(q.BeginReading(ctx))
+	if err := q.Refill(ctx, ratelimit.Reading{Rest: 2, Limit: 100, Begun: begun}); err != nil {
 		log.Fatal(err)
 	}
-	t := must(q.Take(ctx, []string{"spring/wx1/7", "spring/wx2/8", "spring/wx3/9"}))
-	fmt.Println(t.Granted, t.Closed.Reason)
+	t := must(q.Take(ctx, ratelimit.Ask{}, []string{"spring/wx1/7", "spring/wx2/8", "spring/wx3/9"}))
+	fmt.Println(t.Granted, t.Limit.Reason)
 
 	// The first submission is accepted, the second meets 85085.
 	if err := q.Settle(ctx, "spring/wx1/7", true); err != nil {
@@ -99,8 +99,8 @@ func ExampleQuota() {
 	if err := q.Close(ctx, "85085", 0); err != nil {
 		log.Fatal(err)
 	}
-	t = must(q.Take(ctx, []string{"spring/wx3/9"}))
-	fmt.Println(t.Granted, t.Closed.Reason, "probe at", t.Closed.RetryAt.Format(time.TimeOnly))
+	t = must(q.Take(ctx, ratelimit.Ask{}, []string{"spring/wx3/9"}))
+	fmt.Println(t.Granted, t.Limit.Reason, "probe at", t.Limit.RetryAt.Format(time.TimeOnly))
 	// Output:
 	// [spring/wx1/7 spring/wx2/8] exhausted
 	// [] 85085 probe at 02:05:00

@@ -10,10 +10,10 @@ func throttleKey(name string) []string {
 	return []string{"wxrollout:{throttle:" + name + "}"}
 }
 
-// quotaKeys are a hash and a sorted set: see quota.lua.
+// quotaKeys are a quota's hashes and sets: see quota.lua.
 func quotaKeys(name string) []string {
-	pool := "wxrollout:{quota:" + name + "}"
-	return []string{pool, pool + ":permits"}
+	q := "wxrollout:{quota:" + name + "}"
+	return []string{q, q + ":permits", q + ":pools", q + ":out", q + ":books", q + ":refused"}
 }
 
 // leaseKey is a hash: see lease_acquire.lua.

@@ -29,7 +29,7 @@ func TestPermitsAreListedAndRevoked(t *testing.T) {
 		}
 		take := func(ids ...string) {
 			t.Helper()
-			if got, err := q.Take(ctx, ids); err != nil || len(got.Granted) != len(ids) {
+			if got, err := q.Take(ctx, ratelimit.Ask{}, ids); err != nil || len(got.Granted) != len(ids) {
 				t.Fatalf("%v, %v", got, err)
 			}
 		}

@@ -114,7 +114,7 @@ func quotaJob(ctx context.Context, rdb *redis.Client, name string) error {
 			for k := range 1 + (i+n)%3 {
 				ids = append(ids, fmt.Sprintf("%d/%d/%d/%d", os.Getpid(), i, n, k))
 			}
-			got, err := q.Take(ctx, ids)
+			got, err := q.Take(ctx, Ask{}, ids)
 			if err != nil {
 				return err
 			}
@@ -182,7 +182,7 @@ const victimTTL = 500 * time.Millisecond
 // to be killed.
 func permitsJob(ctx context.Context, rdb *redis.Client, name string) error {
 	before := rdb.Time(ctx).Val()
-	got, err := NewQuota(rdb, name, QuotaOptions{PermitTTL: victimTTL}).Take(ctx, []string{"1", "2", "3", "4", "5", "6", "7"})
+	got, err := NewQuota(rdb, name, QuotaOptions{PermitTTL: victimTTL}).Take(ctx, Ask{}, []string{"1", "2", "3", "4", "5", "6", "7"})
 	if err != nil || len(got.Granted) != 7 {
 		return fmt.Errorf("took %+v: %w", got, err)
 	}
@@ -285,7 +285,7 @@ func TestQuotaProcesses(t *testing.T) {
 	for i := range left {
 		left[i] = fmt.Sprint("left", i)
 	}
-	if got, err := q.Take(t.Context(), left); err != nil || int64(len(got.Granted)) != rest-spent-kept {
+	if got, err := q.Take(t.Context(), Ask{}, left); err != nil || int64(len(got.Granted)) != rest-spent-kept {
 		t.Errorf("%d more to be had, want %d: %v", len(got.Granted), rest-spent-kept, err)
 	}
 }
@@ -342,7 +342,7 @@ func TestQuotaOfKilledProcess(t *testing.T) {
 	before := time.UnixMicro(killed(t, "permits", srv.Addr()))
 	ids := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"}
 	patiently(t, "the dead process's permits come back", func(ctx context.Context) bool {
-		got, err := q.Take(ctx, ids)
+		got, err := q.Take(ctx, Ask{}, ids)
 		if err != nil {
 			t.Fatal(err)
 		}

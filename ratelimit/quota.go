@@ -21,9 +21,9 @@ const Exhausted = "exhausted"
 
 // States of a quota's pool.
 const (
-	// StateOpen grants permits. A refusal closes it ([Quota.Close]), as do a
-	// reading of nothing left ([Quota.Refill]) and the last permit of the count
-	// being spent ([Quota.Settle]).
+	// StateOpen grants permits. A refusal closes it ([Quota.Close],
+	// [Quota.Refused]), as do a reading of nothing left ([Quota.Refill]) and the
+	// last permit of the count being spent ([Quota.Settle]).
 	StateOpen = "open"
 	// StateClosed grants nothing until its retry time; then a
 	// [Quota.Take] gets the probe. A refill or the operator may be sooner.
@@ -35,15 +35,17 @@ const (
 )
 
 var (
-	quotaTake   = script("quota.lua", "quota_take.lua")
-	quotaHolds  = script("quota.lua", "quota_holds.lua")
-	quotaSettle = script("quota.lua", "quota_settle.lua")
-	quotaClose  = script("quota.lua", "quota_close.lua")
-	quotaRefill = script("quota.lua", "quota_refill.lua")
-	quotaFailed = script("quota.lua", "quota_failed.lua")
-	quotaOpen   = script("quota.lua", "quota_open.lua")
-	quotaState  = script("quota.lua", "quota_state.lua")
-	quotaList   = script("quota.lua", "quota_permits.lua")
+	quotaTake    = script("quota.lua", "quota_ask.lua", "quota_take.lua")
+	quotaExplain = script("quota.lua", "quota_ask.lua", "quota_explain.lua")
+	quotaHolds   = script("quota.lua", "quota_holds.lua")
+	quotaSettle  = script("quota.lua", "quota_settle.lua")
+	quotaClose   = script("quota.lua", "quota_close.lua")
+	quotaRefused = script("quota.lua", "quota_refused.lua")
+	quotaRefill  = script("quota.lua", "quota_refill.lua")
+	quotaFailed  = script("quota.lua", "quota_failed.lua")
+	quotaOpen    = script("quota.lua", "quota_open.lua")
+	quotaState   = script("quota.lua", "quota_state.lua")
+	quotaList    = script("quota.lua", "quota_permits.lua")
 )
 
 // QuotaOptions are a quota's times, kept in whole ms. A field of 0 or less
@@ -58,12 +60,15 @@ type QuotaOptions struct {
 	// because its holder must be dead. It must be well above the time from
 	// [Quota.Take] to [Quota.Settle].
 	PermitTTL time.Duration
+	// Metered pools have readings behind them: while the allowance is unknown they
+	// grant one permit at a time, and none that another pool's share may need.
+	Metered bool
 }
 
 // Quota is the platform's allowance, as a pool of permits that closes when
 // the platform refuses and opens again by a reading, a probe or an operator.
-// It never grants more than the last reading says is left. It is safe for
-// concurrent use.
+// It never grants more than the last reading says is left, and divides that
+// among named pools: see [Ask]. It is safe for concurrent use.
 //
 // The life of a permit: Take, then Holds directly before the call, then
 // Settle with whether the platform took a unit. After a refusal, Settle as
@@ -102,46 +107,6 @@ type Closure struct {
 	RetryAt time.Time
 }
 
-// Taken is a quota's answer.
-type Taken struct {
-	// Granted are the ids that have a permit now: a prefix of the ids asked
-	// for, or the probe alone.
-	Granted []string
-	// Probe says that the pool is not open, and the one granted is to find
-	// out whether the platform grants again.
-	Probe bool
-	// Closed is why not all were granted, nil if they were. It is set with a
-	// probe too.
-	Closed *Closure
-}
-
-// Take gives permits to the first of the ids, as many as the pool allows. An
-// id names one use of one permit, such as rollout, app and fence: an id that
-// has a permit is granted it again, and it lives on for a full PermitTTL. No
-// ids are answered with none, without asking Redis.
-func (q *Quota) Take(ctx context.Context, ids []string) (Taken, error) {
-	if len(ids) == 0 {
-		return Taken{}, nil
-	}
-	args := make([]any, len(ids))
-	for i, id := range ids {
-		args[i] = id
-	}
-	r, err := q.run(ctx, quotaTake, 6, args...)
-	if err != nil {
-		return Taken{}, fmt.Errorf("take %d from quota %s: %w", len(ids), q.name, err)
-	}
-	n, probe := int(r.int(0)), r.str(2)
-	t := Taken{Probe: r.flag(1), Closed: r.closure(3)}
-	if r.err != nil {
-		return Taken{}, fmt.Errorf("take %d from quota %s: %w", len(ids), q.name, r.err)
-	}
-	if t.Granted = ids[:n:n]; t.Probe {
-		t.Granted = []string{probe}
-	}
-	return t, nil
-}
-
 // Look is what [Quota.Holds] sees.
 type Look struct {
 	// OK is false if the id has no permit any more, or if the pool has closed
@@ -175,19 +140,25 @@ func (q *Quota) Holds(ctx context.Context, id string) (Look, error) {
 // spent the pool closes as [Exhausted], so that after ProbeAfter a probe finds
 // out whether the platform has more.
 func (q *Quota) Settle(ctx context.Context, id string, spent bool) error {
-	if _, err := q.run(ctx, quotaSettle, 1, id, bit(spent), ""); err != nil {
+	return q.SettleFor(ctx, "", id, spent)
+}
+
+// SettleFor is Settle by somebody who knows the permit's pool: a unit that was spent
+// with a permit that has lapsed is charged to it.
+func (q *Quota) SettleFor(ctx context.Context, pool, id string, spent bool) error {
+	if _, err := q.run(ctx, quotaSettle, 1, id, bit(spent), "", pool); err != nil {
 		return fmt.Errorf("settle permit %s of quota %s: %w", id, q.name, err)
 	}
 	return nil
 }
 
-// Close stops the pool because the platform refused, as errcode 85085 does.
-// Closing a closed pool changes nothing, so the many refusals of one closing
-// are one; only a longer retryAfter counts. After retryAfter one permit goes
-// out as a probe, and nothing before, whatever a reading says or a probe finds
-// that is out already; only [Quota.Open] ends that wait. 0 means ProbeAfter,
-// doubled for each probe refused since the pool was open, up to ProbeMax; a
-// reading may end it.
+// Close stops the pool because the platform refused for a reason that a reading
+// says nothing about: a penalty, or too many calls. Closing a closed pool changes
+// nothing, so the many refusals of one closing are one; only a longer retryAfter
+// counts. After retryAfter one permit goes out as a probe, and nothing before,
+// whatever a probe finds that is out already; only [Quota.Open] ends that wait.
+// 0 means ProbeAfter, doubled for each probe refused since the pool was open, up
+// to ProbeMax.
 func (q *Quota) Close(ctx context.Context, reason string, retryAfter time.Duration) error {
 	return q.CloseAsOf(ctx, 0, reason, retryAfter)
 }
@@ -208,6 +179,38 @@ func (q *Quota) CloseAsOf(ctx context.Context, opening int64, reason string, ret
 		return &ReopenedError{Pool: q.name, Reason: reason}
 	}
 	return nil
+}
+
+// Refusal is a call that the platform refused for lack of quota, as errcode 85085 does.
+type Refusal struct {
+	// App names who was refused.
+	App string
+	// Reason is what the pool closes for.
+	Reason string
+	// Opening is [Look.Opening]; 0 means whichever.
+	Opening int64
+	// Left says that a reading made after the refusal shows units.
+	Left bool
+}
+
+// Refused takes in a refusal for lack of quota. One app that is refused although a
+// reading shows units is that app's matter: the pool stays open, and closed is false.
+// The pool closes if nothing is Left, or at the third app that was refused since the
+// last spent unit. A reading that shows units opens it again ([Quota.Refill]); until
+// then a probe goes out after ProbeAfter, doubled as in [Quota.Close]. If an operator
+// has opened the pool since the call, the error is a *[ReopenedError].
+func (q *Quota) Refused(ctx context.Context, f Refusal) (closed bool, err error) {
+	if f.Reason == "" {
+		f.Reason = StateClosed
+	}
+	r, err := q.run(ctx, quotaRefused, 2, f.App, f.Reason, f.Opening, bit(f.Left))
+	if err != nil {
+		return false, fmt.Errorf("note a refusal of quota %s: %w", q.name, err)
+	}
+	if r.int(0) < 0 {
+		return false, &ReopenedError{Pool: q.name, Reason: f.Reason}
+	}
+	return r.flag(0), r.err
 }
 
 // ReopenedError says that a refusal didn't close its pool, because an operator
@@ -237,6 +240,7 @@ func (q *Quota) run(ctx context.Context, s *redis.Script, n int, args ...any) (*
 		ceil(q.opts.ProbeAfter, time.Millisecond),
 		ceil(q.opts.ProbeMax, time.Millisecond),
 		ceil(q.opts.PermitTTL, time.Millisecond),
+		bit(q.opts.Metered),
 	}, args...)
 	return run(ctx, q.rdb, s, n, q.keys, all...)
 }

@@ -13,7 +13,7 @@ func probeRefused(r *quotaRig) string {
 }
 
 var openCases = []quotaCase{
-	{"rest unknown grants all", []quotaStep{
+	{name: "rest unknown grants all", steps: []quotaStep{
 		{0, stands, "open rest ? out 0 spent 0 closings 0"},
 		{0, takes("a b c"), "a b c"},
 		{0, takes(""), ""},
@@ -24,7 +24,7 @@ var openCases = []quotaCase{
 		{0, holds("b"), "false"},
 		{0, stands, "open rest ? out 1 spent 1 closings 0"},
 	}},
-	{"rest known grants a prefix", []quotaStep{
+	{name: "rest known grants a prefix", steps: []quotaStep{
 		{0, refills(3, 0), "ok"},
 		{0, takes("a b"), "a b"},
 		{0, takes("c d e"), "c | exhausted 0 5"},
@@ -39,14 +39,14 @@ var openCases = []quotaCase{
 		{0, spends("d"), "ok"},
 		{0, stands, "closed rest 0/100 out 0 spent 3 closings 1 | exhausted 0 5"},
 	}},
-	{"an id is granted again and counted once", []quotaStep{
+	{name: "an id is granted again and counted once", steps: []quotaStep{
 		{0, refills(2, 0), "ok"},
 		{0, takes("a a b"), "a a b"},
 		{0, takes("b a"), "b a"},
 		{0, takes("a c b"), "a | exhausted 0 5"},
 		{0, stands, "open rest 2/100 out 2 spent 0 closings 0 | exhausted 0 5"},
 	}},
-	{"a dead holder's permit comes back", []quotaStep{
+	{name: "a dead holder's permit comes back", steps: []quotaStep{
 		{0, refills(2, 0), "ok"},
 		{0, takes("a"), "a"},
 		{6 * minute, takes("b"), "b"},
@@ -58,12 +58,12 @@ var openCases = []quotaCase{
 		{3 * minute, stands, "open rest 2/100 out 1 spent 0 closings 0"},
 		{7 * minute, stands, "open rest 2/100 out 0 spent 0 closings 0"},
 	}},
-	{"worth a look when the first permit lapses", []quotaStep{
+	{name: "worth a look when the first permit lapses", steps: []quotaStep{
 		{0, refills(1, 0), "ok"},
 		{0, takes("a"), "a"},
 		{8 * minute, takes("b"), " | exhausted 0 10"},
 	}},
-	{"a pool used up by its own count looks again by itself", []quotaStep{
+	{name: "a pool used up by its own count looks again by itself", steps: []quotaStep{
 		{0, refills(1, 0), "ok"},
 		{0, takes("a"), "a"},
 		{3 * minute, spends("a"), "ok"},
@@ -73,21 +73,21 @@ var openCases = []quotaCase{
 		{0, spends("b"), "ok"}, // there was more: the count was out of date
 		{0, stands, "open rest ? out 0 spent 2 closings 1"},
 	}},
-	{"a late spender uses up what its successor holds", []quotaStep{
+	{name: "a late spender uses up what its successor holds", steps: []quotaStep{
 		{0, refills(1, 0), "ok"},
 		{0, takes("a"), "a"},
 		{10 * minute, takes("b"), "b"},
 		{0, spends("a"), "ok"},
 		{0, holds("b"), "false | exhausted 10 15"},
 	}},
-	{"a probe that was the last of the count", []quotaStep{
-		{0, closes("85085", 0), "ok"},
+	{name: "a probe that was the last of the count", steps: []quotaStep{
+		{0, closes("45009", 0), "ok"},
 		{0, refills(1, 0), "ok"},
-		{minute, takes("a"), "probe a | 85085 0 6"},
+		{5 * minute, takes("a"), "probe a | 45009 0 10"},
 		{0, spends("a"), "ok"},
-		{0, stands, "closed rest 0/100 out 0 spent 1 closings 2 | exhausted 1 6"},
+		{0, stands, "closed rest 0/100 out 0 spent 1 closings 2 | exhausted 5 10"},
 	}},
-	{"an unknown id's spent permit counts", []quotaStep{
+	{name: "an unknown id's spent permit counts", steps: []quotaStep{
 		{0, refills(2, 0), "ok"},
 		{0, returns("z"), "ok"},
 		{0, spends("z"), "ok"},
@@ -96,7 +96,7 @@ var openCases = []quotaCase{
 }
 
 var closedCases = []quotaCase{
-	{"many refusals are one closing, a spent probe opens", []quotaStep{
+	{name: "many refusals are one closing, a spent probe opens", steps: []quotaStep{
 		{0, takes("a b"), "a b"},
 		{0, returns("a"), "ok"},
 		{0, closes("85085", 0), "ok"},
@@ -116,7 +116,7 @@ var closedCases = []quotaCase{
 		{0, takes("d e"), "d e"},
 		{0, stands, "open rest ? out 2 spent 1 closings 1"},
 	}},
-	{"refused probes double the wait up to the cap", []quotaStep{
+	{name: "refused probes double the wait up to the cap", steps: []quotaStep{
 		{0, closes("85085", 0), "ok"},
 		{5 * minute, probeRefused, "probe p | 85085 0 10, then | 85085 0 15"},
 		{10 * minute, probeRefused, "probe p | 85085 0 25, then | 85085 0 35"},
@@ -125,7 +125,7 @@ var closedCases = []quotaCase{
 		{60 * minute, probeRefused, "probe p | 85085 0 195, then | 85085 0 195"},
 		{60 * minute, probeRefused, "probe p | 85085 0 255, then | 85085 0 255"},
 	}},
-	{"close before settle says the same", []quotaStep{
+	{name: "close before settle says the same", steps: []quotaStep{
 		{0, closes("85085", 0), "ok"},
 		{5 * minute, takes("a"), "probe a | 85085 0 10"},
 		{0, closes("85085", 0), "ok"},
@@ -133,7 +133,7 @@ var closedCases = []quotaCase{
 		{0, returns("a"), "ok"},
 		{0, stands, "closed rest ? out 0 spent 0 closings 1 | 85085 0 15"},
 	}},
-	{"a late refusal does not undo a spent probe", []quotaStep{
+	{name: "a late refusal does not undo a spent probe", steps: []quotaStep{
 		{0, closes("85085", 0), "ok"},
 		{5 * minute, takes("a"), "probe a | 85085 0 10"},
 		{0, closes("85085", 0), "ok"},
@@ -142,14 +142,14 @@ var closedCases = []quotaCase{
 		{0, closes("85085", 0), "ok"}, // and the waits start over
 		{0, stands, "closed rest ? out 0 spent 1 closings 2 | 85085 5 10"},
 	}},
-	{"a probe not used leaves room at once", []quotaStep{
+	{name: "a probe not used leaves room at once", steps: []quotaStep{
 		{0, closes("85085", 0), "ok"},
 		{5 * minute, takes("a"), "probe a | 85085 0 10"},
 		{0, returns("a"), "ok"},
 		{0, stands, "probing rest ? out 0 spent 0 closings 1 | 85085 0 5"},
 		{0, takes("b c"), "probe b | 85085 0 10"},
 	}},
-	{"a lost probe is replaced and loses its permit", []quotaStep{
+	{name: "a lost probe is replaced and loses its permit", steps: []quotaStep{
 		{0, closes("85085", 0), "ok"},
 		{5 * minute, takes("a"), "probe a | 85085 0 10"},
 		{4 * minute, takes("b"), " | 85085 0 10"},
@@ -162,7 +162,7 @@ var closedCases = []quotaCase{
 		{0, spends("b"), "ok"},
 		{0, stands, "open rest ? out 0 spent 2 closings 1"},
 	}},
-	{"a longer wait counts, a shorter one does not", []quotaStep{
+	{name: "a longer wait counts, a shorter one does not", steps: []quotaStep{
 		{0, closes("x", minute), "ok"},
 		{0, closes("y", minute/2), "ok"},
 		{0, takes("a"), " | x 0 1"},
@@ -174,36 +174,36 @@ var closedCases = []quotaCase{
 		{0, returns("a"), "ok"},
 		{0, stands, "closed rest ? out 0 spent 0 closings 1 | z 0 33"},
 	}},
-	{"a refused probe's own wait", []quotaStep{
+	{name: "a refused probe's own wait", steps: []quotaStep{
 		{0, closes("x", 0), "ok"},
 		{5 * minute, takes("a"), "probe a | x 0 10"},
 		{0, returns("a"), "ok"},
 		{0, closes("y", 2*minute), "ok"},
 		{0, stands, "closed rest ? out 0 spent 0 closings 1 | y 0 7"},
 	}},
-	{"and the same with close first", []quotaStep{
+	{name: "and the same with close first", steps: []quotaStep{
 		{0, closes("x", 0), "ok"},
 		{5 * minute, takes("a"), "probe a | x 0 10"},
 		{0, closes("y", 2*minute), "ok"},
 		{0, returns("a"), "ok"},
 		{0, stands, "closed rest ? out 0 spent 0 closings 1 | y 0 7"},
 	}},
-	{"permits from before a closing still count", []quotaStep{
+	{name: "permits from before a closing still count", steps: []quotaStep{
 		{0, refills(3, 0), "ok"},
 		{0, takes("a b"), "a b"},
 		{0, closes("85085", 0), "ok"},
 		{0, holds("a"), "false | 85085 0 5"},
 		{0, refills(3, 0), "ok"},
-		{0, takes("c d"), "probe c | 85085 0 5"},
+		{5 * minute, takes("c d"), "probe c | 85085 0 10"},
 		{0, spends("c"), "ok"},
-		{0, takes("d"), " | exhausted 0 5"},
+		{0, takes("d"), " | exhausted 0 10"},
 		{0, holds("a"), "true"},
 	}},
-	{"an empty reason", []quotaStep{
+	{name: "an empty reason", steps: []quotaStep{
 		{0, closes("", 0), "ok"},
 		{0, takes("a"), " | closed 0 5"},
 	}},
-	{"the operator opens", []quotaStep{
+	{name: "the operator opens", steps: []quotaStep{
 		{0, refills(0, 0), "ok"},
 		{0, takes("a"), " | exhausted 0 2"},
 		{0, opens, "ok"},

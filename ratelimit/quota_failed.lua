@@ -1,6 +1,7 @@
--- Notes that the platform could not be asked; the last reading stays.
--- ARGV[4]  why
--- Returns {1}
-q.failure, q.failed_at = ARGV[4], now
+-- Notes that the platform could not be asked what is left.
+-- ARGV[5]  cause
+-- Returns {ms since when}
+if q.unread_since == 0 then q.unread_since = now end
+q.unread = ARGV[5]
 save()
-return {1}
+return {q.unread_since}

@@ -2,6 +2,7 @@
 -- Returns {1}
 open()
 q.opens = q.opens + 1
-q.rest, q.limit, q.seen, q.read_at = nil, nil, nil, nil
+forget_reading()
+redis.call("DEL", KEYS[6])
 save()
 return {1}

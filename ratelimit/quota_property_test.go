@@ -54,7 +54,7 @@ func (w *quotaModel) take(rt *rapid.T) {
 	for range rapid.IntRange(1, 4).Draw(rt, "ids") {
 		ids = append(ids, fmt.Sprint("id", rapid.IntRange(0, 30).Draw(rt, "id")))
 	}
-	got, err := w.q.Take(w.t.Context(), ids)
+	got, err := w.q.Take(w.t.Context(), Ask{}, ids)
 	if err != nil {
 		rt.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func (w *quotaModel) take(rt *rapid.T) {
 	if fresh > 0 && w.known && w.out() > w.left() {
 		rt.Fatalf("%d permits out with %d left of a reading of %d", w.out(), w.left(), w.read)
 	}
-	if (got.Closed == nil) != (len(got.Granted) == len(ids)) {
+	if (got.Limit == nil) != (len(got.Granted) == len(ids)) {
 		rt.Fatalf("asked for %d, got %+v", len(ids), got)
 	}
 }
@@ -112,7 +112,7 @@ func (w *quotaModel) settle(rt *rapid.T) {
 
 func (w *quotaModel) refill(rt *rapid.T) {
 	rest := rapid.Int64Range(0, 12).Draw(rt, "rest")
-	if err := w.q.Refill(w.t.Context(), Reading{Rest: rest, Limit: 100, SpentAtStart: w.begun}); err != nil {
+	if err := w.q.Refill(w.t.Context(), Reading{Rest: rest, Limit: 100, Begun: Begun{Spent: w.begun}}); err != nil {
 		rt.Fatal(err)
 	}
 	w.known, w.read, w.start = true, rest, w.begun
@@ -125,10 +125,10 @@ func (w *quotaModel) refill(rt *rapid.T) {
 
 func (w *quotaModel) begin(rt *rapid.T) {
 	n, err := w.q.BeginReading(w.t.Context())
-	if err != nil || n != w.spent {
-		rt.Fatalf("spent = %d, %v; want %d", n, err, w.spent)
+	if err != nil || n.Spent != w.spent {
+		rt.Fatalf("spent = %d, %v; want %d", n.Spent, err, w.spent)
 	}
-	w.begun = n
+	w.begun = n.Spent
 }
 
 // check holds after every step.
@@ -173,7 +173,7 @@ func (w *quotaModel) check(rt *rapid.T) {
 func (w *quotaModel) comesBack(rt *rapid.T) {
 	for s := w.state(rt); s.State != StateOpen; {
 		w.advance(max(0, s.RetryAt.Sub(w.now())))
-		got, err := w.q.Take(w.t.Context(), []string{"last"})
+		got, err := w.q.Take(w.t.Context(), Ask{}, []string{"last"})
 		if err != nil || !got.Probe || len(got.Granted) != 1 {
 			rt.Fatalf("at its retry time: %+v, %v", got, err)
 		}

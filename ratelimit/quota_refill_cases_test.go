@@ -1,7 +1,7 @@
 package ratelimit
 
 var refillCases = []quotaCase{
-	{"a pool that was only exhausted opens at once", []quotaStep{
+	{name: "a pool that was only exhausted opens at once", steps: []quotaStep{
 		{0, refills(0, 0), "ok"},
 		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | exhausted 0 2"},
 		{minute, refills(-3, 0), "ok"},
@@ -9,7 +9,7 @@ var refillCases = []quotaCase{
 		{0, refills(5, 0), "ok"},
 		{0, stands, "open rest 5/100 out 0 spent 0 closings 1"},
 	}},
-	{"also while its probe is out", []quotaStep{
+	{name: "also while its probe is out", steps: []quotaStep{
 		{0, refills(0, 0), "ok"},
 		{2 * minute, takes("a"), "probe a | exhausted 0 7"},
 		{0, refills(1, 0), "ok"},
@@ -17,43 +17,104 @@ var refillCases = []quotaCase{
 		{0, holds("a"), "true"},
 		{0, stands, "open rest 1/100 out 1 spent 0 closings 1 | exhausted 2 7"},
 	}},
-	{"a probe spent at a count of none: the count is out of date", []quotaStep{
+	{name: "a probe spent at a count of none: the count is out of date", steps: []quotaStep{
 		{0, refills(0, 0), "ok"},
 		{2 * minute, takes("a b"), "probe a | exhausted 0 7"},
 		{0, spends("a"), "ok"},
 		{0, stands, "open rest ? out 0 spent 1 closings 1"},
 		{0, takes("b c"), "b c"},
 	}},
-	{"a refusal outweighs a count", []quotaStep{
+	{name: "a refusal outweighs a count", steps: []quotaStep{
 		{0, refills(0, 0), "ok"},
-		{0, closes("85085", 0), "ok"},
-		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | 85085 0 2"},
+		{0, closes("45009", 0), "ok"},
+		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | 45009 0 2"},
 		{0, refills(5, 0), "ok"},
-		{0, stands, "probing rest 5/100 out 0 spent 0 closings 1 | 85085 0 0"},
+		{0, stands, "closed rest 5/100 out 0 spent 0 closings 1 | 45009 0 2"},
+		{2 * minute, takes("a b"), "probe a | 45009 0 7"},
 	}},
-	{"after a refusal one probe until it is spent", []quotaStep{
-		{0, closes("85085", 0), "ok"},
-		{0, refills(5, 0), "ok"},
-		{0, takes("a b"), "probe a | 85085 0 5"},
-		{0, takes("b"), " | 85085 0 5"},
-		{0, refills(5, 0), "ok"},
-		{0, takes("b"), " | 85085 0 5"},
-		{0, spends("a"), "ok"},
-		{0, takes("b c d e f"), "b c d e | exhausted 0 5"},
-	}},
-	{"a reading without news does not hurry the next probe", []quotaStep{
-		{0, closes("85085", 0), "ok"},
-		{0, refills(5, 0), "ok"},
-		{0, takes("a"), "probe a | 85085 0 5"},
+	{name: "a reading opens what lack of quota closed", steps: []quotaStep{
+		{0, takes("a b"), "a b"},
+		{0, refused("a", false), "closed true"},
 		{0, returns("a"), "ok"},
-		{0, closes("85085", 0), "ok"},
-		{0, stands, "closed rest 5/100 out 0 spent 0 closings 1 | 85085 0 10"},
+		{0, stands, "closed rest ? out 1 spent 0 closings 1 | 85085 0 5"},
+		{0, refused("b", false), "closed true"},
+		{0, returns("b"), "ok"},
+		{0, stands, "closed rest ? out 0 spent 0 closings 1 | 85085 0 5"},
 		{0, refills(5, 0), "ok"},
-		{0, takes("a"), " | 85085 0 10"},
-		{0, refills(6, 0), "ok"},
-		{0, takes("a"), "probe a | 85085 0 10"},
+		{0, takes("c d e f g h"), "c d e f g | exhausted 0 5"},
 	}},
-	{"a wait that the refusal asked for is not cut short", []quotaStep{
+	{name: "one app that is refused although units are left closes nothing, nor do two", steps: []quotaStep{
+		{0, refills(9, 0), "ok"},
+		{0, refused("a", true), "closed false"},
+		{0, refused("a", true), "closed false"},
+		{0, refused("b", true), "closed false"},
+		{0, refused("a", true), "closed false"},
+		{0, spends("x"), "ok"}, // others are granted: the count begins again
+		{0, refused("c", true), "closed false"},
+		{0, refused("d", true), "closed false"},
+		{0, refused("a", true), "closed true"},
+		{0, stands, "closed rest 8/100 out 0 spent 1 closings 1 | 85085 0 5"},
+	}},
+	{name: "openings by a reading that refusals contradict wait longer each time", steps: []quotaStep{
+		{0, refills(9, 0), "ok"},
+		{0, refused("a", true), "closed false"},
+		{0, refused("b", true), "closed false"},
+		{0, refused("c", true), "closed true"},
+		{minute, refills(9, 0), "ok"}, // once at once
+		{0, stands, "open rest 9/100 out 0 spent 0 closings 1"},
+		{0, refused("d", true), "closed true"},
+		{0, stands, "closed rest 9/100 out 0 spent 0 closings 2 | 85085 1 11"},
+		{9 * minute, refills(9, 0), "ok"}, // then in the growing wait
+		{0, stands, "closed rest 9/100 out 0 spent 0 closings 2 | 85085 1 11"},
+		{minute, refills(9, 0), "ok"},
+		{0, takes("x"), "x"},
+		{0, refused("e", true), "closed true"},
+		{0, returns("x"), "ok"},
+		{0, stands, "closed rest 9/100 out 0 spent 0 closings 3 | 85085 11 31"},
+		{0, refills(10, 0), "ok"}, // news opens at once
+		{0, takes("x"), "x"},
+		{0, spends("x"), "ok"},
+		{0, refused("f", false), "closed true"},
+		{0, stands, "closed rest 9/100 out 0 spent 1 closings 4 | 85085 11 16"},
+	}},
+	{name: "without readings a refused probe doubles the wait, and the next is another app's", steps: []quotaStep{
+		{0, refused("a", false), "closed true"},
+		{5 * minute, takes("p"), "probe p | 85085 0 10"},
+		{0, refused("p", false), "closed true"},
+		{0, returns("p"), "ok"},
+		{0, stands, "closed rest ? out 0 spent 0 closings 1 | 85085 0 15"},
+		{10 * minute, takes("x"), "probe x | 85085 0 25"},
+		{0, returns("x"), "ok"},
+		{0, refused("x", false), "closed true"},
+		{0, stands, "closed rest ? out 0 spent 0 closings 1 | 85085 0 35"},
+		{20 * minute, takes("y"), "probe y | 85085 0 55"},
+		{0, spends("y"), "ok"},
+		{0, takes("a p"), "a p"},
+	}},
+	{name: "a penalty is not ended by a reading, whichever came first", steps: []quotaStep{
+		{0, refused("a", false), "closed true"},
+		{0, closes("86008", 24*60*minute), "ok"},
+		{0, refills(9, 0), "ok"},
+		{0, stands, "closed rest 9/100 out 0 spent 0 closings 1 | 86008 0 1440"},
+		{0, refused("b", true), "closed true"},
+		{0, refills(10, 0), "ok"},
+		{0, stands, "closed rest 10/100 out 0 spent 0 closings 1 | 86008 0 1440"},
+	}},
+	{name: "an operator opened it after the refused call had begun", steps: []quotaStep{
+		{0, opens, "ok"},
+		{0, func(r *quotaRig) string {
+			_, err := r.q.Refused(r.t.Context(), Refusal{App: "a", Opening: 1})
+			return err.Error()
+		}, "quota an operator opened it after the refused call had begun stays open: an operator opened it after the call that was refused (closed) had begun"},
+	}},
+	{name: "why it is not read", steps: []quotaStep{
+		{0, readFails("a"), "ok"},
+		{minute, readFails("b"), "ok"},
+		{0, unread, "b since 0"},
+		{0, refills(3, 0), "ok"},
+		{0, unread, " since -1"},
+	}},
+	{name: "a wait that the refusal asked for is not cut short", steps: []quotaStep{
 		{0, closes("86008", 24*60*minute), "ok"},
 		{minute, refills(5, 0), "ok"},
 		{0, stands, "closed rest 5/100 out 0 spent 0 closings 1 | 86008 0 1440"},
@@ -62,7 +123,7 @@ var refillCases = []quotaCase{
 		{0, spends("a"), "ok"},
 		{0, takes("b"), "b"},
 	}},
-	{"nor by a probe that was out already", []quotaStep{
+	{name: "nor by a probe that was out already", steps: []quotaStep{
 		{0, closes("85085", 0), "ok"},
 		{5 * minute, takes("a"), "probe a | 85085 0 10"},
 		{0, holds("a"), "true | 85085 0 10"},
@@ -74,15 +135,15 @@ var refillCases = []quotaCase{
 		{0, refills(9, 0), "ok"},
 		{0, takes("b"), " | 86008 0 1445"},
 	}},
-	{"but an operator ends it", []quotaStep{
+	{name: "but an operator ends it", steps: []quotaStep{
 		{0, closes("86010", 24*60*minute), "ok"},
 		{minute, opens, "ok"},
 		{0, takes("a b"), "a b"},
-		{0, closes("85085", 0), "ok"},
+		{0, refused("a", false), "closed true"},
 		{0, refills(9, 0), "ok"},
-		{0, takes("c"), "probe c | 85085 1 6"},
+		{0, takes("c"), "c"},
 	}},
-	{"what was spent while the platform answered is taken off", []quotaStep{
+	{name: "what was spent while the platform answered is taken off", steps: []quotaStep{
 		{0, takes("a b c"), "a b c"},
 		{0, spends("a"), "ok"},
 		// the reading begins here, at 1 spent
@@ -90,11 +151,11 @@ var refillCases = []quotaCase{
 		{0, refills(10, 1), "ok"},
 		{0, stands, "open rest 9/100 out 1 spent 2 closings 0"},
 	}},
-	{"a counter that went back takes nothing off", []quotaStep{
+	{name: "a counter that went back takes nothing off", steps: []quotaStep{
 		{0, refills(10, 5), "ok"},
 		{0, stands, "open rest 10/100 out 0 spent 0 closings 0"},
 	}},
-	{"all of the reading was spent meanwhile", []quotaStep{
+	{name: "all of the reading was spent meanwhile", steps: []quotaStep{
 		{0, spends("a"), "ok"},
 		{0, spends("b"), "ok"},
 		{0, refills(1, 0), "ok"},
@@ -102,13 +163,13 @@ var refillCases = []quotaCase{
 		{0, takes("a"), " | exhausted 0 2"},
 		{2 * minute, takes("a"), "probe a | exhausted 0 7"},
 	}},
-	{"and in a pool that was exhausted already", []quotaStep{
+	{name: "and in a pool that was exhausted already", steps: []quotaStep{
 		{0, spends("a"), "ok"},
 		{0, refills(0, 1), "ok"},
 		{minute, refills(1, 0), "ok"},
 		{0, stands, "closed rest 0/100 out 0 spent 1 closings 1 | exhausted 0 3"},
 	}},
-	{"a probe that reads nothing left goes no further", []quotaStep{
+	{name: "a probe that reads nothing left goes no further", steps: []quotaStep{
 		{0, refills(0, 0), "ok"},
 		{3 * minute, takes("a"), "probe a | exhausted 0 8"},
 		{0, refills(0, 0), "ok"},
@@ -120,7 +181,7 @@ var refillCases = []quotaCase{
 		{0, refills(3, 0), "ok"},
 		{0, stands, "open rest 3/100 out 1 spent 0 closings 1"},
 	}},
-	{"also after a refusal, whose reason and count of probes stay", []quotaStep{
+	{name: "also after a refusal, whose reason and count of probes stay", steps: []quotaStep{
 		{0, closes("85085", 0), "ok"},
 		{5 * minute, probeRefused, "probe p | 85085 0 10, then | 85085 0 15"},
 		{10 * minute, takes("a"), "probe a | 85085 0 25"},
@@ -129,7 +190,7 @@ var refillCases = []quotaCase{
 		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | 85085 0 17"},
 		{2 * minute, takes("b"), "probe b | 85085 0 27"},
 	}},
-	{"a wait that a refusal asked for outlasts a reading of nothing", []quotaStep{
+	{name: "a wait that a refusal asked for outlasts a reading of nothing", steps: []quotaStep{
 		{0, closes("x", 0), "ok"},
 		{5 * minute, takes("a"), "probe a | x 0 10"},
 		{0, closes("z", 30*minute), "ok"},
@@ -138,15 +199,15 @@ var refillCases = []quotaCase{
 		{0, returns("a"), "ok"},
 		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | z 0 35"},
 	}},
-	{"nothing left after a refusal keeps the refusal", []quotaStep{
+	{name: "nothing left after a refusal keeps the refusal", steps: []quotaStep{
 		{0, closes("85085", 0), "ok"},
 		{0, refills(0, 0), "ok"},
 		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | 85085 0 5"},
 	}},
-	{"nothing left after all takes the probe back", []quotaStep{
+	{name: "nothing left after all takes the probe back", steps: []quotaStep{
 		{0, closes("85085", 0), "ok"},
-		{0, refills(5, 0), "ok"},
+		{5 * minute, takes("a"), "probe a | 85085 0 10"},
 		{0, refills(0, 0), "ok"},
-		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | 85085 0 2"},
+		{0, stands, "closed rest 0/100 out 0 spent 0 closings 1 | 85085 0 7"},
 	}},
 }

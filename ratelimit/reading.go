@@ -10,34 +10,40 @@ import (
 type Reading struct {
 	// Rest is how many units are left, Limit how many there are in all.
 	Rest, Limit int64
-	// SpentAtStart is what [Quota.BeginReading] returned before the platform
-	// was asked.
-	SpentAtStart int64
+	// Begun is what [Quota.BeginReading] returned before the platform was asked.
+	Begun Begun
 	// NextCheck is how long until the next look if nothing is left; 0 means
 	// ProbeAfter.
 	NextCheck time.Duration
 }
 
-// BeginReading starts a reading: call it before the platform is asked. It
-// returns the spent counter, so that what is spent while the platform answers
-// is not granted a second time.
-func (q *Quota) BeginReading(ctx context.Context) (spent int64, err error) {
-	s, err := q.State(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("begin a reading: %w", err)
-	}
-	return s.Spent, nil
+// Begun is the books as a reading began.
+type Begun struct {
+	// Spent is the spent counter, Month the month in UTC+8 as year*100+month; 0 means
+	// whichever.
+	Spent, Month int64
 }
 
-// Refill takes in a reading. What was spent since it began is taken off. With
-// some left, a pool that was only exhausted opens; one that the platform closed
-// lets one probe out, unless the refusal asked for a wait that is not over, or a
-// probe was refused already and the reading says no more than the one before. With nothing left, an open pool closes as
-// [Exhausted] and a closed one stays so; a probe that is out loses its permit,
-// and the next goes out after NextCheck. A longer wait that a refusal asked for
-// stays.
+// BeginReading starts a reading: call it before the platform is asked, so that what
+// is spent while the platform answers is not granted a second time.
+func (q *Quota) BeginReading(ctx context.Context) (Begun, error) {
+	s, err := q.State(ctx)
+	if err != nil {
+		return Begun{}, fmt.Errorf("begin a reading: %w", err)
+	}
+	return Begun{Spent: s.Spent, Month: s.Month}, nil
+}
+
+// Refill takes in a reading. What was spent since it began is taken off; one that
+// began in an earlier month than this is dropped. With some left, a pool that was
+// exhausted or that [Quota.Refused] closed opens at once; but if the platform goes on
+// refusing although readings say the same, each further opening waits for the pool's
+// retry time. One closed by [Quota.Close] waits for its probe. With nothing left, an
+// open pool closes as [Exhausted] and a closed one stays so; a probe that is out loses
+// its permit, and the next goes out after NextCheck. A longer wait that a refusal asked
+// for stays.
 func (q *Quota) Refill(ctx context.Context, rd Reading) error {
-	_, err := q.run(ctx, quotaRefill, 1, max(0, rd.Rest), max(0, rd.Limit), rd.SpentAtStart,
+	_, err := q.run(ctx, quotaRefill, 2, max(0, rd.Rest), max(0, rd.Limit), rd.Begun.Spent, rd.Begun.Month,
 		ceil(max(0, rd.NextCheck), time.Millisecond))
 	if err != nil {
 		return fmt.Errorf("refill quota %s: %w", q.name, err)
@@ -45,11 +51,11 @@ func (q *Quota) Refill(ctx context.Context, rd Reading) error {
 	return nil
 }
 
-// ReadFailed notes why the platform could not be asked. The last reading stays, and the
-// next one clears it.
-func (q *Quota) ReadFailed(ctx context.Context, why string) error {
-	if _, err := q.run(ctx, quotaFailed, 1, why); err != nil {
-		return fmt.Errorf("note why quota %s was not read: %w", q.name, err)
+// ReadFailed notes that the platform could not be asked, and why. The next [Quota.Refill]
+// clears it.
+func (q *Quota) ReadFailed(ctx context.Context, cause string) error {
+	if _, err := q.run(ctx, quotaFailed, 1, cause); err != nil {
+		return fmt.Errorf("note that quota %s was not read: %w", q.name, err)
 	}
 	return nil
 }
@@ -82,31 +88,59 @@ type QuotaState struct {
 	RetryAt time.Time
 	// ReadAt is when the allowance was last read.
 	ReadAt time.Time
-	// Failure is why the last try to read it failed, at FailedAt; "" if it didn't.
-	Failure  string
-	FailedAt time.Time
+	// Unread is why the last attempt to read it failed, UnreadSince when the first one
+	// after the last reading did; "" if none did.
+	Unread      string
+	UnreadSince time.Time
+	// Month is the month of the books in UTC+8, as year*100+month. External are its
+	// units that others than us spent, Raised those that the platform added. Both are
+	// at least so many: what permits out may explain is not counted.
+	Month, External, Raised int64
+	// ExternalEver adds up External over all months.
+	ExternalEver int64
+	// Pools are the books of the pools that spent this month or hold permits, by name.
+	Pools []PoolBooks
+	// Now is when this was read.
+	Now time.Time
+}
+
+// PoolBooks is what one pool did this month.
+type PoolBooks struct {
+	Pool string
+	// Spent units of this month, Today those of today, both in UTC+8; Out is how many
+	// permits it has out.
+	Spent, Today, Out int64
 }
 
 // State reads the pool and changes nothing.
 func (q *Quota) State(ctx context.Context) (QuotaState, error) {
-	r, err := q.run(ctx, quotaState, 13)
+	r, err := q.run(ctx, quotaState, 19)
 	if err != nil {
 		return QuotaState{}, fmt.Errorf("read quota %s: %w", q.name, err)
 	}
 	s := QuotaState{
-		State:       r.str(0),
-		Known:       r.flag(1),
-		Rest:        r.int(2),
-		Limit:       r.int(3),
-		Outstanding: r.int(4),
-		Spent:       r.int(5),
-		Closings:    r.int(6),
-		ReadAt:      r.millis(7),
-		Failure:     r.str(8),
-		FailedAt:    r.millis(9),
-		Reason:      r.str(10),
-		Since:       r.millis(11),
-		RetryAt:     r.millis(12),
+		State:        r.str(0),
+		Known:        r.flag(1),
+		Rest:         r.int(2),
+		Limit:        r.int(3),
+		Outstanding:  r.int(4),
+		Spent:        r.int(5),
+		Closings:     r.int(6),
+		ReadAt:       r.millis(7),
+		Month:        r.int(8),
+		External:     r.int(9),
+		ExternalEver: r.int(10),
+		Raised:       r.int(11),
+		Unread:       r.str(12),
+		UnreadSince:  r.millis(13),
+		Now:          r.millis(14),
+		Reason:       r.str(16),
+		Since:        r.millis(17),
+		RetryAt:      r.millis(18),
+	}
+	for _, p := range r.table(15, 4) {
+		s.Pools = append(s.Pools, PoolBooks{Pool: p.str(0), Spent: p.number(1), Today: p.number(2), Out: p.number(3)})
+		r.fault(p)
 	}
 	if r.err != nil {
 		return QuotaState{}, fmt.Errorf("read quota %s: %w", q.name, r.err)

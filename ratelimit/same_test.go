@@ -30,7 +30,7 @@ func TestSameAnswersOfEveryKind(t *testing.T) {
 		t.Errorf("-miniredis +cluster:\n%s", diff)
 	}
 	text := strings.Join(want, "\n")
-	for _, word := range []string{"held retry", "0 retry", "closed", "slow", "true", "false"} {
+	for _, word := range []string{"held retry", "0 retry", "closed", "slow", "true", "false", "reserved", "per_day", "cap", "external"} {
 		if !strings.Contains(text, word) {
 			t.Errorf("the sequence never came to %q", word)
 		}
@@ -42,6 +42,7 @@ func TestSameAnswersOfEveryKind(t *testing.T) {
 func transcript(t *testing.T, seed uint64, rdb redis.UniversalClient, advance func(time.Duration)) []string {
 	t.Helper()
 	ctx, rnd := t.Context(), rand.New(rand.NewPCG(seed, 0))
+	midMonth(t, rdb, advance)
 	start := rdb.Time(ctx).Val()
 	since := func(at time.Time) time.Duration {
 		if at.IsZero() {
@@ -52,7 +53,9 @@ func transcript(t *testing.T, seed uint64, rdb redis.UniversalClient, advance fu
 	whole := NewThrottle(rdb, "x", Rate{Permits: 20, Burst: 5})
 	free := NewThrottle(rdb, "y", Rate{})
 	throttles := []*Throttle{whole, whole.Part("p"), free, free.Part("p")}
-	quota := &quotaRig{t: t, start: start, q: NewQuota(rdb, "x", QuotaOptions{ProbeAfter: time.Minute, ProbeMax: 5 * time.Minute, PermitTTL: 2 * time.Minute})}
+	opts := QuotaOptions{ProbeAfter: time.Minute, ProbeMax: 5 * time.Minute, PermitTTL: 2 * time.Minute, Metered: rnd.IntN(2) == 0}
+	quota := &quotaRig{t: t, start: start, q: NewQuota(rdb, "x", opts)}
+	shared := &quotaRig{t: t, start: start, q: NewQuota(rdb, "y", opts)}
 	id := func() string { return fmt.Sprint("id", rnd.IntN(9)) }
 	acts := []func() (what, came string){
 		func() (string, string) {
@@ -77,11 +80,26 @@ func transcript(t *testing.T, seed uint64, rdb redis.UniversalClient, advance fu
 			wait := time.Duration(max(0, rnd.IntN(6)-3)) * time.Minute
 			op := []quotaOp{
 				takes(ids), takes(ids), holds(id()), spends(id()), returns(id()), refills(rnd.Int64N(9), rnd.Int64N(3)), closes("85085", wait),
-			}[rnd.IntN(7)]
+				refused(id(), rnd.IntN(3) > 0), explains(Ask{}),
+			}[rnd.IntN(9)]
 			if rnd.IntN(30) == 0 {
 				op = opens
 			}
 			return "quota", op(quota) + "; " + stands(quota)
+		},
+		func() (string, string) {
+			ask := Ask{Pool: []string{"bulk", "hot", "new"}[rnd.IntN(3)], Shares: map[string]int64{"hot": rnd.Int64N(12), "new": rnd.Int64N(5)}}
+			switch rnd.IntN(3) {
+			case 0:
+				ask.PerDay = rnd.Int64N(9)
+			case 1:
+				ask.Cap, ask.CapPercent = rnd.Int64N(40), rnd.Int64N(20)
+			}
+			ids := id() + " " + id() + " " + id()
+			op := []quotaOp{
+				takesAs(ask, ids), takesAs(ask, ids), spends(id()), returns(id()), refills(5+rnd.Int64N(20), rnd.Int64N(3)), explains(ask),
+			}[rnd.IntN(6)]
+			return "books", op(shared) + "; " + books(shared)
 		},
 		func() (string, string) {
 			l := NewLease(rdb, "x", fmt.Sprint("holder", rnd.IntN(3)), 5*time.Second)
@@ -101,8 +119,8 @@ func transcript(t *testing.T, seed uint64, rdb redis.UniversalClient, advance fu
 		},
 	}
 	var lines []string
-	for range 600 {
-		what, came := acts[[]int{0, 1, 2, 2, 3}[rnd.IntN(5)]]()
+	for range 900 {
+		what, came := acts[[]int{0, 1, 2, 2, 3, 3, 4}[rnd.IntN(7)]]()
 		lines = append(lines, what+": "+came)
 	}
 	return lines

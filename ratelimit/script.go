@@ -4,6 +4,8 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,6 +64,35 @@ func (r *reply) str(i int) string {
 		r.err = fmt.Errorf("script's value %d is a %T instead of a string", i, r.vals[i])
 	}
 	return s
+}
+
+// number is value i, an integer in a string.
+func (r *reply) number(i int) int64 {
+	n, err := strconv.ParseInt(r.str(i), 10, 64)
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("script's value %d: %w", i, err)
+	}
+	return n
+}
+
+// table is value i, a list, cut into rows of n values.
+func (r *reply) table(i, n int) (rows []*reply) {
+	list, ok := r.vals[i].([]any)
+	if (!ok || len(list)%n != 0) && r.err == nil {
+		r.err = fmt.Errorf("script's value %d is a %T instead of rows of %d", i, r.vals[i], n)
+		return nil
+	}
+	for row := range slices.Chunk(list, n) {
+		rows = append(rows, &reply{vals: row})
+	}
+	return rows
+}
+
+// fault takes on a row's error.
+func (r *reply) fault(row *reply) {
+	if r.err == nil {
+		r.err = row.err
+	}
 }
 
 // flag is value i, 0 or 1, as a truth.

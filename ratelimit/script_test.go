@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,12 +26,15 @@ func everyOperation(ctx context.Context, rdb redis.Scripter, name string) map[st
 		"throttle hold":  th.Hold(ctx, time.Second),
 		"throttle ease":  th.Ease(ctx),
 		"throttle state": second(th.State(ctx)),
-		"quota take":     second(q.Take(ctx, []string{"a"})),
+		"quota take":     second(q.Take(ctx, Ask{}, []string{"a"})),
 		"quota holds":    second(q.Holds(ctx, "a")),
 		"quota settle":   q.Settle(ctx, "a", true),
 		"quota close":    q.Close(ctx, "85085", 0),
 		"quota refill":   q.Refill(ctx, Reading{Rest: 1}),
 		"quota open":     q.Open(ctx),
+		"quota explain":  second(q.Explain(ctx, Ask{Pool: "a", Shares: map[string]int64{"b": 1}})),
+		"quota refused":  second(q.Refused(ctx, Refusal{App: "a"})),
+		"quota failed":   q.ReadFailed(ctx, "x"),
 		"quota begin":    second(q.BeginReading(ctx)),
 		"quota state":    second(q.State(ctx)),
 		"lease acquire":  third(l.Acquire(ctx)),
@@ -117,7 +121,7 @@ func TestScriptSources(t *testing.T) {
 		if !strings.HasPrefix(src, "-- ") {
 			t.Errorf("%s: it begins without saying what it does", f)
 		}
-		if f != "throttle.lua" && f != "quota.lua" && !strings.Contains(src, "-- Returns {") {
+		if !slices.Contains([]string{"throttle.lua", "quota.lua", "quota_ask.lua"}, f) && !strings.Contains(src, "-- Returns {") {
 			t.Errorf("%s: it does not say what it returns", f)
 		}
 		for _, r := range rules {

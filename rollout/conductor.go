@@ -49,6 +49,8 @@ type Conductor struct {
 	pools Pools
 	clock Clock
 	opts  ConductorOptions
+	// refused is what the pools refused in the last tick; one goroutine ticks.
+	refused map[asker]refusal
 }
 
 // NewConductor makes a conductor over its ports.
@@ -61,10 +63,20 @@ type Progress struct {
 	Woken, Expired, Claimed, Changed int
 	// Gates are the verdicts that were given, but those that only wait on.
 	Gates []GateNews
+	// Limits are what bound the rollouts that asked for permits in this tick and did not
+	// get all.
+	Limits []RolloutLimit
 	// Quarantine is how long the store gives no turns; no error.
 	Quarantine time.Duration
 	// PlatformFault says that no turns are given while a fault of the platform stands; no error.
 	PlatformFault bool
+}
+
+// RolloutLimit is what bounds a rollout at a stage.
+type RolloutLimit struct {
+	Rollout string
+	Stage   Stage
+	Limit
 }
 
 // GateNews is a verdict of a rollout's gate.
@@ -123,7 +135,7 @@ func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
 			running = append(running, r)
 		}
 	}
-	p.Claimed, err = c.fill(ctx, running)
+	p.Claimed, p.Limits, err = c.fill(ctx, active, running)
 	if q := (*QuarantineError)(nil); errors.As(err, &q) {
 		p.Quarantine, err = q.Left, nil
 	}

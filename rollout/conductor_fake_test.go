@@ -127,10 +127,12 @@ func (q *fakeQueue) Enqueue(_ context.Context, turns []rollout.Turn) error {
 // fakePools are open without permits for stages that are not listed.
 type fakePools struct {
 	allow     map[rollout.Stage]rollout.Allowance
-	take      func(ids []string) (int, error)
+	take      func(r rollout.TakeRequest) (int, error) // how many of the ids; nil: all
 	returnErr error
+	asked     []string // rollouts, in order
 	taken     []string
 	returned  []string
+	last      rollout.TakeRequest
 }
 
 func (p *fakePools) Allowances(context.Context) (map[rollout.Stage]rollout.Allowance, error) {
@@ -144,13 +146,20 @@ func (p *fakePools) Allowances(context.Context) (map[rollout.Stage]rollout.Allow
 	return all, nil
 }
 
-func (p *fakePools) Take(_ context.Context, _ rollout.Stage, ids []string) ([]string, error) {
-	n, err := len(ids), error(nil)
+func (p *fakePools) Take(_ context.Context, r rollout.TakeRequest) (rollout.Taken, error) {
+	n, err := len(r.IDs), error(nil)
 	if p.take != nil {
-		n, err = p.take(ids)
+		n, err = p.take(r)
 	}
-	p.taken = append(p.taken, ids[:n]...)
-	return ids[:n], err
+	id, _, _ := rollout.PermitOf(r.IDs[0])
+	p.asked = append(p.asked, id)
+	p.taken = append(p.taken, r.IDs[:n]...)
+	p.last = r
+	taken := rollout.Taken{Granted: r.IDs[:n]}
+	if n < len(r.IDs) {
+		taken.Limit = &rollout.Limit{Kind: rollout.LimitReserved, Pool: r.Pool}
+	}
+	return taken, err
 }
 
 func (p *fakePools) Return(_ context.Context, _ rollout.Stage, ids []string) error {

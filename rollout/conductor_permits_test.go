@@ -36,7 +36,7 @@ func TestConductorTakesPermits(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
 		allow     int64
-		take      func([]string) (int, error)
+		take      func(rollout.TakeRequest) (int, error)
 		claim     func(rollout.Claim) ([]rollout.Turn, error)
 		returnErr error
 		taken     []string
@@ -47,11 +47,11 @@ func TestConductorTakesPermits(t *testing.T) {
 		{name: "every turn has one", allow: 2, taken: []string{"a/wx00", "a/wx01"}, queued: []string{"wx00", "wx01"}},
 		{
 			name: "the pool gives fewer than it said", allow: 3,
-			take:  func([]string) (int, error) { return 1, nil },
+			take:  func(rollout.TakeRequest) (int, error) { return 1, nil },
 			taken: []string{"a/wx00"}, queued: []string{"wx00"},
 		},
-		{name: "the pool closed in between", allow: 3, take: func([]string) (int, error) { return 0, nil }},
-		{name: "the pool errs", allow: 3, take: func([]string) (int, error) { return 0, errDown }, err: errDown},
+		{name: "the pool closed in between", allow: 3, take: func(rollout.TakeRequest) (int, error) { return 0, nil }},
+		{name: "the pool errs", allow: 3, take: func(rollout.TakeRequest) (int, error) { return 0, errDown }, err: errDown},
 		{
 			name: "unused ones go back", allow: 3, claim: turns("wx01"),
 			taken: []string{"a/wx00", "a/wx01", "a/wx02"}, returned: []string{"a/wx00", "a/wx02"}, queued: []string{"wx01"},

@@ -1,10 +1,12 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // laneStages lists a lane's stages, the ones nearest to release first, so that
@@ -15,23 +17,53 @@ var laneStages = map[Lane][]Stage{
 	LaneRelease: {StageUndo, StageRelease},
 }
 
-// fill gives out turns until each lane's window is full.
-func (c *Conductor) fill(ctx context.Context, running []Rollout) (int, error) {
+// refusalHold is how long a refused rollout asks no more of a pool that has not changed: a
+// day or a month may have turned, or a probe be due.
+const refusalHold = time.Second
+
+// refusal is what a pool last refused a rollout all of.
+type refusal struct {
+	at   time.Time
+	mark string // of the pool
+}
+
+// asker is a rollout at a stage.
+type asker struct {
+	rollout string
+	stage   Stage
+}
+
+// pass is one dispatch over all stages.
+type pass struct {
+	now    time.Time
+	order  []Rollout // by priority, then oldest first
+	shares map[string]int64
+	// refused are the refusals that still hold, or came in this pass.
+	refused map[asker]refusal
+	limits  []RolloutLimit
+}
+
+// fill gives out turns until each lane's window is full; active are all unfinished
+// rollouts, whose reserves count, and running those of them that may get turns.
+func (c *Conductor) fill(ctx context.Context, active, running []Rollout) (int, []RolloutLimit, error) {
 	if !slices.ContainsFunc(running, waits) {
-		return 0, nil
+		return 0, nil, nil
 	}
 	out, err := c.store.InFlight(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("count leases: %w", err)
+		return 0, nil, fmt.Errorf("count leases: %w", err)
 	}
 	capacity, err := c.store.Capacity(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("count workers: %w", err)
+		return 0, nil, fmt.Errorf("count workers: %w", err)
 	}
 	allow, err := c.pools.Allowances(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("read pools: %w", err)
+		return 0, nil, fmt.Errorf("read pools: %w", err)
 	}
+	p := pass{now: c.clock.Now(), order: slices.Clone(running), shares: Shares(active), refused: make(map[asker]refusal)}
+	slices.SortStableFunc(p.order, first)
+	defer func() { c.refused = p.refused }()
 	var errs []error
 	claimed := 0
 	for _, lane := range Lanes() {
@@ -40,24 +72,29 @@ func (c *Conductor) fill(ctx context.Context, running []Rollout) (int, error) {
 		room -= n
 		claimed += n
 		if errors.As(err, new(*QuarantineError)) {
-			return claimed, err
+			return claimed, p.limits, err
 		}
 		if err != nil {
 			errs = append(errs, err)
 		}
 		for _, stage := range laneStages[lane] {
-			n, err := c.fillStage(ctx, running, stage, allow[stage], min(room, c.opts.Batch))
+			n, err := c.fillStage(ctx, &p, stage, allow[stage], min(room, c.opts.Batch))
 			room -= n
 			claimed += n
 			if stopsAll(err) {
-				return claimed, err
+				return claimed, p.limits, err
 			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("stage %s: %w", stage, err))
 			}
 		}
 	}
-	return claimed, errors.Join(errs...)
+	return claimed, p.limits, errors.Join(errs...)
+}
+
+// first orders rollouts that want the same: by priority, then age, then id.
+func first(a, b Rollout) int {
+	return cmp.Or(cmp.Compare(b.Plan.Precedence(), a.Plan.Precedence()), a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 }
 
 // stopsAll tells whether an error means that no target of any rollout gets a turn now.
@@ -70,85 +107,88 @@ func waits(r Rollout) bool {
 	return r.readsBack() || r.Counts.Sum(func(x Cell) bool { return x.State == StatePending && x.Wave <= r.OpenWave }) > 0
 }
 
-// fillStage shares a stage's room among the rollouts that have targets there.
-func (c *Conductor) fillStage(ctx context.Context, running []Rollout, stage Stage, a Allowance, room int) (int, error) {
-	var demands []Demand
-	maxRank := make(map[string]int64, len(running))
-	for _, r := range running {
-		if !r.Status.Moves(stage) {
-			continue
-		}
-		maxRank[r.ID] = r.MaxRank(stage)
-		reach := r.Reach(stage)
-		want := r.Counts.Sum(func(x Cell) bool {
-			return x.Stage == stage && x.State == StatePending && x.Wave <= reach
-		})
-		if want > 0 {
-			demands = append(demands, Demand{
-				Rollout: r.ID, Pool: r.Plan.Quota.PoolName(), Want: min(want, room),
-				Reserve: reserveAt(stage, r), Created: r.Created.UnixMilli(),
-			})
-		}
-	}
-	if room <= 0 || a.N == 0 || len(demands) == 0 {
-		return 0, nil
+// fillStage lets the rollouts take of a stage's room in order. What one can't use, because
+// of its own bounds or others' shares, the next may take.
+func (c *Conductor) fillStage(ctx context.Context, p *pass, stage Stage, a Allowance, room int) (int, error) {
+	if a.N != Unlimited {
+		room = int(min(int64(room), a.N))
 	}
 	claimed := 0
 	var errs []error
-	for _, g := range Allocate(a.N, demands) {
-		n := min(g.N, room-claimed)
+	for _, r := range p.order {
+		n := min(wants(r, stage), room-claimed)
 		if n <= 0 {
-			break
+			continue
 		}
-		got, err := c.give(ctx, Claim{Rollout: g.Rollout, Stage: stage, MaxRank: maxRank[g.Rollout], N: n, Lease: c.opts.Lease}, a.Permits)
+		got, err := c.ask(ctx, p, r, Claim{Rollout: r.ID, Stage: stage, MaxRank: r.MaxRank(stage), N: n, Lease: c.opts.Lease}, a)
 		claimed += got
 		if stopsAll(err) {
 			return claimed, err
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("rollout %s: %w", g.Rollout, err))
+			errs = append(errs, fmt.Errorf("rollout %s: %w", r.ID, err))
 		}
 	}
 	return claimed, errors.Join(errs...)
 }
 
-// reserveAt is what a rollout leaves to other pools; only submissions are scarce.
-func reserveAt(stage Stage, r Rollout) int64 {
-	if stage != StageSubmit {
+// wants is how many targets of a rollout wait for a turn at a stage.
+func wants(r Rollout, stage Stage) int {
+	if !r.Status.Moves(stage) {
 		return 0
 	}
-	return r.Plan.Quota.Reserved()
+	reach := r.Reach(stage)
+	return r.Counts.Sum(func(x Cell) bool { return x.Stage == stage && x.State == StatePending && x.Wave <= reach })
 }
 
-// give claims turns, with permits first where the pool asks for them, and
-// enqueues them. A turn that can't be enqueued comes back when its lease ends.
-func (c *Conductor) give(ctx context.Context, claim Claim, permits bool) (int, error) {
-	var ids []string
-	if permits {
-		apps, err := c.store.Peek(ctx, claim)
-		if err != nil || len(apps) == 0 {
-			return 0, err
-		}
-		for _, app := range apps {
-			ids = append(ids, PermitID(claim.Rollout, app))
-		}
-		if ids, err = c.pools.Take(ctx, claim.Stage, ids); err != nil || len(ids) == 0 {
-			return 0, err
-		}
-		for _, id := range ids {
-			claim.Only = append(claim.Only, permitApp(id))
-		}
+// ask gives a rollout its turns, unless its pool would only refuse again.
+func (c *Conductor) ask(ctx context.Context, p *pass, r Rollout, claim Claim, a Allowance) (int, error) {
+	if !a.Permits {
+		return c.give(ctx, claim, nil)
+	}
+	who := asker{r.ID, claim.Stage}
+	if was, ok := c.refused[who]; ok && was.mark == a.Mark && p.now.Sub(was.at) < refusalHold {
+		p.refused[who] = was
+		return 0, nil
+	}
+	apps, err := c.store.Peek(ctx, claim)
+	if err != nil || len(apps) == 0 {
+		return 0, err
+	}
+	req := r.Plan.Quota.Request(claim.Stage, p.shares)
+	for _, app := range apps {
+		req.IDs = append(req.IDs, PermitID(claim.Rollout, app))
+	}
+	taken, err := c.pools.Take(ctx, req)
+	if err != nil {
+		return 0, err
+	}
+	if taken.Limit != nil {
+		p.limits = append(p.limits, RolloutLimit{Rollout: r.ID, Stage: claim.Stage, Limit: *taken.Limit})
+	}
+	if len(taken.Granted) == 0 {
+		p.refused[who] = refusal{at: p.now, mark: a.Mark}
+		return 0, nil
+	}
+	return c.give(ctx, claim, taken.Granted)
+}
+
+// give claims turns and enqueues them, with permits only those that have one. A turn that
+// can't be enqueued comes back when its lease ends.
+func (c *Conductor) give(ctx context.Context, claim Claim, permits []string) (int, error) {
+	for _, id := range permits {
+		claim.Only = append(claim.Only, permitApp(id))
 	}
 	turns, err := c.store.Claim(ctx, claim)
 	if err != nil { // a turn it gave all the same is not enqueued: nobody uses its permit
-		return 0, errors.Join(err, c.giveBack(ctx, claim.Stage, ids))
+		return 0, errors.Join(err, c.giveBack(ctx, claim.Stage, permits))
 	}
-	err = c.giveBack(ctx, claim.Stage, without(ids, turns))
+	err = c.giveBack(ctx, claim.Stage, without(permits, turns))
 	if len(turns) == 0 {
 		return 0, err
 	}
 	for i := range turns {
-		turns[i].Permit = permits
+		turns[i].Permit = len(permits) > 0
 	}
 	return len(turns), errors.Join(err, c.queue.Enqueue(ctx, turns))
 }

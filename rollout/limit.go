@@ -20,6 +20,8 @@ const (
 	CauseToken Cause = "token"
 	// CauseThrottle: a limit of this app.
 	CauseThrottle Cause = "throttle"
+	// CauseQuota: a submission refused for lack of quota (85085) while the platform has some.
+	CauseQuota Cause = "quota"
 	// CauseUnshown: a write was taken, or its reply was lost, and a read-back denies it. It is counted
 	// by that read-back.
 	CauseUnshown Cause = "unshown"
@@ -38,14 +40,14 @@ const (
 
 // triesMax is how often a target may meet a cause at a stage: at the last one it fails.
 var triesMax = map[Cause]int{
-	CauseBusy: 60, CauseSubmitBusy: 20, CauseToken: 5, CauseThrottle: 20, CauseUnshown: 4,
+	CauseBusy: 60, CauseSubmitBusy: 20, CauseToken: 5, CauseThrottle: 20, CauseQuota: 10, CauseUnshown: 4,
 	CauseContradicted: 4, CauseUnread: 10, CauseUnlisted: 10, CauseExternal: 20, CauseRefused: 4,
 }
 
 // Causes lists the causes that are counted.
 func Causes() []Cause {
 	return []Cause{
-		CauseBusy, CauseSubmitBusy, CauseToken, CauseThrottle, CauseUnshown,
+		CauseBusy, CauseSubmitBusy, CauseToken, CauseThrottle, CauseQuota, CauseUnshown,
 		CauseContradicted, CauseUnread, CauseUnlisted, CauseExternal, CauseRefused,
 	}
 }

@@ -46,7 +46,7 @@ func (p Plan) Precedence() int {
 	switch {
 	case p.Priority != nil:
 		return *p.Priority
-	case p.Quota.PoolName() == "bulk":
+	case p.Quota.PoolName() == bulkPool:
 		return 0
 	default:
 		return 100
@@ -163,14 +163,24 @@ type ReleasePolicy struct {
 type QuotaPolicy struct {
 	// Pool names the rollout's share of the platform's quota; "" is "bulk".
 	Pool string `json:"pool,omitempty"`
-	// Reserve keeps that many submissions for other pools.
+	// Reserve keeps submissions of the month for pools: each is sure of so many, of
+	// which what it has spent this month is used. A month and a day are those of UTC+8.
 	Reserve map[string]int64 `json:"reserve,omitempty"`
+	// Cap bounds what the pool spends this month, in units; 0 means no bound.
+	Cap int64 `json:"cap,omitempty"`
+	// CapPercent is a Cap in percent of the platform's limit (1..100), rounded down.
+	CapPercent int64 `json:"cap_percent,omitempty"`
+	// PerDay bounds what the pool spends in a day; 0 means no bound.
+	PerDay int64 `json:"per_day,omitempty"`
 }
+
+// bulkPool is the pool of plans that name none.
+const bulkPool = "bulk"
 
 // PoolName is the pool with its default.
 func (q QuotaPolicy) PoolName() string {
 	if q.Pool == "" {
-		return "bulk"
+		return bulkPool
 	}
 	return q.Pool
 }

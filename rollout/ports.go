@@ -94,16 +94,20 @@ type Queue interface {
 type Pools interface {
 	// Allowances says how many turns each stage may get now.
 	Allowances(ctx context.Context) (map[Stage]Allowance, error)
-	// Take takes a permit for each id, in order, and says which got one.
-	Take(ctx context.Context, stage Stage, ids []string) ([]string, error)
+	// Take takes a permit for each id, in order, as far as the pool's quota, the shares of
+	// others and the request's own bounds allow, and says what binds.
+	Take(ctx context.Context, r TakeRequest) (Taken, error)
 	// Return gives unused permits back.
 	Return(ctx context.Context, stage Stage, ids []string) error
 }
 
 // Allowance is what a stage's pool would give.
 type Allowance struct {
-	// N is the number of turns; Unlimited if the pool is open without a known end.
+	// N is the number of turns at most; Unlimited if the pool is open without a known
+	// end. How many a rollout gets of permits, Take decides.
 	N int64
+	// Mark changes when the pool does: what Take refused, it may grant then.
+	Mark string
 	// Permits says that turns must take a permit: always at submit, elsewhere
 	// while the stage's calls are throttled.
 	Permits bool

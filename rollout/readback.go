@@ -24,7 +24,7 @@ func (c *Conductor) readBacks(ctx context.Context, active []Rollout, lane Lane, 
 			if n <= 0 {
 				continue
 			}
-			got, err := c.give(ctx, Claim{Rollout: r.ID, Stage: stage, MaxRank: Rank(len(r.Plan.Waves), 0), N: n, Lease: c.opts.Lease}, false)
+			got, err := c.give(ctx, Claim{Rollout: r.ID, Stage: stage, MaxRank: Rank(len(r.Plan.Waves), 0), N: n, Lease: c.opts.Lease}, nil)
 			claimed += got
 			if errors.As(err, new(*QuarantineError)) {
 				return claimed, err

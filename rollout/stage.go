@@ -157,6 +157,9 @@ const (
 	ReasonApproval Reason = "approval"
 	// ReasonGray waits between two steps of a gray release.
 	ReasonGray Reason = "gray"
+	// ReasonQuota waits since WeChat refused this app for lack of quota (85085) while the
+	// platform has some.
+	ReasonQuota Reason = "quota"
 	// ReasonUnlisted waits for somebody to look at an errcode our table doesn't know.
 	ReasonUnlisted Reason = "unlisted"
 	// ReasonExternal waits until something else at WeChat ends or agrees; its last error says what.
@@ -167,7 +170,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		ReasonBusy, ReasonThrottle, ReasonPrivacy, ReasonVerdict, ReasonDelayed, ReasonUnknown, ReasonInAudit,
-		ReasonOwner, ReasonMerchant, ReasonWindow, ReasonApproval, ReasonGray, ReasonUnlisted,
+		ReasonOwner, ReasonMerchant, ReasonWindow, ReasonApproval, ReasonGray, ReasonQuota, ReasonUnlisted,
 		ReasonExternal,
 	}
 }

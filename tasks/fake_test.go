@@ -161,7 +161,7 @@ func (f *fakeWeChat) RevertGray(context.Context, string) error {
 // fakePermits is a pool that gives what its fields say.
 type fakePermits struct {
 	gone    bool // the permit was taken back
-	reading bool // the pool wants to hear from queryquota
+	third   bool // other apps were refused for lack of quota before
 	open    bool // turns go on at the next stage
 	opening int64
 	err     error
@@ -193,7 +193,10 @@ func (p *fakePermits) Holds(context.Context, rollout.Stage, string) (bool, int64
 
 func (p *fakePermits) Open(context.Context, rollout.Stage) bool { return p.open }
 
-func (p *fakePermits) Settle(_ context.Context, s rollout.Stage, id string, spent bool) error {
+func (p *fakePermits) Settle(_ context.Context, s rollout.Stage, pool, id string, spent bool) error {
+	if pool != "bulk" {
+		id += " of " + pool
+	}
 	p.note("settle %s %s spent=%t", s, id, spent)
 	return nil
 }
@@ -206,7 +209,13 @@ func (p *fakePermits) Close(_ context.Context, s rollout.Stage, opening int64, r
 	return nil
 }
 
-func (p *fakePermits) Reading(context.Context) (bool, error) { return p.reading, nil }
+func (p *fakePermits) Refused(_ context.Context, f ratelimit.Refusal) (bool, error) {
+	if f.Opening != 0 && f.Opening != p.opening {
+		return false, &ratelimit.ReopenedError{Pool: "submit", Reason: f.Reason}
+	}
+	p.note("refused %s %s left=%t", f.App, f.Reason, f.Left)
+	return !f.Left || p.third, nil
+}
 
 func (p *fakePermits) Refill(ctx context.Context, read func(context.Context) (int64, int64, error)) (int64, error) {
 	rest, limit, err := read(ctx)

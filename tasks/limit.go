@@ -58,6 +58,8 @@ func (r *run) next(over rollout.Over) string {
 		return "look for another system that renews this app's tokens, see docs/token-broker.md; then " + retry
 	case rollout.CauseUnlisted:
 		return "look the reply up at WeChat, with its rid; then " + retry
+	case rollout.CauseQuota:
+		return "ask WeChat with the rid why it refuses this app alone for lack of quota while the platform has some; then " + retry
 	case rollout.CauseThrottle:
 		return "wait until the limit of this app ends; then " + retry
 	case rollout.CauseUnshown, rollout.CauseUnread, rollout.CauseContradicted:

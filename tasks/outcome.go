@@ -154,7 +154,10 @@ func (r *run) answered(ctx context.Context, e *wxclient.Error, write bool, troub
 		// What "already done" means to a stage that doesn't know it is only found by reading.
 		return r.contradicted(e, "WeChat says that it is done already, and the reads deny it", "")
 	case wxclient.ClassThrottlePlatform:
-		if e.Code == codeQuotaUsed && r.turn.Stage != rollout.StageSubmit {
+		if e.Code == codeQuotaUsed {
+			if r.turn.Stage == rollout.StageSubmit {
+				return r.quotaRefused(ctx, e, trouble)
+			}
 			return r.contradicted(e, "WeChat refuses this call for the quota of submissions, which it does not spend", "")
 		}
 		return r.closed(ctx, e)
@@ -277,6 +280,11 @@ func (r *run) closed(ctx context.Context, e *wxclient.Error) rollout.Event {
 	if !r.shut(ctx, e, retry) {
 		return r.overruled(e)
 	}
+	return r.closedForAll(e)
+}
+
+// closedForAll keeps the target's place.
+func (r *run) closedForAll(e *wxclient.Error) rollout.Event {
 	return rollout.Yielded{At: r.now(), Note: "the stage is closed for everyone: errcode " + codeText(e.Code)}
 }
 

@@ -123,6 +123,7 @@ func happy(t testing.TB) *fakeWeChat {
 		auditStatus:    func(int64) (wxclient.Audit, error) { return audit, nil },
 		submit:         func(wxclient.SubmitRequest) (int64, error) { return 41, nil },
 		release:        func() error { return nil },
+		quota:          gives(wxclient.Quota{Limit: 9}),
 	}
 }
 

@@ -156,6 +156,7 @@ func TestRefusalFromBeforeAnOperatorOpened(t *testing.T) {
 	for _, code := range []int64{86008, 86010, 85085} {
 		l, p, f := &stubLedger{plan: testPlan()}, &fakePermits{opening: 1}, happy(t)
 		f.latestAudit = fails[wxclient.Audit](refusal(codeBadAuditID))
+		f.quota = fails[wxclient.Quota](refusal(-1))
 		f.submit = func(wxclient.SubmitRequest) (int64, error) {
 			p.opening++
 			return 0, refusal(code)

@@ -12,8 +12,7 @@ import (
 
 // PoolsOptions tune the pools.
 type PoolsOptions struct {
-	// ReadEvery is how old queryquota's answer may be, and how soon an empty pool
-	// is asked about again. Default 60 s.
+	// ReadEvery is how soon an empty pool is asked about again. Default 60 s.
 	ReadEvery time.Duration
 	// LookEvery is how old the conductor's view of the pools may be that are
 	// almost always open: all but submit. Default 1 s.
@@ -30,7 +29,6 @@ type Pools struct {
 	opts   PoolsOptions
 
 	mu     sync.Mutex
-	asked  time.Time // when this process last asked queryquota
 	looked time.Time
 	seen   map[rollout.Stage]rollout.Allowance
 	opens  map[rollout.Stage]opening
@@ -96,27 +94,36 @@ func (p *Pools) Allowances(ctx context.Context) (map[rollout.Stage]rollout.Allow
 	return out, nil
 }
 
-// allowance is what the conductor may give out of a pool. A pool that is not
-// open may have a probe to give: whether, its Take decides on the server's clock.
+// allowance is what the conductor may give out of a pool. What a submission takes is
+// divided among the pools of plans: Take decides, on the server's clock.
 func allowance(s rollout.Stage, q ratelimit.QuotaState) rollout.Allowance {
-	switch {
-	case q.State != ratelimit.StateOpen:
-		return rollout.Allowance{N: 1, Permits: true}
-	case s != rollout.StageSubmit:
-		return rollout.Allowance{N: rollout.Unlimited}
-	case q.Known:
-		// Not less what is out: a target whose worker died still has its permit, and
-		// is given it again. What is free, Take decides.
-		return rollout.Allowance{N: q.Rest, Permits: true}
-	default: // one turn goes first and reads the quota
-		return rollout.Allowance{N: max(0, 1-q.Outstanding), Permits: true}
+	a := rollout.Allowance{N: rollout.Unlimited, Permits: s == rollout.StageSubmit, Mark: mark(q)}
+	if q.State != ratelimit.StateOpen { // it may have a probe to give
+		a.N, a.Permits = 1, true
 	}
+	return a
+}
+
+// mark is all of a pool that changes what Take grants, but the time.
+func mark(q ratelimit.QuotaState) string {
+	return fmt.Sprint(q.State, q.Closings, q.Known, q.Rest, q.Limit, q.Outstanding, q.Spent, q.ReadAt.UnixMilli(), q.Month)
 }
 
 // Take implements rollout.Pools.
-func (p *Pools) Take(ctx context.Context, s rollout.Stage, ids []string) ([]string, error) {
-	taken, err := p.quotas[s].Take(ctx, ids)
-	return taken.Granted, err
+func (p *Pools) Take(ctx context.Context, r rollout.TakeRequest) (rollout.Taken, error) {
+	taken, err := p.quotas[r.Stage].Take(ctx, ask(r), r.IDs)
+	return rollout.Taken{Granted: taken.Granted, Limit: (*rollout.Limit)(taken.Limit)}, err
+}
+
+// Explain says what keeps a request from one more permit; nil if nothing does. It takes
+// none.
+func (p *Pools) Explain(ctx context.Context, r rollout.TakeRequest) (*rollout.Limit, error) {
+	l, err := p.quotas[r.Stage].Explain(ctx, ask(r))
+	return (*rollout.Limit)(l), err
+}
+
+func ask(r rollout.TakeRequest) ratelimit.Ask {
+	return ratelimit.Ask{Pool: r.Pool, Shares: r.Shares, Cap: r.Cap, CapPercent: r.CapPercent, PerDay: r.PerDay}
 }
 
 // Return implements rollout.Pools.
@@ -161,8 +168,8 @@ func (p *Pools) Open(ctx context.Context, s rollout.Stage) bool {
 }
 
 // Settle implements Permits.
-func (p *Pools) Settle(ctx context.Context, s rollout.Stage, id string, spent bool) error {
-	return p.quotas[s].Settle(ctx, id, spent)
+func (p *Pools) Settle(ctx context.Context, s rollout.Stage, pool, id string, spent bool) error {
+	return p.quotas[s].SettleFor(ctx, pool, id, spent)
 }
 
 // Close implements Permits.
@@ -174,44 +181,27 @@ func (p *Pools) Close(ctx context.Context, s rollout.Stage, asOf int64, reason s
 	return p.quotas[s].CloseAsOf(ctx, asOf, reason, retry)
 }
 
-// Reading implements Permits: the quota is asked about when it was never read,
-// when its last reading is old, and by the probe of a pool that is not open.
-func (p *Pools) Reading(ctx context.Context) (bool, error) {
-	state, err := p.quotas[rollout.StageSubmit].State(ctx)
-	if err != nil {
-		return false, err
-	}
-	if state.State != ratelimit.StateOpen || !state.Known {
-		return true, nil
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	// Only one of this process's handlers asks; ReadAt is the server's time, but
-	// minutes of difference would only make it ask more often or less.
-	now := p.opts.Now()
-	if now.Sub(p.asked) < p.opts.ReadEvery || now.Sub(state.ReadAt) < p.opts.ReadEvery {
-		return false, nil
-	}
-	p.asked = now
-	return true, nil
+// Refused implements Permits.
+func (p *Pools) Refused(ctx context.Context, f ratelimit.Refusal) (closed bool, err error) {
+	return p.quotas[rollout.StageSubmit].Refused(ctx, f)
 }
 
-// Unread tells whether nothing is known of the platform's quota: it was never read, or an
-// operator opened the pool since.
+// Unread tells whether nothing is known of the platform's quota: it was never read this
+// month, or an operator opened the pool since.
 func (p *Pools) Unread(ctx context.Context) (bool, error) {
 	state, err := p.quotas[rollout.StageSubmit].State(ctx)
 	return err == nil && !state.Known, err
 }
 
 // ReadFailed notes why queryquota could not be read.
-func (p *Pools) ReadFailed(ctx context.Context, why string) error {
-	return p.quotas[rollout.StageSubmit].ReadFailed(ctx, why)
+func (p *Pools) ReadFailed(ctx context.Context, cause string) error {
+	return p.quotas[rollout.StageSubmit].ReadFailed(ctx, cause)
 }
 
 // Refill implements Permits.
 func (p *Pools) Refill(ctx context.Context, read func(context.Context) (rest, limit int64, err error)) (int64, error) {
 	pool := p.quotas[rollout.StageSubmit]
-	spent, err := pool.BeginReading(ctx)
+	begun, err := pool.BeginReading(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -219,5 +209,5 @@ func (p *Pools) Refill(ctx context.Context, read func(context.Context) (rest, li
 	if err != nil {
 		return 0, err
 	}
-	return rest, pool.Refill(ctx, ratelimit.Reading{Rest: rest, Limit: limit, SpentAtStart: spent, NextCheck: p.opts.ReadEvery})
+	return rest, pool.Refill(ctx, ratelimit.Reading{Rest: rest, Limit: limit, Begun: begun, NextCheck: p.opts.ReadEvery})
 }

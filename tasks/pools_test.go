@@ -21,7 +21,7 @@ func openPools(rdb redis.UniversalClient, o PoolsOptions) *Pools {
 		o.LookEvery = 1
 	}
 	return NewPools(func(name string) *ratelimit.Quota {
-		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{})
+		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
 	}, o)
 }
 
@@ -42,9 +42,18 @@ func (p *Pools) mustSee(t *testing.T, what string, stage rollout.Stage, want rol
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got[stage]); diff != "" {
+	seen := got[stage]
+	seen.Mark = ""
+	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("%s: allowance of %s (-want +got):\n%s", what, stage, diff)
 	}
+}
+
+// take asks for permits for bulk.
+func (p *Pools) take(t *testing.T, s rollout.Stage, ids ...string) ([]string, error) {
+	t.Helper()
+	taken, err := p.Take(t.Context(), rollout.TakeRequest{Stage: s, Pool: "bulk", IDs: ids})
+	return taken.Granted, err
 }
 
 func must(t testing.TB, err error) {
@@ -58,25 +67,36 @@ func TestAllowanceOfSubmissions(t *testing.T) {
 	t.Parallel()
 	const s = rollout.StageSubmit
 	p, _ := newPools(t, PoolsOptions{})
-	p.mustSee(t, "never read: one goes first", s, rollout.Allowance{N: 1, Permits: true})
-	got, err := p.Take(t.Context(), s, []string{"r1/wx1"})
+	unlimited := rollout.Allowance{N: rollout.Unlimited, Permits: true}
+	marks := make(map[string]bool)
+	look := func(what string, want rollout.Allowance) {
+		t.Helper()
+		p.mustSee(t, what, s, want)
+		all, err := p.Allowances(t.Context())
+		must(t, err)
+		if marks[all[s].Mark] {
+			t.Errorf("%s: the mark %q was seen before", what, all[s].Mark)
+		}
+		marks[all[s].Mark] = true
+	}
+	look("never read", unlimited)
+	got, err := p.take(t, s, "r1/wx1", "r1/wx2")
 	must(t, err)
-	same(t, "taken", got, "r1/wx1")
-	p.mustSee(t, "the first is out", s, rollout.Allowance{N: 0, Permits: true})
+	same(t, "one goes first", got, "r1/wx1")
+	look("the first is out", unlimited)
 	rest, err := p.Refill(t.Context(), reads(5, 9))
 	if rest != 5 {
 		t.Errorf("rest %d, want 5", rest)
 	}
 	must(t, err)
-	p.mustSee(t, "read: all of it, the one out included", s, rollout.Allowance{N: 5, Permits: true})
-	must(t, p.Settle(t.Context(), s, "r1/wx1", true))
-	p.mustSee(t, "one spent", s, rollout.Allowance{N: 4, Permits: true})
-	_, err = p.Take(t.Context(), s, []string{"a/1", "a/2"})
+	look("read", unlimited)
+	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", true))
+	look("one spent", unlimited)
+	_, err = p.take(t, s, "a/1", "a/2")
 	must(t, err)
-	must(t, p.Return(t.Context(), s, []string{"a/1", "a/2"}))
-	p.mustSee(t, "given back", s, rollout.Allowance{N: 4, Permits: true})
+	look("two out", unlimited)
 	must(t, p.Close(t.Context(), s, 0, "85085", 0))
-	p.mustSee(t, "closed: perhaps a probe", s, rollout.Allowance{N: 1, Permits: true})
+	look("closed: perhaps a probe", rollout.Allowance{N: 1, Permits: true})
 }
 
 func TestAllowanceOfOtherStages(t *testing.T) {
@@ -87,14 +107,14 @@ func TestAllowanceOfOtherStages(t *testing.T) {
 	must(t, p.Close(t.Context(), s, 0, "45009", 0))
 	p.mustSee(t, "throttled", s, rollout.Allowance{N: 1, Permits: true})
 	p.mustSee(t, "the others are not", rollout.StageRelease, rollout.Allowance{N: rollout.Unlimited})
-	got, err := p.Take(t.Context(), s, []string{"r1/wx1"})
+	got, err := p.take(t, s, "r1/wx1")
 	must(t, err)
 	same(t, "taken too soon", got)
 	redistest.Advance(m, ratelimit.DefaultProbeAfter)
-	got, err = p.Take(t.Context(), s, []string{"r1/wx1", "r1/wx2"})
+	got, err = p.take(t, s, "r1/wx1", "r1/wx2")
 	must(t, err)
 	same(t, "the probe", got, "r1/wx1")
-	must(t, p.Settle(t.Context(), s, "r1/wx1", true))
+	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", true))
 	p.mustSee(t, "open again", s, rollout.Allowance{N: rollout.Unlimited})
 }
 
@@ -115,31 +135,6 @@ func TestLooksAreCached(t *testing.T) {
 	p.mustSee(t, "and the rest is looked at with it", s, rollout.Allowance{N: 1, Permits: true})
 }
 
-// wants says whether the pool wants to hear from queryquota.
-func (p *Pools) wants(t *testing.T, what string, want bool) {
-	t.Helper()
-	got, err := p.Reading(t.Context())
-	if err != nil || got != want {
-		t.Errorf("%s: reading wanted %t (%v), want %t", what, got, err, want)
-	}
-}
-
-func TestWhenTheQuotaIsAsked(t *testing.T) {
-	t.Parallel()
-	p, m := newPools(t, PoolsOptions{ReadEvery: time.Hour})
-	p.wants(t, "never read", true)
-	_, err := p.Refill(t.Context(), reads(5, 9))
-	must(t, err)
-	p.wants(t, "just read", false)
-	redistest.Advance(m, -2*time.Hour) // the server's clock against this process's
-	_, err = p.Refill(t.Context(), reads(5, 9))
-	must(t, err)
-	p.wants(t, "read long ago", true)
-	p.wants(t, "another handler asks already", false)
-	must(t, p.Close(t.Context(), rollout.StageSubmit, 0, "85085", 0))
-	p.wants(t, "closed: its probe asks", true)
-}
-
 // A probe that reads 0 leaves the pool closed until the next look, and lets no
 // other out by settling.
 func TestReadingOfNothingLeft(t *testing.T) {
@@ -150,7 +145,7 @@ func TestReadingOfNothingLeft(t *testing.T) {
 	redistest.Advance(m, ratelimit.DefaultProbeAfter)
 	take := func(what string, want ...string) {
 		t.Helper()
-		got, err := p.Take(t.Context(), s, []string{"r1/wx1"})
+		got, err := p.take(t, s, "r1/wx1")
 		must(t, err)
 		same(t, what, got, want...)
 	}
@@ -160,7 +155,7 @@ func TestReadingOfNothingLeft(t *testing.T) {
 	if ok, _, err := p.Holds(t.Context(), s, "r1/wx1"); ok || err != nil {
 		t.Errorf("the probe may go on (%v)", err)
 	}
-	must(t, p.Settle(t.Context(), s, "r1/wx1", false))
+	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", false))
 	take("at once")
 	redistest.Advance(m, 10*time.Minute)
 	take("after the next look", "r1/wx1")
@@ -174,25 +169,24 @@ func TestPenaltyLasts(t *testing.T) {
 	p, m := newPools(t, PoolsOptions{})
 	_, err := p.Refill(t.Context(), reads(9, 9))
 	must(t, err)
-	took, err := p.Take(t.Context(), s, []string{"r1/wx1", "r2/wx1"})
+	took, err := p.take(t, s, "r1/wx1", "r2/wx1")
 	must(t, err)
 	same(t, "turns of two rollouts", took, "r1/wx1", "r2/wx1")
 	must(t, p.Close(t.Context(), s, 0, "86008", penaltyProbe))
-	must(t, p.Settle(t.Context(), s, "r1/wx1", false))
-	// The other turn reads the quota first: there is plenty.
-	p.wants(t, "closed", true)
+	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", false))
+	// The leader reads the quota: there is plenty.
 	_, err = p.Refill(t.Context(), reads(9, 9))
 	must(t, err)
 	if ok, _, err := p.Holds(t.Context(), s, "r2/wx1"); ok || err != nil {
 		t.Errorf("a turn that was queued may submit (%v)", err)
 	}
-	must(t, p.Settle(t.Context(), s, "r2/wx1", false))
+	must(t, p.Settle(t.Context(), s, "bulk", "r2/wx1", false))
 	redistest.Advance(m, penaltyProbe-time.Second)
-	took, err = p.Take(t.Context(), s, []string{"r3/wx1"})
+	took, err = p.take(t, s, "r3/wx1")
 	must(t, err)
 	same(t, "before the day is over", took)
 	redistest.Advance(m, time.Second)
-	took, err = p.Take(t.Context(), s, []string{"r3/wx1", "r3/wx2"})
+	took, err = p.take(t, s, "r3/wx1", "r3/wx2")
 	must(t, err)
 	same(t, "after it", took, "r3/wx1")
 }
@@ -204,8 +198,10 @@ func TestReadingThatFails(t *testing.T) {
 	if _, err := p.Refill(t.Context(), func(context.Context) (int64, int64, error) { return 0, 0, away }); !errors.Is(err, away) {
 		t.Errorf("error %v, want queryquota's", err)
 	}
-	p.mustSee(t, "nothing learned", rollout.StageSubmit, rollout.Allowance{N: 1, Permits: true})
-	p.wants(t, "still", true)
+	unread, err := p.Unread(t.Context())
+	if !unread || err != nil {
+		t.Errorf("unread %t, %v", unread, err)
+	}
 }
 
 func TestPoolsWithoutRedis(t *testing.T) {
@@ -214,13 +210,19 @@ func TestPoolsWithoutRedis(t *testing.T) {
 	m.SetError("LOADING Redis is loading")
 	for what, call := range map[string]func() error{
 		"allowances": func() error { _, err := p.Allowances(t.Context()); return err },
-		"take":       func() error { _, err := p.Take(t.Context(), rollout.StageSubmit, []string{"a/1"}); return err },
+		"take":       func() error { _, err := p.take(t, rollout.StageSubmit, "a/1"); return err },
 		"return":     func() error { return p.Return(t.Context(), rollout.StageSubmit, []string{"a/1"}) },
 		"holds":      func() error { _, _, err := p.Holds(t.Context(), rollout.StageSubmit, "a/1"); return err },
-		"settle":     func() error { return p.Settle(t.Context(), rollout.StageSubmit, "a/1", true) },
+		"settle":     func() error { return p.Settle(t.Context(), rollout.StageSubmit, "bulk", "a/1", true) },
 		"close":      func() error { return p.Close(t.Context(), rollout.StageSubmit, 0, "x", 0) },
-		"reading":    func() error { _, err := p.Reading(t.Context()); return err },
-		"refill":     func() error { _, err := p.Refill(t.Context(), reads(1, 1)); return err },
+		"unread":     func() error { _, err := p.Unread(t.Context()); return err },
+		"failed":     func() error { return p.ReadFailed(t.Context(), "x") },
+		"refused":    func() error { _, err := p.Refused(t.Context(), ratelimit.Refusal{App: "1"}); return err },
+		"explain": func() error {
+			_, err := p.Explain(t.Context(), rollout.TakeRequest{Stage: rollout.StageSubmit})
+			return err
+		},
+		"refill": func() error { _, err := p.Refill(t.Context(), reads(1, 1)); return err },
 	} {
 		if call() == nil {
 			t.Errorf("%s: no error without Redis", what)
@@ -266,7 +268,7 @@ func TestRefusalIsFencedByAnOpening(t *testing.T) {
 	t.Parallel()
 	p, _ := newPools(t, PoolsOptions{})
 	const s, id = rollout.StageSubmit, "r1/wx1"
-	if got, err := p.Take(t.Context(), s, []string{id}); err != nil || len(got) != 1 {
+	if got, err := p.take(t, s, id); err != nil || len(got) != 1 {
 		t.Fatalf("took %q, %v", got, err)
 	}
 	look := func() int64 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -44,16 +45,19 @@ type Permits interface {
 	// Holds is the last look before a call that needs a permit; opening says for
 	// Close since which opening of the pool it is held.
 	Holds(ctx context.Context, stage rollout.Stage, id string) (ok bool, opening int64, err error)
-	// Settle gives a permit back, spent or not.
-	Settle(ctx context.Context, stage rollout.Stage, id string, spent bool) error
+	// Settle gives a permit back, spent or not; pool is the plan's, to charge a unit to
+	// if the permit has lapsed.
+	Settle(ctx context.Context, stage rollout.Stage, pool, id string, spent bool) error
 	// Open tells, as of a moment ago, whether a stage's calls need no permit now.
 	Open(ctx context.Context, stage rollout.Stage) bool
 	// Close shuts a stage's pool for everyone; retry 0 leaves the wait to the pool. With
 	// the opening that Holds told (asOf isn't 0) it is a *ratelimit.ReopenedError if an
 	// operator has opened the pool since: the refusal is older than that.
 	Close(ctx context.Context, stage rollout.Stage, asOf int64, reason string, retry time.Duration) error
-	// Reading tells whether the submit pool wants to hear from queryquota now.
-	Reading(ctx context.Context) (bool, error)
+	// Refused notes a submission that was refused for lack of quota, and tells whether the
+	// pool is closed: false means that only this app is refused. The error may be a
+	// *ratelimit.ReopenedError, as Close's.
+	Refused(ctx context.Context, f ratelimit.Refusal) (closed bool, err error)
 	// Refill tells the submit pool what queryquota says; read makes the call.
 	Refill(ctx context.Context, read func(context.Context) (rest, limit int64, err error)) (rest int64, err error)
 }

@@ -93,7 +93,7 @@ func newTripLine(t *testing.T) *tripLine {
 	t.Cleanup(func() { _ = queueRedis.Close() })
 	l := &tripLine{T: t, count: &tripCounter{}, ledger: ledger.New(rdb, ledger.Options{})}
 	pools := NewPools(func(name string) *ratelimit.Quota {
-		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{})
+		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
 	}, PoolsOptions{LookEvery: time.Hour}) // five more a second, for the other stages' pools, are not counted
 	l.queue = &heldQueue{Queue: NewQueue(queueRedis, QueueOptions{})}
 	l.conductor = rollout.NewConductor(l.ledger, l.queue, pools, stillClock{}, rollout.ConductorOptions{})

@@ -239,7 +239,7 @@ func (r *run) settle(ctx context.Context, event rollout.Event) {
 		_, left := event.(rollout.Skipped)
 		r.spent = event != nil && !unused && !left // WeChat answers again: the pool opens
 	}
-	if err := r.permits.Settle(ctx, r.turn.Stage, rollout.PermitID(r.turn.Rollout, r.turn.AppID), r.spent); err != nil {
+	if err := r.permits.Settle(ctx, r.turn.Stage, r.plan.Quota.PoolName(), rollout.PermitID(r.turn.Rollout, r.turn.AppID), r.spent); err != nil {
 		r.log.Warn().Err(err).Msg("permit not settled; it returns when it expires")
 	}
 }

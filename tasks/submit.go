@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -13,9 +14,6 @@ import (
 // submit spends one unit of the platform's quota, at most once per attempt: it
 // looks for a submission of ours first, always, and holds a permit for the call.
 func (r *run) submit(ctx context.Context) (rollout.Event, error) {
-	if event, err := r.readQuota(ctx); event != nil || err != nil {
-		return event, err
-	}
 	latest, exists, err := r.latestAudit(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look for an earlier submission: %w", err)
@@ -114,6 +112,7 @@ func (r *run) foundAudit(ctx context.Context, latest wxclient.Audit, exists bool
 		return r.unread("the id of our submission"), nil
 	case whose == ours:
 		// Made by a call whose reply we lost, or whose record Redis lost.
+		r.spent = r.uncharged()
 		return rollout.Advanced{At: r.now(), AuditID: latest.ID, Note: fmt.Sprintf("audit %d found: it was submitted before", latest.ID)}, nil
 	case whose == unknown && undecided(latest):
 		return r.inAudit(latest), nil
@@ -169,6 +168,13 @@ func (r *run) submitted(a wxclient.Audit, exists bool) fact {
 // clockMargin is how far WeChat's clock may be from Redis's.
 const clockMargin = 10 * time.Minute
 
+// uncharged tells whether the worker that submitted died before it settled its permit. One
+// that lost the reply alone has counted the unit, and said so.
+func (r *run) uncharged() bool {
+	i, told := r.t.Intent, r.t.Trouble
+	return i != nil && i.Op == rollout.OpSubmit && (told == nil || told.At.Before(i.At))
+}
+
 // undecided tells whether a submission is in audit.
 func undecided(a wxclient.Audit) bool {
 	return a.Status == wxclient.AuditPending || a.Status == wxclient.AuditDelayed
@@ -203,13 +209,12 @@ func (r *run) permitted(ctx context.Context) error {
 	return nil
 }
 
-// readQuota asks queryquota when the pool wants to know. It is called with this
-// turn's app, so that it can't cross another call on the same app.
-func (r *run) readQuota(ctx context.Context) (rollout.Event, error) {
-	want, err := r.permits.Reading(ctx)
-	if err != nil || !want {
-		return nil, err
-	}
+// quotaRefused decides what an 85085 means. A reading made through the same app says
+// whether the platform has units left: then this app alone is refused, and waits, so that
+// others go on and the next probe is another app's.
+func (r *run) quotaRefused(ctx context.Context, e *wxclient.Error, trouble rollout.Trouble) rollout.Event {
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), r.deadline)
+	defer cancel()
 	rest, err := r.permits.Refill(ctx, func(ctx context.Context) (int64, int64, error) {
 		q, err := r.wx.QueryQuota(ctx, r.turn.AppID)
 		if err == nil && r.hooks.Quota != nil {
@@ -218,12 +223,26 @@ func (r *run) readQuota(ctx context.Context) (rollout.Event, error) {
 		return q.Rest, q.Limit, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the quota: %w", err)
+		r.log.Warn().Err(err).Msg("quota not read after a submission was refused for lack of it")
 	}
-	if rest <= 0 {
-		return rollout.Yielded{At: r.now(), Note: "waits for quota"}, nil
+	f := ratelimit.Refusal{App: r.turn.AppID, Reason: codeText(e.Code), Opening: r.opening, Left: err == nil && rest > 0}
+	closed, err := r.permits.Refused(context.WithoutCancel(ctx), f)
+	switch {
+	case errors.As(err, new(*ratelimit.ReopenedError)):
+		return r.overruled(e)
+	case err != nil:
+		r.log.Error().Err(err).Msg("refusal for lack of quota not noted")
+	case closed && r.hooks.Closed != nil:
+		r.hooks.Closed(r.turn.Stage, f.Reason)
 	}
-	return nil, nil
+	if closed && !f.Left {
+		return r.closedForAll(e)
+	}
+	cause := rollout.CauseQuota
+	if closed {
+		cause = "" // not this app's fault
+	}
+	return r.waitFor(cause, rollout.ReasonQuota, r.growing(rollout.CauseQuota, r.timing.BusyPark), trouble)
 }
 
 // items is the plan's item_list, or the app's first category with its first page.

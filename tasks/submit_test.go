@@ -2,6 +2,8 @@ package tasks
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,9 +94,10 @@ func TestSubmittedBefore(t *testing.T) {
 	t.Parallel()
 	for _, status := range []wxclient.AuditStatus{wxclient.AuditPending, wxclient.AuditDelayed, wxclient.AuditPassed, wxclient.AuditRejected} {
 		for _, remembers := range []bool{true, false} {
-			r := atSubmit(t)
-			if remembers {
+			r, counted := atSubmit(t), settled
+			if remembers { // its worker died before it settled the permit
 				r.at(rollout.StageSubmit, r.intent(rollout.OpSubmit, time.Second))
+				counted = spentOn
 			}
 			r.wx.latestAudit = audits(42, status, ourVersion, ourDesc)
 			r.act()
@@ -102,7 +105,7 @@ func TestSubmittedBefore(t *testing.T) {
 			if got := r.is("verdict/pending"); got.AuditID != 42 {
 				t.Errorf("%s: audit %d, want 42", status, got.AuditID)
 			}
-			r.pool(settled) // counted when the reply was lost
+			r.pool(counted)
 		}
 	}
 }
@@ -163,17 +166,54 @@ func TestSubmitLostBeforeItTookEffect(t *testing.T) {
 	}
 }
 
-// 85085 closes the pool for everyone; the target keeps its place and its intent
-// is known to be nothing.
+// 85085 is looked into with a reading: with nothing left, or without an answer, the pool
+// is closed and the target keeps its place; with units left this app alone is refused, and
+// waits, also when it is one of several. Its intent is known to be nothing.
 func TestSubmitWithoutQuota(t *testing.T) {
 	t.Parallel()
-	r := atSubmit(t)
-	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(codeQuotaUsed) }
-	r.act()
-	if got := r.is("submit/pending"); got.Intent != nil || got.Tries[rollout.CauseBusy] != 0 {
-		t.Errorf("intent %+v, busy %d; a refusal for certain leaves none", got.Intent, got.Tries[rollout.CauseBusy])
+	some := gives(wxclient.Quota{Rest: 374, Limit: 500})
+	for _, tc := range []struct {
+		name  string
+		quota func() (wxclient.Quota, error)
+		third bool
+		want  string
+		pool  []string
+	}{
+		{"none left", gives(wxclient.Quota{Limit: 500}), false, "submit/pending", []string{"refill 0/500", "refused wx1 85085 left=false", "told", settled}},
+		{"not told", fails[wxclient.Quota](refusal(-1)), false, "submit/pending", []string{"refused wx1 85085 left=false", "told", settled}},
+		{"others are granted", some, false, "submit/parked/quota", []string{"refill 374/500", "refused wx1 85085 left=true", settled}},
+		{"others are refused too", some, true, "submit/parked/quota", []string{"refill 374/500", "refused wx1 85085 left=true", "told", settled}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := atSubmit(t)
+			r.permits.third, r.wx.quota = tc.third, tc.quota
+			r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(codeQuotaUsed) }
+			r.h.hooks.Closed = func(rollout.Stage, string) { r.permits.note("told") }
+			r.act()
+			r.called(append(slices.Clone(wholeSubmit), "quota")...)
+			if got := r.is(tc.want); got.Intent != nil || got.Tries[rollout.CauseBusy] != 0 {
+				t.Errorf("intent %+v, busy %d; a refusal for certain leaves none", got.Intent, got.Tries[rollout.CauseBusy])
+			}
+			r.pool(tc.pool...)
+		})
 	}
-	r.pool("close submit 85085 0s", settled)
+}
+
+// An app that WeChat alone refuses is tried again in a growing wait, and fails in the end.
+func TestSubmitOfTheAppThatAloneIsRefused(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t)
+	r.wx.quota = gives(wxclient.Quota{Rest: 374, Limit: 500})
+	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(codeQuotaUsed) }
+	for i := range rollout.CauseQuota.MaxTries() - 1 {
+		r.act()
+		r.parked("submit/parked/quota", min(5*time.Minute*[]time.Duration{1, 3, 9, 27}[min(i, 3)], time.Hour))
+	}
+	r.act()
+	if got := r.is("submit/failed"); got.Trouble.Code != codeQuotaUsed || !strings.Contains(got.Trouble.Next, "this app alone") {
+		t.Errorf("trouble %+v", got.Trouble)
+	}
 }
 
 // Without a permit, or with one that was taken back meanwhile, nothing is submitted.
@@ -189,40 +229,6 @@ func TestSubmitNeedsItsPermit(t *testing.T) {
 	r.permits.err = errors.New("redis is away")
 	r.stalls()
 	r.called(wholeSubmit[:4]...)
-}
-
-// A pool that wants to hear from queryquota does so first; 0 stops the turn.
-func TestSubmitReadsTheQuotaFirst(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		name  string
-		quota func() (wxclient.Quota, error)
-		want  string
-		calls []string
-		pool  []string
-	}{
-		{"some left", gives(wxclient.Quota{Rest: 1, Limit: 9}), "verdict/pending", append([]string{"quota"}, wholeSubmit...), []string{"refill 1/9", spentOn}},
-		{"none left", gives(wxclient.Quota{Limit: 9}), "submit/pending", []string{"quota"}, []string{"refill 0/9", settled}},
-		{"not told", fails[wxclient.Quota](refusal(-1)), "submit/running", []string{"quota"}, nil},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			r := atSubmit(t)
-			r.permits.reading = true
-			r.wx.quota = tc.quota
-			heard := 0
-			r.h.hooks.Quota = func(int64, int64) { heard++ }
-			if err := r.h.Run(t.Context(), r.claim()); err != nil && !errors.As(err, new(*again)) {
-				t.Fatal(err)
-			}
-			r.called(tc.calls...)
-			r.pool(tc.pool...)
-			r.is(tc.want)
-			if tc.pool != nil && heard != 1 {
-				t.Errorf("told %d times of the quota, want once", heard)
-			}
-		})
-	}
 }
 
 // A busy reply keeps the permit for the next delivery of the task.

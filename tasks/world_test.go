@@ -76,7 +76,7 @@ func newWorld(t *rapid.T, ctx context.Context, rdb redis.UniversalClient, advanc
 	}
 	w.must(rdb.FlushAll(ctx).Err())
 	w.pools = NewPools(func(name string) *ratelimit.Quota {
-		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{})
+		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
 	}, PoolsOptions{LookEvery: 1, Now: w.skewed})
 	w.cond = rollout.NewConductor(w.ledger, w, w.pools, w, rollout.ConductorOptions{})
 	w.must(w.ledger.Heartbeat(ctx, "w1", map[rollout.Lane]int{

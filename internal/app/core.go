@@ -13,6 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry"
+	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -57,7 +58,9 @@ func newCore(ctx context.Context, c *Config, o coreOptions, s *stack) (*core, er
 	}
 	k.ledger = ledger.New(k.rdb, ledger.Options{Lease: c.Timing.Lease})
 	k.pools = tasks.NewPools(func(name string) *ratelimit.Quota {
-		return ratelimit.NewQuota(k.rdb, name, ratelimit.QuotaOptions{ProbeAfter: c.QuotaPoll, PermitTTL: c.permitTTL()})
+		return ratelimit.NewQuota(k.rdb, name, ratelimit.QuotaOptions{
+			ProbeAfter: c.QuotaPoll, PermitTTL: c.permitTTL(), Metered: name == string(rollout.StageSubmit),
+		})
 	}, tasks.PoolsOptions{ReadEvery: c.QuotaPoll})
 	return k, k.openWeChat(c, o, s)
 }

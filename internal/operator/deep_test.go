@@ -12,6 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
 )
@@ -45,7 +46,7 @@ func TestDeepCheckOfPermitsAndTasks(t *testing.T) {
 		b.worker.Answer(appID(1), rollout.StageCommit, parkedMerchant)
 		b.work()
 		pool := b.pools.Quota(rollout.StageSubmit)
-		if _, err := pool.Take(b.ctx, []string{rollout.PermitID(id, appID(0)), rollout.PermitID(id, appID(1)), rollout.PermitID("r9", appID(2))}); err != nil {
+		if _, err := pool.Take(b.ctx, ratelimit.Ask{Pool: "bulk"}, []string{rollout.PermitID(id, appID(0)), rollout.PermitID(id, appID(1)), rollout.PermitID("r9", appID(2))}); err != nil {
 			t.Fatal(err)
 		}
 		queue := tasks.NewQueue(redisOf(t, rdb), tasks.QueueOptions{})

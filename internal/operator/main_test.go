@@ -52,7 +52,7 @@ func setup(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration))
 	b := &bench{t: t, ctx: t.Context(), rdb: rdb, ledger: ledger.New(rdb, ledger.Options{}), wx: newFakeWeChat(), advance: advance}
 	advance(newYear.Sub(b.now()))
 	b.pools = tasks.NewPools(func(name string) *ratelimit.Quota {
-		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{})
+		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
 	}, tasks.PoolsOptions{})
 	b.worker = operatortest.New(b.ledger)
 	b.op = operator.New(b.deps())

@@ -63,8 +63,8 @@ func (openPools) Allowances(context.Context) (map[rollout.Stage]rollout.Allowanc
 	return all, nil
 }
 
-func (openPools) Take(_ context.Context, _ rollout.Stage, ids []string) ([]string, error) {
-	return ids, nil
+func (openPools) Take(_ context.Context, r rollout.TakeRequest) (rollout.Taken, error) {
+	return rollout.Taken{Granted: r.IDs}, nil
 }
 
 func (openPools) Return(context.Context, rollout.Stage, []string) error { return nil }
