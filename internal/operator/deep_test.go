@@ -46,6 +46,9 @@ func TestDeepCheckOfPermitsAndTasks(t *testing.T) {
 		b.worker.Answer(appID(1), rollout.StageCommit, parkedMerchant)
 		b.work()
 		pool := b.pools.Quota(rollout.StageSubmit)
+		if err := pool.Refill(b.ctx, reading(9, 9)); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := pool.Take(b.ctx, ratelimit.Ask{Pool: "bulk"}, []string{rollout.PermitID(id, appID(0)), rollout.PermitID(id, appID(1)), rollout.PermitID("r9", appID(2))}); err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ var reasonWords = map[rollout.Reason]string{
 	rollout.ReasonWindow:   "the plan's release window is closed",
 	rollout.ReasonApproval: "an operator must approve the releases",
 	rollout.ReasonGray:     "the next step of the gray release is due later",
+	rollout.ReasonQuota:    "WeChat refused this app for lack of quota (85085) though the platform has some",
 	rollout.ReasonUnlisted: "WeChat gave an errcode our table lacks",
 	rollout.ReasonExternal: "something at WeChat must end or agree first; it is tried again a few times",
 }
