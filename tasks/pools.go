@@ -97,15 +97,15 @@ func (p *Pools) Allowances(ctx context.Context) (map[rollout.Stage]rollout.Allow
 // allowance is what the conductor may give out of a pool. What a submission takes is
 // divided among the pools of plans: Take decides, on the server's clock.
 func allowance(s rollout.Stage, q ratelimit.QuotaState) rollout.Allowance {
-	a := rollout.Allowance{N: rollout.Unlimited, Permits: s == rollout.StageSubmit, Mark: mark(q)}
+	a := rollout.Allowance{N: rollout.Unlimited, Permits: s == rollout.StageSubmit, Mark: poolMark(q)}
 	if q.State != ratelimit.StateOpen { // it may have a probe to give
 		a.N, a.Permits = 1, true
 	}
 	return a
 }
 
-// mark is all of a pool that changes what Take grants, but the time.
-func mark(q ratelimit.QuotaState) string {
+// poolMark is all of a pool that changes what Take grants, but the time.
+func poolMark(q ratelimit.QuotaState) string {
 	return fmt.Sprint(q.State, q.Closings, q.Known, q.Rest, q.Limit, q.Outstanding, q.Spent, q.ReadAt.UnixMilli(), q.Month)
 }
 
