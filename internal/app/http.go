@@ -13,6 +13,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry"
+	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient/callback"
 )
 
@@ -62,7 +63,8 @@ func (h *httpSide) addr() net.Addr { return h.listener.Addr() }
 func (h *httpSide) shutdown(ctx context.Context) error { return h.server.Shutdown(ctx) }
 
 // readyz tells whether this worker can do its work: Redis answers, a token can
-// be had, and some worker conducts. It names what is missing.
+// be had, and some worker conducts. It names what is missing. A paused Asynq queue is
+// named too, but the worker stays ready: it would lose WeChat's pushes otherwise.
 func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
@@ -71,7 +73,18 @@ func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, err)
 		return
 	}
-	fmt.Fprintln(w, "ok")
+	paused, err := tasks.PausedQueues(ctx, a.core.rdb)
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, "redis:", err)
+		return
+	}
+	if len(paused) == 0 {
+		fmt.Fprintln(w, "ok")
+	}
+	for _, p := range paused {
+		fmt.Fprintf(w, "ok, but %s: %s\n", p, p.Next())
+	}
 }
 
 func (a *App) readiness(ctx context.Context) error {

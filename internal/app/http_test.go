@@ -136,6 +136,15 @@ func TestReadiness(t *testing.T) {
 	})
 	answers(t, a, "/readyz", http.StatusOK, "ok") // it took the seat again
 
+	const paused = "asynq:{audit}:paused"
+	if err := rdb.Set(t.Context(), paused, "1700000000", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	answers(t, a, "/readyz", http.StatusOK, "the Asynq queue audit is paused since 2023-11-14T22:13:20Z: unpause it: asynq queue unpause audit")
+	if err := rdb.Del(t.Context(), paused).Err(); err != nil {
+		t.Fatal(err)
+	}
+
 	f.redis.Stop()
 	answers(t, a, "/readyz", http.StatusServiceUnavailable, "redis: ")
 	answers(t, a, "/healthz", http.StatusOK, "ok") // the process is well: restarting it would not help

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
@@ -14,6 +15,7 @@ import (
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
 )
 
 // leaderTTL is how long the conductor's seat stays taken when its holder dies.
@@ -25,6 +27,7 @@ type leader struct {
 	lease     *ratelimit.Lease
 	conductor *rollout.Conductor
 	operator  *operator.Operator
+	rdb       redis.UniversalClient
 	quota     *quotareader.Reader
 	appsRate  int
 	tokens    *registry.Tokens // nil with a broker
@@ -42,6 +45,7 @@ func (a *App) newLeader(queue rollout.Queue) *leader {
 			Lease: a.cfg.Timing.Lease, Idle: a.opts.Idle,
 		}),
 		operator: a.core.operator(a.cfg, "worker "+a.name),
+		rdb:      a.core.rdb,
 		appsRate: a.cfg.AppsRate,
 		tokens:   a.core.tokens,
 		metrics:  a.metrics,
@@ -106,6 +110,7 @@ func (l *leader) conduct(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { l.tick(seat) })
 	wg.Go(func() { l.fire(seat) })
+	wg.Go(func() { l.watchQueues(seat) })
 	wg.Go(func() { l.keepPushes(seat) })
 	wg.Go(func() { l.tendApps(seat) })
 	wg.Go(func() { l.tendBaseline(seat) })
@@ -182,6 +187,34 @@ func (l *leader) fire(ctx context.Context) {
 				Int("missed", f.Missed).Int("targets", f.Targets).Str("skipped", f.Skipped).Msg("scheduled run")
 		}
 		if err := (wallClock{}).Sleep(ctx, 2*time.Second); err != nil {
+			return
+		}
+	}
+}
+
+// queuesEvery is how often the leader looks for paused queues.
+const queuesEvery = 10 * time.Second
+
+// watchQueues logs when an Asynq queue is paused, and when it no longer is.
+func (l *leader) watchQueues(ctx context.Context) {
+	was := make(map[rollout.Lane]bool)
+	for {
+		paused, err := tasks.PausedQueues(ctx, l.rdb)
+		if err == nil {
+			now := make(map[rollout.Lane]bool, len(paused))
+			for _, p := range paused {
+				if now[p.Lane] = true; !was[p.Lane] {
+					l.log.Warn().Str("queue", string(p.Lane)).Time("since", p.Since).Str("next", p.Next()).Msg("queue is paused: no worker takes its tasks")
+				}
+			}
+			for lane := range was {
+				if !now[lane] {
+					l.log.Info().Str("queue", string(lane)).Msg("queue is no longer paused")
+				}
+			}
+			was = now
+		}
+		if err := (wallClock{}).Sleep(ctx, queuesEvery); err != nil {
 			return
 		}
 	}

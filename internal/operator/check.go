@@ -9,6 +9,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
 )
 
 // Level is how bad a check's result is.
@@ -43,7 +44,24 @@ func (o *Operator) Check(ctx context.Context, appID string) []Result {
 	results := o.checkRedis(ctx)
 	results = append(results, o.CheckCredentials(ctx)...)
 	results = append(results, o.checkWeChat(ctx, appID)...)
-	return append(results, o.checkWorkers(ctx), o.checkPool(ctx))
+	return append(results, o.checkWorkers(ctx), o.checkQueues(ctx), o.checkPool(ctx))
+}
+
+// checkQueues names the Asynq queues that somebody paused.
+func (o *Operator) checkQueues(ctx context.Context) Result {
+	const name = "queues"
+	paused, err := tasks.PausedQueues(ctx, o.rdb)
+	switch {
+	case err != nil:
+		return Result{Name: name, Level: LevelFail, Detail: err.Error()}
+	case len(paused) == 0:
+		return Result{Name: name, Level: LevelOK, Detail: "none is paused"}
+	}
+	var what, next []string
+	for _, p := range paused {
+		what, next = append(what, p.String()), append(next, p.Next())
+	}
+	return Result{Name: name, Level: LevelFail, Detail: strings.Join(what, "; "), Hint: strings.Join(next, "; ")}
 }
 
 func (o *Operator) checkRedis(ctx context.Context) []Result {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -167,6 +168,8 @@ type facts struct {
 	owner   rollout.Rollout // that works on the app
 	pools   map[rollout.Stage]Pool
 	workers map[rollout.Lane]int
+	// paused are the Asynq queues that somebody paused.
+	paused map[rollout.Lane]tasks.Paused
 	// quarantine is how long no turns are given after a restart of Redis.
 	quarantine time.Duration
 }
@@ -183,8 +186,21 @@ func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
 	if f.quarantine, err = o.ledger.Quarantine(ctx); err != nil {
 		return f, err
 	}
-	f.workers, err = o.ledger.Capacity(ctx)
+	if f.workers, err = o.ledger.Capacity(ctx); err != nil {
+		return f, err
+	}
+	f.paused, err = o.pausedQueues(ctx)
 	return f, err
+}
+
+// pausedQueues are the paused Asynq queues by lane.
+func (o *Operator) pausedQueues(ctx context.Context) (map[rollout.Lane]tasks.Paused, error) {
+	list, err := tasks.PausedQueues(ctx, o.rdb)
+	out := make(map[rollout.Lane]tasks.Paused, len(list))
+	for _, p := range list {
+		out[p.Lane] = p
+	}
+	return out, err
 }
 
 // explain says what a target waits for and what to do.
@@ -227,6 +243,9 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 	case t.State == rollout.StateRunning && t.Reason == rollout.ReasonActing:
 		return "a worker acts on it now" + panicWords(t), ""
 	case t.State == rollout.StateRunning:
+		if p, paused := f.paused[t.Stage.Lane()]; paused {
+			return "it is in the workers' queue, and " + p.String(), p.Next()
+		}
 		return "it is in the workers' queue", f.lane(t.Stage)
 	default:
 		return f.parked(r, t)
@@ -258,6 +277,9 @@ func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string)
 	}
 	if f.quarantine > 0 {
 		return (&rollout.QuarantineError{Left: f.quarantine}).Error(), ""
+	}
+	if p, paused := f.paused[t.Stage.Lane()]; paused {
+		return "it waits for its turn, and " + p.String(), p.Next()
 	}
 	return "it waits for its turn", f.lane(t.Stage)
 }
