@@ -228,9 +228,8 @@ end
 -- stays tells whether a target keeps its app though it has no assignment: what a call did is
 -- not known, a gray release runs, or it is about to be undone.
 local function stays(t)
-  local ok, body = pcall(cjson.decode, t.body)
-  if not ok or type(body) ~= 'table' then return true end
-  return body.intent ~= nil or (t.stage == 'release' and (tonumber(body.gray) or 0) > 0)
+  -- A column of the app list called gray has a text, not a number.
+  return open(t) or (t.stage == 'release' and string.find(t.body, '"gray":%d') ~= nil)
       or (t.stage == 'undo' and t.state == 'pending')
 end
 
@@ -243,10 +242,11 @@ local function contest(rollout, appid, stage)
   local t = load(owner, appid)
   local s = plan(owner).status
   if s ~= 'running' and s ~= 'paused' and s ~= 'scheduled' then
-    -- It has ended: only an assignment that was given before may still act, and what an aborted
-    -- one left unknown is read back first.
-    local acts = t and (t.state == 'running' and t.due > now_ms or s == 'aborted' and not ended(t.state) and open(t))
-    return acts and 'wait' or 'go', owner, t
+    -- It has ended: only an assignment that was given before may still act, and a call of unknown
+    -- outcome is read back first.
+    local acts = t and t.state == 'running' and t.due > now_ms
+    local back = t and s == 'aborted' and not ended(t.state) and open(t)
+    return (acts or back) and 'wait' or 'go', owner, t
   end
   if t and ended(t.state) or not t and redis.call('HEXISTS', root .. 't:' .. owner, appid) == 0 then
     return 'go', owner, t

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/settings"
@@ -102,12 +103,14 @@ func (r *run) have(ctx context.Context, kind settings.Kind) (settings.Have, erro
 	return ReadSettings(ctx, r.setter, r.turn.AppID, kind)
 }
 
-// setting makes the writes of one kind, a read after each.
+// setting makes the writes of one kind, a read after each. A write that was made in this
+// assignment is not made once more in it.
 func (r *run) setting(ctx context.Context, kind settings.Kind, want settings.Spec) (rollout.Event, error) {
 	if kind == settings.Testers {
 		return r.testers(ctx, want)
 	}
-	done, refusals := "", error(nil)
+	var made []string
+	var refused error // of the last write: it is so already, says WeChat
 	for {
 		have, err := r.have(ctx, kind)
 		if err != nil {
@@ -117,11 +120,8 @@ func (r *run) setting(ctx context.Context, kind settings.Kind, want settings.Spe
 		if err != nil {
 			return nil, &planError{err}
 		}
-		if done != "" && isIn(changes, done) {
-			if refusals != nil {
-				return nil, refusals // it is so already, says WeChat, and doesn't show it
-			}
-			return r.unshown(done)
+		if event, err := r.unshown(changes, made, refused); event != nil || err != nil {
+			return event, err
 		}
 		if r.t.Intent != nil {
 			if err := r.apply(rollout.Resolved{At: r.now()}); err != nil {
@@ -132,24 +132,83 @@ func (r *run) setting(ctx context.Context, kind settings.Kind, want settings.Spe
 			return nil, dropped(kind, want, have)
 		}
 		c := changes[0]
-		done = c.ID()
-		refusals = r.attemptOf(ctx, rollout.OpConfigure, done, func(ctx context.Context) error { return r.write(ctx, c) })
-		if refusals != nil && wxclient.ClassOf(code(refusals)) != wxclient.ClassAlreadyDone {
-			return nil, r.owners(ctx, refusals)
+		made = append(made, c.ID())
+		refused = r.attemptOf(ctx, rollout.OpConfigure, c.ID(), func(ctx context.Context) error { return r.write(ctx, c) })
+		if refused != nil && wxclient.ClassOf(code(refused)) != wxclient.ClassAlreadyDone {
+			return r.refusedSetting(ctx, kind, refused)
 		}
 	}
 }
 
-// unshownLimit is how often a target may wait at its stage until a write that doesn't
-// show is not made again: an app has few changes a month.
-const unshownLimit = 3
-
-// unshown waits for a write that WeChat took and doesn't show; its intent is open.
-func (r *run) unshown(what string) (rollout.Event, error) {
-	if r.t.Polls >= unshownLimit {
-		return nil, &planError{fmt.Errorf("WeChat takes it and doesn't show it: compare %s at mp.weixin.qq.com with the plan", what)}
+// unshown waits if a write of this assignment does not show, or shows no more after the write
+// of another change.
+func (r *run) unshown(changes []settings.Change, made []string, refused error) (rollout.Event, error) {
+	again := slices.IndexFunc(changes, func(c settings.Change) bool { return slices.Contains(made, c.ID()) })
+	switch last := len(made) - 1; {
+	case again < 0:
+		return nil, nil
+	case refused != nil:
+		what := made[last]
+		return r.contradicted(refused, "WeChat says that "+what+" is so already, and a read denies it",
+			"compare "+what+" at mp.weixin.qq.com with the plan; then "+r.retry("")), nil
+	case isIn(changes, made[last]):
+		return r.notShown(unshownText(made[last])), nil
+	default:
+		text := fmt.Sprintf("WeChat took %s and drops %s for it", made[last], changes[again].ID())
+		return rollout.Waited{
+			At: r.now(), Reason: rollout.ReasonUnknown, Cause: rollout.CauseContradicted, Note: text,
+			For:     r.growing(rollout.CauseContradicted, r.timing.Settle),
+			Trouble: &rollout.Trouble{Stage: r.turn.Stage, Class: "unshown", Text: text, At: r.now()},
+		}, nil
 	}
-	return rollout.Waited{At: r.now(), Reason: rollout.ReasonUnknown, For: r.timing.Settle, Note: "WeChat took " + what + " and doesn't show it yet"}, nil
+}
+
+func unshownText(what string) string { return "WeChat took " + what + " and doesn't show it yet" }
+
+// allotted are the kinds whose changes an app has a number of in a month, which a busy reply
+// may have spent too.
+var allotted = []settings.Kind{settings.Domains, settings.Webview, settings.QRRules, settings.QRPublish}
+
+// refusedSetting decides by the refusal of a write.
+func (r *run) refusedSetting(ctx context.Context, kind settings.Kind, refused error) (rollout.Event, error) {
+	if code(refused) == codeBusy && slices.Contains(allotted, kind) {
+		trouble := r.trouble(fmt.Errorf("configure %s: %w", kind, refused))
+		return r.waitFor(rollout.CauseThrottle, rollout.ReasonBusy, r.growing(rollout.CauseThrottle, r.timing.BusyPark), trouble), nil
+	}
+	if api := (*wxclient.Error)(nil); errors.As(refused, &api) && len(api.Refused) > 0 {
+		return nil, &itemsError{items: api.Refused, err: refused}
+	}
+	return nil, r.owners(ctx, refused)
+}
+
+// itemsError says which entries of a write WeChat did not take, and why.
+type itemsError struct {
+	items []wxclient.RefusedItem
+	err   error // the refusal; nil if WeChat took the other entries
+}
+
+func (e *itemsError) Error() string {
+	text := "WeChat refused " + wxclient.RefusedText(e.items)
+	if e.err != nil {
+		text += ": " + e.err.Error()
+	}
+	return text
+}
+
+func (e *itemsError) Unwrap() error { return e.err }
+
+// refusedTextMax bounds the text of refused entries, in runes: up to ten are named.
+const refusedTextMax = 900
+
+// refusedItems fails the target at once: each write of what stays refused would spend one of the
+// month's changes.
+func (r *run) refusedItems(err error, trouble rollout.Trouble) rollout.Event {
+	if trouble.Class == "" {
+		trouble.Class = "plan"
+	}
+	trouble.Text = clipTo(err.Error(), refusedTextMax)
+	trouble.Next = "file or mend the refused domains, or take them out of the plan (--recommit with a mended one); then " + r.retry("")
+	return r.failed(trouble)
 }
 
 // dropped tells of domains that the next release would take away all the same.
@@ -197,7 +256,7 @@ func (r *run) testers(ctx context.Context, want settings.Spec) (rollout.Event, e
 				return nil, fmt.Errorf("verify the tester %s: %w", c.Name, err)
 			}
 			if !slices.Contains(bound, user) {
-				return r.unshown(c.ID())
+				return r.notShown(unshownText(c.ID())), nil
 			}
 		}
 		if r.t.Intent != nil {
@@ -237,6 +296,17 @@ type ownerError struct{ err error }
 
 func (e *ownerError) Error() string { return e.err.Error() }
 func (e *ownerError) Unwrap() error { return e.err }
+
+// ownerWait is how long to wait for a site's owner: only the write itself tells whether the file
+// is there, so that each wait is longer, up to two days.
+func (r *run) ownerWait() time.Duration {
+	const longest = 48 * time.Hour
+	d := r.timing.Merchant
+	for range min(r.t.Polls, 8) {
+		d *= 2
+	}
+	return max(r.timing.Merchant, min(d, longest))
+}
 
 // dropsError says that a release would drop domains of the plan.
 type dropsError struct{ domains []string }

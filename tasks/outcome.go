@@ -16,6 +16,7 @@ import (
 
 // Errcodes that mean more than their class.
 const (
+	codeBusy            = -1
 	codeQuotaUsed       = 85085 // the platform's submissions of the month are used up
 	codePunished        = 86008 // provider punished: no submission of any app
 	codeNoUpdates       = 86010 // provider may not submit updates
@@ -73,6 +74,7 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 		inval *wxclient.InvalidRequestError
 		lost  *lostError
 		owner *ownerError
+		items *itemsError
 		drops *dropsError
 		cred  credentialError
 		newer *supersededError
@@ -94,13 +96,15 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 	case errors.As(err, &bad), errors.As(err, &inval):
 		trouble.Class = "plan"
 		return r.failed(trouble)
+	case errors.As(err, &items):
+		return r.refusedItems(err, trouble)
 	case errors.As(err, &lost):
 		return rollout.Waited{
 			At: r.now(), Reason: rollout.ReasonUnknown, For: r.growing(rollout.CauseUnshown, r.timing.Settle),
 			Note: "the reply to " + lost.op + " was lost; reads it back", Trouble: &trouble,
 		}
 	case errors.As(err, &owner):
-		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, trouble)
+		return r.wait(rollout.ReasonMerchant, r.ownerWait(), trouble)
 	case errors.As(err, &drops):
 		e := &wxclient.Error{Code: codeNotRegistered, Class: wxclient.ClassFatalConfig}
 		trouble.Class, trouble.Code = string(e.Class), e.Code

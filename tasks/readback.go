@@ -14,7 +14,7 @@ import (
 )
 
 // readBackLimit is how often a target of an aborted rollout waits until the outcome of its
-// call can be read: with the usual waits about an hour and a half.
+// call can be read: with the usual waits about an hour.
 const readBackLimit = 8
 
 // readBackMax is the longest of these waits.

@@ -181,7 +181,7 @@ func taken(refused []wxclient.RefusedItem, err error) error {
 	if err != nil || len(refused) == 0 {
 		return err
 	}
-	return &planError{fmt.Errorf("WeChat refused domains: %s", wxclient.RefusedText(refused))}
+	return &itemsError{items: refused}
 }
 
 func qrVersion(name string) wxclient.QRVersion {

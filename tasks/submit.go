@@ -154,8 +154,8 @@ func (r *run) submitted(a wxclient.Audit, exists bool) fact {
 	switch {
 	case whose == anothers:
 		return anothers
-	case a.ID != 0 && a.ID == r.t.PastAuditID:
-		return none
+	case a.ID != 0 && a.ID == r.t.PastAuditID && !undecided(a) && a.Status != wxclient.AuditPassed:
+		return none // it is over; one that goes on or passed is worth no second unit
 	case whose == ours && !lost && a.Status == wxclient.AuditWithdrawn:
 		return none
 	case whose == unknown && a.SubmittedAt > 0 && time.Unix(a.SubmittedAt, 0).Before(r.t.Since.Add(-clockMargin)):

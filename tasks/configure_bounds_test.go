@@ -1,0 +1,198 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/settings"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// canned answers writes of settings with a body and counts them; reads go on.
+type canned struct {
+	next   http.RoundTripper
+	body   string
+	writes int
+}
+
+// settingWrites are the paths of all writes of settings.
+var settingWrites = []string{
+	"/wxa/modify_domain", "/wxa/modify_domain_directly", "/wxa/setwebviewdomain", "/wxa/setwebviewdomain_directly",
+	"/wxa/bind_tester", "/wxa/unbind_tester", "/cgi-bin/wxopen/qrcodejumpadd", "/cgi-bin/wxopen/qrcodejumppublish",
+	"/cgi-bin/wxopen/setweappsupportversion", "/wxa/change_visitstatus", "/cgi-bin/component/setprivacysetting",
+}
+
+func (c *canned) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !slices.Contains(settingWrites, r.URL.Path) {
+		return c.next.RoundTrip(r)
+	}
+	c.writes++
+	return &http.Response{
+		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(c.body)), Request: r,
+	}, nil
+}
+
+// settingKinds are one setting of each kind, with the stage that writes it.
+var settingKinds = []struct {
+	kind  settings.Kind
+	plan  string
+	stage rollout.Stage
+}{
+	{settings.Domains, `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://a.test.cn"]}}}}`, rollout.StageCommit},
+	{settings.Webview, `{"webview": {"way": "platform", "add": ["https://m.test.cn"]}}`, rollout.StageCommit},
+	{settings.Testers, `{"testers": {"add": ["qa_zhang"]}}`, rollout.StageCommit},
+	{settings.QRRules, `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}]}}`, rollout.StageCommit},
+	{settings.Library, `{"base_library": {"at_least": "2.32.0"}}`, rollout.StageCommit},
+	{settings.Visibility, `{"visibility": "closed"}`, rollout.StageCommit},
+	{settings.Privacy, `{"privacy": {"owner": {"email": "x@test.cn", "notice": "弹窗"}, "add": [{"key": "Album", "text": "to show"}]}}`, rollout.StageCheck},
+	{settings.QRPublish, `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}], "publish": true}}`, rollout.StageRelease},
+}
+
+// answered runs an app whose writes of one setting all get the same answer, until it ends.
+func writesAnswered(t *testing.T, plan string, stage rollout.Stage, body string) (rollout.Target, int) {
+	t.Helper()
+	r := configured(t, stage, plan)
+	if stage == rollout.StageRelease {
+		r.wx.versionInfo = live(ourVersion, ourDesc)
+		r.must(r.client.PutQRRule(t.Context(), r.app, wxclient.QRRule{Prefix: "https://m.test.cn/t/", Path: "p", Version: wxclient.QROnline}, false))
+	}
+	c := &canned{next: r.trip.next, body: body}
+	r.trip.next = c
+	for rounds := 0; ; rounds++ {
+		switch x := r.target(); {
+		case x.State.Ended() || x.Stage != stage:
+			return x, c.writes
+		case rounds > 400:
+			t.Fatalf("after %d writes it is still %s: %+v", c.writes, place(x), x.Trouble)
+		case x.State == rollout.StatePending:
+			_ = r.h.Run(t.Context(), r.claim())
+		default:
+			r.wait(max(x.Due.Sub(r.now()), 0) + time.Second)
+		}
+	}
+}
+
+// TestConfigureWritesAreBounded: whatever WeChat answers to a write of a setting for ever, the
+// target ends with a reason after few writes; an errcode that nobody knows is one write.
+func TestConfigureWritesAreBounded(t *testing.T) {
+	t.Parallel()
+	unshown := rollout.CauseUnshown.MaxTries()
+	for _, answer := range []struct {
+		name, body string
+		writes     int
+		says       string
+	}{
+		{"an unknown errcode", `{"errcode": 987654, "errmsg": "nobody knows rid: 1-2-3"}`, 1, "987654"},
+		{"already done", `{"errcode": 85017, "errmsg": "no domain to modify"}`, rollout.CauseContradicted.MaxTries(), "85017"},
+		{"taken and never shown", `{"errcode": 0, "errmsg": "ok", "userstr": "nobody"}`, unshown, "shows no effect"},
+		{"busy", `{"errcode": -1, "errmsg": "system error"}`, rollout.CauseBusy.MaxTries(), "-1"},
+		{"no reply", `<html>`, unshown, "shows no effect"},
+	} {
+		for _, k := range settingKinds {
+			t.Run(answer.name+" "+string(k.kind), func(t *testing.T) {
+				t.Parallel()
+				x, writes := writesAnswered(t, k.plan, k.stage, answer.body)
+				most := answer.writes
+				if answer.name == "busy" && slices.Contains(allotted, k.kind) {
+					most = rollout.CauseThrottle.MaxTries()
+				}
+				if x.State != rollout.StateFailed || writes > most || writes == 0 {
+					t.Fatalf("after %d writes, at most %d, it is %s: %+v", writes, most, place(x), x.Trouble)
+				}
+				if !strings.Contains(x.Trouble.Text, answer.says) || !strings.Contains(x.Trouble.Text, strings.TrimSuffix(string(k.kind), "s")) {
+					t.Errorf("it says %q", x.Trouble.Text)
+				}
+			})
+		}
+	}
+}
+
+// TestConfigureNamesWhatIsRefused: a reply that names refused entries fails the app after one
+// write, with each entry and the reason, whether or not it has an errcode.
+func TestConfigureNamesWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	many := make([]string, 8)
+	for i := range many {
+		many[i] = fmt.Sprintf("https://a-rather-long-name-%d.shop.test.cn", i)
+	}
+	for name, tc := range map[string]struct {
+		plan, body string
+		says       []string
+	}{
+		"85301": {
+			settingKinds[0].plan, `{"errcode": 85301, "errmsg": "no domain left to modify rid: 1-2-3", "invalid_requestdomain": ["https://a.test.cn"], "no_icp_domain": []}`,
+			[]string{"https://a.test.cn", "does not accept it as requestdomain", "85301"},
+		},
+		"an unknown errcode": {
+			settingKinds[0].plan, `{"errcode": 987654, "errmsg": "no", "no_icp_domain": ["https://a.test.cn"]}`,
+			[]string{"https://a.test.cn", "has no ICP filing", "987654"},
+		},
+		"ok, and one is dropped": {
+			settingKinds[0].plan, `{"errcode": 0, "errmsg": "ok", "requestdomain": [], "no_icp_domain": ["https://a.test.cn"]}`,
+			[]string{"https://a.test.cn", "has no ICP filing"},
+		},
+		"many": {
+			settingKinds[0].plan, `{"errcode": 85301, "errmsg": "no", "invalid_requestdomain": ["` + strings.Join(many, `","`) + `"]}`, many,
+		},
+		"web-view": {
+			settingKinds[1].plan, `{"errcode": 0, "errmsg": "ok", "invalid_webviewdomain": ["https://m.test.cn"]}`,
+			[]string{"https://m.test.cn", "does not accept it as webviewdomain"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x, writes := writesAnswered(t, tc.plan, rollout.StageCommit, tc.body)
+			if writes != 1 || x.State != rollout.StateFailed || !strings.Contains(x.Trouble.Next, "enqueue retry r1 --app") {
+				t.Fatalf("after %d writes it is %s: %+v", writes, place(x), x.Trouble)
+			}
+			for _, want := range tc.says {
+				if !strings.Contains(x.Trouble.Text, want) {
+					t.Errorf("%q isn't in %q", want, x.Trouble.Text)
+				}
+			}
+		})
+	}
+}
+
+// oneRule is an app that keeps the last QR code rule only.
+type oneRule struct {
+	Settings
+	rules  []wxclient.QRRule
+	writes int
+}
+
+func (o *oneRule) QRRules(context.Context, string) (wxclient.QRRules, error) {
+	return wxclient.QRRules{Rules: o.rules}, nil
+}
+
+func (o *oneRule) PutQRRule(_ context.Context, _ string, rule wxclient.QRRule, _ bool) error {
+	o.writes++
+	o.rules = []wxclient.QRRule{rule}
+	return nil
+}
+
+// TestConfigureChangesThatExcludeEachOther: two changes of which WeChat keeps one are not
+// written in turns for ever.
+func TestConfigureChangesThatExcludeEachOther(t *testing.T) {
+	t.Parallel()
+	r := configured(t, rollout.StageCommit, `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}, {"prefix": "https://m.test.cn/u/", "path": "p"}]}}`)
+	o := &oneRule{}
+	r.sets = o
+	r.h = r.handler(Timing{})
+	for rounds := 0; !r.target().State.Ended() && rounds < 100; rounds++ {
+		r.act()
+		r.wait(2 * time.Hour)
+	}
+	got := r.is("commit/failed")
+	if most := 2 * rollout.CauseContradicted.MaxTries(); o.writes > most || !strings.Contains(got.Trouble.Text, "drops qr_rules") {
+		t.Errorf("after %d writes, at most %d: %+v", o.writes, most, got.Trouble)
+	}
+}
