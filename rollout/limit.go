@@ -58,7 +58,8 @@ func (c Cause) MaxTries() int { return triesMax[c] }
 // causeOf is the cause that a wait for a reason has if its event names none. Waits that another
 // party ends (an auditor, a merchant, an operator, a window) are bounded by time alone.
 var causeOf = map[Reason]Cause{
-	ReasonBusy: CauseBusy, ReasonThrottle: CauseThrottle, ReasonUnlisted: CauseUnlisted, ReasonExternal: CauseExternal,
+	ReasonBusy: CauseBusy, ReasonThrottle: CauseThrottle, ReasonQuota: CauseQuota, ReasonUnlisted: CauseUnlisted,
+	ReasonExternal: CauseExternal,
 }
 
 func (e Waited) cause() Cause {
