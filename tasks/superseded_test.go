@@ -48,7 +48,7 @@ func TestSupersededReadsBackFirst(t *testing.T) {
 				f.versionInfo = gives(wxclient.VersionInfo{})
 			}
 			if stage == rollout.StageSubmit {
-				f.latestAudit = gives(wxclient.Audit{})
+				f.latestAudit = func() (wxclient.Audit, error) { return wxclient.Audit{}, refusal(codeNoAuditID) }
 			}
 			target := running(stage)
 			target.Intent = &rollout.Intent{Op: op, At: t0.Add(-time.Hour)}
