@@ -168,7 +168,7 @@ func runGetTargets(ctx context.Context, d *deps, o targetsOptions) error {
 		if o.limit > 0 {
 			rows = rows[:min(all, o.limit)]
 		}
-		if err := op.NoteOwners(ctx, r.ID, rows); err != nil {
+		if err := op.NoteOwners(ctx, r, rows); err != nil {
 			return err
 		}
 		if o.format == formatCSV {

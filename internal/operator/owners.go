@@ -12,7 +12,7 @@ import (
 const ownersAtOnce = 1000
 
 // NoteOwners says in the rows of a rollout which rollout each waits for that waits for another.
-func (o *Operator) NoteOwners(ctx context.Context, id string, rows []Row) error {
+func (o *Operator) NoteOwners(ctx context.Context, r rollout.Rollout, rows []Row) error {
 	var waiting []int
 	for i, row := range rows {
 		if row.Reason == rollout.ReasonOwner {
@@ -34,7 +34,7 @@ func (o *Operator) NoteOwners(ctx context.Context, id string, rows []Row) error 
 			if _, ok := known[owner]; !ok {
 				known[owner] = o.ownerOf(ctx, owner)
 			}
-			rows[i].Note = waitsForOwner(id, known[owner])
+			rows[i].Note = waitsForOwner(r.ID, known[owner])
 		}
 	}
 	return nil

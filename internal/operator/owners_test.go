@@ -19,7 +19,7 @@ func (b *bench) row(id, app string) operator.Row {
 		b.t.Fatal(err)
 	}
 	rows := []operator.Row{operator.RowOf(b.rollout(id), t)}
-	if err := b.op.NoteOwners(b.ctx, id, rows); err != nil {
+	if err := b.op.NoteOwners(b.ctx, b.rollout(id), rows); err != nil {
 		b.t.Fatal(err)
 	}
 	return rows[0]
