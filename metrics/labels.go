@@ -106,7 +106,7 @@ var (
 	}
 	// closingCodes are the errcodes that close a pool: those that throttle the
 	// whole platform, and its penalties.
-	closingCodes = set{"45009", "45011", "45102", "45104", "48006", "85085", "86008", "86010"}
+	closingCodes = set{"45009", "45011", "45102", "45104", "48006", "85085", "86008", "86010", "busy"}
 	// watchedCodes start at 0, because alerts ask for their increase.
 	watchedCodes = set{"-1", "45009", "45011", "85085", "86008", "86010", Other}
 

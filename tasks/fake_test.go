@@ -164,6 +164,7 @@ type fakePermits struct {
 	third   bool // other apps were refused for lack of quota before
 	open    bool // turns go on at the next stage
 	opening int64
+	closed  string // why the pool is closed
 	err     error
 
 	mu  sync.Mutex
@@ -190,6 +191,8 @@ func (p *fakePermits) took() []string {
 func (p *fakePermits) Holds(context.Context, rollout.Stage, string) (bool, int64, error) {
 	return !p.gone, p.opening, p.err
 }
+
+func (p *fakePermits) ClosedFor(context.Context, rollout.Stage) string { return p.closed }
 
 func (p *fakePermits) Open(context.Context, rollout.Stage) bool { return p.open }
 

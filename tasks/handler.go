@@ -27,6 +27,8 @@ type Timing struct {
 	Busy      Backoff
 	BusyTries int
 	BusyPark  time.Duration
+	// OutageProbe spaces the probes of a stage at which WeChat answers no app. Default 15 s.
+	OutageProbe time.Duration
 	// Settle is how long after a lost reply a read-back that finds nothing may be
 	// believed. WeChat advises one minute. Default 65 s.
 	Settle time.Duration
@@ -58,6 +60,7 @@ func (t Timing) WithDefaults() Timing {
 	def(&t.Busy.Base, 2*time.Second)
 	def(&t.Busy.Cap, time.Minute)
 	def(&t.BusyPark, 5*time.Minute)
+	def(&t.OutageProbe, 15*time.Second)
 	def(&t.Settle, 65*time.Second)
 	def(&t.Privacy, time.Minute)
 	def(&t.PrivacyMax, 10*time.Minute)
@@ -105,6 +108,8 @@ type Handler struct {
 	mu    sync.Mutex
 	rnd   *rand.Rand
 	plans map[planKey]parsedPlan // immutable once stored; see planCacheMax
+
+	breaker breaker
 }
 
 // parsedPlan is a plan revision with its templates parsed.

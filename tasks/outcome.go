@@ -80,7 +80,13 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 		newer *supersededError
 		api   *wxclient.Error
 	)
-	switch j := judge(err); {
+	j := judge(err)
+	if ctx.Err() == nil {
+		if event := r.unanswered(ctx, j, err, trouble); event != nil {
+			return event
+		}
+	}
+	switch {
 	case errors.As(err, &stale):
 		return nil
 	case ctx.Err() == nil && j.scope == ScopePlatform:

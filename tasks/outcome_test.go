@@ -201,7 +201,7 @@ func TestBusyEscalates(t *testing.T) {
 	} {
 		target := running(rollout.StageSubmit)
 		target.Tries = map[rollout.Cause]int{tc.cause: tc.tries}
-		r := stubRun(nil, &stubLedger{}, nil, target)
+		r := stubRun(nil, &stubLedger{}, &fakePermits{}, target)
 		if got := describe(r.bounded(r.outcome(t.Context(), tc.err))); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 		}

@@ -34,10 +34,11 @@ type Pools struct {
 	opens  map[rollout.Stage]opening
 }
 
-// opening is what Open saw of a pool, and when.
+// opening is what was seen of a pool, and when.
 type opening struct {
-	at   time.Time
-	open bool
+	at     time.Time
+	open   bool
+	reason string // why it is closed
 }
 
 // NewPools makes the pools; open gives the pool of a name.
@@ -142,29 +143,39 @@ func (p *Pools) Holds(ctx context.Context, s rollout.Stage, id string) (ok bool,
 	return look.OK, look.Opening, err
 }
 
-// Open implements Permits. One handler looks at a time, the others go by what was
-// seen last; submissions always need a permit.
+// Open implements Permits; submissions always need a permit.
 func (p *Pools) Open(ctx context.Context, s rollout.Stage) bool {
-	if s == rollout.StageSubmit {
-		return false
-	}
+	return s != rollout.StageSubmit && p.seenOpen(ctx, s).open
+}
+
+// ClosedFor implements Permits.
+func (p *Pools) ClosedFor(ctx context.Context, s rollout.Stage) string {
+	return p.seenOpen(ctx, s).reason
+}
+
+// seenOpen is a pool as it was seen a moment ago. One handler looks at a time, the others go by
+// what was seen last.
+func (p *Pools) seenOpen(ctx context.Context, s rollout.Stage) opening {
 	p.mu.Lock()
 	now := p.opts.Now()
 	seen, ok := p.opens[s]
 	if ok && now.Sub(seen.at) < p.opts.LookEvery {
 		p.mu.Unlock()
-		return seen.open
+		return seen
 	}
-	p.opens[s] = opening{at: now, open: seen.open}
+	p.opens[s] = opening{at: now, open: seen.open, reason: seen.reason}
 	p.mu.Unlock()
 	state, err := p.quotas[s].State(ctx)
-	open := err == nil && state.State == ratelimit.StateOpen
+	look := opening{at: now, open: err == nil && state.State == ratelimit.StateOpen}
+	if err == nil && !look.open {
+		look.reason = state.Reason
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.opens[s].at.Equal(now) { // not closed meanwhile
-		p.opens[s] = opening{at: now, open: open}
+		p.opens[s] = look
 	}
-	return open
+	return look
 }
 
 // Settle implements Permits.
@@ -176,7 +187,7 @@ func (p *Pools) Settle(ctx context.Context, s rollout.Stage, pool, id string, sp
 func (p *Pools) Close(ctx context.Context, s rollout.Stage, asOf int64, reason string, retry time.Duration) error {
 	p.mu.Lock()
 	p.looked = time.Time{}
-	p.opens[s] = opening{at: p.opts.Now()}
+	p.opens[s] = opening{at: p.opts.Now(), reason: reason}
 	p.mu.Unlock()
 	return p.quotas[s].CloseAsOf(ctx, asOf, reason, retry)
 }

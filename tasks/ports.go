@@ -50,6 +50,8 @@ type Permits interface {
 	Settle(ctx context.Context, stage rollout.Stage, pool, id string, spent bool) error
 	// Open tells, as of a moment ago, whether a stage's calls need no permit now.
 	Open(ctx context.Context, stage rollout.Stage) bool
+	// ClosedFor tells, as of a moment ago, why a stage's pool is closed; "" if it is open.
+	ClosedFor(ctx context.Context, stage rollout.Stage) string
 	// Close shuts a stage's pool for everyone; retry 0 leaves the wait to the pool. With
 	// the opening that Holds told (asOf isn't 0) it is a *ratelimit.ReopenedError if an
 	// operator has opened the pool since: the refusal is older than that.

@@ -143,6 +143,11 @@ func (r *run) unreadable(ctx context.Context, err error) rollout.Event {
 		return r.unbegun("the worker is stopping")
 	}
 	trouble, in := r.trouble(err), r.t.Intent
+	if j := judge(err); j.scope == ScopePlatform {
+		if e, ok := r.platformFault(ctx, j, trouble).(rollout.Yielded); ok {
+			return e
+		}
+	}
 	if in.Waits < readBackLimit && !errors.As(err, new(*untoldError)) {
 		return rollout.Waited{
 			At: r.now(), Reason: rollout.ReasonUnknown, For: backingOff(r.timing.Settle, readBackMax, in.Waits),

@@ -35,7 +35,9 @@ type run struct {
 	releases []rollout.Release // of the app, by all rollouts
 	spent    bool              // the permit was spent
 	opening  int64             // of the stage's pool when its permit was looked at last; 0: it was not
-	log      zerolog.Logger
+	// refusedProbe says that this turn was a closed stage's probe, and got no answer
+	refusedProbe bool
+	log          zerolog.Logger
 }
 
 // now is the server's time.
@@ -68,6 +70,9 @@ func (r *run) decide(ctx context.Context, status rollout.Status) (event rollout.
 		}
 		stage, failed = (*run).readBack, r.unreadable
 	}
+	if r.outage(ctx) {
+		return r.unbegun(outageWords)
+	}
 	var err error
 	if r.parsedPlan, err = r.readPlan(ctx, r.turn.Rollout, r.t.Revision); err != nil {
 		return failed(ctx, fmt.Errorf("read the plan: %w", err))
@@ -79,6 +84,8 @@ func (r *run) decide(ctx context.Context, status rollout.Status) (event rollout.
 	defer cancel()
 	if event, err = stage(r, timed); err != nil {
 		event = failed(ctx, err)
+	} else {
+		r.breaker.answered(r.turn.Stage)
 	}
 	return r.bounded(event)
 }
@@ -237,7 +244,7 @@ func (r *run) settle(ctx context.Context, event rollout.Event) {
 	if r.turn.Stage != rollout.StageSubmit {
 		_, unused := event.(rollout.Yielded)
 		_, left := event.(rollout.Skipped)
-		r.spent = event != nil && !unused && !left // WeChat answers again: the pool opens
+		r.spent = event != nil && !unused && !left && !r.refusedProbe // WeChat answers again: the pool opens
 	}
 	if err := r.permits.Settle(ctx, r.turn.Stage, r.plan.Quota.PoolName(), rollout.PermitID(r.turn.Rollout, r.turn.AppID), r.spent); err != nil {
 		r.log.Warn().Err(err).Msg("permit not settled; it returns when it expires")

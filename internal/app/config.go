@@ -125,6 +125,7 @@ func bindWorker(fs *pflag.FlagSet, c *Config) {
 	fs.DurationVar(&c.Timing.Busy.Base, "busy-base", d.Busy.Base, "mean of the first wait after a busy reply; doubles, with full jitter")
 	fs.DurationVar(&c.Timing.Busy.Cap, "busy-cap", d.Busy.Cap, "longest wait after a busy reply")
 	fs.DurationVar(&c.Timing.BusyPark, "busy-park", d.BusyPark, "how long a target is parked that stays busy")
+	fs.DurationVar(&c.Timing.OutageProbe, "outage-probe", d.OutageProbe, "wait between two probes of a stage at which WeChat answers no app")
 	fs.DurationVar(&c.Timing.Settle, "settle", d.Settle, "how long after a lost reply a read-back that finds nothing is believed")
 	fs.DurationVar(&c.Timing.Privacy, "privacy-poll", d.Privacy, "first wait for the privacy detection; grows to ten times that")
 	fs.DurationVar(&c.Timing.Verdict, "verdict-poll", d.Verdict, "first wait between two looks at an audit; grows to fifteen times that; 0 leaves it to WeChat's pushes")
@@ -322,7 +323,7 @@ func (c *Config) checkWorker() []string {
 	bad(c.Timing.Verdict >= 0, "WXROLLOUT_VERDICT_POLL=%s: want 0 or more", c.Timing.Verdict)
 	bad(c.Timing.Verdict != 0 || !c.CallbackToken.Empty(), "WXROLLOUT_VERDICT_POLL=0: leaves verdicts to pushes, which need WXROLLOUT_CALLBACK_TOKEN and WXROLLOUT_CALLBACK_AES_KEY")
 	for name, d := range map[string]time.Duration{
-		"BUSY_BASE": c.Timing.Busy.Base, "BUSY_CAP": c.Timing.Busy.Cap, "BUSY_PARK": c.Timing.BusyPark, "SETTLE": c.Timing.Settle,
+		"BUSY_BASE": c.Timing.Busy.Base, "BUSY_CAP": c.Timing.Busy.Cap, "BUSY_PARK": c.Timing.BusyPark, "SETTLE": c.Timing.Settle, "OUTAGE_PROBE": c.Timing.OutageProbe,
 		"PRIVACY_POLL": c.Timing.Privacy, "IN_AUDIT_POLL": c.Timing.InAudit,
 		"MERCHANT_POLL": c.Timing.Merchant, "OVERLAP_WAIT": c.Timing.Overlap, "QUOTA_POLL": c.QuotaPoll,
 	} {

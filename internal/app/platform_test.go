@@ -21,6 +21,8 @@ import (
 type gateway struct {
 	url  string
 	next atomic.Pointer[wxsim.Sim]
+	// refused counts the calls that a rule answered.
+	refused atomic.Int64
 
 	mu   sync.Mutex
 	rule func(path string) (reply string, refused bool)
@@ -71,6 +73,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.mu.Unlock()
 	if rule != nil {
 		if reply, refused := rule(r.URL.Path); refused {
+			g.refused.Add(1)
 			_, _ = fmt.Fprint(w, reply)
 			return
 		}
@@ -240,4 +243,39 @@ func TestRefusedAlone(t *testing.T) {
 		t.Errorf("%v, want %d released and 1 failed", r.Counts, apps-1)
 	}
 	f.sound(t, id)
+}
+
+// TestStageOutage: -1 to every commit of every app. The stage closes, says so, and opens again; no
+// target fails and none has spent its tries.
+func TestStageOutage(t *testing.T) {
+	t.Parallel()
+	const apps = 30
+	g := newGateway(t)
+	f := g.fleet(t, wxsim.Options{Seed: 9, Apps: apps, Quota: wxsim.QuotaOptions{Limit: 1000}}, "OUTAGE_PROBE=1s")
+	id := f.apply(t, apps, "")
+	g.refuse(`{"errcode":-1,"errmsg":"system error rid: 66b0-cccc-dddd"}`, pathCommit)
+	f.worker(t)
+	f.worker(t)
+	eventually(t, "the commit stage to close", func(ctx context.Context) (bool, string) {
+		pools, err := f.op.Pools(ctx)
+		for _, p := range pools {
+			if p.Stage == rollout.StageCommit && !p.Open() && strings.Contains(p.Words, "WeChat answers no app") {
+				r, err := f.op.Rollout(ctx, id)
+				return err == nil && r.Counts.At(rollout.StageCommit, rollout.StateRunning) == 0, fmt.Sprint(r.Counts, err)
+			}
+		}
+		return false, fmt.Sprint(pools, err)
+	})
+	before := g.refused.Load()
+	eventually(t, "a few probes", func(context.Context) (bool, string) {
+		n := g.refused.Load() - before
+		return n >= 4, fmt.Sprint(n)
+	})
+	for target, err := range f.ledger.Targets(t.Context(), id) {
+		if n := target.Tries[rollout.CauseBusy]; err != nil || target.State.Ended() || n > 2 {
+			t.Errorf("%s is %s/%s with %d tries, %v", target.AppID, target.Stage, target.State, n, err)
+		}
+	}
+	g.allow()
+	f.released(t, id, apps)
 }

@@ -77,6 +77,9 @@ func closureWords(reason string) string {
 	if reason == ratelimit.Exhausted {
 		return "the platform's submissions are used up"
 	}
+	if reason == tasks.ReasonOutage {
+		return "WeChat answers no app here (-1, no connection or no reply): one app at a time probes it"
+	}
 	code, err := strconv.ParseInt(reason, 10, 64)
 	if err != nil {
 		return reason

@@ -1,0 +1,154 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
+)
+
+// TestBreaker: five apps in a row are one too many, and an answer begins anew.
+func TestBreaker(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		see    string // apps without an answer; . is an answer, | a closing
+		broken bool
+	}{
+		{"four apps", "abcd", false},
+		{"five apps", "abcde", true},
+		{"one app", "aaaaaaaaaaaa", false},
+		{"four apps again and again", "abcdabcdabcd", false},
+		{"an answer between", "abcd.e", false},
+		{"an answer, then five", "ab.abcde", true},
+		{"closed, then four", "abcde|abcd", false},
+		{"closed, then five", "abcde|abcde", true},
+	} {
+		var b breaker
+		broken := false
+		for _, app := range tc.see {
+			switch app {
+			case '.':
+				b.answered(rollout.StageCommit)
+			case '|':
+				b.closed(rollout.StageCommit)
+			default:
+				broken = b.busy(rollout.StageCommit, string(app))
+			}
+			if b.suspects(rollout.StageCommit) != (app != '.') {
+				t.Errorf("%s: suspects %t after %c", tc.name, b.suspects(rollout.StageCommit), app)
+			}
+		}
+		if broken != tc.broken || b.suspects(rollout.StageCheck) {
+			t.Errorf("%s: broken %t, want %t", tc.name, broken, tc.broken)
+		}
+	}
+}
+
+// outages are what every app gets when WeChat is out.
+var outages = map[string]error{
+	"-1": refusal(-1), "no connection": notSent(), "refused tokens": refusal(40001),
+	"app tokens": &wxclient.NotSentError{Endpoint: "/wxa/x", Err: &wxclient.TokenError{AppID: "wx1", Err: lostReply()}},
+}
+
+// runAs is a run of an app at commit, whose commit ends so, on a handler.
+func runAs(t *testing.T, h *Handler, app string, err error) *run {
+	t.Helper()
+	f := happy(t)
+	f.commit = func(context.Context, wxclient.CommitRequest) error { return err }
+	h.wx = f
+	r := stubRun(f, &stubLedger{plan: testPlan()}, h.permits, running(rollout.StageCommit))
+	r.Handler, r.t.AppID, r.turn.AppID = h, app, app
+	return r
+}
+
+// The fifth app in a row closes the stage; no app after it counts a try, nor is called for until the
+// stage is open.
+func TestOutageClosesTheStage(t *testing.T) {
+	t.Parallel()
+	for name, err := range outages {
+		p := &fakePermits{}
+		h := stubRun(nil, &stubLedger{plan: testPlan()}, p, running(rollout.StageCommit)).Handler
+		for i := range breakAt - 1 {
+			if e := runAs(t, h, fmt.Sprint("wx", i), err).decide(t.Context(), rollout.StatusRunning); e.Kind() != "stalled" {
+				t.Errorf("%s: app %d: %s, want it busy by itself", name, i, describe(e))
+			}
+		}
+		if did := p.took(); len(did) > 0 {
+			t.Fatalf("%s: the pool is %q after four apps", name, did)
+		}
+		if e := runAs(t, h, "wx5", err).decide(t.Context(), rollout.StatusRunning); e.Kind() != "yielded" {
+			t.Errorf("%s: the fifth app: %s", name, describe(e))
+		}
+		same(t, name+": pool", p.took(), "close commit busy 15s")
+		p.closed = ReasonOutage
+		r := runAs(t, h, "wx6", errors.New("must not be called"))
+		if e := r.decide(t.Context(), rollout.StatusRunning); e.Kind() != "yielded" || len(r.wx.(*fakeWeChat).took()) > 0 {
+			t.Errorf("%s: an app whose turn was given before: %s", name, describe(e))
+		}
+		p.closed = ""
+		if e := runAs(t, h, "wx6", nil).decide(t.Context(), rollout.StatusRunning); describe(e) == "yielded" {
+			t.Errorf("%s: an app after the opening: %s", name, describe(e))
+		}
+	}
+}
+
+// A probe without an answer keeps the stage closed, counts no try, and makes room for another app.
+func TestOutageProbesRotate(t *testing.T) {
+	t.Parallel()
+	p := &fakePermits{closed: ReasonOutage}
+	h := stubRun(nil, &stubLedger{plan: testPlan()}, p, running(rollout.StageCommit)).Handler
+	last := time.Duration(0)
+	for polls := range 12 {
+		r := runAs(t, h, "wx1", refusal(-1))
+		r.turn.Permit, r.t.Polls, r.t.Tries = true, polls, map[rollout.Cause]int{rollout.CauseBusy: 59}
+		e := r.bounded(r.decide(t.Context(), rollout.StatusRunning))
+		w, ok := e.(rollout.Waited)
+		if !ok || w.Reason != rollout.ReasonBusy || w.For < 3*h.timing.OutageProbe || w.For > 7*time.Minute || w.For < last*4/5 {
+			t.Fatalf("probe after %d: %s after %s", polls, describe(e), last)
+		}
+		last = w.For
+		if err := r.apply(e); err != nil || r.t.Tries[rollout.CauseBusy] != 59 {
+			t.Errorf("a probe counts: %v, %v", r.t.Tries, err)
+		}
+		r.settle(t.Context(), e)
+		same(t, "pool", p.took(), "close commit busy 15s", "settle commit r1/wx1 spent=false")
+	}
+	r := runAs(t, h, "wx2", nil)
+	r.turn.Permit = true
+	e := r.decide(t.Context(), rollout.StatusRunning)
+	r.settle(t.Context(), e)
+	same(t, "pool after an answer", p.took(), "settle commit r1/wx2 spent=true")
+}
+
+// One app that WeChat is busy for closes nothing, and is busy by itself.
+func TestOneBusyAppClosesNothing(t *testing.T) {
+	t.Parallel()
+	p := &fakePermits{}
+	h := stubRun(nil, &stubLedger{plan: testPlan()}, p, running(rollout.StageCommit)).Handler
+	for range 30 {
+		if e := runAs(t, h, "wx1", refusal(-1)).decide(t.Context(), rollout.StatusRunning); e.Kind() != "stalled" {
+			t.Fatalf("%s, want it stalled", describe(e))
+		}
+	}
+	same(t, "pool", p.took())
+}
+
+// A lost write is read back, whether or not the stage is closed for everyone.
+func TestOutageKeepsLostWrites(t *testing.T) {
+	t.Parallel()
+	p := &fakePermits{closed: ReasonOutage}
+	h := stubRun(nil, &stubLedger{plan: testPlan()}, p, running(rollout.StageCommit)).Handler
+	r := runAs(t, h, "wx1", lostReply())
+	r.turn.Permit = true
+	e := r.decide(t.Context(), rollout.StatusRunning)
+	if w, ok := e.(rollout.Waited); !ok || w.Reason != rollout.ReasonUnknown || r.t.Intent == nil {
+		t.Errorf("%s with intent %+v", describe(e), r.t.Intent)
+	}
+	r.settle(t.Context(), e)
+	same(t, "pool", p.took(), "close commit busy 15s", "settle commit r1/wx1 spent=false")
+}
