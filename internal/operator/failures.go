@@ -10,7 +10,6 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // Failures are the targets of a rollout that a person has to look at: rejected,
@@ -92,7 +91,7 @@ func groups(id string, rows []Row) []FailureGroup {
 			index[c] = i
 			list = append(list, FailureGroup{
 				State: c.state, Reason: c.reason, Stage: c.stage, Class: c.class, Code: c.code, Text: c.text,
-				Next: whatNext(id, c.state, c.reason, c.class),
+				Next: whatNext(id, c.state, c.reason, row.Trouble),
 			})
 		}
 		list[i].Count++
@@ -115,8 +114,8 @@ func causeOf(row Row) cause {
 	}
 	c.class, c.code = row.Trouble.Class, row.Trouble.Code
 	c.text = strings.TrimSpace(anyAppID.ReplaceAllString(row.Trouble.Text, "…"))
-	if text, known := wxclient.Describe(c.code); known && c.code != 0 {
-		c.text = text
+	if meaning, _ := advice(c.code, row.Trouble.Text); meaning != "" {
+		c.text = meaning
 	}
 	return c
 }

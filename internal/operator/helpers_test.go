@@ -22,8 +22,8 @@ func reading(rest, limit int64) ratelimit.Reading {
 // known is our text for an errcode.
 func known(t *testing.T, code int64) string {
 	t.Helper()
-	text, ok := wxclient.Describe(code)
-	if !ok {
+	text, _ := wxclient.Advice(code, "")
+	if text == "" {
 		t.Fatalf("errcode %d is not in the table", code)
 	}
 	return text

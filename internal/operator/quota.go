@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -84,10 +85,8 @@ func closureWords(reason string) string {
 	if err != nil {
 		return reason
 	}
-	text, known := wxclient.Describe(code)
-	if !known {
-		text = "an errcode our table lacks"
-	}
+	meaning, _ := wxclient.Advice(code, "")
+	text := cmp.Or(meaning, "an errcode our table lacks")
 	if tasks.Penalty(code) {
 		return fmt.Sprintf("punished: errcode %d: %s; nothing is submitted for any rollout", code, text)
 	}

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // Row is one target as lists and reports show it.
@@ -77,9 +76,6 @@ func troubleOf(t *rollout.Trouble) *Trouble {
 	if t == nil {
 		return nil
 	}
-	known := ""
-	if t.Code != 0 {
-		known, _ = wxclient.Describe(t.Code)
-	}
+	known, _ := advice(t.Code, t.Text)
 	return &Trouble{Class: t.Class, Code: t.Code, RID: t.RID, Text: t.Text, Known: known, Screenshots: t.Screenshots, At: t.At}
 }

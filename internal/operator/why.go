@@ -216,7 +216,7 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 		if t.Trouble != nil && t.Trouble.Next != "" && t.State == rollout.StateFailed {
 			return endedWords(t), t.Trouble.Next
 		}
-		return endedWords(t), whatNext(r.ID, t.State, "", troubleClass(t))
+		return endedWords(t), whatNext(r.ID, t.State, "", troubleOf(t.Trouble))
 	case r.Status == rollout.StatusLoading:
 		return "its rollout is still being written", "if its apply was interrupted, run the same apply again"
 	case r.Status == rollout.StatusScheduled:
@@ -303,7 +303,7 @@ func (f facts) parked(r rollout.Rollout, t rollout.Target) (waits, next string) 
 		}
 		return waits, ownerNext(f.owner)
 	}
-	return ReasonWords(t.Reason), parkedNext(r.ID, t.Reason)
+	return ReasonWords(t.Reason), parkedNext(r.ID, t.Reason, troubleOf(t.Trouble))
 }
 
 // endedWords say how a target ended.

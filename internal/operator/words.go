@@ -1,9 +1,12 @@
 package operator
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // reasonWords say what a parked target waits for.
@@ -35,22 +38,47 @@ func ReasonWords(r rollout.Reason) string {
 
 // whatNext says what a person should do about a target that ended badly or is
 // parked; "" for nothing.
-func whatNext(id string, s rollout.State, reason rollout.Reason, class string) string {
+func whatNext(id string, s rollout.State, reason rollout.Reason, last *Trouble) string {
 	switch s {
 	case rollout.StateRejected:
 		return fmt.Sprintf("mend what the auditors name, then enqueue retry %s --state rejected; add --recommit with --template or --ext when the code or its ext.json must change", id)
 	case rollout.StateFailed:
-		return failedNext(id, class)
+		return failedNext(id, last)
 	case rollout.StateAborted:
 		return "apply the plan again with --again to go on with this app"
 	case rollout.StateParked:
-		return parkedNext(id, reason)
+		return parkedNext(id, reason, last)
 	default:
 		return ""
 	}
 }
 
-func failedNext(id, class string) string {
+// adviceOn is the next step for the errcode of a last error; "" if WeChat sent none.
+func adviceOn(last *Trouble) string {
+	if last == nil {
+		return ""
+	}
+	_, next := advice(last.Code, last.Text)
+	return next
+}
+
+// advice is what an errcode means and asks for where it was met; text is the error that it came in.
+func advice(code int64, text string) (meaning, next string) {
+	endpoint := ""
+	if found := calledIn.FindStringSubmatch(text); found != nil {
+		endpoint = found[1]
+	}
+	return wxclient.AdviceFor(code, endpoint, text)
+}
+
+// calledIn finds the endpoint in the text of a *wxclient.Error.
+var calledIn = regexp.MustCompile(`\bwechat (/\S+): errcode `)
+
+func failedNext(id string, last *Trouble) string {
+	class := ""
+	if last != nil {
+		class = last.Class
+	}
 	switch class {
 	case "plan":
 		return fmt.Sprintf("mend the plan or the app's columns, then enqueue retry %s --class plan --recommit --ext FILE", id)
@@ -61,17 +89,19 @@ func failedNext(id, class string) string {
 	case "pin":
 		return fmt.Sprintf("somebody else submitted this app: find out who, then enqueue retry %s --class pin --recommit", id)
 	default:
-		return fmt.Sprintf("mend the cause, then enqueue retry %s --state failed", id)
+		return fmt.Sprintf("%s; then enqueue retry %s --state failed", cmp.Or(adviceOn(last), "find and remove the cause"), id)
 	}
 }
 
 // panicNext is what to do about a handler that panics.
 const panicNext = `a defect of this program: report the workers' log lines "handler panicked"`
 
-func parkedNext(id string, reason rollout.Reason) string {
+func parkedNext(id string, reason rollout.Reason, last *Trouble) string {
 	switch reason {
 	case rollout.ReasonMerchant:
-		return fmt.Sprintf("ask the merchant; it is looked at again by itself, at once after enqueue retry %s --state parked --waits-for merchant", id)
+		return fmt.Sprintf("%s; it is read again from time to time, at once after enqueue retry %s --state parked --waits-for merchant", cmp.Or(adviceOn(last), "ask the merchant"), id)
+	case rollout.ReasonThrottle, rollout.ReasonExternal:
+		return adviceOn(last)
 	case rollout.ReasonUnlisted:
 		return fmt.Sprintf("look the errcode up at WeChat, then enqueue retry %s --state parked --waits-for unlisted", id)
 	case rollout.ReasonApproval:

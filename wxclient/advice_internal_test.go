@@ -1,0 +1,90 @@
+package wxclient
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Every errcode of the table but 0 has a meaning and a next step, at any endpoint and at each that has
+// its own; the table has no other codes, and no step is about two things.
+func TestEveryErrcodeHasANextStep(t *testing.T) {
+	t.Parallel()
+	for code, row := range codeTable() {
+		meaning, next := Advice(code, "/anything")
+		if row.class == ClassOK {
+			if meaning != "" || next != "" {
+				t.Errorf("%d: %q, %q", code, meaning, next)
+			}
+			continue
+		}
+		if meaning == "" || next == "" || next == noAdvice {
+			t.Errorf("%d (%s): meaning %q, next %q", code, row.class, meaning, next)
+		}
+	}
+	banned := regexp.MustCompile(`(?i)\b(mend|lane|turn|trouble|shop|tenant|anew|itself|authoris|penalis)`)
+	for key, row := range adviceTable() {
+		if _, known := codeTable()[key.code]; !known {
+			t.Errorf("%d is in advice.csv and not in errcodes.csv", key.code)
+		}
+		if key.endpoint != "" && !strings.HasPrefix(key.endpoint, "/") {
+			t.Errorf("%d: endpoint %q", key.code, key.endpoint)
+		}
+		meaning, next := Advice(key.code, key.endpoint)
+		if strings.Contains(next, "{") || meaning == "" {
+			t.Errorf("%d at %q: %q, %q", key.code, key.endpoint, meaning, next)
+		}
+		for _, text := range []string{row.meaning, next} {
+			if word := banned.FindString(text); word != "" || strings.HasSuffix(text, ".") || len(text) > 220 {
+				t.Errorf("%d: %q (%q)", key.code, text, word)
+			}
+		}
+	}
+}
+
+func TestAdviceByEndpoint(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		code     int64
+		endpoint string
+		meaning  string
+		next     string
+	}{
+		{85020, "/wxa/release", "holds no approved version", "release by hand at mp.weixin.qq.com, or retry with --recommit"},
+		{40001, "/cgi-bin/component/api_component_token", "secret is wrong", "compare WXROLLOUT_COMPONENT_SECRET"},
+		{40001, "/wxa/commit", "token", "try again"},
+		{424242, "/wxa/commit", "", noAdvice},
+		{61004, "", "this address", "the address that WeChat's message names"},
+	} {
+		meaning, next := Advice(tc.code, tc.endpoint)
+		if !strings.Contains(meaning, tc.meaning) || !strings.Contains(next, tc.next) {
+			t.Errorf("%d at %q: %q, %q", tc.code, tc.endpoint, meaning, next)
+		}
+	}
+}
+
+// The address that WeChat names is in the next step.
+func TestAdviceNamesTheAddress(t *testing.T) {
+	t.Parallel()
+	for msg, want := range map[string]string{
+		"access clientip is not registered requestIP: 203.0.113.7": "add 203.0.113.7 to",
+		"invalid ip 2001:db8::17, not in whitelist":                "add 2001:db8::17 to",
+		"not registered at 12:30:45":                               "add the address that WeChat's message names to",
+		"no address":                                               "add the address that WeChat's message names to",
+	} {
+		e := &Error{Code: 61004, Endpoint: "/cgi-bin/component/api_component_token", Msg: msg}
+		if _, next := e.Advice(); !strings.HasPrefix(next, want) {
+			t.Errorf("%q: %q", msg, next)
+		}
+	}
+}
+
+func TestBrokenAdviceIsRefused(t *testing.T) {
+	t.Parallel()
+	const head = "codes,endpoint,meaning,next\n"
+	for _, text := range []string{head + "x,,,n\n", head + "1,,,\n", head + "1 1,,,n\n", head + "1,,n\n"} {
+		if _, err := parseAdvice(text); err == nil {
+			t.Errorf("%q: no error", text)
+		}
+	}
+}
