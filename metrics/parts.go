@@ -57,8 +57,8 @@ func (p *targetsPart) read(ctx context.Context, out emit) error {
 
 // poolsPart reads what the platform allows.
 type poolsPart struct {
-	src                      Source
-	open, retry, rest, limit *prometheus.Desc
+	src                                        Source
+	open, retry, rest, limit, external, unread *prometheus.Desc
 }
 
 func newPoolsPart(src Source) part {
@@ -68,11 +68,14 @@ func newPoolsPart(src Source) part {
 		retry: desc("wxrollout_pool_retry_timestamp_seconds", "When a closed pool is asked again; absent while it is open.", "stage"),
 		rest:  desc("wxrollout_quota_rest", "Submissions left to the platform; absent before the first reading."),
 		limit: desc("wxrollout_quota_limit", "Submissions of the platform in all; absent before the first reading."),
+		external: desc("wxrollout_quota_external_units",
+			"Submissions of this month that others than us spent, at least; absent before the first reading."),
+		unread: desc("wxrollout_quota_unread_timestamp_seconds", "Since when queryquota can't be read; absent while it can."),
 	}
 }
 
 func (p *poolsPart) descs() []*prometheus.Desc {
-	return []*prometheus.Desc{p.open, p.retry, p.rest, p.limit}
+	return []*prometheus.Desc{p.open, p.retry, p.rest, p.limit, p.external, p.unread}
 }
 
 func (p *poolsPart) read(ctx context.Context, out emit) error {
@@ -93,6 +96,10 @@ func (p *poolsPart) read(ctx context.Context, out emit) error {
 	if q := pools.Quota; q != nil {
 		out(p.rest, float64(q.Rest))
 		out(p.limit, float64(q.Limit))
+		out(p.external, float64(q.External))
+	}
+	if !pools.UnreadSince.IsZero() {
+		out(p.unread, seconds(pools.UnreadSince))
 	}
 	return nil
 }

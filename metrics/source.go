@@ -47,6 +47,8 @@ type Pools struct {
 	Stages map[string]Pool
 	// Quota is the last reading of the platform's submissions; nil before the first.
 	Quota *Quota
+	// UnreadSince is since when the allowance can't be read; zero while it can.
+	UnreadSince time.Time
 }
 
 // Pool is the permission to make a stage's calls.
@@ -61,6 +63,8 @@ type Pool struct {
 type Quota struct {
 	// Rest is the last reading less what was spent since; Limit the whole.
 	Rest, Limit int64
+	// External are the units of this month that others than us spent, at least.
+	External int64
 }
 
 // Rates is the part of its full rate that each endpoint is called at, 1/64 to 1;

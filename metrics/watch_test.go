@@ -30,7 +30,7 @@ func fullSource() metrics.Source {
 				"submit":  {RetryAt: now.Add(90 * time.Second)},
 				"verdict": {Open: true}, "release": {Open: true},
 			},
-			Quota: &metrics.Quota{Rest: 0, Limit: 2000},
+			Quota: &metrics.Quota{Rest: 0, Limit: 2000, External: 12}, UnreadSince: now.Add(-time.Hour),
 		}),
 		rates: give(metrics.Rates{metrics.AllEndpoints: 1, "/wxa/commit": 0.25, "/cgi-bin/elsewhere": 0.5}),
 		workers: give(metrics.Workers{
@@ -58,6 +58,8 @@ func TestGauges(t *testing.T) {
 		"wxrollout_rollouts_held{gate=tripped}":                1,
 		"wxrollout_rollouts_held{gate=failed}":                 0,
 		"wxrollout_pool_open{stage=commit}":                    1,
+		"wxrollout_quota_external_units{}":                     12,
+		"wxrollout_quota_unread_timestamp_seconds{}":           float64(now.Add(-time.Hour).UnixMilli()) / 1000,
 		"wxrollout_pool_open{stage=submit}":                    0,
 		"wxrollout_pool_retry_timestamp_seconds{stage=submit}": float64(now.Unix() + 90),
 		"wxrollout_quota_rest{}":                               0,

@@ -116,7 +116,7 @@ func (c *Conductor) fillStage(ctx context.Context, p *pass, stage Stage, a Allow
 	claimed := 0
 	var errs []error
 	for _, r := range p.order {
-		n := min(wants(r, stage), room-claimed)
+		n := min(r.Wants(stage), room-claimed)
 		if n <= 0 {
 			continue
 		}
@@ -132,8 +132,9 @@ func (c *Conductor) fillStage(ctx context.Context, p *pass, stage Stage, a Allow
 	return claimed, errors.Join(errs...)
 }
 
-// wants is how many targets of a rollout wait for a turn at a stage.
-func wants(r Rollout, stage Stage) int {
+// Wants is how many targets of a rollout wait for a turn at a stage, where no gate, pause
+// or start time holds them back.
+func (r Rollout) Wants(stage Stage) int {
 	if !r.Status.Moves(stage) {
 		return 0
 	}

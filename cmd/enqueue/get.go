@@ -83,6 +83,9 @@ func (d *deps) rolloutColumns() []column[operator.Summary] {
 		if s.Halted != "" {
 			return s.Halted
 		}
+		if s.Limit != nil {
+			return s.Limit.String()
+		}
 		return s.Why
 	}
 	return []column[operator.Summary]{

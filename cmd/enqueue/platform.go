@@ -97,8 +97,52 @@ func runQuota(ctx context.Context, d *deps, o quotaOptions) error {
 		if err := list(d, o.format, d.poolColumns(), q.Pools); err != nil || o.format != formatTable {
 			return err
 		}
-		return d.print("%s", d.poolNotes(q))
+		if len(q.Books.Pools) > 0 {
+			if err := d.print("\nsubmissions of %s by the plans' pools:\n", q.Books.Month); err != nil {
+				return err
+			}
+			if err := list(d, o.format, bookColumns(), q.Books.Pools); err != nil {
+				return err
+			}
+		}
+		return d.print("%s", d.bookNotes(q.Books)+d.poolNotes(q))
 	})
+}
+
+func bookColumns() []column[operator.PoolBooks] {
+	number := func(f func(operator.PoolBooks) int64) func(operator.PoolBooks) string {
+		return func(p operator.PoolBooks) string { return fmt.Sprint(f(p)) }
+	}
+	return []column[operator.PoolBooks]{
+		{name: "pool", text: func(p operator.PoolBooks) string { return p.Pool }},
+		{name: "share", text: number(func(p operator.PoolBooks) int64 { return p.Share })},
+		{name: "lacks", text: number(func(p operator.PoolBooks) int64 { return p.Lacks })},
+		{name: "spent", text: number(func(p operator.PoolBooks) int64 { return p.Spent })},
+		{name: "today", text: number(func(p operator.PoolBooks) int64 { return p.Today })},
+		{name: "out", text: number(func(p operator.PoolBooks) int64 { return p.Out })},
+	}
+}
+
+// bookNotes say who waits for quota, who else spends it, and that it can't be read.
+func (d *deps) bookNotes(b operator.QuotaBooks) string {
+	text := ""
+	if b.Unread != "" {
+		text += fmt.Sprintf("\nthe quota is not read since %s ago: %s\n", d.ago(b.UnreadSince), oneLine(b.Unread))
+	}
+	if b.External > 0 {
+		text += fmt.Sprintf("\nanother system spent %s of this platform's submissions this month\n", count(b.External))
+	}
+	if b.Raised > 0 {
+		text += fmt.Sprintf("\nWeChat added %s this month\n", plural(b.Raised, "submission"))
+	}
+	for _, w := range b.Waiting {
+		why := "about to be submitted"
+		if w.Limit != nil {
+			why = w.Limit.String()
+		}
+		text += fmt.Sprintf("\n%s (pool %s): %s: %s\n", w.Rollout, w.Pool, plural(int64(w.Targets), "target"), why)
+	}
+	return text
 }
 
 // poolNotes say what to do about the pools, and who opened one last.

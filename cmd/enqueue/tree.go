@@ -186,6 +186,9 @@ func endLines(s operator.Snapshot) []string {
 
 func poolLines(s operator.Snapshot, now time.Time) []string {
 	var lines []string
+	if s.Limit != nil {
+		lines = append(lines, s.Limit.String())
+	}
 	for _, p := range s.Pools {
 		line := fmt.Sprintf("%s %s", p.Stage, p.State)
 		if p.Known {

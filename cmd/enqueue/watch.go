@@ -197,5 +197,10 @@ func lineOf(s operator.Snapshot) string {
 	if s.Blocked != "" {
 		line += "; " + oneLine(s.Blocked)
 	}
+	if s.Limit != nil {
+		still := *s.Limit // without what changes by itself
+		still.ReadAt = time.Time{}
+		line += "; " + still.String()
+	}
 	return line
 }

@@ -103,8 +103,12 @@ func (s source) Pools(ctx context.Context) (metrics.Pools, error) {
 			return out, err
 		}
 		out.Stages[string(stage)] = metrics.Pool{Open: state.Reason == "", RetryAt: state.RetryAt}
-		if stage == rollout.StageSubmit && state.Known {
-			out.Quota = &metrics.Quota{Rest: state.Rest, Limit: state.Limit}
+		if stage != rollout.StageSubmit {
+			continue
+		}
+		out.UnreadSince = state.UnreadSince
+		if state.Known {
+			out.Quota = &metrics.Quota{Rest: state.Rest, Limit: state.Limit, External: state.External}
 		}
 	}
 	return out, nil

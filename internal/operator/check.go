@@ -44,7 +44,7 @@ func (o *Operator) Check(ctx context.Context, appID string) []Result {
 	results := o.checkRedis(ctx)
 	results = append(results, o.CheckCredentials(ctx)...)
 	results = append(results, o.checkWeChat(ctx, appID)...)
-	return append(results, o.checkWorkers(ctx), o.checkQueues(ctx), o.checkPool(ctx))
+	return append(append(results, o.checkWorkers(ctx), o.checkQueues(ctx)), o.checkPool(ctx)...)
 }
 
 // checkQueues names the Asynq queues that somebody paused.
@@ -159,23 +159,5 @@ func (o *Operator) checkWorkers(ctx context.Context) Result {
 		return Result{Name: name, Level: LevelFail, Detail: "none serves the lanes " + strings.Join(lack, ", "), Hint: "start a worker whose concurrency there is above 0"}
 	default:
 		return Result{Name: name, Level: LevelOK, Detail: "concurrency " + strings.Join(have, ", ")}
-	}
-}
-
-// checkPool tells of a closed submit pool.
-func (o *Operator) checkPool(ctx context.Context) Result {
-	const name = "submit pool"
-	p, err := o.pool(ctx, rollout.StageSubmit)
-	switch {
-	case err != nil:
-		return Result{Name: name, Level: LevelFail, Detail: err.Error()}
-	case p.Open():
-		return Result{Name: name, Level: LevelOK, Detail: "open"}
-	default:
-		detail := p.State + ": " + p.Words
-		if !p.RetryAt.IsZero() {
-			detail += "; tried again at " + p.RetryAt.Format(time.RFC3339)
-		}
-		return Result{Name: name, Level: LevelWarn, Detail: detail, Hint: "it opens by itself; enqueue quota open overrides"}
 	}
 }

@@ -124,6 +124,8 @@ type LiveQuota struct {
 type QuotaReport struct {
 	Pools []Pool     `json:"pools"`
 	Live  *LiveQuota `json:"live,omitempty"`
+	// Books divide the submissions among the pools of plans.
+	Books QuotaBooks `json:"books"`
 	// Actions are what operators did to the pools, oldest first.
 	Actions []ledger.Action `json:"actions,omitempty"`
 	// Note says why Live is missing.
@@ -144,6 +146,9 @@ func (o *Operator) Quota(ctx context.Context, appID string) (QuotaReport, error)
 	}
 	actions = slices.DeleteFunc(actions, isLibraryAction)
 	report := QuotaReport{Pools: pools, Actions: actions}
+	if report.Books, err = o.books(ctx); err != nil {
+		return report, err
+	}
 	live, err := o.liveQuota(ctx, appID)
 	switch {
 	case err == nil:

@@ -41,6 +41,9 @@ type Summary struct {
 	// Halted says why nothing of it is submitted though it is running: WeChat
 	// punishes the platform. What was submitted goes on.
 	Halted string `json:"halted,omitempty"`
+	// Limit is what binds its submissions, though it is running; nil if nothing does or
+	// none waits.
+	Limit *rollout.Limit `json:"limit,omitempty"`
 	// Revision is the newest plan revision, Released whether releases were approved.
 	Revision int  `json:"revision"`
 	Released bool `json:"released"`
@@ -202,10 +205,18 @@ func (o *Operator) Rollouts(ctx context.Context, offset, n int) ([]Summary, erro
 	if err != nil {
 		return nil, err
 	}
+	active, err := o.unfinished(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shares := rollout.Shares(active)
 	out := make([]Summary, len(list), len(list)+len(broken))
 	for i, r := range list {
 		out[i] = Summarize(r)
 		out[i].halt(pool)
+		if out[i].Limit, err = o.limit(ctx, r, shares); err != nil {
+			return nil, err
+		}
 	}
 	for _, b := range broken {
 		out = append(out, Summary{ID: b.Rollout, Status: StatusUnreadable, Blocked: b.Error()})

@@ -65,6 +65,13 @@ func (o *Operator) snapshot(ctx context.Context, id string, p *pace) (Snapshot, 
 		}
 	}
 	s.halt(pools[0])
+	active, err := o.unfinished(ctx)
+	if err != nil {
+		return s, err
+	}
+	if s.Limit, err = o.limit(ctx, r, rollout.Shares(active)); err != nil {
+		return s, err
+	}
 	s.ETA = estimate(r, s.Summary, pools[0], rate, known)
 	s.Workers, err = o.ledger.Capacity(ctx)
 	return s, err

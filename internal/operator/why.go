@@ -103,6 +103,9 @@ func (o *Operator) Why(ctx context.Context, appID, ref string) (Explanation, err
 		if e.Label == "" {
 			e.Label = t.Label
 		}
+		if facts.limit, err = o.limitOf(ctx, r, t); err != nil {
+			return e, err
+		}
 		waits, next := facts.explain(r, t)
 		e.Places = append(e.Places, Place{
 			Rollout: r.ID, Status: r.Status, Row: RowOf(r, t), Waits: waits, Next: next, Intent: t.Intent, Timeline: t.Timeline,
@@ -170,6 +173,8 @@ type facts struct {
 	workers map[rollout.Lane]int
 	// paused are the Asynq queues that somebody paused.
 	paused map[rollout.Lane]tasks.Paused
+	// limit is what binds the submissions of the rollout at hand; nil if nothing does.
+	limit *rollout.Limit
 	// quarantine is how long no turns are given after a restart of Redis.
 	quarantine time.Duration
 }
@@ -278,10 +283,25 @@ func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string)
 	if f.quarantine > 0 {
 		return (&rollout.QuarantineError{Left: f.quarantine}).Error(), ""
 	}
+	if f.limit != nil {
+		return "it waits for quota: " + f.limit.String(), limitNext(f.limit)
+	}
 	if p, paused := f.paused[t.Stage.Lane()]; paused {
 		return "it waits for its turn, and " + p.String(), p.Next()
 	}
 	return "it waits for its turn", f.lane(t.Stage)
+}
+
+// limitOf is what binds the submission of a target that waits for it.
+func (o *Operator) limitOf(ctx context.Context, r rollout.Rollout, t rollout.Target) (*rollout.Limit, error) {
+	if t.Stage != rollout.StageSubmit || t.State != rollout.StatePending {
+		return nil, nil
+	}
+	active, err := o.unfinished(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return o.limit(ctx, r, rollout.Shares(active))
 }
 
 // lane says what is wrong with a stage's workers; "" for nothing.

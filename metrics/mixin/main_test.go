@@ -37,7 +37,7 @@ func (f fleet) Pools(context.Context) (metrics.Pools, error) {
 	}
 	if !f.bare {
 		p.Stages["submit"] = metrics.Pool{RetryAt: time.Now().Add(time.Minute)}
-		p.Quota = &metrics.Quota{Rest: 0, Limit: 2000}
+		p.Quota, p.UnreadSince = &metrics.Quota{Rest: 0, Limit: 2000}, time.Now()
 	}
 	return p, nil
 }

@@ -55,7 +55,7 @@ type Alert struct {
 }
 
 // sparse are the metrics that are absent while there is nothing to tell.
-var sparse = regexp.MustCompile(`\b(wxrollout_quota_(rest|limit)|wxrollout_pool_retry_timestamp_seconds|` +
+var sparse = regexp.MustCompile(`\b(wxrollout_quota_(rest|limit|external_units|unread_timestamp_seconds)|wxrollout_pool_retry_timestamp_seconds|` +
 	`wxrollout_ticket_age_seconds|wxrollout_component_token_expiry_seconds|wxrollout_app_tokens)\b`)
 
 // variables are Grafana's, as tests fill them in.

@@ -1,6 +1,8 @@
 package planfile
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -103,6 +105,28 @@ func readQuota(top *object) (q rollout.QuotaPolicy) {
 		}
 		reserve.done()
 	}
+	q.Cap, q.CapPercent = readCap(o)
+	q.PerDay, _ = o.integer("per_day", 1, 1_000_000)
 	o.done()
 	return q
+}
+
+// readCap reads quota.cap: units, or a percentage of the platform's limit.
+func readCap(o *object) (units, percent int64) {
+	const want = "want a number of submissions, or a percentage of the platform's limit such as 50%%"
+	if !o.has("cap") {
+		return 0, 0
+	}
+	text := o.text("cap")
+	digits, isPercent := strings.CutSuffix(text, "%")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	switch {
+	case err != nil || n < 1 || isPercent && n > 100 || n > 1_000_000:
+		o.fault("cap", text, want)
+		return 0, 0
+	case isPercent:
+		return 0, n
+	default:
+		return n, 0
+	}
 }
