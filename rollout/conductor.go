@@ -201,7 +201,8 @@ func (c *Conductor) gates(ctx context.Context, r Rollout, p *Progress) (changed 
 		return len(errs) > 0, errors.Join(errs...)
 	}
 	v, why := Judge(r.Plan.Waves[r.OpenWave], r.OpenWave, r.Counts, false)
-	if now := (GateState{Verdict: v, Why: why}); now != was {
+	now := GateState{Verdict: v, Why: why}.asked(was, c.clock.Now(), r.Plan.Deadline.WithDefaults().Gate)
+	if !now.same(was) {
 		errs = append(errs, c.latch(ctx, r, r.OpenWave, now, p))
 	}
 	return len(errs) > 0, errors.Join(errs...)
@@ -209,7 +210,7 @@ func (c *Conductor) gates(ctx context.Context, r Rollout, p *Progress) (changed 
 
 // latch stores a verdict and tells of it.
 func (c *Conductor) latch(ctx context.Context, r Rollout, wave int, g GateState, p *Progress) error {
-	if g.Verdict != VerdictHold {
+	if g.Verdict != VerdictHold || g.Overdue() {
 		p.Gates = append(p.Gates, GateNews{Rollout: r.ID, Wave: r.Plan.Waves[wave].Name, GateState: g})
 	}
 	return c.store.Latch(ctx, r.ID, wave, g)

@@ -351,3 +351,38 @@ func TestConductorOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A gate that nobody answers asks once more after its deadline, once, and stays as it is.
+func TestGateThatNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	r := running("a", nil)
+	r.OpenWave = 0
+	r.Plan.Deadline.Gate = time.Hour
+	r.Counts[cell(0, rollout.StageRelease, rollout.StateReleased)] = 2
+	r.Counts[cell(1, rollout.StagePreflight, rollout.StatePending)] = 3
+	s := setup(r)
+	s.store.latch = func(_ string, wave int, g rollout.GateState) error {
+		stored := time.UnixMilli(g.Since.UnixMilli()) // as the store reads it back
+		g.Since = stored.In(time.FixedZone("x", 3600))
+		s.store.active[0].Gates = map[int]rollout.GateState{wave: g}
+		return nil
+	}
+	told := 0
+	for minute := range 180 {
+		p := s.tick(t)
+		g := s.store.active[0].Gates[0]
+		if late := minute >= 60; g.Verdict != rollout.VerdictHold || g.Overdue() != late {
+			t.Fatalf("minute %d: %+v", minute, g)
+		}
+		for _, news := range p.Gates {
+			if told++; !strings.Contains(news.Why, "nobody answered for 1h0m0s") {
+				t.Errorf("told %q", news.Why)
+			}
+		}
+		s.clock.now = s.clock.now.Add(time.Minute)
+	}
+	same := []string{"latch a 0 hold", "latch a 0 hold"}
+	if diff := cmp.Diff(same, s.store.log); diff != "" || told != 1 {
+		t.Errorf("told %d times, calls (-want +got):\n%s", told, diff)
+	}
+}

@@ -1,6 +1,9 @@
 package rollout
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Verdict is what a gate says.
 type Verdict string
@@ -36,10 +39,38 @@ func Judge(w Wave, wave int, c Counts, promoted bool) (Verdict, string) {
 	case judged < need:
 		return VerdictHold, fmt.Sprintf("%d of %d judged", judged, need)
 	case w.Approve:
-		return VerdictHold, "waits for promote"
+		return VerdictHold, waitsForPromote
 	default:
 		return VerdictOpen, fmt.Sprintf("%d of %d judged, %d bad", judged, need, score.bad)
 	}
+}
+
+// waitsForPromote is the reason of a gate that an operator must open.
+const waitsForPromote = "waits for promote"
+
+// asked completes the state of a gate that waits for an operator, given the one before it: since
+// when, and after the plan's deadline that nobody answered. The gate itself decides nothing.
+func (g GateState) asked(was GateState, now time.Time, limit time.Duration) GateState {
+	if g.Verdict != VerdictHold || g.Why != waitsForPromote {
+		return g
+	}
+	if g.Since = was.Since; g.Since.IsZero() {
+		g.Since = now
+	}
+	if now.Sub(g.Since) >= limit {
+		g.Why += fmt.Sprintf("; nobody answered for %s (deadline.gate): promote or abort the rollout", limit)
+	}
+	return g
+}
+
+// Overdue tells whether a gate waits for an operator longer than its plan's deadline.
+func (g GateState) Overdue() bool {
+	return g.Verdict == VerdictHold && !g.Since.IsZero() && g.Why != waitsForPromote
+}
+
+// same tells whether two states say the same; a time that was stored has another location.
+func (g GateState) same(other GateState) bool {
+	return g.Verdict == other.Verdict && g.Why == other.Why && g.Promoted == other.Promoted && g.Waived == other.Waived && g.Since.Equal(other.Since)
 }
 
 // score is how the targets of a wave were judged so far.

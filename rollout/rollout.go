@@ -69,6 +69,8 @@ type GateState struct {
 	Why     string  `json:"why,omitempty"`
 	// Promoted: an operator opened the gate; it did not pass by itself.
 	Promoted bool `json:"promoted,omitempty"`
+	// Since is when it began to wait for an operator; zero if it doesn't.
+	Since time.Time `json:"since,omitzero"`
 	// Waived: an operator opened the gate though it had failed or tripped, so that
 	// it is not judged again. The store keeps it beside the verdict.
 	Waived bool `json:"-"`

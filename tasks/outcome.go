@@ -225,9 +225,9 @@ func (r *run) merchant(write bool, trouble rollout.Trouble) rollout.Event {
 // permission finds out what a refusal for lack of rights means: the merchant may have given
 // permission set 18 to another platform since preflight.
 func (r *run) permission(ctx context.Context, write bool, trouble rollout.Trouble) rollout.Event {
-	ctx, cancel := context.WithDeadline(ctx, r.deadline)
+	timed, cancel := context.WithDeadline(ctx, r.deadline)
 	defer cancel()
-	info, err := r.wx.AuthorizerInfo(ctx, r.turn.AppID)
+	info, err := r.wx.AuthorizerInfo(timed, r.turn.AppID)
 	switch {
 	case slices.Contains(permissionCodes, code(err)) && ScopeOf(err) != ScopePlatform:
 		return r.failed(trouble)

@@ -32,6 +32,8 @@ type File struct {
 	Quota   rollout.QuotaPolicy
 	// Conflict says who goes first where several rollouts want one app.
 	Conflict Conflict
+	// Deadline bounds how long targets wait; zero is the default.
+	Deadline rollout.Deadlines
 	// Configure are the settings that travel with the code; nil when the plan has none.
 	Configure *Configure
 	// Waves are in order, at least one.
@@ -134,6 +136,7 @@ func Parse(name string, data []byte, open func(path string) ([]byte, error)) (*F
 	f.Release = readRelease(top)
 	f.Quota = readQuota(top)
 	f.Conflict = readConflict(top)
+	f.Deadline = readDeadline(top)
 	f.Start, f.Schedule = readTimes(top)
 	top.done()
 	r.faults.sort(name)

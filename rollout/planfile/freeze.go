@@ -31,7 +31,7 @@ func (f *File) Freeze(tmpl rollout.Template, total int) (rollout.Plan, error) {
 	if left > 0 {
 		return rollout.Plan{}, f.fault("waves", "", "they take %d of %d targets and leave %d over: leave the last wave's size out to give it the rest", total-left, total, left)
 	}
-	plan := rollout.Plan{Name: f.Name, Template: tmpl, Audit: f.Audit, Waves: waves, Release: f.Release, Quota: f.Quota, Configure: f.Configure.Text()}
+	plan := rollout.Plan{Name: f.Name, Template: tmpl, Audit: f.Audit, Waves: waves, Release: f.Release, Quota: f.Quota, Configure: f.Configure.Text(), Deadline: f.Deadline}
 	plan.Priority, plan.OnConflict, plan.AllowDowngrade = f.Conflict.Priority, f.Conflict.OnConflict, f.Conflict.AllowDowngrade
 	if f.Ext != nil {
 		plan.Ext = f.Ext.Text()
