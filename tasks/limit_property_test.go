@@ -417,6 +417,8 @@ func (v *liver) Settle(context.Context, rollout.Stage, string, string, bool) err
 
 func (v *liver) Open(context.Context, rollout.Stage) bool { return true }
 
+func (v *liver) ClosedFor(context.Context, rollout.Stage) string { return "" }
+
 // Refused says that the app alone is refused: the platform has submissions left.
 func (v *liver) Refused(context.Context, ratelimit.Refusal) (closed bool, err error) {
 	return false, nil
