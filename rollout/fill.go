@@ -71,7 +71,7 @@ func (c *Conductor) fill(ctx context.Context, active, running []Rollout) (int, [
 		n, err := c.readBacks(ctx, running, lane, min(room, c.opts.Batch))
 		room -= n
 		claimed += n
-		if errors.As(err, new(*QuarantineError)) {
+		if stopsAll(err) {
 			return claimed, p.limits, err
 		}
 		if err != nil {

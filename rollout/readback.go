@@ -26,7 +26,7 @@ func (c *Conductor) readBacks(ctx context.Context, active []Rollout, lane Lane, 
 			}
 			got, err := c.give(ctx, Claim{Rollout: r.ID, Stage: stage, MaxRank: Rank(len(r.Plan.Waves), 0), N: n, Lease: c.opts.Lease}, nil)
 			claimed += got
-			if errors.As(err, new(*QuarantineError)) {
+			if stopsAll(err) {
 				return claimed, err
 			}
 			if err != nil {

@@ -143,9 +143,10 @@ func (r *run) unreadable(ctx context.Context, err error) rollout.Event {
 		return r.unbegun("the worker is stopping")
 	}
 	trouble, in := r.trouble(err), r.t.Intent
-	if j := judge(err); j.scope == ScopePlatform {
-		if e, ok := r.platformFault(ctx, j, trouble).(rollout.Yielded); ok {
-			return e
+	// What is known to be the platform's fault counts for nobody.
+	if j := judge(err); j.scope == ScopePlatform && !j.confirm {
+		if event, ok := r.platformFault(ctx, j, trouble).(rollout.Yielded); ok {
+			return event
 		}
 	}
 	if in.Waits < readBackLimit && !errors.As(err, new(*untoldError)) {

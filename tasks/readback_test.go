@@ -154,3 +154,21 @@ func TestAbortReadBackOutlivesItsWorker(t *testing.T) {
 	r.act()
 	r.is("release/released")
 }
+
+// A fault of the platform spends none of the reads: it is recorded, and the target waits.
+func TestAbortReadBackOutlivesAPlatformFault(t *testing.T) {
+	t.Parallel()
+	r := abortedAt(t, rollout.StageSubmit, rollout.OpSubmit, 2*time.Minute)
+	r.wx.latestAudit = func() (wxclient.Audit, error) {
+		return wxclient.Audit{}, &wxclient.TokenError{Err: &wxclient.Error{Endpoint: "/cgi-bin/component/api_component_token", Code: 61004, Msg: "not in whitelist", Class: wxclient.ClassFatalConfig}}
+	}
+	r.act()
+	got := r.is("submit/pending")
+	if got.Intent == nil || got.Intent.Waits != 0 {
+		t.Errorf("intent %+v", got.Intent)
+	}
+	f, err := r.ledger.PlatformFault(t.Context())
+	if err != nil || f == nil || f.Code != 61004 {
+		t.Errorf("fault %+v %v", f, err)
+	}
+}
