@@ -6,7 +6,9 @@
 -- that long gives its name up  ARGV[4] full plan  ARGV[5..] field, value, ... of
 -- the rollout
 -- Returns {"created"}, {"exists", status} for the same id, or {"taken", id,
--- status} if another unfinished rollout has the name. Cost: O(fields).
+-- status} if another unfinished rollout has the name. Cost: O(fields + log rollouts).
+-- A rollout is created after all others, also where the clock stepped back: which of two
+-- releases is the later one decides who may replace it (later, in prelude.lua).
 local id, name = ARGV[1], ARGV[2]
 local s = status(id)
 if s == '' or s == 'loading' then
@@ -16,8 +18,10 @@ if s == '' or s == 'loading' then
   redis.call('HSET', root .. 'r:' .. id, 'touched', int(now_ms))
 end
 if s ~= '' then return { 'exists', s } end
-redis.call('HSET', root .. 'r:' .. id, 'status', 'loading', 'name', name, 'created', int(now_ms))
+local newest = redis.call('ZREVRANGE', root .. 'rollouts', 0, 0, 'WITHSCORES')
+local created = math.max(now_ms, (tonumber(newest[2] or '') or 0) + 1)
+redis.call('HSET', root .. 'r:' .. id, 'status', 'loading', 'name', name, 'created', int(created))
 for i = 5, #ARGV, 2 do redis.call('HSET', root .. 'r:' .. id, ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', root .. 'p:' .. id, '0', ARGV[4])
-redis.call('ZADD', root .. 'rollouts', int(now_ms), id)
+redis.call('ZADD', root .. 'rollouts', int(created), id)
 return { 'created' }

@@ -338,6 +338,27 @@ func TestReleases(t *testing.T) {
 	})
 }
 
+// A hotfix that is created after the clock stepped back is still the later rollout: what it
+// released stays.
+func TestReleaseAfterTheClockSteppedBack(t *testing.T) {
+	t.Parallel()
+	both(t, func(b *bench) {
+		b.one("bulk", ranked("a", "2.0.0", 0, ""))
+		b.advance(-8 * time.Hour)
+		b.one("hotfix", ranked("b", "3.0.0", 100, ""))
+		b.released("hotfix")
+		turn := b.claimed("bulk", rollout.StagePreflight)
+		if len(turn) != 1 {
+			b.Fatalf("bulk gets %v", turn)
+		}
+		s, err := b.Start(b.Context(), turn[0], lease)
+		b.must(err)
+		if by, ok := rollout.Superseded(ranked("a", "2.0.0", 0, ""), "bulk", s.Created, s.Releases); !ok || by.Rollout != "hotfix" {
+			b.Errorf("bulk, created %s, is not superseded by %+v", s.Created, s.Releases)
+		}
+	})
+}
+
 func mustStep(b *bench, t rollout.Target, e rollout.Event) rollout.Target {
 	b.Helper()
 	next, err := rollout.Step(t, e)
