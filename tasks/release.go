@@ -109,9 +109,10 @@ func (r *run) pin(ctx context.Context) (rollout.Event, error) {
 	switch {
 	case last == anothers:
 		return r.unpinned(fmt.Sprintf("not released: the last audit is %d (version %q, %s), not our %d; somebody else submitted this app",
-			latest.ID, latest.Version, latest.Status, r.t.AuditID)), nil
+			latest.ID, latest.Version, latest.Status, r.t.AuditID), ""), nil
 	case latest.Status != wxclient.AuditPassed:
-		return r.unpinned(fmt.Sprintf("not released: our audit %d is %s now", r.t.AuditID, latest.Status)), nil
+		return r.unpinned(fmt.Sprintf("not released: our audit %d is %s now", r.t.AuditID, latest.Status),
+			"look at the audit at mp.weixin.qq.com; then "+r.retry("--recommit")), nil
 	case last == unknown:
 		return r.unread("whose the last audit is"), nil
 	default:
@@ -119,8 +120,8 @@ func (r *run) pin(ctx context.Context) (rollout.Event, error) {
 	}
 }
 
-func (r *run) unpinned(text string) rollout.Event {
-	return r.failed(rollout.Trouble{Stage: r.turn.Stage, Class: "pin", At: r.now(), Text: text})
+func (r *run) unpinned(text, next string) rollout.Event {
+	return r.failed(rollout.Trouble{Stage: r.turn.Stage, Class: "pin", At: r.now(), Text: text, Next: next})
 }
 
 // widen takes the next step of a gray release.
