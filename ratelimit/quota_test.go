@@ -323,3 +323,31 @@ func TestQuotaPurges(t *testing.T) {
 		}
 	})
 }
+
+// A pool that a refusal closed, and of which nothing is left since, waits for units: the refusal
+// is not the cause any more once its own wait is over.
+func TestUsedUpIsTheCause(t *testing.T) {
+	t.Parallel()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
+		midMonth(t, rdb, advance)
+		q := NewQuota(rdb, "q", QuotaOptions{Metered: true})
+		check := func(rest int64, want string) {
+			t.Helper()
+			if err := q.Refill(t.Context(), Reading{Rest: rest, Limit: 100, NextCheck: time.Minute}); err != nil {
+				t.Fatal(err)
+			}
+			l, err := q.Explain(t.Context(), Ask{Pool: "bulk"})
+			if err != nil || l == nil || l.Kind != want {
+				t.Errorf("with %d left it says %+v (%v), want %s", rest, l, err, want)
+			}
+		}
+		if err := q.Close(t.Context(), "45009", time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		check(5, LimitClosed)
+		check(0, LimitClosed) // for an hour, also with units
+		advance(time.Hour)
+		check(0, LimitExhausted)
+		check(5, LimitClosed) // until a probe
+	})
+}

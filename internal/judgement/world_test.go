@@ -1,0 +1,502 @@
+package judgement
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"github.com/wxrollout/wxrollout/internal/quotareader"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ratelimit"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
+)
+
+// world is a platform with its apps, rollouts, leaders and workers in virtual time and in one
+// thread. now is the true time, WeChat's; Redis's clock may be ahead of it, and the processes'
+// clocks are wrong by minutes.
+type world struct {
+	draw    draw
+	ctx     context.Context
+	rdb     redis.UniversalClient
+	advance func(time.Duration)
+	now     time.Time
+	mutant  mutant
+
+	apps    []string
+	cloud   *cloud
+	books   *books
+	ledger  *ledger.Ledger
+	leaders []*leader
+	workers []*worker
+	queue   []delivery
+	applied []*applied
+	byID    map[string]*applied
+	bounds  map[string]rollout.QuotaPolicy // a pool's cap and per-day bound in all plans
+
+	broken string // the first rule that was broken: a handler recovers from panics
+	calm   bool   // no faults are drawn
+	depth  int    // of interludes
+	passes int    // since faults stopped
+}
+
+// applied is a rollout as it was meant.
+type applied struct {
+	id       string
+	nth      int // in order of creation
+	plan     rollout.Plan
+	priority int
+	apps     []string
+}
+
+// leader is a controller with its quota reader. Two of them lead at once.
+type leader struct {
+	*caller
+	cond   *rollout.Conductor
+	reader *quotareader.Reader
+	pools  *tasks.Pools
+	err    error // of the last reading
+}
+
+// worker runs assignments.
+type worker struct {
+	*caller
+	h *tasks.Handler
+}
+
+// delivery is an assignment in the queue, to be delivered at a time.
+type delivery struct {
+	turn rollout.Turn
+	at   time.Time
+}
+
+// breach is a rule that was broken.
+type breach struct{ text string }
+
+func (w *world) breach(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	w.log("BREACH: %s", text)
+	if w.broken == "" {
+		w.broken = text
+	}
+	panic(breach{w.broken})
+}
+
+func (w *world) must(err error) {
+	if err != nil {
+		w.breach("unexpected error: %v", err)
+	}
+}
+
+func (w *world) log(format string, args ...any) {
+	w.draw.Logf("%s  %s", w.now.Format("01-02 15:04:05"), fmt.Sprintf(format, args...))
+}
+
+// ownerRetry is how long a target waits for its app at most before it looks again.
+const ownerRetry = 10 * time.Minute
+
+// permitTTL is when a permit that nobody settled comes back.
+const permitTTL = 2 * time.Minute
+
+const (
+	poolBulk   = "bulk"
+	poolHotfix = "hotfix"
+	poolWeekly = "weekly"
+)
+
+// newWorld makes a world in an empty Redis.
+func newWorld(ctx context.Context, d draw, rdb redis.UniversalClient, advance func(time.Duration), m mutant) *world {
+	w := &world{draw: d, ctx: ctx, rdb: rdb, advance: advance, mutant: m, byID: make(map[string]*applied)}
+	w.must(rdb.FlushAll(ctx).Err())
+	w.now = rdb.Time(ctx).Val()
+	for i := range 12 {
+		w.apps = append(w.apps, fmt.Sprintf("wx%02d", i))
+	}
+	w.cloud, w.books = newCloud(w.apps, int64(w.between(2, 16)), w.now), newBooks()
+	w.ledger = ledger.New(rdb, ledger.Options{OwnerRetry: ownerRetry, Lease: time.Minute})
+	w.must(w.ledger.Heartbeat(ctx, "w", map[rollout.Lane]int{rollout.LaneCommit: 2, rollout.LaneAudit: 2, rollout.LaneRelease: 2}, 1e6*time.Hour))
+	for _, name := range []string{"leader A", "leader B"} {
+		w.leaders = append(w.leaders, w.newLeader(name))
+	}
+	for i := range 3 {
+		w.workers = append(w.workers, w.newWorker(fmt.Sprint("worker ", i+1)))
+	}
+	w.bounds = map[string]rollout.QuotaPolicy{}
+	for _, pool := range []string{poolBulk, poolWeekly} {
+		switch w.draw.Below(6) {
+		case 0:
+			w.bounds[pool] = rollout.QuotaPolicy{Cap: int64(w.between(1, 8))}
+		case 1:
+			w.bounds[pool] = rollout.QuotaPolicy{CapPercent: int64(w.between(10, 90))}
+		case 2:
+			w.bounds[pool] = rollout.QuotaPolicy{PerDay: int64(w.between(1, 4))}
+		}
+	}
+	w.move(0)
+	w.log("WeChat: %d submissions a month; bounds %+v", w.cloud.limit, w.bounds)
+	return w
+}
+
+// clock is a process's clock, wrong by skew.
+type clock struct {
+	w    *world
+	skew time.Duration
+}
+
+func (c clock) Now() time.Time { return c.w.now.Add(c.skew) }
+
+// Sleep ends the loop of the quota reader, so that the world decides when it looks.
+func (c clock) Sleep(context.Context, time.Duration) error { return context.Canceled }
+
+func (w *world) newPools(c clock) *tasks.Pools {
+	return tasks.NewPools(func(name string) *ratelimit.Quota {
+		return ratelimit.NewQuota(w.rdb, name, ratelimit.QuotaOptions{
+			ProbeAfter: time.Minute, PermitTTL: permitTTL, Metered: name == string(rollout.StageSubmit),
+		})
+	}, tasks.PoolsOptions{Now: c.Now})
+}
+
+func (w *world) newLeader(name string) *leader {
+	c := clock{w, time.Duration(len(w.leaders)+1) * 7 * time.Minute}
+	l := &leader{caller: &caller{w: w, name: name, calls: -1}, pools: w.newPools(c)}
+	pools := rollout.Pools(l.pools)
+	if w.mutant.pools != nil {
+		pools = w.mutant.pools(l.pools)
+	}
+	l.cond = rollout.NewConductor(w.ledger, w, till{pools, w}, c, rollout.ConductorOptions{})
+	l.reader = quotareader.New(quotareader.Options{
+		Apps: w, Loans: lender{w.ledger}, WeChat: wire{l.caller}, Pools: readings{l.pools, l.caller}, Clock: c, Every: time.Minute,
+		Platform: func(error) bool { return w.cloud.outage },
+		Report:   func(o quotareader.Outcome) { l.err = o.Err },
+	})
+	return l
+}
+
+func (w *world) newWorker(name string) *worker {
+	c := clock{w, -time.Duration(len(w.workers)+1) * 3 * time.Minute}
+	k := &worker{caller: &caller{w: w, name: name, calls: -1}}
+	store := tasks.Ledger(disk{w.ledger, k.caller})
+	if w.mutant.ledger != nil {
+		store = w.mutant.ledger(store)
+	}
+	calls := tasks.WeChat(wire{k.caller})
+	if w.mutant.wechat != nil {
+		calls = w.mutant.wechat(calls)
+	}
+	k.h = tasks.NewHandler(tasks.HandlerOptions{
+		WeChat: calls, Ledger: store, Permits: counter{w.newPools(c), k.caller},
+		Log: zerolog.Nop(), Seed: 1, Now: c.Now, Timing: tasks.Timing{Verdict: 20 * time.Minute, VerdictMax: 2 * time.Hour},
+	})
+	return k
+}
+
+// ReadingApps implements quotareader.Apps.
+func (w *world) ReadingApps(_ context.Context, n int) ([]string, error) {
+	return w.apps[:min(n, len(w.apps))], nil
+}
+
+// Enqueue implements rollout.Queue.
+func (w *world) Enqueue(_ context.Context, turns []rollout.Turn) error {
+	for _, t := range turns {
+		w.queue = append(w.queue, delivery{turn: t, at: w.now})
+	}
+	return nil
+}
+
+// move lets time pass for everybody.
+func (w *world) move(d time.Duration) {
+	w.advance(d)
+	w.now = w.now.Add(d)
+	w.cloud.happen(w.now)
+	w.turn()
+}
+
+// turn lets both books turn, at the same time of Redis's clock.
+func (w *world) turn() {
+	_, err := w.leaders[0].pools.Quota(rollout.StageSubmit).State(w.ctx)
+	w.must(err)
+	w.books.turn(w.redisNow())
+}
+
+func (w *world) redisNow() time.Time { return w.rdb.Time(w.ctx).Val() }
+
+// shares are what unfinished rollouts reserve, by the plans as they were meant.
+func (w *world) shares() map[string]int64 {
+	active, err := w.ledger.Active(w.ctx)
+	w.must(err)
+	shares := make(map[string]int64)
+	for _, r := range active {
+		if r.Status.Ended() {
+			continue
+		}
+		for pool, n := range w.byID[r.ID].plan.Quota.Reserve {
+			shares[pool] = max(shares[pool], n)
+		}
+	}
+	return shares
+}
+
+// submitted is told of each submission that WeChat accepted.
+func (w *world) submitted(turn rollout.Turn, attempt int, told bool) {
+	key := fmt.Sprintf("%s %s attempt %d", turn.Rollout, turn.AppID, attempt)
+	w.log("WeChat accepts %s; %d are left", key, w.cloud.rest())
+	if w.books.attempts[key] {
+		w.breach("a second submission of %s", key)
+	}
+	w.books.attempts[key] = true
+	id := rollout.PermitID(turn.Rollout, turn.AppID)
+	if fault := w.books.spent(id, w.byID[turn.Rollout], w.cloud.limit, told); fault != "" {
+		w.breach("%s", fault)
+	}
+}
+
+// released is told of each version that goes live.
+func (w *world) released(id, app string) {
+	a, at := w.byID[id], w.cloud.apps[app]
+	w.log("%s releases %s to %s", id, at.live.Version, app)
+	if at.live.Version != a.plan.Template.Version {
+		w.breach("%s releases %s to %s, which is not its version", id, at.live.Version, app)
+	}
+	for _, r := range at.releases {
+		if r.by.nth > a.nth && older(at.live.Version, r.version) && !a.plan.AllowDowngrade {
+			w.breach("downgrade: %s moves %s to %s, and %s, which was created later, has released %s", id, app, at.live.Version, r.by.id, r.version)
+		}
+	}
+	at.releases = append(at.releases, cloudRelease{by: a, version: at.live.Version})
+}
+
+// older compares versions of three numbers of one digit.
+func older(a, b string) bool { return a < b }
+
+// tick runs a pass of a leader's controller.
+func (w *world) tick(l *leader) bool {
+	w.probe()
+	p, err := l.cond.Tick(w.ctx)
+	if w.broken != "" {
+		panic(breach{w.broken})
+	}
+	w.must(err)
+	if p.Moved() {
+		w.log("%s: woken %d, expired %d, claimed %d, changed %d", l.name, p.Woken, p.Expired, p.Claimed, p.Changed)
+	}
+	return p.Moved()
+}
+
+// probe is a leader's probe of a fault of the platform.
+func (w *world) probe() {
+	f, err := w.ledger.PlatformFault(w.ctx)
+	w.must(err)
+	if f == nil {
+		return
+	}
+	due, err := w.ledger.BeginProbe(w.ctx, *f)
+	w.must(err)
+	if due && !w.cloud.outage {
+		_, err = w.ledger.ClearPlatformFault(w.ctx, *f)
+		w.must(err)
+		w.log("the platform works again")
+	}
+}
+
+// read lets a leader's quota reader look at its clock.
+func (w *world) read(l *leader) {
+	if l.busy {
+		return
+	}
+	l.busy = true
+	l.reader.Run(w.ctx)
+	l.busy = false
+}
+
+// due are the assignments to be delivered now.
+func (w *world) due() []delivery {
+	return slices.DeleteFunc(slices.Clone(w.queue), func(d delivery) bool { return d.at.After(w.now) })
+}
+
+// work lets an idle worker run an assignment.
+func (w *world) work(d delivery, calls int) {
+	i := slices.IndexFunc(w.workers, func(k *worker) bool { return !k.busy })
+	if i < 0 {
+		return
+	}
+	w.queue = slices.DeleteFunc(w.queue, func(x delivery) bool { return x == d })
+	k := w.workers[i]
+	outage := w.cloud.outage
+	k.turn, k.busy, k.calls = d.turn, true, calls
+	err := k.h.Run(w.ctx, d.turn)
+	k.busy = false
+	if w.broken != "" {
+		panic(breach{w.broken})
+	}
+	switch wait, again := stalledFor(err); {
+	case k.gone:
+		w.workers[i] = w.newWorker(k.name)
+	case again:
+		w.queue = append(w.queue, delivery{turn: d.turn, at: w.now.Add(wait)})
+	}
+	t, found := w.target(d.turn.Rollout, d.turn.AppID)
+	if found {
+		if outage && t.State == rollout.StateFailed {
+			w.breach("%s %s fails in an outage of the platform: %s", t.Rollout, t.AppID, lastNote(t))
+		}
+		w.log("%s ran %s %s %s: %s%s", k.name, d.turn.Rollout, d.turn.AppID, d.turn.Stage, place(t), lastNote(t))
+	}
+}
+
+func lastNote(t rollout.Target) string {
+	if len(t.Timeline) == 0 {
+		return ""
+	}
+	return ": " + t.Timeline[len(t.Timeline)-1].Note
+}
+
+func (w *world) target(id, app string) (rollout.Target, bool) {
+	t, err := w.ledger.Target(w.ctx, id, app)
+	return t, err == nil
+}
+
+// interlude lets others act while a call's reply is on its way.
+func (w *world) interlude() {
+	if w.calm || w.depth > 1 || !w.oneIn(12) {
+		return
+	}
+	w.depth++
+	defer func() { w.depth-- }()
+	switch w.draw.Below(6) {
+	case 0:
+		w.tick(pick(w, w.leaders))
+	case 1, 2:
+		if due := w.due(); len(due) > 0 {
+			w.work(pick(w, due), -1)
+		}
+	case 3:
+		w.read(pick(w, w.leaders))
+	case 4:
+		w.external()
+	case 5:
+		d := time.Duration(w.between(1, 5)) * time.Second
+		if dayOf(w.redisNow()) == dayOf(w.redisNow().Add(d)) { // a unit of before midnight counts after it
+			w.move(d)
+		}
+	}
+}
+
+// apply brings in a rollout.
+func (w *world) apply() {
+	if len(w.applied) == 6 {
+		return
+	}
+	a := &applied{id: fmt.Sprint("r", len(w.applied)+1), nth: len(w.applied), apps: w.subset()}
+	a.plan = w.plan(a.id, len(a.apps))
+	w.bring(a)
+}
+
+// upgrade brings in a rollout for everybody in two waves, the second of which an operator opens.
+func (w *world) upgrade() {
+	a := &applied{id: fmt.Sprint("r", len(w.applied)+1), nth: len(w.applied), apps: slices.Clone(w.apps)}
+	a.plan = w.plan(a.id, len(a.apps))
+	a.plan.Template.Version, a.plan.Quota.Pool, a.plan.AllowDowngrade = "2.0.0", poolBulk, false
+	a.plan.Quota.Reserve = map[string]int64{poolHotfix: int64(w.between(1, 5))}
+	a.plan.Waves = []rollout.Wave{{Name: "canary", Size: 3, Approve: true}, {Name: "rest", Size: len(a.apps) - 3}}
+	w.bring(a)
+}
+
+// hotfix brings in a rollout of a newer version for some.
+func (w *world) hotfix() {
+	a := &applied{id: fmt.Sprint("r", len(w.applied)+1), nth: len(w.applied), apps: w.subset()}
+	a.plan = w.plan(a.id, len(a.apps))
+	a.plan.Template.Version, a.plan.Quota.Pool = "3.0.0", poolHotfix
+	a.plan.Waves = []rollout.Wave{{Name: "all", Size: len(a.apps)}}
+	w.bring(a)
+}
+
+// bring stores a rollout.
+func (w *world) bring(a *applied) {
+	a.priority = precedence(a.plan)
+	stored := a.plan
+	if w.mutant.plan != nil {
+		w.mutant.plan(&stored)
+	}
+	w.move(time.Second) // no two are created at once
+	_, err := w.ledger.Create(w.ctx, ledger.NewRollout{ID: a.id, Plan: stored, Digest: a.id})
+	w.must(err)
+	targets, n, wave := []rollout.Target{}, 0, 0
+	for _, app := range a.apps {
+		if n == a.plan.Waves[wave].Size {
+			wave, n = wave+1, 0
+		}
+		targets = append(targets, rollout.Target{AppID: app, Rank: rollout.Rank(wave, n), Attempt: 1})
+		n++
+	}
+	_, err = w.ledger.Add(w.ctx, a.id, targets)
+	w.must(err)
+	w.applied = append(w.applied, a)
+	w.byID[a.id] = a
+	w.must(w.ledger.Seal(w.ctx, a.id, len(targets), false, "test", ""))
+	w.log("apply %s: version %s, priority %d, quota %+v, on_conflict %q, downgrade %v, waves %+v, apps %v",
+		a.id, a.plan.Template.Version, a.priority, a.plan.Quota, a.plan.OnConflict, a.plan.AllowDowngrade, a.plan.Waves, a.apps)
+}
+
+// subset draws some apps, in any order.
+func (w *world) subset() []string {
+	apps := slices.Clone(w.apps)
+	for i := range apps {
+		j := w.between(i, len(apps)-1)
+		apps[i], apps[j] = apps[j], apps[i]
+	}
+	return apps[:w.between(2, 8)]
+}
+
+// plan draws a plan for n targets.
+func (w *world) plan(name string, n int) rollout.Plan {
+	p := rollout.Plan{
+		Name: name, Template: rollout.Template{ID: 1, Version: pick(w, []string{"2.0.0", "2.1.0", "3.0.0", "3.1.0"})},
+		Audit:   rollout.AuditPolicy{InAudit: rollout.InAuditWait, Items: []rollout.AuditItem{{FirstClass: "A", FirstID: 1}}},
+		Waves:   []rollout.Wave{{Name: "all", Size: n}},
+		Release: rollout.ReleasePolicy{When: rollout.ReleaseApproved},
+	}
+	if w.oneIn(2) {
+		first := rollout.Wave{Name: "canary", Size: w.between(1, n-1)}
+		switch w.draw.Below(3) {
+		case 0:
+			first.RejectAbove = 0.5
+		case 1:
+			first.Approve = true
+		}
+		p.Waves = []rollout.Wave{first, {Name: "rest", Size: n - first.Size}}
+	}
+	pool := pick(w, []string{poolBulk, poolBulk, poolHotfix, poolWeekly})
+	p.Quota = w.bounds[pool]
+	p.Quota.Pool = pool
+	if !w.oneIn(3) {
+		p.Quota.Reserve = map[string]int64{pick(w, []string{poolHotfix, poolHotfix, poolWeekly}): int64(w.between(1, 5))}
+	}
+	if w.oneIn(4) {
+		setPriority(&p, w.between(1, 200))
+	}
+	p.OnConflict = pick(w, []rollout.OnConflict{"", rollout.OnConflictWait, rollout.OnConflictSupersede, rollout.OnConflictSkip})
+	p.AllowDowngrade = w.oneIn(6)
+	return p
+}
+
+// external lets another tool on the platform spend.
+func (w *world) external() {
+	n := min(w.cloud.rest(), int64(w.between(1, 3)))
+	w.cloud.used += n
+	w.log("somebody else spends %d; %d are left", n, w.cloud.rest())
+}
+
+// may allows the refusals that an operator meets.
+func (w *world) may(what, id string, err error) bool {
+	if errors.As(err, new(*rollout.StaleError)) || errors.As(err, new(*rollout.HeldError)) || errors.As(err, new(*ledger.StatusError)) {
+		return false
+	}
+	w.must(err)
+	w.log("operator: %s %s", what, id)
+	return true
+}
