@@ -41,7 +41,7 @@ var arrows = map[string][]string{
 	"wxsim": {},
 
 	// What the programs are made of.
-	"internal/operator": {"rollout", "rollout/planfile", "rollout/settings", "ledger", "ratelimit", "registry/apps", "tasks", "wxclient"},
+	"internal/operator":    {"rollout", "rollout/planfile", "rollout/settings", "ledger", "ratelimit", "registry/apps", "tasks", "wxclient"},
 	"internal/quotareader": {"ledger", "rollout", "wxclient"},
 	"internal/app": {
 		"console", "internal/operator", "internal/quotareader", "ledger", "metrics", "ratelimit", "registry", "registry/apps", "rollout", "rollout/planfile",
@@ -64,6 +64,7 @@ var arrows = map[string][]string{
 	"internal/chaos":                 {},
 	"internal/e2e":                   {},
 	"internal/goldentest":            {},
+	"internal/judgement":             {},
 	"internal/memtest":               {},
 	"internal/proctest":              {},
 	"internal/redistest":             {},
@@ -74,7 +75,7 @@ var arrows = map[string][]string{
 
 // testOnly are imported by tests alone.
 var testOnly = []string{
-	"internal/arch", "internal/chaos", "internal/e2e", "internal/goldentest", "internal/memtest", "internal/proctest", "internal/redistest", "internal/promtest",
+	"internal/arch", "internal/chaos", "internal/e2e", "internal/goldentest", "internal/judgement", "internal/memtest", "internal/proctest", "internal/redistest", "internal/promtest",
 	"internal/operator/operatortest",
 	"rollout/rollouttest", "metrics/mixin",
 }

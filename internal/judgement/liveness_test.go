@@ -270,10 +270,10 @@ func (w *world) untrue(a *applied, l *rollout.Limit, shares map[string]int64) st
 
 // calls are the calls of a stage that may close its pool.
 var calls = map[rollout.Stage][]string{
-	rollout.StagePreflight: {"api_get_authorizer_info", "getversioninfo"},
+	rollout.StagePreflight: {"api_get_authorizer_info", "getversioninfo", "get_category", "get_page"},
 	rollout.StageCommit:    {"commit", "getversioninfo"},
 	rollout.StageCheck:     {"get_code_privacy_info"},
-	rollout.StageSubmit:    {"submit_audit", "get_latest_auditstatus", "getversioninfo"},
+	rollout.StageSubmit:    {"submit_audit", "get_latest_auditstatus", "get_auditstatus", "getversioninfo", "api_get_authorizer_info"},
 	rollout.StageVerdict:   {"get_auditstatus", "get_latest_auditstatus"},
 	rollout.StageRelease:   {"release", "getversioninfo", "get_latest_auditstatus", "get_auditstatus"},
 }

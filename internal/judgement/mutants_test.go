@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
@@ -53,7 +54,7 @@ func TestJudgementFindsBugs(t *testing.T) {
 	for name, m := range mutants {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rdb, advance := start(t)
+			rdb, advance := redistest.Start(t).Virtual(t)
 			var others []string
 			for seed := m.from; seed < m.from+seedsPerMutant; seed++ {
 				broken := play(t.Context(), seeded(seed, func(string, ...any) {}), rdb, advance, m.mutant)

@@ -36,14 +36,6 @@ func play(ctx context.Context, d draw, rdb redis.UniversalClient, advance func(t
 	return ""
 }
 
-// start starts a Redis whose time is years ahead: deadlines of the world's clock must not end on
-// the real one.
-func start(t *testing.T) (redis.UniversalClient, func(time.Duration)) {
-	rdb, advance := redistest.Start(t).Virtual(t)
-	advance(20_000 * time.Hour)
-	return rdb, advance
-}
-
 // TestJudgement holds that in any world
 //   - no attempt gets two submissions accepted, and each had a permit,
 //   - no pool reaches into what another one is still sure of, as far as the last reading tells,
@@ -63,7 +55,7 @@ func start(t *testing.T) (redis.UniversalClient, func(time.Duration)) {
 // rapid prints the seed and the shortest sequence that fails.
 func TestJudgement(t *testing.T) {
 	t.Parallel()
-	rdb, advance := start(t)
+	rdb, advance := redistest.Start(t).Virtual(t)
 	rapid.Check(t, func(r *rapid.T) {
 		if broken := play(t.Context(), byRapid{r}, rdb, advance, mutant{}); broken != "" {
 			r.Fatal(broken)
