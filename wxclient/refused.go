@@ -13,7 +13,7 @@ const (
 	maxRefused      = 200
 	maxRefusedRunes = 200
 	// maxRefusedText bounds RefusedText; the first entry is always shown.
-	maxRefusedText = 300
+	maxRefusedText = 1000
 )
 
 // RefusedItem is one entry of a change that WeChat did not take, as the reply named it. Replies with
@@ -38,7 +38,7 @@ func (r RefusedItem) Why() string {
 // String renders the entry and the reason, like "https://a.example.com: has no ICP filing".
 func (r RefusedItem) String() string { return r.Item + ": " + r.Why() }
 
-// RefusedText lists entries and reasons on one line of about 300 runes at most, and counts those that
+// RefusedText lists entries and reasons on one line of about 1,000 runes at most, and counts those that
 // do not fit; "" for none.
 func RefusedText(items []RefusedItem) string {
 	var texts []string
