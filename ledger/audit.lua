@@ -23,6 +23,7 @@ end
 for stage in pairs(LANE) do look('ready:' .. stage, 'ready:' .. rollout .. ':' .. stage, apps) end
 for _, lane in ipairs({ 'commit', 'audit', 'release' }) do look('leases:' .. lane, 'leases:' .. lane, members) end
 look('wake', 'wake', members)
+if redis.call('EXISTS', root .. 'wake:stepped') == 1 then look('wake', 'wake:stepped', members) end
 local records = redis.call('HMGET', root .. 't:' .. rollout, unpack(apps))
 local owners = redis.call('HMGET', root .. 'owners', unpack(apps))
 local out = { status(rollout), int(now_ms) }

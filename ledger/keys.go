@@ -7,6 +7,7 @@ package ledger
 //   - codes:<rollout>, HASH errcode -> failed targets since the last resume
 //   - marks, HASH "rollout appid" -> fence of the turn during which news came
 //   - sd:<schedule>:<token>, HASH appid -> "rank|body": targets that a run may take
+//   - wake:stepped, ZSET as keyWake: parked targets of before a step back of the clock
 //   - workers, ZSET worker by end of its heartbeat (ms)
 //   - capacity, HASH worker -> JSON of concurrency by lane
 //   - fault:last, HASH code, at (ms), times: the fault of the platform that ended last
@@ -23,8 +24,9 @@ func keySchedule(name string) string   { return root + "s:" + name }            
 func keyPrototype(name string) string  { return root + "st:" + name }                // HASH appid -> "rank|body" of a schedule
 
 const (
-	keyServer    = root + "server"    // HASH run_id, until, lease: which server gave turns, end of its quarantine (ms), its length
+	keyServer    = root + "server"    // HASH run_id, until, wait, lease: which server gave turns, end and length of its quarantine, usual lease (ms)
 	keyLoans     = root + "loans"     // ZSET appid by end of its loan (ms); those that ended go with the next loan
+	keyClock     = root + "clock"     // HASH high: highest server time seen; back, at, steps: how far, when and how often it stepped back (ms)
 	keyRollouts  = root + "rollouts"  // ZSET id by creation (ms)
 	keyActive    = root + "active"    // ZSET id by start (ms): what the conductor looks at
 	keyNames     = root + "names"     // HASH name -> id of its newest rollout

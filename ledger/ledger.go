@@ -131,20 +131,26 @@ func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Turn, er
 // Quarantine is how long turns still wait because Redis was restarted or failed
 // over; 0 if they don't.
 func (l *Ledger) Quarantine(ctx context.Context) (time.Duration, error) {
-	var until *redis.StringCmd
+	var server *redis.SliceCmd
 	var now *redis.TimeCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		until, now = p.HGet(ctx, keyServer, "until"), p.Time(ctx)
+		server, now = p.HMGet(ctx, keyServer, "until", "wait"), p.Time(ctx)
 		return nil
 	})
-	if errors.Is(err, redis.Nil) {
-		return 0, nil
-	}
 	if err != nil {
 		return 0, failed(err, "read whether turns wait after a restart of Redis")
 	}
-	ms, err := parseInt("quarantine", until.Val())
-	return max(0, fromMilli(ms).Sub(now.Val())), err
+	until, ok := server.Val()[0].(string)
+	if !ok {
+		return 0, nil // no server gave assignments yet
+	}
+	ms, err := parseInt("quarantine", until)
+	left := max(0, fromMilli(ms).Sub(now.Val()))
+	if text, ok := server.Val()[1].(string); ok && err == nil { // no longer, if the clock stepped back
+		ms, err = parseInt("quarantine", text)
+		left = min(left, time.Duration(ms)*time.Millisecond)
+	}
+	return left, err
 }
 
 // InFlight implements rollout.Store.

@@ -163,10 +163,16 @@ local function rival(id, name, stale)
   if not other or other == id then return nil end
   local s = status(other)
   if s == '' or s == 'done' or s == 'aborted' then return nil end
+  -- The clock may have stepped back since it was touched.
   local touched = tonumber(redis.call('HGET', root .. 'r:' .. other, 'touched') or '0')
-  if s == 'loading' and touched + stale < now_ms then return nil end
+  if s == 'loading' and math.abs(now_ms - touched) > stale then return nil end
   return other, s
 end
+
+-- far is how many ms after now no lease ends that was given by this clock: a lease may
+-- last longer than asked by a stall, and workers may have different settings. What ends
+-- later was given before the clock stepped back.
+local function far(lease) return math.max(4 * lease, lease + 300000) end
 
 -- quarantine is how many ms turns have to wait because this server is another
 -- one than that which gave the last turn, or was started again: its newest
@@ -179,15 +185,21 @@ local function quarantine(lease)
   local info = redis.pcall('INFO', 'server')
   local id = type(info) == 'string' and string.match(info, 'run_id:(%x+)')
   if not id then return 0 end
-  local known = redis.call('HMGET', root .. 'server', 'run_id', 'until', 'lease')
-  if known[1] == id then return math.max(0, tonumber(known[2]) - now_ms) end
+  local known = redis.call('HMGET', root .. 'server', 'run_id', 'until', 'lease', 'wait')
+  if known[1] == id then
+    local left = math.max(0, tonumber(known[2]) - now_ms)
+    local most = tonumber(known[4] or known[3]) or LEASE_UNKNOWN
+    if left <= most then return left end
+    redis.call('HSET', root .. 'server', 'until', int(now_ms + most)) -- the clock stepped back
+    return most
+  end
   if lease > 0 then
     redis.call('HSET', root .. 'server', 'lease', int(lease))
   else
     lease = tonumber(known[3]) or LEASE_UNKNOWN
   end
   local wait = known[1] and lease or 0
-  redis.call('HSET', root .. 'server', 'run_id', id, 'until', int(now_ms + wait))
+  redis.call('HSET', root .. 'server', 'run_id', id, 'until', int(now_ms + wait), 'wait', int(wait))
   return wait
 end
 

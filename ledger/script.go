@@ -43,6 +43,8 @@ var (
 	viewLua string
 	//go:embed heartbeat.lua
 	heartbeatLua string
+	//go:embed clock.lua
+	clockLua string
 	//go:embed capacity.lua
 	capacityLua string
 	//go:embed tally.lua
@@ -114,6 +116,7 @@ var (
 	reviseScript         = newScript(reviseLua)
 	viewScript           = newScript(viewLua)
 	heartbeatScript      = newScript(heartbeatLua)
+	clockScript          = newScript(clockLua)
 	capacityScript       = newScript(capacityLua)
 	tallyScript          = newScript(tallyLua)
 	noteScript           = newScript(noteLua)

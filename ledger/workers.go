@@ -9,18 +9,35 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// Heartbeat says that a worker lives for ttl more, with its concurrency by lane.
+// Heartbeat says that a worker lives for ttl more, with its concurrency by lane. A clock
+// of the server that stepped back is noticed here, and what it left in the future is
+// brought near; that is a *ClockStepError, and the heartbeat counts all the same.
 func (l *Ledger) Heartbeat(ctx context.Context, worker string, capacity map[rollout.Lane]int, ttl time.Duration) error {
 	b, err := json.Marshal(capacity)
 	if err != nil {
 		return fmt.Errorf("heartbeat of worker %s: %w", worker, err)
 	}
-	return failed(run(ctx, l.rdb, heartbeatScript, worker, max(1, milli(ttl)), b).Err(), "heartbeat of worker %s", worker)
+	reply, err := run(ctx, l.rdb, heartbeatScript, worker, max(1, milli(ttl)), b, milli(l.opts.Lease), milli(clockStepMin)).Int64Slice()
+	if err != nil {
+		return failed(err, "heartbeat of worker %s", worker)
+	}
+	if len(reply) != 2 {
+		return fmt.Errorf("heartbeat of worker %s: unexpected answer %v", worker, reply)
+	}
+	if reply[1] != 0 {
+		if err := l.settleClock(ctx); err != nil {
+			return err
+		}
+	}
+	if reply[0] > 0 {
+		return &ClockStepError{Back: time.Duration(reply[0]) * time.Millisecond}
+	}
+	return nil
 }
 
 // Leave takes a worker out at once.
 func (l *Ledger) Leave(ctx context.Context, worker string) error {
-	return failed(run(ctx, l.rdb, heartbeatScript, worker, 0, "").Err(), "take worker %s out", worker)
+	return failed(run(ctx, l.rdb, heartbeatScript, worker, 0, "", 0, 0).Err(), "take worker %s out", worker)
 }
 
 // Capacity implements rollout.Store. Workers whose heartbeat ended are dropped.

@@ -12,8 +12,9 @@
 // is a value, not an error: an error means that Redis did not answer, and
 // then nothing may be assumed to have been granted. If a reply is lost and
 // the client repeats the script, the count errs to the careful side: a permit
-// may be lost, none is doubled. A server's clock that is set back makes leases,
-// permits and closings last as much longer; it breaks no promise.
+// may be lost, none is doubled. When the server's clock steps back, leases,
+// permits, closings and holds last at most as long again as they were given or
+// asked for; fences grow all the same.
 //
 // The package owns the keys named in keys.go. It must never call WeChat, log,
 // or know what a permit is for.

@@ -4,5 +4,5 @@
 -- Returns {1 if released}
 -- Cost: O(1)
 if redis.call("HGET", KEYS[1], "holder") ~= ARGV[1] then return {0} end
-redis.call("HDEL", KEYS[1], "holder", "until")
+redis.call("HDEL", KEYS[1], "holder", "until", "ttl")
 return {1}

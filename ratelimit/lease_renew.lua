@@ -10,6 +10,6 @@ local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local got = redis.call("HMGET", KEYS[1], "holder", "until")
 if got[1] ~= ARGV[1] or tonumber(got[2] or 0) <= now then return {0} end
-redis.call("HSET", KEYS[1], "until", string.format("%.0f", now + tonumber(ARGV[2])))
+redis.call("HSET", KEYS[1], "ttl", ARGV[2], "until", string.format("%.0f", now + tonumber(ARGV[2])))
 redis.call("PEXPIRE", KEYS[1], string.format("%.0f", tonumber(ARGV[2]) + tonumber(ARGV[3])))
 return {1}

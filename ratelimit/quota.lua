@@ -41,6 +41,7 @@
 --   opens     times an operator opened it
 --   month     year * 100 + month of the books, in UTC+8; it never goes back
 --   day       days since 1970 in UTC+8
+--   clock     ms, when this was written
 -- KEYS[2]  sorted set: permits out, id -> ms when it lapses
 -- KEYS[3]  hash: permits out, id -> its pool
 -- KEYS[4]  hash: pool -> how many permits it has out; expires with KEYS[2] and KEYS[3]
@@ -61,7 +62,7 @@ local function num(n) return string.format("%.0f", n) end
 local words = {"state", "reason", "probe", "doubt", "unread"}
 local counts = {
   "since", "retry_at", "fails", "asked", "firm", "spent", "closings", "opens", "quota",
-  "external", "external_all", "raised", "unread_since", "month", "day",
+  "external", "external_all", "raised", "unread_since", "month", "day", "clock",
 }
 local readings = {"rest", "limit", "seen", "read_at", "base"} -- nil = unknown
 local q = {}
@@ -77,6 +78,7 @@ end
 if q.state == "" then q.state = "open" end
 
 local function save()
+  q.clock = now
   local set, gone = {}, {}
   local function put(name, v)
     if v then
@@ -92,6 +94,27 @@ local function save()
   redis.call("HSET", KEYS[1], unpack(set))
   if #gone > 0 then redis.call("HDEL", KEYS[1], unpack(gone)) end
 end
+
+-- A clock that stepped back leaves times in the future: they come nearer by as much, once,
+-- so that no wait is longer than it was asked for.
+if q.clock > now then
+  for _, name in ipairs({"since", "retry_at", "firm", "read_at", "unread_since"}) do
+    if q[name] and q[name] > 0 then q[name] = math.max(1, q[name] - (q.clock - now)) end
+  end
+  save()
+end
+
+-- Nor does a permit live longer than it was given for; processes may give them for
+-- different times.
+repeat
+  local ahead = redis.call("ZRANGEBYSCORE", KEYS[2], "(" .. num(now + 2 * ttl), "+inf", "LIMIT", 0, 500)
+  local near = {}
+  for _, id in ipairs(ahead) do
+    near[#near + 1] = num(now + ttl)
+    near[#near + 1] = id
+  end
+  if #near > 0 then redis.call("ZADD", KEYS[2], unpack(near)) end
+until #ahead < 500
 
 -- month_of is the month of a day since 1970 in the Gregorian calendar, by Hinnant's
 -- civil_from_days.

@@ -7,6 +7,7 @@
 --            hold     µs, no permit before this time
 --            factor   64ths of the full rate, as of slowed
 --            slowed   µs, when the rate was last cut
+--            clock    µs, when this was written
 --          and of one without a configured rate, which counts what it grants:
 --            learned  µs between two permits at the full rate while it is cut:
 --                     what was seen just before the cut
@@ -51,10 +52,17 @@ end
 
 local function open(i)
   local t = {interval = tonumber(ARGV[1 + 2 * i]), burst = tonumber(ARGV[2 + 2 * i]), key = i}
-  local got = redis.call("HMGET", KEYS[i], "tat", "step", "hold", "factor", "slowed", "learned", "sec", "n", "was")
+  local got = redis.call("HMGET", KEYS[i], "tat", "step", "hold", "factor", "slowed", "learned", "sec", "n", "was", "clock")
   t.tat, t.step, t.hold = tonumber(got[1] or 0), tonumber(got[2] or 0), tonumber(got[3] or 0)
   t.base, t.slowed = tonumber(got[4] or 64), tonumber(got[5] or 0)
-  -- The climb is worked out, not stored. A clock set back never cuts the rate.
+  -- A clock that stepped back makes no hold longer than it was asked for, and no cut.
+  local back = tonumber(got[10] or 0) - now
+  if back > 0 then
+    t.mended = true
+    if t.hold > 0 then t.hold = t.hold - back end
+    if t.slowed > 0 then t.slowed = t.slowed - back end
+  end
+  -- The climb is worked out, not stored.
   local climbs = math.max(0, math.floor((now - t.slowed) / climb))
   t.factor = math.min(64, t.base + 4 * climbs)
   if t.interval == 0 then
@@ -79,7 +87,7 @@ local function save(t)
     t.base, t.slowed = 64, 0
   end
   redis.call("HSET", KEYS[t.key], "tat", num(t.tat), "step", num(t.step), "hold", num(t.hold),
-    "factor", num(t.base), "slowed", num(t.slowed))
+    "factor", num(t.base), "slowed", num(t.slowed), "clock", num(now))
   if t.counts then
     redis.call("HSET", KEYS[t.key], "learned", num(t.learned), "sec", num(t.sec), "n", num(t.n), "was", num(t.was))
     last = math.max(last, t.sec + 30 * second)

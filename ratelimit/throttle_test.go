@@ -171,8 +171,20 @@ func TestThrottle(t *testing.T) {
 		{"a clock set back does not slow further", ten, []step{
 			{0, slow, "32/64"},
 			{-time.Hour, throttled, "free 0 at 32/64"}, // owes at most a burst
+			{0, slow, "32/64"},                         // as soon after the first as without the step
+			{1200 * ms, throttled, "free 3 at 32/64"},
 			{0, slow, "16/64"},
-			{1200 * ms, throttled, "free 3 at 16/64"},
+		}},
+		{"a clock set back does not keep the rate cut", ten, []step{
+			{0, slow, "32/64"},
+			{-8 * time.Hour, take(1), "0 retry 200ms"},
+			{20 * time.Second, throttled, "free 3 at 40/64"},
+		}},
+		{"a clock set back holds no longer than asked", ten, []step{
+			{0, hold(time.Minute), "ok"},
+			{-8 * time.Hour, take(1), "0 held retry 1m0s"},
+			{30 * time.Second, take(1), "0 held retry 30s"},
+			{30 * time.Second, take(1), "1"},
 		}},
 		{"ease ends both", ten, []step{
 			{0, slow, "32/64"},

@@ -62,6 +62,25 @@ type Target struct {
 	Timeline []Entry `json:"log,omitempty"`
 }
 
+// clockSlack is how far a stamp may be ahead of the store's clock: workers count on from
+// it by themselves.
+const clockSlack = time.Minute
+
+// NotAfter brings stamps to now that lie in the future, since the store's clock stepped
+// back after they were made: what is counted from them would wait for that long.
+func (t Target) NotAfter(now time.Time) Target {
+	ahead := func(at time.Time) bool { return at.After(now.Add(clockSlack)) }
+	if ahead(t.Since) {
+		t.Since = now
+	}
+	if t.Intent != nil && ahead(t.Intent.At) {
+		in := *t.Intent
+		in.At = now
+		t.Intent = &in
+	}
+	return t
+}
+
 // RankPerWave separates waves in a rank; a rollout has fewer targets than this.
 const RankPerWave = 10_000_000
 

@@ -163,7 +163,7 @@ func (h *Handler) Run(ctx context.Context, turn rollout.Turn) (err error) {
 		return err
 	}
 	r := &run{
-		Handler: h, turn: turn, t: started.Target, deadline: asked.Add(h.timing.Turn),
+		Handler: h, turn: turn, t: started.Target.NotAfter(started.Now), deadline: asked.Add(h.timing.Turn),
 		began: started.Now, begun: h.now(), released: started.Released, created: started.Created, releases: started.Releases,
 	}
 	defer func() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -259,5 +260,43 @@ func TestSubmissionWithdrawnBeforeItWasReadBack(t *testing.T) {
 	got := r.is("verdict/failed")
 	if got.Trouble.Class != "withdrawn" || got.PastAuditID != 42 {
 		t.Errorf("trouble %+v, past audit %d; want withdrawn and 42", got.Trouble, got.PastAuditID)
+	}
+}
+
+// A lost submission is read back and made again in its time although the clock of Redis
+// steps back by 8 hours meanwhile, before the ledger noticed that or after.
+func TestSubmitLostWhileTheClockStepsBack(t *testing.T) {
+	t.Parallel()
+	for _, noticed := range []bool{true, false} {
+		r := atSubmit(t)
+		made := 0
+		r.wx.submit = func(wxclient.SubmitRequest) (int64, error) {
+			if made++; made == 1 {
+				return 0, lostReply()
+			}
+			return 42, nil
+		}
+		beat := func() error { return r.ledger.Heartbeat(t.Context(), "w", map[rollout.Lane]int{}, time.Minute) }
+		r.must(beat())
+		r.act()
+		got := r.is("submit/parked/unknown")
+		r.advance(-8 * time.Hour)
+		if noticed {
+			if err := beat(); !errors.As(err, new(*ledger.ClockStepError)) {
+				t.Errorf("the step was not noticed: %v", err)
+			}
+			r.parked("submit/parked/unknown", 65*time.Second)
+		} else { // a push wakes it
+			woken, err := rollout.Step(got, rollout.Woken{At: r.now()})
+			r.must(err)
+			_, err = r.ledger.Save(t.Context(), got, woken, rollout.SaveOptions{})
+			r.must(err)
+		}
+		r.act() // the intent is counted from now
+		r.parked("submit/parked/unknown", 65*time.Second)
+		r.act()
+		if got := r.is("verdict/pending"); got.AuditID != 42 || made != 2 {
+			t.Errorf("noticed %t: audit %d after %d calls, want 42 after 2", noticed, got.AuditID, made)
+		}
 	}
 }

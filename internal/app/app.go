@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
@@ -208,7 +209,12 @@ func (a *App) Run(ctx context.Context, stop <-chan struct{}) error {
 const heartbeatTTL = 15 * time.Second
 
 func (a *App) beat(ctx context.Context) error {
-	return a.core.ledger.Heartbeat(ctx, a.name, a.cfg.concurrency(), heartbeatTTL)
+	err := a.core.ledger.Heartbeat(ctx, a.name, a.cfg.concurrency(), heartbeatTTL)
+	if step := (*ledger.ClockStepError)(nil); errors.As(err, &step) {
+		a.log.Warn().Dur("back", step.Back).Msg("the Redis clock stepped back: leases and wakes were brought near; set the clocks of all Redis servers by NTP")
+		return nil
+	}
+	return err
 }
 
 // heartbeats tell the conductor how many handlers there are.

@@ -73,8 +73,34 @@ func (o *Operator) checkRedis(ctx context.Context) []Result {
 	took := o.now().Sub(began)
 	info := redisInfo(ctx, o)
 	results := []Result{{Name: "redis", Level: LevelOK, Detail: fmt.Sprintf("version %s answers in %s", orUnknown(info["redis_version"]), took.Round(time.Microsecond))}}
-	results = append(results, checkSkew(server.Sub(began.Add(took/2))), checkPersistence(info), o.checkServer(ctx))
+	results = append(results, checkSkew(server.Sub(began.Add(took/2))), o.checkClock(ctx, server), checkPersistence(info), o.checkServer(ctx))
 	return results
+}
+
+// clockStepShown is how long a step back of Redis's clock is a warning.
+const clockStepShown = 7 * 24 * time.Hour
+
+// checkClock tells of the last time that Redis's clock stepped back.
+func (o *Operator) checkClock(ctx context.Context, now time.Time) Result {
+	const name = "redis clock"
+	s, ok, err := o.ledger.LastClockStep(ctx)
+	switch {
+	case err != nil:
+		return Result{Name: name, Level: LevelFail, Detail: err.Error()}
+	case !ok:
+		return Result{Name: name, Level: LevelOK, Detail: "never stepped back"}
+	}
+	r := Result{
+		Name: name, Level: LevelOK,
+		Detail: fmt.Sprintf("the Redis clock stepped back by %s at %s; leases and wakes were brought near", s.Back.Round(time.Second), s.At.UTC().Format(time.RFC3339)),
+	}
+	if s.Steps > 1 {
+		r.Detail += fmt.Sprintf("; %d steps in all", s.Steps)
+	}
+	if now.Sub(s.At) < clockStepShown {
+		r.Level, r.Hint = LevelWarn, "set the clocks of all Redis servers by NTP, replicas too"
+	}
+	return r
 }
 
 // redisInfo is the answer to INFO; empty from a server that doesn't know it.

@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -54,5 +56,34 @@ func TestPausedQueueIsNamed(t *testing.T) {
 		if level != operator.LevelFail {
 			t.Errorf("check: %s", level)
 		}
+	}
+}
+
+// TestClockStepIsTold: check names a step back of Redis's clock, with how far and when.
+func TestClockStepIsTold(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	clock := func() operator.Result {
+		t.Helper()
+		results := b.op.Check(b.ctx, "")
+		return results[slices.IndexFunc(results, func(r operator.Result) bool { return r.Name == "redis clock" })]
+	}
+	b.hire()
+	if r := clock(); r.Level != operator.LevelOK {
+		t.Errorf("before: %+v", r)
+	}
+	b.advance(-8 * time.Hour)
+	stepped := b.now()
+	if err := b.ledger.Heartbeat(b.ctx, "w2", nil, time.Minute); !errors.As(err, new(*ledger.ClockStepError)) {
+		t.Errorf("heartbeat: %v", err)
+	}
+	b.advance(time.Minute)
+	want := "the Redis clock stepped back by 8h0m0s at " + stepped.UTC().Format(time.RFC3339)
+	if r := clock(); r.Level != operator.LevelWarn || !strings.HasPrefix(r.Detail, want) || r.Hint == "" {
+		t.Errorf("check tells %+v, want %q", r, want)
+	}
+	b.advance(8 * 24 * time.Hour)
+	if r := clock(); r.Level != operator.LevelOK || !strings.HasPrefix(r.Detail, want) {
+		t.Errorf("a week later check tells %+v", r)
 	}
 }

@@ -131,7 +131,7 @@ func TestCheckHealthy(t *testing.T) {
 	b.wx.apps = []string{appID(0)}
 	got := levels(b.op.Check(b.ctx, ""))
 	want := []string{
-		"redis ok", "clock ok", "redis append-only file warn", "redis maxmemory-policy ok",
+		"redis ok", "clock ok", "redis clock ok", "redis append-only file warn", "redis maxmemory-policy ok",
 		"credentials ok", "template library ok", "authorized apps ok", "submission quota ok",
 		"calls of /wxa/commit ok", "calls of /wxa/submit_audit ok", "calls of /wxa/release ok",
 		"workers ok", "queues ok", "submit pool ok",
