@@ -110,6 +110,8 @@ var (
 	// watchedCodes start at 0, because alerts ask for their increase.
 	watchedCodes = set{"-1", "45009", "45011", "85085", "86008", "86010", Other}
 
+	faults = set{"address", "secret", "appid", "ticket", "token", "permission", "no-answer", Other}
+
 	pushTypes = set{
 		"component_verify_ticket", "authorized", "updateauthorized", "unauthorized",
 		"weapp_audit_success", "weapp_audit_fail", "weapp_audit_delay", Other,

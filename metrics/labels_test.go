@@ -17,6 +17,7 @@ import (
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
 	"github.com/wxrollout/wxrollout/wxclient/callback"
 )
@@ -72,6 +73,7 @@ func TestSetsAreTheirOwners(t *testing.T) {
 		{"wxrollout_rollouts_held", "gate", nil, texts(rollout.VerdictHold, rollout.VerdictFailed, rollout.VerdictTripped)},
 		{"wxrollout_wechat_requests_total", "class", []string{metrics.ClassNotSent, metrics.ClassNoAnswer}, texts(wxclient.Classes()...)},
 		{"wxrollout_callbacks_total", "result", []string{"accepted"}, texts(callback.Reasons()...)},
+		{"wxrollout_platform_fault", "kind", nil, texts(rollout.FaultCauses()...)},
 		{"wxrollout_token_renewals_total", "result", nil, texts(registry.RenewalResults()...)},
 		{"wxrollout_callbacks_total", "type", []string{"none", metrics.Other}, texts(
 			callback.TypeTicket, callback.TypeAuthorized, callback.TypeUpdateAuthorized, callback.TypeUnauthorized,
@@ -181,11 +183,11 @@ func TestTransitionsAreSteps(t *testing.T) {
 	}
 }
 
-// TestClosingCodesAreTheTables: every code that throttles the whole platform,
-// and the two penalties, can close a pool.
+// TestClosingCodesAreTheTables: every code that throttles the whole platform, the two penalties and
+// an outage can close a pool.
 func TestClosingCodesAreTheTables(t *testing.T) {
 	t.Parallel()
-	want := []string{"86008", "86010"}
+	want := []string{"86008", "86010", tasks.ReasonOutage}
 	for code := int64(-1); code < 100_000; code++ {
 		if wxclient.ClassOf(code) == wxclient.ClassThrottlePlatform {
 			want = append(want, strconv.FormatInt(code, 10))

@@ -164,6 +164,7 @@ type credentialsPart struct {
 	src                 Source
 	now                 func() time.Time
 	ticket, token, apps *prometheus.Desc
+	fault               *prometheus.Desc
 }
 
 func newCredentialsPart(src Source, now func() time.Time) part {
@@ -172,18 +173,22 @@ func newCredentialsPart(src Source, now func() time.Time) part {
 		now:    now,
 		ticket: desc("wxrollout_ticket_age_seconds", "Time since WeChat pushed the last verify ticket; absent if none is known."),
 		token:  desc("wxrollout_component_token_expiry_seconds", "Time until the platform's access token ends, negative after it; absent if none is known."),
+		fault:  desc("wxrollout_platform_fault", "1 while a fault of the platform stands that stops everything, by its kind, else 0.", "kind"),
 		apps:   desc("wxrollout_app_tokens", "Apps whose access token is stored and lives; absent if another system keeps the tokens."),
 	}
 }
 
 func (p *credentialsPart) descs() []*prometheus.Desc {
-	return []*prometheus.Desc{p.ticket, p.token, p.apps}
+	return []*prometheus.Desc{p.ticket, p.token, p.apps, p.fault}
 }
 
 func (p *credentialsPart) read(ctx context.Context, out emit) error {
 	c, err := p.src.Credentials(ctx)
 	if err != nil {
 		return err
+	}
+	for _, kind := range faults {
+		out(p.fault, flag(c.Fault != "" && faults.of(c.Fault) == kind), kind)
 	}
 	now := p.now()
 	if !c.TicketAt.IsZero() {

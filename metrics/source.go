@@ -88,4 +88,6 @@ type Credentials struct {
 	TokenUntil time.Time
 	// AppTokens counts the apps whose token lives; nil is not known.
 	AppTokens *int64
+	// Fault is the kind of the platform's fault that stands; "" for none.
+	Fault string
 }

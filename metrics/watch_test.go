@@ -37,7 +37,7 @@ func fullSource() metrics.Source {
 			Leases:   map[string]int{"commit": 4},
 			Capacity: map[string]int{"commit": 16, "audit": 16, "release": 8},
 		}),
-		credentials: give(metrics.Credentials{TicketAt: now.Add(-9 * time.Minute), TokenUntil: now.Add(time.Hour), AppTokens: &apps}),
+		credentials: give(metrics.Credentials{TicketAt: now.Add(-9 * time.Minute), TokenUntil: now.Add(time.Hour), AppTokens: &apps, Fault: "address"}),
 	}
 }
 
@@ -71,6 +71,8 @@ func TestGauges(t *testing.T) {
 		"wxrollout_ticket_age_seconds{}":                       540,
 		"wxrollout_component_token_expiry_seconds{}":           3600,
 		"wxrollout_app_tokens{}":                               12,
+		"wxrollout_platform_fault{kind=address}":               1,
+		"wxrollout_platform_fault{kind=other}":                 0,
 	} {
 		if v, ok := got[key]; !ok || v != want {
 			t.Errorf("%s = %v (there: %t), want %v", key, v, ok, want)

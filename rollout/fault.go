@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -39,6 +40,51 @@ func (f PlatformFault) Cause() string {
 		text = fmt.Sprintf("WeChat refuses calls from %s: %s", f.IP, text)
 	}
 	return "the platform can't call WeChat for any app: " + text
+}
+
+// FaultCause is a kind of platform fault. It is a closed set.
+type FaultCause string
+
+// The kinds.
+const (
+	FaultAddress    FaultCause = "address"    // our address is missing from the allow-list
+	FaultSecret     FaultCause = "secret"     // the component's secret is refused
+	FaultAppID      FaultCause = "appid"      // the component's appid is refused
+	FaultTicket     FaultCause = "ticket"     // no verify ticket that WeChat takes
+	FaultToken      FaultCause = "token"      // a renewed component token is refused
+	FaultPermission FaultCause = "permission" // the platform lacks a right
+	FaultNoAnswer   FaultCause = "no-answer"  // WeChat or the token service is out of reach
+	FaultOther      FaultCause = "other"
+)
+
+// FaultCauses lists every kind.
+func FaultCauses() []FaultCause {
+	return []FaultCause{FaultAddress, FaultSecret, FaultAppID, FaultTicket, FaultToken, FaultPermission, FaultNoAnswer, FaultOther}
+}
+
+// faultCodes are the errcodes of the kinds.
+var faultCodes = map[int64]FaultCause{
+	40090: FaultAddress, 40164: FaultAddress, 45035: FaultAddress, 61004: FaultAddress,
+	40125: FaultSecret, 41004: FaultSecret, 40094: FaultSecret,
+	40013: FaultAppID, 61011: FaultAppID, 41018: FaultAppID,
+	40091: FaultTicket, 61005: FaultTicket, 61006: FaultTicket, 41020: FaultTicket,
+	40001: FaultToken, 40014: FaultToken, 42001: FaultToken, 42006: FaultToken, 41021: FaultToken, 48012: FaultToken, 61024: FaultToken,
+	48001: FaultPermission, 50001: FaultPermission, 61000: FaultPermission, 61001: FaultPermission, 61028: FaultPermission, 61029: FaultPermission,
+	-1: FaultNoAnswer, 0: FaultNoAnswer,
+}
+
+// Kind is the fault's kind. 40001 of the component token itself is a wrong secret.
+func (f PlatformFault) Kind() FaultCause {
+	switch {
+	case f.Code == 40001 && f.Endpoint == "/cgi-bin/component/api_component_token":
+		return FaultSecret
+	case f.Code == 0 && f.Endpoint == "" && strings.Contains(f.Text, "ticket"):
+		return FaultTicket // none was pushed: there is no answer to it
+	}
+	if k, ok := faultCodes[f.Code]; ok {
+		return k
+	}
+	return FaultOther
 }
 
 // FaultNews is what became of a reported fault.

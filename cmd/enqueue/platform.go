@@ -148,6 +148,9 @@ func (d *deps) bookNotes(b operator.QuotaBooks) string {
 // poolNotes say what to do about the pools, and who opened one last.
 func (d *deps) poolNotes(q operator.QuotaReport) string {
 	text := ""
+	if q.Fault != nil {
+		text += "\n" + q.Fault.Cause() + "\n"
+	}
 	for _, p := range q.Pools {
 		if next := p.Next(); next != "" {
 			text += "\n" + next + "\n"

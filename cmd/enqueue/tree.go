@@ -64,6 +64,7 @@ func treeOf(s operator.Snapshot, now time.Time) []string {
 		head += "  " + span(end.Sub(s.Started))
 	}
 	branches := []branch{
+		{"halted", haltLines(s)},
 		{"template", []string{fmt.Sprintf("%d version %s", s.Template.ID, s.Template.Version)}},
 		{"pace", paceLines(s)},
 		{"stages", stageLines(s)},
@@ -97,6 +98,14 @@ func (b branch) draw() []string {
 		out = append(out, fmt.Sprintf("  %-9s %s", name, line))
 	}
 	return out
+}
+
+// haltLines are why nothing moves, if that is so.
+func haltLines(s operator.Snapshot) []string {
+	if s.Halted == "" {
+		return nil
+	}
+	return []string{s.Halted}
 }
 
 func paceLines(s operator.Snapshot) []string {

@@ -197,6 +197,9 @@ func lineOf(s operator.Snapshot) string {
 	if s.Blocked != "" {
 		line += "; " + oneLine(s.Blocked)
 	}
+	if s.Fault != nil {
+		line += "; " + oneLine(s.Halted)
+	}
 	if s.Limit != nil {
 		still := *s.Limit // without what changes by itself
 		still.ReadAt = time.Time{}

@@ -64,11 +64,16 @@ func (h *httpSide) shutdown(ctx context.Context) error { return h.server.Shutdow
 
 // readyz tells whether this worker can do its work: Redis answers, a token can
 // be had, and some worker conducts. It names what is missing. A paused Asynq queue is
-// named too, but the worker stays ready: it would lose WeChat's pushes otherwise.
+// named too, and a fault of the platform, but the worker stays ready: it would lose WeChat's pushes
+// otherwise, and with them the ticket that may end the fault.
 func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
-	if err := a.readiness(ctx); err != nil {
+	fault, err := a.core.ledger.PlatformFault(ctx)
+	if err == nil {
+		err = a.readiness(ctx, fault == nil)
+	}
+	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, err)
 		return
@@ -79,7 +84,9 @@ func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "redis:", err)
 		return
 	}
-	if len(paused) == 0 {
+	if fault != nil {
+		fmt.Fprintf(w, "ok, but %s\n", fault.Cause())
+	} else if len(paused) == 0 {
 		fmt.Fprintln(w, "ok")
 	}
 	for _, p := range paused {
@@ -87,15 +94,18 @@ func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *App) readiness(ctx context.Context) error {
+// readiness names the first thing that is missing; tokens says whether to ask for a token.
+func (a *App) readiness(ctx context.Context, tokens bool) error {
 	if !a.http.ready.Load() {
 		return errors.New("starting or draining")
 	}
 	if err := a.core.rdb.Ping(ctx).Err(); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
-	if _, err := a.core.source.ComponentToken(ctx); err != nil {
-		return fmt.Errorf("token source: %w", err)
+	if tokens {
+		if _, err := a.core.source.ComponentToken(ctx); err != nil {
+			return fmt.Errorf("token source: %w", err)
+		}
 	}
 	holder, _, err := ratelimit.NewLease(a.core.rdb, "conductor", a.name, leaderTTL).Holder(ctx)
 	if err != nil {

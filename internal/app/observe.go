@@ -141,6 +141,13 @@ func (s source) Workers(ctx context.Context) (metrics.Workers, error) {
 // Credentials implements metrics.Source.
 func (s source) Credentials(ctx context.Context) (metrics.Credentials, error) {
 	var out metrics.Credentials
+	fault, err := s.ledger.PlatformFault(ctx)
+	if err != nil {
+		return out, err
+	}
+	if fault != nil {
+		out.Fault = string(fault.Kind())
+	}
 	if s.tokens == nil {
 		return out, nil // a broker keeps them
 	}

@@ -118,6 +118,58 @@ func (f *fleet) stands(t *testing.T, id string, code int64, words ...string) {
 	}
 }
 
+// tells checks that everything that a person or a program looks at names the one cause.
+func (f *fleet) tells(t *testing.T, id, cause string, workers ...*app.App) {
+	t.Helper()
+	ctx := t.Context()
+	saw := make(map[string]string)
+	list, err := f.op.Rollouts(ctx, 0, 9)
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	saw["get rollouts"] = list[0].Halted
+	for s, err := range f.op.Watch(ctx, id, time.Hour) {
+		saw["watch"] = fmt.Sprint(s.Halted, s.Fault, err)
+		break
+	}
+	q, err := f.op.Quota(ctx, "")
+	if err != nil || q.Fault == nil {
+		t.Fatalf("quota tells of %v, %v", q.Fault, err)
+	}
+	saw["quota"] = q.Fault.Cause()
+	for _, r := range f.op.Check(ctx, "") {
+		if r.Name == "platform" {
+			saw["check"], saw["check's hint"] = r.Detail, r.Hint
+		}
+	}
+	for target, err := range f.ledger.Targets(ctx, id) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if target.State == rollout.StatePending {
+			why, err := f.op.Why(ctx, target.AppID, id)
+			saw["why"] = fmt.Sprint(why.Places[0].Waits, err)
+			break
+		}
+	}
+	for _, w := range workers {
+		status, body, err := get(ctx, w, "/readyz")
+		saw["readyz"] = body
+		if err != nil || status != http.StatusOK {
+			t.Errorf("/readyz is %d: %s, %v", status, body, err)
+		}
+	}
+	for _, where := range []string{"get rollouts", "watch", "quota", "check", "check's hint", "why", "readyz"} {
+		if !strings.Contains(saw[where], cause) {
+			t.Errorf("%s says %q, which lacks %s", where, saw[where], cause)
+		}
+	}
+	_, body, err := get(ctx, leads(t, workers...), "/metrics")
+	if err != nil || !strings.Contains(body, `wxrollout_platform_fault{kind="address"} 1`) {
+		t.Errorf("the leader's metrics do not tell of the fault, %v", err)
+	}
+}
+
 // unharmed checks that no target failed, was blamed or counted as busy.
 func (f *fleet) unharmed(t *testing.T, id string) {
 	t.Helper()
@@ -212,11 +264,11 @@ func TestPlatformFaultMidway(t *testing.T) {
 		Seed: 5, Apps: apps, Quota: wxsim.QuotaOptions{Limit: 1000}, AuditDelay: wxsim.Range{Min: 100 * time.Millisecond, Max: 2 * time.Second},
 	})
 	id := f.apply(t, apps, "")
-	f.worker(t)
-	f.worker(t)
+	one, two := f.worker(t), f.worker(t)
 	f.until(t, id, "the middle", func(r rollout.Rollout) bool { return r.Counts.State(rollout.StateReleased) > 3 })
 	g.refuse(refusal(61004))
 	f.stands(t, id, 61004, "203.0.113.9")
+	f.tells(t, id, "203.0.113.9", one, two)
 	f.probed(t, 1)
 	f.unharmed(t, id)
 	g.allow()
@@ -275,6 +327,28 @@ func TestStageOutage(t *testing.T) {
 		if n := target.Tries[rollout.CauseBusy]; err != nil || target.State.Ended() || n > 2 {
 			t.Errorf("%s is %s/%s with %d tries, %v", target.AppID, target.Stage, target.State, n, err)
 		}
+	}
+	g.allow()
+	f.released(t, id, apps)
+}
+
+// TestRefusedTokensDoNotStorm: every app's commit is answered 40001, whatever token it carries. The
+// stage closes, and renewals are bounded by its probes.
+func TestRefusedTokensDoNotStorm(t *testing.T) {
+	t.Parallel()
+	const apps = 20
+	g := newGateway(t)
+	f := g.fleet(t, wxsim.Options{Seed: 17, Apps: apps, Quota: wxsim.QuotaOptions{Limit: 1000}}, "OUTAGE_PROBE=1s")
+	id := f.apply(t, apps, "")
+	g.refuse(refusal(40001), pathCommit)
+	f.worker(t)
+	f.worker(t)
+	eventually(t, "refused probes", func(ctx context.Context) (bool, string) {
+		r, err := f.op.Rollout(ctx, id)
+		return err == nil && r.Counts[rollout.Cell{Stage: rollout.StageCommit, State: rollout.StateParked, Reason: rollout.ReasonBusy}] >= 3, fmt.Sprint(r.Counts, err)
+	})
+	if n := g.refused.Load(); n > 5*apps {
+		t.Errorf("%d refused commits of %d apps", n, apps)
 	}
 	g.allow()
 	f.released(t, id, apps)

@@ -44,7 +44,7 @@ func (o *Operator) Check(ctx context.Context, appID string) []Result {
 	results := o.checkRedis(ctx)
 	results = append(results, o.CheckCredentials(ctx)...)
 	results = append(results, o.checkWeChat(ctx, appID)...)
-	return append(append(results, o.checkWorkers(ctx), o.checkQueues(ctx)), o.checkPool(ctx)...)
+	return append(append(results, o.checkFault(ctx), o.checkWorkers(ctx), o.checkQueues(ctx)), o.checkPool(ctx)...)
 }
 
 // checkQueues names the Asynq queues that somebody paused.

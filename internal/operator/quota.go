@@ -128,6 +128,8 @@ type QuotaReport struct {
 	Books QuotaBooks `json:"books"`
 	// Actions are what operators did to the pools, oldest first.
 	Actions []ledger.Action `json:"actions,omitempty"`
+	// Fault is the fault of the platform that stops everything; nil if none stands.
+	Fault *ledger.PlatformFault `json:"platform_fault,omitempty"`
 	// Note says why Live is missing.
 	Note string `json:"note,omitempty"`
 }
@@ -145,7 +147,11 @@ func (o *Operator) Quota(ctx context.Context, appID string) (QuotaReport, error)
 		return QuotaReport{}, err
 	}
 	actions = slices.DeleteFunc(actions, isLibraryAction)
-	report := QuotaReport{Pools: pools, Actions: actions}
+	fault, err := o.ledger.PlatformFault(ctx)
+	if err != nil {
+		return QuotaReport{}, err
+	}
+	report := QuotaReport{Pools: pools, Actions: actions, Fault: fault}
 	if report.Books, err = o.books(ctx); err != nil {
 		return report, err
 	}

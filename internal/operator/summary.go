@@ -2,11 +2,13 @@ package operator
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
 )
 
 // Summary is where one rollout stands, in numbers.
@@ -38,7 +40,8 @@ type Summary struct {
 	// Blocked says what must give way before anything can go on; "" when
 	// something moves by itself.
 	Blocked string `json:"blocked,omitempty"`
-	// Halted says why nothing of it is submitted though it is running: WeChat
+	// Halted says why nothing of it moves though it is running: a fault of the platform, or an
+	// outage of WeChat at a stage. Or why nothing of it is submitted: WeChat
 	// punishes the platform. What was submitted goes on.
 	Halted string `json:"halted,omitempty"`
 	// Limit is what binds its submissions, though it is running; nil if nothing does or
@@ -125,13 +128,28 @@ func Summarize(r rollout.Rollout) Summary {
 	return s
 }
 
-// halt says what the submit pool holds back.
-func (s *Summary) halt(submit Pool) {
+// halt says what holds back a rollout although it is running, the widest cause first.
+func (s *Summary) halt(pools []Pool, fault *ledger.PlatformFault) {
+	if s.Status.Ended() || s.Done == s.Total {
+		return
+	}
+	if fault != nil {
+		s.Halted = faultWords(*fault)
+		return
+	}
+	submit := pools[0]
 	waits := slices.ContainsFunc(s.Stages, func(x StageSummary) bool {
 		return !rollout.StageSubmit.Before(x.Stage) && x.Pending+x.Running+x.Parked > 0
 	})
-	if submit.Punished && waits && !s.Status.Ended() {
+	if submit.Punished && waits {
 		s.Halted = submit.Words
+		return
+	}
+	for _, p := range pools {
+		if p.Reason == tasks.ReasonOutage && slices.ContainsFunc(s.Stages, func(x StageSummary) bool { return x.Stage == p.Stage && x.Pending+x.Parked > 0 }) {
+			s.Halted = fmt.Sprintf("the %s stage is closed: %s", p.Stage, p.Words)
+			return
+		}
 	}
 }
 
@@ -201,7 +219,11 @@ func (o *Operator) Rollouts(ctx context.Context, offset, n int) ([]Summary, erro
 	if err != nil {
 		return nil, err
 	}
-	pool, err := o.pool(ctx, rollout.StageSubmit)
+	pools, err := o.Pools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fault, err := o.ledger.PlatformFault(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +235,7 @@ func (o *Operator) Rollouts(ctx context.Context, offset, n int) ([]Summary, erro
 	out := make([]Summary, len(list), len(list)+len(broken))
 	for i, r := range list {
 		out[i] = Summarize(r)
-		out[i].halt(pool)
+		out[i].halt(pools, fault)
 		if out[i].Limit, err = o.limit(ctx, r, shares); err != nil {
 			return nil, err
 		}

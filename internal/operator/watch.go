@@ -5,6 +5,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -17,6 +18,8 @@ type Snapshot struct {
 	ETA       Estimate `json:"eta"`
 	// Pools are the submit pool and those that are not open.
 	Pools []Pool `json:"pools"`
+	// Fault is the fault of the platform that stops everything; nil if none stands.
+	Fault *ledger.PlatformFault `json:"platform_fault,omitempty"`
 	// Workers is the concurrency of the live workers by lane.
 	Workers map[rollout.Lane]int `json:"workers"`
 }
@@ -64,7 +67,10 @@ func (o *Operator) snapshot(ctx context.Context, id string, p *pace) (Snapshot, 
 			s.Pools = append(s.Pools, pool)
 		}
 	}
-	s.halt(pools[0])
+	if s.Fault, err = o.ledger.PlatformFault(ctx); err != nil {
+		return s, err
+	}
+	s.halt(pools, s.Fault)
 	active, err := o.unfinished(ctx)
 	if err != nil {
 		return s, err

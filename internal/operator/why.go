@@ -177,6 +177,8 @@ type facts struct {
 	limit *rollout.Limit
 	// quarantine is how long no turns are given after a restart of Redis.
 	quarantine time.Duration
+	// fault is the fault of the platform that stands; nil for none.
+	fault *ledger.PlatformFault
 }
 
 func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
@@ -189,6 +191,9 @@ func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
 		f.pools[p.Stage] = p
 	}
 	if f.quarantine, err = o.ledger.Quarantine(ctx); err != nil {
+		return f, err
+	}
+	if f.fault, err = o.ledger.PlatformFault(ctx); err != nil {
 		return f, err
 	}
 	if f.workers, err = o.ledger.Capacity(ctx); err != nil {
@@ -243,6 +248,8 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 		return "its rollout was aborted; the target ends soon", ""
 	}
 	switch {
+	case f.fault != nil && t.State != rollout.StateParked:
+		return faultWords(*f.fault), faultNext(*f.fault)
 	case t.State == rollout.StatePending:
 		return f.pending(r, t)
 	case t.State == rollout.StateRunning && t.Reason == rollout.ReasonActing:
