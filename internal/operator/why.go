@@ -281,6 +281,9 @@ func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string)
 		return waits, next
 	}
 	if p := f.pools[t.Stage]; !p.Open() {
+		if f.limit != nil && f.limit.Kind == rollout.LimitExhausted { // units end it, not the next try
+			return "it waits for quota: " + f.limit.String(), limitNext(f.limit)
+		}
 		waits = fmt.Sprintf("the %s stage is closed for every app: %s", t.Stage, p.Words)
 		if !p.RetryAt.IsZero() {
 			waits += "; tried again at " + p.RetryAt.Format(time.RFC3339)
