@@ -31,10 +31,11 @@ func calm(t *testing.T, n, quota int) *stage {
 
 // simApp is what the simulator knows of an app.
 type simApp struct {
-	AppID    string
-	Live     string
-	Commits  int
-	Releases []struct{ Version string }
+	AppID       string
+	Live        string
+	Commits     int
+	Submissions []struct{ Version string }
+	Releases    []struct{ Version string }
 }
 
 func (s *stage) simApps(t *testing.T) []simApp {
