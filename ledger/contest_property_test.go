@@ -216,7 +216,7 @@ func (c *contest) operate() error {
 		var t, next rollout.Target
 		if t, err = c.l.Target(c.ctx, id, app); err == nil {
 			if next, err = rollout.Step(t, rollout.Undo{At: at}); err != nil {
-				return nil // it can't be undone now
+				return nil //nolint:nilerr // it can't be undone now
 			}
 			if next, err = c.l.Save(c.ctx, t, next, rollout.SaveOptions{}); err == nil && next.State == rollout.StateUndone {
 				c.undone(t)

@@ -102,7 +102,7 @@ func (e *BrokenError) Unwrap() error { return e.Err }
 // Broken parts an error of a list into what it says of single rollouts and targets,
 // without which the list is as it should be, and the rest (nil if there is none).
 func Broken(err error) (broken []*BrokenError, rest error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // taken apart as it was joined
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
 			b, r := Broken(e)
 			broken, rest = append(broken, b...), errors.Join(rest, r)

@@ -121,7 +121,7 @@ func TestPlatformFaultBackoff(t *testing.T) {
 			b.clears(f, true)
 			b.advance(time.Second)
 		}
-		if want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60}; !slices.EqualFunc(waits, want, func(a, b time.Duration) bool { return a == b*time.Second }) {
+		if want := []float64{1, 2, 4, 8, 16, 32, 60, 60, 60}; !slices.EqualFunc(waits, want, func(a time.Duration, b float64) bool { return a.Seconds() == b }) {
 			b.Errorf("first probes after %v, want %v s", waits, want)
 		}
 		b.advance(11 * time.Minute)

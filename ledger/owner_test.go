@@ -154,7 +154,7 @@ func TestContest(t *testing.T) {
 			old      rollout.Plan
 			new      rollout.Plan
 			outranks bool
-			else_    string
+			other    string
 		}{
 			{"higher", ranked("a", "2.0.0", 0, ""), ranked("b", "3.0.0", 100, ""), true, ""},
 			{"higher, and skips", ranked("a", "2.0.0", 0, ""), ranked("b", "3.0.0", 100, "skip"), true, ""},
@@ -169,7 +169,7 @@ func TestContest(t *testing.T) {
 					b.one("old", tt.old)
 					b.one("new", tt.new)
 					prepare(b)
-					want := tt.else_
+					want := tt.other
 					switch {
 					case state == "has ended" || state == "waits in an aborted rollout":
 						want = "takes"

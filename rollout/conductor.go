@@ -65,15 +65,15 @@ type Progress struct {
 	Gates []GateNews
 	// Limits are what bound the rollouts that asked for permits in this tick and did not
 	// get all.
-	Limits []RolloutLimit
+	Limits []LimitOf
 	// Quarantine is how long the store gives no turns; no error.
 	Quarantine time.Duration
 	// PlatformFault says that no turns are given while a fault of the platform stands; no error.
 	PlatformFault bool
 }
 
-// RolloutLimit is what bounds a rollout at a stage.
-type RolloutLimit struct {
+// LimitOf is what bounds a rollout at a stage.
+type LimitOf struct {
 	Rollout string
 	Stage   Stage
 	Limit

@@ -40,12 +40,12 @@ type pass struct {
 	shares map[string]int64
 	// refused are the refusals that still hold, or came in this pass.
 	refused map[asker]refusal
-	limits  []RolloutLimit
+	limits  []LimitOf
 }
 
 // fill gives out turns until each lane's window is full; active are all unfinished
 // rollouts, whose reserves count, and running those of them that may get turns.
-func (c *Conductor) fill(ctx context.Context, active, running []Rollout) (int, []RolloutLimit, error) {
+func (c *Conductor) fill(ctx context.Context, active, running []Rollout) (int, []LimitOf, error) {
 	if !slices.ContainsFunc(running, waits) {
 		return 0, nil, nil
 	}
@@ -165,7 +165,7 @@ func (c *Conductor) ask(ctx context.Context, p *pass, r Rollout, claim Claim, a 
 		return 0, err
 	}
 	if taken.Limit != nil {
-		p.limits = append(p.limits, RolloutLimit{Rollout: r.ID, Stage: claim.Stage, Limit: *taken.Limit})
+		p.limits = append(p.limits, LimitOf{Rollout: r.ID, Stage: claim.Stage, Limit: *taken.Limit})
 	}
 	if len(taken.Granted) == 0 {
 		p.refused[who] = refusal{at: p.now, mark: a.Mark}

@@ -161,9 +161,9 @@ type Deadlines struct {
 
 // WithDefaults fills what is zero.
 func (d Deadlines) WithDefaults() Deadlines {
-	def := func(d *time.Duration, hours time.Duration) {
+	def := func(d *time.Duration, hours int) {
 		if *d <= 0 {
-			*d = hours * time.Hour
+			*d = time.Duration(hours) * time.Hour
 		}
 	}
 	def(&d.Commit, 168)

@@ -120,8 +120,8 @@ func (r *run) setting(ctx context.Context, kind settings.Kind, want settings.Spe
 		if err != nil {
 			return nil, &planError{err}
 		}
-		if event, err := r.unshown(changes, made, refused); event != nil || err != nil {
-			return event, err
+		if event := r.unshown(changes, made, refused); event != nil {
+			return event, nil
 		}
 		if r.t.Intent != nil {
 			if err := r.apply(rollout.Resolved{At: r.now()}); err != nil {
@@ -142,24 +142,24 @@ func (r *run) setting(ctx context.Context, kind settings.Kind, want settings.Spe
 
 // unshown waits if a write of this assignment does not show, or shows no more after the write
 // of another change.
-func (r *run) unshown(changes []settings.Change, made []string, refused error) (rollout.Event, error) {
+func (r *run) unshown(changes []settings.Change, made []string, refused error) rollout.Event {
 	again := slices.IndexFunc(changes, func(c settings.Change) bool { return slices.Contains(made, c.ID()) })
 	switch last := len(made) - 1; {
 	case again < 0:
-		return nil, nil
+		return nil
 	case refused != nil:
 		what := made[last]
 		return r.contradicted(refused, "WeChat says that "+what+" is so already, and a read denies it",
-			"compare "+what+" at mp.weixin.qq.com with the plan; then "+r.retry("")), nil
+			"compare "+what+" at mp.weixin.qq.com with the plan; then "+r.retry(""))
 	case isIn(changes, made[last]):
-		return r.notShown(unshownText(made[last])), nil
+		return r.notShown(unshownText(made[last]))
 	default:
 		text := fmt.Sprintf("WeChat took %s and drops %s for it", made[last], changes[again].ID())
 		return rollout.Waited{
 			At: r.now(), Reason: rollout.ReasonUnknown, Cause: rollout.CauseContradicted, Note: text,
 			For:     r.growing(rollout.CauseContradicted, r.timing.Settle),
 			Trouble: &rollout.Trouble{Stage: r.turn.Stage, Class: "unshown", Text: text, At: r.now()},
-		}, nil
+		}
 	}
 }
 

@@ -43,14 +43,14 @@ func (r *run) gaveUp(over rollout.Over, trouble rollout.Trouble) rollout.Event {
 // next is the one step that helps at a limit.
 func (r *run) next(over rollout.Over) string {
 	retry := r.retry("")
-	switch {
-	case over.Key == "verdict":
+	switch over.Key {
+	case "verdict":
 		return "ask WeChat about the audit, or withdraw it at mp.weixin.qq.com; then " + retry
-	case over.Key == "merchant":
+	case "merchant":
 		return "ask the merchant once more; then " + retry
-	case over.Key == "check":
+	case "check":
 		return r.retry("--recommit")
-	case over.Key == "submit":
+	case "submit":
 		return "end the other version's audit at mp.weixin.qq.com; then " + retry
 	}
 	switch over.Cause {

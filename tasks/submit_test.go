@@ -209,7 +209,7 @@ func TestSubmitOfTheAppThatAloneIsRefused(t *testing.T) {
 	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(codeQuotaUsed) }
 	for i := range rollout.CauseQuota.MaxTries() - 1 {
 		r.act()
-		r.parked("submit/parked/quota", min(5*time.Minute*[]time.Duration{1, 3, 9, 27}[min(i, 3)], time.Hour))
+		r.parked("submit/parked/quota", []time.Duration{5 * time.Minute, 15 * time.Minute, 45 * time.Minute, time.Hour}[min(i, 3)])
 	}
 	r.act()
 	if got := r.is("submit/failed"); got.Trouble.Code != codeQuotaUsed || !strings.Contains(got.Trouble.Next, "this app alone") {

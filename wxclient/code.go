@@ -228,5 +228,5 @@ func (r *privacyInfoReply) check() error {
 func (c *Client) CodePrivacyInfo(ctx context.Context, appid string) (PrivacyInfo, error) {
 	var reply privacyInfoReply
 	err := c.callApp(ctx, appid, get("/wxa/security/get_code_privacy_info"), &reply)
-	return PrivacyInfo{WithoutAuth: reply.WithoutAuth, WithoutConf: reply.WithoutConf}, err
+	return PrivacyInfo(reply), err
 }

@@ -148,5 +148,5 @@ func (c *Client) EffectiveWebviewDomains(ctx context.Context, appid string) (Eff
 	if err := c.callApp(ctx, appid, post("/wxa/get_effective_webviewdomain", empty{}), &reply); err != nil {
 		return EffectiveWebviewDomains{}, err
 	}
-	return EffectiveWebviewDomains{Console: reply.Console, Third: reply.Third, Direct: reply.Direct, Effective: reply.Effective}, nil
+	return EffectiveWebviewDomains(reply), nil
 }

@@ -26,15 +26,15 @@ func mutants() []mutant {
 		{
 			name: "skip-read-back", fault: "reply-lost", want: kindDoubled, cut: true,
 			edits: []edit{
-				{"tasks/submit.go", "case r.madeNow(latest):", "case false && r.madeNow(latest):"},
+				{"tasks/submit.go", "case whose == ours:", "case false && whose == ours:"},
 			},
 		},
 		{
 			name: "believe-at-once", fault: "call-late", want: kindDoubled,
 			edits: []edit{
-				{"tasks/run.go", "left := r.timing.Settle - r.now().Sub(at); left > 0", "left := r.timing.Settle - r.now().Sub(at); left > 1000*time.Hour"},
+				{"tasks/limit.go", "r.timing.Settle) - r.now().Sub(op.At); left > 0", "r.timing.Settle) - r.now().Sub(op.At); left > 1000*time.Hour"},
 				// It would look again only after that time.
-				{"tasks/outcome.go", "At: r.now(), Reason: rollout.ReasonUnknown, For: r.timing.Settle,", "At: r.now(), Reason: rollout.ReasonUnknown, For: time.Millisecond,"},
+				{"tasks/outcome.go", "At: r.now(), Reason: rollout.ReasonUnknown, For: r.growing(rollout.CauseUnshown, r.timing.Settle),", "At: r.now(), Reason: rollout.ReasonUnknown, For: time.Millisecond,"},
 			},
 		},
 		{
@@ -55,13 +55,13 @@ func mutants() []mutant {
 		{
 			name: "skip-pin", fault: "foreign-submission", want: kindUnpinned,
 			edits: []edit{
-				{"tasks/release.go", "if latest.ID == r.t.AuditID && latest.Status", "if true || latest.ID == r.t.AuditID && latest.Status"},
+				{"tasks/release.go", "last := auditFact(r.mark(), r.t.AuditID, latest)", "last := ours\n\tlatest.ID, latest.Status = r.t.AuditID, wxclient.AuditPassed"},
 			},
 		},
 		{
 			name: "skip-owner", fault: "two-rollouts", want: kindOverlap,
 			edits: []edit{
-				{"ledger/claim.lua", "if not owner or owner == rollout then return false end", "if true then return false end"},
+				{"ledger/prelude.lua", "if not owner or owner == rollout then return 'go', owner end", "if true then return 'go', owner end"},
 			},
 		},
 		{

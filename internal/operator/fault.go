@@ -40,8 +40,9 @@ func (o *Operator) ProbePlatform(ctx context.Context) (Probed, error) {
 	if err != nil {
 		return p, err
 	}
-	if p.Alone, p.Failed = (prober{o: o, wx: wx}).probe(ctx, *f); p.Failed != nil {
-		return p, nil
+	p.Alone, p.Failed = (prober{o: o, wx: wx}).probe(ctx, *f)
+	if p.Failed != nil { // what the probe found is no error of ours
+		return p, nil //nolint:nilerr // it is in p
 	}
 	p.Cleared, err = o.ledger.ClearPlatformFault(ctx, *f, p.Alone...)
 	return p, err
