@@ -65,6 +65,7 @@ var (
 		"retried":      {"pending"},
 		"undo":         {"pending", "undone"},
 		"aborted":      {"aborted"},
+		"skipped":      {"skipped"},
 	}
 
 	classes = set{

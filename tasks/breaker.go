@@ -7,8 +7,9 @@ import (
 )
 
 // breakAt is how many distinct apps in a row get no answer at a stage before it is closed for
-// everyone. One app that WeChat is busy for stops no other.
-const breakAt = 5
+// everyone. One app that WeChat is busy for stops no other, and a WeChat that is busy for every
+// third call, which an assignment of five calls hardly survives, closes a stage rarely.
+const breakAt = 12
 
 // streak is what one process saw of a stage since WeChat answered there last.
 type streak struct {

@@ -19,14 +19,14 @@ func TestBreaker(t *testing.T) {
 		see    string // apps without an answer; . is an answer, | a closing
 		broken bool
 	}{
-		{"four apps", "abcd", false},
-		{"five apps", "abcde", true},
+		{"eleven apps", "abcdefghijk", false},
+		{"twelve apps", "abcdefghijkl", true},
 		{"one app", "aaaaaaaaaaaa", false},
 		{"four apps again and again", "abcdabcdabcd", false},
-		{"an answer between", "abcd.e", false},
-		{"an answer, then five", "ab.abcde", true},
-		{"closed, then four", "abcde|abcd", false},
-		{"closed, then five", "abcde|abcde", true},
+		{"an answer between", "abcdefghijk.l", false},
+		{"an answer, then twelve", "ab.abcdefghijkl", true},
+		{"closed, then eleven", "abcdefghijkl|abcdefghijk", false},
+		{"closed, then twelve", "abcdefghijkl|abcdefghijkl", true},
 	} {
 		var b breaker
 		broken := false
@@ -66,7 +66,7 @@ func runAs(t *testing.T, h *Handler, app string, err error) *run {
 	return r
 }
 
-// The fifth app in a row closes the stage; no app after it counts a try, nor is called for until the
+// The last of breakAt apps in a row closes the stage; no app after it counts a try, nor is called for until the
 // stage is open.
 func TestOutageClosesTheStage(t *testing.T) {
 	t.Parallel()
@@ -79,19 +79,19 @@ func TestOutageClosesTheStage(t *testing.T) {
 			}
 		}
 		if did := p.took(); len(did) > 0 {
-			t.Fatalf("%s: the pool is %q after four apps", name, did)
+			t.Fatalf("%s: the pool is %q before the last app", name, did)
 		}
-		if e := runAs(t, h, "wx5", err).decide(t.Context(), rollout.StatusRunning); e.Kind() != "yielded" {
-			t.Errorf("%s: the fifth app: %s", name, describe(e))
+		if e := runAs(t, h, "wxlast", err).decide(t.Context(), rollout.StatusRunning); e.Kind() != "yielded" {
+			t.Errorf("%s: the last app: %s", name, describe(e))
 		}
 		same(t, name+": pool", p.took(), "close commit busy 15s")
 		p.closed = ReasonOutage
-		r := runAs(t, h, "wx6", errors.New("must not be called"))
+		r := runAs(t, h, "wxnext", errors.New("must not be called"))
 		if e := r.decide(t.Context(), rollout.StatusRunning); e.Kind() != "yielded" || len(r.wx.(*fakeWeChat).took()) > 0 {
 			t.Errorf("%s: an app whose turn was given before: %s", name, describe(e))
 		}
 		p.closed = ""
-		if e := runAs(t, h, "wx6", nil).decide(t.Context(), rollout.StatusRunning); describe(e) == "yielded" {
+		if e := runAs(t, h, "wxnext", nil).decide(t.Context(), rollout.StatusRunning); describe(e) == "yielded" {
 			t.Errorf("%s: an app after the opening: %s", name, describe(e))
 		}
 	}
