@@ -134,7 +134,7 @@ func TestCheckHealthy(t *testing.T) {
 		"redis ok", "clock ok", "redis clock ok", "redis append-only file warn", "redis maxmemory-policy ok",
 		"credentials ok", "template library ok", "authorized apps ok", "submission quota ok",
 		"calls of /wxa/commit ok", "calls of /wxa/submit_audit ok", "calls of /wxa/release ok",
-		"workers ok", "queues ok", "submit pool ok",
+		"platform ok", "workers ok", "queues ok", "submit pool ok",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
