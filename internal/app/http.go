@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/tasks"
@@ -69,19 +70,10 @@ func (h *httpSide) shutdown(ctx context.Context) error { return h.server.Shutdow
 func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
-	fault, err := a.core.ledger.PlatformFault(ctx)
-	if err == nil {
-		err = a.readiness(ctx, fault == nil)
-	}
+	fault, paused, err := a.readiness(ctx)
 	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, err)
-		return
-	}
-	paused, err := tasks.PausedQueues(ctx, a.core.rdb)
-	if err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprintln(w, "redis:", err)
 		return
 	}
 	if fault != nil {
@@ -94,25 +86,35 @@ func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// readiness names the first thing that is missing; tokens says whether to ask for a token.
-func (a *App) readiness(ctx context.Context, tokens bool) error {
+// readiness names the first thing that is missing, or else what the worker is ready in spite of: the
+// fault of the platform, nil if there is none, and the paused queues. While there is a fault no
+// token is asked for.
+func (a *App) readiness(ctx context.Context) (*ledger.PlatformFault, []tasks.Paused, error) {
 	if !a.http.ready.Load() {
-		return errors.New("starting or draining")
+		return nil, nil, errors.New("starting or draining")
 	}
 	if err := a.core.rdb.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("redis: %w", err)
+		return nil, nil, fmt.Errorf("redis: %w", err)
 	}
-	if tokens {
+	fault, err := a.core.ledger.PlatformFault(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("redis: %w", err)
+	}
+	if fault == nil {
 		if _, err := a.core.source.ComponentToken(ctx); err != nil {
-			return fmt.Errorf("token source: %w", err)
+			return nil, nil, fmt.Errorf("token source: %w", err)
 		}
 	}
 	holder, _, err := ratelimit.NewLease(a.core.rdb, "conductor", a.name, leaderTTL).Holder(ctx)
 	if err != nil {
-		return fmt.Errorf("redis: %w", err)
+		return nil, nil, fmt.Errorf("redis: %w", err)
 	}
 	if holder == "" {
-		return errors.New("no worker conducts")
+		return nil, nil, errors.New("no worker conducts")
 	}
-	return nil
+	paused, err := tasks.PausedQueues(ctx, a.core.rdb)
+	if err != nil {
+		return nil, nil, fmt.Errorf("redis: %w", err)
+	}
+	return fault, paused, nil
 }
