@@ -68,6 +68,9 @@ func kindOf(endpoint string) endpointKind {
 	return kindApp
 }
 
+// OfComponent tells whether an endpoint takes the platform's own credentials and concerns no app.
+func OfComponent(endpoint string) bool { return kindOf(endpoint) == kindComponent }
+
 // addressCodes say that our address is missing from an allow-list, whatever the endpoint. The
 // allow-list is the platform's.
 var addressCodes = []int64{40090, 40164, 45035, 61004}

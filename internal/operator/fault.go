@@ -60,7 +60,7 @@ func (p prober) probe(ctx context.Context, f ledger.PlatformFault) (alone []stri
 		return nil, p.witness(ctx, nil)
 	}
 	if !f.Confirm {
-		return nil, p.try(ctx, f.Apps[0])
+		return nil, p.again(ctx, f)
 	}
 	for _, app := range f.Apps {
 		e := p.try(ctx, app)
@@ -79,6 +79,23 @@ func (p prober) probe(ctx context.Context, f ledger.PlatformFault) (alone []stri
 	default:
 		return nil, err
 	}
+}
+
+// again tries the apps that met the fault, beginning with another one each time. A call that WeChat
+// is busy for, or whose reply is lost, says nothing of the platform, unless its credentials were
+// the fault: they got the call through.
+func (p prober) again(ctx context.Context, f ledger.PlatformFault) (err error) {
+	for i := range min(len(f.Apps), witnesses) {
+		err = p.try(ctx, f.Apps[(f.Probes+i)%len(f.Apps)])
+		lent := errors.As(err, new(*ledger.LentError))
+		switch {
+		case err == nil, tasks.ScopeOf(err) == tasks.ScopePlatform:
+			return err
+		case !lent && tasks.ScopeOf(err) == tasks.ScopeStage && tasks.OfComponent(f.Endpoint):
+			return nil
+		}
+	}
+	return err
 }
 
 // probeLoan bounds a probe's calls for one app.
@@ -108,7 +125,7 @@ func works(err error) bool {
 	return s == tasks.ScopeMerchant || s == tasks.ScopeApp || s == tasks.ScopePool
 }
 
-// witnesses is how many other apps a probe asks at most: one may be broken itself.
+// witnesses is how many apps a probe asks at most: one may be broken itself.
 const witnesses = 3
 
 // witness tries other apps than those that failed; nil if one works. If there is no other app,
