@@ -76,7 +76,7 @@ func (t Timing) WithDefaults() Timing {
 	return t
 }
 
-// HandlerOptions are what a handler works with. All but Settings, Timing, Hooks,
+// HandlerOptions are what a handler works with. All but Settings, Timing, Hooks, Breaker,
 // Seed and Now are required.
 type HandlerOptions struct {
 	WeChat  WeChat
@@ -87,6 +87,9 @@ type HandlerOptions struct {
 	Log      zerolog.Logger
 	Timing   Timing
 	Hooks    Hooks
+	// Breaker, if set, sees every call: see [Breaker.Saw]. Default one that sees what the handler's
+	// errors tell.
+	Breaker *Breaker
 	// Seed makes the jitter repeatable; 0 seeds from the clock.
 	Seed uint64
 	// Now is this process's clock, by which a run knows how long it has lasted.
@@ -109,7 +112,7 @@ type Handler struct {
 	rnd   *rand.Rand
 	plans map[planKey]parsedPlan // immutable once stored; see planCacheMax
 
-	breaker breaker
+	breaker *Breaker
 }
 
 // parsedPlan is a plan revision with its templates parsed.
@@ -129,6 +132,9 @@ func NewHandler(o HandlerOptions) *Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Breaker == nil {
+		o.Breaker = NewBreaker()
+	}
 	seed := o.Seed
 	if seed == 0 {
 		seed = uint64(o.Now().UnixNano())
@@ -137,7 +143,7 @@ func NewHandler(o HandlerOptions) *Handler {
 		wx: o.WeChat, ledger: o.Ledger, permits: o.Permits, setter: o.Settings, log: o.Log,
 		timing: o.Timing.WithDefaults(), hooks: o.Hooks, now: o.Now,
 		rnd:   rand.New(rand.NewPCG(seed, seed)),
-		plans: make(map[planKey]parsedPlan),
+		plans: make(map[planKey]parsedPlan), breaker: o.Breaker,
 	}
 }
 

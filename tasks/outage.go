@@ -32,13 +32,13 @@ func (r *run) outage(ctx context.Context) bool {
 // without a try being counted.
 func (r *run) unanswered(ctx context.Context, j judged, err error, trouble rollout.Trouble) rollout.Event {
 	stage := r.turn.Stage
+	if answers(j) {
+		r.breaker.answered(j.endpoint)
+	}
 	if j.scope != ScopeStage {
-		if j.api != nil && j.scope != ScopePlatform {
-			r.breaker.answered(stage)
-		}
 		return nil
 	}
-	broken := r.breaker.busy(stage, r.turn.AppID)
+	broken := r.breaker.busy(stage, j.endpoint, r.turn.AppID)
 	closed := r.permits.ClosedFor(ctx, stage)
 	probe := closed == ReasonOutage && r.turn.Permit
 	if closed == "" && broken || probe {

@@ -4,40 +4,53 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// TestBreaker: five apps in a row are one too many, and an answer begins anew.
+// TestBreaker: six apps in a row without an answer from one endpoint are one too many, and so are
+// 24 calls of two apps. An answer of that endpoint begins anew.
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		name   string
-		see    string // apps without an answer; . is an answer, | a closing
+		name string
+		// see is an app without an answer of the commit endpoint, or in capitals of another one;
+		// . is an answer of the commit endpoint, ! one of another, | a closing
+		see    string
 		broken bool
 	}{
-		{"eleven apps", "abcdefghijk", false},
-		{"twelve apps", "abcdefghijkl", true},
-		{"one app", "aaaaaaaaaaaa", false},
-		{"four apps again and again", "abcdabcdabcd", false},
-		{"an answer between", "abcdefghijk.l", false},
-		{"an answer, then twelve", "ab.abcdefghijkl", true},
-		{"closed, then eleven", "abcdefghijkl|abcdefghijk", false},
-		{"closed, then twelve", "abcdefghijkl|abcdefghijkl", true},
+		{"five apps", "abcde", false},
+		{"six apps", "abcdef", true},
+		{"one app", strings.Repeat("a", 100), false},
+		{"two apps", strings.Repeat("ab", 11) + "a", false},
+		{"two apps again and again", strings.Repeat("ab", 12), true},
+		{"one app after many calls of another", strings.Repeat("a", 23) + "b", true},
+		{"an answer between", "abcde.f", false},
+		{"an answer of another endpoint between", "abcde!f", true},
+		{"apps at different endpoints", "abcDEF", false},
+		{"an answer, then six", "ab.abcdef", true},
+		{"closed, then five", "abcdef|abcde", false},
+		{"closed, then six", "abcdef|abcdef", true},
 	} {
-		var b breaker
+		b := NewBreaker()
 		broken := false
 		for _, app := range tc.see {
-			switch app {
-			case '.':
-				b.answered(rollout.StageCommit)
-			case '|':
+			switch endpoint := "/wxa/commit"; {
+			case app == '.':
+				b.Saw(t.Context(), wxclient.Call{Endpoint: endpoint})
+			case app == '!':
+				b.Saw(t.Context(), wxclient.Call{Endpoint: "/wxa/other"})
+			case app == '|':
 				b.closed(rollout.StageCommit)
+			case unicode.IsUpper(app):
+				broken = b.busy(rollout.StageCommit, "/wxa/other", string(app))
 			default:
-				broken = b.busy(rollout.StageCommit, string(app))
+				broken = b.busy(rollout.StageCommit, endpoint, string(app))
 			}
 			if b.suspects(rollout.StageCommit) != (app != '.') {
 				t.Errorf("%s: suspects %t after %c", tc.name, b.suspects(rollout.StageCommit), app)
@@ -45,6 +58,30 @@ func TestBreaker(t *testing.T) {
 		}
 		if broken != tc.broken || b.suspects(rollout.StageCheck) {
 			t.Errorf("%s: broken %t, want %t", tc.name, broken, tc.broken)
+		}
+		b.passed(rollout.StageCommit)
+		if b.suspects(rollout.StageCommit) {
+			t.Errorf("%s: suspects after an app has passed", tc.name)
+		}
+	}
+}
+
+// An answer is what WeChat says of one app or call; being busy, a lost reply and a fault of the
+// platform are none.
+func TestBreakerKnowsAnswers(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		err  error
+		ends bool
+	}{
+		"success": {nil, true}, "refused": {refusal(85009), true}, "-1": {refusal(-1), false}, "lost": {lostReply(), false},
+		"not sent": {notSent(), false}, "no token": {refusal(40001), false}, "address": {refusal(61004), false},
+	} {
+		b := NewBreaker()
+		b.busy(rollout.StageCommit, "/wxa/commit", "wx1")
+		b.Saw(t.Context(), wxclient.Call{Endpoint: "/wxa/commit", Err: tc.err})
+		if b.suspects(rollout.StageCommit) == tc.ends {
+			t.Errorf("%s: ends the streak: %t, want %t", name, !tc.ends, tc.ends)
 		}
 	}
 }
@@ -66,14 +103,14 @@ func runAs(t *testing.T, h *Handler, app string, err error) *run {
 	return r
 }
 
-// The last of breakAt apps in a row closes the stage; no app after it counts a try, nor is called for until the
+// The last of breakApps apps in a row closes the stage; no app after it counts a try, nor is called for until the
 // stage is open.
 func TestOutageClosesTheStage(t *testing.T) {
 	t.Parallel()
 	for name, err := range outages {
 		p := &fakePermits{}
 		h := stubRun(nil, &stubLedger{plan: testPlan()}, p, running(rollout.StageCommit)).Handler
-		for i := range breakAt - 1 {
+		for i := range breakApps - 1 {
 			if e := runAs(t, h, fmt.Sprint("wx", i), err).decide(t.Context(), rollout.StatusRunning); e.Kind() != "stalled" {
 				t.Errorf("%s: app %d: %s, want it busy by itself", name, i, describe(e))
 			}

@@ -85,7 +85,7 @@ func (r *run) decide(ctx context.Context, status rollout.Status) (event rollout.
 	if event, err = stage(r, timed); err != nil {
 		event = failed(ctx, err)
 	} else {
-		r.breaker.answered(r.turn.Stage)
+		r.breaker.passed(r.turn.Stage)
 	}
 	return r.bounded(event)
 }

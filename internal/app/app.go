@@ -52,6 +52,7 @@ type App struct {
 	http    *httpSide
 	pprof   *httpSide // nil if no profiles are served
 	chores  *chores
+	breaker *tasks.Breaker
 	stack   stack
 	started atomic.Bool
 	background
@@ -61,7 +62,7 @@ type App struct {
 // have been loaded; Redis must answer and keep what it is given. Nothing is
 // started.
 func New(ctx context.Context, cfg *Config, o Options) (*App, error) {
-	a := &App{cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry(), chores: newChores(choresAtOnce)}
+	a := &App{cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry(), chores: newChores(choresAtOnce), breaker: tasks.NewBreaker()}
 	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = metrics.New(a.reg)
 	a.metrics.Build(o.Version, "")
@@ -91,7 +92,7 @@ func (a *App) build(ctx context.Context) error {
 	serverRedis.AddHook(tasks.AckHook{})
 	handler := tasks.NewHandler(tasks.HandlerOptions{
 		WeChat: a.core.wx, Settings: a.core.wx, Ledger: a.core.ledger, Permits: a.core.pools, Log: a.log,
-		Timing: a.cfg.timing(), Hooks: a.hooks(), Seed: a.opts.Seed,
+		Timing: a.cfg.timing(), Hooks: a.hooks(), Breaker: a.breaker, Seed: a.opts.Seed,
 	})
 	a.servers = tasks.NewServers(serverRedis, handler, tasks.ServersOptions{
 		Concurrency: a.cfg.concurrency(), Drain: a.cfg.Drain, Log: a.log,

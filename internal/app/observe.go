@@ -13,8 +13,9 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// observe counts one exchange with WeChat.
-func (a *App) observe(_ context.Context, c wxclient.Call) {
+// observe counts one exchange with WeChat, and shows it to the breaker.
+func (a *App) observe(ctx context.Context, c wxclient.Call) {
+	a.breaker.Saw(ctx, c)
 	class := string(c.Class)
 	if errors.As(c.Err, new(*wxclient.NotSentError)) {
 		class = metrics.ClassNotSent

@@ -95,7 +95,7 @@ func newLeakRun(t *testing.T) *leakRun {
 		"WXROLLOUT_REDIS_URL=redis+sentinel://"+sentinel+"/main/0", "WXROLLOUT_REDIS_USER=wxrollout",
 		"WXROLLOUT_COMPONENT_APPID="+wxsim.DefaultComponentAppID, "WXROLLOUT_LISTEN=127.0.0.1:0", "WXROLLOUT_LOG_LEVEL=debug",
 		"WXROLLOUT_SETTLE=3s", "WXROLLOUT_PRIVACY_POLL=1s", "WXROLLOUT_VERDICT_POLL=1s", "WXROLLOUT_QUOTA_POLL=2s",
-		"WXROLLOUT_BUSY_BASE=500ms", "WXROLLOUT_BUSY_CAP=2s", "WXROLLOUT_BUSY_PARK=2s", "WXROLLOUT_MERCHANT_POLL=2s", "WXROLLOUT_IN_AUDIT_POLL=2s", "WXROLLOUT_CALL_TIMEOUT=2s", "WXROLLOUT_LEASE=6s")
+		"WXROLLOUT_BUSY_BASE=500ms", "WXROLLOUT_BUSY_CAP=2s", "WXROLLOUT_BUSY_PARK=2s", "WXROLLOUT_MERCHANT_POLL=2s", "WXROLLOUT_IN_AUDIT_POLL=2s", "WXROLLOUT_CALL_TIMEOUT=2s", "WXROLLOUT_LEASE=6s", "WXROLLOUT_OUTAGE_PROBE=2s")
 	for name, secret := range r.given {
 		if name != "WXROLLOUT_TOKEN_BEARER" { // which excludes the platform's own secrets
 			r.env = append(r.env, name+"="+secret)
@@ -302,9 +302,11 @@ func (r *leakRun) storms(workers ...string) {
 	r.wechat.note("pushed ticket", r.sim.PushTicket())
 	r.wechat.note("auth code", r.sim.Authorize(wxsim.AppID(3)))
 	fault("/cgi-bin/component/api_authorizer_token", wxsim.FaultCode, 61023, 2)
-	fault("/cgi-bin/component/api_component_token", wxsim.FaultBadGateway, 0, 2)
-	fault("*", wxsim.FaultGarbage, 0, 5)
-	fault("*", wxsim.FaultHang, 0, 3)
+	fault("/cgi-bin/component/api_component_token", wxsim.FaultBadGateway, 0, 2) // each one doubles the wait for the next probe
+	for _, endpoint := range []string{"/cgi-bin/component/api_authorizer_token", "/wxa/getversioninfo", "/wxa/get_latest_auditstatus"} {
+		fault(endpoint, wxsim.FaultGarbage, 0, 2)
+		fault(endpoint, wxsim.FaultHang, 0, 1)
+	}
 	r.sim.ExpireComponentToken()
 	r.sim.ExpireToken("")
 	r.store("in the thick of it")
