@@ -52,20 +52,39 @@ func newContest(ctx context.Context, seed uint64, rdb redis.UniversalClient, adv
 	if err := rdb.FlushAll(ctx).Err(); err != nil {
 		return nil, err
 	}
+	after := ""
 	for i := range 2 + c.rnd.IntN(2) {
 		id := fmt.Sprintf("r%d", i)
+		name := id
+		if i == 0 || c.rnd.IntN(2) == 0 { // runs of one schedule
+			name = "monthly"
+		}
 		priority := c.rnd.IntN(3)
-		p := plan(id, contestApps)
+		p := plan(name, contestApps)
 		p.Priority, p.Template.Version = &priority, fmt.Sprintf("%d.0", 1+c.rnd.IntN(4))
 		p.OnConflict = []rollout.OnConflict{"", rollout.OnConflictSupersede, rollout.OnConflictSkip}[c.rnd.IntN(3)]
 		p.AllowDowngrade = c.rnd.IntN(5) == 0
 		c.sleep(time.Second)
-		if err := c.l.Load(ctx, rollouttest.Load{ID: id, Plan: p, Targets: rollouttest.Targets(contestApps)}); err != nil {
+		if err := c.load(id, after, p); err != nil {
 			return nil, err
+		}
+		if name == "monthly" {
+			after = id
 		}
 		c.ids, c.plans[id], c.made[id] = append(c.ids, id), p, c.now
 	}
 	return c, nil
+}
+
+// load stores a running rollout that takes its name from the one before.
+func (c *contest) load(id, after string, p rollout.Plan) error {
+	if _, err := c.l.Create(c.ctx, ledger.NewRollout{ID: id, Plan: p, Digest: id, After: after}); err != nil {
+		return err
+	}
+	if _, err := c.l.Add(c.ctx, id, rollouttest.Targets(contestApps)); err != nil {
+		return err
+	}
+	return c.l.Seal(c.ctx, id, contestApps, false, "test", "apply")
 }
 
 func (c *contest) sleep(d time.Duration) {

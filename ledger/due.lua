@@ -6,7 +6,8 @@
 -- ARGV[1] how many at most of each index  ARGV[2] retry for an app that another rollout works on
 -- (ms)  ARGV[3..] indexes: "wake" or "leases:<lane>"
 -- Returns {number of targets moved, "rollout appid", ...}: who waited for another rollout that
--- may have superseded it, or leaves the app to it, for who reads the reply to end.
+-- may have superseded it, or leaves the app to it (a plan that skips, or a later run of the same
+-- name), for who reads the reply to end.
 -- Cost: O(n log targets).
 local moved, out = 0, { '' }
 
@@ -25,10 +26,11 @@ for i = 3, #ARGV do
     local t = rollout and load(rollout, appid)
     if t and (t.state == 'parked' or t.state == 'running') and t.due <= now_ms then
       local from = stand(rollout, appid, t)
-      local verdict = t.reason == 'owner' and t.state == 'parked' and contest(rollout, appid, t.stage)
+      local verdict, owner = false, nil
+      if t.reason == 'owner' and t.state == 'parked' then verdict, owner = contest(rollout, appid, t.stage) end
       t.version = t.version + 1
       if status(rollout) ~= 'aborted' and (verdict == 'wait' or verdict == 'hurry' or verdict == 'skip') then
-        if verdict == 'skip' then out[#out + 1] = m end
+        if verdict == 'skip' or follows(plan(owner), plan(rollout)) then out[#out + 1] = m end
         t.due = contested(verdict, tonumber(ARGV[2]))
       else
         if verdict and superseded(rollout, appid) then out[#out + 1] = m end

@@ -26,6 +26,9 @@ type NewRollout struct {
 	Plan    rollout.Plan
 	Digest  string
 	StartAt time.Time // zero: at once
+	// After is an unfinished rollout of the same name that gives the name up to this one,
+	// such as a schedule's last run that waits only for a merchant; "" for none.
+	After string
 }
 
 // Create makes a rollout that is loading. The same id again is no error: the
@@ -41,7 +44,7 @@ func (l *Ledger) Create(ctx context.Context, n NewRollout) (Created, error) {
 	if err != nil {
 		return Created{}, fmt.Errorf("encode plan: %w", err)
 	}
-	list, err := texts(run(ctx, l.rdb, createScript, n.ID, n.Plan.Name, milli(l.opts.LoadStale), full,
+	list, err := texts(run(ctx, l.rdb, createScript, n.ID, n.Plan.Name, milli(l.opts.LoadStale), full, n.After,
 		"plan", brief, "digest", n.Digest, "start", toMilli(n.StartAt), "revision", 0,
 		"priority", n.Plan.Precedence(), "conflict", string(n.Plan.OnConflict), "version", n.Plan.Template.Version))
 	if err != nil {

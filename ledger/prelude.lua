@@ -208,9 +208,9 @@ end
 local plans = {}
 local function plan(id)
   if plans[id] then return plans[id] end
-  local r = redis.call('HMGET', root .. 'r:' .. id, 'status', 'priority', 'conflict', 'version', 'created', 'plan')
+  local r = redis.call('HMGET', root .. 'r:' .. id, 'status', 'priority', 'conflict', 'version', 'created', 'plan', 'name')
   local p = { id = id, status = r[1] or '', priority = tonumber(r[2]), conflict = r[3] or '', version = r[4],
-              created = tonumber(r[5] or '') or 0 }
+              created = tonumber(r[5] or '') or 0, name = r[7] or '' }
   if not (p.priority and p.version) then
     local ok, full = pcall(cjson.decode, r[6] or '')
     full = ok and type(full) == 'table' and full or {}
@@ -228,6 +228,12 @@ end
 local function later(a, b)
   if a.created ~= b.created then return a.created > b.created end
   return a.id > b.id
+end
+
+-- follows tells whether rollout a is a later run of what rollout b was a run of: it took the
+-- name of b (create.lua), and replaces it app by app.
+local function follows(a, b)
+  return a.name ~= '' and a.name == b.name and later(a, b)
 end
 
 -- outranks tells whether rollout a may take an app from b where b only waits. No two rollouts
@@ -263,7 +269,8 @@ local function contest(rollout, appid, stage)
   if t and ended(t.state) or not t and redis.call('HEXISTS', root .. 't:' .. owner, appid) == 0 then
     return 'go', owner, t
   end
-  if not outranks(plan(rollout), plan(owner)) then
+  local merchant = t and t.state == 'parked' and t.reason == 'merchant' and t.stage ~= 'undo'
+  if not outranks(plan(rollout), plan(owner)) and not (merchant and follows(plan(rollout), plan(owner))) then
     return plan(rollout).conflict == 'skip' and stage ~= 'undo' and 'skip' or 'wait', owner, t
   end
   if not t then return 'wait', owner, t end -- a record that can't be read says nothing

@@ -36,8 +36,12 @@ type Schedule struct {
 	Created, LastRun, NextRun time.Time
 	// LastID is the rollout of the last run.
 	LastID string
-	// Missed counts runs that were left out because nobody fired them in time.
-	Missed int
+	// Runs counts the runs that began, Missed those that nobody fired before the next one came, and
+	// Skipped those that were left out on purpose, SkippedWhy with the last reason. MissedAt and
+	// SkippedAt are when that was found last, server times.
+	Runs, Missed, Skipped int
+	MissedAt, SkippedAt   time.Time
+	SkippedWhy            string
 	// Paused keeps it from running until an operator resumes it.
 	Paused bool
 	// Frozen says that the next run's targets are chosen and stored.
@@ -109,7 +113,7 @@ func (l *Ledger) SealSchedule(ctx context.Context, name string, total int) error
 }
 
 // FireSchedule moves a schedule from its next run expected on to newNext, zero
-// for none, and remembers runID as its last run and missed more runs left out.
+// for none, and remembers runID as its last run and missed more runs that nobody fired in time.
 // Of several callers with the same expected one gets true. It is false as well
 // if the schedule is gone, paused or not sealed.
 //
@@ -117,8 +121,15 @@ func (l *Ledger) SealSchedule(ctx context.Context, name string, total int) error
 // name and expected: loading it twice is harmless, but a run that was fired and
 // then lost in a crash never comes back.
 func (l *Ledger) FireSchedule(ctx context.Context, name, runID string, expected, newNext time.Time, missed int) (bool, error) {
-	n, err := run(ctx, l.rdb, scheduleFireScript, name, runID, toMilli(expected), toMilli(newNext), missed).Int()
+	n, err := run(ctx, l.rdb, scheduleFireScript, name, toMilli(expected), toMilli(newNext), missed, runID, "").Int()
 	return n == 1, failed(err, "fire schedule %s", name)
+}
+
+// SkipSchedule moves a schedule on like FireSchedule, past a run that is left out; why is not
+// empty. The last run stays what it was.
+func (l *Ledger) SkipSchedule(ctx context.Context, name string, expected, newNext time.Time, missed int, why string) (bool, error) {
+	n, err := run(ctx, l.rdb, scheduleFireScript, name, toMilli(expected), toMilli(newNext), missed, "", why).Int()
+	return n == 1, failed(err, "skip a run of schedule %s", name)
 }
 
 // PauseSchedule keeps a schedule from running.
@@ -229,7 +240,7 @@ func decodeSchedule(name string, f map[string]string) (Schedule, error) {
 		return Schedule{}, fmt.Errorf("schedule %s in the ledger: %w", name, err)
 	}
 	n := make(map[string]int64)
-	for _, key := range []string{"created", "last", "next", "missed"} {
+	for _, key := range []string{"created", "last", "next", "runs", "missed", "missed_at", "skipped", "skipped_at"} {
 		if f[key] == "" {
 			continue
 		}
@@ -243,6 +254,8 @@ func decodeSchedule(name string, f map[string]string) (Schedule, error) {
 		Name: name, Spec: def.Spec, Zone: def.Zone, Plan: def.Plan, Digest: f["digest"], Total: def.Total, Recipe: def.Recipe, By: def.By,
 		Frozen:  f["frozen"] != "" && f["frozen"] == f["next"],
 		Created: fromMilli(n["created"]), LastRun: fromMilli(n["last"]), NextRun: fromMilli(n["next"]),
-		LastID: f["run"], Missed: int(n["missed"]), Paused: f["paused"] == "1", Sealed: f["sealed"] == "1",
+		LastID: f["run"], Runs: int(n["runs"]), Missed: int(n["missed"]), Skipped: int(n["skipped"]),
+		MissedAt: fromMilli(n["missed_at"]), SkippedAt: fromMilli(n["skipped_at"]), SkippedWhy: f["skipped_why"],
+		Paused: f["paused"] == "1", Sealed: f["sealed"] == "1",
 	}, nil
 }

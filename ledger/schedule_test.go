@@ -207,6 +207,48 @@ func TestScheduleFire(t *testing.T) {
 	})
 }
 
+// Runs that began, were missed and were skipped are counted apart, each with its last time.
+func TestScheduleCounts(t *testing.T) {
+	t.Parallel()
+	both(t, func(b *bench) {
+		ctx, first := b.Context(), b.now().Add(time.Hour)
+		b.schedule("s", 1, first)
+		b.advance(2 * time.Hour)
+		began := b.now()
+		won, err := b.FireSchedule(ctx, "s", "r1", first, first.Add(2*time.Hour), 0)
+		b.must(err)
+		b.advance(2 * time.Hour)
+		skipped := b.now()
+		skip := func(expected, next time.Time, missed int, why string) bool {
+			b.Helper()
+			won, err := b.SkipSchedule(ctx, "s", expected, next, missed, why)
+			b.must(err)
+			return won
+		}
+		if !won || !skip(first.Add(2*time.Hour), first.Add(9*time.Hour), 3, "r1 is running") || skip(first.Add(2*time.Hour), first.Add(9*time.Hour), 3, "again") {
+			b.Error("a run that is due is fired or skipped once")
+		}
+		got, err := b.Schedule(ctx, "s")
+		b.must(err)
+		want := ledger.Schedule{
+			Runs: 1, Missed: 3, Skipped: 1, LastID: "r1", LastRun: began, MissedAt: skipped, SkippedAt: skipped, SkippedWhy: "r1 is running", NextRun: first.Add(9 * time.Hour),
+		}
+		if diff := cmp.Diff(want, ledger.Schedule{
+			Runs: got.Runs, Missed: got.Missed, Skipped: got.Skipped, LastID: got.LastID, LastRun: got.LastRun, MissedAt: got.MissedAt,
+			SkippedAt: got.SkippedAt, SkippedWhy: got.SkippedWhy, NextRun: got.NextRun,
+		}); diff != "" {
+			b.Errorf("schedule (-want +got):\n%s", diff)
+		}
+		b.advance(9 * time.Hour)
+		if won, err := b.FireSchedule(ctx, "s", "r2", first.Add(9*time.Hour), time.Time{}, 0); err != nil || !won {
+			b.Errorf("the next run: %t %v", won, err)
+		}
+		if got, err := b.Schedule(ctx, "s"); err != nil || got.Runs != 2 || got.Skipped != 1 || got.LastID != "r2" || !got.SkippedAt.Equal(skipped) {
+			b.Errorf("after the next run: %+v %v", got, err)
+		}
+	})
+}
+
 // Of many workers that see a schedule due, one fires it.
 func TestScheduleFiresOnce(t *testing.T) {
 	t.Parallel()

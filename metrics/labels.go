@@ -111,6 +111,9 @@ var (
 	// watchedCodes start at 0, because alerts ask for their increase.
 	watchedCodes = set{"-1", "45009", "45011", "85085", "86008", "86010", Other}
 
+	// runResults are what becomes of a schedule's run.
+	runResults = set{"began", "missed", "skipped"}
+
 	faults = set{"address", "secret", "appid", "ticket", "token", "permission", "no-answer", Other}
 
 	pushTypes = set{
@@ -125,6 +128,6 @@ var (
 	tokens   = set{"component", "app"}
 	renewals = set{"ok", "busy", "merchant", "platform"}
 
-	collectors  = set{"targets", "pools", "rates", "workers", "credentials", "queues"}
+	collectors  = set{"targets", "pools", "rates", "workers", "schedules", "credentials", "queues"}
 	queueStates = set{"pending", "active", "scheduled", "retry", "archived", "completed"}
 )

@@ -25,6 +25,7 @@ type source struct {
 	pools       func(context.Context) (metrics.Pools, error)
 	rates       func(context.Context) (metrics.Rates, error)
 	workers     func(context.Context) (metrics.Workers, error)
+	schedules   func(context.Context) (metrics.Schedules, error)
 	credentials func(context.Context) (metrics.Credentials, error)
 }
 
@@ -39,6 +40,9 @@ func ask[T any](ctx context.Context, f func(context.Context) (T, error)) (T, err
 func (s source) Targets(ctx context.Context) (metrics.Targets, error) { return ask(ctx, s.targets) }
 func (s source) Pools(ctx context.Context) (metrics.Pools, error)     { return ask(ctx, s.pools) }
 func (s source) Rates(ctx context.Context) (metrics.Rates, error)     { return ask(ctx, s.rates) }
+func (s source) Schedules(ctx context.Context) (metrics.Schedules, error) {
+	return ask(ctx, s.schedules)
+}
 func (s source) Workers(ctx context.Context) (metrics.Workers, error) { return ask(ctx, s.workers) }
 func (s source) Credentials(ctx context.Context) (metrics.Credentials, error) {
 	return ask(ctx, s.credentials)

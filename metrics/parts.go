@@ -159,6 +159,37 @@ func (p *workersPart) read(ctx context.Context, out emit) error {
 	return nil
 }
 
+// schedulesPart reads how the runs of schedules went.
+type schedulesPart struct {
+	src        Source
+	runs, last *prometheus.Desc
+}
+
+func newSchedulesPart(src Source) part {
+	return &schedulesPart{
+		src: src,
+		runs: desc("wxrollout_schedule_runs",
+			"Runs of the schedules that exist: they began, were missed for want of a worker, or were skipped since the run before had not ended.", "result"),
+		last: desc("wxrollout_schedule_last_timestamp_seconds", "When any schedule last had such a result; absent if none had.", "result"),
+	}
+}
+
+func (p *schedulesPart) descs() []*prometheus.Desc { return []*prometheus.Desc{p.runs, p.last} }
+
+func (p *schedulesPart) read(ctx context.Context, out emit) error {
+	s, err := p.src.Schedules(ctx)
+	if err != nil {
+		return err
+	}
+	emitAll(out, p.runs, runResults, s.Runs)
+	for _, result := range runResults {
+		if at, ok := s.Last[result]; ok {
+			out(p.last, seconds(at), result)
+		}
+	}
+	return nil
+}
+
 // credentialsPart reads how fresh the platform's credentials are.
 type credentialsPart struct {
 	src                 Source

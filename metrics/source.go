@@ -17,6 +17,8 @@ type Source interface {
 	Rates(ctx context.Context) (Rates, error)
 	// Workers says what the workers have and use.
 	Workers(ctx context.Context) (Workers, error)
+	// Schedules says how the runs of schedules went.
+	Schedules(ctx context.Context) (Schedules, error)
 	// Credentials says how fresh the platform's own credentials are.
 	Credentials(ctx context.Context) (Credentials, error)
 }
@@ -77,6 +79,14 @@ type Workers struct {
 	Leases map[string]int
 	// Capacity adds up the workers' concurrency.
 	Capacity map[string]int
+}
+
+// Schedules is how the runs of all schedules went, added up: no label names one.
+type Schedules struct {
+	// Runs counts runs by result: began, missed or skipped. What it lacks is 0.
+	Runs map[string]int
+	// Last is when a result was had last by any schedule; absent if never.
+	Last map[string]time.Time
 }
 
 // Credentials tells how fresh the platform's credentials are. A zero time is

@@ -49,6 +49,7 @@ func (m *Metrics) Watch(o WatchOptions) {
 		"pools":       newPoolsPart(o.Source),
 		"rates":       newRatesPart(o.Source),
 		"workers":     newWorkersPart(o.Source),
+		"schedules":   newSchedulesPart(o.Source),
 		"credentials": newCredentialsPart(o.Source, o.Now),
 		"queues":      newQueuesPart(o.Redis),
 	} {

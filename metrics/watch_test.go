@@ -37,6 +37,10 @@ func fullSource() metrics.Source {
 			Leases:   map[string]int{"commit": 4},
 			Capacity: map[string]int{"commit": 16, "audit": 16, "release": 8},
 		}),
+		schedules: give(metrics.Schedules{
+			Runs: map[string]int{"began": 40, "skipped": 2, "postponed": 1},
+			Last: map[string]time.Time{"began": now.Add(-time.Hour), "skipped": now.Add(-time.Minute), "postponed": now},
+		}),
 		credentials: give(metrics.Credentials{TicketAt: now.Add(-9 * time.Minute), TokenUntil: now.Add(time.Hour), AppTokens: &apps, Fault: "address"}),
 	}
 }
@@ -46,33 +50,38 @@ func TestGauges(t *testing.T) {
 	reg, _ := setup(t, metrics.WatchOptions{Source: fullSource()})
 	got := samples(t, reg)
 	for key, want := range map[string]float64{
-		"wxrollout_leader{}":                                   1,
-		"wxrollout_targets{stage=submit,state=pending}":        7,
-		"wxrollout_targets{stage=verdict,state=parked}":        3,
-		"wxrollout_targets{stage=release,state=failed}":        0,
-		"wxrollout_targets_parked{reason=verdict}":             3,
-		"wxrollout_targets_parked{reason=window}":              0,
-		"wxrollout_targets_ready{stage=submit}":                5,
-		"wxrollout_rollouts{status=paused}":                    1,
-		"wxrollout_rollouts{status=done}":                      0,
-		"wxrollout_rollouts_held{gate=tripped}":                1,
-		"wxrollout_rollouts_held{gate=failed}":                 0,
-		"wxrollout_pool_open{stage=commit}":                    1,
-		"wxrollout_quota_external_units{}":                     12,
-		"wxrollout_quota_unread_timestamp_seconds{}":           float64(now.Add(-time.Hour).UnixMilli()) / 1000,
-		"wxrollout_pool_open{stage=submit}":                    0,
-		"wxrollout_pool_retry_timestamp_seconds{stage=submit}": float64(now.Unix() + 90),
-		"wxrollout_quota_rest{}":                               0,
-		"wxrollout_quota_limit{}":                              2000,
-		"wxrollout_rate_factor{endpoint=all}":                  1,
-		"wxrollout_rate_factor{endpoint=/wxa/commit}":          0.25,
-		"wxrollout_leases{lane=commit}":                        4,
-		"wxrollout_worker_capacity{lane=release}":              8,
-		"wxrollout_ticket_age_seconds{}":                       540,
-		"wxrollout_component_token_expiry_seconds{}":           3600,
-		"wxrollout_app_tokens{}":                               12,
-		"wxrollout_platform_fault{kind=address}":               1,
-		"wxrollout_platform_fault{kind=other}":                 0,
+		"wxrollout_leader{}":                                        1,
+		"wxrollout_targets{stage=submit,state=pending}":             7,
+		"wxrollout_targets{stage=verdict,state=parked}":             3,
+		"wxrollout_targets{stage=release,state=failed}":             0,
+		"wxrollout_targets_parked{reason=verdict}":                  3,
+		"wxrollout_targets_parked{reason=window}":                   0,
+		"wxrollout_targets_ready{stage=submit}":                     5,
+		"wxrollout_rollouts{status=paused}":                         1,
+		"wxrollout_rollouts{status=done}":                           0,
+		"wxrollout_rollouts_held{gate=tripped}":                     1,
+		"wxrollout_rollouts_held{gate=failed}":                      0,
+		"wxrollout_pool_open{stage=commit}":                         1,
+		"wxrollout_quota_external_units{}":                          12,
+		"wxrollout_quota_unread_timestamp_seconds{}":                float64(now.Add(-time.Hour).UnixMilli()) / 1000,
+		"wxrollout_pool_open{stage=submit}":                         0,
+		"wxrollout_pool_retry_timestamp_seconds{stage=submit}":      float64(now.Unix() + 90),
+		"wxrollout_quota_rest{}":                                    0,
+		"wxrollout_quota_limit{}":                                   2000,
+		"wxrollout_rate_factor{endpoint=all}":                       1,
+		"wxrollout_rate_factor{endpoint=/wxa/commit}":               0.25,
+		"wxrollout_leases{lane=commit}":                             4,
+		"wxrollout_worker_capacity{lane=release}":                   8,
+		"wxrollout_schedule_runs{result=began}":                     40,
+		"wxrollout_schedule_runs{result=missed}":                    0,
+		"wxrollout_schedule_runs{result=skipped}":                   2,
+		"wxrollout_schedule_runs{result=other}":                     1,
+		"wxrollout_schedule_last_timestamp_seconds{result=skipped}": float64(now.Unix() - 60),
+		"wxrollout_ticket_age_seconds{}":                            540,
+		"wxrollout_component_token_expiry_seconds{}":                3600,
+		"wxrollout_app_tokens{}":                                    12,
+		"wxrollout_platform_fault{kind=address}":                    1,
+		"wxrollout_platform_fault{kind=other}":                      0,
 	} {
 		if v, ok := got[key]; !ok || v != want {
 			t.Errorf("%s = %v (there: %t), want %v", key, v, ok, want)
@@ -80,6 +89,11 @@ func TestGauges(t *testing.T) {
 	}
 	if _, ok := got["wxrollout_pool_retry_timestamp_seconds{stage=commit}"]; ok {
 		t.Error("an open pool has a retry time")
+	}
+	for _, result := range []string{"missed", "postponed", "other"} {
+		if _, ok := got["wxrollout_schedule_last_timestamp_seconds{result="+result+"}"]; ok {
+			t.Errorf("a run was %s, though none was", result)
+		}
 	}
 	if _, ok := got["wxrollout_rate_factor{endpoint=/cgi-bin/elsewhere}"]; ok {
 		t.Error("an endpoint outside of the set has a series")
@@ -163,11 +177,12 @@ func TestFailureTakesOneCollectorAway(t *testing.T) {
 		rdb  metrics.Pipeliner
 		gone string
 	}{
-		"targets":     {src: source{targets: fail[metrics.Targets]("no ledger"), pools: full.pools, rates: full.rates, workers: full.workers, credentials: full.credentials}, gone: "wxrollout_targets{stage=commit,state=pending}"},
-		"pools":       {src: source{pools: fail[metrics.Pools]("no pools"), targets: full.targets, rates: full.rates, workers: full.workers, credentials: full.credentials}, gone: "wxrollout_pool_open{stage=submit}"},
-		"rates":       {src: source{rates: fail[metrics.Rates]("no rates"), targets: full.targets, pools: full.pools, workers: full.workers, credentials: full.credentials}, gone: "wxrollout_rate_factor{endpoint=all}"},
-		"workers":     {src: source{workers: fail[metrics.Workers]("no workers"), targets: full.targets, pools: full.pools, rates: full.rates, credentials: full.credentials}, gone: "wxrollout_leases{lane=commit}"},
-		"credentials": {src: source{credentials: fail[metrics.Credentials]("no vault"), targets: full.targets, pools: full.pools, rates: full.rates, workers: full.workers}, gone: "wxrollout_ticket_age_seconds{}"},
+		"targets":     {src: source{targets: fail[metrics.Targets]("no ledger"), pools: full.pools, rates: full.rates, workers: full.workers, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_targets{stage=commit,state=pending}"},
+		"pools":       {src: source{pools: fail[metrics.Pools]("no pools"), targets: full.targets, rates: full.rates, workers: full.workers, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_pool_open{stage=submit}"},
+		"rates":       {src: source{rates: fail[metrics.Rates]("no rates"), targets: full.targets, pools: full.pools, workers: full.workers, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_rate_factor{endpoint=all}"},
+		"workers":     {src: source{workers: fail[metrics.Workers]("no workers"), targets: full.targets, pools: full.pools, rates: full.rates, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_leases{lane=commit}"},
+		"schedules":   {src: source{schedules: fail[metrics.Schedules]("no schedules"), targets: full.targets, pools: full.pools, rates: full.rates, workers: full.workers, credentials: full.credentials}, gone: "wxrollout_schedule_runs{result=began}"},
+		"credentials": {src: source{credentials: fail[metrics.Credentials]("no vault"), targets: full.targets, pools: full.pools, rates: full.rates, workers: full.workers, schedules: full.schedules}, gone: "wxrollout_ticket_age_seconds{}"},
 		"queues":      {src: full, rdb: down, gone: "wxrollout_queue_tasks{lane=commit,state=pending}"},
 	}
 	gauges := make(map[string]bool)

@@ -16,8 +16,10 @@ func newSchedule(d *deps) *cobra.Command {
 		Use:   "schedule -f FILE",
 		Short: "Run a plan again and again at its times",
 		Long: `Store a plan with a schedule: the workers begin a rollout of it each time it comes
-up. A run whose time passed while no worker was alive is made up for once, and one
-that comes up while the last has not ended is left out; get schedules counts both.
+up. A run whose time passed while no worker was alive is made up for once, and those
+between count as missed. A run that comes up while the one before has not ended is
+skipped, but not for targets that only wait for their merchant. Schedule list counts
+both, and says with -o wide why the last run was skipped.
 
 A plan with latest: true takes the newest template of each run. One with all: true
 or select: without a file takes the apps of each run's time from the registry; a
@@ -59,8 +61,9 @@ func newScheduleList(d *deps, run func(context.Context, *deps, schedulesOptions)
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List schedules by their next run",
-		Long: `List schedules by their next run. MISSED counts runs that were left out: no worker
-was alive at their time, or the run before had not ended.`,
+		Long: `List schedules by their next run. MISSED counts runs that no worker began before
+the next one came. SKIPPED counts runs that were left out on purpose: the run before
+had not ended, or no apps could be chosen. -o wide says when that was last, and why.`,
 		Example: "  enqueue schedule list -o wide",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -90,6 +93,11 @@ var scheduleColumns = []column[operator.Schedule]{
 	{name: "template", text: scheduleTemplate},
 	{name: "last_rollout", text: func(s operator.Schedule) string { return s.LastID }},
 	{name: "missed", text: func(s operator.Schedule) string { return fmt.Sprint(s.Missed) }},
+	{name: "skipped", text: func(s operator.Schedule) string { return fmt.Sprint(s.Skipped) }},
+	{name: "runs", wide: true, text: func(s operator.Schedule) string { return fmt.Sprint(s.Runs) }},
+	{name: "last_missed", wide: true, text: func(s operator.Schedule) string { return stamp(s.MissedAt) }},
+	{name: "last_skipped", wide: true, text: func(s operator.Schedule) string { return stamp(s.SkippedAt) }},
+	{name: "skipped_why", wide: true, text: func(s operator.Schedule) string { return s.SkippedWhy }},
 	{name: "last", wide: true, text: func(s operator.Schedule) string { return stamp(s.LastRun) }},
 	{name: "by", wide: true, text: func(s operator.Schedule) string { return s.By }},
 }

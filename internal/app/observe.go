@@ -139,6 +139,27 @@ func (s source) Workers(ctx context.Context) (metrics.Workers, error) {
 	return out, err
 }
 
+// Schedules implements metrics.Source.
+func (s source) Schedules(ctx context.Context) (metrics.Schedules, error) {
+	list, err := s.ledger.Schedules(ctx)
+	if len(list) > 0 {
+		err = nil // one that can't be read is logged when it is due; the others are counted
+	}
+	out := metrics.Schedules{Runs: make(map[string]int), Last: make(map[string]time.Time)}
+	for _, x := range list {
+		for result, had := range map[string]struct {
+			n  int
+			at time.Time
+		}{"began": {x.Runs, x.LastRun}, "missed": {x.Missed, x.MissedAt}, "skipped": {x.Skipped, x.SkippedAt}} {
+			out.Runs[result] += had.n
+			if had.at.After(out.Last[result]) {
+				out.Last[result] = had.at
+			}
+		}
+	}
+	return out, err
+}
+
 // Credentials implements metrics.Source.
 func (s source) Credentials(ctx context.Context) (metrics.Credentials, error) {
 	var out metrics.Credentials

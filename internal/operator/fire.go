@@ -52,8 +52,13 @@ func runID(s ledger.Schedule) string {
 	return s.Name + "-" + s.NextRun.UTC().Format("20060102T1504")
 }
 
+// holdFor is how long a due run waits for the one before it, before it is skipped. A target that
+// waits for its merchant is looked at each few hours, for seconds: that must not skip a run. It is
+// less than the least time between two runs.
+const holdFor = 30 * time.Second
+
 // fire makes the rollout of one due run and moves the schedule on; won is false
-// if somebody else moved it on first.
+// if somebody else moved it on first, or if the run is to be looked at again.
 func (o *Operator) fire(ctx context.Context, s ledger.Schedule) (f Fired, won bool, err error) {
 	f = Fired{Schedule: s.Name, At: s.NextRun, ID: runID(s), Targets: s.Total}
 	next, missed, err := o.after(s)
@@ -61,19 +66,89 @@ func (o *Operator) fire(ctx context.Context, s ledger.Schedule) (f Fired, won bo
 		return f, false, err
 	}
 	f.Missed = missed
-	counted, lastID := missed, f.ID
-	if f.Skipped, err = o.chooseRun(ctx, &s); err == nil && f.Skipped == "" {
+	before, holds, err := o.runBefore(ctx, s.Name, f.ID)
+	if err != nil || holds != "" && o.now().Sub(s.NextRun) < holdFor {
+		return f, false, err
+	}
+	if f.Skipped = holds; holds == "" {
+		f.Skipped, err = o.chooseRun(ctx, &s)
+	}
+	if err == nil && f.Skipped == "" {
 		f.Targets = s.Total
-		f.Skipped, err = o.start(ctx, s, f.ID)
+		f.Skipped, err = o.start(ctx, s, f.ID, before)
 	}
 	if err != nil {
 		return f, false, err
 	}
 	if f.Skipped != "" {
-		f.ID, counted, lastID = "", missed+1, s.LastID
+		f.ID = ""
+		won, err = o.ledger.SkipSchedule(ctx, s.Name, s.NextRun, next, missed, f.Skipped)
+		return f, won, err
 	}
-	won, err = o.ledger.FireSchedule(ctx, s.Name, lastID, s.NextRun, next, counted)
+	won, err = o.ledger.FireSchedule(ctx, s.Name, f.ID, s.NextRun, next, missed)
 	return f, won, err
+}
+
+// runBefore finds the rollout that has the name of a run: before is its id, and holds says why the
+// run can't begin beside it; both are "" if nobody has the name. What can't be read is left to
+// Create, which knows whether it still has the name.
+func (o *Operator) runBefore(ctx context.Context, name, id string) (before, holds string, err error) {
+	before, err = o.ledger.ByName(ctx, name)
+	if errors.Is(err, ledger.ErrNotFound) || before == id {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	r, err := o.ledger.Rollout(ctx, before)
+	if errors.Is(err, ledger.ErrNotFound) || errors.As(err, new(*ledger.BrokenError)) || r.Status == rollout.StatusLoading {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	elsewhere, err := o.merchantsElsewhere(ctx, r)
+	if err != nil {
+		return "", "", err
+	}
+	if holds = r.HoldsNextRun(elsewhere); holds != "" {
+		holds = fmt.Sprintf("rollout %s of this name is still %s: %s", before, r.Status, holds)
+	}
+	return before, holds, nil
+}
+
+// elsewhereMax bounds how many targets a run may leave to other rollouts, and still be complete.
+const elsewhereMax = 100
+
+// merchantsElsewhere counts the targets of a rollout that wait for another rollout whose target
+// waits for the merchant. It reads the rollout's targets only if nothing else is left of it.
+func (o *Operator) merchantsElsewhere(ctx context.Context, r rollout.Rollout) (int, error) {
+	waiting := r.Counts.Parked(rollout.ReasonOwner)
+	if waiting == 0 || waiting > elsewhereMax || r.HoldsNextRun(waiting) != "" {
+		return 0, nil
+	}
+	var apps []string
+	for t, err := range o.ledger.Targets(ctx, r.ID) {
+		if err == nil && t.State == rollout.StateParked && t.Reason == rollout.ReasonOwner {
+			apps = append(apps, t.AppID)
+		}
+	}
+	owners, err := o.ledger.Owners(ctx, apps)
+	if err != nil {
+		return 0, err
+	}
+	keys := make([]ledger.TargetKey, 0, len(owners))
+	for app, owner := range owners {
+		keys = append(keys, ledger.TargetKey{Rollout: owner, AppID: app})
+	}
+	found, err := o.ledger.Lookup(ctx, keys)
+	n := 0
+	for _, f := range found {
+		if f.There && f.Err == nil && f.Target.WaitsForMerchant() {
+			n++
+		}
+	}
+	return n, err
 }
 
 // after is the schedule's next run from now on (zero for none), and how many runs
@@ -156,15 +231,15 @@ func pinned(file *planfile.File, t rollout.Template) rollout.Template {
 	return t
 }
 
-// start makes the rollout of a run and lets it go; skipped says why not. A
-// rollout of the id that is there already is the work of a call that crashed
+// start makes the rollout of a run, which takes its name from the rollout before, and lets it go;
+// skipped says why not. A rollout of the id that is there already is the work of a call that crashed
 // since, or of one beside us: what it left undone is done.
-func (o *Operator) start(ctx context.Context, s ledger.Schedule, id string) (skipped string, err error) {
+func (o *Operator) start(ctx context.Context, s ledger.Schedule, id, before string) (skipped string, err error) {
 	plan, err := o.planOf(ctx, s)
 	if err != nil {
 		return "", err
 	}
-	created, err := o.ledger.Create(ctx, ledger.NewRollout{ID: id, Plan: plan, Digest: s.Digest})
+	created, err := o.ledger.Create(ctx, ledger.NewRollout{ID: id, Plan: plan, Digest: s.Digest, After: before})
 	if taken := (*ledger.TakenError)(nil); errors.As(err, &taken) && taken.Status != rollout.StatusLoading {
 		return fmt.Sprintf("rollout %s of this name is still %s", taken.Other, taken.Status), nil
 	}

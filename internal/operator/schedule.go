@@ -28,12 +28,19 @@ type Schedule struct {
 	Next    time.Time `json:"next,omitzero"`
 	// NextRuns are the next few, Next among them.
 	NextRuns []time.Time `json:"next_runs,omitempty"`
-	// LastRun is when the schedule last came up, LastID the rollout it made then.
+	// LastRun is when a run began last, LastID its rollout. Runs counts those.
 	LastRun time.Time `json:"last_run,omitzero"`
 	LastID  string    `json:"last_id,omitempty"`
-	// Missed counts runs that were left out: no worker was alive at their time, or
-	// the run before had not ended.
-	Missed int `json:"missed"`
+	Runs    int       `json:"runs"`
+	// Missed counts runs that nobody began before the next one came: no worker led, or none could.
+	// MissedAt is when a worker found that last.
+	Missed   int       `json:"missed"`
+	MissedAt time.Time `json:"missed_at,omitzero"`
+	// Skipped counts runs that were left out on purpose, SkippedAt and SkippedWhy are of the last:
+	// the run before had not ended, or no apps could be chosen.
+	Skipped    int       `json:"skipped"`
+	SkippedAt  time.Time `json:"skipped_at,omitzero"`
+	SkippedWhy string    `json:"skipped_why,omitempty"`
 	// Loading says that its targets are not complete: it never runs so.
 	Loading bool `json:"loading,omitempty"`
 }
@@ -42,7 +49,8 @@ type Schedule struct {
 func scheduleView(s ledger.Schedule, runs int) Schedule {
 	v := Schedule{
 		Name: s.Name, Spec: s.Spec, Template: s.Plan.Template, Latest: s.Plan.Template.ID == LatestTemplate, Chooses: s.Recipe != "", Total: s.Total,
-		By: s.By, Paused: s.Paused, Next: s.NextRun, LastRun: s.LastRun, LastID: s.LastID, Missed: s.Missed, Loading: !s.Sealed,
+		By: s.By, Paused: s.Paused, Next: s.NextRun, LastRun: s.LastRun, LastID: s.LastID, Loading: !s.Sealed,
+		Runs: s.Runs, Missed: s.Missed, MissedAt: s.MissedAt, Skipped: s.Skipped, SkippedAt: s.SkippedAt, SkippedWhy: s.SkippedWhy,
 	}
 	if !s.NextRun.IsZero() && !s.Paused {
 		// The ledger holds only what was checked when it was stored.

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -86,7 +87,7 @@ func TestScheduleMissedRuns(t *testing.T) {
 	if len(fired) != 1 || fired[0].Missed != 3 || fired[0].ID != "spring-20300101T0200" {
 		t.Errorf("fired %+v", fired)
 	}
-	if list, err := b.op.Schedules(b.ctx); err != nil || list[0].Missed != 3 || list[0].Next.UTC().Day() != 5 {
+	if list, err := b.op.Schedules(b.ctx); err != nil || list[0].Missed != 3 || list[0].Skipped != 0 || !list[0].MissedAt.Equal(b.now()) || list[0].Next.UTC().Day() != 5 {
 		t.Errorf("schedules %+v: %v", list, err)
 	}
 	if all, err := b.op.Rollouts(b.ctx, 0, 10); err != nil || len(all) != 1 {
@@ -106,7 +107,8 @@ func TestScheduleSkipsWhileLastRuns(t *testing.T) {
 		t.Errorf("fired %+v", fired)
 	}
 	list, err := b.op.Schedules(b.ctx)
-	if err != nil || list[0].Missed != 1 || list[0].LastID != first {
+	if err != nil || list[0].Missed != 0 || list[0].Skipped != 1 || list[0].Runs != 1 || list[0].LastID != first ||
+		!list[0].SkippedAt.Equal(b.now()) || list[0].SkippedWhy != fired[0].Skipped {
 		t.Errorf("schedules %+v: %v", list, err)
 	}
 	if _, err := b.op.Abort(b.ctx, first, ""); err != nil {
@@ -115,6 +117,123 @@ func TestScheduleSkipsWhileLastRuns(t *testing.T) {
 	b.advance(24 * time.Hour)
 	if fired := b.fire(); len(fired) != 1 || fired[0].ID != "spring-20300103T0200" {
 		t.Errorf("after it ended: %+v", fired)
+	}
+}
+
+// monthly runs at 02:00 UTC on each first day of a month, in one wave.
+const monthly = simple + "schedule: \"0 2 1 * *\"\ntimezone: UTC\n"
+
+// refuse makes app 0 wait for its merchant for another hour, and lets all others be released.
+func (b *bench) refuse() {
+	b.t.Helper()
+	b.worker.Answer(appID(0), rollout.StageCommit, parkedMerchant)
+	b.work()
+}
+
+// until lets the time pass until a moment before which app 0 looks once more.
+func (b *bench) until(at time.Time) {
+	b.t.Helper()
+	b.advance(at.Add(-30 * time.Minute).Sub(b.now()))
+	b.refuse()
+	b.advance(at.Sub(b.now()))
+}
+
+// TestScheduleRunsBesideAMerchant: a target that waits for its merchant skips no run. The next run
+// takes the name and the app, and the target of the run before ends.
+func TestScheduleRunsBesideAMerchant(t *testing.T) {
+	t.Parallel()
+	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
+		b := setup(t, rdb, advance)
+		due, before := b.schedule(monthly, 3).Next, ""
+		for month := range 3 {
+			b.until(due)
+			fired := b.fire()
+			if len(fired) != 1 || fired[0].Skipped != "" || fired[0].ID == "" || fired[0].Missed != 0 {
+				t.Fatalf("month %d: fired %+v", month, fired)
+			}
+			id := fired[0].ID
+			b.refuse()
+			if r := b.rollout("spring"); r.ID != id || r.Status != rollout.StatusRunning || r.Counts.Parked(rollout.ReasonMerchant) != 1 || r.Counts.Unfinished() != 1 {
+				t.Errorf("month %d: the name is of rollout %s, %s with %v; want %s", month, r.ID, r.Status, r.Counts, id)
+			}
+			if before != "" {
+				b.advance(time.Minute) // the earlier target looks at its app again
+				b.work()
+				if r := b.rollout(before); r.Status != rollout.StatusDone || r.Counts.State(rollout.StateSkipped) != 1 {
+					t.Errorf("month %d: the run before is %s: %v", month, r.Status, r.Counts)
+				}
+				b.sound(before)
+			}
+			b.sound(id)
+			before = id
+			s, err := b.op.Schedules(b.ctx)
+			if err != nil || s[0].Runs != month+1 || s[0].Skipped != 0 || s[0].Missed != 0 || s[0].LastID != id {
+				t.Fatalf("month %d: schedule %+v: %v", month, s, err)
+			}
+			due = s[0].Next
+		}
+	})
+}
+
+// TestScheduleWaitsForALook: a target that waits for its merchant, and just looks whether that
+// acted, skips no run: the run begins as soon as it waits again.
+func TestScheduleWaitsForALook(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	due := b.schedule(monthly, 3).Next
+	b.advance(due.Sub(b.now()))
+	first := b.fire()[0].ID
+	b.refuse()
+	b.advance(due.AddDate(0, 1, 0).Sub(b.now()))
+	if n, err := b.ledger.WakeDue(b.ctx, 9); err != nil || n != 1 {
+		t.Fatalf("%d targets look again: %v", n, err)
+	}
+	if fired := b.fire(); fired != nil {
+		t.Errorf("while it looks: %+v", fired)
+	}
+	b.advance(20 * time.Second)
+	b.refuse()
+	if fired := b.fire(); len(fired) != 1 || fired[0].ID == "" || fired[0].ID == first {
+		t.Errorf("after it looked: %+v", fired)
+	}
+}
+
+// TestScheduleWhereAnotherRolloutWaits: a target that waits for another rollout skips the next run
+// while that works on the app, but not where it waits for the merchant.
+func TestScheduleWhereAnotherRolloutWaits(t *testing.T) {
+	t.Parallel()
+	for _, stage := range []rollout.Stage{rollout.StageCommit, rollout.StageVerdict} {
+		b := mini(t)
+		answer := parkedMerchant
+		if stage == rollout.StageVerdict {
+			answer = operatortest.Parked(stage, rollout.ReasonVerdict, 0, "no verdict")
+		}
+		look := func(at time.Time) {
+			b.advance(at.Sub(b.now()))
+			b.worker.Answer(appID(0), stage, answer)
+			b.work()
+		}
+		b.apply(strings.Replace(simple, "spring", "hotfix", 1), 1)
+		due := b.schedule(monthly, 3).Next
+		look(due.Add(-time.Minute))
+		b.advance(time.Minute)
+		first := b.fire()[0].ID
+		b.work()
+		if r := b.rollout("spring"); r.Counts.Parked(rollout.ReasonOwner) != 1 || r.Counts.Unfinished() != 1 {
+			t.Fatalf("the first run: %v", r.Counts)
+		}
+		look(due.AddDate(0, 1, 0).Add(-time.Minute))
+		b.advance(2 * time.Minute)
+		fired := b.fire()
+		if len(fired) != 1 {
+			t.Fatalf("fired %+v", fired)
+		}
+		switch f := fired[0]; {
+		case stage == rollout.StageCommit && f.ID == "":
+			t.Errorf("skipped: %s", f.Skipped)
+		case stage == rollout.StageVerdict && !strings.Contains(f.Skipped, first+" of this name is still running: 1 of 3 targets have not ended"):
+			t.Errorf("began %s, skipped %q", f.ID, f.Skipped)
+		}
 	}
 }
 

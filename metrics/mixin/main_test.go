@@ -53,6 +53,17 @@ func (fleet) Workers(context.Context) (metrics.Workers, error) {
 	}, nil
 }
 
+func (f fleet) Schedules(context.Context) (metrics.Schedules, error) {
+	if f.bare {
+		return metrics.Schedules{}, nil
+	}
+	old := time.Now().AddDate(0, -1, 0)
+	return metrics.Schedules{
+		Runs: map[string]int{"began": 12, "missed": 1, "skipped": 1},
+		Last: map[string]time.Time{"began": old, "missed": old, "skipped": old},
+	}, nil
+}
+
 func (f fleet) Credentials(context.Context) (metrics.Credentials, error) {
 	if f.bare {
 		return metrics.Credentials{}, nil
