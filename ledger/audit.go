@@ -237,11 +237,18 @@ func (a *auditor) times(t rollout.Target, now time.Time) {
 	}
 }
 
+// readBack is READ_BACK of prelude.lua.
+const readBack = 1_000_000_000_000
+
 // place is the index a target has to stand in, with its score; "" for none.
 func place(t rollout.Target) string {
 	switch t.State {
 	case rollout.StatePending:
-		return fmt.Sprintf("ready:%s=%d", t.Stage, t.Rank)
+		score := t.Rank
+		if t.Reason == rollout.ReasonUnknown {
+			score -= readBack
+		}
+		return fmt.Sprintf("ready:%s=%d", t.Stage, score)
 	case rollout.StateRunning:
 		return fmt.Sprintf("leases:%s=%d", t.Stage.Lane(), toMilli(t.Due))
 	case rollout.StateParked:

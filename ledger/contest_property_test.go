@@ -112,7 +112,11 @@ func (c *contest) pass() error {
 			if err != nil {
 				return err
 			}
-			c.queue = append(c.queue, turns...)
+			back, err := c.l.Claim(c.ctx, rollout.Claim{Rollout: c.ids[i], Stage: s, ReadBack: true, N: 9, Lease: lease})
+			if err != nil {
+				return err
+			}
+			c.queue = append(append(c.queue, turns...), back...)
 		}
 	}
 	return c.sound()

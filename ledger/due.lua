@@ -1,6 +1,7 @@
 -- due makes targets pending whose time has come: parked ones to wake, and
 -- running ones whose lease ran out (their worker died or lost Redis). One that waits for another
--- rollout goes on waiting while that rollout keeps the app.
+-- rollout goes on waiting while that rollout keeps the app. One with a call of unknown outcome gets
+-- the reason "unknown": claim.lua gives it an assignment for which it needs no permit.
 --
 -- KEYS[1] root
 -- ARGV[1] how many at most of each index  ARGV[2] retry for an app that another rollout works on
@@ -34,7 +35,7 @@ for i = 3, #ARGV do
         t.due = contested(verdict, tonumber(ARGV[2]))
       else
         if verdict and superseded(rollout, appid) then out[#out + 1] = m end
-        t.state, t.reason, t.due = 'pending', '', 0
+        pend(t)
         moved = moved + 1
       end
       move(rollout, appid, t, from)

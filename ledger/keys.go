@@ -18,7 +18,7 @@ func keyRollout(id string) string      { return root + "r:" + id }              
 func keyTargets(id string) string      { return root + "t:" + id }                   // HASH appid -> record
 func keyPlans(id string) string        { return root + "p:" + id }                   // HASH revision -> full plan, JSON
 func keyLog(id string) string          { return root + "log:" + id }                 // LIST of operator actions, JSON; id "" is the platform's
-func keyReady(id, stage string) string { return root + "ready:" + id + ":" + stage } // ZSET appid by rank
+func keyReady(id, stage string) string { return root + "ready:" + id + ":" + stage } // ZSET appid by rank; what is to be read back below 0
 func keyLeases(lane string) string     { return root + "leases:" + lane }            // ZSET "rollout appid" by end of lease (ms)
 func keySchedule(name string) string   { return root + "s:" + name }                 // HASH of one schedule
 func keyPrototype(name string) string  { return root + "st:" + name }                // HASH appid -> "rank|body" of a schedule

@@ -86,14 +86,17 @@ func (l *Ledger) due(ctx context.Context, limit int, indexes ...string) (moved i
 func (l *Ledger) Peek(ctx context.Context, c rollout.Claim) ([]string, error) {
 	apps, err := l.rdb.ZRangeArgs(ctx, redis.ZRangeArgs{
 		Key: keyReady(c.Rollout, string(c.Stage)), ByScore: true,
-		Start: "-inf", Stop: fmt.Sprintf("(%d", c.MaxRank), Count: int64(c.N),
+		Start: 0, Stop: fmt.Sprintf("(%d", c.MaxRank), Count: int64(c.N),
 	}).Result()
 	return apps, failed(err, "look at the next targets of rollout %s at %s", c.Rollout, c.Stage)
 }
 
 // Claim implements rollout.Store.
 func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Turn, error) {
-	args := []any{c.Rollout, string(c.Stage), c.MaxRank, c.N, milli(c.Lease), milli(l.opts.OwnerRetry)}
+	args := []any{c.Rollout, string(c.Stage), c.MaxRank, c.N, milli(c.Lease), milli(l.opts.OwnerRetry), ""}
+	if c.ReadBack {
+		args[len(args)-1] = "back"
+	}
 	for _, app := range c.Only {
 		args = append(args, app)
 	}

@@ -53,7 +53,7 @@ local function place(appid, t)
   end
   local state, stage = t and t.state, t and t.stage
   for s in pairs(LANE) do
-    settle('ready:' .. rollout .. ':' .. s, appid, state == 'pending' and stage == s, t and t.rank)
+    settle('ready:' .. rollout .. ':' .. s, appid, state == 'pending' and stage == s, t and ready(t))
   end
   for _, lane in ipairs(LANES) do
     settle('leases:' .. lane, member(rollout, appid), state == 'running' and LANE[stage] == lane, t and t.due)

@@ -46,7 +46,7 @@ func (b *bench) try(id string) string {
 	b.Helper()
 	t, err := b.Target(b.Context(), id, app)
 	b.must(err)
-	turns, err := b.Claim(b.Context(), rollout.Claim{Rollout: id, Stage: t.Stage, MaxRank: rollout.Rank(9, 0), N: 1, Lease: lease})
+	turns, err := b.Claim(b.Context(), rollout.Claim{Rollout: id, Stage: t.Stage, MaxRank: rollout.Rank(9, 0), ReadBack: t.Reason == rollout.ReasonUnknown, N: 1, Lease: lease})
 	b.must(err)
 	if len(turns) == 1 {
 		return "takes"

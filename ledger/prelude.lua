@@ -4,7 +4,8 @@
 --   stage|state|reason|fence|version|due|rank|body
 -- fence: server time in us of its newest turn; due: server time in ms; body: JSON,
 -- of which scripts read only whether an intent is open. A target stands in exactly one index:
---   pending -> ready:<rollout>:<stage> (score rank)
+--   pending -> ready:<rollout>:<stage> (score rank; less READ_BACK with the reason "unknown", so
+--              that what is to be read back is found before all that waits for a permit)
 --   running -> leases:<lane>           (score due = end of the lease)
 --   parked  -> wake                    (score due = wake time)
 --   ended   -> none
@@ -17,6 +18,7 @@ local time = redis.call('TIME')
 local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local now_ms = math.floor(now_us / 1000)
 local RANK_PER_WAVE = 10000000
+local READ_BACK = 1000000000000 -- above any rank
 
 -- Whole numbers are written with %d, which costs a third of %.0f; all of ours are far below 2^53.
 local function int(n) return string.format('%d', n) end
@@ -41,12 +43,17 @@ local function cell(t)
   return string.format('%d|%s|%s|%s', math.floor(t.rank / RANK_PER_WAVE), t.stage, t.state, t.reason)
 end
 
+-- ready is the score of a pending target in its index.
+local function ready(t)
+  return t.reason == 'unknown' and t.rank - READ_BACK or t.rank
+end
+
 -- stand is where a target stands: the cell that counts it, and its index (nil if
 -- it has ended) with its name there and its score.
 local function stand(rollout, appid, t)
   local at = { cell = cell(t) }
   if t.state == 'pending' then
-    at.index, at.name, at.score = root .. 'ready:' .. rollout .. ':' .. t.stage, appid, t.rank
+    at.index, at.name, at.score = root .. 'ready:' .. rollout .. ':' .. t.stage, appid, ready(t)
   elseif t.state == 'running' then
     at.index, at.name, at.score = root .. 'leases:' .. LANE[t.stage], member(rollout, appid), t.due
   elseif t.state == 'parked' then
@@ -97,6 +104,11 @@ local function open(t)
   return string.find(t.body, '"intent":{', 1, true) ~= nil
 end
 
+-- pend makes a target pending: with the reason "unknown" if a call of it is to be read back.
+local function pend(t)
+  t.state, t.reason, t.due = 'pending', open(t) and 'unknown' or '', 0
+end
+
 local function status(rollout)
   return redis.call('HGET', root .. 'r:' .. rollout, 'status') or ''
 end
@@ -108,10 +120,11 @@ local function moves(rollout, stage)
   return s == 'running' or (stage == 'undo' and (s == 'paused' or s == 'aborted'))
 end
 
--- reads_back tells whether a stage's targets get assignments only to read back a call of
--- unknown outcome (sweep.lua marks those): see rollout.Rollout.ReadBacks.
-local function reads_back(rollout, stage)
-  return stage ~= 'undo' and status(rollout) == 'aborted'
+-- reads_back tells whether targets get assignments to read back a call of unknown outcome: see
+-- rollout.Rollout.ReadBacks.
+local function reads_back(rollout)
+  local s = status(rollout)
+  return s == 'running' or s == 'paused' or s == 'aborted'
 end
 
 -- shut tells whether a gate that tripped holds a target: see rollout.Rollout.Reach.

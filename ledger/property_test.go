@@ -67,6 +67,7 @@ func (m *machine) Claim(t *rapid.T) {
 	c := rollout.Claim{
 		Rollout: anyID(t), Stage: rapid.SampledFrom(rollout.Stages()).Draw(t, "stage"),
 		MaxRank: rollout.Rank(rapid.IntRange(0, 2).Draw(t, "waves"), 0), N: rapid.IntRange(1, 4).Draw(t, "n"), Lease: lease,
+		ReadBack: rapid.IntRange(0, 2).Draw(t, "read back") == 0,
 	}
 	turns, err := m.l.Claim(m.ctx, c)
 	m.must(t, err)

@@ -41,7 +41,7 @@ t.version = t.version + 1
 t.stage, t.state, t.reason, t.body = ARGV[5], ARGV[6], ARGV[7], ARGV[9]
 t.due = 0
 if news and t.state == 'parked' and (t.reason == 'verdict' or t.reason == 'delayed' or t.reason == 'in-audit' or t.reason == 'merchant') then
-  t.state, t.reason = 'pending', ''
+  pend(t)
 end
 if t.state == 'parked' or t.state == 'running' then t.due = now_ms + tonumber(ARGV[8]) end
 move(rollout, appid, t, from)

@@ -77,8 +77,10 @@ func plan(name string, sizes ...int) rollout.Plan {
 // begin claims one app's turn at its stage and starts it.
 func (b *bench) begin(id string, stage rollout.Stage, app string) (rollout.Turn, rollout.Target) {
 	b.Helper()
+	t, err := b.Target(b.Context(), id, app)
+	b.must(err)
 	turns, err := b.Claim(b.Context(), rollout.Claim{
-		Rollout: id, Stage: stage, MaxRank: rollout.Rank(99, 0), N: 1, Only: []string{app}, Lease: lease,
+		Rollout: id, Stage: stage, MaxRank: rollout.Rank(99, 0), ReadBack: t.Reason == rollout.ReasonUnknown, N: 1, Only: []string{app}, Lease: lease,
 	})
 	b.must(err)
 	if len(turns) != 1 {

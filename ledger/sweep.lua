@@ -19,8 +19,9 @@ local moved = 0
 local function sweep(appid, t)
   if t.stage == 'undo' or (t.state ~= 'pending' and t.state ~= 'parked') or t.reason == 'unknown' then return end
   local from = stand(rollout, appid, t)
-  t.version, t.due = t.version + 1, 0
-  if open(t) then t.state, t.reason = 'pending', 'unknown' else t.state, t.reason = 'aborted', '' end
+  t.version = t.version + 1
+  pend(t)
+  if t.reason ~= 'unknown' then t.state = 'aborted' end
   move(rollout, appid, t, from)
   moved = moved + 1
 end
@@ -41,7 +42,7 @@ end
 for stage in pairs(LANE) do
   if moved >= limit then break end
   local apps = stage == 'undo' and {} or
-    redis.call('ZRANGE', root .. 'ready:' .. rollout .. ':' .. stage, 0, limit - moved - 1)
+    redis.call('ZRANGEBYSCORE', root .. 'ready:' .. rollout .. ':' .. stage, 0, '+inf', 'LIMIT', 0, limit - moved)
   for _, appid in ipairs(apps) do
     local t = load(rollout, appid)
     if t and t.state == 'pending' and t.stage == stage then

@@ -79,7 +79,7 @@ func TestAnOpenOutcomeKeepsItsApp(t *testing.T) {
 		}
 		b.must(b.Abort(b.Context(), "r1", "op", "enough"))
 		claim := func(id string, s rollout.Stage) []rollout.Turn {
-			turns, err := b.Claim(b.Context(), rollout.Claim{Rollout: id, Stage: s, MaxRank: rollout.Rank(9, 0), N: 9, Lease: lease})
+			turns, err := b.Claim(b.Context(), rollout.Claim{Rollout: id, Stage: s, MaxRank: rollout.Rank(9, 0), ReadBack: id == "r1", N: 9, Lease: lease})
 			b.must(err)
 			return turns
 		}

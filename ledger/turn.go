@@ -95,6 +95,9 @@ func saved(was, next rollout.Target, list []string) (rollout.Target, error) {
 		next.Version, next.Due, next.Wait = version, fromMilli(due), 0
 		if state := rollout.State(list[3]); state != next.State { // news came during the turn
 			next.State, next.Reason = state, ""
+			if next.Intent != nil {
+				next.Reason = rollout.ReasonUnknown
+			}
 		}
 		return next, errors.Join(err1, err2)
 	case "held":

@@ -157,8 +157,8 @@ func TestConductorUndoes(t *testing.T) {
 	}
 }
 
-// What an aborted rollout has to read back is dispatched at once, in every wave, whatever
-// the pools say: it makes no call that they count. Nothing else of it is.
+// What a rollout has to read back is dispatched before all else, in every wave, whatever the pools
+// say: it makes no call that they count. Nothing else of a paused or aborted one is.
 func TestConductorReadsBackAborted(t *testing.T) {
 	t.Parallel()
 	r := running("r1", map[rollout.Stage]int{rollout.StageCommit: 5, rollout.StageSubmit: 5})
@@ -177,14 +177,21 @@ func TestConductorReadsBackAborted(t *testing.T) {
 	if diff := cmp.Diff(want, s.store.log); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	if len(claims) == 0 || claims[0].MaxRank <= rollout.Rank(2, 9) || len(s.pools.taken) > 0 {
+	if len(claims) == 0 || !claims[0].ReadBack || len(s.pools.taken) > 0 {
 		t.Errorf("claims %+v, permits %v", claims, s.pools.taken)
 	}
 	r.Status = rollout.StatusPaused
 	s = setup(r)
 	s.tick(t)
-	if len(s.store.log) > 0 {
-		t.Errorf("of a paused rollout: %q", s.store.log)
+	if diff := cmp.Diff(want[1:], s.store.log); diff != "" {
+		t.Errorf("calls of a paused one (-want +got):\n%s", diff)
+	}
+	r.Status, r.OpenWave = rollout.StatusRunning, 0
+	s = setup(r)
+	s.pools.allow = map[rollout.Stage]rollout.Allowance{rollout.StageSubmit: {N: 0, Permits: true}, rollout.StageRelease: {N: 0}}
+	s.tick(t)
+	if diff := cmp.Diff([]string{"latch r1 0 hold", "claim r1 commit 5", "claim r1 submit 2", "claim r1 release 30"}, s.store.log); diff != "" {
+		t.Errorf("calls of a running one (-want +got):\n%s", diff)
 	}
 }
 

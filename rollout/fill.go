@@ -139,7 +139,9 @@ func (r Rollout) Wants(stage Stage) int {
 		return 0
 	}
 	reach := r.Reach(stage)
-	return r.Counts.Sum(func(x Cell) bool { return x.Stage == stage && x.State == StatePending && x.Wave <= reach })
+	return r.Counts.Sum(func(x Cell) bool {
+		return x.Stage == stage && x.State == StatePending && x.Wave <= reach && !x.readsBack()
+	})
 }
 
 // ask gives a rollout its turns, unless its pool would only refuse again.

@@ -45,6 +45,9 @@ type Claim struct {
 	N int
 	// Only, if set, claims just these apps.
 	Only []string
+	// ReadBack claims the targets that have a call of unknown outcome to read back, whatever their
+	// rank, and no others; without it they are left out.
+	ReadBack bool
 	// Lease is how long a turn lasts before it goes back to its index.
 	Lease time.Duration
 }
@@ -78,8 +81,9 @@ type Store interface {
 	// Finish moves a running or paused rollout without unfinished targets to done.
 	Finish(ctx context.Context, rolloutID string) error
 	// Sweep ends up to limit pending or parked targets of an aborted rollout, less those
-	// at the undo stage. One with an open intent it makes pending with ReasonUnknown: Claim
-	// gives it an assignment to read back. It returns how many it ended or made pending.
+	// at the undo stage. One with an open intent it makes pending with ReasonUnknown, as WakeDue
+	// and ExpireDue do: Claim gives it an assignment to read back. It returns how many it ended
+	// or made pending.
 	Sweep(ctx context.Context, rolloutID string, limit int) (int, error)
 	// Pause stops a running rollout.
 	Pause(ctx context.Context, rolloutID, by, why string) error

@@ -7,14 +7,14 @@ import (
 	"slices"
 )
 
-// readsBack tells whether a target of an aborted rollout waits to be read back.
+// readsBack tells whether a target waits to be read back.
 func (r Rollout) readsBack() bool {
 	return slices.ContainsFunc(Stages(), func(s Stage) bool { return r.ReadBacks(s) > 0 })
 }
 
-// readBacks dispatches a lane's targets of aborted rollouts that have a call of unknown
-// outcome. Their handlers only read: they need no permit, no closed pool holds them, and
-// they come before anything new.
+// readBacks dispatches a lane's targets that have a call of unknown outcome. Their handlers read,
+// and write nothing for which the stage needs a permit: they need none, no closed pool holds
+// them, and they come before anything new. Until the outcome is known the target keeps its app.
 func (c *Conductor) readBacks(ctx context.Context, active []Rollout, lane Lane, room int) (int, error) {
 	claimed := 0
 	var errs []error
@@ -24,7 +24,7 @@ func (c *Conductor) readBacks(ctx context.Context, active []Rollout, lane Lane, 
 			if n <= 0 {
 				continue
 			}
-			got, err := c.give(ctx, Claim{Rollout: r.ID, Stage: stage, MaxRank: Rank(len(r.Plan.Waves), 0), N: n, Lease: c.opts.Lease}, nil)
+			got, err := c.give(ctx, Claim{Rollout: r.ID, Stage: stage, ReadBack: true, N: n, Lease: c.opts.Lease}, nil)
 			claimed += got
 			if stopsAll(err) {
 				return claimed, err

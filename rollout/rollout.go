@@ -14,8 +14,8 @@ const (
 	StatusScheduled Status = "scheduled"
 	// StatusRunning: the conductor gives its targets their turns.
 	StatusRunning Status = "running"
-	// StatusPaused: no turn is given and no call with effect is begun, until an
-	// operator resumes it.
+	// StatusPaused: no call with effect is begun, until an operator resumes it, and no turn
+	// is given but to read back a call of unknown outcome.
 	StatusPaused Status = "paused"
 	// StatusDone: every target ended. An operator's retry makes it running again.
 	StatusDone Status = "done"
@@ -86,16 +86,18 @@ func (r Rollout) Reach(s Stage) int {
 	return r.OpenWave
 }
 
-// ReadBacks counts the targets of an aborted rollout at a stage that wait for an assignment
-// in which a handler only reads back a call of unknown outcome; see Store.Sweep.
+// ReadBacks counts the targets at a stage that wait for an assignment in which a handler reads
+// back a call of unknown outcome. A read changes nothing at WeChat: it needs no permit, no gate
+// holds it, and it goes on while the rollout is paused, or aborted; see Store.Sweep.
 func (r Rollout) ReadBacks(s Stage) int {
-	if r.Status != StatusAborted || s == StageUndo {
+	if r.Status != StatusRunning && r.Status != StatusPaused && r.Status != StatusAborted {
 		return 0
 	}
-	return r.Counts.Sum(func(x Cell) bool {
-		return x.Stage == s && x.State == StatePending && x.Reason == ReasonUnknown
-	})
+	return r.Counts.Sum(func(x Cell) bool { return x.Stage == s && x.readsBack() })
 }
+
+// readsBack tells whether a cell is of targets to be read back.
+func (c Cell) readsBack() bool { return c.State == StatePending && c.Reason == ReasonUnknown }
 
 // MaxRank bounds the ranks that get turns at a stage; it is exclusive.
 func (r Rollout) MaxRank(s Stage) int64 { return Rank(r.Reach(s)+1, 0) }
@@ -124,7 +126,7 @@ func (r Rollout) Held() (wave int, why string, held bool) {
 func (r Rollout) Blocked() string {
 	c := r.Counts
 	wave, why, held := r.Held()
-	waiting := c.Sum(func(x Cell) bool { return x.State == StatePending && x.Wave > r.Reach(x.Stage) })
+	waiting := c.Sum(func(x Cell) bool { return x.State == StatePending && x.Wave > r.Reach(x.Stage) && !x.readsBack() })
 	approval := c.Parked(ReasonApproval)
 	switch {
 	case r.Status == StatusPaused:

@@ -143,7 +143,8 @@ const (
 	// ReasonDelayed waits for the verdict of an audit that WeChat says takes longer.
 	// It is no verdict, but a gate counts it: see Wave.DelayAbove.
 	ReasonDelayed Reason = "delayed"
-	// ReasonUnknown waits before reading back a call whose reply was lost.
+	// ReasonUnknown waits before reading back a call whose reply was lost. A pending target has
+	// it, too: its next assignment reads back.
 	ReasonUnknown Reason = "unknown"
 	// ReasonInAudit waits for another version that is in audit.
 	ReasonInAudit Reason = "in-audit"

@@ -132,6 +132,14 @@ func (t *Target) advance(e Advanced) string {
 	return ""
 }
 
+// pend makes the target pending: to be read back, if it has a call of unknown outcome.
+func (t *Target) pend() {
+	t.State, t.Reason = StatePending, ""
+	if t.Intent != nil {
+		t.Reason = ReasonUnknown
+	}
+}
+
 // enter makes the target pending at a stage, with nothing left of the last one.
 func (t *Target) enter(s Stage, at time.Time) {
 	t.Stage, t.State, t.Reason, t.Since = s, StatePending, "", at
@@ -211,7 +219,7 @@ func (t *Target) park(e Waited) string {
 	if e.Reason == ReasonMerchant || slices.Contains(timed, e.Reason) {
 		t.Waits = t.Waits.begin(e.At, e.For, e.Reason == ReasonMerchant)
 	}
-	if e.Reason == ReasonUnknown {
+	if e.Reason == ReasonUnknown && !e.Again {
 		in := *t.Intent // the target before the event keeps its own
 		in.Waits++
 		t.Intent = &in
@@ -247,7 +255,7 @@ func (t *Target) yield(e Yielded) string {
 	if t.State != StateRunning {
 		return notRunning
 	}
-	t.State, t.Reason = StatePending, ""
+	t.pend()
 	if e.Note != "" {
 		t.note(Entry{At: e.At, Stage: t.Stage, What: "waits for its turn", Note: e.Note})
 	}

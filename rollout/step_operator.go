@@ -8,7 +8,8 @@ func (t *Target) wake(e Woken) string {
 	if t.State != StateParked {
 		return "only a parked target can be woken"
 	}
-	t.State, t.Reason, t.Polls = StatePending, "", 0
+	t.pend()
+	t.Polls = 0
 	if e.Note != "" {
 		t.note(Entry{At: e.At, Stage: t.Stage, What: "woken", Note: e.Note})
 	}
@@ -32,6 +33,7 @@ func (t *Target) retry(e Retried) string {
 	}
 	t.enter(stage, e.At)
 	t.Trouble, t.Intent = trouble, intent
+	t.pend()
 	t.Redone, t.Gray = 0, 0
 	if e.Recommit {
 		t.Revision, t.AuditID = e.Revision, 0
@@ -77,6 +79,7 @@ func (t *Target) undo(e Undo) string {
 	intent := t.Intent
 	t.enter(StageUndo, e.At)
 	t.Intent = intent // it is read back first
+	t.pend()
 	return ""
 }
 

@@ -79,18 +79,26 @@ type machine struct{ t rollout.Target }
 func (m *machine) Store(t *rapid.T) {
 	switch m.t.State {
 	case rollout.StatePending:
-		m.t.State, m.t.Fence = rollout.StateRunning, m.t.Fence+1
+		m.t.State, m.t.Reason, m.t.Fence = rollout.StateRunning, "", m.t.Fence+1
 	case rollout.StateRunning:
 		m.t.Reason = rollout.ReasonActing
 		if rapid.IntRange(0, 9).Draw(t, "expired") == 0 {
-			m.t.State, m.t.Reason = rollout.StatePending, ""
+			m.pend()
 		}
 	case rollout.StateParked:
-		m.t.State, m.t.Reason = rollout.StatePending, ""
+		m.pend()
 	default:
 		t.Skip("ended")
 	}
 	m.t.Wait = 0
+}
+
+// pend makes the target pending as the ledger's scripts do.
+func (m *machine) pend() {
+	m.t.State, m.t.Reason = rollout.StatePending, ""
+	if m.t.Intent != nil {
+		m.t.Reason = rollout.ReasonUnknown
+	}
 }
 
 // Event feeds a random event and checks what it may and may not have done.
@@ -187,7 +195,11 @@ func (m *machine) Check(t *rapid.T) {
 	if x.Wait != 0 && !parked && x.State != rollout.StateRunning {
 		t.Fatalf("%s waits %v", x.State, x.Wait)
 	}
-	if listed := slices.Contains(rollout.Reasons(), x.Reason); parked != listed {
+	if x.State == rollout.StatePending {
+		if back := x.Reason == rollout.ReasonUnknown; back != (x.Intent != nil) || !back && x.Reason != "" {
+			t.Fatalf("pending with reason %q and intent %v", x.Reason, x.Intent)
+		}
+	} else if listed := slices.Contains(rollout.Reasons(), x.Reason); parked != listed {
 		t.Fatalf("%s with reason %q", x.State, x.Reason)
 	}
 	if x.State.Good() && x.Trouble != nil {

@@ -87,7 +87,7 @@ func TestStepFailureForgetsNothing(t *testing.T) {
 	t.Parallel()
 	lost := walk(t, at(rollout.StageSubmit, rollout.StateRunning, false),
 		rollout.Intended{At: t0, Op: rollout.OpSubmit}, rollout.Failed{At: t0}, rollout.Retried{At: t0})
-	if got := describe(lost); got != "submit/pending intent=submit attempt=2 revision=2" {
+	if got := describe(lost); got != "submit/pending:unknown intent=submit attempt=2 revision=2" {
 		t.Errorf("a lost submission is retried as %s", got)
 	}
 	for class, want := range map[string]string{
@@ -250,7 +250,7 @@ func TestUndo(t *testing.T) {
 		{"in audit", rollout.StageVerdict, rollout.StateParked, nil, "undo/pending audit=41"},
 		{"aborted in audit", rollout.StageVerdict, rollout.StateAborted, nil, "undo/pending audit=41"},
 		{"never submitted", rollout.StageSubmit, rollout.StatePending, nil, "submit/undone"},
-		{"a submission lost", rollout.StageSubmit, rollout.StateParked, lost(rollout.OpSubmit), "undo/pending intent=submit"},
+		{"a submission lost", rollout.StageSubmit, rollout.StateParked, lost(rollout.OpSubmit), "undo/pending:unknown intent=submit"},
 		{"a commit lost", rollout.StageCommit, rollout.StatePending, lost(rollout.OpCommit), "commit/undone"},
 		{"tried before", rollout.StageCommit, rollout.StateFailed, func(x *rollout.Target) { x.Attempt = 2 }, "undo/pending attempt=2 revision=2"},
 		{"rejected", rollout.StageVerdict, rollout.StateRejected, nil, "verdict/undone past=41"},

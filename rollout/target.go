@@ -11,9 +11,11 @@ type Target struct {
 	// Rank orders targets of a rollout: wave*RankPerWave + place in the list.
 	Rank int64 `json:"-"`
 
-	Stage  Stage  `json:"-"`
-	State  State  `json:"-"`
-	Reason Reason `json:"-"` // why it is parked; "" otherwise
+	Stage Stage `json:"-"`
+	State State `json:"-"`
+	// Reason is why it is parked. Of a pending target it is ReasonUnknown while a call is to be
+	// read back, of a running one ReasonActing once its handler has begun; "" otherwise.
+	Reason Reason `json:"-"`
 	// Fence is the number of the newest turn given out; a handler that carries
 	// an older one has lost its lease and must not call WeChat.
 	Fence int64 `json:"-"`

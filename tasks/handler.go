@@ -178,6 +178,7 @@ func (h *Handler) Run(ctx context.Context, turn rollout.Turn) (err error) {
 		}
 	}()
 	r.enter()
+	r.lost = r.t.Intent != nil && !turn.Permit
 	if started.Fault {
 		return r.conclude(ctx, r.unbegun("a fault of the platform stands"))
 	}

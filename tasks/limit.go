@@ -105,6 +105,19 @@ func (r *run) unread(what string) rollout.Event {
 	}
 }
 
+// readLater gives an assignment back that WeChat refused to everyone. One that reads back a call of
+// unknown outcome waits, and is counted: no closed stage or pause holds it, so that it would come
+// again at once. least is the wait that the refusal asks for.
+func (r *run) readLater(least time.Duration, trouble rollout.Trouble, back rollout.Event) rollout.Event {
+	if r.t.Intent == nil {
+		return back
+	}
+	return rollout.Waited{
+		At: r.now(), Reason: rollout.ReasonUnknown, For: max(least, r.growing(rollout.CauseUnread, r.timing.Settle)), Note: trouble.Text,
+		Cause: rollout.CauseUnread, Trouble: &trouble,
+	}
+}
+
 // notShown waits before a write is read back that WeChat took and does not show. Its intent is open.
 func (r *run) notShown(text string) rollout.Event {
 	return rollout.Waited{

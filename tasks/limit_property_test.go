@@ -438,7 +438,7 @@ func (v *liver) Refill(context.Context, func(context.Context) (int64, int64, err
 func (v *liver) lived(ctx context.Context) error {
 	h := NewHandler(HandlerOptions{WeChat: v, Ledger: v, Permits: v, Log: zerolog.Nop(), Seed: 1, Now: func() time.Time { return v.now }})
 	for range 5000 {
-		turn := rollout.Turn{Rollout: "r1", AppID: "wx1", Stage: v.target.Stage, Permit: v.target.Stage == rollout.StageSubmit}
+		turn := rollout.Turn{Rollout: "r1", AppID: "wx1", Stage: v.target.Stage, Permit: v.target.Stage == rollout.StageSubmit && v.target.Intent == nil}
 		err := h.Run(ctx, turn)
 		wait := v.target.Wait
 		v.target.Wait = 0
@@ -458,7 +458,7 @@ func (v *liver) lived(ctx context.Context) error {
 			return fmt.Errorf("parked for %s without a wake", v.target.Reason)
 		}
 		v.now = v.now.Add(wait + time.Second)
-		v.target.State, v.target.Reason = rollout.StatePending, ""
+		v.target.State, v.target.Reason = rollout.StatePending, "" // a read-back has its intent
 	}
 	return fmt.Errorf("it does not end: %+v: %s, tries %v, waits %+v, writes %v", v.target.Timeline, place(v.target), v.target.Tries, v.target.Waits, v.writes)
 }

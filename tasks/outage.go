@@ -54,6 +54,10 @@ func (r *run) unanswered(ctx context.Context, j judged, err error, trouble rollo
 		d = r.jitter(func(rnd *rand.Rand) time.Duration { return spread(d, rnd) })
 		return rollout.Waited{At: r.now(), Reason: rollout.ReasonBusy, For: d, Again: true, Note: outageWords, Trouble: &trouble}
 	}
+	if r.t.Intent != nil { // no closed stage holds it: it would come again at once
+		d := backingOff(3*r.timing.OutageProbe, 20*r.timing.OutageProbe, r.t.Polls)
+		return rollout.Waited{At: r.now(), Reason: rollout.ReasonUnknown, For: d, Again: true, Note: outageWords, Trouble: &trouble}
+	}
 	return r.unbegun(outageWords)
 }
 

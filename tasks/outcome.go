@@ -288,9 +288,9 @@ func (r *run) closed(ctx context.Context, e *wxclient.Error) rollout.Event {
 		retry = untilTomorrow(r.now())
 	}
 	if !r.shut(ctx, e, retry) {
-		return r.overruled(e)
+		return r.readLater(retry, r.trouble(e), r.overruled(e))
 	}
-	return r.closedForAll(e)
+	return r.readLater(retry, r.trouble(e), r.closedForAll(e))
 }
 
 // closedForAll keeps the target's place.
@@ -334,7 +334,7 @@ func Penalty(code int64) bool { return code == codePunished || code == codeNoUpd
 func (r *run) pause(ctx context.Context, e *wxclient.Error, trouble rollout.Trouble) rollout.Event {
 	if Penalty(e.Code) {
 		if !r.shut(ctx, e, penaltyProbe) {
-			return r.overruled(e)
+			return r.readLater(0, trouble, r.overruled(e))
 		}
 		r.log.Error().Int64("errcode", e.Code).Str("rid", e.RID).Dur("for", penaltyProbe).
 			Msg("WeChat punishes the platform: no app of any rollout is submitted until one is tried again, or enqueue quota open submit")
@@ -350,7 +350,7 @@ func (r *run) pause(ctx context.Context, e *wxclient.Error, trouble rollout.Trou
 		r.log.Error().Err(err).Msg("rollout not paused")
 	}
 	r.log.Error().Int64("errcode", e.Code).Str("rid", e.RID).Str("class", string(e.Class)).Msg("rollout paused: " + string(e.Class))
-	return rollout.Yielded{At: r.now(), Note: "rollout paused: " + trouble.Text}
+	return r.readLater(0, trouble, rollout.Yielded{At: r.now(), Note: "rollout paused: " + trouble.Text})
 }
 
 // throttled waits for a limit of this app, until its reset where that is known.

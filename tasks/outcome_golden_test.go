@@ -100,7 +100,7 @@ func stubRun(wx WeChat, l *stubLedger, p Permits, t rollout.Target) *run {
 	h.rnd = rand.New(least{})
 	return &run{
 		Handler: h, t: t, deadline: time.Now().Add(h.timing.Turn), began: t0, begun: time.Now(), log: zerolog.Nop(),
-		turn: rollout.Turn{Rollout: t.Rollout, AppID: t.AppID, Stage: t.Stage, Fence: t.Fence},
+		turn: rollout.Turn{Rollout: t.Rollout, AppID: t.AppID, Stage: t.Stage, Fence: t.Fence, Permit: t.Stage == rollout.StageSubmit},
 	}
 }
 

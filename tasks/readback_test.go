@@ -146,7 +146,7 @@ func TestAbortReadBackOutlivesItsWorker(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	r.wx.versionInfo = func() (wxclient.VersionInfo, error) { stop(); return wxclient.VersionInfo{}, ctx.Err() }
 	_ = r.h.Run(ctx, r.claim())
-	if got := r.is("release/pending"); got.Intent == nil {
+	if got := r.is("release/pending/unknown"); got.Intent == nil {
 		t.Error("its intent is gone")
 	}
 	r.wx.versionInfo = live(ourVersion, ourDesc)
@@ -163,7 +163,7 @@ func TestAbortReadBackOutlivesAPlatformFault(t *testing.T) {
 		return wxclient.Audit{}, &wxclient.TokenError{Err: &wxclient.Error{Endpoint: "/cgi-bin/component/api_component_token", Code: 61004, Msg: "not in whitelist", Class: wxclient.ClassFatalConfig}}
 	}
 	r.act()
-	got := r.is("submit/pending")
+	got := r.is("submit/pending/unknown")
 	if got.Intent == nil || got.Intent.Waits != 0 {
 		t.Errorf("intent %+v", got.Intent)
 	}

@@ -106,6 +106,9 @@ func (r *rig) at(stage rollout.Stage, edit ...func(*rollout.Target)) *rig {
 	for _, e := range edit {
 		e(&next)
 	}
+	if next.State == rollout.StatePending && next.Intent != nil {
+		next.Reason = rollout.ReasonUnknown
+	}
 	_, err := r.ledger.Save(r.Context(), was, next, rollout.SaveOptions{})
 	r.must(err)
 	return r
@@ -119,9 +122,10 @@ func (r *rig) intent(op rollout.Op, ago time.Duration) func(*rollout.Target) {
 // claim gives the target its turn at its stage.
 func (r *rig) claim() rollout.Turn {
 	r.Helper()
-	stage := r.target().Stage
+	t := r.target()
+	stage := t.Stage
 	turns, err := r.ledger.Claim(r.Context(), rollout.Claim{
-		Rollout: "r1", Stage: stage, MaxRank: rollout.Rank(9, 0), N: 1, Lease: time.Minute,
+		Rollout: "r1", Stage: stage, MaxRank: rollout.Rank(9, 0), ReadBack: t.Reason == rollout.ReasonUnknown, N: 1, Lease: time.Minute,
 	})
 	r.must(err)
 	if len(turns) != 1 {

@@ -34,7 +34,9 @@ type run struct {
 	created  time.Time         // when the rollout was created
 	releases []rollout.Release // of the app, by all rollouts
 	spent    bool              // the permit was spent
-	opening  int64             // of the stage's pool when its permit was looked at last; 0: it was not
+	// lost says that the turn was given to read back a call of unknown outcome, without a permit
+	lost    bool
+	opening int64 // of the stage's pool when its permit was looked at last; 0: it was not
 	// refusedProbe says that this turn was a closed stage's probe, and got no answer
 	refusedProbe bool
 	log          zerolog.Logger
@@ -65,12 +67,14 @@ func (r *run) decide(ctx context.Context, status rollout.Status) (event rollout.
 	}()
 	stage, failed := (*run).act, r.outcome
 	if !status.Moves(r.turn.Stage) {
-		if status != rollout.StatusAborted || r.t.Intent == nil {
+		switch {
+		case r.t.Intent == nil:
 			return rollout.Yielded{At: r.now(), Note: "the rollout is " + string(status)}
-		}
-		stage, failed = (*run).readBack, r.unreadable
+		case status == rollout.StatusAborted:
+			stage, failed = (*run).readBack, r.unreadable
+		} // else the ledger lets no call with effect begin
 	}
-	if r.outage(ctx) {
+	if r.t.Intent == nil && r.outage(ctx) {
 		return r.unbegun(outageWords)
 	}
 	var err error
@@ -139,6 +143,9 @@ func (r *run) attempt(ctx context.Context, op rollout.Op, call func(context.Cont
 func (r *run) attemptOf(ctx context.Context, op rollout.Op, what string, call func(context.Context) error) error {
 	if by, ok := r.superseded(); ok {
 		return &supersededError{by}
+	}
+	if r.lost && (r.turn.Stage == rollout.StageSubmit || r.permits.ClosedFor(ctx, r.turn.Stage) != "") {
+		return &yieldError{why: "the stage is limited: waits for a permit"}
 	}
 	before, stored := r.t, r.stored
 	if err := r.apply(rollout.Intended{At: r.now(), Op: op, What: what}); err != nil {
@@ -236,9 +243,10 @@ func (r *run) end(ctx context.Context, event rollout.Event) (ok bool, err error)
 	return true, nil
 }
 
-// settle gives the permit back, if the turn has one and is over.
+// settle gives the permit back, if the turn has one and is over. A read-back has none, and may find
+// a unit that was spent with one before.
 func (r *run) settle(ctx context.Context, event rollout.Event) {
-	if _, waits := event.(rollout.Stalled); !r.turn.Permit || waits {
+	if _, waits := event.(rollout.Stalled); !r.turn.Permit && !r.spent || waits {
 		return
 	}
 	if r.turn.Stage != rollout.StageSubmit {

@@ -197,6 +197,9 @@ func (r *run) withdraw(ctx context.Context) (rollout.Event, error) {
 // permitted is the last look before a submission: the pool may have closed
 // since the permit was taken.
 func (r *run) permitted(ctx context.Context) error {
+	if !r.turn.Permit { // of a read-back; a permit of its worker that died may still be out
+		return &yieldError{why: "waits for quota"}
+	}
 	id := rollout.PermitID(r.turn.Rollout, r.turn.AppID)
 	ok, opening, err := r.permits.Holds(ctx, r.turn.Stage, id)
 	if err != nil {

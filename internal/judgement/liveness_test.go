@@ -162,7 +162,13 @@ func (w *world) stalls() map[string]string {
 // stuck says why a target's wait is not true; "" if it is.
 func (w *world) stuck(a *applied, r rollout.Rollout, t rollout.Target, shares map[string]int64) string {
 	switch {
-	case t.State.Ended() || r.Status == rollout.StatusPaused:
+	case t.State.Ended():
+		return ""
+	case t.Intent != nil && t.Reason == rollout.ReasonUnknown && t.Due.After(w.redisNow()) && w.throttled(t.Stage):
+		return "" // until WeChat answers the read again
+	case t.Intent != nil && t.Reason != rollout.ReasonOwner:
+		return fmt.Sprintf("what its %s of %s did is not read back", t.Intent, t.Intent.At)
+	case r.Status == rollout.StatusPaused:
 		return ""
 	case r.Status != rollout.StatusRunning:
 		return "its rollout is " + string(r.Status)
@@ -285,14 +291,18 @@ func (w *world) closed(s rollout.Stage) string {
 	if state.State == "open" {
 		return "its stage is open"
 	}
-	if _, err := strconv.Atoi(state.Reason); err == nil && state.RetryAt.After(state.Now) {
-		for _, name := range calls[s] {
-			if at := w.cloud.throttled[name]; !at.IsZero() && w.now.Sub(at) < 26*time.Hour {
-				return ""
-			}
-		}
+	if _, err := strconv.Atoi(state.Reason); err == nil && state.RetryAt.After(state.Now) && w.throttled(s) {
+		return ""
 	}
 	return fmt.Sprintf("its stage is %s: %s, tried again at %s", state.State, state.Reason, state.RetryAt)
+}
+
+// throttled tells whether WeChat refused a call of a stage to everyone in the last day.
+func (w *world) throttled(s rollout.Stage) bool {
+	return slices.ContainsFunc(calls[s], func(name string) bool {
+		at := w.cloud.throttled[name]
+		return !at.IsZero() && w.now.Sub(at) < 26*time.Hour
+	})
 }
 
 // unowned: a target that waits for its app waits for a rollout that works on it, and that it may
@@ -310,7 +320,7 @@ func (w *world) unowned(a *applied, t rollout.Target) string {
 	switch {
 	case !ok || r.Status.Ended() || x.State.Ended():
 		return fmt.Sprintf("rollout %s is %s, its target %s", id, r.Status, place(x))
-	case outranks(a, owner) && (x.State == rollout.StatePending || x.State == rollout.StateParked) && x.Intent == nil:
+	case outranks(a, owner) && (x.State == rollout.StatePending || x.State == rollout.StateParked):
 		return fmt.Sprintf("inversion: rollout %s (priority %d) only waits (%s), and this one has priority %d", id, owner.priority, place(x), a.priority)
 	}
 	return ""

@@ -22,6 +22,8 @@ type mutant struct {
 	wechat func(tasks.WeChat) tasks.WeChat
 	// plan changes how plans are stored.
 	plan func(*rollout.Plan)
+	// store changes what the controllers do to the ledger.
+	store func(rollout.Store, *world) rollout.Store
 }
 
 // asked is a mutant that changes what the controllers ask of the pools.
@@ -42,6 +44,7 @@ var mutants = map[string]struct {
 	"caps are not passed on":                 {asked(func(p *tasks.Pools) rollout.Pools { return noCaps{p} }), "has spent", 0},
 	"releases are not known":                 {mutant{ledger: func(l tasks.Ledger) tasks.Ledger { return noReleases{l} }}, "downgrade: ", 5},
 	"earlier submissions are not looked for": {mutant{wechat: func(c tasks.WeChat) tasks.WeChat { return noAudits{c} }}, "a second submission", 3},
+	"read-backs wait for quota":              {mutant{store: func(s rollout.Store, w *world) rollout.Store { return permitted{s, w} }}, "is not read back", 0},
 	"apps are kept by age":                   {mutant{plan: samePriority}, "inversion: ", 1},
 }
 
@@ -138,6 +141,22 @@ type noAudits struct{ tasks.WeChat }
 
 func (noAudits) LatestAudit(context.Context, string) (wxclient.Audit, error) {
 	return wxclient.Audit{}, refusal("get_latest_auditstatus", 85058)
+}
+
+// permitted gives a lost submission its read-back only when it could be repeated.
+type permitted struct {
+	rollout.Store
+	w *world
+}
+
+func (s permitted) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Turn, error) {
+	if c.ReadBack && c.Stage == rollout.StageSubmit {
+		quota := s.w.byID[c.Rollout].plan.Quota
+		if l, err := s.w.leaders[0].pools.Explain(ctx, quota.Request(c.Stage, s.w.shares())); l != nil || err != nil {
+			return nil, err
+		}
+	}
+	return s.Store.Claim(ctx, c)
 }
 
 // samePriority stores each plan with the same priority: who has an app keeps it.

@@ -173,7 +173,11 @@ func (w *world) newLeader(name string) *leader {
 	if w.mutant.pools != nil {
 		pools = w.mutant.pools(l.pools)
 	}
-	l.cond = rollout.NewConductor(w.ledger, w, till{pools, w}, c, rollout.ConductorOptions{})
+	store := rollout.Store(w.ledger)
+	if w.mutant.store != nil {
+		store = w.mutant.store(w.ledger, w)
+	}
+	l.cond = rollout.NewConductor(store, w, till{pools, w}, c, rollout.ConductorOptions{})
 	l.reader = quotareader.New(quotareader.Options{
 		Apps: w, Loans: lender{w.ledger}, WeChat: wire{l.caller}, Pools: readings{l.pools, l.caller}, Clock: c, Every: time.Minute,
 		Platform: func(error) bool { return w.cloud.outage },

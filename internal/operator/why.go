@@ -266,6 +266,9 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 
 // pending says why a target has no turn yet.
 func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string) {
+	if t.Intent != nil { // no gate, closed stage or quota holds its read-back
+		return fmt.Sprintf("what its %s of %s did is unknown; it is read back next", t.Intent, t.Intent.At.Format(time.RFC3339)), f.lane(t.Stage)
+	}
 	if t.Wave() > r.Reach(t.Stage) {
 		wave, gate, _ := r.Gate()
 		waits = fmt.Sprintf("its wave %s is not open: wave %s comes before it", waveName(r, t.Wave()), waveName(r, wave))
@@ -304,7 +307,7 @@ func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string)
 
 // limitOf is what binds the submission of a target that waits for it.
 func (o *Operator) limitOf(ctx context.Context, r rollout.Rollout, t rollout.Target) (*rollout.Limit, error) {
-	if t.Stage != rollout.StageSubmit || t.State != rollout.StatePending {
+	if t.Stage != rollout.StageSubmit || t.State != rollout.StatePending || t.Intent != nil {
 		return nil, nil
 	}
 	active, err := o.unfinished(ctx)

@@ -121,7 +121,7 @@ func testReadBack(b *bench) {
 	}
 	lose("wx000")
 	lose("wx001")
-	claim := rollout.Claim{Rollout: "r1", Stage: rollout.StageCommit, MaxRank: rollout.Rank(9, 0), N: 9, Lease: time.Minute}
+	claim := rollout.Claim{Rollout: "r1", Stage: rollout.StageCommit, ReadBack: true, N: 9, Lease: time.Minute}
 	b.must(b.Abort(ctx, "r1", "op", "enough"))
 	turns, err := b.Claim(ctx, claim)
 	if err != nil || len(turns) > 0 {
@@ -134,7 +134,6 @@ func testReadBack(b *bench) {
 	}
 	b.advance(time.Minute)
 	b.moved("those that waited", 2)(b.WakeDue(ctx, 9))
-	b.moved("the same, marked", 2)(b.Sweep(ctx, "r1", 9))
 	b.moved("nothing", 0)(b.Sweep(ctx, "r1", 9))
 	if r := b.rollout("r1"); r.ReadBacks(rollout.StageCommit) != 2 {
 		b.Fatalf("%d wait to be read back: %v", r.ReadBacks(rollout.StageCommit), r.Counts)
@@ -152,7 +151,7 @@ func testReadBack(b *bench) {
 	b.step(b.step(started.Target, rollout.Resolved{At: at}), rollout.Aborted{At: at, Holder: true})
 	b.advance(time.Hour)
 	b.moved("the lease of a handler that died", 1)(b.ExpireDue(ctx, 9))
-	b.moved("marked again", 1)(b.Sweep(ctx, "r1", 9))
+	b.moved("nothing else", 0)(b.Sweep(ctx, "r1", 9))
 	if turns, err = b.Claim(ctx, claim); err != nil || len(turns) != 1 {
 		b.Fatalf("claimed again: %v %v", turns, err)
 	}
@@ -163,6 +162,53 @@ func testReadBack(b *bench) {
 	if active := b.active(); len(active) != 0 {
 		b.Errorf("active %q", active)
 	}
+}
+
+// testReadBackFirst: a target with a call of unknown outcome is claimed to be read back, and for
+// nothing else, however its time came: behind any number of others, in a wave that is not open, and
+// in a paused rollout.
+func testReadBackFirst(b *bench) {
+	ctx := b.Context()
+	b.load("r1", 1, 3)
+	lose := func(app string, end rollout.Event) {
+		_, t := b.begin("r1", rollout.StagePreflight, app)
+		t = b.step(t, rollout.Advanced{At: at, Keep: true})
+		t = b.step(t, rollout.Intended{At: at, Op: rollout.OpCommit})
+		if end != nil {
+			b.step(t, end)
+		}
+	}
+	_, t := b.begin("r1", rollout.StagePreflight, "wx000")
+	b.step(t, rollout.Advanced{At: at})
+	lose("wx001", rollout.Waited{At: at, Reason: rollout.ReasonUnknown, For: time.Second})
+	lose("wx002", rollout.Yielded{At: at})
+	lose("wx003", nil) // its worker dies
+	b.advance(time.Hour)
+	b.moved("the parked one", 1)(b.WakeDue(ctx, 9))
+	b.moved("the lease", 1)(b.ExpireDue(ctx, 9))
+	r := b.rollout("r1")
+	if back, wants := r.ReadBacks(rollout.StageCommit), r.Wants(rollout.StageCommit); back != 3 || wants != 1 {
+		b.Errorf("%d to read back and %d others, want 3 and 1: %v", back, wants, r.Counts)
+	}
+	b.must(b.Pause(ctx, "r1", "op", "wait"))
+	claim := rollout.Claim{Rollout: "r1", Stage: rollout.StageCommit, MaxRank: rollout.Rank(9, 0), N: 9, Lease: time.Minute}
+	claims := func(back bool, n int, want ...string) {
+		b.Helper()
+		c := claim
+		c.ReadBack, c.N = back, n
+		turns, err := b.Claim(ctx, c)
+		if got := apps(turns); err != nil || !slices.Equal(got, want) {
+			b.Errorf("read back %t: claimed %v %v, want %v", back, got, err, want)
+		}
+	}
+	claims(false, 9)
+	claims(true, 1, "wx001")
+	b.must(b.Resume(ctx, "r1", "op", "go on"))
+	claims(true, 9, "wx002", "wx003")
+	if next, err := b.Peek(ctx, claim); err != nil || !slices.Equal(next, []string{"wx000"}) {
+		b.Errorf("peek: %v %v", next, err)
+	}
+	claims(false, 9, "wx000")
 }
 
 func testGates(b *bench) {

@@ -81,6 +81,7 @@ func RunStore(t *testing.T, open func(t *testing.T) (Store, func(d time.Duration
 		{"FinishNeedsAllEnded", testFinish},
 		{"Sweep", testSweep},
 		{"ReadBack", testReadBack},
+		{"ReadBackFirst", testReadBackFirst},
 		{"Gates", testGates},
 		{"GatesTrip", testTrips},
 		{"RetryRevives", testRetry},
