@@ -61,7 +61,7 @@ func (q *Quota) permits(ctx context.Context, cursor string) (page []Permit, next
 // Revoke gives back a permit that nobody will settle, as not spent. false means
 // that it was settled, lapsed or taken anew since p was read: it is left alone.
 func (q *Quota) Revoke(ctx context.Context, p Permit) (bool, error) {
-	r, err := q.run(ctx, quotaSettle, 1, p.ID, bit(false), p.Lapses.UnixMilli(), "")
+	r, err := q.run(ctx, quotaSettle, 1, p.ID, string(Unused), p.Lapses.UnixMilli(), "")
 	if err != nil {
 		return false, fmt.Errorf("revoke permit %s of quota %s: %w", p.ID, q.name, err)
 	}

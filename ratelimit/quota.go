@@ -140,13 +140,35 @@ func (q *Quota) Holds(ctx context.Context, id string) (Look, error) {
 // spent the pool closes as [Exhausted], so that after ProbeAfter a probe finds
 // out whether the platform has more.
 func (q *Quota) Settle(ctx context.Context, id string, spent bool) error {
-	return q.SettleFor(ctx, "", id, spent)
+	if spent {
+		return q.SettleFor(ctx, "", id, Spent)
+	}
+	return q.SettleFor(ctx, "", id, Unused)
 }
 
-// SettleFor is Settle by somebody who knows the permit's pool: a unit that was spent
-// with a permit that has lapsed is charged to it.
-func (q *Quota) SettleFor(ctx context.Context, pool, id string, spent bool) error {
-	if _, err := q.run(ctx, quotaSettle, 1, id, bit(spent), "", pool); err != nil {
+// Use is what became of a permit, or of a call that had one.
+type Use string
+
+const (
+	// Unused: the platform took no unit.
+	Unused Use = "unused"
+	// Spent: it took one.
+	Spent Use = "spent"
+	// Doubtful: the reply was lost. The unit counts as spent until the end of the month, or
+	// until one of the next two is settled for the same id.
+	Doubtful Use = "doubtful"
+	// Found: a read-back shows that the call took effect. It counts, unless it was Doubtful.
+	Found Use = "found"
+	// Denied: a read-back proves that the Doubtful call had no effect. The unit goes back to
+	// the books of its pool, once. What is left stays as the last reading says, and no permit
+	// is touched.
+	Denied Use = "denied"
+)
+
+// SettleFor is Settle by somebody who knows the permit's pool, which a unit is charged to if the
+// permit has lapsed, and what became of the call.
+func (q *Quota) SettleFor(ctx context.Context, pool, id string, use Use) error {
+	if _, err := q.run(ctx, quotaSettle, 1, id, string(use), "", pool); err != nil {
 		return fmt.Errorf("settle permit %s of quota %s: %w", id, q.name, err)
 	}
 	return nil

@@ -29,6 +29,7 @@
 --   limit     the reading's limit
 --   seen      the reading's rest as read
 --   read_at   ms, when it was read
+--   asked_at  the spent counter before the platform was asked for that reading
 --   base      what a reading would say if nobody else spent: the first reading of the
 --             month less what was spent since, and less or plus what readings since
 --             proved to be external or raised
@@ -47,6 +48,8 @@
 -- KEYS[4]  hash: pool -> how many permits it has out; expires with KEYS[2] and KEYS[3]
 -- KEYS[5]  hash of this month: "m:"pool -> units spent, "d:"pool -> units spent today
 -- KEYS[6]  set: apps that were refused for lack of quota since the last spent unit, at most 3
+-- KEYS[7]  hash of this month: id -> a unit that was counted for a call whose reply was lost and
+--          of which nobody knows yet whether it took effect; see settle
 -- ARGV[1]  ms from a closing to the first probe
 -- ARGV[2]  ms, cap of the growing wait
 -- ARGV[3]  ms a permit lives
@@ -62,7 +65,7 @@ local function num(n) return string.format("%.0f", n) end
 local words = {"state", "reason", "probe", "doubt", "unread"}
 local counts = {
   "since", "retry_at", "fails", "asked", "firm", "spent", "closings", "opens", "quota",
-  "external", "external_all", "raised", "unread_since", "month", "day", "clock",
+  "external", "external_all", "raised", "unread_since", "month", "day", "clock", "asked_at",
 }
 local readings = {"rest", "limit", "seen", "read_at", "base"} -- nil = unknown
 local q = {}
@@ -141,7 +144,7 @@ do
   elseif month > q.month then
     q.month, q.day, q.external, q.raised = month, today, 0, 0
     forget_reading()
-    redis.call("DEL", KEYS[5])
+    redis.call("DEL", KEYS[5], KEYS[7])
     save()
   elseif today > q.day then
     q.day = today

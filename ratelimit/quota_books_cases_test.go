@@ -16,8 +16,10 @@ func bulkOf(a Ask) Ask {
 	return a
 }
 
-func spendsFor(pool, id string) quotaOp {
-	return func(r *quotaRig) string { return said(r.q.SettleFor(r.t.Context(), pool, id, true)) }
+func spendsFor(pool, id string) quotaOp { return settlesAs(Spent, pool, id) }
+
+func settlesAs(use Use, pool, id string) quotaOp {
+	return func(r *quotaRig) string { return said(r.q.SettleFor(r.t.Context(), pool, id, use)) }
 }
 
 // readLate takes in a reading that began before the clock moved.
@@ -142,6 +144,53 @@ var booksCases = []quotaCase{
 		{0, stands, "open rest 7/100 out 0 spent 0 closings 0"},
 		{0, readLate(6, 30*day), "ok"},
 		{0, stands, "open rest ? out 0 spent 0 closings 0"},
+	}},
+	{name: "a lost submission that is denied goes back to its pool, once", steps: []quotaStep{
+		{0, refills(63, 0), "ok"},
+		{0, takesAs(bulk, "a b"), "a b"},
+		{0, settlesAs(Doubtful, "bulk", "a"), "ok"},
+		{0, settlesAs(Doubtful, "bulk", "b"), "ok"},
+		{0, books, "bulk 2/2/0 external 0 raised 0"},
+		{0, stands, "open rest 61/100 out 0 spent 2 closings 0"},
+		{0, settlesAs(Denied, "bulk", "a"), "ok"},
+		{0, settlesAs(Denied, "bulk", "a"), "ok"}, // the same proof again
+		{0, settlesAs(Denied, "bulk", "c"), "ok"}, // it was never counted
+		{0, books, "bulk 1/1/0 external 0 raised 0"},
+		{0, stands, "open rest 61/100 out 0 spent 2 closings 0"}, // what is left is WeChat's to say
+		{0, takesAs(bulkOf(Ask{Cap: 2}), "c d"), "c | cap 2 of 2"},
+		{0, settlesAs(Denied, "bulk", "c"), "ok"}, // a permit that is out stays so
+		{0, refills(62, 2), "ok"},
+		{0, books, "bulk 1/1/1 external 0 raised 0"}, // nobody raised it
+		{0, settlesAs(Found, "bulk", "b"), "ok"},     // counted already
+		{0, settlesAs(Denied, "bulk", "b"), "ok"},
+		{0, books, "bulk 1/1/1 external 0 raised 0"},
+		{0, settlesAs(Found, "bulk", "x"), "ok"}, // its worker died before it could count
+		{0, books, "bulk 2/2/1 external 0 raised 0"},
+	}},
+	{name: "denied after a reading, on another day, in another month", steps: []quotaStep{
+		{0, refills(60, 0), "ok"},
+		{0, spendsFor("bulk", "z"), "ok"},
+		{0, settlesAs(Doubtful, "bulk", "a"), "ok"},
+		{0, settlesAs(Doubtful, "hot", "b"), "ok"},
+		{0, refills(59, 3), "ok"},
+		{0, books, "bulk 2/2/0, hot 1/1/0 external 0 raised 2"},
+		{0, settlesAs(Denied, "bulk", "a"), "ok"},
+		{0, books, "bulk 1/1/0, hot 1/1/0 external 0 raised 1"},
+		{day, spendsFor("hot", "c"), "ok"},
+		{0, settlesAs(Denied, "hot", "b"), "ok"},
+		{0, books, "bulk 1/0/0, hot 1/1/0 external 0 raised 0"},
+		{0, settlesAs(Doubtful, "hot", "d"), "ok"},
+		{30 * day, settlesAs(Denied, "hot", "d"), "ok"},
+		{0, books, " external 0 raised 0"},
+	}},
+	{name: "a denied submission that takes effect late shows as external", steps: []quotaStep{
+		{0, refills(60, 0), "ok"},
+		{0, settlesAs(Doubtful, "bulk", "a"), "ok"},
+		{0, settlesAs(Denied, "bulk", "a"), "ok"},
+		{0, refills(59, 1), "ok"},
+		{0, books, " external 1 raised 0"},
+		{0, settlesAs(Found, "bulk", "a"), "ok"}, // seen by its target
+		{0, books, "bulk 1/1/0 external 1 raised 0"},
 	}},
 	{name: "drift: what permits out may explain is not external yet", steps: []quotaStep{
 		{0, refills(50, 0), "ok"},

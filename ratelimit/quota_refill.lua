@@ -29,6 +29,7 @@ elseif raised > 0 then
   q.base, q.raised = q.base + raised, q.raised + raised
 end
 q.rest, q.limit, q.seen, q.read_at = math.max(0, rest - since), tonumber(ARGV[6]), rest, now
+q.asked_at = tonumber(ARGV[7])
 q.unread, q.unread_since = "", 0
 
 if q.rest < 1 then

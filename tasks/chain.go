@@ -52,7 +52,7 @@ func (r *run) enter() {
 	if r.turn.Stage != r.t.Stage { // another delivery of a turn that went on
 		r.turn.Stage, r.turn.Permit = r.t.Stage, false
 	}
-	r.from, r.spent, r.lost, r.opening, r.refusedProbe = r.t, false, false, 0, false
+	r.from, r.use, r.denied, r.lost, r.opening, r.refusedProbe = r.t, "", false, false, 0, false
 	r.log = r.Handler.log.With().Str("rollout", r.turn.Rollout).Str("target", r.turn.AppID).Str("stage", string(r.turn.Stage)).
 		Int("attempt", r.t.Attempt).Logger()
 }

@@ -135,7 +135,7 @@ func TestProbeDoesNotGoOn(t *testing.T) {
 	turn.Permit = true
 	r.must(r.h.Run(t.Context(), turn))
 	r.is("commit/pending")
-	r.pool("settle preflight r1/wx1 spent=true")
+	r.pool("settle preflight r1/wx1 spent")
 }
 
 // A worker that is told to stop ends what it has begun and stores how far it came.

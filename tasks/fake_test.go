@@ -196,11 +196,11 @@ func (p *fakePermits) ClosedFor(context.Context, rollout.Stage) string { return 
 
 func (p *fakePermits) Open(context.Context, rollout.Stage) bool { return p.open }
 
-func (p *fakePermits) Settle(_ context.Context, s rollout.Stage, pool, id string, spent bool) error {
+func (p *fakePermits) Settle(_ context.Context, s rollout.Stage, pool, id string, use ratelimit.Use) error {
 	if pool != "bulk" {
 		id += " of " + pool
 	}
-	p.note("settle %s %s spent=%t", s, id, spent)
+	p.note("settle %s %s %s", s, id, use)
 	return nil
 }
 

@@ -155,6 +155,7 @@ func (r *run) unresolved() (rollout.Event, error) {
 	if err := r.apply(rollout.Resolved{At: r.now(), Note: "read back: it had not taken effect", Denied: true}); err != nil {
 		return nil, err
 	}
+	r.denied = op.Op == rollout.OpSubmit
 	over := r.t.Repeatable(r.now())
 	if over == nil {
 		return nil, nil

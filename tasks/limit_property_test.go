@@ -413,7 +413,9 @@ func (v *liver) NotePlatformFault(context.Context, rollout.PlatformFault, string
 func (v *liver) Holds(context.Context, rollout.Stage, string) (bool, int64, error) {
 	return true, 0, nil
 }
-func (v *liver) Settle(context.Context, rollout.Stage, string, string, bool) error { return nil }
+func (v *liver) Settle(context.Context, rollout.Stage, string, string, ratelimit.Use) error {
+	return nil
+}
 
 func (v *liver) Open(context.Context, rollout.Stage) bool { return true }
 

@@ -153,13 +153,13 @@ func TestOutageProbesRotate(t *testing.T) {
 			t.Errorf("a probe counts: %v, %v", r.t.Tries, err)
 		}
 		r.settle(t.Context(), e)
-		same(t, "pool", p.took(), "close commit busy 15s", "settle commit r1/wx1 spent=false")
+		same(t, "pool", p.took(), "close commit busy 15s", "settle commit r1/wx1 unused")
 	}
 	r := runAs(t, h, "wx2", nil)
 	r.turn.Permit = true
 	e := r.decide(t.Context(), rollout.StatusRunning)
 	r.settle(t.Context(), e)
-	same(t, "pool after an answer", p.took(), "settle commit r1/wx2 spent=true")
+	same(t, "pool after an answer", p.took(), "settle commit r1/wx2 spent")
 }
 
 // One app that WeChat is busy for closes nothing, and is busy by itself.
@@ -187,5 +187,5 @@ func TestOutageKeepsLostWrites(t *testing.T) {
 		t.Errorf("%s with intent %+v", describe(e), r.t.Intent)
 	}
 	r.settle(t.Context(), e)
-	same(t, "pool", p.took(), "close commit busy 15s", "settle commit r1/wx1 spent=false")
+	same(t, "pool", p.took(), "close commit busy 15s", "settle commit r1/wx1 unused")
 }

@@ -143,8 +143,8 @@ func TestPenaltiesStopEverySubmission(t *testing.T) {
 		}
 		same(t, "pool", p.took(), fmt.Sprintf("close submit %d 24h0m0s", code))
 		same(t, "told", closed, fmt.Sprintf("submit %d", code))
-		if len(l.paused) != 1 || r.spent {
-			t.Errorf("%d: paused %q, spent %t", code, l.paused, r.spent)
+		if len(l.paused) != 1 || r.use != "" {
+			t.Errorf("%d: paused %q, permit %q", code, l.paused, r.use)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -19,8 +20,9 @@ func (r *run) panicked(value any, status rollout.Status) rollout.Event {
 		r.t, r.stored, r.ended = *r.stored, nil, r.ended[:0]
 	}
 	r.enter()
-	in := r.t.Intent
-	r.spent = in != nil && in.Op == rollout.OpSubmit // until queryquota tells
+	if in := r.t.Intent; in != nil && in.Op == rollout.OpSubmit && r.turn.Permit {
+		r.use = ratelimit.Doubtful
+	}
 	trouble := rollout.Trouble{
 		Stage: r.turn.Stage, Class: rollout.ClassPanic, At: r.now(), Text: clip(fmt.Sprintf("the handler panicked: %v", value)),
 	}

@@ -68,7 +68,7 @@ func TestPanicAfterASubmission(t *testing.T) {
 	if got := r.is("submit/parked/busy"); got.Intent == nil || got.Intent.Op != rollout.OpSubmit {
 		t.Fatalf("intent %v", got.Intent)
 	}
-	r.pool(spentOn)
+	r.pool(doubtful)
 	r.advance(10 * time.Minute)
 	_, err := r.ledger.WakeDue(t.Context(), 9)
 	r.must(err)

@@ -179,8 +179,8 @@ func (p *Pools) seenOpen(ctx context.Context, s rollout.Stage) opening {
 }
 
 // Settle implements Permits.
-func (p *Pools) Settle(ctx context.Context, s rollout.Stage, pool, id string, spent bool) error {
-	return p.quotas[s].SettleFor(ctx, pool, id, spent)
+func (p *Pools) Settle(ctx context.Context, s rollout.Stage, pool, id string, use ratelimit.Use) error {
+	return p.quotas[s].SettleFor(ctx, pool, id, use)
 }
 
 // Close implements Permits.

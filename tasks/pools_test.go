@@ -90,7 +90,7 @@ func TestAllowanceOfSubmissions(t *testing.T) {
 	}
 	must(t, err)
 	look("read", unlimited)
-	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", true))
+	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", ratelimit.Spent))
 	look("one spent", unlimited)
 	_, err = p.take(t, s, "a/1", "a/2")
 	must(t, err)
@@ -114,7 +114,7 @@ func TestAllowanceOfOtherStages(t *testing.T) {
 	got, err = p.take(t, s, "r1/wx1", "r1/wx2")
 	must(t, err)
 	same(t, "the probe", got, "r1/wx1")
-	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", true))
+	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", ratelimit.Spent))
 	p.mustSee(t, "open again", s, rollout.Allowance{N: rollout.Unlimited})
 }
 
@@ -155,7 +155,7 @@ func TestReadingOfNothingLeft(t *testing.T) {
 	if ok, _, err := p.Holds(t.Context(), s, "r1/wx1"); ok || err != nil {
 		t.Errorf("the probe may go on (%v)", err)
 	}
-	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", false))
+	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", ratelimit.Unused))
 	take("at once")
 	redistest.Advance(m, 10*time.Minute)
 	take("after the next look", "r1/wx1")
@@ -173,14 +173,14 @@ func TestPenaltyLasts(t *testing.T) {
 	must(t, err)
 	same(t, "turns of two rollouts", took, "r1/wx1", "r2/wx1")
 	must(t, p.Close(t.Context(), s, 0, "86008", penaltyProbe))
-	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", false))
+	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", ratelimit.Unused))
 	// The leader reads the quota: there is plenty.
 	_, err = p.Refill(t.Context(), reads(9, 9))
 	must(t, err)
 	if ok, _, err := p.Holds(t.Context(), s, "r2/wx1"); ok || err != nil {
 		t.Errorf("a turn that was queued may submit (%v)", err)
 	}
-	must(t, p.Settle(t.Context(), s, "bulk", "r2/wx1", false))
+	must(t, p.Settle(t.Context(), s, "bulk", "r2/wx1", ratelimit.Unused))
 	redistest.Advance(m, penaltyProbe-time.Second)
 	took, err = p.take(t, s, "r3/wx1")
 	must(t, err)
@@ -213,7 +213,7 @@ func TestPoolsWithoutRedis(t *testing.T) {
 		"take":       func() error { _, err := p.take(t, rollout.StageSubmit, "a/1"); return err },
 		"return":     func() error { return p.Return(t.Context(), rollout.StageSubmit, []string{"a/1"}) },
 		"holds":      func() error { _, _, err := p.Holds(t.Context(), rollout.StageSubmit, "a/1"); return err },
-		"settle":     func() error { return p.Settle(t.Context(), rollout.StageSubmit, "bulk", "a/1", true) },
+		"settle":     func() error { return p.Settle(t.Context(), rollout.StageSubmit, "bulk", "a/1", ratelimit.Spent) },
 		"close":      func() error { return p.Close(t.Context(), rollout.StageSubmit, 0, "x", 0) },
 		"unread":     func() error { _, err := p.Unread(t.Context()); return err },
 		"failed":     func() error { return p.ReadFailed(t.Context(), "x") },

@@ -45,9 +45,9 @@ type Permits interface {
 	// Holds is the last look before a call that needs a permit; opening says for
 	// Close since which opening of the pool it is held.
 	Holds(ctx context.Context, stage rollout.Stage, id string) (ok bool, opening int64, err error)
-	// Settle gives a permit back, spent or not; pool is the plan's, to charge a unit to
-	// if the permit has lapsed.
-	Settle(ctx context.Context, stage rollout.Stage, pool, id string, spent bool) error
+	// Settle gives a permit back, or tells what became of a call whose reply was lost; pool is
+	// the plan's, to charge a unit to if the permit has lapsed.
+	Settle(ctx context.Context, stage rollout.Stage, pool, id string, use ratelimit.Use) error
 	// Open tells, as of a moment ago, whether a stage's calls need no permit now.
 	Open(ctx context.Context, stage rollout.Stage) bool
 	// ClosedFor tells, as of a moment ago, why a stage's pool is closed; "" if it is open.

@@ -85,7 +85,7 @@ func TestNothingIsCalledWhileTheRolloutStands(t *testing.T) {
 			r.called()
 			r.is(string(stage) + "/pending")
 			if stage == rollout.StageSubmit {
-				r.pool("settle submit r1/wx1 spent=false")
+				r.pool("settle submit r1/wx1 unused")
 			}
 		})
 	}

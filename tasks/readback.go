@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/settings"
 	"github.com/wxrollout/wxrollout/wxclient"
@@ -78,6 +79,7 @@ func (r *run) took(ctx context.Context) (*effect, error) {
 		case whose != ours:
 			return nil, nil
 		}
+		r.use = ratelimit.Found
 		return &effect{auditID: latest.ID, note: fmt.Sprintf("its submission took effect: audit %d is %s at WeChat", latest.ID, latest.Status)}, nil
 	case rollout.OpUndo:
 		latest, exists, err := r.latestAudit(ctx)

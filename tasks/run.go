@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -33,7 +35,10 @@ type run struct {
 	released bool
 	created  time.Time         // when the rollout was created
 	releases []rollout.Release // of the app, by all rollouts
-	spent    bool              // the permit was spent
+	// use is what became of the permit, or of a unit that a call of before spent; "" for unused
+	use ratelimit.Use
+	// denied says that a submission counted as spent is proven not to have taken effect
+	denied bool
 	// lost says that the turn was given to read back a call of unknown outcome, without a permit
 	lost    bool
 	opening int64 // of the stage's pool when its permit was looked at last; 0: it was not
@@ -243,18 +248,29 @@ func (r *run) end(ctx context.Context, event rollout.Event) (ok bool, err error)
 	return true, nil
 }
 
-// settle gives the permit back, if the turn has one and is over. A read-back has none, and may find
-// a unit that was spent with one before.
+// settle gives the permit back, if the turn has one and is over, and tells what a read-back found:
+// that has none.
 func (r *run) settle(ctx context.Context, event rollout.Event) {
-	if _, waits := event.(rollout.Stalled); !r.turn.Permit && !r.spent || waits {
+	if r.denied {
+		r.settleAs(ctx, rollout.StageSubmit, ratelimit.Denied)
+		r.denied = false
+	}
+	if _, waits := event.(rollout.Stalled); !r.turn.Permit && r.use == "" || waits {
 		return
 	}
 	if r.turn.Stage != rollout.StageSubmit {
 		_, unused := event.(rollout.Yielded)
 		_, left := event.(rollout.Skipped)
-		r.spent = event != nil && !unused && !left && !r.refusedProbe // WeChat answers again: the pool opens
+		if event != nil && !unused && !left && !r.refusedProbe { // WeChat answers again: the pool opens
+			r.use = ratelimit.Spent
+		}
 	}
-	if err := r.permits.Settle(ctx, r.turn.Stage, r.plan.Quota.PoolName(), rollout.PermitID(r.turn.Rollout, r.turn.AppID), r.spent); err != nil {
-		r.log.Warn().Err(err).Msg("permit not settled; it returns when it expires")
+	r.settleAs(ctx, r.turn.Stage, cmp.Or(r.use, ratelimit.Unused))
+}
+
+func (r *run) settleAs(ctx context.Context, stage rollout.Stage, use ratelimit.Use) {
+	id := rollout.PermitID(r.turn.Rollout, r.turn.AppID)
+	if err := r.permits.Settle(ctx, stage, r.plan.Quota.PoolName(), id, use); err != nil {
+		r.log.Warn().Err(err).Str("use", string(use)).Msg("permit not settled; it returns when it expires")
 	}
 }

@@ -62,7 +62,7 @@ func (r *run) submitOnce(ctx context.Context, items []wxclient.AuditItem) (rollo
 	})
 	switch {
 	case err == nil:
-		r.spent = true
+		r.use = ratelimit.Spent
 		return rollout.Advanced{At: r.now(), AuditID: auditID, Note: fmt.Sprintf("audit %d", auditID)}, nil
 	case code(err) == codeInAudit:
 		// Somebody may have submitted since we looked: look again, a few times.
@@ -71,7 +71,9 @@ func (r *run) submitOnce(ctx context.Context, items []wxclient.AuditItem) (rollo
 	case code(err) == codeNotCommitted || code(err) == codeNoTrial:
 		return r.recommit(err.Error())
 	default:
-		r.spent = errors.As(err, new(*lostError)) // count it as spent until queryquota tells
+		if errors.As(err, new(*lostError)) {
+			r.use = ratelimit.Doubtful // spent, until a read-back tells
+		}
 		return nil, err
 	}
 }
@@ -112,7 +114,9 @@ func (r *run) foundAudit(ctx context.Context, latest wxclient.Audit, exists bool
 		return r.unread("the id of our submission"), nil
 	case whose == ours:
 		// Made by a call whose reply we lost, or whose record Redis lost.
-		r.spent = r.uncharged()
+		if r.made() {
+			r.use = ratelimit.Found
+		}
 		return rollout.Advanced{At: r.now(), AuditID: latest.ID, Note: fmt.Sprintf("audit %d found: it was submitted before", latest.ID)}, nil
 	case whose == unknown && undecided(latest):
 		return r.inAudit(latest), nil
@@ -168,11 +172,11 @@ func (r *run) submitted(a wxclient.Audit, exists bool) fact {
 // clockMargin is how far WeChat's clock may be from Redis's.
 const clockMargin = 10 * time.Minute
 
-// uncharged tells whether the worker that submitted died before it settled its permit. One
-// that lost the reply alone has counted the unit, and said so.
-func (r *run) uncharged() bool {
-	i, told := r.t.Intent, r.t.Trouble
-	return i != nil && i.Op == rollout.OpSubmit && (told == nil || told.At.Before(i.At))
+// made tells whether a call of this target made a submission that was found, so that its unit counts:
+// one that is still to be read back, or one that was denied and took effect after all.
+func (r *run) made() bool {
+	i := r.t.Intent
+	return i != nil && i.Op == rollout.OpSubmit || r.t.Tries[rollout.CauseUnshown] > 0
 }
 
 // undecided tells whether a submission is in audit.

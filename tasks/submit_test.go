@@ -31,8 +31,12 @@ func atSubmit(t *testing.T, change ...func(*rollout.Plan)) *rig {
 }
 
 const (
-	settled = "settle submit r1/wx1 spent=false"
-	spentOn = "settle submit r1/wx1 spent=true"
+	settled = "settle submit r1/wx1 unused"
+	spentOn = "settle submit r1/wx1 spent"
+
+	doubtful = "settle submit r1/wx1 doubtful"
+	foundOn  = "settle submit r1/wx1 found"
+	deniedOn = "settle submit r1/wx1 denied"
 )
 
 // What a whole submission calls, and what it looks at first.
@@ -98,7 +102,7 @@ func TestSubmittedBefore(t *testing.T) {
 			r, counted := atSubmit(t), settled
 			if remembers { // its worker died before it settled the permit
 				r.at(rollout.StageSubmit, r.intent(rollout.OpSubmit, time.Second))
-				counted = spentOn
+				counted = foundOn
 			}
 			r.wx.latestAudit = audits(42, status, ourVersion, ourDesc)
 			r.act()
@@ -121,12 +125,12 @@ func TestSubmitReplyLostAfterItTookEffect(t *testing.T) {
 		return 0, lostReply()
 	}
 	r.act()
-	r.pool(spentOn)
+	r.pool(doubtful)
 	r.parked("submit/parked/unknown", 65*time.Second)
 	r.called(wholeSubmit...)
 	r.act()
 	r.called("latest-audit")
-	r.pool(settled)
+	r.pool(foundOn)
 	r.is("verdict/pending")
 }
 

@@ -8,6 +8,63 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
+// lose makes the submission of a target whose reply is lost, and claims its read-back.
+func lose(r *rig) rollout.Turn {
+	r.Helper()
+	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, lostReply() }
+	r.act()
+	r.called(wholeSubmit...)
+	r.pool(doubtful)
+	r.parked("submit/parked/unknown", 65*time.Second)
+	turn := r.claim()
+	turn.Permit = false
+	return turn
+}
+
+// A read-back has no permit: a submission that took effect is followed, and its unit settled; one
+// that did not is given back, and is not made again before the target has a permit, even if one of
+// its worker that died is still out.
+func TestReadBackNeedsNoPermit(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t)
+	turn := lose(r)
+	r.wx.latestAudit = audits(42, wxclient.AuditPending, ourVersion, ourDesc)
+	r.must(r.h.Run(t.Context(), turn))
+	r.called("latest-audit")
+	if got := r.is("verdict/pending"); got.AuditID != 42 {
+		t.Errorf("audit %d, want 42", got.AuditID)
+	}
+	r.pool(foundOn)
+
+	r = atSubmit(t)
+	turn = lose(r)
+	r.must(r.h.Run(t.Context(), turn))
+	r.called(wholeSubmit[:len(wholeSubmit)-1]...)
+	if got := r.is("submit/pending"); got.Intent != nil {
+		t.Errorf("intent %+v", got.Intent)
+	}
+	r.pool(deniedOn)
+	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 43, nil }
+	r.act()
+	r.called(wholeSubmit...)
+	r.pool(spentOn)
+	r.is("verdict/pending")
+}
+
+// A submission that shows only after it was given back is counted again.
+func TestSubmissionShownAfterItsDenial(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t)
+	r.must(r.h.Run(t.Context(), lose(r)))
+	r.pool(deniedOn)
+	r.wx.took()
+	r.wx.latestAudit = audits(42, wxclient.AuditPending, ourVersion, ourDesc)
+	r.act()
+	r.called("latest-audit")
+	r.is("verdict/pending")
+	r.pool(foundOn)
+}
+
 // A stage that is closed doesn't hold a read-back; what it denies is made again when the stage is
 // open.
 func TestReadBackAtAClosedStage(t *testing.T) {

@@ -21,10 +21,11 @@ type books struct {
 	drops int64
 	// accepted are the month's submissions by pool, today those of the day.
 	accepted, today map[string]int64
-	// doubted are submissions that WeChat did not take and that a worker may count as spent,
-	// because their replies were lost; hidden are those that WeChat took and of which no worker
-	// could tell. Both by pool, for the month.
-	doubted, hidden map[string]int64
+	// doubts are the pools of submissions, by permit id, that WeChat did not take and that a
+	// worker counts as spent because their replies were lost, until they are read back; hidden
+	// are those by pool that WeChat took and of which no worker could tell. Both of the month.
+	doubts map[string]string
+	hidden map[string]int64
 	// total are all accepted submissions.
 	total    int64
 	grants   map[string]grant // by permit id
@@ -46,7 +47,17 @@ func newBooks() *books {
 func (b *books) clear() {
 	b.known, b.view = false, 0
 	b.accepted, b.today = make(map[string]int64), make(map[string]int64)
-	b.doubted, b.hidden = make(map[string]int64), make(map[string]int64)
+	b.doubts, b.hidden = make(map[string]string), make(map[string]int64)
+}
+
+// doubted counts the doubts of a pool.
+func (b *books) doubted(pool string) (n int64) {
+	for _, p := range b.doubts {
+		if p == pool {
+			n++
+		}
+	}
+	return n
 }
 
 // turn brings the books to a time of Redis's clock.
@@ -76,7 +87,7 @@ func (b *books) read(rest, total int64) {
 func (b *books) unmet(shares map[string]int64, but string) (sum int64, by map[string]int64) {
 	by = make(map[string]int64)
 	for pool, n := range shares {
-		if lacks := n - b.accepted[pool] - b.doubted[pool]; pool != but && lacks > 0 {
+		if lacks := n - b.accepted[pool] - b.doubted(pool); pool != but && lacks > 0 {
 			by[pool] = lacks
 			sum += lacks
 		}
@@ -162,10 +173,10 @@ func (b *books) free(q rollout.QuotaPolicy, shares map[string]int64, rest, limit
 		bound(rest-lacks, rollout.LimitReserved)
 	}
 	if most := capOf(q, limit); most >= 0 {
-		bound(most-b.accepted[pool]-b.doubted[pool], rollout.LimitCap)
+		bound(most-b.accepted[pool]-b.doubted(pool), rollout.LimitCap)
 	}
 	if q.PerDay > 0 {
-		bound(q.PerDay-b.today[pool]-b.doubted[pool], rollout.LimitPerDay)
+		bound(q.PerDay-b.today[pool]-b.doubted(pool), rollout.LimitPerDay)
 	}
 	return n, kind
 }

@@ -143,6 +143,7 @@ func (w *world) judge() {
 // stalls are the targets that wait without a true cause, by what they are and where, and why.
 func (w *world) stalls() map[string]string {
 	shares, found := w.shares(), make(map[string]string)
+	w.resolve()
 	for _, a := range w.applied {
 		r, err := w.ledger.Rollout(w.ctx, a.id)
 		w.must(err)
@@ -157,6 +158,16 @@ func (w *world) stalls() map[string]string {
 		}
 	}
 	return found
+}
+
+// resolve drops doubts that were read back: their units must be in the books no more.
+func (w *world) resolve() {
+	for id := range w.books.doubts {
+		r, app, _ := rollout.PermitOf(id)
+		if t, ok := w.target(r, app); ok && t.Intent == nil {
+			delete(w.books.doubts, id)
+		}
+	}
 }
 
 // stuck says why a target's wait is not true; "" if it is.
@@ -245,7 +256,7 @@ func (w *world) untrue(a *applied, l *rollout.Limit, shares map[string]int64) st
 	least, _ := b.unmet(shares, pool) // doubted units count as spent in the code's books
 	most := least
 	for other := range shares {
-		most += b.doubted[other]
+		most += b.doubted(other)
 	}
 	wrong := func(what string, got, from, to int64) string {
 		if got >= from && got <= to {
@@ -266,9 +277,9 @@ func (w *world) untrue(a *applied, l *rollout.Limit, shares map[string]int64) st
 		if limit := capOf(a.plan.Quota, w.cloud.limit); l.Bound != limit {
 			return fmt.Sprintf("it says a cap of %d, and it is %d", l.Bound, limit)
 		}
-		return wrong("used", l.Used, b.accepted[pool]-b.hidden[pool], b.accepted[pool]+b.doubted[pool])
+		return wrong("used", l.Used, b.accepted[pool]-b.hidden[pool], b.accepted[pool]+b.doubted(pool))
 	case rollout.LimitPerDay:
-		return wrong("used today", l.Used, b.today[pool]-b.hidden[pool], b.today[pool]+b.doubted[pool])
+		return wrong("used today", l.Used, b.today[pool]-b.hidden[pool], b.today[pool]+b.doubted(pool))
 	default:
 		return "it says " + l.Kind + ", and faults have stopped"
 	}

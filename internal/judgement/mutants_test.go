@@ -22,6 +22,8 @@ type mutant struct {
 	wechat func(tasks.WeChat) tasks.WeChat
 	// plan changes how plans are stored.
 	plan func(*rollout.Plan)
+	// permits changes what workers tell the pools.
+	permits func(tasks.Permits) tasks.Permits
 	// store changes what the controllers do to the ledger.
 	store func(rollout.Store, *world) rollout.Store
 }
@@ -45,6 +47,7 @@ var mutants = map[string]struct {
 	"releases are not known":                 {mutant{ledger: func(l tasks.Ledger) tasks.Ledger { return noReleases{l} }}, "downgrade: ", 5},
 	"earlier submissions are not looked for": {mutant{wechat: func(c tasks.WeChat) tasks.WeChat { return noAudits{c} }}, "a second submission", 3},
 	"read-backs wait for quota":              {mutant{store: func(s rollout.Store, w *world) rollout.Store { return permitted{s, w} }}, "is not read back", 0},
+	"denied submissions stay charged":        {mutant{permits: func(p tasks.Permits) tasks.Permits { return unproven{p} }}, "it says", 7},
 	"apps are kept by age":                   {mutant{plan: samePriority}, "inversion: ", 1},
 }
 
@@ -141,6 +144,16 @@ type noAudits struct{ tasks.WeChat }
 
 func (noAudits) LatestAudit(context.Context, string) (wxclient.Audit, error) {
 	return wxclient.Audit{}, refusal("get_latest_auditstatus", 85058)
+}
+
+// unproven never hears that a lost submission had no effect.
+type unproven struct{ tasks.Permits }
+
+func (p unproven) Settle(ctx context.Context, s rollout.Stage, pool, id string, use ratelimit.Use) error {
+	if use == ratelimit.Denied {
+		return nil
+	}
+	return p.Permits.Settle(ctx, s, pool, id, use)
 }
 
 // permitted gives a lost submission its read-back only when it could be repeated.

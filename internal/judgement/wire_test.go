@@ -116,7 +116,7 @@ func call[T any](ctx context.Context, c *caller, r request[T]) (T, error) {
 	case fateLate:
 		c.doubt(r.name)
 		w.cloud.late = append(w.cloud.late, lateEffect{
-			at: w.now.Add(time.Duration(w.between(1, 50)) * time.Second),
+			at: w.now.Add(time.Duration(w.between(1, 90)) * time.Second),
 			do: func() { _, _ = r.effect(false) },
 		})
 		return none, lost
@@ -156,7 +156,7 @@ func (c *caller) settled(r any, told bool) {
 // doubt notes a submission that may be counted though WeChat did not take it.
 func (c *caller) doubt(name string) {
 	if a := c.w.byID[c.turn.Rollout]; name == "submit_audit" && a != nil {
-		c.w.books.doubted[a.plan.Quota.PoolName()]++
+		c.w.books.doubts[rollout.PermitID(c.turn.Rollout, c.turn.AppID)] = a.plan.Quota.PoolName()
 	}
 }
 
@@ -292,11 +292,11 @@ type counter struct {
 	*caller
 }
 
-func (c counter) Settle(ctx context.Context, s rollout.Stage, pool, id string, spent bool) error {
+func (c counter) Settle(ctx context.Context, s rollout.Stage, pool, id string, use ratelimit.Use) error {
 	if c.gone {
 		return errGone
 	}
-	return c.Permits.Settle(ctx, s, pool, id, spent)
+	return c.Permits.Settle(ctx, s, pool, id, use)
 }
 
 func (c counter) Close(ctx context.Context, s rollout.Stage, asOf int64, reason string, retry time.Duration) error {

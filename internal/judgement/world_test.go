@@ -197,8 +197,12 @@ func (w *world) newWorker(name string) *worker {
 	if w.mutant.wechat != nil {
 		calls = w.mutant.wechat(calls)
 	}
+	permits := tasks.Permits(counter{w.newPools(c), k.caller})
+	if w.mutant.permits != nil {
+		permits = w.mutant.permits(permits)
+	}
 	k.h = tasks.NewHandler(tasks.HandlerOptions{
-		WeChat: calls, Ledger: store, Permits: counter{w.newPools(c), k.caller},
+		WeChat: calls, Ledger: store, Permits: permits,
 		Log: zerolog.Nop(), Seed: 1, Now: c.Now, Timing: tasks.Timing{Verdict: 20 * time.Minute, VerdictMax: 2 * time.Hour},
 	})
 	return k
