@@ -39,6 +39,6 @@ if last[1] == code and tonumber(last[2]) + tonumber(ARGV[10]) > now_ms then time
 local wait = tonumber(ARGV[8])
 if times > 0 then wait = math.max(wait, math.min(wait * 2 ^ times, tonumber(ARGV[9]))) end
 cause()
-redis.call('HSET', key, 'since', int(now_ms), 'seen', int(now_ms), 'probe', int(now_ms + wait), 'probes', '0',
+redis.call('HSET', key, 'since', int(now_ms), 'seen', int(now_ms), 'probe', int(now_ms + wait), 'wait', int(wait), 'probes', '0',
            'times', int(times), 'apps', app == '' and '[]' or cjson.encode({ app }))
 return 'began'

@@ -45,6 +45,24 @@ func (b *bench) clears(f ledger.PlatformFault, want bool, alone ...string) {
 	}
 }
 
+// A clock that steps back makes no probe wait longer than it was set for, before the first and after.
+func TestPlatformFaultProbeAfterAClockStep(t *testing.T) {
+	t.Parallel()
+	both(t, func(b *bench) {
+		b.met(refused(61004, false), "wx001", rollout.FaultBegan)
+		f := *b.fault()
+		b.probes(f, false)
+		b.advance(-8 * time.Hour)
+		b.probes(f, true)
+		b.probes(f, false)
+		b.advance(-8 * time.Hour)
+		b.probes(f, true)
+		b.probes(f, false)
+		b.advance(time.Hour)
+		b.probes(f, true)
+	})
+}
+
 // The first report begins a fault, later ones only say that it lasts; no turn is given meanwhile.
 func TestPlatformFaultStopsTurns(t *testing.T) {
 	t.Parallel()

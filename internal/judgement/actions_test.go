@@ -1,8 +1,10 @@
 package judgement
 
 import (
+	"errors"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -29,7 +31,8 @@ func actions() []weighted {
 		{6, (*world).operate},
 		{1, (*world).open},
 		{1, (*world).restart},
-		{2, (*world).outage},
+		{1, (*world).outage},
+		{2, (*world).clockStep},
 	}
 }
 
@@ -175,8 +178,44 @@ func (w *world) restart() {
 	}
 }
 
-// outage begins or ends a time in which the platform can get no token.
-func (w *world) outage() {
-	w.cloud.outage = !w.cloud.outage
-	w.log("the platform gets no token: %v", w.cloud.outage)
+// clockStep lets the clock of Redis step: it was wrong and is corrected, or a server takes over whose
+// clock is wrong. Workers notice a step back when they say that they live.
+func (w *world) clockStep() {
+	d := time.Duration(w.between(1, 90)) * pick(w, []time.Duration{time.Second, time.Minute, 5 * time.Minute})
+	if w.oneIn(2) {
+		d = -d
+	}
+	before := w.waits()
+	_ = w.heartbeat() // the last one before the step
+	w.advance(d)
+	w.log("the clock of Redis steps by %s", d)
+	if err := w.heartbeat(); err != nil && !errors.As(err, new(*ledger.ClockStepError)) {
+		w.must(err)
+	}
+	w.turn()
+	for where, wait := range w.waits() {
+		if wait > max(before[where], longestLease)+smallStep {
+			w.breach("a clock step: %s waits %s after it, and %s before", where, wait, before[where])
+		}
+	}
+}
+
+// What a step back of Redis's clock may leave: a lease that lasts as long as one may, and what a step
+// adds that is too small to be looked for.
+const (
+	longestLease = 6 * time.Minute
+	smallStep    = 10 * time.Second
+)
+
+// waits is how long from now each target's lease or wait lasts.
+func (w *world) waits() map[string]time.Duration {
+	found, now := make(map[string]time.Duration), w.redisNow()
+	for _, a := range w.applied {
+		for _, app := range a.apps {
+			if t, ok := w.target(a.id, app); ok && (t.State == rollout.StateRunning || t.State == rollout.StateParked) {
+				found[a.id+" "+app] = t.Due.Sub(now)
+			}
+		}
+	}
+	return found
 }

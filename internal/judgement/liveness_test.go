@@ -23,7 +23,7 @@ const (
 // after WeChat has raised the quota, and in a new month.
 func (w *world) finish() {
 	w.log("faults stop")
-	w.calm, w.cloud.refusesAll, w.cloud.outage = true, false, false
+	w.calm, w.cloud.refusesAll = true, false
 	clear(w.cloud.refuses)
 	for _, a := range w.applied {
 		if !w.oneIn(4) {

@@ -20,6 +20,9 @@ type mutant struct {
 	ledger func(tasks.Ledger) tasks.Ledger
 	// wechat changes what workers read of WeChat.
 	wechat func(tasks.WeChat) tasks.WeChat
+	// noProbe: nobody probes a fault of the platform. noHeartbeat: nobody notices that the clock
+	// stepped back.
+	noProbe, noHeartbeat bool
 	// plan changes how plans are stored.
 	plan func(*rollout.Plan)
 	// permits changes what workers tell the pools.
@@ -44,10 +47,13 @@ var mutants = map[string]struct {
 	"shares are not passed on":               {asked(func(p *tasks.Pools) rollout.Pools { return noShares{p} }), "reserved", 2},
 	"permits out are not counted":            {asked(func(p *tasks.Pools) rollout.Pools { return noOut{p} }), "reserved", 3},
 	"caps are not passed on":                 {asked(func(p *tasks.Pools) rollout.Pools { return noCaps{p} }), "has spent", 0},
-	"releases are not known":                 {mutant{ledger: func(l tasks.Ledger) tasks.Ledger { return noReleases{l} }}, "downgrade: ", 5},
-	"earlier submissions are not looked for": {mutant{wechat: func(c tasks.WeChat) tasks.WeChat { return noAudits{c} }}, "a second submission", 3},
-	"read-backs wait for quota":              {mutant{store: func(s rollout.Store, w *world) rollout.Store { return permitted{s, w} }}, "is not read back", 0},
-	"denied submissions stay charged":        {mutant{permits: func(p tasks.Permits) tasks.Permits { return unproven{p} }}, "it says", 7},
+	"releases are not known":                 {mutant{ledger: func(l tasks.Ledger) tasks.Ledger { return noReleases{l} }}, "downgrade: ", 26},
+	"earlier submissions are not looked for": {mutant{wechat: func(c tasks.WeChat) tasks.WeChat { return noAudits{c} }}, "a second submission", 6},
+	"read-backs wait for quota":              {mutant{store: func(s rollout.Store, w *world) rollout.Store { return permitted{s, w} }}, "is not read back", 3},
+	"denied submissions stay charged":        {mutant{permits: func(p tasks.Permits) tasks.Permits { return unproven{p} }}, "it says", 48},
+	"faults are not probed":                  {mutant{noProbe: true}, "no resumption: ", 0},
+	"silent stages are probed late":          {mutant{permits: func(p tasks.Permits) tasks.Permits { return lateProbes{p} }}, "no resumption: ", 47},
+	"clock steps are not noticed":            {mutant{noHeartbeat: true}, "a clock step: ", 0},
 	"apps are kept by age":                   {mutant{plan: samePriority}, "inversion: ", 1},
 }
 
@@ -154,6 +160,16 @@ func (p unproven) Settle(ctx context.Context, s rollout.Stage, pool, id string, 
 		return nil
 	}
 	return p.Permits.Settle(ctx, s, pool, id, use)
+}
+
+// lateProbes leaves a stage at which WeChat answers no app closed for long.
+type lateProbes struct{ tasks.Permits }
+
+func (p lateProbes) Close(ctx context.Context, s rollout.Stage, asOf int64, reason string, retry time.Duration) error {
+	if reason == tasks.ReasonOutage {
+		retry = 6 * time.Hour
+	}
+	return p.Permits.Close(ctx, s, asOf, reason, retry)
 }
 
 // permitted gives a lost submission its read-back only when it could be repeated.

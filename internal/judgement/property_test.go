@@ -42,11 +42,14 @@ func play(ctx context.Context, d draw, rdb redis.UniversalClient, advance func(t
 //   - no pool passes its cap of the month or the day,
 //   - no app is moved to an older version than a rollout created later has released,
 //   - an app has one call in flight at most, also by the quota readers,
+//   - nothing fails while no app gets an answer, and 15 minutes later nothing waits for that any more,
+//   - no wait or lease grows when the clock of Redis steps back,
 //
 // and when faults stop, within a bounded time and again after WeChat raised the quota and in a new
 // month, that
 //   - a target waits to be submitted only if no unit is free for it, and the numbers that people
 //     are told are WeChat's,
+//   - no call of unknown outcome is left unread, and no unit stays charged for one that is denied,
 //   - a target waits for its app only if another rollout works on it from which it may not take
 //     it,
 //   - every other wait has a cause that the model confirms,

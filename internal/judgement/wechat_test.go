@@ -18,8 +18,8 @@ type cloud struct {
 	// refuses are apps that answer 85085 though units are left; refusesAll: every app does.
 	refuses    map[string]bool
 	refusesAll bool
-	// outage: the platform's credentials are refused.
-	outage bool
+	// out is what is out for every app.
+	out outage
 	// flying is who calls for an app.
 	flying map[string]string
 	// throttled is when a call was answered with a code that closes a stage's pool, by path.
@@ -167,14 +167,6 @@ func (c *cloud) release(app string) error {
 	}
 	a.live, a.published = wxclient.VersionEntry{Version: ok.Version, Desc: ok.Desc}, ok.ID
 	return nil
-}
-
-// outage is what any call comes to while the platform can get no token.
-func outage() error {
-	return &wxclient.Error{
-		Endpoint: "/cgi-bin/component/api_component_token", Code: 61004, Msg: "access clientip is not registered", RID: "rid-1",
-		Class: wxclient.ClassOf(61004),
-	}
 }
 
 func refusal(name string, code int64) error {

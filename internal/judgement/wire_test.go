@@ -96,8 +96,11 @@ func call[T any](ctx context.Context, c *caller, r request[T]) (T, error) {
 	}
 	w.cloud.flying[r.app] = c.name
 	defer delete(w.cloud.flying, r.app)
-	if w.cloud.outage {
-		return none, outage()
+	if err := w.cloud.out.of(r.name); err != nil {
+		if wxclient.IsOutcomeUnknown(err) {
+			c.doubt(r.name)
+		}
+		return none, err
 	}
 	f, code := c.fate(r.name, r.write)
 	if f != fateOK {

@@ -124,7 +124,7 @@ func newWorld(ctx context.Context, d draw, rdb redis.UniversalClient, advance fu
 	}
 	w.cloud, w.books = newCloud(w.apps, int64(w.between(2, 16)), w.now), newBooks()
 	w.ledger = ledger.New(rdb, ledger.Options{OwnerRetry: ownerRetry, Lease: time.Minute})
-	w.must(w.ledger.Heartbeat(ctx, "w", map[rollout.Lane]int{rollout.LaneCommit: 2, rollout.LaneAudit: 2, rollout.LaneRelease: 2}, 1e6*time.Hour))
+	w.must(w.heartbeat())
 	for _, name := range []string{"leader A", "leader B"} {
 		w.leaders = append(w.leaders, w.newLeader(name))
 	}
@@ -145,6 +145,14 @@ func newWorld(ctx context.Context, d draw, rdb redis.UniversalClient, advance fu
 	w.move(0)
 	w.log("WeChat: %d submissions a month; bounds %+v", w.cloud.limit, w.bounds)
 	return w
+}
+
+// heartbeat is that of the workers, who never stop for long.
+func (w *world) heartbeat() error {
+	if w.mutant.noHeartbeat && len(w.workers) > 0 {
+		return nil
+	}
+	return w.ledger.Heartbeat(w.ctx, "w", map[rollout.Lane]int{rollout.LaneCommit: 2, rollout.LaneAudit: 2, rollout.LaneRelease: 2}, 1e6*time.Hour)
 }
 
 // clock is a process's clock, wrong by skew.
@@ -180,7 +188,7 @@ func (w *world) newLeader(name string) *leader {
 	l.cond = rollout.NewConductor(store, w, till{pools, w}, c, rollout.ConductorOptions{})
 	l.reader = quotareader.New(quotareader.Options{
 		Apps: w, Loans: lender{w.ledger}, WeChat: wire{l.caller}, Pools: readings{l.pools, l.caller}, Clock: c, Every: time.Minute,
-		Platform: func(error) bool { return w.cloud.outage },
+		Platform: func(error) bool { return w.cloud.out.platform() },
 		Report:   func(o quotareader.Outcome) { l.err = o.Err },
 	})
 	return l
@@ -309,7 +317,7 @@ func (w *world) probe() {
 	}
 	due, err := w.ledger.BeginProbe(w.ctx, *f)
 	w.must(err)
-	if due && !w.cloud.outage {
+	if due && w.cloud.out == works && !w.mutant.noProbe {
 		_, err = w.ledger.ClearPlatformFault(w.ctx, *f)
 		w.must(err)
 		w.log("the platform works again")
@@ -339,7 +347,7 @@ func (w *world) work(d delivery, calls int) {
 	}
 	w.queue = slices.DeleteFunc(w.queue, func(x delivery) bool { return x == d })
 	k := w.workers[i]
-	outage := w.cloud.outage
+	out := w.cloud.out
 	k.turn, k.busy, k.calls = d.turn, true, calls
 	err := k.h.Run(w.ctx, d.turn)
 	k.busy = false
@@ -354,8 +362,8 @@ func (w *world) work(d delivery, calls int) {
 	}
 	t, found := w.target(d.turn.Rollout, d.turn.AppID)
 	if found {
-		if outage && t.State == rollout.StateFailed {
-			w.breach("%s %s fails in an outage of the platform: %s", t.Rollout, t.AppID, lastNote(t))
+		if out != works && t.State == rollout.StateFailed {
+			w.breach("%s %s fails in an outage (%s): %s", t.Rollout, t.AppID, out, lastNote(t))
 		}
 		w.log("%s ran %s %s %s: %s%s", k.name, d.turn.Rollout, d.turn.AppID, d.turn.Stage, place(t), lastNote(t))
 	}
