@@ -43,12 +43,18 @@ func (r *run) preflight(ctx context.Context) (rollout.Event, error) {
 		return nil, err
 	}
 	if len(categories) == 0 {
-		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.Trouble{
-			Stage: r.turn.Stage, Class: rollout.ClassNoCategory,
-			Text: "the app has no approved category: the merchant must add one at mp.weixin.qq.com", At: r.now(),
-		}), nil
+		return r.noCategory(), nil
 	}
 	return rollout.Advanced{At: r.now()}, nil
+}
+
+// noCategory waits for the merchant of an app whose list of categories is empty. WeChat sent no
+// errcode for that.
+func (r *run) noCategory() rollout.Event {
+	return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.Trouble{
+		Stage: r.turn.Stage, Class: rollout.ClassNoCategory,
+		Text: "the app has no approved category: the merchant must add one at mp.weixin.qq.com", At: r.now(),
+	})
 }
 
 // account says what the app's account and grants stop.

@@ -40,6 +40,9 @@ func (r *run) submit(ctx context.Context) (rollout.Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(items) == 0 {
+		return r.noCategory(), nil
+	}
 	if err := r.permitted(ctx); err != nil {
 		return nil, err
 	}
@@ -252,7 +255,8 @@ func (r *run) quotaRefused(ctx context.Context, e *wxclient.Error, trouble rollo
 	return r.waitFor(cause, rollout.ReasonQuota, r.growing(rollout.CauseQuota, r.timing.BusyPark), trouble)
 }
 
-// items is the plan's item_list, or the app's first category with its first page.
+// items is the plan's item_list, or the app's first category with its first page; none if the app
+// has no category.
 func (r *run) items(ctx context.Context) ([]wxclient.AuditItem, error) {
 	if fixed := r.plan.Audit.Items; len(fixed) > 0 {
 		out := make([]wxclient.AuditItem, len(fixed))
@@ -270,7 +274,7 @@ func (r *run) items(ctx context.Context) ([]wxclient.AuditItem, error) {
 		return nil, fmt.Errorf("read the app's categories: %w", err)
 	}
 	if len(categories) == 0 {
-		return nil, &wxclient.Error{Endpoint: "/wxa/get_category", Code: 85008, Msg: "no category", Class: wxclient.ClassFatalApp}
+		return nil, nil
 	}
 	pages, err := r.wx.Pages(ctx, r.turn.AppID)
 	if err != nil {

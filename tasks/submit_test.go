@@ -304,3 +304,21 @@ func TestSubmitLostWhileTheClockStepsBack(t *testing.T) {
 		}
 	}
 }
+
+// An app that lost its last category after preflight waits for its merchant as in preflight: WeChat
+// sent no errcode.
+func TestSubmitWithoutACategory(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t)
+	r.wx.categories = gives([]wxclient.Category{})
+	r.act()
+	r.called("latest-audit", "version-info", "categories")
+	got := r.parked("submit/parked/merchant", 6*time.Hour)
+	if got.Trouble == nil || got.Trouble.Class != rollout.ClassNoCategory || got.Trouble.Code != 0 {
+		t.Errorf("trouble %+v, want no-category and no errcode: WeChat sent none", got.Trouble)
+	}
+	r.pool(settled)
+	r.wx.categories = happy(t).categories
+	r.act()
+	r.is("verdict/pending")
+}
