@@ -182,40 +182,40 @@ func (q *Quota) SettleFor(ctx context.Context, pool, id string, use Use) error {
 // 0 means ProbeAfter, doubled for each probe refused since the pool was open, up
 // to ProbeMax.
 func (q *Quota) Close(ctx context.Context, reason string, retryAfter time.Duration) error {
-	return q.CloseAsOf(ctx, 0, reason, retryAfter)
+	return q.CloseAsOf(ctx, Refusal{Reason: reason}, retryAfter)
 }
 
-// CloseAsOf is Close for a refused call that [Quota.Holds] was asked about before:
-// opening is [Look.Opening]. If an operator has opened the pool since, the refusal is
-// older than what they know: nothing is closed, which is a *[ReopenedError].
-func (q *Quota) CloseAsOf(ctx context.Context, opening int64, reason string, retryAfter time.Duration) error {
-	if reason == "" {
-		reason = StateClosed
+// CloseAsOf is Close for a refused call that [Quota.Holds] was asked about before. If an
+// operator has opened the pool since, the refusal is older than what they know: nothing
+// is closed, which is a *[ReopenedError].
+func (q *Quota) CloseAsOf(ctx context.Context, f Refusal, retryAfter time.Duration) error {
+	if f.Reason == "" {
+		f.Reason = StateClosed
 	}
 	after := ceil(max(0, retryAfter), time.Millisecond)
-	r, err := q.run(ctx, quotaClose, 1, reason, after, opening)
+	r, err := q.run(ctx, quotaClose, 1, f.Reason, after, f.Opening, f.App)
 	if err != nil {
 		return fmt.Errorf("close quota %s: %w", q.name, err)
 	}
 	if r.int(0) < 0 {
-		return &ReopenedError{Pool: q.name, Reason: reason}
+		return &ReopenedError{Pool: q.name, Reason: f.Reason}
 	}
 	return nil
 }
 
-// Refusal is a call that the platform refused for lack of quota, as errcode 85085 does.
+// Refusal is a call that the platform refused.
 type Refusal struct {
-	// App names who was refused.
+	// App names who was refused: somebody else should probe first. "" means nobody.
 	App string
 	// Reason is what the pool closes for.
 	Reason string
 	// Opening is [Look.Opening]; 0 means whichever.
 	Opening int64
-	// Left says that a reading made after the refusal shows units.
+	// Left says that a reading made after the refusal shows units: see [Quota.Refused].
 	Left bool
 }
 
-// Refused takes in a refusal for lack of quota. One app that is refused although a
+// Refused takes in a refusal for lack of quota, as errcode 85085 is. One app that is refused although a
 // reading shows units is that app's matter: the pool stays open, and closed is false.
 // The pool closes if nothing is Left, or at the third app that was refused since the
 // last spent unit. A reading that shows units opens it again ([Quota.Refill]); until

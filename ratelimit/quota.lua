@@ -21,6 +21,8 @@
 --   doubt     what one refused probe says in two calls, in either order:
 --             "returned" = the probe came back unspent, a close may follow;
 --             "refused" = a close came while the probe is out
+--   tried     one a line: probes, and who was refused, since it stopped being open; the
+--             newest last, at most 32
 --   asked     ms, the wait that close asked for
 --   firm      ms, before it nothing goes out, whatever a reading or a probe
 --             that was out says: the longest wait that a refusal asked for
@@ -62,7 +64,7 @@ local probe_after, probe_max, ttl, metered = tonumber(ARGV[1]), tonumber(ARGV[2]
 
 local function num(n) return string.format("%.0f", n) end
 
-local words = {"state", "reason", "probe", "doubt", "unread"}
+local words = {"state", "reason", "probe", "doubt", "unread", "tried"}
 local counts = {
   "since", "retry_at", "fails", "asked", "firm", "spent", "closings", "opens", "quota",
   "external", "external_all", "raised", "unread_since", "month", "day", "clock", "asked_at",
@@ -212,8 +214,18 @@ local function wait()
 end
 
 local function open()
-  q.state, q.reason, q.probe, q.doubt = "open", "", "", ""
+  q.state, q.reason, q.probe, q.doubt, q.tried = "open", "", "", "", ""
   q.since, q.retry_at, q.fails, q.asked, q.firm, q.quota = 0, 0, 0, 0, 0, 0
+end
+
+-- try notes a probe, or who was refused, so that somebody else probes next.
+local function try(who)
+  local list = {}
+  for one in string.gmatch(q.tried, "[^\n]+") do
+    if one ~= who then list[#list + 1] = one end
+  end
+  list[#list + 1] = who
+  q.tried = table.concat(list, "\n", math.max(1, #list - 31))
 end
 
 -- shut stops the pool for after ms; one that is not open only stays shut.

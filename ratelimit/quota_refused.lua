@@ -14,6 +14,7 @@ local apps = redis.call("SCARD", KEYS[6])
 if not left or apps >= 3 then
   if q.state == "open" or q.reason == "exhausted" then q.quota = 1 end
   refusal(reason, 0)
+  try(app)
   save()
 end
 return {q.state == "open" and 0 or 1, apps}

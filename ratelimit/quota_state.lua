@@ -1,7 +1,7 @@
 -- Reads, and changes nothing but what has lapsed or turned.
 -- Returns {state, 1 if the allowance is known, rest, limit, permits out, spent, closings,
 -- read_at, month, external, external_all, raised, unread, unread_since, now,
--- {pool, spent this month, today, permits out, ...}, reason, since, retry_at}
+-- {pool, spent this month, today, permits out, ...}, reason, since, retry_at, tried}
 -- Cost: O(pools)
 purge()
 local pools, names = {}, {}
@@ -25,5 +25,6 @@ for _, name in ipairs(names) do
   list[#list + 1] = name
   for i = 1, 3 do list[#list + 1] = num(tonumber(pools[name][i])) end
 end
+local reason, since, retry_at = closure()
 return {q.state, q.rest and 1 or 0, q.rest or 0, q.limit or 0, outstanding(), q.spent, q.closings,
-  q.read_at or 0, q.month, q.external, q.external_all, q.raised, q.unread, q.unread_since, now, list, closure()}
+  q.read_at or 0, q.month, q.external, q.external_all, q.raised, q.unread, q.unread_since, now, list, reason, since, retry_at, q.tried}

@@ -47,6 +47,7 @@ if free < 1 then return {0, 0, "", limit(kind)} end
 if q.probe ~= "" then drop(q.probe) end
 q.state, q.probe, q.doubt, q.asked = "probing", ARGV[first_id], "", 0
 q.retry_at = now + wait()
+try(q.probe)
 local had = holds(q.probe)
 grant(pool, {num(now + ttl), q.probe}, had and {} or {q.probe, pool})
 save()

@@ -64,6 +64,22 @@ func closes(reason string, after time.Duration) quotaOp {
 	return func(r *quotaRig) string { return said(r.q.Close(r.t.Context(), reason, after)) }
 }
 
+// closesFor is a refusal of an app's call.
+func closesFor(app, reason string, after time.Duration) quotaOp {
+	return func(r *quotaRig) string {
+		return said(r.q.CloseAsOf(r.t.Context(), Refusal{App: app, Reason: reason}, after))
+	}
+}
+
+// tried lists who probed or was refused since the pool stopped being open.
+func tried(r *quotaRig) string {
+	s, err := r.q.State(r.t.Context())
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Join(s.Tried, " ")
+}
+
 // refused is a refusal for lack of quota; left says whether a reading shows units.
 func refused(app string, left bool) quotaOp {
 	return func(r *quotaRig) string {

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -86,6 +87,9 @@ type QuotaState struct {
 	Since time.Time
 	// RetryAt is when it is worth asking again.
 	RetryAt time.Time
+	// Tried are the probes' ids, and the apps of refused calls, since it stopped being
+	// open: the newest last, at most 32. Who probes next should be none of them.
+	Tried []string
 	// ReadAt is when the allowance was last read.
 	ReadAt time.Time
 	// Unread is why the last attempt to read it failed, UnreadSince when the first one
@@ -114,7 +118,7 @@ type PoolBooks struct {
 
 // State reads the pool and changes nothing.
 func (q *Quota) State(ctx context.Context) (QuotaState, error) {
-	r, err := q.run(ctx, quotaState, 19)
+	r, err := q.run(ctx, quotaState, 20)
 	if err != nil {
 		return QuotaState{}, fmt.Errorf("read quota %s: %w", q.name, err)
 	}
@@ -137,6 +141,7 @@ func (q *Quota) State(ctx context.Context) (QuotaState, error) {
 		Reason:       r.str(16),
 		Since:        r.millis(17),
 		RetryAt:      r.millis(18),
+		Tried:        strings.FieldsFunc(r.str(19), func(c rune) bool { return c == '\n' }),
 	}
 	for _, p := range r.table(15, 4) {
 		s.Pools = append(s.Pools, PoolBooks{Pool: p.str(0), Spent: p.number(1), Today: p.number(2), Out: p.number(3)})

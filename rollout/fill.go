@@ -113,6 +113,9 @@ func (c *Conductor) fillStage(ctx context.Context, p *pass, stage Stage, a Allow
 	if a.N != Unlimited {
 		room = int(min(int64(room), a.N))
 	}
+	if a.Probe {
+		return c.probe(ctx, p, stage, a, room)
+	}
 	claimed := 0
 	var errs []error
 	for _, r := range p.order {
@@ -150,30 +153,96 @@ func (c *Conductor) ask(ctx context.Context, p *pass, r Rollout, claim Claim, a 
 		return c.give(ctx, claim, nil)
 	}
 	who := asker{r.ID, claim.Stage}
-	if was, ok := c.refused[who]; ok && was.mark == a.Mark && p.now.Sub(was.at) < refusalHold {
-		p.refused[who] = was
+	if c.holds(p, who, a) {
 		return 0, nil
 	}
 	apps, err := c.store.Peek(ctx, claim)
 	if err != nil || len(apps) == 0 {
 		return 0, err
 	}
+	granted, claimed, err := c.take(ctx, p, r, claim, apps)
+	if err == nil && granted == 0 {
+		p.refused[who] = refusal{at: p.now, mark: a.Mark}
+	}
+	return claimed, err
+}
+
+// holds tells whether a refusal still holds.
+func (c *Conductor) holds(p *pass, who asker, a Allowance) bool {
+	was, ok := c.refused[who]
+	if !ok || was.mark != a.Mark || p.now.Sub(was.at) >= refusalHold {
+		return false
+	}
+	p.refused[who] = was
+	return true
+}
+
+// take takes permits for apps and claims the turns of those that have one.
+func (c *Conductor) take(ctx context.Context, p *pass, r Rollout, claim Claim, apps []string) (granted, claimed int, err error) {
 	req := r.Plan.Quota.Request(claim.Stage, p.shares)
 	for _, app := range apps {
 		req.IDs = append(req.IDs, PermitID(claim.Rollout, app))
 	}
 	taken, err := c.pools.Take(ctx, req)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if taken.Limit != nil {
 		p.limits = append(p.limits, LimitOf{Rollout: r.ID, Stage: claim.Stage, Limit: *taken.Limit})
 	}
 	if len(taken.Granted) == 0 {
-		p.refused[who] = refusal{at: p.now, mark: a.Mark}
+		return 0, 0, nil
+	}
+	claimed, err = c.give(ctx, claim, taken.Granted)
+	return len(taken.Granted), claimed, err
+}
+
+// offer is what a rollout has to probe a pool with.
+type offer struct {
+	rollout Rollout
+	claim   Claim
+	apps    []string // who should first
+}
+
+// probe gives the turn of a pool that is not open to an app that did not try since it closed, of
+// whichever rollout; if all did, to who did longest ago. Thus an app that alone is refused does
+// not keep the pool closed for all others.
+func (c *Conductor) probe(ctx context.Context, p *pass, stage Stage, a Allowance, room int) (int, error) {
+	who := asker{stage: stage}
+	if room < 1 || c.holds(p, who, a) {
 		return 0, nil
 	}
-	return c.give(ctx, claim, taken.Granted)
+	age := func(app string) int { return slices.Index(a.Tried, app) } // -1: never
+	var offers []offer
+	var errs []error
+	for _, r := range p.order {
+		if r.Wants(stage) < 1 {
+			continue
+		}
+		claim := Claim{Rollout: r.ID, Stage: stage, MaxRank: r.MaxRank(stage), N: len(a.Tried) + 1, Lease: c.opts.Lease}
+		apps, err := c.store.Peek(ctx, claim)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("rollout %s: %w", r.ID, err))
+		}
+		if len(apps) == 0 {
+			continue
+		}
+		slices.SortStableFunc(apps, func(x, y string) int { return cmp.Compare(age(x), age(y)) })
+		claim.N = min(room, len(apps)) // the pool may be open by now
+		offers = append(offers, offer{r, claim, apps[:claim.N]})
+	}
+	slices.SortStableFunc(offers, func(x, y offer) int { return cmp.Compare(age(x.apps[0]), age(y.apps[0])) })
+	for _, o := range offers {
+		granted, claimed, err := c.take(ctx, p, o.rollout, o.claim, o.apps)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("rollout %s: %w", o.rollout.ID, err))
+		}
+		if granted > 0 || stopsAll(err) {
+			return claimed, errors.Join(errs...)
+		}
+	}
+	p.refused[who] = refusal{at: p.now, mark: a.Mark}
+	return 0, errors.Join(errs...)
 }
 
 // give claims turns and enqueues them, with permits only those that have one. A turn that

@@ -115,6 +115,11 @@ type Allowance struct {
 	// Permits says that turns must take a permit: always at submit, elsewhere
 	// while the stage's calls are throttled.
 	Permits bool
+	// Probe says that the pool is not open: one permit at a time, for an app that is to
+	// find out whether WeChat grants again. Tried are the apps that did, or were refused,
+	// since it closed, the newest last.
+	Probe bool
+	Tried []string
 }
 
 // Clock is the conductor's time; the store keeps its own for leases and wakes.

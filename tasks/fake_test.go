@@ -204,11 +204,11 @@ func (p *fakePermits) Settle(_ context.Context, s rollout.Stage, pool, id string
 	return nil
 }
 
-func (p *fakePermits) Close(_ context.Context, s rollout.Stage, opening int64, reason string, retry time.Duration) error {
-	if opening != 0 && opening != p.opening {
-		return &ratelimit.ReopenedError{Pool: string(s), Reason: reason}
+func (p *fakePermits) Close(_ context.Context, s rollout.Stage, f ratelimit.Refusal, retry time.Duration) error {
+	if f.Opening != 0 && f.Opening != p.opening {
+		return &ratelimit.ReopenedError{Pool: string(s), Reason: f.Reason}
 	}
-	p.note("close %s %s %s", s, reason, retry)
+	p.note("close %s %s %s", s, f.Reason, retry)
 	return nil
 }
 

@@ -426,7 +426,7 @@ func (v *liver) Refused(context.Context, ratelimit.Refusal) (closed bool, err er
 	return false, nil
 }
 
-func (v *liver) Close(context.Context, rollout.Stage, int64, string, time.Duration) error {
+func (v *liver) Close(context.Context, rollout.Stage, ratelimit.Refusal, time.Duration) error {
 	v.closed = true
 	return nil
 }

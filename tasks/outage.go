@@ -65,7 +65,7 @@ func (r *run) unanswered(ctx context.Context, j judged, err error, trouble rollo
 func (r *run) closeForOutage(ctx context.Context, trouble rollout.Trouble, probe bool) {
 	stage := r.turn.Stage
 	r.breaker.closed(stage)
-	if err := r.permits.Close(context.WithoutCancel(ctx), stage, r.opening, ReasonOutage, r.timing.OutageProbe); err != nil {
+	if err := r.permits.Close(context.WithoutCancel(ctx), stage, r.refusal(ReasonOutage), r.timing.OutageProbe); err != nil {
 		r.log.Warn().Err(err).Msg("stage not closed for an outage")
 		return
 	}

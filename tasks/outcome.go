@@ -302,7 +302,7 @@ func (r *run) closedForAll(e *wxclient.Error) rollout.Event {
 // call that was refused had begun: they know better.
 func (r *run) shut(ctx context.Context, e *wxclient.Error, retry time.Duration) bool {
 	reason := codeText(e.Code)
-	err := r.permits.Close(context.WithoutCancel(ctx), r.turn.Stage, r.opening, reason, retry)
+	err := r.permits.Close(context.WithoutCancel(ctx), r.turn.Stage, r.refusal(reason), retry)
 	switch reopened := (*ratelimit.ReopenedError)(nil); {
 	case errors.As(err, &reopened):
 		r.log.Warn().Int64("errcode", e.Code).Str("rid", e.RID).Msg("pool not closed: an operator opened it after this call had begun")
@@ -313,6 +313,11 @@ func (r *run) shut(ctx context.Context, e *wxclient.Error, retry time.Duration) 
 		r.hooks.Closed(r.turn.Stage, reason)
 	}
 	return true
+}
+
+// refusal is this app's, as of the opening that its call began in.
+func (r *run) refusal(reason string) ratelimit.Refusal {
+	return ratelimit.Refusal{App: r.turn.AppID, Reason: reason, Opening: r.opening}
 }
 
 // overruled tries again: what WeChat refused before an operator opened the pool, it

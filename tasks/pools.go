@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -100,7 +101,14 @@ func (p *Pools) Allowances(ctx context.Context) (map[rollout.Stage]rollout.Allow
 func allowance(s rollout.Stage, q ratelimit.QuotaState) rollout.Allowance {
 	a := rollout.Allowance{N: rollout.Unlimited, Permits: s == rollout.StageSubmit, Mark: poolMark(q)}
 	if q.State != ratelimit.StateOpen { // it may have a probe to give
-		a.N, a.Permits = 1, true
+		a.N, a.Permits, a.Probe = 1, true, true
+		for _, who := range q.Tried {
+			if _, app, ok := rollout.PermitOf(who); ok {
+				who = app
+			}
+			a.Tried = slices.DeleteFunc(a.Tried, func(app string) bool { return app == who })
+			a.Tried = append(a.Tried, who)
+		}
 	}
 	return a
 }
@@ -113,6 +121,11 @@ func poolMark(q ratelimit.QuotaState) string {
 // Take implements rollout.Pools.
 func (p *Pools) Take(ctx context.Context, r rollout.TakeRequest) (rollout.Taken, error) {
 	taken, err := p.quotas[r.Stage].Take(ctx, ask(r), r.IDs)
+	if taken.Probe { // the next is another app's
+		p.mu.Lock()
+		p.looked = time.Time{}
+		p.mu.Unlock()
+	}
 	return rollout.Taken{Granted: taken.Granted, Limit: (*rollout.Limit)(taken.Limit)}, err
 }
 
@@ -184,12 +197,12 @@ func (p *Pools) Settle(ctx context.Context, s rollout.Stage, pool, id string, us
 }
 
 // Close implements Permits.
-func (p *Pools) Close(ctx context.Context, s rollout.Stage, asOf int64, reason string, retry time.Duration) error {
+func (p *Pools) Close(ctx context.Context, s rollout.Stage, f ratelimit.Refusal, retry time.Duration) error {
 	p.mu.Lock()
 	p.looked = time.Time{}
-	p.opens[s] = opening{at: p.opts.Now(), reason: reason}
+	p.opens[s] = opening{at: p.opts.Now(), reason: f.Reason}
 	p.mu.Unlock()
-	return p.quotas[s].CloseAsOf(ctx, asOf, reason, retry)
+	return p.quotas[s].CloseAsOf(ctx, f, retry)
 }
 
 // Refused implements Permits.

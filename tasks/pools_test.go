@@ -95,8 +95,8 @@ func TestAllowanceOfSubmissions(t *testing.T) {
 	_, err = p.take(t, s, "a/1", "a/2")
 	must(t, err)
 	look("two out", unlimited)
-	must(t, p.Close(t.Context(), s, 0, "85085", 0))
-	look("closed: perhaps a probe", rollout.Allowance{N: 1, Permits: true})
+	must(t, p.Close(t.Context(), s, ratelimit.Refusal{Reason: "85085"}, 0))
+	look("closed: perhaps a probe", rollout.Allowance{N: 1, Permits: true, Probe: true})
 }
 
 func TestAllowanceOfOtherStages(t *testing.T) {
@@ -104,8 +104,8 @@ func TestAllowanceOfOtherStages(t *testing.T) {
 	const s = rollout.StageCommit
 	p, m := newPools(t, PoolsOptions{})
 	p.mustSee(t, "open", s, rollout.Allowance{N: rollout.Unlimited})
-	must(t, p.Close(t.Context(), s, 0, "45009", 0))
-	p.mustSee(t, "throttled", s, rollout.Allowance{N: 1, Permits: true})
+	must(t, p.Close(t.Context(), s, ratelimit.Refusal{Reason: "45009"}, 0))
+	p.mustSee(t, "throttled", s, rollout.Allowance{N: 1, Permits: true, Probe: true})
 	p.mustSee(t, "the others are not", rollout.StageRelease, rollout.Allowance{N: rollout.Unlimited})
 	got, err := p.take(t, s, "r1/wx1")
 	must(t, err)
@@ -126,13 +126,13 @@ func TestLooksAreCached(t *testing.T) {
 	_, rdb := redistest.Mini(t)
 	p, other := openPools(rdb, PoolsOptions{LookEvery: time.Hour}), openPools(rdb, PoolsOptions{})
 	p.mustSee(t, "open", s, rollout.Allowance{N: rollout.Unlimited})
-	must(t, other.Close(t.Context(), s, 0, "45009", 0))
-	must(t, other.Close(t.Context(), rollout.StageSubmit, 0, "85085", 0))
+	must(t, other.Close(t.Context(), s, ratelimit.Refusal{Reason: "45009"}, 0))
+	must(t, other.Close(t.Context(), rollout.StageSubmit, ratelimit.Refusal{Reason: "85085"}, 0))
 	p.mustSee(t, "closed by another process", s, rollout.Allowance{N: rollout.Unlimited})
-	p.mustSee(t, "submissions are always looked at", rollout.StageSubmit, rollout.Allowance{N: 1, Permits: true})
-	must(t, p.Close(t.Context(), rollout.StageCommit, 0, "45009", 0))
-	p.mustSee(t, "closed by this process", rollout.StageCommit, rollout.Allowance{N: 1, Permits: true})
-	p.mustSee(t, "and the rest is looked at with it", s, rollout.Allowance{N: 1, Permits: true})
+	p.mustSee(t, "submissions are always looked at", rollout.StageSubmit, rollout.Allowance{N: 1, Permits: true, Probe: true})
+	must(t, p.Close(t.Context(), rollout.StageCommit, ratelimit.Refusal{Reason: "45009"}, 0))
+	p.mustSee(t, "closed by this process", rollout.StageCommit, rollout.Allowance{N: 1, Permits: true, Probe: true})
+	p.mustSee(t, "and the rest is looked at with it", s, rollout.Allowance{N: 1, Permits: true, Probe: true})
 }
 
 // A probe that reads 0 leaves the pool closed until the next look, and lets no
@@ -141,7 +141,7 @@ func TestReadingOfNothingLeft(t *testing.T) {
 	t.Parallel()
 	const s = rollout.StageSubmit
 	p, m := newPools(t, PoolsOptions{ReadEvery: 10 * time.Minute})
-	must(t, p.Close(t.Context(), s, 0, "85085", 0))
+	must(t, p.Close(t.Context(), s, ratelimit.Refusal{Reason: "85085"}, 0))
 	redistest.Advance(m, ratelimit.DefaultProbeAfter)
 	take := func(what string, want ...string) {
 		t.Helper()
@@ -172,7 +172,7 @@ func TestPenaltyLasts(t *testing.T) {
 	took, err := p.take(t, s, "r1/wx1", "r2/wx1")
 	must(t, err)
 	same(t, "turns of two rollouts", took, "r1/wx1", "r2/wx1")
-	must(t, p.Close(t.Context(), s, 0, "86008", penaltyProbe))
+	must(t, p.Close(t.Context(), s, ratelimit.Refusal{Reason: "86008"}, penaltyProbe))
 	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", ratelimit.Unused))
 	// The leader reads the quota: there is plenty.
 	_, err = p.Refill(t.Context(), reads(9, 9))
@@ -214,7 +214,7 @@ func TestPoolsWithoutRedis(t *testing.T) {
 		"return":     func() error { return p.Return(t.Context(), rollout.StageSubmit, []string{"a/1"}) },
 		"holds":      func() error { _, _, err := p.Holds(t.Context(), rollout.StageSubmit, "a/1"); return err },
 		"settle":     func() error { return p.Settle(t.Context(), rollout.StageSubmit, "bulk", "a/1", ratelimit.Spent) },
-		"close":      func() error { return p.Close(t.Context(), rollout.StageSubmit, 0, "x", 0) },
+		"close":      func() error { return p.Close(t.Context(), rollout.StageSubmit, ratelimit.Refusal{Reason: "x"}, 0) },
 		"unread":     func() error { _, err := p.Unread(t.Context()); return err },
 		"failed":     func() error { return p.ReadFailed(t.Context(), "x") },
 		"refused":    func() error { _, err := p.Refused(t.Context(), ratelimit.Refusal{App: "1"}); return err },
@@ -248,14 +248,14 @@ func TestOpenPools(t *testing.T) {
 	if mine.Open(t.Context(), rollout.StageSubmit) {
 		t.Error("submissions need no permit")
 	}
-	must(t, other.Close(t.Context(), rollout.StageCheck, 0, "45009", time.Minute))
+	must(t, other.Close(t.Context(), rollout.StageCheck, ratelimit.Refusal{Reason: "45009"}, time.Minute))
 	want("closed by another process, a moment ago", true)
 	now = now.Add(time.Second)
 	want("looked at again", false)
 	must(t, mine.Quota(rollout.StageCheck).Open(t.Context()))
 	now = now.Add(time.Second)
 	want("opened", true)
-	must(t, mine.Close(t.Context(), rollout.StageCheck, 0, "45009", time.Minute))
+	must(t, mine.Close(t.Context(), rollout.StageCheck, ratelimit.Refusal{Reason: "45009"}, time.Minute))
 	want("closed by this process", false)
 	now = now.Add(time.Second)
 	m.SetError("LOADING")
@@ -280,13 +280,13 @@ func TestRefusalIsFencedByAnOpening(t *testing.T) {
 		return opening
 	}
 	stalled := look()
-	must(t, p.Close(t.Context(), s, stalled, "86008", penaltyProbe)) // another handler, of the same opening
+	must(t, p.Close(t.Context(), s, ratelimit.Refusal{Reason: "86008", Opening: stalled}, penaltyProbe)) // another handler, of the same opening
 	must(t, p.Quota(s).Open(t.Context()))
 	var reopened *ratelimit.ReopenedError
-	if err := p.Close(t.Context(), s, stalled, "86008", penaltyProbe); !errors.As(err, &reopened) || reopened.Reason != "86008" {
+	if err := p.Close(t.Context(), s, ratelimit.Refusal{Reason: "86008", Opening: stalled}, penaltyProbe); !errors.As(err, &reopened) || reopened.Reason != "86008" {
 		t.Fatalf("closed by what was refused before: %v", err)
 	}
-	must(t, p.Close(t.Context(), s, look(), "86008", penaltyProbe))
+	must(t, p.Close(t.Context(), s, ratelimit.Refusal{Reason: "86008", Opening: look()}, penaltyProbe))
 	if ok, _, err := p.Holds(t.Context(), s, id); ok || err != nil {
 		t.Errorf("not closed by what was refused since: %t, %v", ok, err)
 	}

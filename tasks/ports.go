@@ -53,9 +53,9 @@ type Permits interface {
 	// ClosedFor tells, as of a moment ago, why a stage's pool is closed; "" if it is open.
 	ClosedFor(ctx context.Context, stage rollout.Stage) string
 	// Close shuts a stage's pool for everyone; retry 0 leaves the wait to the pool. With
-	// the opening that Holds told (asOf isn't 0) it is a *ratelimit.ReopenedError if an
-	// operator has opened the pool since: the refusal is older than that.
-	Close(ctx context.Context, stage rollout.Stage, asOf int64, reason string, retry time.Duration) error
+	// the opening that Holds told it is a *ratelimit.ReopenedError if an operator has
+	// opened the pool since: the refusal is older than that.
+	Close(ctx context.Context, stage rollout.Stage, f ratelimit.Refusal, retry time.Duration) error
 	// Refused notes a submission that was refused for lack of quota, and tells whether the
 	// pool is closed: false means that only this app is refused. The error may be a
 	// *ratelimit.ReopenedError, as Close's.

@@ -235,7 +235,8 @@ func (r *run) quotaRefused(ctx context.Context, e *wxclient.Error, trouble rollo
 	if err != nil {
 		r.log.Warn().Err(err).Msg("quota not read after a submission was refused for lack of it")
 	}
-	f := ratelimit.Refusal{App: r.turn.AppID, Reason: codeText(e.Code), Opening: r.opening, Left: err == nil && rest > 0}
+	f := r.refusal(codeText(e.Code))
+	f.Left = err == nil && rest > 0
 	closed, err := r.permits.Refused(context.WithoutCancel(ctx), f)
 	switch {
 	case errors.As(err, new(*ratelimit.ReopenedError)):

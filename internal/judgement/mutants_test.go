@@ -165,11 +165,11 @@ func (p unproven) Settle(ctx context.Context, s rollout.Stage, pool, id string, 
 // lateProbes leaves a stage at which WeChat answers no app closed for long.
 type lateProbes struct{ tasks.Permits }
 
-func (p lateProbes) Close(ctx context.Context, s rollout.Stage, asOf int64, reason string, retry time.Duration) error {
-	if reason == tasks.ReasonOutage {
+func (p lateProbes) Close(ctx context.Context, s rollout.Stage, f ratelimit.Refusal, retry time.Duration) error {
+	if f.Reason == tasks.ReasonOutage {
 		retry = 6 * time.Hour
 	}
-	return p.Permits.Close(ctx, s, asOf, reason, retry)
+	return p.Permits.Close(ctx, s, f, retry)
 }
 
 // permitted gives a lost submission its read-back only when it could be repeated.

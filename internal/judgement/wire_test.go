@@ -302,12 +302,12 @@ func (c counter) Settle(ctx context.Context, s rollout.Stage, pool, id string, u
 	return c.Permits.Settle(ctx, s, pool, id, use)
 }
 
-func (c counter) Close(ctx context.Context, s rollout.Stage, asOf int64, reason string, retry time.Duration) error {
+func (c counter) Close(ctx context.Context, s rollout.Stage, f ratelimit.Refusal, retry time.Duration) error {
 	if c.gone {
 		return errGone
 	}
-	c.w.log("%s closes %s: %s", c.name, s, reason)
-	return c.Permits.Close(ctx, s, asOf, reason, retry)
+	c.w.log("%s closes %s: %s", c.name, s, f.Reason)
+	return c.Permits.Close(ctx, s, f, retry)
 }
 
 func (c counter) Refused(ctx context.Context, f ratelimit.Refusal) (bool, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -43,7 +44,7 @@ func TestQuota(t *testing.T) {
 func TestOpenPool(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	if err := b.pools.Close(b.ctx, rollout.StageSubmit, 0, "85085", time.Hour); err != nil {
+	if err := b.pools.Close(b.ctx, rollout.StageSubmit, ratelimit.Refusal{Reason: "85085"}, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	was, err := b.op.OpenPool(b.ctx, rollout.StageSubmit, "read wrongly")
@@ -74,7 +75,7 @@ func TestPunished(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	id := b.apply(simple, 2)
-	if err := b.pools.Close(b.ctx, rollout.StageSubmit, 0, "86008", 24*time.Hour); err != nil {
+	if err := b.pools.Close(b.ctx, rollout.StageSubmit, ratelimit.Refusal{Reason: "86008"}, 24*time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	const says = "punished: errcode 86008"
@@ -167,7 +168,7 @@ func TestCheckFaults(t *testing.T) {
 			}
 		}, "workers", operator.LevelFail, "audit, release", false},
 		{"closed pool", func(b *bench) {
-			if err := b.pools.Close(b.ctx, rollout.StageSubmit, 0, "86008", time.Hour); err != nil {
+			if err := b.pools.Close(b.ctx, rollout.StageSubmit, ratelimit.Refusal{Reason: "86008"}, time.Hour); err != nil {
 				b.t.Fatal(err)
 			}
 		}, "submit pool", operator.LevelWarn, "86008", false},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -139,7 +140,7 @@ func TestEstimate(t *testing.T) {
 		t.Fatal(err)
 	}
 	unknown("4 targets want a submission, 3 are left")
-	if err := b.pools.Close(b.ctx, rollout.StageSubmit, 0, "85085", 0); err != nil {
+	if err := b.pools.Close(b.ctx, rollout.StageSubmit, ratelimit.Refusal{Reason: "85085"}, 0); err != nil {
 		t.Fatal(err)
 	}
 	unknown("submissions are closed: errcode 85085")

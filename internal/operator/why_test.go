@@ -12,6 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -114,7 +115,7 @@ func TestWhyOfUnfinished(t *testing.T) {
 	expect("waits for its turn", "no worker of the commit lane is alive")
 	b.hire()
 	expect("waits for its turn", "")
-	if err := b.pools.Close(b.ctx, rollout.StagePreflight, 0, "45009", time.Hour); err != nil {
+	if err := b.pools.Close(b.ctx, rollout.StagePreflight, ratelimit.Refusal{Reason: "45009"}, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	expect("the preflight stage is closed for every app: errcode 45009: "+known(t, 45009)+"; tried again at 2030-01-01T01:00:00Z", "")
