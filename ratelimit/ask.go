@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -14,8 +15,9 @@ import (
 type Ask struct {
 	// Pool is whose permits they are.
 	Pool string
-	// Shares are the units that pools are sure of each month. Of a share, what its pool
-	// has spent this month or holds is used.
+	// Shares are the units that pools are sure of each month, beside those of
+	// [Quota.SetShares]: the larger counts. Of a share, what its pool has spent this month
+	// or holds is used.
 	Shares map[string]int64
 	// Cap bounds what the pool spends this month and holds, PerDay what it spends today
 	// and holds; 0 means no bound.
@@ -27,14 +29,13 @@ type Ask struct {
 
 // args are an ask as the scripts take it.
 func (a Ask) args() []any {
-	args := []any{a.Pool, a.Cap, a.CapPercent, a.PerDay, len(a.Shares)}
-	names := make([]string, 0, len(a.Shares))
-	for name := range a.Shares {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		args = append(args, name, a.Shares[name])
+	return append([]any{a.Pool, a.Cap, a.CapPercent, a.PerDay, len(a.Shares)}, shareArgs(a.Shares)...)
+}
+
+func shareArgs(shares map[string]int64) []any {
+	args := make([]any, 0, 2*len(shares))
+	for _, name := range slices.Sorted(maps.Keys(shares)) {
+		args = append(args, name, shares[name])
 	}
 	return args
 }
@@ -132,6 +133,15 @@ func (q *Quota) Explain(ctx context.Context, a Ask) (*Limit, error) {
 		return nil, fmt.Errorf("explain quota %s: %w", q.name, r.err)
 	}
 	return l, nil
+}
+
+// SetShares replaces the standing shares, by pool: those hold for every ask, whatever it
+// knows of.
+func (q *Quota) SetShares(ctx context.Context, shares map[string]int64) error {
+	if _, err := q.run(ctx, quotaShares, 1, shareArgs(shares)...); err != nil {
+		return fmt.Errorf("set the shares of quota %s: %w", q.name, err)
+	}
+	return nil
 }
 
 // limitValues is how many values limit reads.

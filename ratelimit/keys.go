@@ -13,7 +13,7 @@ func throttleKey(name string) []string {
 // quotaKeys are a quota's hashes and sets: see quota.lua.
 func quotaKeys(name string) []string {
 	q := "wxrollout:{quota:" + name + "}"
-	return []string{q, q + ":permits", q + ":pools", q + ":out", q + ":books", q + ":refused", q + ":doubts"}
+	return []string{q, q + ":permits", q + ":pools", q + ":out", q + ":books", q + ":refused", q + ":doubts", q + ":shares"}
 }
 
 // leaseKey is a hash: see lease_acquire.lua.

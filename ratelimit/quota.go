@@ -43,6 +43,7 @@ var (
 	quotaRefused = script("quota.lua", "quota_refused.lua")
 	quotaRefill  = script("quota.lua", "quota_refill.lua")
 	quotaFailed  = script("quota.lua", "quota_failed.lua")
+	quotaShares  = script("quota.lua", "quota_shares.lua")
 	quotaOpen    = script("quota.lua", "quota_open.lua")
 	quotaState   = script("quota.lua", "quota_state.lua")
 	quotaList    = script("quota.lua", "quota_permits.lua")

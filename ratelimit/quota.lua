@@ -52,6 +52,7 @@
 -- KEYS[6]  set: apps that were refused for lack of quota since the last spent unit, at most 3
 -- KEYS[7]  hash of this month: id -> a unit that was counted for a call whose reply was lost and
 --          of which nobody knows yet whether it took effect; see settle
+-- KEYS[8]  hash: pool -> units of its standing share, of which every ask leaves what it lacks
 -- ARGV[1]  ms from a closing to the first probe
 -- ARGV[2]  ms, cap of the growing wait
 -- ARGV[3]  ms a permit lives

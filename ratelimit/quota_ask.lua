@@ -3,7 +3,8 @@
 -- ARGV[6]  its cap for the month, 0 = none
 -- ARGV[7]  its cap as percent of the limit, 0 = none
 -- ARGV[8]  its cap for the day, 0 = none
--- ARGV[9]  number of shares; then for each the pool's name and its units
+-- ARGV[9]  number of shares; then for each the pool's name and its units. Of these and the
+--          standing ones the larger counts
 -- Cost: O(shares)
 local pool, cap, percent, per_day = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local shares = tonumber(ARGV[9])
@@ -14,17 +15,25 @@ local out = outstanding()
 local function out_of(name) return tonumber(redis.call("HGET", KEYS[4], name) or 0) end
 local function spent_of(field) return tonumber(redis.call("HGET", KEYS[5], field) or 0) end
 
+local share, names = {}, {}
+local function keep(name, units)
+  if name == pool then return end
+  if not share[name] then names[#names + 1] = name end
+  share[name] = math.max(share[name] or 0, tonumber(units))
+end
+for i = 10, first_id - 1, 2 do keep(ARGV[i], ARGV[i + 1]) end
+local standing = redis.call("HGETALL", KEYS[8])
+for i = 1, #standing, 2 do keep(standing[i], standing[i + 1]) end
+table.sort(names)
+
 -- What other pools' shares still lack this month: {pool, units, ...} and their sum.
 local unmet, reserved = {}, 0
-for i = 10, first_id - 1, 2 do
-  local name = ARGV[i]
-  if name ~= pool then
-    local lacks = tonumber(ARGV[i + 1]) - spent_of("m:" .. name) - out_of(name)
-    if lacks > 0 then
-      reserved = reserved + lacks
-      unmet[#unmet + 1] = name
-      unmet[#unmet + 1] = num(lacks)
-    end
+for _, name in ipairs(names) do
+  local lacks = share[name] - spent_of("m:" .. name) - out_of(name)
+  if lacks > 0 then
+    reserved = reserved + lacks
+    unmet[#unmet + 1] = name
+    unmet[#unmet + 1] = num(lacks)
   end
 end
 local held = out_of(pool)

@@ -56,6 +56,21 @@ var booksCases = []quotaCase{
 		{0, takesAs(Ask{Pool: "hot", Shares: map[string]int64{"hot": 1}}, "a b"), "a b"},
 		{0, takesAs(Ask{Pool: "bulk", Shares: map[string]int64{"hot": 1}}, "c"), "c"}, // its share of 1 is used
 	}},
+	{name: "a standing share holds for who knows of none, and the larger counts", steps: []quotaStep{
+		{0, refills(9, 0), "ok"},
+		{0, takesAs(Ask{Pool: "bulk"}, "a"), "a"},
+		{0, setsShares(map[string]int64{"new": 5, "bulk": 9}), "ok"},
+		{0, takesAs(Ask{Pool: "bulk"}, "b c d e"), "b c d | reserved: 5 left, 5 for map[new:5], 4 out"},
+		{0, explains(Ask{Pool: "bulk", Shares: map[string]int64{"new": 2}}), " | reserved: 5 left, 5 for map[new:5], 4 out"},
+		{0, explains(Ask{Pool: "bulk", Shares: map[string]int64{"new": 7, "hot": 1}}), " | reserved: 5 left, 8 for map[hot:1 new:7], 4 out"},
+		{0, takesAs(Ask{Pool: "new"}, "n"), " | reserved: 5 left, 5 for map[bulk:5], 4 out"},
+		{0, setsShares(map[string]int64{"new": 1}), "ok"},
+		{32 * day, opens, "ok"},
+		{0, refills(2, 0), "ok"},
+		{0, takesAs(Ask{Pool: "bulk"}, "a b"), "a | reserved: 1 left, 1 for map[new:1], 1 out"},
+		{0, setsShares(nil), "ok"},
+		{0, takesAs(Ask{Pool: "bulk"}, "b"), "b"},
+	}},
 	{name: "several shares, the own one beside them", steps: []quotaStep{
 		{0, refills(10, 0), "ok"},
 		{0, takesAs(Ask{Pool: "bulk", Shares: map[string]int64{"hot": 4, "new": 3, "bulk": 99}}, "a b c d"), "a b c | reserved: 7 left, 7 for map[hot:4 new:3], 3 out"},

@@ -1,7 +1,8 @@
 -- Reads, and changes nothing but what has lapsed or turned.
 -- Returns {state, 1 if the allowance is known, rest, limit, permits out, spent, closings,
 -- read_at, month, external, external_all, raised, unread, unread_since, now,
--- {pool, spent this month, today, permits out, ...}, reason, since, retry_at, tried}
+-- {pool, spent this month, today, permits out, ...}, reason, since, retry_at, tried,
+-- {pool, standing share, ...}}
 -- Cost: O(pools)
 purge()
 local pools, names = {}, {}
@@ -27,4 +28,4 @@ for _, name in ipairs(names) do
 end
 local reason, since, retry_at = closure()
 return {q.state, q.rest and 1 or 0, q.rest or 0, q.limit or 0, outstanding(), q.spent, q.closings,
-  q.read_at or 0, q.month, q.external, q.external_all, q.raised, q.unread, q.unread_since, now, list, reason, since, retry_at, q.tried}
+  q.read_at or 0, q.month, q.external, q.external_all, q.raised, q.unread, q.unread_since, now, list, reason, since, retry_at, q.tried, redis.call("HGETALL", KEYS[8])}

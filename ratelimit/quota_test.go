@@ -91,6 +91,11 @@ func refused(app string, left bool) quotaOp {
 	}
 }
 
+// setsShares replaces the standing shares.
+func setsShares(shares map[string]int64) quotaOp {
+	return func(r *quotaRig) string { return said(r.q.SetShares(r.t.Context(), shares)) }
+}
+
 func explains(a Ask) quotaOp {
 	return func(r *quotaRig) string {
 		l, err := r.q.Explain(r.t.Context(), a)

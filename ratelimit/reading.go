@@ -102,6 +102,8 @@ type QuotaState struct {
 	Month, External, Raised int64
 	// ExternalEver adds up External over all months.
 	ExternalEver int64
+	// Shares are the standing ones, by pool: see [Quota.SetShares].
+	Shares map[string]int64
 	// Pools are the books of the pools that spent this month or hold permits, by name.
 	Pools []PoolBooks
 	// Now is when this was read.
@@ -118,7 +120,7 @@ type PoolBooks struct {
 
 // State reads the pool and changes nothing.
 func (q *Quota) State(ctx context.Context) (QuotaState, error) {
-	r, err := q.run(ctx, quotaState, 20)
+	r, err := q.run(ctx, quotaState, 21)
 	if err != nil {
 		return QuotaState{}, fmt.Errorf("read quota %s: %w", q.name, err)
 	}
@@ -142,6 +144,13 @@ func (q *Quota) State(ctx context.Context) (QuotaState, error) {
 		Since:        r.millis(17),
 		RetryAt:      r.millis(18),
 		Tried:        strings.FieldsFunc(r.str(19), func(c rune) bool { return c == '\n' }),
+	}
+	for _, p := range r.table(20, 2) {
+		if s.Shares == nil {
+			s.Shares = make(map[string]int64)
+		}
+		s.Shares[p.str(0)] = p.number(1)
+		r.fault(p)
 	}
 	for _, p := range r.table(15, 4) {
 		s.Pools = append(s.Pools, PoolBooks{Pool: p.str(0), Spent: p.number(1), Today: p.number(2), Out: p.number(3)})

@@ -109,7 +109,8 @@ func transcript(t *testing.T, seed uint64, rdb redis.UniversalClient, advance fu
 			ids := id() + " " + id() + " " + id()
 			op := []quotaOp{
 				takesAs(ask, ids), takesAs(ask, ids), spends(id()), returns(id()), refills(5+rnd.Int64N(20), rnd.Int64N(3)), explains(ask),
-			}[rnd.IntN(6)]
+				setsShares(map[string]int64{"hot": rnd.Int64N(9), "old": rnd.Int64N(3)}),
+			}[rnd.IntN(7)]
 			return "books", op(shared) + "; " + books(shared)
 		},
 		func() (string, string) {

@@ -34,6 +34,7 @@ func everyOperation(ctx context.Context, rdb redis.Scripter, name string) map[st
 		"quota open":     q.Open(ctx),
 		"quota explain":  second(q.Explain(ctx, Ask{Pool: "a", Shares: map[string]int64{"b": 1}})),
 		"quota refused":  second(q.Refused(ctx, Refusal{App: "a"})),
+		"quota shares":   q.SetShares(ctx, map[string]int64{"a": 1}),
 		"quota failed":   q.ReadFailed(ctx, "x"),
 		"quota begin":    second(q.BeginReading(ctx)),
 		"quota state":    second(q.State(ctx)),

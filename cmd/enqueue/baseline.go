@@ -58,7 +58,7 @@ get the template that is newest when they come.
 
 Newcomers are gathered every --every into a rollout baseline-DATE-N, of the quota
 pool "baseline" unless the plan names another. --reserve keeps so many submissions
-for that pool: plans of other pools leave them, unless they say what they leave.`,
+for that pool each month: rollouts of other pools leave them, those that run too.`,
 		Example: `  enqueue baseline set -f standing.yaml
   enqueue baseline set -f standing.yaml --since 2026-11-01T00:00+08:00 --reserve 20 --reason "spring is live"`,
 		Args: args(cobra.NoArgs),

@@ -188,7 +188,8 @@ func TestOneRefusedAppStopsNoOther(t *testing.T) {
 	}
 }
 
-// TestBaselineReserveHolds: a plan of another pool leaves what the baseline keeps.
+// TestBaselineReserveHolds: a plan of another pool leaves what the baseline keeps, also what it
+// keeps more when the rollout runs already.
 func TestBaselineReserveHolds(t *testing.T) {
 	t.Parallel()
 	const all, quota, reserve = 30, 25, 15
@@ -200,5 +201,10 @@ func TestBaselineReserveHolds(t *testing.T) {
 	s.apply(t, "name: bulk\ntemplate: {id: 1, version: 2.0.0}", s.simApps(t))
 	s.stays(t, "with a baseline", map[string]int{"2.0.0": quota - reserve})
 	s.says(t, []string{"15 of 15 left are reserved for baseline"}, "why", s.without(t)[0].AppID)
+	if r := s.enqueue(t, "baseline", "set", "-f", "standing.yaml", "--reserve", "20", "--reason", "e2e"); r.Code != 0 {
+		t.Fatalf("baseline set: %s%s", r.Stdout, r.Stderr)
+	}
+	s.lever(t, "quota", fmt.Sprintf(`{"rest":%d}`, 22))
+	s.stays(t, "with a larger reserve", map[string]int{"2.0.0": quota - reserve + 2})
 	s.balanced(t)
 }

@@ -128,6 +128,9 @@ func (o *Operator) SetBaseline(ctx context.Context, file *planfile.File, opt Bas
 	if err := o.apps.SetBaseline(ctx, b); err != nil {
 		return Baseline{}, err
 	}
+	if err := o.keepReserve(ctx, b); err != nil {
+		return Baseline{}, err
+	}
 	return o.Baseline(ctx)
 }
 
@@ -212,7 +215,10 @@ func (o *Operator) ClearBaseline(ctx context.Context) error {
 	case b.Def == "":
 		return ErrNoBaseline
 	}
-	return o.apps.ClearBaseline(ctx)
+	if err := o.apps.ClearBaseline(ctx); err != nil {
+		return err
+	}
+	return o.keepReserve(ctx, apps.Baseline{})
 }
 
 // newcomers are the apps that the baseline may take now, the first to come first, and
@@ -259,6 +265,9 @@ type Gathered struct {
 func (o *Operator) TendBaseline(ctx context.Context) (*Gathered, error) {
 	b, err := o.apps.Baseline(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.keepReserve(ctx, b); err != nil { // who set or cleared it may have died before
 		return nil, err
 	}
 	if b.Open == "" {
@@ -379,27 +388,44 @@ func (o *Operator) addNewcomers(ctx context.Context, id string, ids []string) er
 	return nil
 }
 
-// keepReserve leaves the baseline's reserve to its pool, unless the plan says itself
-// what it leaves.
-func (o *Operator) keepReserve(ctx context.Context, p *Preview) error {
-	b, err := o.apps.Baseline(ctx)
-	if err != nil || b.Def == "" {
+// keepReserve enters a baseline's reserve in the books of the submit pool, where it binds every
+// permit that is taken from now on, also those of rollouts that run.
+func (o *Operator) keepReserve(ctx context.Context, b apps.Baseline) error {
+	pool, n, err := reserveOf(b)
+	if err != nil {
 		return err
+	}
+	var shares map[string]int64
+	if n > 0 {
+		shares = map[string]int64{pool: n}
+	}
+	return o.pools.Quota(rollout.StageSubmit).SetShares(ctx, shares)
+}
+
+// reserveOf is what a baseline keeps for its pool; 0 if none stands.
+func reserveOf(b apps.Baseline) (pool string, n int64, err error) {
+	if b.Def == "" {
+		return "", 0, nil
 	}
 	def, file, err := readBaseline(b.Def)
-	if err != nil || def.Reserve == 0 {
+	if err != nil {
+		return "", 0, err
+	}
+	return baselinePool(file), def.Reserve, nil
+}
+
+// noteReserve tells a plan of another pool what the baseline keeps.
+func (o *Operator) noteReserve(ctx context.Context, p *Preview) error {
+	b, err := o.apps.Baseline(ctx)
+	if err != nil {
 		return err
 	}
-	pool := baselinePool(file)
-	if _, says := p.full.Quota.Reserve[pool]; says || p.full.Quota.PoolName() == pool {
-		return nil
+	pool, n, err := reserveOf(b)
+	if err != nil || n == 0 || p.Plan.Quota.PoolName() == pool {
+		return err
 	}
-	reserve := map[string]int64{pool: def.Reserve}
-	for name, n := range p.full.Quota.Reserve {
-		reserve[name] = n
-	}
-	p.full.Quota.Reserve, p.Plan.Quota.Reserve = reserve, reserve
-	p.warn("the baseline keeps %d submissions for the pool %s", def.Reserve, pool)
+	p.kept = max(0, n-p.Plan.Quota.Reserve[pool])
+	p.warn("the baseline keeps %d submissions for the pool %s", n, pool)
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
@@ -152,22 +153,62 @@ func TestBaselineFaults(t *testing.T) {
 	}
 }
 
-// TestBaselineReserve: other pools leave the baseline's submissions, unless a plan says
-// what it leaves; the rollout stays the same one.
+// TestBaselineReserve: rollouts of other pools leave the baseline's submissions from when it is
+// set until it is cleared, whether they ran before or not; a plan is told.
 func TestBaselineReserve(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	before := b.plan(simple, 3)
-	b.stand(standing, operator.BaselineOptions{Reserve: 7})
-	p := b.plan(simple, 3)
-	if p.ID != before.ID || p.Plan.Quota.Reserve["baseline"] != 7 || p.Quota.Reserved != 7 || p.Quota.Fits != 3 || len(p.Warnings) != 1 {
-		t.Errorf("preview %+v", p)
-	}
-	for _, quota := range []string{"quota: {reserve: {baseline: 0}}\n", "quota: {pool: baseline}\n"} {
-		if p := b.plan(simple+quota, 3); p.Plan.Quota.Reserved() != 0 {
-			t.Errorf("%s: %+v", quota, p.Plan.Quota)
+	r := b.apply(simple, 3)
+	left := func(what string, want int64) {
+		t.Helper()
+		books, err := b.op.Quota(b.ctx, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		share := int64(0)
+		for _, p := range books.Books.Pools {
+			share += p.Share
+		}
+		ask := rollout.QuotaPolicy{}.Request(rollout.StageSubmit, nil) // of a rollout that knows of no reserve
+		for i := range 10 {
+			ask.IDs = append(ask.IDs, rollout.PermitID(r, appID(i)))
+		}
+		taken, err := b.pools.Take(b.ctx, ask)
+		if err != nil || int64(len(taken.Granted)) != want || share != 10-want {
+			t.Errorf("%s: %d permits with %d kept, %v; want %d", what, len(taken.Granted), share, err, want)
+		}
+		if err := b.pools.Return(b.ctx, rollout.StageSubmit, taken.Granted); err != nil {
+			t.Fatal(err)
 		}
 	}
+	if err := b.pools.Quota(rollout.StageSubmit).Refill(b.ctx, ratelimit.Reading{Rest: 10, Limit: 10}); err != nil {
+		t.Fatal(err)
+	}
+	left("before", 10)
+	b.stand(standing, operator.BaselineOptions{Reserve: 7})
+	left("set while a rollout runs", 3)
+	p := b.plan(simple, 3)
+	if p.ID != before.ID || p.Quota.Reserved != 7 || p.Quota.Fits != 3 || len(p.Warnings) != 1 {
+		t.Errorf("preview %+v", p)
+	}
+	if p := b.plan(simple+"quota: {reserve: {baseline: 9}}\n", 3); p.Quota.Reserved != 9 {
+		t.Errorf("reserved %d, want what the plan keeps, which is more", p.Quota.Reserved)
+	}
+	if p := b.plan(simple+"quota: {pool: baseline}\n", 3); p.Quota.Reserved != 0 {
+		t.Errorf("reserved %d from the baseline's own pool", p.Quota.Reserved)
+	}
+	b.stand(standing, operator.BaselineOptions{Reserve: 4})
+	left("set again", 6)
+	if err := b.pools.Quota(rollout.StageSubmit).SetShares(b.ctx, nil); err != nil { // its operator died in between
+		t.Fatal(err)
+	}
+	b.tend()
+	left("after the leader looked", 6)
+	if err := b.op.ClearBaseline(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	left("cleared", 10)
 }
 
 // TestBaselineAtOnce: several leaders at once, that crash in the middle, take each

@@ -68,6 +68,8 @@ type Preview struct {
 	apps     *planfile.Apps
 	// recipe chooses the apps of each run of a schedule; "" for a list of its own.
 	recipe string
+	// kept are submissions that the baseline keeps from the plan, beyond what the plan does.
+	kept int64
 }
 
 // WavePlan is one wave of a preview.
@@ -128,8 +130,7 @@ func (o *Operator) Plan(ctx context.Context, file *planfile.File, opt PlanOption
 	p.Plan.Ext, p.Plan.Configure = "", ""
 	p.ID = p.Name + "-" + p.Digest[:8]
 	p.Waves = p.waves()
-	// After the digest: the same plan stays the same rollout whatever stands beside it.
-	if err := o.keepReserve(ctx, p); err != nil {
+	if err := o.noteReserve(ctx, p); err != nil {
 		return nil, err
 	}
 	if err := o.surroundings(ctx, p, opt); err != nil {

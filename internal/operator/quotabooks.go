@@ -77,6 +77,9 @@ func (o *Operator) books(ctx context.Context) (QuotaBooks, error) {
 		return QuotaBooks{}, fmt.Errorf("read the submit pool: %w", err)
 	}
 	shares := rollout.Shares(active)
+	for pool, n := range q.Shares {
+		shares[pool] = max(shares[pool], n)
+	}
 	b := QuotaBooks{External: q.External, Raised: q.Raised, Unread: q.Unread, UnreadSince: q.UnreadSince, Pools: poolBooks(q.Pools, shares)}
 	if q.Month > 0 {
 		b.Month = fmt.Sprintf("%d-%02d", q.Month/100, q.Month%100)

@@ -113,7 +113,7 @@ type QuotaFit struct {
 	// Rest and Limit are the platform's submissions of the month.
 	Rest  int64 `json:"rest"`
 	Limit int64 `json:"limit"`
-	// Reserved are kept for other pools by the plan.
+	// Reserved are kept for other pools by the plan and the baseline.
 	Reserved int64 `json:"reserved"`
 	// Ahead is how many submissions unfinished rollouts still want.
 	Ahead int64 `json:"ahead"`
@@ -133,7 +133,7 @@ func (o *Operator) fit(ctx context.Context, p *Preview, active []rollout.Rollout
 	if err != nil {
 		return QuotaFit{}, err
 	}
-	fit := QuotaFit{Pool: pool, Reserved: p.Plan.Quota.Reserved()}
+	fit := QuotaFit{Pool: pool, Reserved: p.Plan.Quota.Reserved() + p.kept}
 	if pool.Known {
 		fit.Source, fit.Rest, fit.Limit = "pool", pool.Rest, pool.Limit
 	}
