@@ -153,6 +153,10 @@ type Trouble struct {
 
 // Classes of what was found by reading an app, without an errcode from WeChat.
 const (
+	// ClassUnread: a reply does not tell what is there.
+	ClassUnread = "unread"
+	// ClassUnshown: WeChat took a call and does not show its effect.
+	ClassUnshown = "unshown"
 	// ClassNoCategory: the app has no approved category.
 	ClassNoCategory = "no-category"
 	// ClassNoPermission: the merchant did not grant permission set 18.

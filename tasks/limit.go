@@ -51,7 +51,7 @@ func (r *run) next(over rollout.Over) string {
 	case "check":
 		return r.retry("--recommit")
 	case "submit":
-		return "end the other version's audit at mp.weixin.qq.com; then " + retry
+		return "find out at mp.weixin.qq.com which audit goes on, and end it; then " + retry
 	}
 	switch over.Cause {
 	case rollout.CauseToken:
@@ -98,7 +98,7 @@ func (r *run) unread(what string) rollout.Event {
 	if r.t.Intent != nil {
 		reason = rollout.ReasonUnknown
 	}
-	trouble := rollout.Trouble{Stage: r.turn.Stage, Class: "unread", At: r.now(), Text: "WeChat's reply does not tell " + what}
+	trouble := rollout.Trouble{Stage: r.turn.Stage, Class: rollout.ClassUnread, At: r.now(), Text: "WeChat's reply does not tell " + what}
 	return rollout.Waited{
 		At: r.now(), Reason: reason, For: r.growing(rollout.CauseUnread, r.timing.Settle), Note: trouble.Text,
 		Cause: rollout.CauseUnread, Trouble: &trouble,
@@ -122,7 +122,7 @@ func (r *run) readLater(least time.Duration, trouble rollout.Trouble, back rollo
 func (r *run) notShown(text string) rollout.Event {
 	return rollout.Waited{
 		At: r.now(), Reason: rollout.ReasonUnknown, For: r.growing(rollout.CauseUnshown, r.timing.Settle), Note: text,
-		Trouble: &rollout.Trouble{Stage: r.turn.Stage, Class: "unshown", Text: text, At: r.now()},
+		Trouble: &rollout.Trouble{Stage: r.turn.Stage, Class: rollout.ClassUnshown, Text: text, At: r.now()},
 	}
 }
 
@@ -160,7 +160,10 @@ func (r *run) unresolved() (rollout.Event, error) {
 	if over == nil {
 		return nil, nil
 	}
-	trouble := rollout.Trouble{Stage: r.turn.Stage, Class: "unshown", At: r.now(), Text: op.String() + " shows no effect at WeChat"}
+	trouble := rollout.Trouble{Stage: r.turn.Stage, Class: rollout.ClassUnshown, At: r.now(), Text: op.String() + " shows no effect at WeChat"}
+	if op.Op == rollout.OpRelease {
+		trouble.Next = compareLive + r.retry("")
+	}
 	if last != nil {
 		trouble.Code, trouble.RID = last.Code, last.RID
 		trouble.Text += "; the last answer: " + last.Text

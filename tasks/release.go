@@ -165,14 +165,32 @@ func (r *run) publish(ctx context.Context) (rollout.Event, error) {
 	case live == ours:
 		return r.goneLive(ctx, "version "+r.plan.Template.Version+" is live")
 	case live == anothers:
-		return r.notShown("released, but " + version + " is live yet"), nil
+		return r.notShown("WeChat answered the release with ok, and " + shows(live, version)), nil
 	default:
 		return r.goneLive(ctx, unseen)
 	}
 }
 
 // unseen is the note of a release that WeChat took, of our last and passed audit, and does not show.
-const unseen = "released; WeChat does not show the live version"
+const unseen = "WeChat says so, and " + NotShown + ": look at mp.weixin.qq.com"
+
+// NotShown is what the note of a release says that nothing showed to be live.
+const NotShown = "does not show which version is live"
+
+// compareLive is what a person does when WeChat's answers about the live version disagree.
+const compareLive = "compare the live version at mp.weixin.qq.com and release there; then "
+
+// shows says which version WeChat shows as live.
+func shows(live fact, version string) string {
+	switch {
+	case version != "":
+		return "shows " + version + " as live"
+	case live == none:
+		return "shows no version as live"
+	default:
+		return NotShown
+	}
+}
 
 // refusedRelease reads what a refusal means after our audit passed: the version may be live.
 func (r *run) refusedRelease(ctx context.Context, refused error) (rollout.Event, error) {
@@ -188,9 +206,13 @@ func (r *run) refusedRelease(ctx context.Context, refused error) (rollout.Event,
 		return r.goneLive(ctx, unseen)
 	case done:
 		return r.contradicted(refused, "WeChat says released, but "+version+" is live",
-			"compare the live version at mp.weixin.qq.com and release there; then "+r.retry("")), nil
+			compareLive+r.retry("")), nil
 	default:
-		return r.contradicted(refused, "WeChat says that no approved version is there, but audit "+fmt.Sprint(r.t.AuditID)+" passed",
+		text := fmt.Sprintf("WeChat says that no approved version is there, but audit %d passed; it %s", r.t.AuditID, shows(live, version))
+		if n := r.t.Gray; n > 0 {
+			text += fmt.Sprintf(", and %d%% of users have ours", r.plan.Release.Gray[n-1])
+		}
+		return r.contradicted(refused, text,
 			"release at mp.weixin.qq.com by hand, or "+r.retry("--recommit")), nil
 	}
 }

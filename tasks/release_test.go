@@ -145,9 +145,9 @@ func TestReleaseRefusedWithoutMeaning(t *testing.T) {
 		{codeNotReleasable, live(ourVersion, ourDesc), "release/released", ""},
 		{codeReleased, live(ourVersion, ourDesc), "release/released", ""},
 		{codeReleased, live("", ""), "release/released", unseen},
-		{codeNoVersion, live("3.8.0", "winter"), "release/parked/external", noneApproved},
-		{codeNotReleasable, live("3.8.0", "winter"), "release/parked/external", noneApproved},
-		{codeNotReleasable, live("", ""), "release/parked/external", noneApproved},
+		{codeNoVersion, live("3.8.0", "winter"), "release/parked/external", noneApproved + "; it shows 3.8.0 as live"},
+		{codeNotReleasable, live("3.8.0", "winter"), "release/parked/external", noneApproved + "; it shows 3.8.0 as live"},
+		{codeNotReleasable, live("", ""), "release/parked/external", noneApproved + "; it does not show which version is live"},
 		{codeReleased, live("3.8.0", "winter"), "release/parked/external", "WeChat says released, but 3.8.0 is live"},
 	} {
 		r := atRelease(t)
@@ -235,6 +235,32 @@ func TestReleaseThatDoesNotShow(t *testing.T) {
 	r.act()
 	r.called("version-info")
 	r.is("release/released")
+}
+
+// WeChat answers each release with ok and goes on showing the older version: a few tries, then the
+// version that is live, and where to go on by hand.
+func TestReleaseThatShowsAnother(t *testing.T) {
+	t.Parallel()
+	r := atRelease(t)
+	r.wx.release = func() error { return nil }
+	r.wx.versionInfo = live("3.8.0", "winter")
+	const told = "WeChat answered the release with ok, and shows 3.8.0 as live"
+	for range 20 {
+		got := r.act()
+		if got.State == rollout.StateFailed {
+			if !strings.Contains(got.Trouble.Text, told) || !strings.HasPrefix(got.Trouble.Next, compareLive) {
+				t.Errorf("told as %+v", got.Trouble)
+			}
+			return
+		}
+		if r.is("release/parked/unknown"); got.Trouble.Text != told || got.Trouble.Class != rollout.ClassUnshown {
+			t.Errorf("told as %+v", got.Trouble)
+		}
+		r.advance(got.Due.Sub(r.now()))
+		_, err := r.ledger.WakeDue(t.Context(), 9)
+		r.must(err)
+	}
+	t.Error("released again and again")
 }
 
 func TestReleaseWaitsForItsWindow(t *testing.T) {

@@ -138,15 +138,15 @@ func (r *run) foundAudit(ctx context.Context, latest wxclient.Audit, exists bool
 	}
 }
 
-// inAudit waits for another version's audit.
+// inAudit waits for the end of an audit that is not known to be ours. WeChat sent no errcode.
 func (r *run) inAudit(latest wxclient.Audit) rollout.Event {
-	text := "a version is in audit, and WeChat does not tell which"
+	trouble := rollout.Trouble{Stage: r.turn.Stage, Class: string(wxclient.ClassWaitExternal), At: r.now()}
 	if latest.Version != "" {
-		text = "version " + latest.Version + " is in audit"
+		trouble.Text = "version " + latest.Version + " is in audit"
+	} else {
+		trouble.Class, trouble.Text = rollout.ClassUnread, "a version is in audit, and WeChat does not tell which"
 	}
-	return r.wait(rollout.ReasonInAudit, r.timing.InAudit, rollout.Trouble{
-		Stage: r.turn.Stage, Class: string(wxclient.ClassWaitExternal), Code: codeInAudit, Text: text, At: r.now(),
-	})
+	return r.wait(rollout.ReasonInAudit, r.timing.InAudit, trouble)
 }
 
 // submitted is whose the app's last submission is: ours if it is one of this attempt, none if

@@ -25,8 +25,8 @@ func TestAnotherVersionInAuditIsWaitedFor(t *testing.T) {
 		r.wx.latestAudit = audits(40, status, "3.8.1", "by hand")
 		r.act()
 		r.called("latest-audit")
-		if got := r.parked("submit/parked/in-audit", 30*time.Minute); got.Trouble.Code != codeInAudit {
-			t.Errorf("trouble %+v, want 85009", got.Trouble)
+		if got := r.parked("submit/parked/in-audit", 30*time.Minute); got.Trouble.Code != 0 || got.Trouble.Text != "version 3.8.1 is in audit" {
+			t.Errorf("trouble %+v, want the version, and no errcode: WeChat sent none", got.Trouble)
 		}
 		r.pool(settled)
 		r.wx.latestAudit = audits(40, wxclient.AuditRejected, "3.8.1", "by hand")

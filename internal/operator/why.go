@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wxrollout/wxrollout/ledger"
@@ -336,7 +337,7 @@ func (f facts) parked(r rollout.Rollout, t rollout.Target) (waits, next string) 
 		}
 		return waits, ownerNext(f.owner)
 	}
-	return ReasonWords(t.Reason), parkedNext(r.ID, t.Reason, troubleOf(t.Trouble))
+	return waitsFor(t), parkedNext(r.ID, t.Reason, troubleOf(t.Trouble))
 }
 
 // endedWords say how a target ended.
@@ -351,8 +352,14 @@ func endedWords(t rollout.Target) string {
 		rollout.StateUndone:   "its upgrade was taken back",
 	}[t.State]
 	noted := t.State == rollout.StateSkipped || t.State == rollout.StateUndone || t.State == rollout.StateAborted
-	if n := len(t.Timeline); noted && n > 0 && t.Timeline[n-1].What == string(t.State) && t.Timeline[n-1].Note != "" {
-		words += ": " + t.Timeline[n-1].Note
+	if n := len(t.Timeline); n > 0 && t.Timeline[n-1].What == string(t.State) && t.Timeline[n-1].Note != "" {
+		note := t.Timeline[n-1].Note
+		if t.State == rollout.StateReleased && strings.Contains(note, tasks.NotShown) {
+			words = "it was released: " + note
+		}
+		if noted {
+			words += ": " + note
+		}
 	}
 	if t.State == rollout.StateAborted && t.AuditID != 0 {
 		words += fmt.Sprintf("; audit %d stays as it is at WeChat", t.AuditID)

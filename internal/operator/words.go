@@ -17,7 +17,7 @@ var reasonWords = map[rollout.Reason]string{
 	rollout.ReasonVerdict:  "WeChat's auditors have not decided yet",
 	rollout.ReasonDelayed:  "WeChat says that this audit takes longer",
 	rollout.ReasonUnknown:  "the reply to a call was lost; what it did is read back",
-	rollout.ReasonInAudit:  "another version of the app is in audit",
+	rollout.ReasonInAudit:  "a version of the app is in audit",
 	rollout.ReasonOwner:    "another rollout works on this app",
 	rollout.ReasonMerchant: "the merchant must act",
 	rollout.ReasonWindow:   "the plan's release window is closed",
@@ -34,6 +34,19 @@ func ReasonWords(r rollout.Reason) string {
 		return words
 	}
 	return string(r)
+}
+
+// waitsFor says what a parked target waits for, as far as its last error tells.
+func waitsFor(t rollout.Target) string {
+	words := ReasonWords(t.Reason)
+	switch {
+	case t.Trouble == nil:
+	case t.Reason == rollout.ReasonInAudit:
+		words = t.Trouble.Text
+	case t.Reason == rollout.ReasonUnknown && t.Trouble.Class == rollout.ClassUnshown:
+		words = "WeChat took a call and does not show its effect; it is read back, and made again a few times"
+	}
+	return words
 }
 
 // whatNext says what a person should do about a target that ended badly or is
@@ -107,6 +120,9 @@ func parkedNext(id string, reason rollout.Reason, last *Trouble) string {
 	case rollout.ReasonApproval:
 		return "enqueue approve " + id
 	case rollout.ReasonInAudit:
+		if last != nil && last.Class == rollout.ClassUnread {
+			return "find out at mp.weixin.qq.com which version is in audit; wait, or withdraw it there"
+		}
 		return "wait, or withdraw the other version at mp.weixin.qq.com"
 	default:
 		return ""

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -34,5 +35,33 @@ func TestNextStepsByErrcode(t *testing.T) {
 		if !strings.HasPrefix(got, tc.want) || tc.want == "" && got != "" {
 			t.Errorf("%s %s %+v: %q, want %q", tc.state, tc.reason, tc.last, got, tc.want)
 		}
+	}
+}
+
+// What a target waits for, and how it ended, is told as far as it is known and no further.
+func TestWordsClaimNoMoreThanIsKnown(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		reason rollout.Reason
+		last   *rollout.Trouble
+		want   string
+		next   string
+	}{
+		{rollout.ReasonInAudit, &rollout.Trouble{Class: "wait-external", Text: "version 1.4.2 is in audit"}, "version 1.4.2 is in audit", "wait, or withdraw the other version"},
+		{rollout.ReasonInAudit, &rollout.Trouble{Class: rollout.ClassUnread, Text: "a version is in audit, and WeChat does not tell which"}, "a version is in audit, and WeChat does not tell which", "find out"},
+		{rollout.ReasonInAudit, nil, "a version of the app is in audit", "wait"},
+		{rollout.ReasonUnknown, nil, "the reply to a call was lost", ""},
+		{rollout.ReasonUnknown, &rollout.Trouble{Class: "network", Text: "no reply"}, "the reply to a call was lost", ""},
+		{rollout.ReasonUnknown, &rollout.Trouble{Class: rollout.ClassUnshown, Text: "x"}, "WeChat took a call and does not show its effect", ""},
+	} {
+		parked := rollout.Target{State: rollout.StateParked, Reason: tc.reason, Trouble: tc.last}
+		waits, next := facts{}.parked(rollout.Rollout{ID: "r1"}, parked)
+		if !strings.HasPrefix(waits, tc.want) || !strings.HasPrefix(next, tc.next) || tc.next == "" && next != "" {
+			t.Errorf("%s %+v: %q, next %q; want %q, next %q", tc.reason, tc.last, waits, next, tc.want, tc.next)
+		}
+	}
+	released := rollout.Target{State: rollout.StateReleased, Timeline: []rollout.Entry{{What: "released", Note: "WeChat " + tasks.NotShown}}}
+	if got := endedWords(released); got != "it was released: WeChat does not show which version is live" {
+		t.Errorf("a release that is not shown: %q", got)
 	}
 }
