@@ -103,12 +103,20 @@ func runControl(ctx context.Context, d *deps, o controlOptions) error {
 		if err != nil {
 			return err
 		}
+		if o.verb == "resume" && reach.Was == rollout.StatusPaused {
+			if reach.Pause, err = op.PauseOf(ctx, r); err != nil {
+				return err
+			}
+		}
 		if o.dryRun {
 			d.talk("%s %s reaches %s; this was a dry run: nothing was changed\n", o.verb, r.ID, plural(reach.Targets, "target"))
 			return d.changed(o, reach, "would ")
 		}
 		if o.verb == "promote" && reach.Done {
 			d.talk("opens wave %s of rollout %s; its gate is %s: %s\n", reach.Wave, r.ID, reach.Gate, reach.Why)
+		}
+		if !reach.Pause.At.IsZero() {
+			d.talk("ends the pause%s\n", pauseWords(reach.Pause))
 		}
 		if o.verb != "pause" { // a brake must not ask
 			if err := d.confirm(o.yes, reach.Targets, o.verb+" "+r.ID); err != nil {
@@ -177,9 +185,17 @@ func (d *deps) changed(o controlOptions, c operator.Change, would string) error 
 	case !c.Done:
 		text = fmt.Sprintf("rollout %s is %s already", c.ID, c.Status)
 	default:
-		text = fmt.Sprintf("rollout %s %s%s, was %s; %s not ended", c.ID, orIs(would), c.Status, c.Was, plural(c.Targets, "target"))
+		text = fmt.Sprintf("rollout %s %s%s, was %s%s; %s not ended", c.ID, orIs(would), c.Status, c.Was, pauseWords(c.Pause), plural(c.Targets, "target"))
 	}
 	return d.print("%s\n", text)
+}
+
+// pauseWords say since when, by whom and why a rollout was paused; "" if it was not.
+func pauseWords(p operator.Pause) string {
+	if p.At.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(" since %s by %s: %s", clockTime(p.At), p.By, p.Why)
 }
 
 // orIs is "is " or "would be ".

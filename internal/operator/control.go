@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -21,11 +22,47 @@ type Change struct {
 	Done bool `json:"done"`
 	// Targets is how many targets it reaches.
 	Targets int `json:"targets"`
+	// Pause is the pause that was ended, by Resume.
+	Pause Pause `json:"pause,omitzero"`
 	// Wave is the wave that was opened, by Promote.
 	Wave string `json:"wave,omitempty"`
 	// Gate is the verdict that held it, and Why what the gate says, for PlanPromote.
 	Gate rollout.Verdict `json:"gate,omitempty"`
 	Why  string          `json:"why,omitempty"`
+}
+
+// Pause is who paused a rollout, when and why: an operator, or a worker for what WeChat
+// answered. It is zero if the log of actions does not reach so far back.
+type Pause struct {
+	By  string    `json:"by"`
+	At  time.Time `json:"at"`
+	Why string    `json:"why"`
+}
+
+// lastPause is the newest pause of these actions.
+func lastPause(actions []ledger.Action) Pause {
+	for _, a := range slices.Backward(actions) {
+		if a.To == string(rollout.StatusPaused) {
+			return Pause{By: a.By, At: a.Time(), Why: a.Why}
+		}
+	}
+	return Pause{}
+}
+
+// endedPause is the pause that the newest resume of these actions ended, whoever paused since.
+func endedPause(actions []ledger.Action) Pause {
+	for i, a := range slices.Backward(actions) {
+		if a.From == string(rollout.StatusPaused) {
+			return lastPause(actions[:i])
+		}
+	}
+	return Pause{}
+}
+
+// PauseOf is the pause of a paused rollout.
+func (o *Operator) PauseOf(ctx context.Context, r rollout.Rollout) (Pause, error) {
+	actions, err := o.ledger.Actions(ctx, r.ID)
+	return lastPause(actions), err
 }
 
 // noReason stands in the ledger for an operator who gave none.
@@ -49,9 +86,15 @@ func (o *Operator) Pause(ctx context.Context, id, why string) (Change, error) {
 // Resume lets a paused rollout go on, and forgets the failures that tripped its
 // breaker. Resuming a running one does nothing.
 func (o *Operator) Resume(ctx context.Context, id, why string) (Change, error) {
-	return o.control(ctx, id, rollout.StatusRunning, func() error {
+	c, err := o.control(ctx, id, rollout.StatusRunning, func() error {
 		return o.ledger.Resume(ctx, id, o.by, orNoReason(why))
 	})
+	if err != nil || !c.Done {
+		return c, err
+	}
+	actions, err := o.ledger.Actions(ctx, id)
+	c.Pause = endedPause(actions)
+	return c, err
 }
 
 // Abort ends an unfinished rollout for good: what was not released stays as it

@@ -29,6 +29,10 @@ func TestPauseResumeAbort(t *testing.T) {
 	}
 	for _, s := range steps {
 		c, err := s.do(id, "for "+s.name)
+		if ended := c.Pause; (s.name == "resume") != (ended.By == "li@ops1" && ended.Why == "for pause" && ended.At.Equal(b.now())) {
+			t.Errorf("%s: ended the pause %+v", s.name, ended)
+		}
+		c.Pause = operator.Pause{}
 		want := operator.Change{ID: id, Was: s.was, Status: s.now, Done: s.done, Targets: 3}
 		if err != nil || c != want {
 			t.Errorf("%s: %+v %v, want %+v", s.name, c, err, want)
