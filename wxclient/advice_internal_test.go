@@ -1,7 +1,10 @@
 package wxclient
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -38,6 +41,48 @@ func TestEveryErrcodeHasANextStep(t *testing.T) {
 			if word := banned.FindString(text); word != "" || strings.HasSuffix(text, ".") || len(text) > 220 {
 				t.Errorf("%d: %q (%q)", key.code, text, word)
 			}
+		}
+	}
+}
+
+// Each errcode that the code or the documents of this project name is in the table, with a class of
+// its own.
+func TestErrcodesNamedAreInTheTable(t *testing.T) {
+	t.Parallel()
+	errcode := regexp.MustCompile(`(?:^|[^\w.-])(-80\d{3}|-60\d{3}|4[0-9]\d{3}|6[01]\d{3}|8[0-9]\d{3}|94\d{5})\b`)
+	named := make(map[int64]string)
+	for _, pattern := range []string{"*.go", "*.csv", "../tasks/*.go", "../rollout/*.go", "../internal/operator/*.go", "../docs/*.md", "../README.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, found := range errcode.FindAllStringSubmatch(string(text), -1) {
+				code, err := strconv.ParseInt(found[1], 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if code != 86400 { // seconds of a day
+					named[code] = file
+				}
+			}
+		}
+	}
+	for _, code := range []int64{45009, 85085, 85301, -80082, 9402202, 9402205} {
+		if named[code] == "" {
+			t.Errorf("the test does not find %d", code)
+		}
+	}
+	for code, file := range named {
+		if _, known := Describe(code); !known || ClassOf(code) == ClassUnknown {
+			t.Errorf("%s names %d, which errcodes.csv lacks", file, code)
 		}
 	}
 }
