@@ -43,20 +43,20 @@ if percent > 0 and q.limit then
   cap = cap > 0 and math.min(cap, units) or units
 end
 
--- room is how many more permits the pool may take, and what bounds that. A probe finds
+-- room is how many more permits the pool may take, and what bounds that. Below 0, what it holds is
+-- too much already: a reading or a share came in since. A probe finds
 -- out whether a count of nothing is still true, but not with a unit that another pool's
 -- share lacks.
 local function room(probe)
   local n, kind = math.huge, ""
   local function bound(m, k)
-    m = math.max(0, m)
     if m < n then n, kind = m, k end
   end
   if q.rest then
     if not probe or reserved > 0 then bound(q.rest - out, "exhausted") end
     if reserved > 0 then bound(q.rest - out - reserved, "reserved") end
   elseif metered then
-    bound(reserved > 0 and 0 or probe and 1 or 1 - out, "unread")
+    bound(reserved > 0 and -1 or probe and 1 or 1 - out, "unread")
   end
   if percent > 0 and not q.limit then bound(0, "unread") end
   if cap > 0 or percent > 0 and q.limit then bound(cap - used, "cap") end

@@ -11,7 +11,9 @@ if q.state == "open" then
     local lapses = redis.call("ZMSCORE", KEYS[2], unpack(ids))
     local granted, lives, fresh = {}, {}, {}
     for i, id in ipairs(ids) do
-      if not granted[id] and not (lapses[i] and tonumber(lapses[i]) > now) then
+      if granted[id] or lapses[i] and tonumber(lapses[i]) > now then
+        if free < 0 then break end -- given again, it would be used after what bounds it now
+      else
         if free < 1 then break end
         free = free - 1
         fresh[#fresh + 1] = id
