@@ -151,16 +151,17 @@ func (q *Quota) Settle(ctx context.Context, id string, spent bool) error {
 type Use string
 
 const (
-	// Unused: the platform took no unit.
+	// Unused says that the platform took no unit.
 	Unused Use = "unused"
-	// Spent: it took one.
+	// Spent says that it took one.
 	Spent Use = "spent"
-	// Doubtful: the reply was lost. The unit counts as spent until the end of the month, or
+	// Doubtful says that the reply was lost. The unit counts as spent until the end of the month, or
 	// until one of the next two is settled for the same id.
 	Doubtful Use = "doubtful"
-	// Found: a read-back shows that the call took effect. It counts, unless it was Doubtful.
+	// Found says that a read-back shows that the call took effect. It counts, unless it was
+	// Doubtful.
 	Found Use = "found"
-	// Denied: a read-back proves that the Doubtful call had no effect. The unit goes back to
+	// Denied says that the Doubtful call is proven to have had no effect. The unit goes back to
 	// the books of its pool, once. What is left stays as the last reading says, and no permit
 	// is touched.
 	Denied Use = "denied"
