@@ -193,7 +193,11 @@ func (w *booksModel) settles() {
 		return
 	}
 	id, spent := ids[w.draw(len(ids))], w.draw(3) > 0
-	if err := w.q.SettleFor(w.t.Context(), poolOf(id), id, spent); err != nil {
+	use := Unused
+	if spent {
+		use = Spent
+	}
+	if err := w.q.SettleFor(w.t.Context(), poolOf(id), id, use); err != nil {
 		w.bad("settle: %v", err)
 	}
 	delete(w.live, id)
