@@ -30,7 +30,8 @@ type booksModel struct {
 	live     map[string]time.Time // permits out, and when they lapse
 	month    map[string]int64     // spent by pool
 	day      map[string]int64
-	when     time.Time // of month and day
+	when     time.Time         // of month and day
+	doubts   map[string]string // calls whose reply was lost, and the day
 	standing map[string]int64
 	apps     map[string]bool // refused since the last spent unit
 	seen     map[string]bool // what came up
@@ -63,6 +64,7 @@ func (w *booksModel) turn() {
 	y0, m0, d0 := w.when.In(utc8).Date()
 	if y != y0 || m != m0 {
 		clear(w.month)
+		clear(w.doubts)
 	}
 	if y != y0 || m != m0 || d != d0 {
 		clear(w.day)
@@ -192,20 +194,42 @@ func (w *booksModel) settles() {
 	if len(ids) == 0 {
 		return
 	}
-	id, spent := ids[w.draw(len(ids))], w.draw(3) > 0
-	use := Unused
-	if spent {
-		use = Spent
-	}
+	id, use := ids[w.draw(len(ids))], []Use{Unused, Spent, Spent, Doubtful}[w.draw(4)]
 	if err := w.q.SettleFor(w.t.Context(), poolOf(id), id, use); err != nil {
 		w.bad("settle: %v", err)
 	}
 	delete(w.live, id)
-	if spent {
-		w.month[poolOf(id)]++
-		w.day[poolOf(id)]++
-		clear(w.apps)
+	if use == Unused {
+		return
 	}
+	w.month[poolOf(id)]++
+	w.day[poolOf(id)]++
+	clear(w.apps)
+	if delete(w.doubts, id); use == Doubtful {
+		w.doubts[id] = dayOf(w.now())
+	}
+}
+
+// dayOf is a day in UTC+8.
+func dayOf(at time.Time) string { return at.In(utc8).Format(time.DateOnly) }
+
+// denies: a read-back gives a lost call's unit back to its pool's books, once.
+func (w *booksModel) denies() {
+	ids := slices.Sorted(maps.Keys(w.doubts))
+	if len(ids) == 0 {
+		return
+	}
+	id := ids[w.draw(len(ids))]
+	for range 2 {
+		if err := w.q.SettleFor(w.t.Context(), poolOf(id), id, Denied); err != nil {
+			w.bad("deny: %v", err)
+		}
+	}
+	w.month[poolOf(id)]--
+	if w.doubts[id] == dayOf(w.now()) {
+		w.day[poolOf(id)]--
+	}
+	delete(w.doubts, id)
 }
 
 // refuses: one app or two alone close nothing while units are left.
@@ -273,9 +297,10 @@ func (w *booksModel) check() {
 // run makes n random steps and tells what broke first.
 func (w *booksModel) run(n int) string {
 	w.live, w.month, w.day = map[string]time.Time{}, map[string]int64{}, map[string]int64{}
+	w.doubts = map[string]string{}
 	w.apps, w.standing, w.when = map[string]bool{}, map[string]int64{}, w.now()
 	steps := []func(){
-		w.takes, w.takes, w.takes, w.takes, w.settles, w.settles, w.settles, w.refuses, w.refills, w.refills, w.shares,
+		w.takes, w.takes, w.takes, w.takes, w.settles, w.settles, w.settles, w.denies, w.refuses, w.refills, w.refills, w.shares,
 		func() { w.advance(time.Duration(1+w.draw(180)) * time.Second) },
 		func() { w.advance(time.Duration(1+w.draw(60)) * time.Hour) },
 		func() {
