@@ -91,6 +91,7 @@ func (s *stage) setup(env *testscript.Env) error {
 // commands are the words that scripts have beside testscript's own.
 func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
+		"await":   await,
 		"exits":   exits,
 		"mask":    mask,
 		"applist": appList,
@@ -100,6 +101,26 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 		"sim":     s.lever,
 		"close":   s.closePool,
 		"damage":  s.damage,
+	}
+}
+
+// await FILE TEXT: waits until a program in the background has written a text to a file.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await FILE TEXT")
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for limit := time.After(time.Minute); ; {
+		written, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && strings.Contains(string(written), args[1]) {
+			return
+		}
+		select {
+		case <-limit:
+			ts.Fatalf("%s never has %q: %s %v", args[0], args[1], written, err)
+		case <-tick.C:
+		}
 	}
 }
 
