@@ -1,12 +1,14 @@
 #!/bin/sh
-# Rewrites the golden files of every package whose tests have the -update flag.
+# Rewrites the golden files of every package whose tests compare with some. Those that
+# no test writes any more are gone afterwards.
 #
 #   scripts/golden.sh
 set -eu
 for package in $(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); do
-	if grep -qs 'flag\.Bool("update"' "$package"/*_test.go; then
+	if grep -qs 'goldentest\.' "$package"/*_test.go; then
 		echo "golden: $package"
-		go test "$package" -update
+		find "$package" -path '*/testdata/*' -name '*.golden' -delete
+		go test "$package" -count=1 -update
 	fi
 done
 git status --short -- '*.golden' '*/testdata/*'

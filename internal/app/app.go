@@ -190,20 +190,23 @@ func (a *App) Stop(ctx context.Context) error {
 }
 
 // Run starts the worker, waits for stop to end, and drains within the deadline
-// of the settings.
+// of the settings. It drains too, and returns the error, if the HTTP side ends: without it
+// WeChat's callbacks are lost, and nothing shows that the worker is well.
 func (a *App) Run(ctx context.Context, stop <-chan struct{}) error {
 	if err := a.Start(ctx); err != nil {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.Drain)
 		defer cancel()
 		return errors.Join(err, a.Stop(stopping))
 	}
+	var failed error
 	select {
 	case <-stop:
 	case <-ctx.Done():
+	case failed = <-a.http.failed:
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.Drain)
 	defer cancel()
-	return a.Stop(stopping)
+	return errors.Join(failed, a.Stop(stopping))
 }
 
 // heartbeatTTL is how long a worker counts as alive without a beat.

@@ -23,10 +23,12 @@ type httpSide struct {
 	server   *http.Server
 	listener net.Listener
 	ready    atomic.Bool
+	// failed gets the error that ended the server, unless it was shut down.
+	failed chan error
 }
 
 func (a *App) newHTTPSide() (*httpSide, error) {
-	h := &httpSide{}
+	h := &httpSide{failed: make(chan error, 2)} // two sides can end
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{Registry: a.reg}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -55,7 +57,11 @@ func (h *httpSide) listen(ctx context.Context, addr string) error {
 		return err
 	}
 	h.listener = l
-	go func() { _ = h.server.Serve(l) }() // ends with Shutdown
+	go func() {
+		if err := h.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			h.failed <- fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
+		}
+	}()
 	return nil
 }
 

@@ -75,6 +75,25 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// TestRunEndsWithItsServer: a worker that serves nothing any more ends with the error.
+func TestRunEndsWithItsServer(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, wxsim.Options{})
+	a, err := app.New(t.Context(), f.cfg, app.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(t.Context(), nil) }()
+	eventually(t, "it serves", func(context.Context) (bool, string) { return a.Serving(), "" })
+	if err := a.BreakListener(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "serve HTTP on 127.0.0.1:") {
+		t.Errorf("run: %v", err)
+	}
+}
+
 // TestOneOfTwoConducts, and the other one when it leaves.
 func TestOneOfTwoConducts(t *testing.T) {
 	t.Parallel()
