@@ -59,7 +59,7 @@ func mutants() []mutant {
 			},
 		},
 		{
-			name: "skip-owner", fault: "two-rollouts", want: kindOverlap,
+			name: "skip-owner", fault: "two-rollouts", want: kindUnpinned,
 			edits: []edit{
 				{"ledger/prelude.lua", "if not owner or owner == rollout then return 'go', owner end", "if true then return 'go', owner end"},
 			},
