@@ -1,7 +1,7 @@
 // Command bench measures the engine against what it stands on: bare Asynq, raw
 // Redis writes, a plain pool of goroutines, and the platform's quota itself. It
 // starts its own redis-server and simulator, runs both sides of each pair in
-// turn, several rounds, and prints medians, ratios and spread.
+// assignment, several rounds, and prints medians, ratios and spread.
 //
 //	go run ./bench                     # the whole table, under ten minutes
 //	go run ./bench -only engine,idle   # some rows

@@ -17,18 +17,18 @@ import (
 	"github.com/wxrollout/wxrollout/tasks"
 )
 
-// perLane is the concurrency of each lane, and of bare Asynq's three servers.
-const perLane = 32
+// perQueue is the concurrency of each queue, and of bare Asynq's three servers.
+const perQueue = 32
 
 // engine is a worker's inside without HTTP, metrics and credentials.
 type engine struct {
-	rdb       []redis.UniversalClient
-	ledger    *ledger.Ledger
-	pools     *tasks.Pools
-	servers   *tasks.Servers
-	conductor *rollout.Conductor
-	stop      context.CancelFunc
-	done      sync.WaitGroup
+	rdb        []redis.UniversalClient
+	ledger     *ledger.Ledger
+	pools      *tasks.Pools
+	servers    *tasks.Servers
+	controller *rollout.Controller
+	stop       context.CancelFunc
+	done       sync.WaitGroup
 }
 
 // engineOptions are what a row changes; the zero value is the product's own.
@@ -36,11 +36,11 @@ type engineOptions struct {
 	timing tasks.Timing
 	pools  tasks.PoolsOptions
 	quota  ratelimit.QuotaOptions
-	// A process may leave out the conductor, or the handlers.
-	noConductor, noServers bool
+	// A process may leave out the controller, or the handlers.
+	noController, noServers bool
 }
 
-// startEngine runs handlers and a conductor on wx.
+// startEngine runs handlers and a controller on wx.
 func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOptions) (*engine, error) {
 	open := func() redis.UniversalClient { return s.client() }
 	e := &engine{rdb: []redis.UniversalClient{open(), open(), open()}}
@@ -52,27 +52,27 @@ func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOption
 	}, o.pools)
 	handler := tasks.NewHandler(tasks.HandlerOptions{WeChat: wx, Ledger: e.ledger, Permits: e.pools, Log: zerolog.Nop(), Timing: o.timing})
 	e.rdb[1].AddHook(tasks.AckHook{})
-	lanes := map[rollout.Lane]int{rollout.LaneCommit: perLane, rollout.LaneAudit: perLane, rollout.LaneRelease: perLane}
-	e.servers = tasks.NewServers(e.rdb[1], handler, tasks.ServersOptions{Concurrency: lanes, Log: zerolog.Nop()})
-	e.conductor = rollout.NewConductor(e.ledger, tasks.NewQueue(e.rdb[2], tasks.QueueOptions{}), e.pools, wallClock{}, rollout.ConductorOptions{})
+	queueNames := map[rollout.QueueName]int{rollout.QueueCommit: perQueue, rollout.QueueAudit: perQueue, rollout.QueueRelease: perQueue}
+	e.servers = tasks.NewServers(e.rdb[1], handler, tasks.ServersOptions{Concurrency: queueNames, Log: zerolog.Nop()})
+	e.controller = rollout.NewController(e.ledger, tasks.NewQueue(e.rdb[2], tasks.QueueOptions{}), e.pools, wallClock{}, rollout.ControllerOptions{})
 	running, stop := context.WithCancel(ctx)
 	e.stop = stop
 	if !o.noServers {
-		if err := e.ledger.Heartbeat(ctx, fmt.Sprint("bench-", os.Getpid()), lanes, time.Hour); err != nil {
+		if err := e.ledger.Heartbeat(ctx, fmt.Sprint("bench-", os.Getpid()), queueNames, time.Hour); err != nil {
 			return nil, err
 		}
 		if err := e.servers.Start(); err != nil {
 			return nil, err
 		}
 	}
-	if !o.noConductor {
-		e.done.Go(func() { e.conduct(running) })
+	if !o.noController {
+		e.done.Go(func() { e.reconcile(running) })
 	}
 	return e, nil
 }
 
-func (e *engine) conduct(ctx context.Context) {
-	_ = e.conductor.Run(ctx, func(_ rollout.Progress, err error) {
+func (e *engine) reconcile(ctx context.Context) {
+	_ = e.controller.Run(ctx, func(_ rollout.Progress, err error) {
 		if err != nil && ctx.Err() == nil {
 			fmt.Fprintln(os.Stderr, "bench: tick:", err)
 		}
@@ -215,7 +215,7 @@ func runAsynq(ctx context.Context, s *server, n int) (perSecond float64, err err
 	var servers []*asynq.Server
 	for _, q := range []string{"commit", "audit", "release"} {
 		srv := asynq.NewServerFromRedisClient(rdb, asynq.Config{
-			Concurrency: perLane, Queues: map[string]int{q: 1}, TaskCheckInterval: 200 * time.Millisecond, LogLevel: asynq.ErrorLevel,
+			Concurrency: perQueue, Queues: map[string]int{q: 1}, TaskCheckInterval: 200 * time.Millisecond, LogLevel: asynq.ErrorLevel,
 		})
 		if err := srv.Start(handle); err != nil {
 			return 0, err

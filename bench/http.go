@@ -26,7 +26,7 @@ func playWeChat(apps int, latency time.Duration) *httptest.Server {
 // connect makes a client of WeChat whose tokens come from a registry in rdb.
 func connect(baseURL string, rdb redis.UniversalClient) (*wxclient.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, 3*perLane
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, 3*perQueue
 	client, err := wxclient.New(wxclient.Options{
 		BaseURL: baseURL, ComponentAppID: wxsim.DefaultComponentAppID,
 		HTTPClient: &http.Client{Transport: transport, Timeout: 30 * time.Second},
@@ -60,7 +60,7 @@ func warm(ctx context.Context, wx *wxclient.Client, apps int) error {
 // engine has handlers.
 func forEach(ctx context.Context, apps int, fn func(ctx context.Context, appid string) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(3 * perLane)
+	g.SetLimit(3 * perQueue)
 	for i := range apps {
 		g.Go(func() error { return fn(ctx, wxsim.AppID(i)) })
 	}
@@ -122,7 +122,7 @@ func httpPair(ctx context.Context, b *bench, name string, n int, latency time.Du
 		func(r float64) bool { return r >= 0.7 })
 }
 
-// byHand makes the calls that the six stages make for an app without trouble.
+// byHand makes the calls that the six stages make for an app without last error.
 func byHand(ctx context.Context, wx *wxclient.Client, appid string) error {
 	p := plan(1)
 	steps := []func() error{

@@ -23,7 +23,7 @@ func idleRow(ctx context.Context, b *bench) error {
 		return err
 	}
 	wx := newFakeWeChat()
-	e, err := startEngine(ctx, b.redis, wx, engineOptions{noConductor: true})
+	e, err := startEngine(ctx, b.redis, wx, engineOptions{noController: true})
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func idleRow(ctx context.Context, b *bench) error {
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	e.done.Go(func() { e.conduct(running) })
+	e.done.Go(func() { e.reconcile(running) })
 	before := cpuOf(b.redis)
 	if err := (wallClock{}).Sleep(ctx, idleFor); err != nil {
 		return err

@@ -180,7 +180,7 @@ func naiveRow(ctx context.Context, b *bench, n int, optimum time.Duration) error
 	rdb := b.redis.client()
 	defer func() { _ = rdb.Close() }()
 	srv := asynq.NewServerFromRedisClient(rdb, asynq.Config{
-		Concurrency: 3 * perLane, LogLevel: asynq.FatalLevel, ShutdownTimeout: time.Second,
+		Concurrency: 3 * perQueue, LogLevel: asynq.FatalLevel, ShutdownTimeout: time.Second,
 		RetryDelayFunc: func(n int, _ error, _ *asynq.Task) time.Duration { // exponential, as the wiki's example
 			return min(time.Minute, time.Duration(1<<min(n, 10))*time.Second)
 		},

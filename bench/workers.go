@@ -76,7 +76,7 @@ func runWorkers(ctx context.Context, s *server, n, processes int) (float64, erro
 		if err != nil {
 			return 0, err
 		}
-		if there["commit"] == processes*perLane {
+		if there["commit"] == processes*perQueue {
 			break
 		}
 		if err := (wallClock{}).Sleep(ctx, 10*time.Millisecond); err != nil {
@@ -106,7 +106,7 @@ func beWorker(addr string) error {
 	if err != nil {
 		return err
 	}
-	e, err := startEngine(ctx, s, wx, engineOptions{noConductor: true})
+	e, err := startEngine(ctx, s, wx, engineOptions{noController: true})
 	if err != nil {
 		return err
 	}

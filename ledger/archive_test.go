@@ -15,7 +15,7 @@ func (b *bench) end(id string, apps ...string) {
 	b.Helper()
 	for _, app := range apps {
 		_, t := b.begin(id, rollout.StagePreflight, app)
-		b.step(t, rollout.Failed{At: at, Trouble: rollout.Trouble{Class: "plan", Code: 85013, Text: "x"}})
+		b.step(t, rollout.Failed{At: at, LastError: rollout.LastError{Class: "plan", Code: 85013, Text: "x"}})
 	}
 	b.must(b.Finish(b.Context(), id))
 }

@@ -33,13 +33,13 @@ func BenchmarkWholeTarget(b *testing.B) {
 	b.ResetTimer()
 	for _, stage := range rollout.Stages() {
 		for left := b.N; left > 0; {
-			turns, err := l.Claim(ctx, rollout.Claim{Rollout: "r1", Stage: stage, MaxRank: rollout.Rank(1, 0), N: 500, Lease: time.Hour})
-			if err != nil || len(turns) == 0 {
-				b.Fatalf("claim of %d at %s: %d turns, %v", left, stage, len(turns), err)
+			assignments, err := l.Claim(ctx, rollout.Claim{Rollout: "r1", Stage: stage, MaxRank: rollout.Rank(1, 0), N: 500, Lease: time.Hour})
+			if err != nil || len(assignments) == 0 {
+				b.Fatalf("claim of %d at %s: %d assignments, %v", left, stage, len(assignments), err)
 			}
-			left -= len(turns)
-			for _, turn := range turns {
-				if err := live(ctx, l, turn); err != nil {
+			left -= len(assignments)
+			for _, assignment := range assignments {
+				if err := live(ctx, l, assignment); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -52,15 +52,15 @@ func BenchmarkWholeTarget(b *testing.B) {
 	}
 }
 
-// live is one turn as a handler has it.
-func live(ctx context.Context, l store, turn rollout.Turn) error {
-	started, err := l.Start(ctx, turn, time.Hour)
+// live is one assignment as a handler has it.
+func live(ctx context.Context, l store, assignment rollout.Assignment) error {
+	started, err := l.Start(ctx, assignment, time.Hour)
 	if err != nil {
 		return err
 	}
 	x := started.Target
 	var events []rollout.Event
-	switch turn.Stage {
+	switch assignment.Stage {
 	case rollout.StageCommit:
 		events = []rollout.Event{rollout.Intended{At: at, Op: rollout.OpCommit}, rollout.Advanced{At: at}}
 	case rollout.StageSubmit:

@@ -47,7 +47,7 @@ func TestSweepPastWhatIsBroken(t *testing.T) {
 	})
 }
 
-// TestClaimPastWhatIsBroken: one turn at a time is given, as in a closed pool, to who
+// TestClaimPastWhatIsBroken: one assignment at a time is given, as in a closed pool, to who
 // waits behind it.
 func TestClaimPastWhatIsBroken(t *testing.T) {
 	t.Parallel()
@@ -59,25 +59,25 @@ func TestClaimPastWhatIsBroken(t *testing.T) {
 			apps, err := b.Peek(b.Context(), claim)
 			b.must(err)
 			claim.Only = apps
-			turns, err := b.Claim(b.Context(), claim)
+			assignments, err := b.Claim(b.Context(), claim)
 			b.must(err)
-			if len(turns) == 1 && turns[0].AppID == "wx003" {
+			if len(assignments) == 1 && assignments[0].AppID == "wx003" {
 				return
 			}
 		}
-		b.Error("wx003 never had its turn")
+		b.Error("wx003 never had its assignment")
 	})
 }
 
-// TestTurnOfABrokenRecordIsOver, whatever its handler asks for.
-func TestTurnOfABrokenRecordIsOver(t *testing.T) {
+// TestAssignmentOfABrokenRecordEnds, whatever its handler asks for.
+func TestAssignmentOfABrokenRecordEnds(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.load("r1", 1)
-		turn, target := b.begin("r1", rollout.StagePreflight, "wx000")
+		assignment, target := b.begin("r1", rollout.StagePreflight, "wx000")
 		b.must(b.rdb.HSet(b.Context(), root+"t:r1", "wx000", "running").Err())
 		var stale *rollout.StaleError
-		if _, err := b.Start(b.Context(), turn, lease); !errors.As(err, &stale) {
+		if _, err := b.Start(b.Context(), assignment, lease); !errors.As(err, &stale) {
 			b.Errorf("started: %v", err)
 		}
 		if _, err := b.Save(b.Context(), target, target, rollout.SaveOptions{Lease: lease}); !errors.As(err, &stale) {

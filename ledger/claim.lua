@@ -1,4 +1,4 @@
--- claim gives turns to the next pending targets of one stage, in order.
+-- claim gives assignments to the next pending targets of one stage, in order.
 --
 -- KEYS[1] root
 -- ARGV[1] rollout  ARGV[2] stage  ARGV[3] first rank that may not start
@@ -50,10 +50,10 @@ for i, appid in ipairs(apps) do
   elseif (back or t.rank < tonumber(ARGV[3])) and not (lending and lent(appid)) and back == (t.reason == 'unknown') then
     local from = stand(rollout, appid, t)
     t.version = t.version + 1
-    local verdict, owner, theirs = contest(rollout, appid, stage)
-    if not moving and verdict ~= 'go' then verdict = 'wait' end
-    if verdict == 'go' or verdict == 'take' then
-      if verdict == 'take' then oust(owner, appid, theirs) end
+    local decision, owner, theirs = contest(rollout, appid, stage)
+    if not moving and decision ~= 'go' then decision = 'wait' end
+    if decision == 'go' or decision == 'take' then
+      if decision == 'take' then oust(owner, appid, theirs) end
       if owner ~= rollout then redis.call('HSET', root .. 'owners', appid, rollout) end
       -- Time-based and growing: unique even if Redis lost its last second.
       t.fence = math.max(t.fence + 1, now_us + i)
@@ -61,8 +61,8 @@ for i, appid in ipairs(apps) do
       out[#out + 1] = appid
       out[#out + 1] = int(t.fence)
     else
-      t.state, t.reason, t.due = 'parked', status(rollout) == 'aborted' and 'unknown' or 'owner', contested(verdict, retry)
-      if verdict == 'skip' then skip[#skip + 1] = appid end
+      t.state, t.reason, t.due = 'parked', status(rollout) == 'aborted' and 'unknown' or 'owner', contested(decision, retry)
+      if decision == 'skip' then skip[#skip + 1] = appid end
     end
     move(rollout, appid, t, from)
   end

@@ -20,8 +20,8 @@ local function settle(index, m, score, state, due)
   move(rollout, appid, t, from)
 end
 
-for _, lane in ipairs({ 'commit', 'audit', 'release' }) do
-  local index = 'leases:' .. lane
+for _, queue in ipairs({ 'commit', 'audit', 'release' }) do
+  local index = 'leases:' .. queue
   local list = redis.call('ZRANGEBYSCORE', root .. index, '(' .. int(now_ms + far(lease)), '+inf', 'WITHSCORES', 'LIMIT', 0, limit)
   for i = 1, #list, 2 do settle(index, list[i], tonumber(list[i + 1]), 'running', now_ms + lease) end
 end

@@ -18,7 +18,7 @@ const clockBack = 8 * time.Hour
 // beat is a heartbeat of a living worker, and the step that it noticed.
 func (b *bench) beat(worker string) time.Duration {
 	b.Helper()
-	err := b.Heartbeat(b.Context(), worker, map[rollout.Lane]int{rollout.LaneCommit: 2}, 15*time.Second)
+	err := b.Heartbeat(b.Context(), worker, map[rollout.QueueName]int{rollout.QueueCommit: 2}, 15*time.Second)
 	step := (*ledger.ClockStepError)(nil)
 	if errors.As(err, &step) {
 		return step.Back
@@ -36,11 +36,11 @@ func TestClockStepsBack(t *testing.T) {
 		const parked = 1200 // more than two batches
 		b.load("r1", parked+2)
 		b.beat("lives")
-		b.must(b.Heartbeat(ctx, "dead", map[rollout.Lane]int{rollout.LaneCommit: 7}, 15*time.Second))
-		turns, err := b.Claim(ctx, rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: 1 << 40, N: parked, Lease: lease})
+		b.must(b.Heartbeat(ctx, "dead", map[rollout.QueueName]int{rollout.QueueCommit: 7}, 15*time.Second))
+		assignments, err := b.Claim(ctx, rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: 1 << 40, N: parked, Lease: lease})
 		b.must(err)
-		for _, turn := range turns {
-			s, err := b.Start(ctx, turn, lease)
+		for _, assignment := range assignments {
+			s, err := b.Start(ctx, assignment, lease)
 			b.must(err)
 			b.step(s.Target, rollout.Waited{At: at, Reason: rollout.ReasonMerchant, For: 5 * time.Minute})
 		}
@@ -63,7 +63,7 @@ func TestClockStepsBack(t *testing.T) {
 		if n, err := b.WakeDue(ctx, parked); err != nil || n != 0 {
 			b.Errorf("woke %d at once, %v", n, err)
 		}
-		if c, err := b.Capacity(ctx); err != nil || c[rollout.LaneCommit] != 9 {
+		if c, err := b.Capacity(ctx); err != nil || c[rollout.QueueCommit] != 9 {
 			b.Errorf("capacity %v, %v", c, err)
 		}
 		if _, err := b.Save(ctx, target, target, rollout.SaveOptions{Lease: lease}); err != nil {
@@ -74,12 +74,12 @@ func TestClockStepsBack(t *testing.T) {
 		if n, err := b.ExpireDue(ctx, 9); err != nil || n != 1 {
 			b.Errorf("%d leases ended, %v; want that of the dead handler", n, err)
 		}
-		if c, err := b.Capacity(ctx); err != nil || c[rollout.LaneCommit] != 2 {
+		if c, err := b.Capacity(ctx); err != nil || c[rollout.QueueCommit] != 2 {
 			b.Errorf("capacity %v, %v, want the living worker's", c, err)
 		}
-		turn, _ := b.begin("r1", rollout.StagePreflight, target.AppID)
-		if turn.Fence <= running.Fence {
-			b.Errorf("fence %d after %d", turn.Fence, running.Fence)
+		assignment, _ := b.begin("r1", rollout.StagePreflight, target.AppID)
+		if assignment.Fence <= running.Fence {
+			b.Errorf("fence %d after %d", assignment.Fence, running.Fence)
 		}
 		b.advance(5 * time.Minute)
 		if n, err := b.WakeDue(ctx, 2*parked); err != nil || n != parked {
@@ -111,8 +111,8 @@ func TestClockStepsBackInQuarantine(t *testing.T) {
 	b.advance(-clockBack)
 	waits("after the step")
 	b.advance(lease + time.Millisecond)
-	if turns, err := b.Claim(t.Context(), claim); err != nil || len(turns) != 1 {
-		t.Errorf("claimed %v, %v after the quarantine", turns, err)
+	if assignments, err := b.Claim(t.Context(), claim); err != nil || len(assignments) != 1 {
+		t.Errorf("claimed %v, %v after the quarantine", assignments, err)
 	}
 }
 

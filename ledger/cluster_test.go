@@ -16,14 +16,14 @@ func TestCluster(t *testing.T) {
 	rdb := redistest.Cluster(t)
 	b := &bench{T: t, store: store{ledger.New(rdb, ledger.Options{})}, rdb: rdb}
 	ctx := t.Context()
-	b.must(b.Heartbeat(ctx, "w1", map[rollout.Lane]int{rollout.LaneCommit: 3}, time.Hour))
-	if c, err := b.Capacity(ctx); err != nil || c[rollout.LaneCommit] != 3 {
+	b.must(b.Heartbeat(ctx, "w1", map[rollout.QueueName]int{rollout.QueueCommit: 3}, time.Hour))
+	if c, err := b.Capacity(ctx); err != nil || c[rollout.QueueCommit] != 3 {
 		t.Errorf("capacity %v, %v", c, err)
 	}
 	b.spread("r1", 6)
-	b.must(b.Latch(ctx, "r1", 0, rollout.GateState{Verdict: rollout.VerdictHold}))
+	b.must(b.Latch(ctx, "r1", 0, rollout.GateState{Decision: rollout.DecisionHold}))
 	_, failed := b.begin("r1", rollout.StagePreflight, "wx004")
-	failed = b.step(failed, rollout.Failed{At: at, Trouble: rollout.Trouble{Code: 85015}})
+	failed = b.step(failed, rollout.Failed{At: at, LastError: rollout.LastError{Code: 85015}})
 	retried, err := rollout.Step(failed, rollout.Retried{At: at})
 	b.must(err)
 	if n, err := b.SaveAll(ctx, []ledger.Edit{{Was: failed, Next: retried}}); n != 1 || err != nil {

@@ -31,7 +31,7 @@ type contest struct {
 	ids   []string
 	plans map[string]rollout.Plan
 	made  map[string]time.Time // created
-	queue []rollout.Turn
+	queue []rollout.Assignment
 	calls map[string]caller            // by app: who may be calling
 	live  map[string][]rollout.Release // by app: all releases that were not undone
 	calm  bool                         // nothing goes wrong any more
@@ -108,7 +108,7 @@ func (c *contest) pass() error {
 			return err
 		}
 		for _, s := range rollout.Stages() {
-			turns, err := c.l.Claim(c.ctx, rollout.Claim{Rollout: c.ids[i], Stage: s, MaxRank: rollout.Rank(1, 0), N: 9, Lease: lease})
+			assignments, err := c.l.Claim(c.ctx, rollout.Claim{Rollout: c.ids[i], Stage: s, MaxRank: rollout.Rank(1, 0), N: 9, Lease: lease})
 			if err != nil {
 				return err
 			}
@@ -116,7 +116,7 @@ func (c *contest) pass() error {
 			if err != nil {
 				return err
 			}
-			c.queue = append(append(c.queue, turns...), back...)
+			c.queue = append(append(c.queue, assignments...), back...)
 		}
 	}
 	return c.sound()
@@ -128,25 +128,25 @@ func (c *contest) work() error {
 		return nil
 	}
 	i := c.rnd.IntN(len(c.queue))
-	turn := c.queue[i]
+	assignment := c.queue[i]
 	c.queue = append(c.queue[:i], c.queue[i+1:]...)
 	if c.chance(8) {
 		return nil // it is never delivered
 	}
 	if c.chance(8) {
-		c.queue = append(c.queue, turn) // it is delivered twice
+		c.queue = append(c.queue, assignment) // it is delivered twice
 	}
-	s, err := c.l.Start(c.ctx, turn, lease)
+	s, err := c.l.Start(c.ctx, assignment, lease)
 	if errors.As(err, new(*rollout.StaleError)) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if k, ok := c.calls[turn.AppID]; ok && k.until.After(c.now) {
-		return fmt.Errorf("%s starts on %s, and %s may be calling for %s more", turn.Rollout, turn.AppID, k.who, k.until.Sub(c.now))
+	if k, ok := c.calls[assignment.AppID]; ok && k.until.After(c.now) {
+		return fmt.Errorf("%s starts on %s, and %s may be calling for %s more", assignment.Rollout, assignment.AppID, k.who, k.until.Sub(c.now))
 	}
-	c.calls[turn.AppID] = caller{turn.Rollout, c.now.Add(lease)}
+	c.calls[assignment.AppID] = caller{assignment.Rollout, c.now.Add(lease)}
 	t := s.Target
 	if c.chance(8) {
 		return nil // it dies in a call
@@ -172,7 +172,7 @@ func (c *contest) act(s rollout.Started, t rollout.Target) error {
 	case c.chance(4):
 		_, err = c.save(t, rollout.Waited{At: at, Reason: rollout.ReasonMerchant, For: 6 * time.Hour})
 	case c.chance(10):
-		_, err = c.save(t, rollout.Failed{At: at, Trouble: rollout.Trouble{Text: "no"}})
+		_, err = c.save(t, rollout.Failed{At: at, LastError: rollout.LastError{Text: "no"}})
 	case c.chance(4) && t.Stage == rollout.StageSubmit:
 		if t, err = c.save(t, rollout.Intended{At: at, Op: rollout.OpSubmit}); err == nil {
 			_, err = c.save(t, rollout.Waited{At: at, Reason: rollout.ReasonUnknown, For: time.Minute})
@@ -284,7 +284,7 @@ func (c *contest) sound() error {
 	return nil
 }
 
-// settles lets all that waits go on, without any trouble, and returns what never ended. A
+// settles lets all that waits go on, without any last error, and returns what never ended. A
 // target that outranks its app's owner must have the app after one more look.
 func (c *contest) settles() error {
 	c.calm = true
@@ -376,7 +376,7 @@ func play(ctx context.Context, seed uint64, rdb redis.UniversalClient, advance f
 }
 
 // TestContestProperty: whatever happens, no two act on an app, nothing is downgraded, and when
-// trouble ends everything ends.
+// last error ends everything ends.
 func TestContestProperty(t *testing.T) {
 	t.Parallel()
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {

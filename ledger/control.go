@@ -39,7 +39,7 @@ func (l *Ledger) Resume(ctx context.Context, id, by, why string) error {
 	return l.control(ctx, id, change{from: "paused", to: rollout.StatusRunning, by: by, why: why})
 }
 
-// Abort ends an unfinished rollout; its targets are swept by the conductor.
+// Abort ends an unfinished rollout; its targets are swept by the controller.
 func (l *Ledger) Abort(ctx context.Context, id, by, why string) error {
 	return l.control(ctx, id, change{from: "loading,scheduled,running,paused", to: rollout.StatusAborted, by: by, why: why})
 }
@@ -51,14 +51,14 @@ func (l *Ledger) Promote(ctx context.Context, id string, wave int, by, why strin
 	return l.PromoteSeen(ctx, id, wave, "", by, why)
 }
 
-// PromoteSeen is Promote by an operator who saw the gate's verdict; "" is any. A gate
+// PromoteSeen is Promote by an operator who saw the gate's decision; "" is any. A gate
 // that has another one by now, and is not open, is a *GateChangedError.
-func (l *Ledger) PromoteSeen(ctx context.Context, id string, wave int, seen rollout.Verdict, by, why string) (bool, error) {
-	g := rollout.GateState{Verdict: rollout.VerdictOpen, Why: fmt.Sprintf("promoted by %s: %s", by, why), Promoted: true}
+func (l *Ledger) PromoteSeen(ctx context.Context, id string, wave int, seen rollout.Decision, by, why string) (bool, error) {
+	g := rollout.GateState{Decision: rollout.DecisionPass, Why: fmt.Sprintf("promoted by %s: %s", by, why), Promoted: true}
 	return l.latch(ctx, id, wave, g, "promote", string(seen))
 }
 
-// GateChangedError says that a gate's verdict is not the one that an operator saw.
+// GateChangedError says that a gate's decision is not the one that an operator saw.
 type GateChangedError struct {
 	Rollout string
 	Wave    int
@@ -87,7 +87,7 @@ func (l *Ledger) latch(ctx context.Context, id string, wave int, g rollout.GateS
 	if err != nil {
 		return false, err
 	}
-	n, err := run(ctx, l.rdb, latchScript, id, wave, string(g.Verdict), string(b), mode, seen).Int()
+	n, err := run(ctx, l.rdb, latchScript, id, wave, string(g.Decision), string(b), mode, seen).Int()
 	if err != nil {
 		return false, failed(err, "latch gate %d of rollout %s", wave, id)
 	}
@@ -100,7 +100,7 @@ func (l *Ledger) latch(ctx context.Context, id string, wave int, g rollout.GateS
 	return n == 1, nil
 }
 
-// Action is one operator's or conductor's change of a rollout.
+// Action is one operator's or controller's change of a rollout.
 type Action struct {
 	At   int64  `json:"at"` // unix ms
 	From string `json:"from"`

@@ -74,9 +74,9 @@ func TestApproveReleases(t *testing.T) {
 		}
 		_, started := b.begin("r1", rollout.StagePreflight, "wx000")
 		b.step(started, rollout.Yielded{At: at})
-		turns, err := b.Claim(b.Context(), rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: 9, N: 9, Lease: lease})
+		assignments, err := b.Claim(b.Context(), rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: 9, N: 9, Lease: lease})
 		b.must(err)
-		s, err := b.Start(b.Context(), turns[0], lease)
+		s, err := b.Start(b.Context(), assignments[0], lease)
 		b.must(err)
 		if !s.Released {
 			b.Error("a handler doesn't see the approval")

@@ -7,7 +7,7 @@
 // decided by rollout.Step before it is saved here.
 //
 //	l := ledger.New(rdb, ledger.Options{})
-//	turn, err := l.Start(ctx, t, lease) // still mine?
-//	next, err := rollout.Step(turn.Target, event)
-//	err = l.Save(ctx, turn.Target, next, rollout.SaveOptions{})
+//	assignment, err := l.Start(ctx, t, lease) // still mine?
+//	next, err := rollout.Step(assignment.Target, event)
+//	err = l.Save(ctx, assignment.Target, next, rollout.SaveOptions{})
 package ledger

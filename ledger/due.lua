@@ -5,7 +5,7 @@
 --
 -- KEYS[1] root
 -- ARGV[1] how many at most of each index  ARGV[2] retry for an app that another rollout works on
--- (ms)  ARGV[3..] indexes: "wake" or "leases:<lane>"
+-- (ms)  ARGV[3..] indexes: "wake" or "leases:<queue>"
 -- Returns {number of targets moved, "rollout appid", ...}: who waited for another rollout that
 -- may have superseded it, or leaves the app to it (a plan that skips, or a later run of the same
 -- name), for who reads the reply to end.
@@ -27,14 +27,14 @@ for i = 3, #ARGV do
     local t = rollout and load(rollout, appid)
     if t and (t.state == 'parked' or t.state == 'running') and t.due <= now_ms then
       local from = stand(rollout, appid, t)
-      local verdict, owner = false, nil
-      if t.reason == 'owner' and t.state == 'parked' then verdict, owner = contest(rollout, appid, t.stage) end
+      local decision, owner = false, nil
+      if t.reason == 'owner' and t.state == 'parked' then decision, owner = contest(rollout, appid, t.stage) end
       t.version = t.version + 1
-      if status(rollout) ~= 'aborted' and (verdict == 'wait' or verdict == 'hurry' or verdict == 'skip') then
-        if verdict == 'skip' or follows(plan(owner), plan(rollout)) then out[#out + 1] = m end
-        t.due = contested(verdict, tonumber(ARGV[2]))
+      if status(rollout) ~= 'aborted' and (decision == 'wait' or decision == 'hurry' or decision == 'skip') then
+        if decision == 'skip' or follows(plan(owner), plan(rollout)) then out[#out + 1] = m end
+        t.due = contested(decision, tonumber(ARGV[2]))
       else
-        if verdict and superseded(rollout, appid) then out[#out + 1] = m end
+        if decision and superseded(rollout, appid) then out[#out + 1] = m end
         pend(t)
         moved = moved + 1
       end

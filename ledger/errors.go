@@ -94,7 +94,7 @@ func (e *BrokenError) Error() string {
 	if e.AppID != "" {
 		return e.Err.Error()
 	}
-	return fmt.Sprintf("rollout %s can't be read (%v): enqueue check --deep says what is wrong and what mends it", e.Rollout, e.Err)
+	return fmt.Sprintf("rollout %s can't be read (%v): enqueue check --deep says what is wrong and what repairs it", e.Rollout, e.Err)
 }
 
 func (e *BrokenError) Unwrap() error { return e.Err }

@@ -54,8 +54,8 @@ func calls() []call {
 		write("seal schedule", func(c ctx, l l) error { return l.SealSchedule(c, "s1", 0) }),
 		write("delete schedule", func(c ctx, l l) error { return l.DeleteSchedule(c, "s1") }),
 		write("pause or resume schedule", func(c ctx, l l) error { return l.PauseSchedule(c, "s1") }),
-		read("start turn", func(c ctx, l l) error {
-			return second(l.Start(c, rollout.Turn{Rollout: "r1", AppID: "wx000"}, lease))
+		read("start assignment", func(c ctx, l l) error {
+			return second(l.Start(c, rollout.Assignment{Rollout: "r1", AppID: "wx000"}, lease))
 		}),
 		read("save rollout r1, app wx000", func(c ctx, l l) error { return second(l.Save(c, target, target, rollout.SaveOptions{})) }),
 		read("load save script", func(c ctx, l l) error { return second(l.SaveAll(c, []ledger.Edit{{Was: target, Next: target}})) }),
@@ -75,7 +75,7 @@ func calls() []call {
 		read("read rollout r1, app wx000", func(c ctx, l l) error { return second(l.Target(c, "r1", "wx000")) }),
 		read("read targets of rollout", func(c ctx, l l) error { return lastError(l.Targets(c, "r1")) }),
 		read("read the owner", func(c ctx, l l) error { return second(l.Owner(c, "wx000")) }),
-		read("read 1 rollouts", func(c ctx, l l) error { return second(l.Inspect(c, ledger.InspectOptions{Rollouts: []string{"r1"}})) }),
+		read("read 1 rollouts", func(c ctx, l l) error { return second(l.Fsck(c, ledger.FsckOptions{Rollouts: []string{"r1"}})) }),
 		read("list schedules", func(c ctx, l l) error { return second(l.Schedules(c)) }),
 		read("list due schedules", func(c ctx, l l) error { return second(l.DueSchedules(c)) }),
 		read("read 1 schedules", func(c ctx, l l) error { return second(l.Schedule(c, "s1")) }),
@@ -152,7 +152,7 @@ func TestOutOfMemory(t *testing.T) {
 	rdb := redistest.Start(t).Client(t)
 	prepare(t, rdb)
 	l := ledger.New(rdb, ledger.Options{})
-	turns, err := l.Claim(t.Context(), rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: 9, N: 1, Lease: lease})
+	assignments, err := l.Claim(t.Context(), rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: 9, N: 1, Lease: lease})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestOutOfMemory(t *testing.T) {
 	if _, err := l.Add(t.Context(), "loading", rollouttest.Targets(1)); !errors.As(err, &u) || !strings.Contains(u.Hint, "maxmemory") {
 		t.Errorf("adding targets: %v, want an UnavailableError", err)
 	}
-	started, err := l.Start(t.Context(), turns[0], lease)
+	started, err := l.Start(t.Context(), assignments[0], lease)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestUnreachable(t *testing.T) {
 	cancel()
 	for _, c := range calls() {
 		if err := c.do(ctx, l); !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), c.what) {
-			t.Errorf("%s, cancelled: %v", c.what, err)
+			t.Errorf("%s, canceled: %v", c.what, err)
 		}
 	}
 	srv.Kill()

@@ -36,14 +36,14 @@ func FaultProbeWait(n int) time.Duration {
 // NotePlatformFault records that an app met a fault of the platform. Who reports it first begins
 // it. A report that needs confirmation is answered with [rollout.FaultAlone] if a probe has
 // proven lately that the app is alone with it.
-func (l *Ledger) NotePlatformFault(ctx context.Context, f PlatformFault, app string) (rollout.FaultNews, error) {
+func (l *Ledger) NotePlatformFault(ctx context.Context, f PlatformFault, app string) (rollout.FaultReport, error) {
 	confirm := 0
 	if f.Confirm {
 		confirm = 1
 	}
 	news, err := run(ctx, l.rdb, faultNoteScript, f.Code, f.Text, f.Endpoint, f.IP, f.RID, app, confirm,
 		milli(faultFirstProbe), milli(faultProbeMax), milli(faultReturns), faultApps).Text()
-	return rollout.FaultNews(news), failed(err, "record a fault of the platform")
+	return rollout.FaultReport(news), failed(err, "record a fault of the platform")
 }
 
 // PlatformFault reads the fault that stands; nil if there is none.

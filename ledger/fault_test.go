@@ -17,7 +17,7 @@ func refused(code int64, confirm bool) ledger.PlatformFault {
 	}
 }
 
-func (b *bench) met(f ledger.PlatformFault, app string, want rollout.FaultNews) {
+func (b *bench) met(f ledger.PlatformFault, app string, want rollout.FaultReport) {
 	b.Helper()
 	if news, err := b.NotePlatformFault(b.Context(), f, app); err != nil || news != want {
 		b.Errorf("fault %d of %s: %s, %v; want %s", f.Code, app, news, err, want)
@@ -63,8 +63,8 @@ func TestPlatformFaultProbeAfterAClockStep(t *testing.T) {
 	})
 }
 
-// The first report begins a fault, later ones only say that it lasts; no turn is given meanwhile.
-func TestPlatformFaultStopsTurns(t *testing.T) {
+// The first report begins a fault, later ones only say that it lasts; no assignment is given meanwhile.
+func TestPlatformFaultStopsAssignments(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.load("r1", 4)
@@ -86,13 +86,13 @@ func TestPlatformFaultStopsTurns(t *testing.T) {
 			f.Code != 61004 || f.Text != "wechat refuses" || f.IP != "203.0.113.9" || f.RID != "rid-1" || f.Confirm || f.ProbeAt.Sub(f.Since) != time.Second {
 			b.Errorf("fault %+v after %+v", f, first)
 		}
-		turns, err := b.Claim(b.Context(), rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(99, 0), N: 9, Lease: lease})
-		if !errors.As(err, new(*rollout.PlatformFaultError)) || len(turns) > 0 {
-			b.Errorf("a claim gives %v, %v", turns, err)
+		assignments, err := b.Claim(b.Context(), rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(99, 0), N: 9, Lease: lease})
+		if !errors.As(err, new(*rollout.PlatformFaultError)) || len(assignments) > 0 {
+			b.Errorf("a claim gives %v, %v", assignments, err)
 		}
 		started, err := b.Start(b.Context(), given[0], lease)
 		if err != nil || !started.Fault {
-			b.Errorf("a turn given before starts as %+v, %v; want it to be told of the fault", started, err)
+			b.Errorf("an assignment given before starts as %+v, %v; want it to be told of the fault", started, err)
 		}
 		b.step(started.Target, rollout.Yielded{At: at})
 

@@ -46,41 +46,41 @@ func (b *bench) restore(img image) {
 	}
 }
 
-// A turn that was given before Redis lost its last second is never mistaken for
+// An assignment that was given before Redis lost its last second is never mistaken for
 // the one given after.
 func TestFenceSurvivesLostWrites(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.load("r1", 3)
 		before := b.picture()
-		var lost []rollout.Turn
-		for range 5 { // fences grow with each turn, also within one instant
-			turn, was := b.begin("r1", rollout.StagePreflight, "wx001")
-			if n := len(lost); n > 0 && turn.Fence <= lost[n-1].Fence {
-				b.Errorf("fence %d after %d", turn.Fence, lost[n-1].Fence)
+		var lost []rollout.Assignment
+		for range 5 { // fences grow with each assignment, also within one instant
+			assignment, was := b.begin("r1", rollout.StagePreflight, "wx001")
+			if n := len(lost); n > 0 && assignment.Fence <= lost[n-1].Fence {
+				b.Errorf("fence %d after %d", assignment.Fence, lost[n-1].Fence)
 			}
-			lost = append(lost, turn)
+			lost = append(lost, assignment)
 			b.step(was, rollout.Yielded{At: at})
 		}
-		turn, acting := b.begin("r1", rollout.StagePreflight, "wx001")
-		lost = append(lost, turn)
+		assignment, acting := b.begin("r1", rollout.StagePreflight, "wx001")
+		lost = append(lost, assignment)
 
 		b.restore(before)
 		b.advance(time.Millisecond)
-		turn, now := b.begin("r1", rollout.StagePreflight, "wx001")
+		assignment, now := b.begin("r1", rollout.StagePreflight, "wx001")
 		for _, old := range lost {
-			if turn.Fence <= old.Fence {
-				b.Errorf("fence %d was given after %d", turn.Fence, old.Fence)
+			if assignment.Fence <= old.Fence {
+				b.Errorf("fence %d was given after %d", assignment.Fence, old.Fence)
 			}
 			var stale *rollout.StaleError
 			if _, err := b.Start(b.Context(), old, lease); !errors.As(err, &stale) {
-				b.Errorf("a lost turn starts: %v", err)
+				b.Errorf("a lost assignment starts: %v", err)
 			}
 		}
 		var stale *rollout.StaleError
 		acting.Version = now.Version // even if the versions met by chance
 		if _, err := b.Save(b.Context(), acting, acting, rollout.SaveOptions{}); !errors.As(err, &stale) {
-			b.Errorf("the handler of a lost turn saves: %v", err)
+			b.Errorf("the handler of a lost assignment saves: %v", err)
 		}
 		b.sound("r1")
 	})

@@ -23,14 +23,14 @@ const (
 	FaultCount Fault = "count"
 	// FaultTotal: the number of targets is not what was planned.
 	FaultTotal Fault = "total"
-	// FaultAsleep: targets are unfinished but the conductor doesn't look at the rollout.
+	// FaultAsleep: targets are unfinished but the controller doesn't look at the rollout.
 	FaultAsleep Fault = "asleep"
-	// FaultActive: the conductor looks at a rollout that is done.
+	// FaultActive: the controller looks at a rollout that is done.
 	FaultActive Fault = "active"
 	// FaultParking: a target is parked without a reason or for longer than any
 	// reason asks, or failed for what it should only have waited for.
 	FaultParking Fault = "parking"
-	// FaultLease: a turn lasts longer than any turn does.
+	// FaultLease: an assignment lasts longer than any assignment does.
 	FaultLease Fault = "lease"
 	// FaultUnlisted: a rollout is there, but not in the list of rollouts.
 	FaultUnlisted Fault = "unlisted"

@@ -5,7 +5,7 @@
 --
 -- KEYS[1] root
 -- ARGV[1] worker  ARGV[2] for how long (ms), 0 to take it out  ARGV[3] JSON of its
--- concurrency by lane  ARGV[4] usual lease of an assignment (ms)  ARGV[5] step back that is
+-- concurrency by queue  ARGV[4] usual lease of an assignment (ms)  ARGV[5] step back that is
 -- noticed (ms)
 -- Returns {ms that the clock was found to have stepped back, 1 if entries wait for
 -- clock.lua}. Cost: O(log workers + log leases).
@@ -14,7 +14,7 @@ if ARGV[2] == '0' then
   redis.call('HDEL', root .. 'capacity', ARGV[1])
   return { 0, 0 }
 end
--- A server is known before it gives its first turns: if it loses them, and with
+-- A server is known before it gives its first assignments: if it loses them, and with
 -- them who gave them, it must not look like a new one.
 if redis.call('EXISTS', root .. 'server') == 0 then quarantine(0) end
 redis.call('HSET', root .. 'capacity', ARGV[1], ARGV[3])
@@ -42,7 +42,7 @@ for _, w in ipairs(redis.call('ZRANGEBYSCORE', root .. 'workers', '(' .. int(now
 end
 
 local waits = redis.call('EXISTS', root .. 'wake:stepped')
-for _, lane in ipairs({ 'commit', 'audit', 'release' }) do
-  if redis.call('ZCOUNT', root .. 'leases:' .. lane, '(' .. int(now_ms + far(tonumber(ARGV[4]))), '+inf') > 0 then waits = 1 end
+for _, queue in ipairs({ 'commit', 'audit', 'release' }) do
+  if redis.call('ZCOUNT', root .. 'leases:' .. queue, '(' .. int(now_ms + far(tonumber(ARGV[4]))), '+inf') > 0 then waits = 1 end
 end
 return { int(back), int(waits) }

@@ -55,9 +55,9 @@ func (l *Ledger) WakeDue(ctx context.Context, limit int) (int, error) {
 
 // ExpireDue implements rollout.Store.
 func (l *Ledger) ExpireDue(ctx context.Context, limit int) (int, error) {
-	indexes := make([]string, 0, len(rollout.Lanes()))
-	for _, lane := range rollout.Lanes() {
-		indexes = append(indexes, "leases:"+string(lane))
+	indexes := make([]string, 0, len(rollout.QueueNames()))
+	for _, queueName := range rollout.QueueNames() {
+		indexes = append(indexes, "leases:"+string(queueName))
 	}
 	n, _, err := l.due(ctx, limit, indexes...)
 	return n, failed(err, "take back expired leases")
@@ -92,7 +92,7 @@ func (l *Ledger) Peek(ctx context.Context, c rollout.Claim) ([]string, error) {
 }
 
 // Claim implements rollout.Store.
-func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Turn, error) {
+func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Assignment, error) {
 	args := []any{c.Rollout, string(c.Stage), c.MaxRank, c.N, milli(c.Lease), milli(l.opts.OwnerRetry), ""}
 	if c.ReadBack {
 		args[len(args)-1] = "back"
@@ -116,22 +116,22 @@ func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Turn, er
 		return nil, errors.Join(err, &rollout.QuarantineError{Left: time.Duration(ms) * time.Millisecond})
 	}
 	given, skip := list[1:1+2*n], list[1+2*n:]
-	turns := make([]rollout.Turn, 0, n)
+	assignments := make([]rollout.Assignment, 0, n)
 	for i := 0; i < len(given); i += 2 {
 		fence, err := parseInt("fence", given[i+1])
 		if err != nil {
 			return nil, err
 		}
-		turns = append(turns, rollout.Turn{Rollout: c.Rollout, AppID: given[i], Stage: c.Stage, Fence: fence})
+		assignments = append(assignments, rollout.Assignment{Rollout: c.Rollout, AppID: given[i], Stage: c.Stage, Fence: fence})
 	}
 	left := make([]TargetKey, len(skip))
 	for i, app := range skip {
 		left[i] = TargetKey{Rollout: c.Rollout, AppID: app}
 	}
-	return turns, l.leave(ctx, left)
+	return assignments, l.leave(ctx, left)
 }
 
-// Quarantine is how long turns still wait because Redis was restarted or failed
+// Quarantine is how long assignments still wait because Redis was restarted or failed
 // over; 0 if they don't.
 func (l *Ledger) Quarantine(ctx context.Context) (time.Duration, error) {
 	var server *redis.SliceCmd
@@ -141,7 +141,7 @@ func (l *Ledger) Quarantine(ctx context.Context) (time.Duration, error) {
 		return nil
 	})
 	if err != nil {
-		return 0, failed(err, "read whether turns wait after a restart of Redis")
+		return 0, failed(err, "read whether assignments wait after a restart of Redis")
 	}
 	until, ok := server.Val()[0].(string)
 	if !ok {
@@ -157,20 +157,20 @@ func (l *Ledger) Quarantine(ctx context.Context) (time.Duration, error) {
 }
 
 // InFlight implements rollout.Store.
-func (l *Ledger) InFlight(ctx context.Context) (map[rollout.Lane]int, error) {
-	cmds := make(map[rollout.Lane]*redis.IntCmd)
+func (l *Ledger) InFlight(ctx context.Context) (map[rollout.QueueName]int, error) {
+	cmds := make(map[rollout.QueueName]*redis.IntCmd)
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, lane := range rollout.Lanes() {
-			cmds[lane] = p.ZCard(ctx, keyLeases(string(lane)))
+		for _, queueName := range rollout.QueueNames() {
+			cmds[queueName] = p.ZCard(ctx, keyLeases(string(queueName)))
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, failed(err, "count leases")
 	}
-	out := make(map[rollout.Lane]int, len(cmds))
-	for lane, cmd := range cmds {
-		out[lane] = int(cmd.Val())
+	out := make(map[rollout.QueueName]int, len(cmds))
+	for queueName, cmd := range cmds {
+		out[queueName] = int(cmd.Val())
 	}
 	return out, nil
 }
@@ -183,12 +183,12 @@ func (l *Ledger) Latch(ctx context.Context, id string, wave int, g rollout.GateS
 
 // Begin implements rollout.Store.
 func (l *Ledger) Begin(ctx context.Context, id string) error {
-	return l.quiet(l.control(ctx, id, change{from: "scheduled", to: rollout.StatusRunning, by: "conductor", why: "its start time has come"}))
+	return l.quiet(l.control(ctx, id, change{from: "scheduled", to: rollout.StatusRunning, by: "controller", why: "its start time has come"}))
 }
 
 // Finish implements rollout.Store.
 func (l *Ledger) Finish(ctx context.Context, id string) error {
-	return l.quiet(l.control(ctx, id, change{from: "running,paused", to: rollout.StatusDone, by: "conductor", why: "every target has ended"}))
+	return l.quiet(l.control(ctx, id, change{from: "running,paused", to: rollout.StatusDone, by: "controller", why: "every target has ended"}))
 }
 
 // Pause implements rollout.Store.

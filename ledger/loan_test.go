@@ -30,11 +30,11 @@ func (b *bench) refused(app string) *ledger.LentError {
 }
 
 // claimed are the apps that a claim of a rollout's next targets gives.
-func (b *bench) claimed(id string, stage rollout.Stage) []rollout.Turn {
+func (b *bench) claimed(id string, stage rollout.Stage) []rollout.Assignment {
 	b.Helper()
-	turns, err := b.Claim(b.Context(), rollout.Claim{Rollout: id, Stage: stage, MaxRank: rollout.Rank(99, 0), N: 10, Lease: lease})
+	assignments, err := b.Claim(b.Context(), rollout.Claim{Rollout: id, Stage: stage, MaxRank: rollout.Rank(99, 0), N: 10, Lease: lease})
 	b.must(err)
-	return turns
+	return assignments
 }
 
 // An app has a reader or a worker, never both, and neither keeps it for good.
@@ -46,8 +46,8 @@ func TestLoan(t *testing.T) {
 		if lent := b.refused("wx000"); lent.Rollout != "" || lent.Quarantine || lent.Left != 20*time.Second {
 			b.Errorf("a second loan is refused for %+v", lent)
 		}
-		if turns := b.claimed("r1", rollout.StagePreflight); len(turns) != 1 || turns[0].AppID != "wx001" {
-			b.Fatalf("a claim beside the loan gives %v, want wx001 alone", turns)
+		if assignments := b.claimed("r1", rollout.StagePreflight); len(assignments) != 1 || assignments[0].AppID != "wx001" {
+			b.Fatalf("a claim beside the loan gives %v, want wx001 alone", assignments)
 		}
 		if target, err := b.Target(b.Context(), "r1", "wx000"); err != nil || target.State != rollout.StatePending {
 			b.Errorf("a lent app is %s (%v), want pending", target.State, err)
@@ -56,8 +56,8 @@ func TestLoan(t *testing.T) {
 			b.Errorf("a loan of an app with an assignment is refused for %+v", lent)
 		}
 		b.must(b.Return(b.Context(), loan))
-		if turns := b.claimed("r1", rollout.StagePreflight); len(turns) != 1 || turns[0].AppID != "wx000" {
-			b.Errorf("after the return a claim gives %v", turns)
+		if assignments := b.claimed("r1", rollout.StagePreflight); len(assignments) != 1 || assignments[0].AppID != "wx000" {
+			b.Errorf("after the return a claim gives %v", assignments)
 		}
 		b.sound("r1")
 	})
@@ -71,14 +71,14 @@ func TestLoanRunsOut(t *testing.T) {
 		b.load("r1", 1)
 		dead := b.lend("wx000", time.Hour) // cut to LoanMax
 		b.advance(ledger.LoanMax - time.Second)
-		if turns := b.claimed("r1", rollout.StagePreflight); len(turns) != 0 {
-			b.Fatalf("a lent app gets %v", turns)
+		if assignments := b.claimed("r1", rollout.StagePreflight); len(assignments) != 0 {
+			b.Fatalf("a lent app gets %v", assignments)
 		}
 		b.advance(time.Second)
 		next := b.lend("wx000", 20*time.Second)
 		b.must(b.Return(b.Context(), dead))
-		if turns := b.claimed("r1", rollout.StagePreflight); len(turns) != 0 {
-			b.Fatalf("the dead reader's return ended the next loan: %v", turns)
+		if assignments := b.claimed("r1", rollout.StagePreflight); len(assignments) != 0 {
+			b.Fatalf("the dead reader's return ended the next loan: %v", assignments)
 		}
 		b.must(b.Return(b.Context(), next))
 		b.lend("wx009", time.Second)
@@ -95,14 +95,14 @@ func TestLateTaskMeetsLoan(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.load("r1", 1)
-		turns := b.claimed("r1", rollout.StagePreflight)
+		assignments := b.claimed("r1", rollout.StagePreflight)
 		b.advance(lease)
 		loan := b.lend("wx000", 10*time.Second)
-		if _, err := b.Start(b.Context(), turns[0], lease); !errors.As(err, new(*rollout.StaleError)) {
+		if _, err := b.Start(b.Context(), assignments[0], lease); !errors.As(err, new(*rollout.StaleError)) {
 			b.Errorf("a late task begins beside a reader: %v", err)
 		}
 		b.must(b.Return(b.Context(), loan))
-		if _, err := b.Start(b.Context(), turns[0], lease); err != nil {
+		if _, err := b.Start(b.Context(), assignments[0], lease); err != nil {
 			b.Errorf("after the loan: %v", err)
 		}
 	})
@@ -116,11 +116,11 @@ func TestLoanOfAClockAhead(t *testing.T) {
 		b.lend("wx000", 10*time.Second)
 		now := b.rdb.Time(b.Context()).Val()
 		b.must(b.rdb.ZAdd(b.Context(), "wxr:{ledger}:loans", z(float64(now.Add(8*time.Hour).UnixMilli()), "wx000")).Err())
-		if turns := b.claimed("r1", rollout.StagePreflight); len(turns) != 0 {
-			b.Fatalf("a lent app gets %v", turns)
+		if assignments := b.claimed("r1", rollout.StagePreflight); len(assignments) != 0 {
+			b.Fatalf("a lent app gets %v", assignments)
 		}
 		b.advance(ledger.LoanMax)
-		if turns := b.claimed("r1", rollout.StagePreflight); len(turns) != 1 {
+		if assignments := b.claimed("r1", rollout.StagePreflight); len(assignments) != 1 {
 			b.Error("the loan doesn't end")
 		}
 	})

@@ -46,9 +46,9 @@ func (b *bench) try(id string) string {
 	b.Helper()
 	t, err := b.Target(b.Context(), id, app)
 	b.must(err)
-	turns, err := b.Claim(b.Context(), rollout.Claim{Rollout: id, Stage: t.Stage, MaxRank: rollout.Rank(9, 0), ReadBack: t.Reason == rollout.ReasonUnknown, N: 1, Lease: lease})
+	assignments, err := b.Claim(b.Context(), rollout.Claim{Rollout: id, Stage: t.Stage, MaxRank: rollout.Rank(9, 0), ReadBack: t.Reason == rollout.ReasonUnknown, N: 1, Lease: lease})
 	b.must(err)
-	if len(turns) == 1 {
+	if len(assignments) == 1 {
 		return "takes"
 	}
 	now, err := b.Target(b.Context(), id, app)
@@ -274,7 +274,7 @@ func TestOustedTargetEnds(t *testing.T) {
 		b.one("new", ranked("b", "3.0.0", 100, ""))
 		b.bring("old", rollout.StageSubmit)
 		_, t := b.begin("new", rollout.StagePreflight, app)
-		b.step(t, rollout.Failed{At: at, Trouble: rollout.Trouble{Text: "no"}})
+		b.step(t, rollout.Failed{At: at, LastError: rollout.LastError{Text: "no"}})
 		b.advance(rollouttest.OwnerRetry)
 		if n, err := b.WakeDue(b.Context(), 9); err != nil || n != 1 {
 			b.Errorf("%d woken (%v) after the hotfix failed, want 1", n, err)
@@ -292,11 +292,11 @@ func TestReleases(t *testing.T) {
 	both(t, func(b *bench) {
 		heard := func(id string) []string {
 			b.Helper()
-			turn := b.claimed(id, rollout.StagePreflight)
-			if len(turn) != 1 {
-				b.Fatalf("%s gets %v", id, turn)
+			assignment := b.claimed(id, rollout.StagePreflight)
+			if len(assignment) != 1 {
+				b.Fatalf("%s gets %v", id, assignment)
 			}
-			s, err := b.Start(b.Context(), turn[0], lease)
+			s, err := b.Start(b.Context(), assignment[0], lease)
 			b.must(err)
 			b.step(s.Target, rollout.Yielded{At: at})
 			r, err := b.Rollout(b.Context(), id)
@@ -347,11 +347,11 @@ func TestReleaseAfterTheClockSteppedBack(t *testing.T) {
 		b.advance(-8 * time.Hour)
 		b.one("hotfix", ranked("b", "3.0.0", 100, ""))
 		b.released("hotfix")
-		turn := b.claimed("bulk", rollout.StagePreflight)
-		if len(turn) != 1 {
-			b.Fatalf("bulk gets %v", turn)
+		assignment := b.claimed("bulk", rollout.StagePreflight)
+		if len(assignment) != 1 {
+			b.Fatalf("bulk gets %v", assignment)
 		}
-		s, err := b.Start(b.Context(), turn[0], lease)
+		s, err := b.Start(b.Context(), assignment[0], lease)
 		b.must(err)
 		if by, ok := rollout.Superseded(ranked("a", "2.0.0", 0, ""), "bulk", s.Created, s.Releases); !ok || by.Rollout != "hotfix" {
 			b.Errorf("bulk, created %s, is not superseded by %+v", s.Created, s.Releases)
@@ -420,20 +420,20 @@ func TestLateTaskOfAnAbortedRollout(t *testing.T) {
 	both(t, func(b *bench) {
 		b.one("old", ranked("a", "2.0.0", 0, ""))
 		b.one("new", ranked("b", "3.0.0", 0, ""))
-		turn := b.claimed("old", rollout.StagePreflight)[0]
+		assignment := b.claimed("old", rollout.StagePreflight)[0]
 		b.must(b.Abort(b.Context(), "old", "op", "enough"))
 		b.advance(lease)
 		if got := b.try("new"); got != "takes" {
 			b.Fatalf("it %s", got)
 		}
-		if _, err := b.Start(b.Context(), turn, lease); !errors.As(err, new(*rollout.StaleError)) {
+		if _, err := b.Start(b.Context(), assignment, lease); !errors.As(err, new(*rollout.StaleError)) {
 			b.Errorf("the late task begins beside the new owner: %v", err)
 		}
 	})
 }
 
 // The check finds a release that was undone, and a repair forgets it.
-func TestInspectReleases(t *testing.T) {
+func TestFsckReleases(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.one("r1", ranked("a", "2.0.0", 0, ""))
@@ -447,7 +447,7 @@ func TestInspectReleases(t *testing.T) {
 		b.step(x, rollout.Finished{At: at, End: rollout.StateUndone})
 		b.sound("r1")
 		b.must(b.rdb.HSet(b.Context(), "wxr:{ledger}:released", app, mark).Err())
-		found := b.inspect(ledger.InspectOptions{Rollouts: []string{"r1"}, Repair: true})
+		found := b.fsck(ledger.FsckOptions{Rollouts: []string{"r1"}, Repair: true})
 		if len(found) != 1 || found[0].Fault != ledger.FaultRelease || found[0].Done != "forgot its release" {
 			b.Errorf("found %+v", found)
 		}

@@ -2,17 +2,17 @@
 --
 -- A target is one field (the appid) of the hash t:<rollout>. Its value is
 --   stage|state|reason|fence|version|due|rank|body
--- fence: server time in us of its newest turn; due: server time in ms; body: JSON,
+-- fence: server time in us of its newest assignment; due: server time in ms; body: JSON,
 -- of which scripts read only whether an intent is open. A target stands in exactly one index:
 --   pending -> ready:<rollout>:<stage> (score rank; less READ_BACK with the reason "unknown", so
 --              that what is to be read back is found before all that waits for a permit)
---   running -> leases:<lane>           (score due = end of the lease)
+--   running -> leases:<queue>           (score due = end of the lease)
 --   parked  -> wake                    (score due = wake time)
 --   ended   -> none
 -- KEYS[1] is always the tag's root key "wxr:{ledger}:"; every other key is made
 -- from it, so that all keys share the tag's slot.
 local root = KEYS[1]
-local LANE = { preflight = 'commit', commit = 'commit', check = 'commit',
+local QUEUE = { preflight = 'commit', commit = 'commit', check = 'commit',
                submit = 'audit', verdict = 'audit', release = 'release', undo = 'release' }
 local time = redis.call('TIME')
 local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -55,7 +55,7 @@ local function stand(rollout, appid, t)
   if t.state == 'pending' then
     at.index, at.name, at.score = root .. 'ready:' .. rollout .. ':' .. t.stage, appid, ready(t)
   elseif t.state == 'running' then
-    at.index, at.name, at.score = root .. 'leases:' .. LANE[t.stage], member(rollout, appid), t.due
+    at.index, at.name, at.score = root .. 'leases:' .. QUEUE[t.stage], member(rollout, appid), t.due
   elseif t.state == 'parked' then
     at.index, at.name, at.score = root .. 'wake', member(rollout, appid), t.due
   end
@@ -88,7 +88,7 @@ end
 
 -- sound is a target whose record tells a place; nil for any other.
 local function sound(t)
-  if t and LANE[t.stage] and t.fence and t.version and t.due and t.rank then return t end
+  if t and QUEUE[t.stage] and t.fence and t.version and t.due and t.rank then return t end
 end
 
 -- load reads a target; nil if there is none, or a record that tells no place: what a
@@ -113,7 +113,7 @@ local function status(rollout)
   return redis.call('HGET', root .. 'r:' .. rollout, 'status') or ''
 end
 
--- moves tells whether targets at a stage get turns and may make calls: see
+-- moves tells whether targets at a stage get assignments and may make calls: see
 -- rollout.Status.Moves.
 local function moves(rollout, stage)
   local s = status(rollout)
@@ -187,10 +187,10 @@ end
 -- later was given before the clock stepped back.
 local function far(lease) return math.max(4 * lease, lease + 300000) end
 
--- quarantine is how many ms turns have to wait because this server is another
--- one than that which gave the last turn, or was started again: its newest
--- writes may be lost, and with them who has which turn. Whoever calls WeChat by
--- such a turn is done within one lease; a caller that doesn't know it (0) takes the
+-- quarantine is how many ms assignments have to wait because this server is another
+-- one than that which gave the last assignment, or was started again: its newest
+-- writes may be lost, and with them who has which assignment. Whoever calls WeChat by
+-- such an assignment is done within one lease; a caller that doesn't know it (0) takes the
 -- one that was last known. A server that doesn't tell its run_id
 -- (miniredis) is never in quarantine. Cost: O(1), about 5 us.
 local LEASE_UNKNOWN = 300000
@@ -294,8 +294,8 @@ end
 -- contested is when a target looks again at an app that it has to wait for (ms); retry is the
 -- usual wait.
 local HURRY = 2000
-local function contested(verdict, retry)
-  if verdict == 'hurry' then return now_ms + math.min(retry, HURRY) end
+local function contested(decision, retry)
+  if decision == 'hurry' then return now_ms + math.min(retry, HURRY) end
   return now_ms + retry
 end
 

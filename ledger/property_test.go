@@ -18,15 +18,15 @@ import (
 )
 
 // machine drives two rollouts over the same apps with random moves. What it
-// remembers is only what a handler would: its turns, however old.
+// remembers is only what a handler would: its assignments, however old.
 type machine struct {
-	ctx     context.Context
-	l       store
-	rdb     redis.UniversalClient
-	advance func(time.Duration)
-	turns   []rollout.Turn
-	held    []rollout.Target // as handlers read them, however old
-	fences  map[string]int64 // newest by "rollout appid"
+	ctx         context.Context
+	l           store
+	rdb         redis.UniversalClient
+	advance     func(time.Duration)
+	assignments []rollout.Assignment
+	held        []rollout.Target // as handlers read them, however old
+	fences      map[string]int64 // newest by "rollout appid"
 }
 
 const apps = 6
@@ -69,29 +69,29 @@ func (m *machine) Claim(t *rapid.T) {
 		MaxRank: rollout.Rank(rapid.IntRange(0, 2).Draw(t, "waves"), 0), N: rapid.IntRange(1, 4).Draw(t, "n"), Lease: lease,
 		ReadBack: rapid.IntRange(0, 2).Draw(t, "read back") == 0,
 	}
-	turns, err := m.l.Claim(m.ctx, c)
+	assignments, err := m.l.Claim(m.ctx, c)
 	m.must(t, err)
-	for _, turn := range turns {
-		key := turn.Rollout + " " + turn.AppID
-		if turn.Fence <= m.fences[key] {
-			t.Fatalf("fence %d of %s after %d", turn.Fence, key, m.fences[key])
+	for _, assignment := range assignments {
+		key := assignment.Rollout + " " + assignment.AppID
+		if assignment.Fence <= m.fences[key] {
+			t.Fatalf("fence %d of %s after %d", assignment.Fence, key, m.fences[key])
 		}
-		m.fences[key] = turn.Fence
+		m.fences[key] = assignment.Fence
 	}
-	m.turns = append(m.turns, turns...)
+	m.assignments = append(m.assignments, assignments...)
 }
 
 func (m *machine) Start(t *rapid.T) {
-	if len(m.turns) == 0 {
-		t.Skip("no turn was given")
+	if len(m.assignments) == 0 {
+		t.Skip("no assignment was given")
 	}
-	turn := rapid.SampledFrom(m.turns).Draw(t, "turn")
-	started, err := m.l.Start(m.ctx, turn, lease)
+	assignment := rapid.SampledFrom(m.assignments).Draw(t, "assignment")
+	started, err := m.l.Start(m.ctx, assignment, lease)
 	if !m.may(t, err) {
 		return
 	}
-	if started.Target.Fence != m.fences[turn.Rollout+" "+turn.AppID] {
-		t.Fatalf("a turn started with fence %d, the newest is %d", turn.Fence, m.fences[turn.Rollout+" "+turn.AppID])
+	if started.Target.Fence != m.fences[assignment.Rollout+" "+assignment.AppID] {
+		t.Fatalf("an assignment started with fence %d, the newest is %d", assignment.Fence, m.fences[assignment.Rollout+" "+assignment.AppID])
 	}
 	m.held = append(m.held, started.Target)
 }
@@ -105,12 +105,12 @@ func (m *machine) Save(t *rapid.T) {
 	was := m.held[i]
 	at := at.Add(time.Duration(len(m.held)) * time.Second)
 	wait := time.Duration(rapid.IntRange(1, 100).Draw(t, "wait")) * time.Second
-	trouble := rollout.Trouble{Class: "fatal-app", Code: rapid.SampledFrom([]int64{0, 85015}).Draw(t, "code")}
+	lastError := rollout.LastError{Class: "fatal-app", Code: rapid.SampledFrom([]int64{0, 85015}).Draw(t, "code")}
 	e := rapid.SampledFrom([]rollout.Event{
 		rollout.Advanced{At: at, AuditID: 7}, rollout.Advanced{At: at, AuditID: 8}, rollout.Yielded{At: at},
 		rollout.Waited{At: at, Reason: rollout.ReasonBusy, For: wait}, rollout.Stalled{At: at, For: wait},
 		rollout.Finished{At: at, End: rollout.StateSkipped}, rollout.Finished{At: at, End: rollout.StateReleased},
-		rollout.Failed{At: at, Trouble: trouble}, rollout.Rejected{At: at, Trouble: trouble},
+		rollout.Failed{At: at, LastError: lastError}, rollout.Rejected{At: at, LastError: lastError},
 		rollout.Recommitted{At: at}, rollout.GrayStepped{At: at, For: wait},
 		rollout.Intended{At: at, Op: rollout.OpCommit}, rollout.Intended{At: at, Op: rollout.OpSubmit},
 	}).Draw(t, "event")
@@ -145,8 +145,8 @@ func (m *machine) Operate(t *rapid.T) {
 	}
 }
 
-// Govern is what the conductor and operators do to a whole rollout.
-func (m *machine) Govern(t *rapid.T) {
+// Steer is what the controller and operators do to a whole rollout.
+func (m *machine) Steer(t *rapid.T) {
 	id := anyID(t)
 	do := rapid.SampledFrom([]string{"pause", "resume", "resume", "finish", "finish", "finish", "finish", "abort"}).Draw(t, "do")
 	switch do {
@@ -161,7 +161,7 @@ func (m *machine) Govern(t *rapid.T) {
 	}
 }
 
-// Tick is what the conductor does for time's sake.
+// Tick is what the controller does for time's sake.
 func (m *machine) Tick(t *rapid.T) {
 	m.advance(time.Duration(rapid.IntRange(0, 90).Draw(t, "seconds")) * time.Second)
 	n := rapid.IntRange(1, 5).Draw(t, "limit")
@@ -210,7 +210,7 @@ func TestNothingIsLost(t *testing.T) {
 		m := newMachine(r, t.Context(), rdb, advance)
 		r.Repeat(map[string]func(*rapid.T){
 			"": m.Check, "claim": m.Claim, "claim2": m.Claim, "start": m.Start, "start2": m.Start, "start3": m.Start,
-			"save": m.Save, "save2": m.Save, "save3": m.Save, "operate": m.Operate, "govern": m.Govern, "tick": m.Tick,
+			"save": m.Save, "save2": m.Save, "save3": m.Save, "operate": m.Operate, "steer": m.Steer, "tick": m.Tick,
 		})
 	})
 }
@@ -223,7 +223,7 @@ func TestNothingIsLostToTheEnd(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		m := newMachine(r, t.Context(), rdb, advance)
 		for range rapid.IntRange(0, 30).Draw(r, "moves") {
-			rapid.SampledFrom([]func(*rapid.T){m.Claim, m.Operate, m.Operate, m.Govern, m.Tick}).Draw(r, "move")(r)
+			rapid.SampledFrom([]func(*rapid.T){m.Claim, m.Operate, m.Operate, m.Steer, m.Tick}).Draw(r, "move")(r)
 		}
 		for round := 0; !m.allEnded(r); round++ {
 			if round == 100 {
@@ -243,7 +243,7 @@ func (m *machine) allEnded(t *rapid.T) bool {
 	})
 }
 
-// round resumes everything and ends each target that gets a turn.
+// round resumes everything and ends each target that gets an assignment.
 func (m *machine) round(t *rapid.T) {
 	m.advance(2 * time.Minute)
 	_, err1 := m.l.WakeDue(m.ctx, 100)
@@ -254,10 +254,10 @@ func (m *machine) round(t *rapid.T) {
 		_, err := m.l.Sweep(m.ctx, id, 100)
 		m.must(t, err)
 		for _, stage := range rollout.Stages() {
-			turns, err := m.l.Claim(m.ctx, rollout.Claim{Rollout: id, Stage: stage, MaxRank: rollout.Rank(9, 0), N: 100, Lease: lease})
+			assignments, err := m.l.Claim(m.ctx, rollout.Claim{Rollout: id, Stage: stage, MaxRank: rollout.Rank(9, 0), N: 100, Lease: lease})
 			m.must(t, err)
-			for _, turn := range turns {
-				started, err := m.l.Start(m.ctx, turn, lease)
+			for _, assignment := range assignments {
+				started, err := m.l.Start(m.ctx, assignment, lease)
 				m.must(t, err)
 				next, err := rollout.Step(started.Target, rollout.Finished{At: at, End: rollout.StateSkipped})
 				m.must(t, err)

@@ -16,7 +16,7 @@ if not (s == 'done' or s == 'aborted') or left > 0 then return { 'unfinished', s
 if stamp(id) ~= ARGV[2] then return { 'changed' } end
 local name = redis.call('HGET', root .. 'r:' .. id, 'name')
 for _, kind in ipairs({ 't:', 'p:', 'n:', 'codes:', 'log:', 'r:' }) do redis.call('UNLINK', root .. kind .. id) end
-for stage in pairs(LANE) do redis.call('UNLINK', root .. 'ready:' .. id .. ':' .. stage) end
+for stage in pairs(QUEUE) do redis.call('UNLINK', root .. 'ready:' .. id .. ':' .. stage) end
 redis.call('ZREM', root .. 'active', id)
 redis.call('ZREM', root .. 'rollouts', id)
 if name and redis.call('HGET', root .. 'names', name) == id then redis.call('HDEL', root .. 'names', name) end

@@ -10,15 +10,15 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// A server that comes back may have lost who has which turn, so that for one
-// lease it gives none and starts none; it saves what the old turns bring.
+// A server that comes back may have lost who has which assignment, so that for one
+// lease it gives none and starts none; it saves what the old assignments bring.
 func TestQuarantineAfterRestart(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.AOF(), redistest.Config("appendfsync always"))
 	rdb, advance := server.Virtual(t)
 	b := &bench{T: t, store: store{ledger.New(rdb, ledger.Options{})}, rdb: rdb, advance: advance}
 	b.load("r1", 4)
-	claim := func(app string) ([]rollout.Turn, error) {
+	claim := func(app string) ([]rollout.Assignment, error) {
 		return b.Claim(t.Context(), rollout.Claim{
 			Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(99, 0), N: 1, Only: []string{app}, Lease: lease,
 		})
@@ -38,11 +38,11 @@ func TestQuarantineAfterRestart(t *testing.T) {
 
 	var stale *rollout.StaleError
 	if _, err := b.Start(t.Context(), queued[0], lease); !errors.As(err, &stale) {
-		t.Errorf("a turn of before starts: %v", err)
+		t.Errorf("an assignment of before starts: %v", err)
 	}
 	var q *rollout.QuarantineError
-	if turns, err := claim("wx002"); !errors.As(err, &q) || q.Left != lease || len(turns) != 0 {
-		t.Errorf("a claim gives %v (%v), want a quarantine of %v", turns, err, lease)
+	if assignments, err := claim("wx002"); !errors.As(err, &q) || q.Left != lease || len(assignments) != 0 {
+		t.Errorf("a claim gives %v (%v), want a quarantine of %v", assignments, err, lease)
 	}
 	b.step(acting, rollout.Yielded{At: at})
 	advance(lease - time.Second)
@@ -59,9 +59,9 @@ func TestQuarantineAfterRestart(t *testing.T) {
 	b.sound("r1")
 }
 
-// A server that loses its very first turns also loses that it gave them; it was
+// A server that loses its very first assignments also loses that it gave them; it was
 // known since a worker came, and waits all the same.
-func TestQuarantineAfterFirstTurnsAreLost(t *testing.T) {
+func TestQuarantineAfterFirstAssignmentsAreLost(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.AOF(), redistest.Config("appendfsync always"))
 	rdb, advance := server.Virtual(t)
@@ -69,11 +69,11 @@ func TestQuarantineAfterFirstTurnsAreLost(t *testing.T) {
 	b.must(b.Heartbeat(t.Context(), "w1", nil, time.Minute))
 	b.load("r1", 1)
 
-	server.Restart() // the turns it gave meanwhile are not in its AOF
+	server.Restart() // the assignments it gave meanwhile are not in its AOF
 
 	var q *rollout.QuarantineError
-	turns, err := b.Claim(t.Context(), rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(99, 0), N: 1, Lease: lease})
-	if !errors.As(err, &q) || q.Left != lease || len(turns) != 0 {
-		t.Errorf("a claim gives %v (%v), want a quarantine of %v", turns, err, lease)
+	assignments, err := b.Claim(t.Context(), rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(99, 0), N: 1, Lease: lease})
+	if !errors.As(err, &q) || q.Left != lease || len(assignments) != 0 {
+		t.Errorf("a claim gives %v (%v), want a quarantine of %v", assignments, err, lease)
 	}
 }

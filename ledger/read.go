@@ -82,7 +82,7 @@ type view struct {
 	id                    string
 	fields, counts, codes map[string]string
 	targets               int64
-	active                bool   // the conductor looks at it
+	active                bool   // the controller looks at it
 	broken                string // Redis's error if a key of it can't be read
 }
 

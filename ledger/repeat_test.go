@@ -143,7 +143,7 @@ func TestNextRunCatches(t *testing.T) {
 	t.Parallel()
 	for name, bug := range map[string]spoiled{
 		"merchants keep apps":  {"(merchant and follows(", "(false and follows("},
-		"earlier ones wait on": {"verdict == 'skip' or follows(", "verdict == 'skip' or false and follows("},
+		"earlier ones wait on": {"decision == 'skip' or follows(", "decision == 'skip' or false and follows("},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,7 +12,7 @@
 -- on, or {"held", status, "gate" or ""} if the rollout doesn't let a call begin, or a
 -- target of an aborted one be retried; "gate" if it is a gate that tripped.
 -- Cost: O(log targets).
--- A target that is to park for what news came of during its turn (mark.lua) is
+-- A target that is to park for what news came of during its assignment (mark.lua) is
 -- pending instead.
 local rollout, appid = ARGV[1], ARGV[2]
 local t = load(rollout, appid)
@@ -32,9 +32,9 @@ if revived and status(rollout) == 'aborted' and ARGV[5] ~= 'undo' then return { 
 local from = stand(rollout, appid, t)
 local news = false
 if t.state == 'running' and ARGV[6] ~= 'running' then
-  local turn = member(rollout, appid)
-  local mark = redis.call('HGET', root .. 'marks', turn)
-  if mark then redis.call('HDEL', root .. 'marks', turn) end
+  local assignment = member(rollout, appid)
+  local mark = redis.call('HGET', root .. 'marks', assignment)
+  if mark then redis.call('HDEL', root .. 'marks', assignment) end
   news = mark == int(t.fence)
 end
 t.version = t.version + 1

@@ -57,16 +57,16 @@ var (
 	archiveReadLua string
 	//go:embed prune.lua
 	pruneLua string
-	//go:embed audit.lua
+	//go:embed fsck.lua
 	auditLua string
-	//go:embed mend_targets.lua
-	mendTargetsLua string
-	//go:embed mend_counts.lua
-	mendCountsLua string
-	//go:embed mend_rollout.lua
-	mendRolloutLua string
-	//go:embed mend_name.lua
-	mendNameLua string
+	//go:embed repair_targets.lua
+	repairTargetsLua string
+	//go:embed repair_counts.lua
+	repairCountsLua string
+	//go:embed repair_rollout.lua
+	repairRolloutLua string
+	//go:embed repair_name.lua
+	repairNameLua string
 	//go:embed recount.lua
 	recountLua string
 	//go:embed platform_note.lua
@@ -123,10 +123,10 @@ var (
 	archiveReadScript    = newScript(archiveStampLua + archiveReadLua)
 	pruneScript          = newScript(archiveStampLua + pruneLua)
 	auditScript          = newScript(auditLua)
-	mendTargetsScript    = newScript(mendTargetsLua)
-	mendCountsScript     = newScript(mendCountsLua)
-	mendRolloutScript    = newScript(mendRolloutLua)
-	mendNameScript       = newScript(mendNameLua)
+	repairTargetsScript  = newScript(repairTargetsLua)
+	repairCountsScript   = newScript(repairCountsLua)
+	repairRolloutScript  = newScript(repairRolloutLua)
+	repairNameScript     = newScript(repairNameLua)
 	recountScript        = newScript(recountLua)
 	platformNoteScript   = newScript(platformNoteLua)
 	faultNoteScript      = newScript(faultNoteLua)

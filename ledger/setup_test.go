@@ -16,7 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
-// lease is how long the turns of these tests last.
+// lease is how long the assignments of these tests last.
 const lease = time.Minute
 
 // at is the time of events; the ledger's time is Redis's.
@@ -74,21 +74,21 @@ func plan(name string, sizes ...int) rollout.Plan {
 	return rollout.Plan{Name: name, Waves: rollouttest.Waves(sizes...), Ext: `{"extEnable":true}`}
 }
 
-// begin claims one app's turn at its stage and starts it.
-func (b *bench) begin(id string, stage rollout.Stage, app string) (rollout.Turn, rollout.Target) {
+// begin claims one app's assignment at its stage and starts it.
+func (b *bench) begin(id string, stage rollout.Stage, app string) (rollout.Assignment, rollout.Target) {
 	b.Helper()
 	t, err := b.Target(b.Context(), id, app)
 	b.must(err)
-	turns, err := b.Claim(b.Context(), rollout.Claim{
+	assignments, err := b.Claim(b.Context(), rollout.Claim{
 		Rollout: id, Stage: stage, MaxRank: rollout.Rank(99, 0), ReadBack: t.Reason == rollout.ReasonUnknown, N: 1, Only: []string{app}, Lease: lease,
 	})
 	b.must(err)
-	if len(turns) != 1 {
-		b.Fatalf("claim of %s at %s gave %v", app, stage, turns)
+	if len(assignments) != 1 {
+		b.Fatalf("claim of %s at %s gave %v", app, stage, assignments)
 	}
-	started, err := b.Start(b.Context(), turns[0], lease)
+	started, err := b.Start(b.Context(), assignments[0], lease)
 	b.must(err)
-	return turns[0], started.Target
+	return assignments[0], started.Target
 }
 
 // step saves a target as the event leaves it.
@@ -105,7 +105,7 @@ func (b *bench) step(was rollout.Target, e rollout.Event) rollout.Target {
 func (b *bench) sound(ids ...string) {
 	b.Helper()
 	for _, id := range ids {
-		if f := b.inspect(ledger.InspectOptions{Rollouts: []string{id}}); len(f) > 0 {
+		if f := b.fsck(ledger.FsckOptions{Rollouts: []string{id}}); len(f) > 0 {
 			b.Errorf("inspection of %s: %v", id, f)
 		}
 	}
@@ -114,7 +114,7 @@ func (b *bench) sound(ids ...string) {
 // inspected is what an inspection of one rollout finds.
 func inspected(ctx context.Context, l *ledger.Ledger, id string) (ledger.Inspected, []ledger.Finding, error) {
 	var list []ledger.Finding
-	in, err := l.Inspect(ctx, ledger.InspectOptions{Rollouts: []string{id}, See: func(f ledger.Finding) { list = append(list, f) }})
+	in, err := l.Fsck(ctx, ledger.FsckOptions{Rollouts: []string{id}, See: func(f ledger.Finding) { list = append(list, f) }})
 	return in, list, err
 }
 

@@ -1,4 +1,4 @@
--- start is a handler's first look: is this turn still mine? It renews the lease
+-- start is a handler's first look: is this assignment still mine? It renews the lease
 -- and marks the target as acting, so that a second delivery of the same task
 -- doesn't begin while the first may still call WeChat.
 --
@@ -7,10 +7,10 @@
 -- Returns {"ok", record, status of the rollout, release approval, server time in us, when the
 -- rollout was created (ms), releases of the app: see prelude.lua, 1 while a fault of the platform
 -- stands},
--- or {"stale", record or ""} if the turn was given to somebody else or is over, or a
+-- or {"stale", record or ""} if the assignment was given to somebody else or is over, or a
 -- handler is acting on it, or may be: the mark is among what a restarted server
--- may have lost, so that nothing starts in quarantine. The fence is the turn: a
--- handler may have taken it on to a later stage of its lane before it stalled.
+-- may have lost, so that nothing starts in quarantine. The fence is the assignment: a
+-- handler may have taken it on to a later stage of its queue before it stalled.
 -- Cost: O(log leases).
 local rollout, appid = ARGV[1], ARGV[2]
 local t = load(rollout, appid)

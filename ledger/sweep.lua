@@ -39,7 +39,7 @@ local function waiting()
   return n
 end
 
-for stage in pairs(LANE) do
+for stage in pairs(QUEUE) do
   if moved >= limit then break end
   local apps = stage == 'undo' and {} or
     redis.call('ZRANGEBYSCORE', root .. 'ready:' .. rollout .. ':' .. stage, 0, '+inf', 'LIMIT', 0, limit - moved)

@@ -78,30 +78,30 @@ func TestAnOpenOutcomeKeepsItsApp(t *testing.T) {
 			x = b.step(x, e)
 		}
 		b.must(b.Abort(b.Context(), "r1", "op", "enough"))
-		claim := func(id string, s rollout.Stage) []rollout.Turn {
-			turns, err := b.Claim(b.Context(), rollout.Claim{Rollout: id, Stage: s, MaxRank: rollout.Rank(9, 0), ReadBack: id == "r1", N: 9, Lease: lease})
+		claim := func(id string, s rollout.Stage) []rollout.Assignment {
+			assignments, err := b.Claim(b.Context(), rollout.Claim{Rollout: id, Stage: s, MaxRank: rollout.Rank(9, 0), ReadBack: id == "r1", N: 9, Lease: lease})
 			b.must(err)
-			return turns
+			return assignments
 		}
 		b.load("r2", 1)
-		if turns := claim("r2", rollout.StagePreflight); len(turns) > 0 {
-			b.Fatalf("it got %v", turns)
+		if assignments := claim("r2", rollout.StagePreflight); len(assignments) > 0 {
+			b.Fatalf("it got %v", assignments)
 		}
 		_, err := b.Sweep(b.Context(), "r1", 9)
 		b.must(err)
-		turns := claim("r1", rollout.StageCommit)
-		if len(turns) != 1 {
-			b.Fatalf("%v for the read-back", turns)
+		assignments := claim("r1", rollout.StageCommit)
+		if len(assignments) != 1 {
+			b.Fatalf("%v for the read-back", assignments)
 		}
-		started, err := b.Start(b.Context(), turns[0], lease)
+		started, err := b.Start(b.Context(), assignments[0], lease)
 		b.must(err)
 		x = b.step(started.Target, rollout.Resolved{At: at})
 		b.step(x, rollout.Aborted{At: at, Holder: true})
 		b.advance(time.Hour)
 		_, err = b.WakeDue(b.Context(), 9)
 		b.must(err)
-		if turns := claim("r2", rollout.StagePreflight); len(turns) != 1 {
-			b.Errorf("then it got %v", turns)
+		if assignments := claim("r2", rollout.StagePreflight); len(assignments) != 1 {
+			b.Errorf("then it got %v", assignments)
 		}
 	})
 }

@@ -16,7 +16,7 @@ for i = 1, #counts, 2 do
   if state == 'pending' then pending[stage] = (pending[stage] or 0) + n end
 end
 local out = { 'targets', int(sum), int(redis.call('HLEN', root .. 't:' .. rollout)) }
-for stage in pairs(LANE) do
+for stage in pairs(QUEUE) do
   out[#out + 1] = stage
   out[#out + 1] = int(pending[stage] or 0)
   out[#out + 1] = int(redis.call('ZCARD', root .. 'ready:' .. rollout .. ':' .. stage))

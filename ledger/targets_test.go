@@ -38,7 +38,7 @@ func TestTargets(t *testing.T) {
 		ctx, cancel := context.WithCancel(b.Context())
 		cancel()
 		if _, err := walk(ctx, n); !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), "read targets of rollout r1: ") {
-			b.Errorf("cancelled: %v", err)
+			b.Errorf("canceled: %v", err)
 		}
 		seen, err = walk(b.Context(), 0)
 		if len(seen) != n || err != nil {
@@ -88,7 +88,7 @@ func TestNotFound(t *testing.T) {
 			"target of r9": second(b.Target(ctx, "r9", "wx000")),
 			"targets":      lastError(b.Targets(ctx, "r9")),
 			"plan":         second(b.Plan(ctx, "r9", 0)),
-			"inspect":      second(b.Inspect(ctx, ledger.InspectOptions{Rollouts: []string{"r9"}})),
+			"inspect":      second(b.Fsck(ctx, ledger.FsckOptions{Rollouts: []string{"r9"}})),
 			"pause":        b.PauseBy(ctx, "r9", "op", "x"),
 			"resume":       b.Resume(ctx, "r9", "op", "x"),
 			"abort":        b.Abort(ctx, "r9", "op", "x"),
@@ -130,7 +130,7 @@ func TestSaveAll(t *testing.T) {
 		var edits []ledger.Edit
 		for _, app := range []string{"wx000", "wx001", "wx002"} {
 			_, was := b.begin("r1", rollout.StagePreflight, app)
-			was = b.step(was, rollout.Failed{At: at, Trouble: rollout.Trouble{Code: 85015}})
+			was = b.step(was, rollout.Failed{At: at, LastError: rollout.LastError{Code: 85015}})
 			next, err := rollout.Step(was, rollout.Retried{At: at})
 			b.must(err)
 			edits = append(edits, ledger.Edit{Was: was, Next: next})

@@ -2,7 +2,7 @@
 -- would do, but Redis refuses even reads in one when it is out of memory.)
 --
 -- KEYS[1] root
--- ARGV ids; none for those that the conductor looks at, in the order they began
+-- ARGV ids; none for those that the controller looks at, in the order they began
 -- Returns per id {id, fields, counts, failures by errcode, targets, 1 if active},
 -- fields empty if there is no such rollout. One of whose keys another program made
 -- something else is {id, Redis's error}. Cost: O(ids * cells).

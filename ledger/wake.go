@@ -13,7 +13,7 @@ const wakeTries = 8
 
 // Wake makes the target that works on an app look again because of news from outside, such as a
 // push. A parked one that match takes is pending at once, with why in its timeline. One that has its
-// turn may have looked just before the news: it is marked, and does not park for its verdict, for
+// assignment may have looked just before the news: it is marked, and does not park for its verdict, for
 // another version's audit or for the merchant, but looks once more. No target is no error.
 func (l *Ledger) Wake(ctx context.Context, appID, why string, at time.Time, match func(rollout.Target) bool) error {
 	owner, err := l.Owner(ctx, appID)

@@ -40,9 +40,9 @@ func TestWakeOfAParkedTarget(t *testing.T) {
 	})
 }
 
-// TestNewsDuringATurn: a target that looked before the news doesn't park for what they are about. One
-// that waits for something else does, and the mark never outlives its turn.
-func TestNewsDuringATurn(t *testing.T) {
+// TestEventDuringAnAssignment: a target that looked before the news doesn't park for what they are about. One
+// that waits for something else does, and the mark never outlives its assignment.
+func TestEventDuringAnAssignment(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.load("r-1", 1)
@@ -66,12 +66,12 @@ func TestNewsDuringATurn(t *testing.T) {
 				b.Errorf("%s: returned %s %s, stored %s %s, want %s", tc.name, saved.State, saved.Reason, stored.State, stored.Reason, tc.want)
 			}
 			if n := b.rdb.Exists(b.Context(), "wxr:{ledger}:marks").Val(); n != 0 {
-				b.Errorf("%s: the mark outlived its turn", tc.name)
+				b.Errorf("%s: the mark outlived its assignment", tc.name)
 			}
 			b.must(b.Wake(b.Context(), "wx000", "on", at, everything))
 			b.sound("r-1")
 		}
-		// News of a turn that ran out say nothing of the next one, which looks after them.
+		// News of an assignment that ran out say nothing of the next one, which looks after them.
 		b.begin("r-1", rollout.StagePreflight, "wx000")
 		b.must(b.Wake(b.Context(), "wx000", "news", at, everything))
 		b.advance(2 * lease)
@@ -105,7 +105,7 @@ func TestNoNewsIsLost(t *testing.T) {
 			case news:
 				told = true
 				b.must(b.Wake(b.Context(), "wx000", "news", at, everything))
-			case target != nil: // the turn ends with what it saw
+			case target != nil: // the assignment ends with what it saw
 				b.step(*target, parks(rollout.ReasonVerdict))
 				target = nil
 			case now.State == rollout.StatePending:

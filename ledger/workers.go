@@ -9,10 +9,10 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// Heartbeat says that a worker lives for ttl more, with its concurrency by lane. A clock
+// Heartbeat says that a worker lives for ttl more, with its concurrency by queue. A clock
 // of the server that stepped back is noticed here, and what it left in the future is
 // brought near; that is a *ClockStepError, and the heartbeat counts all the same.
-func (l *Ledger) Heartbeat(ctx context.Context, worker string, capacity map[rollout.Lane]int, ttl time.Duration) error {
+func (l *Ledger) Heartbeat(ctx context.Context, worker string, capacity map[rollout.QueueName]int, ttl time.Duration) error {
 	b, err := json.Marshal(capacity)
 	if err != nil {
 		return fmt.Errorf("heartbeat of worker %s: %w", worker, err)
@@ -41,19 +41,19 @@ func (l *Ledger) Leave(ctx context.Context, worker string) error {
 }
 
 // Capacity implements rollout.Store. Workers whose heartbeat ended are dropped.
-func (l *Ledger) Capacity(ctx context.Context) (map[rollout.Lane]int, error) {
+func (l *Ledger) Capacity(ctx context.Context) (map[rollout.QueueName]int, error) {
 	list, err := run(ctx, l.rdb, capacityScript).StringSlice()
 	if err != nil {
 		return nil, failed(err, "read the workers")
 	}
-	sum := make(map[rollout.Lane]int)
+	sum := make(map[rollout.QueueName]int)
 	for i := 0; i+1 < len(list); i += 2 {
-		var c map[rollout.Lane]int
+		var c map[rollout.QueueName]int
 		if err := json.Unmarshal([]byte(list[i+1]), &c); err != nil {
 			return nil, fmt.Errorf("capacity of worker %s: %w", list[i], err)
 		}
-		for lane, n := range c {
-			sum[lane] += n
+		for queueName, n := range c {
+			sum[queueName] += n
 		}
 	}
 	return sum, nil

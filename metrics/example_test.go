@@ -16,7 +16,7 @@ func Example() {
 	reg := prometheus.NewRegistry()
 	m := metrics.New(reg)
 	m.Watch(metrics.WatchOptions{
-		Leader: func() bool { return true }, // from the conductor's lease
+		Leader: func() bool { return true }, // from the controller's lease
 		Source: source{},                    // from the ledger and the pools
 		Redis:  noRedis,                     // the client that Asynq's queues are on
 	})

@@ -43,16 +43,16 @@ var (
 		"busy", "throttle", "privacy", "verdict", "delayed", "unknown", "in-audit",
 		"owner", "merchant", "window", "approval", "gray", "quota", "unlisted", "external",
 	}
-	gates    = set{"hold", "failed", "tripped"}
-	statuses = set{"loading", "scheduled", "running", "paused", "done", "aborted"}
-	lanes    = set{"commit", "audit", "release"}
-	verdicts = set{"passed", "rejected", "withdrawn"}
-	dropped  = set{"stale", "lost", "payload", "acting"}
-	results  = set{"moved", "idle", "error"}
+	gates      = set{"hold", "fail", "trip"}
+	statuses   = set{"loading", "scheduled", "running", "paused", "done", "aborted"}
+	queueNames = set{"commit", "audit", "release"}
+	verdicts   = set{"passed", "rejected", "withdrawn"}
+	dropped    = set{"stale", "lost", "payload", "acting"}
+	results    = set{"moved", "idle", "error"}
 
 	// outcomes are the states that each event can lead to, whatever the stage.
 	outcomes = map[string]set{
-		"advanced":     {"pending", "running"}, // running: the turn goes on
+		"advanced":     {"pending", "running"}, // running: the assignment goes on
 		"finished":     {"released", "up-to-date", "skipped", "undone"},
 		"waited":       {"parked"},
 		"stalled":      {"running"},

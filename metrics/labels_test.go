@@ -64,13 +64,13 @@ func TestSetsAreTheirOwners(t *testing.T) {
 		{"wxrollout_targets", "state", nil, texts(rollout.States()...)},
 		{"wxrollout_targets_parked", "reason", nil, texts(rollout.Reasons()...)},
 		{"wxrollout_targets_ready", "stage", nil, texts(rollout.Stages()...)},
-		{"wxrollout_leases", "lane", nil, texts(rollout.Lanes()...)},
-		{"wxrollout_queue_tasks", "lane", nil, texts(rollout.Lanes()...)},
+		{"wxrollout_leases", "queue", nil, texts(rollout.QueueNames()...)},
+		{"wxrollout_queue_tasks", "queue", nil, texts(rollout.QueueNames()...)},
 		{"wxrollout_rollouts", "status", nil, texts(
 			rollout.StatusLoading, rollout.StatusScheduled, rollout.StatusRunning,
 			rollout.StatusPaused, rollout.StatusDone, rollout.StatusAborted,
 		)},
-		{"wxrollout_rollouts_held", "gate", nil, texts(rollout.VerdictHold, rollout.VerdictFailed, rollout.VerdictTripped)},
+		{"wxrollout_rollouts_held", "gate", nil, texts(rollout.DecisionHold, rollout.DecisionFail, rollout.DecisionTrip)},
 		{"wxrollout_wechat_requests_total", "class", []string{metrics.ClassNotSent, metrics.ClassNoAnswer}, texts(wxclient.Classes()...)},
 		{"wxrollout_callbacks_total", "result", []string{"accepted"}, texts(callback.Reasons()...)},
 		{"wxrollout_platform_fault", "kind", nil, texts(rollout.FaultCauses()...)},
@@ -135,7 +135,7 @@ func endpointsOf(t *testing.T) []string {
 }
 
 // TestTransitionsAreSteps reads rollout's table of all transitions: each must
-// have a series of its own. Intents are written in the middle of a turn and
+// have a series of its own. Intents are written in the middle of an assignment and
 // end none.
 func TestTransitionsAreSteps(t *testing.T) {
 	t.Parallel()

@@ -47,7 +47,7 @@ func New(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		reg: reg,
 		transitions: counters("wxrollout_transitions_total",
-			"Events that ended a turn, by the stage they happened at and the state they led to.", "stage", "event", "state"),
+			"Events that ended an assignment, by the stage they happened at and the state they led to.", "stage", "event", "state"),
 		dropped: counters("wxrollout_tasks_dropped_total",
 			"Tasks that were not run, or whose outcome was not theirs to write any more.", "stage", "why"),
 		verdicts: counters("wxrollout_verdicts_total", "Audit verdicts read from WeChat.", "verdict"),
@@ -61,10 +61,10 @@ func New(reg prometheus.Registerer) *Metrics {
 		}, []string{"endpoint"}),
 		closings: counters("wxrollout_pool_closings_total",
 			"Refusals that closed a stage's pool, by errcode; one closing may have several.", "stage", "reason"),
-		ticks:   counters("wxrollout_conductor_ticks_total", "Rounds of the conductor.", "result"),
-		claimed: counter("wxrollout_conductor_claimed_total", "Turns that the conductor gave out."),
-		woken:   counter("wxrollout_conductor_woken_total", "Parked targets that the conductor woke in time."),
-		expired: counter("wxrollout_conductor_expired_total", "Turns taken back because their lease ran out: their worker died or stalled."),
+		ticks:   counters("wxrollout_controller_passes_total", "Rounds of the controller.", "result"),
+		claimed: counter("wxrollout_controller_assignments_total", "Assignments that the controller gave out."),
+		woken:   counter("wxrollout_controller_woken_total", "Parked targets that the controller woke in time."),
+		expired: counter("wxrollout_controller_expired_total", "Assignments taken back because their lease ran out: their worker died or stalled."),
 		pushes:  counters("wxrollout_callbacks_total", "Pushes of WeChat; a refused one has the type none.", "type", "result"),
 		renewals: counters("wxrollout_token_renewals_total",
 			"Requests for a new token, to WeChat or to a token service, by what they came to.", "token", "result"),
@@ -134,7 +134,7 @@ func (m *Metrics) Transition(stage, event, state string) {
 	m.transitions.WithLabelValues(stages.of(stage), event, to.of(state)).Inc()
 }
 
-// Dropped counts a task that came to nothing: stale (another turn was given),
+// Dropped counts a task that came to nothing: stale (another assignment was given),
 // lost (its outcome was refused), payload (unreadable, then stage is none) or
 // acting (another worker is at it).
 func (m *Metrics) Dropped(stage, why string) {
@@ -177,15 +177,15 @@ func (m *Metrics) PoolClosed(stage, reason string) {
 	m.closings.WithLabelValues(stages.of(stage), closingCodes.of(reason)).Inc()
 }
 
-// Tick is what one round of the conductor did.
+// Tick is what one round of the controller did.
 type Tick struct {
-	// Woken, Expired, Claimed and Changed are as in the conductor's progress.
+	// Woken, Expired, Claimed and Changed are as in the controller's progress.
 	Woken, Expired, Claimed, Changed int
 	// Failed says that it met an error; what it did is counted all the same.
 	Failed bool
 }
 
-// Ticked counts a round of the conductor.
+// Ticked counts a round of the controller.
 func (m *Metrics) Ticked(t Tick) {
 	result := "idle"
 	switch {

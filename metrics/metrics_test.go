@@ -92,25 +92,25 @@ func TestCounters(t *testing.T) {
 		"tick that moved": {
 			feed: func(m *metrics.Metrics) { m.Ticked(metrics.Tick{Woken: 1, Expired: 2, Claimed: 3}) },
 			want: map[string]float64{
-				"wxrollout_conductor_ticks_total{result=moved}": 1,
-				"wxrollout_conductor_woken_total{}":             1,
-				"wxrollout_conductor_expired_total{}":           2,
-				"wxrollout_conductor_claimed_total{}":           3,
+				"wxrollout_controller_passes_total{result=moved}": 1,
+				"wxrollout_controller_woken_total{}":              1,
+				"wxrollout_controller_expired_total{}":            2,
+				"wxrollout_controller_assignments_total{}":        3,
 			},
 		},
 		"tick that only changed a rollout": {
 			feed: func(m *metrics.Metrics) { m.Ticked(metrics.Tick{Changed: 1}) },
-			want: map[string]float64{"wxrollout_conductor_ticks_total{result=moved}": 1},
+			want: map[string]float64{"wxrollout_controller_passes_total{result=moved}": 1},
 		},
 		"idle tick": {
 			feed: func(m *metrics.Metrics) { m.Ticked(metrics.Tick{}) },
-			want: map[string]float64{"wxrollout_conductor_ticks_total{result=idle}": 1},
+			want: map[string]float64{"wxrollout_controller_passes_total{result=idle}": 1},
 		},
 		"tick that failed half-way": {
 			feed: func(m *metrics.Metrics) { m.Ticked(metrics.Tick{Claimed: 5, Failed: true}) },
 			want: map[string]float64{
-				"wxrollout_conductor_ticks_total{result=error}": 1,
-				"wxrollout_conductor_claimed_total{}":           5,
+				"wxrollout_controller_passes_total{result=error}": 1,
+				"wxrollout_controller_assignments_total{}":        5,
 			},
 		},
 		"renewals": {

@@ -20,7 +20,7 @@ func newTargetsPart(src Source) part {
 		parked:   desc("wxrollout_targets_parked", "Parked targets by what they wait for.", "reason"),
 		ready:    desc("wxrollout_targets_ready", "Pending targets that no gate, pause or start time holds back.", "stage"),
 		rollouts: desc("wxrollout_rollouts", "Rollouts by status.", "status"),
-		held:     desc("wxrollout_rollouts_held", "Running rollouts that a gate holds back, by its verdict. Failed and tripped ones wait for enqueue promote.", "gate"),
+		held:     desc("wxrollout_rollouts_held", "Running rollouts that a gate holds back, by its decision. Those at fail and trip wait for enqueue promote.", "gate"),
 	}
 }
 
@@ -142,8 +142,8 @@ type workersPart struct {
 func newWorkersPart(src Source) part {
 	return &workersPart{
 		src:      src,
-		leases:   desc("wxrollout_leases", "Turns that are out, in a queue or with a worker.", "lane"),
-		capacity: desc("wxrollout_worker_capacity", "Concurrency of the live workers.", "lane"),
+		leases:   desc("wxrollout_leases", "Assignments that are out, in a queue or with a worker.", "queue"),
+		capacity: desc("wxrollout_worker_capacity", "Concurrency of the live workers.", "queue"),
 	}
 }
 
@@ -154,8 +154,8 @@ func (p *workersPart) read(ctx context.Context, out emit) error {
 	if err != nil {
 		return err
 	}
-	emitAll(out, p.leases, lanes, w.Leases)
-	emitAll(out, p.capacity, lanes, w.Capacity)
+	emitAll(out, p.leases, queueNames, w.Leases)
+	emitAll(out, p.capacity, queueNames, w.Capacity)
 	return nil
 }
 

@@ -23,22 +23,22 @@ type queuesPart struct {
 }
 
 func newQueuesPart(rdb Pipeliner) part {
-	return &queuesPart{rdb: rdb, tasks: desc("wxrollout_queue_tasks", "Tasks in the Asynq queue of a lane.", "lane", "state")}
+	return &queuesPart{rdb: rdb, tasks: desc("wxrollout_queue_tasks", "Tasks in the Asynq queue of a queue.", "queue", "state")}
 }
 
 func (p *queuesPart) descs() []*prometheus.Desc { return []*prometheus.Desc{p.tasks} }
 
-// read goes on past a lane that fails: with Redis Cluster each may be elsewhere.
+// read goes on past a queue that fails: with Redis Cluster each may be elsewhere.
 func (p *queuesPart) read(ctx context.Context, out emit) error {
 	var errs []error
-	for _, lane := range lanes {
-		sizes, err := p.sizes(ctx, lane)
+	for _, queueName := range queueNames {
+		sizes, err := p.sizes(ctx, queueName)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("size of queue %s: %w", lane, err))
+			errs = append(errs, fmt.Errorf("size of queue %s: %w", queueName, err))
 			continue
 		}
 		for i, state := range queueStates {
-			out(p.tasks, float64(sizes[i]), lane, state)
+			out(p.tasks, float64(sizes[i]), queueName, state)
 		}
 	}
 	return errors.Join(errs...)
@@ -47,11 +47,11 @@ func (p *queuesPart) read(ctx context.Context, out emit) error {
 // sizes asks for the length of each of queueStates. Asynq 0.26 keeps the tasks
 // of a queue under asynq:{queue}:<state>: those that wait or run in lists, the
 // others in sorted sets.
-func (p *queuesPart) sizes(ctx context.Context, lane string) ([]int64, error) {
+func (p *queuesPart) sizes(ctx context.Context, queueName string) ([]int64, error) {
 	cmds := make([]*redis.IntCmd, len(queueStates))
 	_, err := p.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, state := range queueStates {
-			key := "asynq:{" + lane + "}:" + state
+			key := "asynq:{" + queueName + "}:" + state
 			if state == "pending" || state == "active" {
 				cmds[i] = pipe.LLen(ctx, key)
 			} else {

@@ -60,11 +60,11 @@ func TestQueueSizes(t *testing.T) {
 			"pending": {info.Pending, 7}, "active": {info.Active, 1}, "scheduled": {info.Scheduled, 4},
 			"retry": {info.Retry, 3}, "archived": {info.Archived, 5}, "completed": {info.Completed, 2},
 		} {
-			v := got["wxrollout_queue_tasks{lane=audit,state="+state+"}"]
+			v := got["wxrollout_queue_tasks{queue=audit,state="+state+"}"]
 			if v != float64(want[0]) || want[0] != want[1] {
 				t.Errorf("%s: we say %v, the inspector %d, and it should be %d", state, v, want[0], want[1])
 			}
-			if v, ok := got["wxrollout_queue_tasks{lane=release,state="+state+"}"]; !ok || v != 0 {
+			if v, ok := got["wxrollout_queue_tasks{queue=release,state="+state+"}"]; !ok || v != 0 {
 				t.Errorf("%s of a queue that was never used: %v (there: %t), want 0", state, v, ok)
 			}
 		}
@@ -106,18 +106,18 @@ func process(t *testing.T, rdb redis.UniversalClient, done func() bool) {
 	srv.Stop()
 }
 
-// TestOneLaneFails: a key of the wrong type takes only its own queue away.
-func TestOneLaneFails(t *testing.T) {
+// TestOneQueueFails: a key of the wrong type takes only its own queue away.
+func TestOneQueueFails(t *testing.T) {
 	t.Parallel()
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, _ func(time.Duration)) {
 		rdb.Set(t.Context(), "asynq:{audit}:pending", "text", 0)
 		var told error
 		reg, _ := setup(t, metrics.WatchOptions{Redis: rdb, Failed: func(_ string, err error) { told = err }})
 		got := samples(t, reg)
-		if _, ok := got["wxrollout_queue_tasks{lane=audit,state=retry}"]; ok {
+		if _, ok := got["wxrollout_queue_tasks{queue=audit,state=retry}"]; ok {
 			t.Error("the broken queue is shown")
 		}
-		if _, ok := got["wxrollout_queue_tasks{lane=commit,state=pending}"]; !ok {
+		if _, ok := got["wxrollout_queue_tasks{queue=commit,state=pending}"]; !ok {
 			t.Error("the other queues are gone too")
 		}
 		if told == nil {

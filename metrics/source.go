@@ -39,7 +39,7 @@ type Targets struct {
 	Parked map[string]int
 	// Ready counts, by stage, the pending targets that no gate, pause or start
 	// time holds back: those of open waves in running rollouts. Only pools and
-	// the workers' window stand between them and their turn.
+	// the workers' window stand between them and their assignment.
 	Ready map[string]int
 }
 
@@ -73,9 +73,9 @@ type Quota struct {
 // [AllEndpoints] is that of all calls. What is missing is not exported.
 type Rates map[string]float64
 
-// Workers is what the live workers have and use, by lane.
+// Workers is what the live workers have and use, by queue.
 type Workers struct {
-	// Leases counts the turns that are out.
+	// Leases counts the assignments that are out.
 	Leases map[string]int
 	// Capacity adds up the workers' concurrency.
 	Capacity map[string]int

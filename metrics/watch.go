@@ -14,7 +14,7 @@ const DefaultTimeout = 5 * time.Second
 
 // WatchOptions are what the gauges are read from.
 type WatchOptions struct {
-	// Leader tells whether this worker is the one that conducts. Needed.
+	// Leader tells whether this worker is the one that leads. Needed.
 	Leader func() bool
 	// Source is read while this worker is the leader. Needed.
 	Source Source
@@ -42,7 +42,7 @@ func (m *Metrics) Watch(o WatchOptions) {
 		o.Timeout = DefaultTimeout
 	}
 	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "wxrollout_leader", Help: "1 if this worker conducts, else 0. Exactly one worker should.",
+		Name: "wxrollout_leader", Help: "1 if this worker leads, else 0. Exactly one worker should.",
 	}, func() float64 { return flag(o.Leader()) }))
 	for name, p := range map[string]part{
 		"targets":     newTargetsPart(o.Source),

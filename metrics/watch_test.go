@@ -19,7 +19,7 @@ func fullSource() metrics.Source {
 	return source{
 		targets: give(metrics.Targets{
 			Rollouts: map[string]int{"running": 1, "paused": 1},
-			Held:     map[string]int{"tripped": 1},
+			Held:     map[string]int{"trip": 1},
 			At:       map[metrics.Place]int{{Stage: "submit", State: "pending"}: 7, {Stage: "verdict", State: "parked"}: 3},
 			Parked:   map[string]int{"verdict": 3},
 			Ready:    map[string]int{"submit": 5},
@@ -59,8 +59,8 @@ func TestGauges(t *testing.T) {
 		"wxrollout_targets_ready{stage=submit}":                     5,
 		"wxrollout_rollouts{status=paused}":                         1,
 		"wxrollout_rollouts{status=done}":                           0,
-		"wxrollout_rollouts_held{gate=tripped}":                     1,
-		"wxrollout_rollouts_held{gate=failed}":                      0,
+		"wxrollout_rollouts_held{gate=trip}":                        1,
+		"wxrollout_rollouts_held{gate=fail}":                        0,
 		"wxrollout_pool_open{stage=commit}":                         1,
 		"wxrollout_quota_external_units{}":                          12,
 		"wxrollout_quota_unread_timestamp_seconds{}":                float64(now.Add(-time.Hour).UnixMilli()) / 1000,
@@ -70,8 +70,8 @@ func TestGauges(t *testing.T) {
 		"wxrollout_quota_limit{}":                                   2000,
 		"wxrollout_rate_factor{endpoint=all}":                       1,
 		"wxrollout_rate_factor{endpoint=/wxa/commit}":               0.25,
-		"wxrollout_leases{lane=commit}":                             4,
-		"wxrollout_worker_capacity{lane=release}":                   8,
+		"wxrollout_leases{queue=commit}":                            4,
+		"wxrollout_worker_capacity{queue=release}":                  8,
 		"wxrollout_schedule_runs{result=began}":                     40,
 		"wxrollout_schedule_runs{result=missed}":                    0,
 		"wxrollout_schedule_runs{result=skipped}":                   2,
@@ -155,7 +155,7 @@ func TestOnlyTheLeaderReads(t *testing.T) {
 	if reads.Load() != 0 {
 		t.Errorf("a follower read its source %d times", reads.Load())
 	}
-	if _, ok := follower["wxrollout_leases{lane=commit}"]; ok {
+	if _, ok := follower["wxrollout_leases{queue=commit}"]; ok {
 		t.Error("a follower shows the fleet's gauges: sums over workers would be wrong")
 	}
 	leads.Store(true)
@@ -180,10 +180,10 @@ func TestFailureTakesOneCollectorAway(t *testing.T) {
 		"targets":     {src: source{targets: fail[metrics.Targets]("no ledger"), pools: full.pools, rates: full.rates, workers: full.workers, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_targets{stage=commit,state=pending}"},
 		"pools":       {src: source{pools: fail[metrics.Pools]("no pools"), targets: full.targets, rates: full.rates, workers: full.workers, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_pool_open{stage=submit}"},
 		"rates":       {src: source{rates: fail[metrics.Rates]("no rates"), targets: full.targets, pools: full.pools, workers: full.workers, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_rate_factor{endpoint=all}"},
-		"workers":     {src: source{workers: fail[metrics.Workers]("no workers"), targets: full.targets, pools: full.pools, rates: full.rates, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_leases{lane=commit}"},
+		"workers":     {src: source{workers: fail[metrics.Workers]("no workers"), targets: full.targets, pools: full.pools, rates: full.rates, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_leases{queue=commit}"},
 		"schedules":   {src: source{schedules: fail[metrics.Schedules]("no schedules"), targets: full.targets, pools: full.pools, rates: full.rates, workers: full.workers, credentials: full.credentials}, gone: "wxrollout_schedule_runs{result=began}"},
 		"credentials": {src: source{credentials: fail[metrics.Credentials]("no vault"), targets: full.targets, pools: full.pools, rates: full.rates, workers: full.workers, schedules: full.schedules}, gone: "wxrollout_ticket_age_seconds{}"},
-		"queues":      {src: full, rdb: down, gone: "wxrollout_queue_tasks{lane=commit,state=pending}"},
+		"queues":      {src: full, rdb: down, gone: "wxrollout_queue_tasks{queue=commit,state=pending}"},
 	}
 	gauges := make(map[string]bool)
 	for _, tt := range tests {
@@ -229,7 +229,7 @@ func TestDeadline(t *testing.T) {
 	reg, _ := setup(t, metrics.WatchOptions{
 		Source: src, Timeout: time.Millisecond, Failed: func(_ string, err error) { told = err },
 	})
-	if _, ok := samples(t, reg)["wxrollout_leases{lane=commit}"]; !ok {
+	if _, ok := samples(t, reg)["wxrollout_leases{queue=commit}"]; !ok {
 		t.Error("the other gauges are gone too")
 	}
 	if !errors.Is(told, context.DeadlineExceeded) {

@@ -67,12 +67,12 @@ func BenchmarkScripts(b *testing.B) {
 	}
 }
 
-// BenchmarkGate is the same throttle behind a gate.
-func BenchmarkGate(b *testing.B) {
+// BenchmarkPacer is the same throttle behind a gate.
+func BenchmarkPacer(b *testing.B) {
 	rdb := redistest.Start(b).Client(b)
 	for name, rate := range map[string]Rate{"rate": {Permits: 1_000_000}, "unlimited": {}} {
 		b.Run(name, func(b *testing.B) {
-			g := NewGate(NewThrottle(rdb, name, rate), nil)
+			g := NewPacer(NewThrottle(rdb, name, rate), nil)
 			b.ReportAllocs()
 			b.SetParallelism(32)
 			b.RunParallel(func(pb *testing.PB) {

@@ -17,14 +17,14 @@ const goroutines = 64
 // crowd runs fn in n goroutines at once and waits for all.
 func crowd(n int, fn func(i int)) {
 	var wg sync.WaitGroup
-	gate := make(chan struct{})
+	pacer := make(chan struct{})
 	for i := range n {
 		wg.Go(func() {
-			<-gate
+			<-pacer
 			fn(i)
 		})
 	}
-	close(gate)
+	close(pacer)
 	wg.Wait()
 }
 

@@ -56,15 +56,15 @@ func ExampleThrottle() {
 	// 0 granted, held: true for 1m0s
 }
 
-func ExampleGate() {
+func ExamplePacer() {
 	rdb, done := open()
 	defer done()
 	ctx := context.Background()
 	th := ratelimit.NewThrottle(rdb, "commit", ratelimit.Rate{Permits: 100, Burst: 10})
-	gate := ratelimit.NewGate(th, nil) // one per process
+	pacer := ratelimit.NewPacer(th, nil) // one per process
 
 	for range 3 {
-		if err := gate.Wait(ctx); err != nil {
+		if err := pacer.Wait(ctx); err != nil {
 			log.Fatal(err)
 		}
 		fmt.Println("call")
@@ -110,8 +110,8 @@ func ExampleLease() {
 	rdb, done := open()
 	defer done()
 	ctx := context.Background()
-	mine := ratelimit.NewLease(rdb, "conductor", "host-a/41", 10*time.Second)
-	other := ratelimit.NewLease(rdb, "conductor", "host-b/17", 10*time.Second)
+	mine := ratelimit.NewLease(rdb, "controller", "host-a/41", 10*time.Second)
+	other := ratelimit.NewLease(rdb, "controller", "host-b/17", 10*time.Second)
 
 	held, ok, err := mine.Acquire(ctx)
 	fmt.Println(ok, held.Until.Format(time.TimeOnly), err)

@@ -18,7 +18,7 @@ func TestLease(t *testing.T) {
 		start := rdb.Time(ctx).Val()
 		leases := map[string]*Lease{}
 		for _, h := range []string{"a", "b"} {
-			leases[h] = NewLease(rdb, "conductor", h, ttl)
+			leases[h] = NewLease(rdb, "controller", h, ttl)
 		}
 		var last int64 // highest fence so far
 		steps := []struct {

@@ -1,4 +1,4 @@
--- Head of every quota script: reads the pool, and turns its month and day.
+-- Head of every quota script: reads the pool, and assignments its month and day.
 --
 -- KEYS[1]  hash, fields absent = nil or 0:
 --   state     open (absent) | closed | probing

@@ -138,7 +138,7 @@ var booksCases = []quotaCase{
 		{5 * minute, takesAs(bulk, "b"), " | unread: 0 left, 60 for map[hot:60], 0 out"},
 		{0, takesAs(bulkOf(Ask{Cap: 1}), "b"), " | cap 1 of 1"},
 	}},
-	{name: "a month turns: empty books, an unknown rest", opts: QuotaOptions{Metered: true}, steps: []quotaStep{
+	{name: "a month assignments: empty books, an unknown rest", opts: QuotaOptions{Metered: true}, steps: []quotaStep{
 		{0, refills(61, 0), "ok"},
 		{0, takesAs(bulk, "a"), "a"},
 		{0, takesAs(hot, "h"), "h"},

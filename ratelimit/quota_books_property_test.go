@@ -56,8 +56,8 @@ func (w *booksModel) state() QuotaState {
 	return s
 }
 
-// turn lets permits lapse, and the month and the day turn.
-func (w *booksModel) turn() {
+// assignment lets permits lapse, and the month and the day assignment.
+func (w *booksModel) assignment() {
 	now := w.now()
 	maps.DeleteFunc(w.live, func(_ string, lapses time.Time) bool { return !lapses.After(now) })
 	y, m, d := now.In(utc8).Date()
@@ -280,7 +280,7 @@ func (w *booksModel) shares() {
 
 // check compares the books.
 func (w *booksModel) check() {
-	w.turn()
+	w.assignment()
 	s := w.state()
 	for _, pool := range booksPools {
 		i := slices.IndexFunc(s.Pools, func(p PoolBooks) bool { return p.Pool == pool })

@@ -30,7 +30,7 @@ local function num(n) return string.format("%.0f", n) end
 -- pace moves tat and step to the current factor. What is owed stays the same
 -- number of permits: kept in µs instead, a cut would hand out new permits.
 -- More than a burst cannot be owed: then the clock was set back, and without
--- the mend nobody would get a permit until it is where it was.
+-- the repair nobody would get a permit until it is where it was.
 local function pace(t)
   if t.interval == 0 then return end
   local paced = math.ceil(t.interval * 64 / t.factor)
@@ -40,7 +40,7 @@ local function pace(t)
     t.tat = now + math.ceil((t.tat - now) * paced / t.step)
   end
   local most = now + t.burst * paced
-  if t.tat > most then t.tat, t.mended = most, true end
+  if t.tat > most then t.tat, t.repaired = most, true end
   t.step = paced
 end
 
@@ -58,7 +58,7 @@ local function open(i)
   -- A clock that stepped back makes no hold longer than it was asked for, and no cut.
   local back = tonumber(got[10] or 0) - now
   if back > 0 then
-    t.mended = true
+    t.repaired = true
     if t.hold > 0 then t.hold = t.hold - back end
     if t.slowed > 0 then t.slowed = t.slowed - back end
   end

@@ -16,7 +16,7 @@ if t.slowed == 0 or now - t.slowed >= tonumber(ARGV[args + 1]) or now < t.slowed
   t.base, t.slowed = t.factor, now
   pace(t)
   save(t)
-elseif t.mended then
+elseif t.repaired then
   save(t)
 end
 return {t.factor}

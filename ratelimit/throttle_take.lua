@@ -20,6 +20,6 @@ for _, t in ipairs(all) do
     if n < want and not held then retry = math.max(retry, t.tat + t.step - now - t.burst * t.step) end
   end
   if t.counts then t.n = t.n + n + passed end
-  if n > 0 or t.mended or t.counts and passed > 0 then save(t) end
+  if n > 0 or t.repaired or t.counts and passed > 0 then save(t) end
 end
 return {n, retry, held and 1 or 0, step}

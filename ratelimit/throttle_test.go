@@ -100,7 +100,7 @@ func TestThrottle(t *testing.T) {
 			{time.Hour, take(5), "3 retry 100ms"},
 		}},
 		{"asking for none", ten, []step{{0, take(0), "0"}, {0, take(-1), "0"}, {0, throttled, "free 3 at 64/64"}}},
-		{"a rate that does not divide rounds in the platform's favour", Rate{Permits: 3, Per: time.Second, Burst: 1}, []step{
+		{"a rate that does not divide rounds in the platform's favor", Rate{Permits: 3, Per: time.Second, Burst: 1}, []step{
 			{0, take(1), "1"},
 			{333333 * time.Microsecond, take(1), "0 retry 1µs"},
 			{time.Microsecond, take(1), "1"},

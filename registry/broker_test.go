@@ -263,7 +263,7 @@ func TestBrokerFaults(t *testing.T) {
 				if is := errors.As(err, &credential); is != (tc.result != registry.RenewalBusy) || is && (credential.CredentialOf() != "") != (tc.result == registry.RenewalMerchant) {
 					t.Errorf("a %T of %+v", err, credential)
 				}
-				// What only people can mend is remembered for a moment; the rest is asked for again.
+				// What only people can fix is remembered for a moment; the rest is asked for again.
 				_ = get()
 				want := []string{tc.result}
 				if tc.result == registry.RenewalBusy {

@@ -14,7 +14,7 @@ const (
 )
 
 // cache keeps decrypted tokens of this process for seconds, so that a WeChat call does not cost
-// a Redis round trip, and remembers failures that only a human can mend, so that they are not
+// a Redis round trip, and remembers failures that only a human can fix, so that they are not
 // asked for again with every call.
 type cache struct {
 	mu      sync.RWMutex

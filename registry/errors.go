@@ -80,7 +80,7 @@ func tokenRefused(err error) bool {
 }
 
 // componentFault explains why WeChat gave no component token; err itself if that is not
-// for a human to mend.
+// for a human to fix.
 func componentFault(err error) error {
 	fault := func(what, hint string) error { return &CredentialError{What: what, Hint: hint, Err: err} }
 	switch answerCode(err) {

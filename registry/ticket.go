@@ -55,7 +55,7 @@ func (t *Tokens) usableTicket(ctx context.Context) (string, error) {
 
 // KeepPushes asks WeChat to push tickets again when the newest is older than TicketStale or there
 // is none. One process in askEvery does; asked is false for the others, and while tickets come.
-// The conductor calls it now and then; a refused ticket asks by itself.
+// The controller calls it now and then; a refused ticket asks by itself.
 func (t *Tokens) KeepPushes(ctx context.Context) (asked bool, err error) {
 	if !t.receives {
 		return false, nil

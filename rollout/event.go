@@ -2,7 +2,7 @@ package rollout
 
 import "time"
 
-// Event is something that happened to a target. Handlers, the conductor and
+// Event is something that happened to a target. Handlers, the controller and
 // operators turn what they saw into one; Step decides what it means.
 type Event interface {
 	// Kind is the event's name in the transition table and in metrics.
@@ -29,7 +29,7 @@ type (
 	Advanced struct {
 		At   time.Time
 		Note string
-		// Keep keeps the turn for the next stage, which must be of the same lane: a
+		// Keep keeps the assignment for the next stage, which must be of the same queue: a
 		// handler that has begun spares the target its way back to the queue.
 		Keep bool
 		// AuditID is set by the submit stage.
@@ -48,8 +48,8 @@ type (
 		Reason Reason
 		For    time.Duration
 		Note   string
-		// Trouble is set when an answer of WeChat made it wait.
-		Trouble *Trouble
+		// Last error is set when an answer of WeChat made it wait.
+		LastError *LastError
 		// Cause is what is counted; "" is the reason's own.
 		Cause Cause
 		// Again: a wait that was counted goes on, no new try was made.
@@ -58,13 +58,13 @@ type (
 	// Stalled is a busy reply or a connection that failed before the call was
 	// sent: the same task tries again after For, its lease lasting as long. An open intent stays.
 	Stalled struct {
-		At      time.Time
-		For     time.Duration
-		Trouble Trouble
+		At        time.Time
+		For       time.Duration
+		LastError LastError
 		// Cause is what is counted; "" is CauseBusy.
 		Cause Cause
 	}
-	// Yielded gives the turn back unused: shutdown, a closed pool, a paused rollout. An open
+	// Yielded gives the assignment back unused: shutdown, a closed pool, a paused rollout. An open
 	// intent stays.
 	Yielded struct {
 		At   time.Time
@@ -84,13 +84,13 @@ type (
 	}
 	// Rejected is the audit's refusal.
 	Rejected struct {
-		At      time.Time
-		Trouble Trouble
+		At        time.Time
+		LastError LastError
 	}
-	// Failed is an error that waiting doesn't mend.
+	// Failed is an error that waiting doesn't fix.
 	Failed struct {
-		At      time.Time
-		Trouble Trouble
+		At        time.Time
+		LastError LastError
 	}
 	// Woken makes a parked target pending before its time: a push or an operator.
 	Woken struct {
@@ -124,8 +124,8 @@ type (
 		Holder bool
 		// AuditID is a submission of ours that the read-back found; 0 for none.
 		AuditID int64
-		// Trouble is why the outcome could not be read back; nil otherwise.
-		Trouble *Trouble
+		// Last error is why the outcome could not be read back; nil otherwise.
+		LastError *LastError
 	}
 )
 

@@ -87,18 +87,18 @@ func (f PlatformFault) Kind() FaultCause {
 	return FaultOther
 }
 
-// FaultNews is what became of a reported fault.
-type FaultNews string
+// FaultReport is what became of a reported fault.
+type FaultReport string
 
 // The news.
 const (
 	// FaultBegan: this report is the first one.
-	FaultBegan FaultNews = "began"
+	FaultBegan FaultReport = "began"
 	// FaultStands: it was reported before.
-	FaultStands FaultNews = "stands"
+	FaultStands FaultReport = "stands"
 	// FaultAlone: the same call was proven to work for another app, and to fail for this one: it is
 	// this app's fault.
-	FaultAlone FaultNews = "alone"
+	FaultAlone FaultReport = "alone"
 )
 
 // PlatformFaultError says that no assignments are given because a platform fault stands.

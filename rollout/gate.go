@@ -5,43 +5,43 @@ import (
 	"time"
 )
 
-// Verdict is what a gate says.
-type Verdict string
+// Decision is the result of a gate's evaluation.
+type Decision string
 
-// The verdicts. All but hold are latched by the store: once given they stay, but
-// that an open gate may trip, and that an operator promotes past a failed or
+// The decisions. The store latches all but hold: they stay, except that a gate that passed
+// may trip, and that an operator promotes past a failed or
 // tripped one.
 const (
-	// VerdictHold: not enough known yet, or an operator's promote is awaited.
-	VerdictHold Verdict = "hold"
-	// VerdictOpen: the next wave may start.
-	VerdictOpen Verdict = "open"
-	// VerdictFailed: too many of the wave were rejected, failed or delayed.
-	VerdictFailed Verdict = "failed"
-	// VerdictTripped: the gate had opened, and what is known of its wave since
+	// DecisionHold: not enough known yet, or an operator's promote is awaited.
+	DecisionHold Decision = "hold"
+	// DecisionPass: the next wave may start.
+	DecisionPass Decision = "pass"
+	// DecisionFail: too many of the wave were rejected, failed or delayed.
+	DecisionFail Decision = "fail"
+	// DecisionTrip: the gate had opened, and what is known of its wave since
 	// would have failed it. Nothing behind it is begun, committed or submitted any
 	// more; what is in audit or approved goes on.
-	VerdictTripped Verdict = "tripped"
+	DecisionTrip Decision = "trip"
 )
 
 // Judge decides the gate after a wave from how the wave's targets stand. It
-// looks at counts only, so judging twice gives the same verdict.
-func Judge(w Wave, wave int, c Counts, promoted bool) (Verdict, string) {
+// looks at counts only, so judging twice gives the same decision.
+func Judge(w Wave, wave int, c Counts, promoted bool) (Decision, string) {
 	if promoted || !w.Gated() {
-		return VerdictOpen, ""
+		return DecisionPass, ""
 	}
 	score := c.score(wave)
 	judged, need := score.good+score.bad, w.need()
 	why, broken := w.broken(score)
 	switch {
 	case broken:
-		return VerdictFailed, why
+		return DecisionFail, why
 	case judged < need:
-		return VerdictHold, fmt.Sprintf("%d of %d judged", judged, need)
+		return DecisionHold, fmt.Sprintf("%d of %d judged", judged, need)
 	case w.Approve:
-		return VerdictHold, waitsForPromote
+		return DecisionHold, waitsForPromote
 	default:
-		return VerdictOpen, fmt.Sprintf("%d of %d judged, %d bad", judged, need, score.bad)
+		return DecisionPass, fmt.Sprintf("%d of %d judged, %d bad", judged, need, score.bad)
 	}
 }
 
@@ -51,7 +51,7 @@ const waitsForPromote = "waits for promote"
 // asked completes the state of a gate that waits for an operator, given the one before it: since
 // when, and after the plan's deadline that nobody answered. The gate itself decides nothing.
 func (g GateState) asked(was GateState, now time.Time, limit time.Duration) GateState {
-	if g.Verdict != VerdictHold || g.Why != waitsForPromote {
+	if g.Decision != DecisionHold || g.Why != waitsForPromote {
 		return g
 	}
 	if g.Since = was.Since; g.Since.IsZero() {
@@ -65,12 +65,12 @@ func (g GateState) asked(was GateState, now time.Time, limit time.Duration) Gate
 
 // Overdue tells whether a gate waits for an operator longer than its plan's deadline.
 func (g GateState) Overdue() bool {
-	return g.Verdict == VerdictHold && !g.Since.IsZero() && g.Why != waitsForPromote
+	return g.Decision == DecisionHold && !g.Since.IsZero() && g.Why != waitsForPromote
 }
 
 // same tells whether two states say the same; a time that was stored has another location.
 func (g GateState) same(other GateState) bool {
-	return g.Verdict == other.Verdict && g.Why == other.Why && g.Promoted == other.Promoted && g.Waived == other.Waived && g.Since.Equal(other.Since)
+	return g.Decision == other.Decision && g.Why == other.Why && g.Promoted == other.Promoted && g.Waived == other.Waived && g.Since.Equal(other.Since)
 }
 
 // score is how the targets of a wave were judged so far.
@@ -105,7 +105,7 @@ func (r Rollout) AwaitsPerson() bool {
 	if !ok {
 		return false
 	}
-	if g.Verdict == VerdictFailed || g.Verdict == VerdictTripped {
+	if g.Decision == DecisionFail || g.Decision == DecisionTrip {
 		return true
 	}
 	w, s := r.Plan.Waves[wave], r.Counts.score(wave)
@@ -149,7 +149,7 @@ type GateTrip struct {
 func (r Rollout) GateTrips() []GateTrip {
 	var trips []GateTrip
 	for wave := range min(r.OpenWave, len(r.Plan.Waves)) {
-		if g := r.Gates[wave]; g.Verdict != VerdictOpen || g.Waived {
+		if g := r.Gates[wave]; g.Decision != DecisionPass || g.Waived {
 			continue
 		}
 		w := r.Plan.Waves[wave]
@@ -163,7 +163,7 @@ func (r Rollout) GateTrips() []GateTrip {
 // TrippedGate is the first gate that tripped after it had opened.
 func (r Rollout) TrippedGate() (wave int, tripped bool) {
 	for wave := range min(r.OpenWave, len(r.Plan.Waves)) {
-		if r.Gates[wave].Verdict == VerdictTripped {
+		if r.Gates[wave].Decision == DecisionTrip {
 			return wave, true
 		}
 	}

@@ -36,34 +36,34 @@ func TestJudge(t *testing.T) {
 		wave     rollout.Wave
 		counts   counts
 		promoted bool
-		want     rollout.Verdict
+		want     rollout.Decision
 		why      string
 	}{
-		{"no rule", rollout.Wave{Size: 20}, counts{waiting: 20}, false, rollout.VerdictOpen, ""},
-		{"promoted past a bad wave", share, counts{rejected: 100}, true, rollout.VerdictOpen, ""},
-		{"approve: not all judged", approve, counts{released: 19, waiting: 1}, false, rollout.VerdictHold, "19 of 20 judged"},
-		{"approve: all judged", approve, counts{released: 20}, false, rollout.VerdictHold, "waits for promote"},
-		{"approve: rejections don't fail it without a share", approve, counts{rejected: 20}, false, rollout.VerdictHold, "waits for promote"},
-		{"share: too few judged", share, counts{released: 29, waiting: 71}, false, rollout.VerdictHold, "29 of 30 judged"},
-		{"share: too few judged, though all bad", share, counts{rejected: 29}, false, rollout.VerdictHold, "29 of 30 judged"},
-		{"share: just enough", share, counts{released: 30}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
-		{"share: exactly the share is still good", share, counts{released: 46, rejected: 4}, false, rollout.VerdictOpen, "50 of 30 judged, 4 bad"},
-		{"share: one above", share, counts{released: 45, rejected: 4, failed: 1}, false, rollout.VerdictFailed, "5 of 50 judged were rejected or failed, more than 8%"},
-		{"share: approved counts as good", share, counts{approved: 30}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
-		{"share: up to date counts as good", share, counts{upToDate: 30}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
-		{"share: other waves don't count", share, counts{released: 30, later: 50}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
-		{"delayed: one is enough", approve, counts{released: 19, delayed: 1}, false, rollout.VerdictFailed, "WeChat delays the audits of 1 of the wave's 20 targets"},
-		{"delayed: long before enough are judged", share, counts{delayed: 2, waiting: 98}, false, rollout.VerdictFailed, "WeChat delays the audits of 2 of the wave's 100 targets"},
-		{"delayed: as many as the plan bears", patient, counts{released: 30, delayed: 29}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
-		{"delayed: one more", patient, counts{released: 30, delayed: 30}, false, rollout.VerdictFailed, "WeChat delays the audits of 30 of the wave's 100 targets, more than 29%"},
-		{"delayed: of another wave", share, counts{released: 30, elsewhere: 9}, false, rollout.VerdictOpen, "30 of 30 judged, 0 bad"},
-		{"delayed: no rule at all", rollout.Wave{Size: 20}, counts{delayed: 20}, false, rollout.VerdictOpen, ""},
-		{"delayed: promoted", approve, counts{delayed: 20}, true, rollout.VerdictOpen, ""},
-		{"both: good, but waits for a person", both, counts{released: 40}, false, rollout.VerdictHold, "waits for promote"},
-		{"both: bad fails by itself", both, counts{rejected: 40}, false, rollout.VerdictFailed, "40 of 40 judged were rejected or failed, more than 8%"},
-		{"min judged alone", rollout.Wave{Size: 50, MinJudged: 10}, counts{rejected: 10}, false, rollout.VerdictOpen, "10 of 10 judged, 10 bad"},
-		{"min judged above the size means all", rollout.Wave{Size: 5, MinJudged: 10}, counts{released: 5}, false, rollout.VerdictOpen, "5 of 5 judged, 0 bad"},
-		{"no min judged means all", rollout.Wave{Size: 5, RejectAbove: 0.5}, counts{rejected: 4, waiting: 1}, false, rollout.VerdictHold, "4 of 5 judged"},
+		{"no rule", rollout.Wave{Size: 20}, counts{waiting: 20}, false, rollout.DecisionPass, ""},
+		{"promoted past a bad wave", share, counts{rejected: 100}, true, rollout.DecisionPass, ""},
+		{"approve: not all judged", approve, counts{released: 19, waiting: 1}, false, rollout.DecisionHold, "19 of 20 judged"},
+		{"approve: all judged", approve, counts{released: 20}, false, rollout.DecisionHold, "waits for promote"},
+		{"approve: rejections don't fail it without a share", approve, counts{rejected: 20}, false, rollout.DecisionHold, "waits for promote"},
+		{"share: too few judged", share, counts{released: 29, waiting: 71}, false, rollout.DecisionHold, "29 of 30 judged"},
+		{"share: too few judged, though all bad", share, counts{rejected: 29}, false, rollout.DecisionHold, "29 of 30 judged"},
+		{"share: just enough", share, counts{released: 30}, false, rollout.DecisionPass, "30 of 30 judged, 0 bad"},
+		{"share: exactly the share is still good", share, counts{released: 46, rejected: 4}, false, rollout.DecisionPass, "50 of 30 judged, 4 bad"},
+		{"share: one above", share, counts{released: 45, rejected: 4, failed: 1}, false, rollout.DecisionFail, "5 of 50 judged were rejected or failed, more than 8%"},
+		{"share: approved counts as good", share, counts{approved: 30}, false, rollout.DecisionPass, "30 of 30 judged, 0 bad"},
+		{"share: up to date counts as good", share, counts{upToDate: 30}, false, rollout.DecisionPass, "30 of 30 judged, 0 bad"},
+		{"share: other waves don't count", share, counts{released: 30, later: 50}, false, rollout.DecisionPass, "30 of 30 judged, 0 bad"},
+		{"delayed: one is enough", approve, counts{released: 19, delayed: 1}, false, rollout.DecisionFail, "WeChat delays the audits of 1 of the wave's 20 targets"},
+		{"delayed: long before enough are judged", share, counts{delayed: 2, waiting: 98}, false, rollout.DecisionFail, "WeChat delays the audits of 2 of the wave's 100 targets"},
+		{"delayed: as many as the plan bears", patient, counts{released: 30, delayed: 29}, false, rollout.DecisionPass, "30 of 30 judged, 0 bad"},
+		{"delayed: one more", patient, counts{released: 30, delayed: 30}, false, rollout.DecisionFail, "WeChat delays the audits of 30 of the wave's 100 targets, more than 29%"},
+		{"delayed: of another wave", share, counts{released: 30, elsewhere: 9}, false, rollout.DecisionPass, "30 of 30 judged, 0 bad"},
+		{"delayed: no rule at all", rollout.Wave{Size: 20}, counts{delayed: 20}, false, rollout.DecisionPass, ""},
+		{"delayed: promoted", approve, counts{delayed: 20}, true, rollout.DecisionPass, ""},
+		{"both: good, but waits for a person", both, counts{released: 40}, false, rollout.DecisionHold, "waits for promote"},
+		{"both: bad fails by itself", both, counts{rejected: 40}, false, rollout.DecisionFail, "40 of 40 judged were rejected or failed, more than 8%"},
+		{"min judged alone", rollout.Wave{Size: 50, MinJudged: 10}, counts{rejected: 10}, false, rollout.DecisionPass, "10 of 10 judged, 10 bad"},
+		{"min judged above the size means all", rollout.Wave{Size: 5, MinJudged: 10}, counts{released: 5}, false, rollout.DecisionPass, "5 of 5 judged, 0 bad"},
+		{"no min judged means all", rollout.Wave{Size: 5, RejectAbove: 0.5}, counts{rejected: 4, waiting: 1}, false, rollout.DecisionHold, "4 of 5 judged"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -99,10 +99,10 @@ func TestJudgeProperties(t *testing.T) {
 			t.Fatalf("%s (%s), then %s (%s)", v, why, v2, why2)
 		}
 		counts[cell(0, rollout.StageVerdict, rollout.StateRejected)]++
-		if v2, _ := rollout.Judge(wave, 0, counts, false); v == rollout.VerdictFailed && v2 != v {
+		if v2, _ := rollout.Judge(wave, 0, counts, false); v == rollout.DecisionFail && v2 != v {
 			t.Fatalf("failed, then %s after one more rejection", v2)
 		}
-		if v, _ := rollout.Judge(wave, 0, counts, true); v != rollout.VerdictOpen {
+		if v, _ := rollout.Judge(wave, 0, counts, true); v != rollout.DecisionPass {
 			t.Fatalf("promoted, and still %s", v)
 		}
 	})
@@ -115,7 +115,7 @@ func TestGateTrips(t *testing.T) {
 	rejected, approved := cell(0, rollout.StageVerdict, rollout.StateRejected), cell(0, rollout.StageRelease, rollout.StatePending)
 	delayed := rollout.Cell{Stage: rollout.StageVerdict, State: rollout.StateParked, Reason: rollout.ReasonDelayed}
 	type gates = map[int]rollout.GateState
-	open := gates{0: {Verdict: rollout.VerdictOpen, Why: "30 of 30 judged, 0 bad"}}
+	open := gates{0: {Decision: rollout.DecisionPass, Why: "30 of 30 judged, 0 bad"}}
 	for _, tc := range []struct {
 		name   string
 		gates  gates
@@ -128,9 +128,9 @@ func TestGateTrips(t *testing.T) {
 		{"more of them, one above", open, 1, rollout.Counts{approved: 45, rejected: 5}, "after it had opened: 5 of 50 judged were rejected or failed, more than 8%"},
 		{"two waves on", open, 2, rollout.Counts{approved: 45, rejected: 5}, "after it had opened: 5 of 50"},
 		{"promoted before enough were judged", open, 1, rollout.Counts{approved: 20, rejected: 9}, ""},
-		{"still closed: Judge says so", gates{0: {Verdict: rollout.VerdictHold}}, 0, rollout.Counts{rejected: 50}, ""},
-		{"tripped already", gates{0: {Verdict: rollout.VerdictTripped}}, 1, rollout.Counts{rejected: 50}, ""},
-		{"an operator waived it", gates{0: {Verdict: rollout.VerdictOpen, Waived: true}}, 1, rollout.Counts{rejected: 50}, ""},
+		{"still closed: Judge says so", gates{0: {Decision: rollout.DecisionHold}}, 0, rollout.Counts{rejected: 50}, ""},
+		{"tripped already", gates{0: {Decision: rollout.DecisionTrip}}, 1, rollout.Counts{rejected: 50}, ""},
+		{"an operator waived it", gates{0: {Decision: rollout.DecisionPass, Waived: true}}, 1, rollout.Counts{rejected: 50}, ""},
 		{"one is delayed", open, 1, rollout.Counts{approved: 30, delayed: 1}, "after it had opened: WeChat delays the audits of 1 of the wave's 100 targets"},
 		{"another wave's rejections", open, 1, rollout.Counts{approved: 30, cell(1, rollout.StageVerdict, rollout.StateRejected): 50}, ""},
 	} {
@@ -203,33 +203,33 @@ func TestGateTripsProperties(t *testing.T) {
 				end, bad = cell(0, rollout.StageVerdict, rollout.StateRejected), bad+1
 			}
 			r.Counts[end]++
-			was := r.Gates[0].Verdict
-			for range 2 { // the conductor's look, twice
+			was := r.Gates[0].Decision
+			for range 2 { // the controller's look, twice
 				if r.OpenWave == 0 {
-					if v, why := rollout.Judge(wave, 0, r.Counts, false); r.Gates[0].Verdict != rollout.VerdictFailed {
-						r.Gates[0] = rollout.GateState{Verdict: v, Why: why}
-						if v == rollout.VerdictOpen {
+					if v, why := rollout.Judge(wave, 0, r.Counts, false); r.Gates[0].Decision != rollout.DecisionFail {
+						r.Gates[0] = rollout.GateState{Decision: v, Why: why}
+						if v == rollout.DecisionPass {
 							r.OpenWave = 1
 						}
 					}
 				}
 				for _, trip := range r.GateTrips() {
-					r.Gates[trip.Wave] = rollout.GateState{Verdict: rollout.VerdictTripped, Why: trip.Why}
+					r.Gates[trip.Wave] = rollout.GateState{Decision: rollout.DecisionTrip, Why: trip.Why}
 				}
 			}
-			now, over := r.Gates[0].Verdict, float64(bad) > wave.RejectAbove*float64(n)+1e-9
+			now, over := r.Gates[0].Decision, float64(bad) > wave.RejectAbove*float64(n)+1e-9
 			judged := n >= min(wave.MinJudged, wave.Size)
 			switch {
-			case was == rollout.VerdictFailed || was == rollout.VerdictTripped:
+			case was == rollout.DecisionFail || was == rollout.DecisionTrip:
 				if now != was {
 					t.Fatalf("%s, then %s", was, now)
 				}
-			case was == rollout.VerdictOpen && over != (now == rollout.VerdictTripped):
+			case was == rollout.DecisionPass && over != (now == rollout.DecisionTrip):
 				t.Fatalf("%d of %d bad after it opened: %s", bad, n, now)
-			case was != rollout.VerdictOpen && (judged && over) != (now == rollout.VerdictFailed):
+			case was != rollout.DecisionPass && (judged && over) != (now == rollout.DecisionFail):
 				t.Fatalf("%d of %d bad: %s", bad, n, now)
 			}
-			shut := now != rollout.VerdictOpen
+			shut := now != rollout.DecisionPass
 			for _, stage := range rollout.Stages() {
 				if begins := !rollout.StageSubmit.Before(stage); begins && (r.MaxRank(stage) > rollout.Rank(1, 0)) == shut {
 					t.Fatalf("gate %s, and stage %s reaches rank %d", now, stage, r.MaxRank(stage))

@@ -135,7 +135,7 @@ type Wave struct {
 	MinJudged int `json:"min_judged,omitempty"`
 }
 
-// Gated tells whether anything but its turn holds the wave after w.
+// Gated tells whether anything but its assignment holds the wave after w.
 func (w Wave) Gated() bool {
 	return w.Approve || w.RejectAbove > 0 || w.DelayAbove > 0 || w.MinJudged > 0
 }
@@ -196,7 +196,7 @@ func (q QuotaPolicy) Reserved() int64 {
 	return n
 }
 
-// Marker is the text that makes a committed version recognisable as this
+// Marker is the text that makes a committed version recognizable as this
 // rollout's own, whatever was forgotten on our side: it ends user_desc at commit
 // and comes back in getversioninfo and get_latest_auditstatus.
 func Marker(rolloutID string, revision int) string {

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Turn is a target's permission to act at one stage: what the queue carries.
-type Turn struct {
+// Assignment is a target's permission to act at one stage: what the queue carries.
+type Assignment struct {
 	Rollout string
 	AppID   string
 	Stage   Stage
 	Fence   int64
-	// Permit says that a permit of the stage's pool was taken for this turn and
+	// Permit says that a permit of the stage's pool was taken for this assignment and
 	// has to be settled.
 	Permit bool
 }
 
-// PermitID names the permit of a target's turn in its stage's pool.
+// PermitID names the permit of a target's assignment in its stage's pool.
 func PermitID(rolloutID, appID string) string { return rolloutID + "/" + appID }
 
-// PermitOf is whose permit it is; ok is false if it is no turn's.
+// PermitOf is whose permit it is; ok is false if it is no assignment's.
 func PermitOf(id string) (rolloutID, appID string, ok bool) {
 	i := strings.LastIndexByte(id, '/')
 	if i <= 0 || i+1 == len(id) {
@@ -35,24 +35,24 @@ func permitApp(id string) string {
 	return app
 }
 
-// Claim asks the store for turns.
+// Claim asks the store for assignments.
 type Claim struct {
 	Rollout string
 	Stage   Stage
 	// MaxRank excludes waves that may not start yet.
 	MaxRank int64
-	// N bounds the number of turns.
+	// N bounds the number of assignments.
 	N int
 	// Only, if set, claims just these apps.
 	Only []string
 	// ReadBack claims the targets that have a call of unknown outcome to read back, whatever their
 	// rank, and no others; without it they are left out.
 	ReadBack bool
-	// Lease is how long a turn lasts before it goes back to its index.
+	// Lease is how long an assignment lasts before it goes back to its index.
 	Lease time.Duration
 }
 
-// Store is what the conductor needs of the ledger. Each method is one atomic
+// Store is what the controller needs of the ledger. Each method is one atomic
 // step or a read; none is O(all targets).
 type Store interface {
 	// Active lists the rollouts that have not ended and are not loading, and the
@@ -61,19 +61,19 @@ type Store interface {
 	Active(ctx context.Context) ([]Rollout, error)
 	// WakeDue makes up to limit parked targets pending whose wake time has come.
 	WakeDue(ctx context.Context, limit int) (int, error)
-	// ExpireDue makes up to limit running targets of each lane pending whose lease ran out.
+	// ExpireDue makes up to limit running targets of each queue pending whose lease ran out.
 	ExpireDue(ctx context.Context, limit int) (int, error)
-	// Peek lists the next n apps that wait for a turn at a stage, in order.
+	// Peek lists the next n apps that wait for an assignment at a stage, in order.
 	Peek(ctx context.Context, c Claim) ([]string, error)
-	// Claim gives turns to the next targets at a stage, in order; none, and a
+	// Claim gives assignments to the next targets at a stage, in order; none, and a
 	// *QuarantineError, for one lease after the store may have lost writes; none, and a
 	// *PlatformFaultError, while a fault of the platform stands.
-	Claim(ctx context.Context, c Claim) ([]Turn, error)
-	// InFlight counts leases by lane.
-	InFlight(ctx context.Context) (map[Lane]int, error)
-	// Capacity adds up the concurrency of the live workers by lane.
-	Capacity(ctx context.Context) (map[Lane]int, error)
-	// Latch stores a gate's verdict; VerdictOpen opens the next wave. A verdict
+	Claim(ctx context.Context, c Claim) ([]Assignment, error)
+	// InFlight counts leases by queue.
+	InFlight(ctx context.Context) (map[QueueName]int, error)
+	// Capacity adds up the concurrency of the live workers by queue.
+	Capacity(ctx context.Context) (map[QueueName]int, error)
+	// Latch stores a gate's decision; VerdictOpen opens the next wave. A verdict
 	// that is latched already stays.
 	Latch(ctx context.Context, rolloutID string, wave int, g GateState) error
 	// Begin moves a scheduled rollout whose start time has come to running.
@@ -89,14 +89,14 @@ type Store interface {
 	Pause(ctx context.Context, rolloutID, by, why string) error
 }
 
-// Queue carries turns to the workers. Enqueueing a turn twice is harmless.
+// Queue carries assignments to the workers. Enqueueing an assignment twice is harmless.
 type Queue interface {
-	Enqueue(ctx context.Context, turns []Turn) error
+	Enqueue(ctx context.Context, assignments []Assignment) error
 }
 
 // Pools hands out the platform's permission to make a stage's calls.
 type Pools interface {
-	// Allowances says how many turns each stage may get now.
+	// Allowances says how many assignments each stage may get now.
 	Allowances(ctx context.Context) (map[Stage]Allowance, error)
 	// Take takes a permit for each id, in order, as far as the pool's quota, the shares of
 	// others and the request's own bounds allow, and says what binds.
@@ -107,12 +107,12 @@ type Pools interface {
 
 // Allowance is what a stage's pool would give.
 type Allowance struct {
-	// N is the number of turns at most; Unlimited if the pool is open without a known
+	// N is the number of assignments at most; Unlimited if the pool is open without a known
 	// end. How many a rollout gets of permits, Take decides.
 	N int64
 	// Mark changes when the pool does: what Take refused, it may grant then.
 	Mark string
-	// Permits says that turns must take a permit: always at submit, elsewhere
+	// Permits says that assignments must take a permit: always at submit, elsewhere
 	// while the stage's calls are throttled.
 	Permits bool
 	// Probe says that the pool is not open: one permit at a time, for an app that is to
@@ -122,7 +122,7 @@ type Allowance struct {
 	Tried []string
 }
 
-// Clock is the conductor's time; the store keeps its own for leases and wakes.
+// Clock is the controller's time; the store keeps its own for leases and wakes.
 type Clock interface {
 	Now() time.Time
 	// Sleep waits for d or until ctx ends, whose error it returns.

@@ -50,10 +50,10 @@ func TestHoldsNextRun(t *testing.T) {
 		{"another rollout that works on the app", running, rollout.GateState{}, counts{done: 2, owner: 2}, 1, "1 of 4 targets have not ended"},
 		{"an undo, though it waits for the merchant", running, rollout.GateState{}, counts{parked(rollout.StageUndo, rollout.ReasonMerchant): 1}, 0, "1 of 4 targets have not ended"},
 		{"an approval", running, rollout.GateState{}, counts{merchant: 1, parked(rollout.StageRelease, rollout.ReasonApproval): 3}, 0, "3 of 4 targets wait for the approval of their release: enqueue approve r"},
-		{"a promote", running, rollout.GateState{Verdict: rollout.VerdictHold, Why: "waits for promote"}, counts{done: 2, behind: 2}, 0, "2 of 4 targets wait behind the gate of wave canary (waits for promote): enqueue promote r"},
-		{"a gate that a merchant holds up", running, rollout.GateState{Verdict: rollout.VerdictHold, Why: "1 of 2 judged"}, counts{done: 1, merchant: 1, behind: 2}, 0, "gate of wave canary (1 of 2 judged)"},
-		{"an audit before a gate", running, rollout.GateState{Verdict: rollout.VerdictHold, Why: "1 of 2 judged"}, counts{done: 1, parked(rollout.StageVerdict, rollout.ReasonVerdict): 1, behind: 2}, 0, "3 of 4 targets have not ended"},
-		{"a gate that failed", running, rollout.GateState{Verdict: rollout.VerdictFailed, Why: "2 of 2 bad"}, counts{done: 2, behind: 2}, 0, "(2 of 2 bad)"},
+		{"a promote", running, rollout.GateState{Decision: rollout.DecisionHold, Why: "waits for promote"}, counts{done: 2, behind: 2}, 0, "2 of 4 targets wait behind the gate of wave canary (waits for promote): enqueue promote r"},
+		{"a gate that a merchant holds up", running, rollout.GateState{Decision: rollout.DecisionHold, Why: "1 of 2 judged"}, counts{done: 1, merchant: 1, behind: 2}, 0, "gate of wave canary (1 of 2 judged)"},
+		{"an audit before a gate", running, rollout.GateState{Decision: rollout.DecisionHold, Why: "1 of 2 judged"}, counts{done: 1, parked(rollout.StageVerdict, rollout.ReasonVerdict): 1, behind: 2}, 0, "3 of 4 targets have not ended"},
+		{"a gate that failed", running, rollout.GateState{Decision: rollout.DecisionFail, Why: "2 of 2 bad"}, counts{done: 2, behind: 2}, 0, "(2 of 2 bad)"},
 		{"a gate that nobody judged", running, rollout.GateState{}, counts{done: 2, behind: 2}, 0, "(not judged yet)"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

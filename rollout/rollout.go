@@ -10,11 +10,11 @@ const (
 	// StatusLoading: apply is still writing its targets; nothing moves. Sealing
 	// moves it on; a load that was interrupted goes on when applied again.
 	StatusLoading Status = "loading"
-	// StatusScheduled waits for its start time; the conductor starts it.
+	// StatusScheduled waits for its start time; the controller starts it.
 	StatusScheduled Status = "scheduled"
-	// StatusRunning: the conductor gives its targets their turns.
+	// StatusRunning: the controller gives its targets their assignments.
 	StatusRunning Status = "running"
-	// StatusPaused: no call with effect is begun, until an operator resumes it, and no turn
+	// StatusPaused: no call with effect is begun, until an operator resumes it, and no assignment
 	// is given but to read back a call of unknown outcome.
 	StatusPaused Status = "paused"
 	// StatusDone: every target ended. An operator's retry makes it running again.
@@ -26,7 +26,7 @@ const (
 // Ended tells whether no target of the rollout will move by itself.
 func (s Status) Ended() bool { return s == StatusDone || s == StatusAborted }
 
-// Moves tells whether targets at a stage get turns and may make calls. Taking an
+// Moves tells whether targets at a stage get assignments and may make calls. Taking an
 // upgrade back is what a rollout is paused or aborted for.
 func (s Status) Moves(stage Stage) bool {
 	return s == StatusRunning || stage == StageUndo && (s == StatusPaused || s == StatusAborted)
@@ -65,8 +65,8 @@ type Rollout struct {
 
 // GateState is a latched verdict.
 type GateState struct {
-	Verdict Verdict `json:"verdict"`
-	Why     string  `json:"why,omitempty"`
+	Decision Decision `json:"decision"`
+	Why      string   `json:"why,omitempty"`
 	// Promoted: an operator opened the gate; it did not pass by itself.
 	Promoted bool `json:"promoted,omitempty"`
 	// Since is when it began to wait for an operator; zero if it doesn't.
@@ -76,7 +76,7 @@ type GateState struct {
 	Waived bool `json:"-"`
 }
 
-// Reach is the last wave whose targets get turns at a stage. Behind a gate that
+// Reach is the last wave whose targets get assignments at a stage. Behind a gate that
 // tripped nothing is begun, committed or submitted; what is in audit or approved
 // goes on, and so does what is taken back.
 func (r Rollout) Reach(s Stage) int {
@@ -99,7 +99,7 @@ func (r Rollout) ReadBacks(s Stage) int {
 // readsBack tells whether a cell is of targets to be read back.
 func (c Cell) readsBack() bool { return c.State == StatePending && c.Reason == ReasonUnknown }
 
-// MaxRank bounds the ranks that get turns at a stage; it is exclusive.
+// MaxRank bounds the ranks that get assignments at a stage; it is exclusive.
 func (r Rollout) MaxRank(s Stage) int64 { return Rank(r.Reach(s)+1, 0) }
 
 // Gate is the gate that holds what comes next, or would: the first that tripped,
@@ -115,10 +115,10 @@ func (r Rollout) Gate() (wave int, g GateState, ok bool) {
 // Held tells whether a gate holds targets back, which one, and why.
 func (r Rollout) Held() (wave int, why string, held bool) {
 	wave, g, ok := r.Gate()
-	if !ok || r.Status != StatusRunning || g.Verdict == "" {
+	if !ok || r.Status != StatusRunning || g.Decision == "" {
 		return wave, "", false
 	}
-	return wave, g.Why, g.Verdict != VerdictOpen
+	return wave, g.Why, g.Decision != DecisionPass
 }
 
 // Blocked is a gate, an operator or the plan's policy that must give way before

@@ -16,8 +16,8 @@ func waves(n int) []rollout.Wave {
 func TestHeldAndBlocked(t *testing.T) {
 	t.Parallel()
 	type gates = map[int]rollout.GateState
-	hold := gates{0: {Verdict: rollout.VerdictHold, Why: "waits for promote"}}
-	tripped := gates{0: {Verdict: rollout.VerdictTripped, Why: "5 of 9"}, 1: {Verdict: rollout.VerdictOpen}}
+	hold := gates{0: {Decision: rollout.DecisionHold, Why: "waits for promote"}}
+	tripped := gates{0: {Decision: rollout.DecisionTrip, Why: "5 of 9"}, 1: {Decision: rollout.DecisionPass}}
 	late := cell(1, rollout.StageVerdict, rollout.StatePending)
 	behind := cell(1, rollout.StagePreflight, rollout.StatePending)
 	approval := rollout.Cell{Stage: rollout.StageRelease, State: rollout.StateParked, Reason: rollout.ReasonApproval}
@@ -34,8 +34,8 @@ func TestHeldAndBlocked(t *testing.T) {
 		{"a gate holds all that is left", rollout.Rollout{Gates: hold, Counts: rollout.Counts{done: 2, behind: 3}}, true, "wave canary: waits for promote"},
 		{"held, but its own wave still moves", rollout.Rollout{Gates: hold, Counts: rollout.Counts{verdict: 1, behind: 3}}, true, ""},
 		{"held, the rest waits for approval", rollout.Rollout{Gates: hold, Counts: rollout.Counts{approval: 1, behind: 3}}, true, "wave canary: waits for promote"},
-		{"a failed gate", rollout.Rollout{Gates: gates{0: {Verdict: rollout.VerdictFailed, Why: "5 of 9"}}, Counts: rollout.Counts{behind: 3}}, true, "wave canary: 5 of 9"},
-		{"an open gate", rollout.Rollout{Gates: gates{0: {Verdict: rollout.VerdictOpen}}, Counts: rollout.Counts{behind: 3}}, false, ""},
+		{"a failed gate", rollout.Rollout{Gates: gates{0: {Decision: rollout.DecisionFail, Why: "5 of 9"}}, Counts: rollout.Counts{behind: 3}}, true, "wave canary: 5 of 9"},
+		{"an open gate", rollout.Rollout{Gates: gates{0: {Decision: rollout.DecisionPass}}, Counts: rollout.Counts{behind: 3}}, false, ""},
 		{"a gate tripped", rollout.Rollout{OpenWave: 2, Gates: tripped, Counts: rollout.Counts{done: 2, behind: 3}}, true, "wave canary: 5 of 9"},
 		{"a gate tripped, what is in audit goes on", rollout.Rollout{OpenWave: 2, Gates: tripped, Counts: rollout.Counts{late: 3}}, true, ""},
 		{"the last wave has no gate", rollout.Rollout{OpenWave: 2, Gates: gates{2: hold[0]}, Counts: rollout.Counts{verdict: 3}}, false, ""},
@@ -65,7 +65,7 @@ func TestMaxRank(t *testing.T) {
 	for _, tripped := range []bool{false, true} {
 		r := rollout.Rollout{OpenWave: 1, Plan: rollout.Plan{Waves: waves(3)}}
 		if tripped {
-			r.Gates = map[int]rollout.GateState{0: {Verdict: rollout.VerdictTripped}}
+			r.Gates = map[int]rollout.GateState{0: {Decision: rollout.DecisionTrip}}
 		}
 		for _, stage := range rollout.Stages() {
 			reach := 1

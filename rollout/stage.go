@@ -49,28 +49,28 @@ func (s Stage) index() int {
 	return -1
 }
 
-// Lane is the Asynq queue that carries a stage's tasks.
-type Lane string
+// QueueName is the Asynq queue that carries a stage's tasks.
+type QueueName string
 
-// The three lanes; each has its own Asynq server and concurrency.
+// The three queues; each has its own Asynq server and concurrency.
 const (
-	LaneCommit  Lane = "commit"
-	LaneAudit   Lane = "audit"
-	LaneRelease Lane = "release"
+	QueueCommit  QueueName = "commit"
+	QueueAudit   QueueName = "audit"
+	QueueRelease QueueName = "release"
 )
 
-// Lanes lists the three lanes.
-func Lanes() []Lane { return []Lane{LaneCommit, LaneAudit, LaneRelease} }
+// QueueNames lists the three queues.
+func QueueNames() []QueueName { return []QueueName{QueueCommit, QueueAudit, QueueRelease} }
 
-// Lane is the queue that carries s.
-func (s Stage) Lane() Lane {
+// QueueName is the queue that carries s.
+func (s Stage) QueueName() QueueName {
 	switch s {
 	case StageSubmit, StageVerdict:
-		return LaneAudit
+		return QueueAudit
 	case StageRelease, StageUndo:
-		return LaneRelease
+		return QueueRelease
 	default:
-		return LaneCommit
+		return QueueCommit
 	}
 }
 
@@ -80,13 +80,13 @@ type State string
 // The states of a target. The first three are unfinished; the rest are ends
 // that only an operator's retry leaves again.
 const (
-	// StatePending waits in its stage's index for the conductor to give it a turn.
+	// StatePending waits in its stage's index for the controller to give it an assignment.
 	StatePending State = "pending"
 	// StateRunning has a lease: a worker acts on it, or soon will. The handler
-	// moves it on; if the handler dies, the conductor puts it back to pending
+	// moves it on; if the handler dies, the controller puts it back to pending
 	// when the lease runs out.
 	StateRunning State = "running"
-	// StateParked waits for its wake time, which the conductor watches. A push
+	// StateParked waits for its wake time, which the controller watches. A push
 	// or an operator may wake it earlier. Parking is not failing.
 	StateParked State = "parked"
 	// StateReleased is live with the plan's version.
@@ -97,7 +97,7 @@ const (
 	StateSkipped State = "skipped"
 	// StateRejected was refused by WeChat's audit; an operator may retry it.
 	StateRejected State = "rejected"
-	// StateFailed met an error that waiting doesn't mend; an operator may retry it.
+	// StateFailed met an error that waiting doesn't fix; an operator may retry it.
 	StateFailed State = "failed"
 	// StateAborted was unfinished when its rollout was aborted.
 	StateAborted State = "aborted"
@@ -127,7 +127,7 @@ func (s State) Good() bool {
 type Reason string
 
 // ReasonActing marks a running target whose handler has begun; without it the
-// turn still waits in its queue. It is no reason to park.
+// assignment still waits in its queue. It is no reason to park.
 const ReasonActing Reason = "acting"
 
 // The reasons to park.

@@ -118,8 +118,8 @@ func (t *Target) advance(e Advanced) string {
 		return "this stage has no next one: finish it"
 	case t.Stage == StageSubmit && e.AuditID == 0:
 		return "a submission without an audit id can't be followed"
-	case e.Keep && next.Lane() != t.Stage.Lane():
-		return "a turn ends with its lane"
+	case e.Keep && next.QueueName() != t.Stage.QueueName():
+		return "an assignment ends with its queue"
 	}
 	if t.Stage == StageSubmit {
 		t.AuditID = e.AuditID
@@ -143,7 +143,7 @@ func (t *Target) pend() {
 // enter makes the target pending at a stage, with nothing left of the last one.
 func (t *Target) enter(s Stage, at time.Time) {
 	t.Stage, t.State, t.Reason, t.Since = s, StatePending, "", at
-	t.Intent, t.Trouble = nil, nil
+	t.Intent, t.LastError = nil, nil
 	t.Polls, t.Panics, t.Tries, t.Waits = 0, 0, nil, Waits{}
 }
 
@@ -161,7 +161,7 @@ func (t *Target) finish(e Finished) string {
 		return "only the preflight stage finds an app up to date"
 	}
 	t.end(e.End, e.At, e.Note)
-	t.Trouble = nil
+	t.LastError = nil
 	if e.End == StateUndone && t.AuditID != 0 {
 		t.PastAuditID, t.AuditID = t.AuditID, 0
 	}
@@ -179,7 +179,7 @@ func (t *Target) skip(e Skipped) string {
 		return fmt.Sprintf("the %s of %s is still unknown: read it back first", t.Intent, t.Intent.At.Format(time.RFC3339))
 	}
 	t.end(StateSkipped, e.At, e.Note)
-	t.Trouble = nil
+	t.LastError = nil
 	return ""
 }
 
@@ -224,13 +224,13 @@ func (t *Target) park(e Waited) string {
 		in.Waits++
 		t.Intent = &in
 	}
-	if e.Trouble != nil && e.Trouble.Class == ClassPanic {
+	if e.LastError != nil && e.LastError.Class == ClassPanic {
 		t.Panics++
 	}
-	t.State, t.Reason, t.Wait, t.Trouble = StateParked, e.Reason, e.For, e.Trouble
+	t.State, t.Reason, t.Wait, t.LastError = StateParked, e.Reason, e.For, e.LastError
 	entry := Entry{At: e.At, Stage: t.Stage, What: "parked: " + string(e.Reason), Note: e.Note}
-	if e.Trouble != nil {
-		entry.Code = e.Trouble.Code
+	if e.LastError != nil {
+		entry.Code = e.LastError.Code
 	}
 	t.note(entry)
 	return ""
@@ -246,8 +246,8 @@ func (t *Target) stall(e Stalled) string {
 	t.count(e.cause())
 	t.Waits = t.Waits.begin(e.At, e.For, false)
 	t.Reason = "" // back in its queue: the next delivery may begin
-	t.Wait, t.Trouble = e.For, &e.Trouble
-	t.note(Entry{At: e.At, Stage: t.Stage, What: "busy", Code: e.Trouble.Code})
+	t.Wait, t.LastError = e.For, &e.LastError
+	t.note(Entry{At: e.At, Stage: t.Stage, What: "busy", Code: e.LastError.Code})
 	return ""
 }
 
@@ -272,7 +272,7 @@ func (t *Target) grayStep(e GrayStepped) string {
 		return "a parked target needs a wake time"
 	}
 	t.Gray++
-	t.Intent, t.Trouble, t.Polls, t.Tries, t.Waits = nil, nil, 0, nil, Waits{}
+	t.Intent, t.LastError, t.Polls, t.Tries, t.Waits = nil, nil, 0, nil, Waits{}
 	t.State, t.Reason, t.Wait = StateParked, ReasonGray, e.For
 	t.note(Entry{At: e.At, Stage: t.Stage, What: "gray", Note: e.Note})
 	return ""
@@ -300,8 +300,8 @@ func (t *Target) reject(e Rejected) string {
 	case t.Stage != StageVerdict:
 		return "only a target that waits for its verdict can be rejected"
 	}
-	t.end(StateRejected, e.At, e.Trouble.Text)
-	t.Trouble = &e.Trouble
+	t.end(StateRejected, e.At, e.LastError.Text)
+	t.LastError = &e.LastError
 	t.PastAuditID, t.AuditID = t.AuditID, 0
 	return ""
 }
@@ -310,11 +310,11 @@ func (t *Target) fail(e Failed) string {
 	if t.State != StateRunning {
 		return notRunning
 	}
-	t.endOpen(StateFailed, e.At, e.Trouble.Text)
-	t.Timeline[len(t.Timeline)-1].Code = e.Trouble.Code
-	t.Trouble = &e.Trouble
+	t.endOpen(StateFailed, e.At, e.LastError.Text)
+	t.Timeline[len(t.Timeline)-1].Code = e.LastError.Code
+	t.LastError = &e.LastError
 	// Any other failure says nothing of the audit, which may go on or have passed.
-	if t.Stage == StageVerdict && e.Trouble.Class == ClassWithdrawn {
+	if t.Stage == StageVerdict && e.LastError.Class == ClassWithdrawn {
 		t.PastAuditID, t.AuditID = t.AuditID, 0
 	}
 	return ""

@@ -27,12 +27,12 @@ func (t *Target) retry(e Retried) string {
 	}
 	t.Attempt++
 	t.note(Entry{At: e.At, Stage: t.Stage, What: "retried", Note: e.Note})
-	trouble, intent, stage := t.Trouble, t.Intent, t.retryStage(e)
+	lastError, intent, stage := t.LastError, t.Intent, t.retryStage(e)
 	if stage != t.Stage {
 		intent = nil // that call's stage reads WeChat's side anyway when it comes up
 	}
 	t.enter(stage, e.At)
-	t.Trouble, t.Intent = trouble, intent
+	t.LastError, t.Intent = lastError, intent
 	t.pend()
 	t.Redone, t.Gray = 0, 0
 	if e.Recommit {
@@ -72,7 +72,7 @@ func (t *Target) undo(e Undo) string {
 	}
 	if !t.traces() {
 		t.end(StateUndone, e.At, e.Note)
-		t.Trouble = nil
+		t.LastError = nil
 		return ""
 	}
 	t.note(Entry{At: e.At, Stage: t.Stage, What: "undo", Note: e.Note})
@@ -105,7 +105,7 @@ func (t *Target) abort(e Aborted) string {
 		t.AuditID = e.AuditID
 	}
 	if e.Holder {
-		t.Trouble = e.Trouble
+		t.LastError = e.LastError
 	}
 	return ""
 }

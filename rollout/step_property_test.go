@@ -18,7 +18,7 @@ func anyEvent() *rapid.Generator[rollout.Event] {
 		now := t0.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "at")) * time.Second)
 		note := rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "note")
 		wait := time.Duration(rapid.IntRange(-1, 3).Draw(t, "for")) * time.Minute
-		trouble := rollout.Trouble{Class: rapid.SampledFrom([]string{"busy", rollout.ClassWithdrawn, rollout.ClassPanic}).Draw(t, "class"), Code: rapid.Int64Range(-1, 2).Draw(t, "code"), Text: "text", At: now}
+		lastError := rollout.LastError{Class: rapid.SampledFrom([]string{"busy", rollout.ClassWithdrawn, rollout.ClassPanic}).Draw(t, "class"), Code: rapid.Int64Range(-1, 2).Draw(t, "code"), Text: "text", At: now}
 		reasons := append(rollout.Reasons(), rollout.ReasonActing, "", "nonsense")
 		ops := []rollout.Op{rollout.OpCommit, rollout.OpSubmit, rollout.OpRelease, rollout.OpUndo, rollout.OpRevert, rollout.OpRevertGray, rollout.OpConfigure, "nonsense"}
 		switch rapid.SampledFrom(kinds()).Draw(t, "kind") {
@@ -32,12 +32,12 @@ func anyEvent() *rapid.Generator[rollout.Event] {
 			return rollout.Finished{At: now, Note: note, End: rapid.SampledFrom(rollout.States()).Draw(t, "end")}
 		case "waited":
 			e := rollout.Waited{At: now, Note: note, For: wait, Reason: rapid.SampledFrom(reasons).Draw(t, "reason")}
-			if trouble.Code != 0 {
-				e.Trouble = &trouble
+			if lastError.Code != 0 {
+				e.LastError = &lastError
 			}
 			return e
 		case "stalled":
-			return rollout.Stalled{At: now, For: wait, Trouble: trouble}
+			return rollout.Stalled{At: now, For: wait, LastError: lastError}
 		case "yielded":
 			return rollout.Yielded{At: now, Note: note}
 		case "gray-stepped":
@@ -45,9 +45,9 @@ func anyEvent() *rapid.Generator[rollout.Event] {
 		case "recommitted":
 			return rollout.Recommitted{At: now, Note: note}
 		case "rejected":
-			return rollout.Rejected{At: now, Trouble: trouble}
+			return rollout.Rejected{At: now, LastError: lastError}
 		case "failed":
-			return rollout.Failed{At: now, Trouble: trouble}
+			return rollout.Failed{At: now, LastError: lastError}
 		case "woken":
 			return rollout.Woken{At: now, Note: note}
 		case "retried":
@@ -74,7 +74,7 @@ func kinds() []string {
 // machine is a target between two events, with what the store does to it.
 type machine struct{ t rollout.Target }
 
-// Store does one of the moves that are the store's: a turn given, begun, taken
+// Store does one of the moves that are the store's: an assignment given, begun, taken
 // back, a wake time that came.
 func (m *machine) Store(t *rapid.T) {
 	switch m.t.State {
@@ -166,8 +166,8 @@ func checkMove(t *rapid.T, was rollout.Target, e rollout.Event, next rollout.Tar
 		if want, ok := was.Stage.Next(); !ok || next.Stage != want || next.State != state {
 			t.Fatalf("advanced from %s to %s/%s", was.Stage, next.Stage, next.State)
 		}
-		if e.Keep && next.Stage.Lane() != was.Stage.Lane() {
-			t.Fatalf("a turn at %s was kept for %s", was.Stage, next.Stage)
+		if e.Keep && next.Stage.QueueName() != was.Stage.QueueName() {
+			t.Fatalf("an assignment at %s was kept for %s", was.Stage, next.Stage)
 		}
 	}
 	if next.Fence != was.Fence || next.Version != was.Version || next.Rank != was.Rank {
@@ -202,8 +202,8 @@ func (m *machine) Check(t *rapid.T) {
 	} else if listed := slices.Contains(rollout.Reasons(), x.Reason); parked != listed {
 		t.Fatalf("%s with reason %q", x.State, x.Reason)
 	}
-	if x.State.Good() && x.Trouble != nil {
-		t.Fatalf("%s with trouble %q", x.State, x.Trouble.Text)
+	if x.State.Good() && x.LastError != nil {
+		t.Fatalf("%s with last error %q", x.State, x.LastError.Text)
 	}
 	if x.Intent != nil && x.State.Ended() && x.State != rollout.StateAborted && x.State != rollout.StateFailed {
 		t.Fatalf("ended as %s with an open %s", x.State, x.Intent.Op)

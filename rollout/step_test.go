@@ -16,7 +16,7 @@ import (
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// walk applies events in turn; a pending target gets its turn by itself.
+// walk applies events in turn; a pending target gets its assignment by itself.
 func walk(t *testing.T, target rollout.Target, events ...rollout.Event) rollout.Target {
 	t.Helper()
 	for i, e := range events {
@@ -95,7 +95,7 @@ func TestStepFailureForgetsNothing(t *testing.T) {
 		rollout.ClassWithdrawn: "submit/pending past=41 attempt=2 revision=2",
 	} {
 		got := walk(t, at(rollout.StageVerdict, rollout.StateRunning, false),
-			rollout.Failed{At: t0, Trouble: rollout.Trouble{Class: class}}, rollout.Retried{At: t0})
+			rollout.Failed{At: t0, LastError: rollout.LastError{Class: class}}, rollout.Retried{At: t0})
 		if describe(got) != want {
 			t.Errorf("%s: retried as %s, want %s", class, describe(got), want)
 		}
@@ -124,7 +124,7 @@ func TestStepRecommitsOnce(t *testing.T) {
 // Tries add up over stalls and waits at a stage, and a new stage begins without any.
 func TestStepCounters(t *testing.T) {
 	t.Parallel()
-	busy := rollout.Stalled{At: t0, For: time.Second, Trouble: rollout.Trouble{Code: -1}}
+	busy := rollout.Stalled{At: t0, For: time.Second, LastError: rollout.LastError{Code: -1}}
 	submitBusy := rollout.Stalled{At: t0, For: time.Second, Cause: rollout.CauseSubmitBusy}
 	waited := func(r rollout.Reason) rollout.Waited {
 		return rollout.Waited{At: t0, Reason: r, For: time.Minute}
@@ -207,7 +207,7 @@ func TestRank(t *testing.T) {
 func TestStages(t *testing.T) {
 	t.Parallel()
 	stages := rollout.Stages()
-	lanes := make(map[rollout.Lane]bool)
+	queueNames := make(map[rollout.QueueName]bool)
 	for i, s := range stages {
 		next, ok := s.Next()
 		if last := s == rollout.StageRelease || s == rollout.StageUndo; ok == last || (ok && next != stages[i+1]) {
@@ -216,11 +216,11 @@ func TestStages(t *testing.T) {
 		if !s.Valid() || (i > 0 && !stages[i-1].Before(s)) {
 			t.Errorf("%s: valid %t, out of order", s, s.Valid())
 		}
-		lanes[s.Lane()] = true
+		queueNames[s.QueueName()] = true
 	}
-	for _, l := range rollout.Lanes() {
-		if !lanes[l] {
-			t.Errorf("no stage uses lane %s", l)
+	for _, l := range rollout.QueueNames() {
+		if !queueNames[l] {
+			t.Errorf("no stage uses queue %s", l)
 		}
 	}
 	if rollout.Stage("audit").Valid() {

@@ -2,7 +2,7 @@ package rollout
 
 import "time"
 
-// Target is one mini program in one rollout. The store moves its turn (State,
+// Target is one mini program in one rollout. The store moves its assignment (State,
 // Fence, Due) in batches; Step decides everything else.
 type Target struct {
 	// Rollout and AppID name the target.
@@ -16,7 +16,7 @@ type Target struct {
 	// Reason is why it is parked. Of a pending target it is ReasonUnknown while a call is to be
 	// read back, of a running one ReasonActing once its handler has begun; "" otherwise.
 	Reason Reason `json:"-"`
-	// Fence is the number of the newest turn given out; a handler that carries
+	// Fence is the number of the newest assignment given out; a handler that carries
 	// an older one has lost its lease and must not call WeChat.
 	Fence int64 `json:"-"`
 	// Version grows with every write; a save names the version it read.
@@ -58,8 +58,8 @@ type Target struct {
 	Gray int `json:"gray,omitempty"`
 	// Since is when the target came to its stage.
 	Since time.Time `json:"since,omitzero"`
-	// Trouble is the last thing that went wrong: why it failed, was rejected or is parked.
-	Trouble *Trouble `json:"trouble,omitempty"`
+	// Last error is the last thing that went wrong: why it failed, was rejected or is parked.
+	LastError *LastError `json:"last_error,omitempty"`
 	// Timeline is what happened, oldest first, at most TimelineMax entries.
 	Timeline []Entry `json:"log,omitempty"`
 }
@@ -86,7 +86,7 @@ func (t Target) NotAfter(now time.Time) Target {
 // RankPerWave separates waves in a rank; a rollout has fewer targets than this.
 const RankPerWave = 10_000_000
 
-// Rank is the place of the n-th target of a wave in the order of turns.
+// Rank is the place of the n-th target of a wave in the order of assignments.
 func Rank(wave, n int) int64 { return int64(wave)*RankPerWave + int64(n) }
 
 // Wave is the number of the target's wave, from 0.
@@ -137,8 +137,8 @@ const (
 	ClassPanic = "panic"
 )
 
-// Trouble says what went wrong, in WeChat's words and ours.
-type Trouble struct {
+// LastError says what went wrong, in WeChat's words and ours.
+type LastError struct {
 	Stage Stage  `json:"stage"`
 	Class string `json:"class"`          // class of the errcode, or ours: rejected, delayed, withdrawn, pin, plan, no-category, no-permission
 	Code  int64  `json:"code,omitempty"` // errcode that WeChat sent; 0 if it sent none, whatever was found

@@ -13,9 +13,9 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// QueueOptions tune how turns are enqueued.
+// QueueOptions tune how assignments are enqueued.
 type QueueOptions struct {
-	// Retention keeps a finished task's ID taken, so that enqueueing its turn
+	// Retention keeps a finished task's ID taken, so that enqueueing its assignment
 	// again conflicts; the fence would stop a second run in any case. Default 3 min:
 	// longer than Asynq takes to bring a crashed worker's task back.
 	Retention time.Duration
@@ -23,7 +23,7 @@ type QueueOptions struct {
 	Timeout time.Duration
 }
 
-// Queue is the conductor's side of Asynq. It implements rollout.Queue.
+// Queue is the controller's side of Asynq. It implements rollout.Queue.
 type Queue struct {
 	client *asynq.Client
 	rdb    redis.UniversalClient
@@ -49,11 +49,11 @@ func NewQueue(rdb redis.UniversalClient, o QueueOptions) *Queue {
 
 var _ rollout.Queue = (*Queue)(nil)
 
-// Enqueue implements rollout.Queue: all turns in one pipeline. A task ID that is
-// taken means that the turn was enqueued before, which is success.
-func (q *Queue) Enqueue(ctx context.Context, turns []rollout.Turn) error {
+// Enqueue implements rollout.Queue: all assignments in one pipeline. A task ID that is
+// taken means that the assignment was enqueued before, which is success.
+func (q *Queue) Enqueue(ctx context.Context, assignments []rollout.Assignment) error {
 	b := &batch{}
-	for _, t := range turns {
+	for _, t := range assignments {
 		if err := q.enqueue(context.WithValue(ctx, batchKey{}, b), t); err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (q *Queue) Enqueue(ctx context.Context, turns []rollout.Turn) error {
 	pipe := q.rdb.Pipeline()
 	for _, cmd := range b.cmds {
 		if err := pipe.Process(ctx, cmd); err != nil {
-			return fmt.Errorf("enqueue %d turns: %w", len(turns), err)
+			return fmt.Errorf("enqueue %d assignments: %w", len(assignments), err)
 		}
 	}
 	_, _ = pipe.Exec(ctx) // each command holds its own error
@@ -73,19 +73,19 @@ func (q *Queue) Enqueue(ctx context.Context, turns []rollout.Turn) error {
 			continue // 1: enqueued; 0: the ID is taken
 		}
 		// The script isn't loaded yet, or the reply was lost: the same ID once more.
-		if err := q.enqueue(ctx, turns[i]); err != nil {
+		if err := q.enqueue(ctx, assignments[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (q *Queue) enqueue(ctx context.Context, t rollout.Turn) error {
+func (q *Queue) enqueue(ctx context.Context, t rollout.Assignment) error {
 	task, err := newTask(t)
 	if err != nil {
 		return err
 	}
-	_, err = q.client.EnqueueContext(ctx, task, asynq.TaskID(taskID(t)), asynq.Queue(string(t.Stage.Lane())),
+	_, err = q.client.EnqueueContext(ctx, task, asynq.TaskID(taskID(t)), asynq.Queue(string(t.Stage.QueueName())),
 		asynq.MaxRetry(maxRetry), asynq.Timeout(q.opts.Timeout), asynq.Retention(q.opts.Retention))
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return fmt.Errorf("enqueue rollout %s, app %s, stage %s: %w", t.Rollout, t.AppID, t.Stage, err)

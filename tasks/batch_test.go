@@ -15,45 +15,45 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// turnsOf are turns of n apps at a stage.
-func turnsOf(stage rollout.Stage, n int) []rollout.Turn {
-	turns := make([]rollout.Turn, n)
-	for i := range turns {
-		turns[i] = rollout.Turn{Rollout: "r1", AppID: fmt.Sprintf("wx%03d", i), Stage: stage, Fence: int64(i + 1), Permit: i%2 == 0}
+// assignmentsOf are assignments of n apps at a stage.
+func assignmentsOf(stage rollout.Stage, n int) []rollout.Assignment {
+	assignments := make([]rollout.Assignment, n)
+	for i := range assignments {
+		assignments[i] = rollout.Assignment{Rollout: "r1", AppID: fmt.Sprintf("wx%03d", i), Stage: stage, Fence: int64(i + 1), Permit: i%2 == 0}
 	}
-	return turns
+	return assignments
 }
 
-// queued are the turns that wait in a lane, in the order of their delivery.
-func queued(t *testing.T, rdb redis.UniversalClient, lane rollout.Lane) []rollout.Turn {
+// queued are the assignments that wait in a queue, in the order of their delivery.
+func queued(t *testing.T, rdb redis.UniversalClient, queueName rollout.QueueName) []rollout.Assignment {
 	t.Helper()
-	list, err := asynq.NewInspectorFromRedisClient(rdb).ListPendingTasks(string(lane), asynq.PageSize(5000))
+	list, err := asynq.NewInspectorFromRedisClient(rdb).ListPendingTasks(string(queueName), asynq.PageSize(5000))
 	if err != nil {
 		t.Fatal(err)
 	}
-	turns := make([]rollout.Turn, len(list))
+	assignments := make([]rollout.Assignment, len(list))
 	for i, info := range list {
-		turn, err := parseTask(info.Type, info.Payload)
+		assignment, err := parseTask(info.Type, info.Payload)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if info.ID != taskID(turn) {
-			t.Errorf("task id %q of %+v", info.ID, turn)
+		if info.ID != taskID(assignment) {
+			t.Errorf("task id %q of %+v", info.ID, assignment)
 		}
-		turns[i] = turn
+		assignments[i] = assignment
 	}
-	return turns
+	return assignments
 }
 
-// sameTurns compares what waits in a lane with what should.
-func sameTurns(t *testing.T, rdb redis.UniversalClient, lane rollout.Lane, want []rollout.Turn) {
+// sameAssignments compares what waits in a queue with what should.
+func sameAssignments(t *testing.T, rdb redis.UniversalClient, queueName rollout.QueueName, want []rollout.Assignment) {
 	t.Helper()
-	if diff := cmp.Diff(want, queued(t, rdb, lane)); diff != "" {
-		t.Errorf("lane %s (-want +got):\n%s", lane, diff)
+	if diff := cmp.Diff(want, queued(t, rdb, queueName)); diff != "" {
+		t.Errorf("queue %s (-want +got):\n%s", queueName, diff)
 	}
 }
 
-// A batch keeps the order of its turns, goes to their lanes, and is one round
+// A batch keeps the order of its assignments, goes to their queues, and is one round
 // trip once the scripts are known. Enqueued again it changes nothing.
 func TestEnqueueABatch(t *testing.T) {
 	t.Parallel()
@@ -71,8 +71,8 @@ func TestEnqueueABatch(t *testing.T) {
 			return next(ctx, cmds)
 		},
 	})
-	commits, submits := turnsOf(rollout.StageCommit, 300), turnsOf(rollout.StageSubmit, 3)
-	for _, batch := range [][]rollout.Turn{commits[:10], submits, nil} {
+	commits, submits := assignmentsOf(rollout.StageCommit, 300), assignmentsOf(rollout.StageSubmit, 3)
+	for _, batch := range [][]rollout.Assignment{commits[:10], submits, nil} {
 		if err := q.Enqueue(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
@@ -85,8 +85,8 @@ func TestEnqueueABatch(t *testing.T) {
 		t.Errorf("%d round trips for one batch, want 1", trips)
 	}
 	for range 2 {
-		sameTurns(t, plain, rollout.LaneCommit, commits)
-		sameTurns(t, plain, rollout.LaneAudit, submits)
+		sameAssignments(t, plain, rollout.QueueCommit, commits)
+		sameAssignments(t, plain, rollout.QueueAudit, submits)
 		if err := q.Enqueue(t.Context(), append(commits[:300:300], submits...)); err != nil {
 			t.Fatalf("the same again: %v", err)
 		}
@@ -99,7 +99,7 @@ func TestEnqueuedTasksOptions(t *testing.T) {
 	srv := redistest.Start(t)
 	plain := srv.Client(t)
 	q := NewQueue(srv.Client(t), QueueOptions{Timeout: 7 * time.Second, Retention: time.Hour})
-	if err := q.Enqueue(t.Context(), turnsOf(rollout.StageRelease, 1)); err != nil {
+	if err := q.Enqueue(t.Context(), assignmentsOf(rollout.StageRelease, 1)); err != nil {
 		t.Fatal(err)
 	}
 	info, err := asynq.NewInspectorFromRedisClient(plain).GetTaskInfo("release", "r1:wx000:release:1")
@@ -117,23 +117,23 @@ func TestEnqueueAfterScriptFlush(t *testing.T) {
 	srv := redistest.Start(t)
 	plain := srv.Client(t)
 	q := NewQueue(srv.Client(t), QueueOptions{})
-	turns := turnsOf(rollout.StageCommit, 60)
-	for i := 0; i < len(turns); i += 20 {
+	assignments := assignmentsOf(rollout.StageCommit, 60)
+	for i := 0; i < len(assignments); i += 20 {
 		if err := plain.ScriptFlush(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if err := q.Enqueue(t.Context(), turns[i:i+20]); err != nil {
+		if err := q.Enqueue(t.Context(), assignments[i:i+20]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got := queued(t, plain, rollout.LaneCommit)
-	if len(got) != len(turns) {
-		t.Errorf("%d turns, want %d", len(got), len(turns))
+	got := queued(t, plain, rollout.QueueCommit)
+	if len(got) != len(assignments) {
+		t.Errorf("%d assignments, want %d", len(got), len(assignments))
 	}
 }
 
 // The connection breaks in the middle of a batch, before or after it took effect:
-// every turn is there, once.
+// every assignment is there, once.
 func TestEnqueueWhoseReplyIsLost(t *testing.T) {
 	t.Parallel()
 	for _, effect := range []bool{true, false} {
@@ -142,8 +142,8 @@ func TestEnqueueWhoseReplyIsLost(t *testing.T) {
 			srv := redistest.Start(t)
 			rdb, plain := srv.Client(t), srv.Client(t)
 			q := NewQueue(rdb, QueueOptions{})
-			turns := turnsOf(rollout.StageCommit, 40)
-			if err := q.Enqueue(t.Context(), turns[:1]); err != nil { // the scripts are known
+			assignments := assignmentsOf(rollout.StageCommit, 40)
+			if err := q.Enqueue(t.Context(), assignments[:1]); err != nil { // the scripts are known
 				t.Fatal(err)
 			}
 			broken := errors.New("connection reset by peer")
@@ -160,18 +160,18 @@ func TestEnqueueWhoseReplyIsLost(t *testing.T) {
 				}
 				return broken
 			}})
-			if err := q.Enqueue(t.Context(), turns); err != nil {
+			if err := q.Enqueue(t.Context(), assignments); err != nil {
 				t.Fatal(err)
 			}
 			if lost != 1 {
 				t.Errorf("%d batches lost, want 1", lost)
 			}
-			sameTurns(t, plain, rollout.LaneCommit, turns)
+			sameAssignments(t, plain, rollout.QueueCommit, assignments)
 		})
 	}
 }
 
-// Redis is away: an error, and nothing that a repetition doesn't mend.
+// Redis is away: an error, and nothing that a repetition doesn't fix.
 func TestEnqueueWithoutRedis(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Start(t, redistest.AOF())
@@ -181,17 +181,17 @@ func TestEnqueueWithoutRedis(t *testing.T) {
 	rdb := redis.NewClient(o)
 	defer func() { _ = rdb.Close() }()
 	q := NewQueue(rdb, QueueOptions{})
-	turns := turnsOf(rollout.StageCommit, 30)
-	if err := q.Enqueue(t.Context(), turns[:10]); err != nil {
+	assignments := assignmentsOf(rollout.StageCommit, 30)
+	if err := q.Enqueue(t.Context(), assignments[:10]); err != nil {
 		t.Fatal(err)
 	}
 	srv.Kill()
-	if err := q.Enqueue(t.Context(), turns); err == nil {
+	if err := q.Enqueue(t.Context(), assignments); err == nil {
 		t.Fatal("no error without Redis")
 	}
 	srv.Restart()
-	if err := q.Enqueue(t.Context(), turns); err != nil {
+	if err := q.Enqueue(t.Context(), assignments); err != nil {
 		t.Fatal(err)
 	}
-	sameTurns(t, plain, rollout.LaneCommit, turns)
+	sameAssignments(t, plain, rollout.QueueCommit, assignments)
 }

@@ -8,38 +8,38 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// A turn goes on at the next stage if that is of the same lane: preflight, commit
-// and check are one turn, submit and verdict another. That spares a target most of
+// An assignment goes on at the next stage if that is of the same queue: preflight, commit
+// and check are one assignment, submit and verdict another. That spares a target most of
 // its ways through the queue, which cost more than the calls between them.
 
-// goesOnWithin is the part of a turn's time after which it doesn't go on: the next
+// goesOnWithin is the part of an assignment's time after which it doesn't go on: the next
 // stage's calls need the rest.
 const goesOnWithin = 4
 
-// goesOn tells whether the turn has a next stage after an event. While calls of that
-// stage need permits, the conductor decides who goes first.
+// goesOn tells whether the assignment has a next stage after an event. While calls of that
+// stage need permits, the controller decides who goes first.
 func (r *run) goesOn(ctx context.Context, event rollout.Event) bool {
-	next, more := r.turn.Stage.Next()
-	if _, done := event.(rollout.Advanced); !done || !more || next.Lane() != r.turn.Stage.Lane() {
+	next, more := r.assignment.Stage.Next()
+	if _, done := event.(rollout.Advanced); !done || !more || next.QueueName() != r.assignment.Stage.QueueName() {
 		return false
 	}
-	if r.turn.Permit && r.turn.Stage != rollout.StageSubmit {
+	if r.assignment.Permit && r.assignment.Stage != rollout.StageSubmit {
 		return false // the one probe of a closed pool
 	}
-	return ctx.Err() == nil && r.deadline.Sub(r.Handler.now()) >= r.timing.Turn-r.timing.Turn/goesOnWithin && r.permits.Open(ctx, next)
+	return ctx.Err() == nil && r.deadline.Sub(r.Handler.now()) >= r.timing.Assignment-r.timing.Assignment/goesOnWithin && r.permits.Open(ctx, next)
 }
 
-// pass ends a stage and takes the turn to the next one. It isn't ok if the turn was
+// pass ends a stage and takes the assignment to the next one. It isn't ok if the assignment was
 // lost, which is no error, or Redis could not be reached. Only what a submission
 // did is stored at once: a crash before the next save makes the stage again, which
 // reads, or reads its intent back.
 func (r *run) pass(ctx context.Context, done rollout.Advanced) (ok bool, err error) {
 	done.Keep = true
-	if r.turn.Stage == rollout.StageSubmit {
+	if r.assignment.Stage == rollout.StageSubmit {
 		if ok, err := r.end(ctx, done); !ok {
 			return false, err
 		}
-		r.turn.Permit = false // settled
+		r.assignment.Permit = false // settled
 	} else if err := r.step(done); err != nil {
 		return false, err
 	}
@@ -49,11 +49,11 @@ func (r *run) pass(ctx context.Context, done rollout.Advanced) (ok bool, err err
 
 // enter begins the stage where the target stands.
 func (r *run) enter() {
-	if r.turn.Stage != r.t.Stage { // another delivery of a turn that went on
-		r.turn.Stage, r.turn.Permit = r.t.Stage, false
+	if r.assignment.Stage != r.t.Stage { // another delivery of an assignment that went on
+		r.assignment.Stage, r.assignment.Permit = r.t.Stage, false
 	}
 	r.from, r.use, r.denied, r.lost, r.opening, r.refusedProbe = r.t, "", false, false, 0, false
-	r.log = r.Handler.log.With().Str("rollout", r.turn.Rollout).Str("target", r.turn.AppID).Str("stage", string(r.turn.Stage)).
+	r.log = r.Handler.log.With().Str("rollout", r.assignment.Rollout).Str("target", r.assignment.AppID).Str("stage", string(r.assignment.Stage)).
 		Int("attempt", r.t.Attempt).Logger()
 }
 
@@ -100,8 +100,8 @@ func (e ending) report() {
 	if e.to.Reason != "" {
 		line = line.Str("reason", string(e.to.Reason))
 	}
-	if tr := e.to.Trouble; tr != nil {
-		line = line.Str("class", tr.Class).Int64("errcode", tr.Code).Str("rid", tr.RID).Str("trouble", tr.Text)
+	if tr := e.to.LastError; tr != nil {
+		line = line.Str("class", tr.Class).Int64("errcode", tr.Code).Str("rid", tr.RID).Str("last_error", tr.Text)
 	}
-	line.Msg("turn ended")
+	line.Msg("assignment ended")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// onward is a rig whose pools are open: a turn goes on at the next stage.
+// onward is a rig whose pools are open: an assignment goes on at the next stage.
 func onward(r *rig) *rig {
 	r.permits.open = true
 	r.moves = nil
@@ -27,9 +27,9 @@ func newcomer(t *testing.T, change ...func(*rollout.Plan)) *rig {
 	return r
 }
 
-var wholeLane = []string{"authorizer-info", "version-info", "categories", "commit", "version-info", "privacy"}
+var wholeQueue = []string{"authorizer-info", "version-info", "categories", "commit", "version-info", "privacy"}
 
-func TestTurnGoesOnInItsLane(t *testing.T) {
+func TestAssignmentContinuesInItsQueue(t *testing.T) {
 	t.Parallel()
 	r := newcomer(t)
 	r.wx.commit = func(ctx context.Context, req wxclient.CommitRequest) error {
@@ -38,11 +38,11 @@ func TestTurnGoesOnInItsLane(t *testing.T) {
 		}
 		return r.committed(ctx, req)
 	}
-	turn := r.claim()
+	assignment := r.claim()
 	before := r.target().Version
-	r.must(r.h.Run(t.Context(), turn))
+	r.must(r.h.Run(t.Context(), assignment))
 	got := r.is("submit/pending")
-	r.called(wholeLane...)
+	r.called(wholeQueue...)
 	same(t, "transitions", r.moves,
 		"preflight/running/acting advanced commit/running/acting",
 		"commit/running/acting advanced check/running/acting",
@@ -68,14 +68,14 @@ func TestSubmissionGoesOnToItsVerdict(t *testing.T) {
 		return 42, nil
 	}
 	r.act()
-	r.is("release/pending") // of another lane
+	r.is("release/pending") // of another queue
 	r.pool(spentOn)
 	same(t, "transitions", r.moves,
 		"submit/running/acting advanced verdict/running/acting",
 		"verdict/running/acting advanced release/pending")
 }
 
-// A turn that stalls at a later stage goes on there: nothing is done twice, and a
+// An assignment that stalls at a later stage goes on there: nothing is done twice, and a
 // permit is settled once.
 func TestStallFurtherOn(t *testing.T) {
 	t.Parallel()
@@ -84,18 +84,18 @@ func TestStallFurtherOn(t *testing.T) {
 		r.wx.latestAudit = fails[wxclient.Audit](refusal(-1))
 		return 42, nil
 	}
-	turn := r.stalls()
+	assignment := r.stalls()
 	r.is("verdict/running")
 	r.called(append(wholeSubmit, "latest-audit")...)
 	r.pool(spentOn)
 	r.wx.latestAudit = audits(42, wxclient.AuditPassed, ourVersion, ourDesc)
-	r.must(r.h.Run(t.Context(), turn))
+	r.must(r.h.Run(t.Context(), assignment))
 	r.is("release/pending")
 	r.called("latest-audit")
 	r.pool()
 }
 
-func TestTurnEndsWhere(t *testing.T) {
+func TestAssignmentEndsWhere(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		change func(*rig)
@@ -131,9 +131,9 @@ func TestTurnEndsWhere(t *testing.T) {
 func TestProbeDoesNotGoOn(t *testing.T) {
 	t.Parallel()
 	r := newcomer(t)
-	turn := r.claim()
-	turn.Permit = true
-	r.must(r.h.Run(t.Context(), turn))
+	assignment := r.claim()
+	assignment.Permit = true
+	r.must(r.h.Run(t.Context(), assignment))
 	r.is("commit/pending")
 	r.pool("settle preflight r1/wx1 spent")
 }
@@ -149,7 +149,7 @@ func TestStoppedFurtherOn(t *testing.T) {
 	}
 	r.must(r.h.Run(ctx, r.claim()))
 	r.is("check/pending")
-	r.called(wholeLane...)
+	r.called(wholeQueue...)
 }
 
 // lateStart is a ledger whose reply to Start is read late: the worker stood still.
@@ -158,15 +158,15 @@ type lateStart struct {
 	read func()
 }
 
-func (l lateStart) Start(ctx context.Context, t rollout.Turn, lease time.Duration) (rollout.Started, error) {
+func (l lateStart) Start(ctx context.Context, t rollout.Assignment, lease time.Duration) (rollout.Started, error) {
 	started, err := l.Ledger.Start(ctx, t, lease)
 	l.read()
 	return started, err
 }
 
-// The lease runs from when the turn was asked for, not from when the worker heard
+// The lease runs from when the assignment was asked for, not from when the worker heard
 // that it has it.
-func TestTurnHeardOfLate(t *testing.T) {
+func TestLateAssignment(t *testing.T) {
 	t.Parallel()
 	for name, late := range map[string]bool{"at once": false, "late": true} {
 		t.Run(name, func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestTurnHeardOfLate(t *testing.T) {
 			r.h.now = func() time.Time { return now }
 			r.h.ledger = lateStart{r.ledger, func() {
 				if late {
-					now = now.Add(r.h.timing.Turn)
+					now = now.Add(r.h.timing.Assignment)
 				}
 			}}
 			err := r.h.Run(t.Context(), r.claim())

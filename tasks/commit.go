@@ -11,7 +11,7 @@ import (
 
 // trial reads whose the app's trial version is.
 func (r *run) trial(ctx context.Context) (fact, error) {
-	versions, err := r.wx.VersionInfo(ctx, r.turn.AppID)
+	versions, err := r.wx.VersionInfo(ctx, r.assignment.AppID)
 	if err != nil {
 		return unknown, err
 	}
@@ -25,7 +25,7 @@ const whichTrial = "which trial version the app has"
 // commit restarts WeChat's privacy detection, so it is never repeated for a
 // later stage's sake.
 func (r *run) commit(ctx context.Context) (rollout.Event, error) {
-	ext, err := r.ext.Render(rollout.ExtApp{AppID: r.turn.AppID, Label: r.t.Label, Columns: r.t.Columns})
+	ext, err := r.ext.Render(rollout.ExtApp{AppID: r.assignment.AppID, Label: r.t.Label, Columns: r.t.Columns})
 	if err != nil {
 		return nil, &planError{fmt.Errorf("render ext.json: %w", err)}
 	}
@@ -48,9 +48,9 @@ func (r *run) commit(ctx context.Context) (rollout.Event, error) {
 		return event, err
 	}
 	err = r.attempt(ctx, rollout.OpCommit, func(ctx context.Context) error {
-		return r.wx.Commit(ctx, r.turn.AppID, wxclient.CommitRequest{
+		return r.wx.Commit(ctx, r.assignment.AppID, wxclient.CommitRequest{
 			TemplateID: r.plan.Template.ID, ExtJSON: ext,
-			Version: r.plan.Template.Version, Desc: r.plan.Desc(r.turn.Rollout, r.t.Revision),
+			Version: r.plan.Template.Version, Desc: r.plan.Desc(r.assignment.Rollout, r.t.Revision),
 		})
 	})
 	if err != nil {
@@ -71,7 +71,7 @@ func (r *run) commit(ctx context.Context) (rollout.Event, error) {
 
 // check waits for the privacy detection of the committed code.
 func (r *run) check(ctx context.Context) (rollout.Event, error) {
-	info, err := r.wx.CodePrivacyInfo(ctx, r.turn.AppID)
+	info, err := r.wx.CodePrivacyInfo(ctx, r.assignment.AppID)
 	if code(err) == codePrivacyChecking {
 		return r.checking(err), nil
 	}
@@ -85,8 +85,8 @@ func (r *run) check(ctx context.Context) (rollout.Event, error) {
 	case len(undeclared) > 0 && !r.plan.Audit.PrivacyAPINotUse:
 		return nil, &planError{fmt.Errorf("code uses %v without declaring them: add requiredPrivateInfos to the ext file, or set audit.privacy_api_not_use or audit.allow_privacy", undeclared)}
 	case len(forbidden) > 0:
-		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.Trouble{
-			Stage: r.turn.Stage, Class: string(wxclient.ClassFatalApp), Code: 61040,
+		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.LastError{
+			Stage: r.assignment.Stage, Class: string(wxclient.ClassFatalApp), Code: 61040,
 			Text: fmt.Sprintf("the app has no right to %v: apply for them, or list them in audit.allow_privacy", forbidden), At: r.now(),
 		}), nil
 	}
@@ -103,10 +103,10 @@ func (r *run) check(ctx context.Context) (rollout.Event, error) {
 // checking parks until the detection may have ended. A write that is refused for it although the
 // detection read as ended is counted.
 func (r *run) checking(err error) rollout.Event {
-	trouble := r.trouble(err)
+	lastError := r.lastError(err)
 	e := rollout.Waited{
 		At: r.now(), Reason: rollout.ReasonPrivacy,
-		For: backingOff(r.timing.Privacy, r.timing.PrivacyMax, r.t.Polls), Trouble: &trouble,
+		For: backingOff(r.timing.Privacy, r.timing.PrivacyMax, r.t.Polls), LastError: &lastError,
 	}
 	if wrote(err) {
 		e.Cause = rollout.CauseExternal

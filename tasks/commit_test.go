@@ -117,12 +117,12 @@ func TestCommitRefused(t *testing.T) {
 				failed = true
 				return tc.err
 			}
-			turn := r.stalls()
+			assignment := r.stalls()
 			if got := r.is("commit/running"); got.Intent != nil || got.Tries[rollout.CauseBusy] != 1 {
 				t.Errorf("intent %+v, busy %d; want none and 1", got.Intent, got.Tries[rollout.CauseBusy])
 			}
 			r.advance(time.Second)
-			r.must(r.h.Run(t.Context(), turn)) // the queue delivers the same task again
+			r.must(r.h.Run(t.Context(), assignment)) // the queue delivers the same task again
 			r.called("commit", "commit", "version-info")
 			r.is("check/pending")
 		})
@@ -134,8 +134,8 @@ func TestCommitWithoutTheExtsColumn(t *testing.T) {
 	r := atCommit(t, func(p *rollout.Plan) { p.Ext = `{"extAppid": {{ json .shop }}}` })
 	r.act()
 	r.called()
-	if got := r.is("commit/failed"); got.Trouble.Class != "plan" {
-		t.Errorf("trouble %+v, want the plan's", got.Trouble)
+	if got := r.is("commit/failed"); got.LastError.Class != "plan" {
+		t.Errorf("last error %+v, want the plan's", got.LastError)
 	}
 }
 
@@ -175,10 +175,10 @@ func TestNoCallWithoutALease(t *testing.T) {
 }
 
 // A process that stood still between its intent and its call is too late.
-func TestNoCallPastTheTurn(t *testing.T) {
+func TestNoCallPastTheDeadline(t *testing.T) {
 	t.Parallel()
 	r := atCommit(t)
-	r.h = r.handler(Timing{Turn: 1})
+	r.h = r.handler(Timing{Assignment: 1})
 	r.stalls()
 	r.called()
 	if got := r.is("commit/running"); got.Intent != nil {
@@ -223,11 +223,11 @@ func TestCheck(t *testing.T) {
 			r.called("privacy")
 			got := r.is(tc.want)
 			class := ""
-			if got.Trouble != nil {
-				class = got.Trouble.Class
+			if got.LastError != nil {
+				class = got.LastError.Class
 			}
 			if class != tc.class {
-				t.Errorf("trouble %+v, want class %q", got.Trouble, tc.class)
+				t.Errorf("last error %+v, want class %q", got.LastError, tc.class)
 			}
 		})
 	}
@@ -240,8 +240,8 @@ func TestCheckWaitsForTheDetection(t *testing.T) {
 	r.wx.privacy = fails[wxclient.PrivacyInfo](refusal(61039))
 	for _, wait := range []time.Duration{time.Minute, 90 * time.Second, 135 * time.Second} {
 		r.act()
-		if got := r.parked("check/parked/privacy", wait); got.Trouble.Code != 61039 {
-			t.Errorf("trouble %+v, want 61039", got.Trouble)
+		if got := r.parked("check/parked/privacy", wait); got.LastError.Code != 61039 {
+			t.Errorf("last error %+v, want 61039", got.LastError)
 		}
 	}
 	for range 200 {
@@ -253,7 +253,7 @@ func TestCheckWaitsForTheDetection(t *testing.T) {
 		r.must(err)
 	}
 	got := r.is("check/failed")
-	if waited := r.now().Sub(got.Since); waited < 24*time.Hour || waited > 24*time.Hour+10*time.Minute || !strings.Contains(got.Trouble.Text, "deadline.check") {
-		t.Errorf("failed after %s: %+v", waited, got.Trouble)
+	if waited := r.now().Sub(got.Since); waited < 24*time.Hour || waited > 24*time.Hour+10*time.Minute || !strings.Contains(got.LastError.Text, "deadline.check") {
+		t.Errorf("failed after %s: %+v", waited, got.LastError)
 	}
 }

@@ -45,7 +45,7 @@ func (r *run) wanted() (settings.Spec, error) {
 	if r.sets == nil || r.setter == nil {
 		return settings.Spec{}, &planError{fmt.Errorf("the plan has settings, and this worker makes none")}
 	}
-	want, err := r.sets.Render(rollout.ExtApp{AppID: r.turn.AppID, Label: r.t.Label, Columns: r.t.Columns})
+	want, err := r.sets.Render(rollout.ExtApp{AppID: r.assignment.AppID, Label: r.t.Label, Columns: r.t.Columns})
 	if err != nil {
 		return want, &planError{fmt.Errorf("render the settings: %w", err)}
 	}
@@ -100,7 +100,7 @@ func isIn(changes []settings.Change, id string) bool {
 
 // have reads what the app has of a kind.
 func (r *run) have(ctx context.Context, kind settings.Kind) (settings.Have, error) {
-	return ReadSettings(ctx, r.setter, r.turn.AppID, kind)
+	return ReadSettings(ctx, r.setter, r.assignment.AppID, kind)
 }
 
 // setting makes the writes of one kind, a read after each. A write that was made in this
@@ -157,8 +157,8 @@ func (r *run) unshown(changes []settings.Change, made []string, refused error) r
 		text := fmt.Sprintf("WeChat took %s and drops %s for it", made[last], changes[again].ID())
 		return rollout.Waited{
 			At: r.now(), Reason: rollout.ReasonUnknown, Cause: rollout.CauseContradicted, Note: text,
-			For:     r.growing(rollout.CauseContradicted, r.timing.Settle),
-			Trouble: &rollout.Trouble{Stage: r.turn.Stage, Class: "unshown", Text: text, At: r.now()},
+			For:       r.growing(rollout.CauseContradicted, r.timing.Settle),
+			LastError: &rollout.LastError{Stage: r.assignment.Stage, Class: "unshown", Text: text, At: r.now()},
 		}
 	}
 }
@@ -172,8 +172,8 @@ var allotted = []settings.Kind{settings.Domains, settings.Webview, settings.QRRu
 // refusedSetting decides by the refusal of a write.
 func (r *run) refusedSetting(ctx context.Context, kind settings.Kind, refused error) (rollout.Event, error) {
 	if code(refused) == codeBusy && slices.Contains(allotted, kind) {
-		trouble := r.trouble(fmt.Errorf("configure %s: %w", kind, refused))
-		return r.waitFor(rollout.CauseThrottle, rollout.ReasonBusy, r.growing(rollout.CauseThrottle, r.timing.BusyPark), trouble), nil
+		lastError := r.lastError(fmt.Errorf("configure %s: %w", kind, refused))
+		return r.waitFor(rollout.CauseThrottle, rollout.ReasonBusy, r.growing(rollout.CauseThrottle, r.timing.BusyPark), lastError), nil
 	}
 	if api := (*wxclient.Error)(nil); errors.As(refused, &api) && len(api.Refused) > 0 {
 		return nil, &itemsError{items: api.Refused, err: refused}
@@ -202,13 +202,13 @@ const refusedTextMax = 900
 
 // refusedItems fails the target at once: each write of what stays refused would spend one of the
 // month's changes.
-func (r *run) refusedItems(err error, trouble rollout.Trouble) rollout.Event {
-	if trouble.Class == "" {
-		trouble.Class = "plan"
+func (r *run) refusedItems(err error, lastError rollout.LastError) rollout.Event {
+	if lastError.Class == "" {
+		lastError.Class = "plan"
 	}
-	trouble.Text = clipTo(err.Error(), refusedTextMax)
-	trouble.Next = "file or mend the refused domains, or take them out of the plan (--recommit with a mended one); then " + r.retry("")
-	return r.failed(trouble)
+	lastError.Text = clipTo(err.Error(), refusedTextMax)
+	lastError.Next = "file or fix the refused domains, or take them out of the plan (--recommit with a fixed one); then " + r.retry("")
+	return r.failed(lastError)
 }
 
 // dropped tells of domains that the next release would take away all the same.
@@ -240,9 +240,9 @@ func (r *run) testers(ctx context.Context, want settings.Spec) (rollout.Event, e
 		user := ""
 		err = r.attemptOf(ctx, rollout.OpConfigure, c.ID(), func(ctx context.Context) (err error) {
 			if c.Verb == settings.VerbRemove {
-				return wx.UnbindTester(ctx, r.turn.AppID, c.Name, "")
+				return wx.UnbindTester(ctx, r.assignment.AppID, c.Name, "")
 			}
-			user, err = wx.BindTester(ctx, r.turn.AppID, c.Name)
+			user, err = wx.BindTester(ctx, r.assignment.AppID, c.Name)
 			return err
 		})
 		is := code(err)
@@ -251,7 +251,7 @@ func (r *run) testers(ctx context.Context, want settings.Spec) (rollout.Event, e
 		}
 		have.Testers[c.Name] = c.Verb == settings.VerbAdd
 		if user != "" {
-			bound, err := wx.Testers(ctx, r.turn.AppID)
+			bound, err := wx.Testers(ctx, r.assignment.AppID)
 			if err != nil {
 				return nil, fmt.Errorf("verify the tester %s: %w", c.Name, err)
 			}
@@ -273,13 +273,13 @@ func (r *run) owners(ctx context.Context, refused error) error {
 	wx := r.setter
 	switch code(refused) {
 	case codeNoWebFile:
-		file, err := wx.WebviewFile(ctx, r.turn.AppID)
+		file, err := wx.WebviewFile(ctx, r.assignment.AppID)
 		if err != nil {
 			return refused
 		}
 		return &ownerError{fmt.Errorf("%w: the file %s must lie at the root of each web-view domain of the app, byte for byte", refused, file.Name)}
 	case codeNoQRFile:
-		file, err := wx.QRFile(ctx, r.turn.AppID)
+		file, err := wx.QRFile(ctx, r.assignment.AppID)
 		if err != nil {
 			return refused
 		}

@@ -71,7 +71,7 @@ func writesAnswered(t *testing.T, plan string, stage rollout.Stage, body string)
 		case x.State.Ended() || x.Stage != stage:
 			return x, c.writes
 		case rounds > 400:
-			t.Fatalf("after %d writes it is still %s: %+v", c.writes, place(x), x.Trouble)
+			t.Fatalf("after %d writes it is still %s: %+v", c.writes, place(x), x.LastError)
 		case x.State == rollout.StatePending:
 			_ = r.h.Run(t.Context(), r.claim())
 		default:
@@ -105,10 +105,10 @@ func TestConfigureWritesAreBounded(t *testing.T) {
 					most = rollout.CauseThrottle.MaxTries()
 				}
 				if x.State != rollout.StateFailed || writes > most || writes == 0 {
-					t.Fatalf("after %d writes, at most %d, it is %s: %+v", writes, most, place(x), x.Trouble)
+					t.Fatalf("after %d writes, at most %d, it is %s: %+v", writes, most, place(x), x.LastError)
 				}
-				if !strings.Contains(x.Trouble.Text, answer.says) || !strings.Contains(x.Trouble.Text, strings.TrimSuffix(string(k.kind), "s")) {
-					t.Errorf("it says %q", x.Trouble.Text)
+				if !strings.Contains(x.LastError.Text, answer.says) || !strings.Contains(x.LastError.Text, strings.TrimSuffix(string(k.kind), "s")) {
+					t.Errorf("it says %q", x.LastError.Text)
 				}
 			})
 		}
@@ -150,12 +150,12 @@ func TestConfigureNamesWhatIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x, writes := writesAnswered(t, tc.plan, rollout.StageCommit, tc.body)
-			if writes != 1 || x.State != rollout.StateFailed || !strings.Contains(x.Trouble.Next, "enqueue retry r1 --app") {
-				t.Fatalf("after %d writes it is %s: %+v", writes, place(x), x.Trouble)
+			if writes != 1 || x.State != rollout.StateFailed || !strings.Contains(x.LastError.Next, "enqueue retry r1 --app") {
+				t.Fatalf("after %d writes it is %s: %+v", writes, place(x), x.LastError)
 			}
 			for _, want := range tc.says {
-				if !strings.Contains(x.Trouble.Text, want) {
-					t.Errorf("%q isn't in %q", want, x.Trouble.Text)
+				if !strings.Contains(x.LastError.Text, want) {
+					t.Errorf("%q isn't in %q", want, x.LastError.Text)
 				}
 			}
 		})
@@ -180,7 +180,7 @@ func (o *oneRule) PutQRRule(_ context.Context, _ string, rule wxclient.QRRule, _
 }
 
 // TestConfigureChangesThatExcludeEachOther: two changes of which WeChat keeps one are not
-// written in turns for ever.
+// written in assignments for ever.
 func TestConfigureChangesThatExcludeEachOther(t *testing.T) {
 	t.Parallel()
 	r := configured(t, rollout.StageCommit, `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}, {"prefix": "https://m.test.cn/u/", "path": "p"}]}}`)
@@ -192,7 +192,7 @@ func TestConfigureChangesThatExcludeEachOther(t *testing.T) {
 		r.wait(2 * time.Hour)
 	}
 	got := r.is("commit/failed")
-	if most := 2 * rollout.CauseContradicted.MaxTries(); o.writes > most || !strings.Contains(got.Trouble.Text, "drops qr_rules") {
-		t.Errorf("after %d writes, at most %d: %+v", o.writes, most, got.Trouble)
+	if most := 2 * rollout.CauseContradicted.MaxTries(); o.writes > most || !strings.Contains(got.LastError.Text, "drops qr_rules") {
+		t.Errorf("after %d writes, at most %d: %+v", o.writes, most, got.LastError)
 	}
 }

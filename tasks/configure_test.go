@@ -338,8 +338,8 @@ func TestConfigureReplyLost(t *testing.T) {
 			if in := got.Intent; in == nil || in.String() != "configure base_library" {
 				t.Errorf("intent %v", in)
 			}
-			if !strings.Contains(got.Trouble.Text, "configure base_library") {
-				t.Errorf("trouble %q", got.Trouble.Text)
+			if !strings.Contains(got.LastError.Text, "configure base_library") {
+				t.Errorf("last error %q", got.LastError.Text)
 			}
 			r.act()
 			r.is("check/pending")
@@ -371,15 +371,15 @@ func TestConfigureWaitsForALateEffect(t *testing.T) {
 func TestConfigureNeedsTheLease(t *testing.T) {
 	t.Parallel()
 	r := configured(t, rollout.StageCommit, `{"visibility": "closed"}`)
-	turn := r.claim()
+	assignment := r.claim()
 	r.trip.wrong = func(_ int, path string, send func() error) error {
 		if path == "/wxa/getvisitstatus" {
-			r.wait(2 * time.Minute) // the turn is over, and is somebody else's
+			r.wait(2 * time.Minute) // the assignment is over, and is somebody else's
 			r.claim()
 		}
 		return send()
 	}
-	r.must(r.h.Run(r.Context(), turn))
+	r.must(r.h.Run(r.Context(), assignment))
 	r.writes(0)
 	r.called()
 }
@@ -415,13 +415,13 @@ func TestConfigureRefused(t *testing.T) {
 				_ = r.h.Run(r.Context(), r.claim())
 			}
 			got := r.is(tc.place)
-			said := fmt.Sprintf("%+v %+v", got.Trouble, got.Timeline)
+			said := fmt.Sprintf("%+v %+v", got.LastError, got.Timeline)
 			ro, err := r.ledger.Rollout(r.Context(), "r1")
 			r.must(err)
 			if said += ro.Why; !strings.Contains(said, tc.text) {
 				t.Errorf("%q isn't in %s", tc.text, said)
 			}
-			if tr := got.Trouble; tr != nil && tr.Code != int64(tc.code) || tc.code != 0 && !strings.Contains(said, fmt.Sprint(tc.code)) {
+			if tr := got.LastError; tr != nil && tr.Code != int64(tc.code) || tc.code != 0 && !strings.Contains(said, fmt.Sprint(tc.code)) {
 				t.Errorf("errcode %d isn't in %s", tc.code, said)
 			}
 			if paused := ro.Status == rollout.StatusPaused; paused != (tc.place == "commit/pending") {
@@ -490,8 +490,8 @@ func TestConfigureUnshown(t *testing.T) {
 		r.act()
 		r.wait(2 * time.Hour)
 	}
-	if got := r.is("commit/failed"); !strings.Contains(got.Trouble.Text, "configure domains shows no effect") || b.writes > rollout.CauseUnshown.MaxTries() {
-		t.Errorf("after %d writes: %+v", b.writes, got.Trouble)
+	if got := r.is("commit/failed"); !strings.Contains(got.LastError.Text, "configure domains shows no effect") || b.writes > rollout.CauseUnshown.MaxTries() {
+		t.Errorf("after %d writes: %+v", b.writes, got.LastError)
 	}
 }
 

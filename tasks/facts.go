@@ -28,7 +28,7 @@ type mark struct {
 }
 
 func (r *run) mark() mark {
-	return mark{rollout: r.turn.Rollout, revision: r.t.Revision, version: r.plan.Template.Version, desc: r.plan.Desc(r.turn.Rollout, r.t.Revision)}
+	return mark{rollout: r.assignment.Rollout, revision: r.t.Revision, version: r.plan.Template.Version, desc: r.plan.Desc(r.assignment.Rollout, r.t.Revision)}
 }
 
 // of is whose a version is that carries these texts. A blank text tells nothing; a version that is

@@ -162,7 +162,7 @@ func (f *fakeWeChat) RevertGray(context.Context, string) error {
 type fakePermits struct {
 	gone    bool // the permit was taken back
 	third   bool // other apps were refused for lack of quota before
-	open    bool // turns go on at the next stage
+	open    bool // assignments go on at the next stage
 	opening int64
 	closed  string // why the pool is closed
 	err     error

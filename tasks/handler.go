@@ -17,11 +17,11 @@ import (
 // Timing holds the waits of the handlers. The zero value is for WeChat as it is;
 // a simulator with short delays wants shorter ones.
 type Timing struct {
-	// Lease is how long a turn lasts after each save. Default 60 s.
+	// Lease is how long an assignment lasts after each save. Default 60 s.
 	Lease time.Duration
-	// Turn bounds one run of a handler; shorter than Lease by at least the
+	// Assignment bounds one run of a handler; shorter than Lease by at least the
 	// longest call. Default 40 s.
-	Turn time.Duration
+	Assignment time.Duration
 	// Busy spaces busy replies; after BusyTries in a row at a stage the target is
 	// parked for BusyPark. Defaults 2 s..60 s, 6, 5 min.
 	Busy      Backoff
@@ -56,7 +56,7 @@ func (t Timing) WithDefaults() Timing {
 		}
 	}
 	def(&t.Lease, time.Minute)
-	def(&t.Turn, 40*time.Second)
+	def(&t.Assignment, 40*time.Second)
 	def(&t.Busy.Base, 2*time.Second)
 	def(&t.Busy.Cap, time.Minute)
 	def(&t.BusyPark, 5*time.Minute)
@@ -97,7 +97,7 @@ type HandlerOptions struct {
 	Now func() time.Time
 }
 
-// Handler runs turns.
+// Handler runs assignments.
 type Handler struct {
 	wx      WeChat
 	ledger  Ledger
@@ -155,21 +155,21 @@ type again struct {
 
 func (e *again) Error() string { return fmt.Sprintf("again in %s: %s", e.delay, e.cause) }
 
-// Run acts on one turn. Nil means the task is done with, whatever became of the
+// Run acts on one assignment. Nil means the task is done with, whatever became of the
 // target; an *again error asks for another delivery; any other error means that
-// the ledger could not be reached and the lease will bring the turn back.
-func (h *Handler) Run(ctx context.Context, turn rollout.Turn) (err error) {
+// the ledger could not be reached and the lease will bring the assignment back.
+func (h *Handler) Run(ctx context.Context, assignment rollout.Assignment) (err error) {
 	asked := h.now()
-	started, err := h.ledger.Start(ctx, turn, h.timing.Lease)
+	started, err := h.ledger.Start(ctx, assignment, h.timing.Lease)
 	if stale := (*rollout.StaleError)(nil); errors.As(err, &stale) {
-		h.dropped(turn.Stage, "stale")
+		h.dropped(assignment.Stage, "stale")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	r := &run{
-		Handler: h, turn: turn, t: started.Target.NotAfter(started.Now), deadline: asked.Add(h.timing.Turn),
+		Handler: h, assignment: assignment, t: started.Target.NotAfter(started.Now), deadline: asked.Add(h.timing.Assignment),
 		began: started.Now, begun: h.now(), released: started.Released, created: started.Created, releases: started.Releases,
 	}
 	defer func() {
@@ -178,7 +178,7 @@ func (h *Handler) Run(ctx context.Context, turn rollout.Turn) (err error) {
 		}
 	}()
 	r.enter()
-	r.lost = r.t.Intent != nil && !turn.Permit
+	r.lost = r.t.Intent != nil && !assignment.Permit
 	if started.Fault {
 		return r.conclude(ctx, r.unbegun("a fault of the platform stands"))
 	}

@@ -17,27 +17,27 @@ func (r *run) bounded(e rollout.Event) rollout.Event {
 	if over == nil {
 		return e
 	}
-	trouble := rollout.Trouble{Stage: r.turn.Stage, Class: "deadline", At: r.now()}
+	lastError := rollout.LastError{Stage: r.assignment.Stage, Class: "deadline", At: r.now()}
 	switch e := e.(type) {
 	case rollout.Stalled:
-		trouble = e.Trouble
+		lastError = e.LastError
 	case rollout.Waited:
-		if e.Trouble != nil {
-			trouble = *e.Trouble
+		if e.LastError != nil {
+			lastError = *e.LastError
 		} else {
-			trouble.Text = "the target still waits: " + string(e.Reason)
+			lastError.Text = "the target still waits: " + string(e.Reason)
 		}
 	}
-	return r.gaveUp(*over, trouble)
+	return r.gaveUp(*over, lastError)
 }
 
 // gaveUp fails the target at a limit.
-func (r *run) gaveUp(over rollout.Over, trouble rollout.Trouble) rollout.Event {
-	trouble.Text = clip(over.String() + ": " + trouble.Text)
-	if trouble.Next == "" {
-		trouble.Next = r.next(over)
+func (r *run) gaveUp(over rollout.Over, lastError rollout.LastError) rollout.Event {
+	lastError.Text = clip(over.String() + ": " + lastError.Text)
+	if lastError.Next == "" {
+		lastError.Next = r.next(over)
 	}
-	return r.failed(trouble)
+	return r.failed(lastError)
 }
 
 // next is the one step that helps at a limit.
@@ -71,7 +71,7 @@ func (r *run) next(over rollout.Over) string {
 
 // retry is the command that tries this target once more.
 func (r *run) retry(flags string) string {
-	cmd := "enqueue retry " + r.turn.Rollout + " --app " + r.turn.AppID
+	cmd := "enqueue retry " + r.assignment.Rollout + " --app " + r.assignment.AppID
 	if flags != "" {
 		cmd += " " + flags
 	}
@@ -98,23 +98,23 @@ func (r *run) unread(what string) rollout.Event {
 	if r.t.Intent != nil {
 		reason = rollout.ReasonUnknown
 	}
-	trouble := rollout.Trouble{Stage: r.turn.Stage, Class: rollout.ClassUnread, At: r.now(), Text: "WeChat's reply does not tell " + what}
+	lastError := rollout.LastError{Stage: r.assignment.Stage, Class: rollout.ClassUnread, At: r.now(), Text: "WeChat's reply does not tell " + what}
 	return rollout.Waited{
-		At: r.now(), Reason: reason, For: r.growing(rollout.CauseUnread, r.timing.Settle), Note: trouble.Text,
-		Cause: rollout.CauseUnread, Trouble: &trouble,
+		At: r.now(), Reason: reason, For: r.growing(rollout.CauseUnread, r.timing.Settle), Note: lastError.Text,
+		Cause: rollout.CauseUnread, LastError: &lastError,
 	}
 }
 
 // readLater gives an assignment back that WeChat refused to everyone. One that reads back a call of
 // unknown outcome waits, and is counted: no closed stage or pause holds it, so that it would come
 // again at once. least is the wait that the refusal asks for.
-func (r *run) readLater(least time.Duration, trouble rollout.Trouble, back rollout.Event) rollout.Event {
+func (r *run) readLater(least time.Duration, lastError rollout.LastError, back rollout.Event) rollout.Event {
 	if r.t.Intent == nil {
 		return back
 	}
 	return rollout.Waited{
-		At: r.now(), Reason: rollout.ReasonUnknown, For: max(least, r.growing(rollout.CauseUnread, r.timing.Settle)), Note: trouble.Text,
-		Cause: rollout.CauseUnread, Trouble: &trouble,
+		At: r.now(), Reason: rollout.ReasonUnknown, For: max(least, r.growing(rollout.CauseUnread, r.timing.Settle)), Note: lastError.Text,
+		Cause: rollout.CauseUnread, LastError: &lastError,
 	}
 }
 
@@ -122,18 +122,18 @@ func (r *run) readLater(least time.Duration, trouble rollout.Trouble, back rollo
 func (r *run) notShown(text string) rollout.Event {
 	return rollout.Waited{
 		At: r.now(), Reason: rollout.ReasonUnknown, For: r.growing(rollout.CauseUnshown, r.timing.Settle), Note: text,
-		Trouble: &rollout.Trouble{Stage: r.turn.Stage, Class: rollout.ClassUnshown, Text: text, At: r.now()},
+		LastError: &rollout.LastError{Stage: r.assignment.Stage, Class: rollout.ClassUnshown, Text: text, At: r.now()},
 	}
 }
 
 // contradicted waits and tries again a few times: WeChat refused a write for a state that the reads
 // deny. text says both sides, next what helps if they never agree.
 func (r *run) contradicted(refused error, text, next string) rollout.Event {
-	trouble := r.trouble(refused)
-	trouble.Text, trouble.Next = clip(text+": "+trouble.Text), next
+	lastError := r.lastError(refused)
+	lastError.Text, lastError.Next = clip(text+": "+lastError.Text), next
 	return rollout.Waited{
 		At: r.now(), Reason: rollout.ReasonExternal, For: r.growing(rollout.CauseContradicted, r.timing.Settle), Note: text,
-		Cause: rollout.CauseContradicted, Trouble: &trouble,
+		Cause: rollout.CauseContradicted, LastError: &lastError,
 	}
 }
 
@@ -147,11 +147,11 @@ func (r *run) unresolved() (rollout.Event, error) {
 	op := r.t.Intent
 	if left := r.growing(rollout.CauseUnshown, r.timing.Settle) - r.now().Sub(op.At); left > 0 {
 		return rollout.Waited{
-			At: r.now(), Reason: rollout.ReasonUnknown, For: left, Again: true, Trouble: r.t.Trouble,
+			At: r.now(), Reason: rollout.ReasonUnknown, For: left, Again: true, LastError: r.t.LastError,
 			Note: fmt.Sprintf("the outcome of %s is unknown; reads it back", op),
 		}, nil
 	}
-	last := r.t.Trouble
+	last := r.t.LastError
 	if err := r.apply(rollout.Resolved{At: r.now(), Note: "read back: it had not taken effect", Denied: true}); err != nil {
 		return nil, err
 	}
@@ -160,15 +160,15 @@ func (r *run) unresolved() (rollout.Event, error) {
 	if over == nil {
 		return nil, nil
 	}
-	trouble := rollout.Trouble{Stage: r.turn.Stage, Class: rollout.ClassUnshown, At: r.now(), Text: op.String() + " shows no effect at WeChat"}
+	lastError := rollout.LastError{Stage: r.assignment.Stage, Class: rollout.ClassUnshown, At: r.now(), Text: op.String() + " shows no effect at WeChat"}
 	if op.Op == rollout.OpRelease {
-		trouble.Next = compareLive + r.retry("")
+		lastError.Next = compareLive + r.retry("")
 	}
 	if last != nil {
-		trouble.Code, trouble.RID = last.Code, last.RID
-		trouble.Text += "; the last answer: " + last.Text
+		lastError.Code, lastError.RID = last.Code, last.RID
+		lastError.Text += "; the last answer: " + last.Text
 	}
-	return r.gaveUp(*over, trouble), nil
+	return r.gaveUp(*over, lastError), nil
 }
 
 // refusedWrite is WeChat's refusal of a write: it certainly had no effect.
@@ -189,34 +189,34 @@ func busyCause(err error) rollout.Cause {
 }
 
 // busy tries again in the queue after a jittered delay; a target that stays busy is parked.
-func (r *run) busy(err error, trouble rollout.Trouble) rollout.Event {
+func (r *run) busy(err error, lastError rollout.LastError) rollout.Event {
 	cause := busyCause(err)
 	n := r.t.Tries[cause]
 	if n >= r.timing.BusyTries {
-		return r.waitFor(cause, rollout.ReasonBusy, r.timing.BusyPark, trouble)
+		return r.waitFor(cause, rollout.ReasonBusy, r.timing.BusyPark, lastError)
 	}
 	delay := r.jitter(func(rnd *rand.Rand) time.Duration { return r.timing.Busy.Delay(n, rnd) })
-	return rollout.Stalled{At: r.now(), For: delay, Trouble: trouble, Cause: cause}
+	return rollout.Stalled{At: r.now(), For: delay, LastError: lastError, Cause: cause}
 }
 
 // refusedToken tries once more at once, then less and less often: each try costs renewals, and
 // spends a call twice.
-func (r *run) refusedToken(trouble rollout.Trouble) rollout.Event {
+func (r *run) refusedToken(lastError rollout.LastError) rollout.Event {
 	if r.t.Tries[rollout.CauseToken] == 0 {
 		delay := r.jitter(func(rnd *rand.Rand) time.Duration { return r.timing.Busy.Delay(0, rnd) })
-		return rollout.Stalled{At: r.now(), For: delay, Trouble: trouble, Cause: rollout.CauseToken}
+		return rollout.Stalled{At: r.now(), For: delay, LastError: lastError, Cause: rollout.CauseToken}
 	}
-	return r.waitFor(rollout.CauseToken, rollout.ReasonBusy, r.growing(rollout.CauseToken, r.timing.BusyPark), trouble)
+	return r.waitFor(rollout.CauseToken, rollout.ReasonBusy, r.growing(rollout.CauseToken, r.timing.BusyPark), lastError)
 }
 
 // wait parks for a reason, and counts it as the reason's own cause.
-func (r *run) wait(reason rollout.Reason, d time.Duration, trouble rollout.Trouble) rollout.Event {
-	return r.waitFor("", reason, d, trouble)
+func (r *run) wait(reason rollout.Reason, d time.Duration, lastError rollout.LastError) rollout.Event {
+	return r.waitFor("", reason, d, lastError)
 }
 
-func (r *run) waitFor(cause rollout.Cause, reason rollout.Reason, d time.Duration, trouble rollout.Trouble) rollout.Event {
+func (r *run) waitFor(cause rollout.Cause, reason rollout.Reason, d time.Duration, lastError rollout.LastError) rollout.Event {
 	d = r.jitter(func(rnd *rand.Rand) time.Duration { return spread(d, rnd) })
-	return rollout.Waited{At: r.now(), Reason: reason, For: d, Note: trouble.Text, Trouble: &trouble, Cause: cause}
+	return rollout.Waited{At: r.now(), Reason: reason, For: d, Note: lastError.Text, LastError: &lastError, Cause: cause}
 }
 
 // beijing is WeChat's zone: its daily limits begin again at 00:00 (documented for withdrawals),

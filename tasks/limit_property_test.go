@@ -52,7 +52,7 @@ func (m mood) String() string {
 	return fmt.Sprint(int64(m))
 }
 
-// lives draws one: most endpoints are fine, some have troubles, for a while or for ever.
+// lives draws one: most endpoints are fine, some fail, for a while or for ever.
 func lives() *rapid.Generator[life] {
 	writes := map[string][]mood{
 		"commit":       {-1, 40001, 85045, 85014, 9402202, 85085, 48001, 86002, 99999, 45009, broken, lost, vain, unsent},
@@ -71,7 +71,7 @@ func lives() *rapid.Generator[life] {
 			stage:   rapid.SampledFrom([]rollout.Stage{rollout.StagePreflight, rollout.StagePreflight, rollout.StageUndo}).Draw(t, "stage"),
 			verdict: rapid.SampledFrom([]int{1, 2, 5, 0}).Draw(t, "verdict"), prior: rapid.Bool().Draw(t, "prior"),
 		}
-		// One endpoint to three have troubles, after some good answers: for a while, or for ever.
+		// One endpoint to three fail, after some good answers: for a while, or for ever.
 		names := slices.Sorted(maps.Keys(writes))
 		for _, name := range []string{"authorizer-info", "version-info", "latest-audit", "audit-status", "gray-plan", "privacy", "categories"} {
 			names, writes[name] = append(names, name, name), reads
@@ -376,7 +376,7 @@ func (v *liver) RevertGray(_ context.Context, app string) error {
 
 // The ledger of a life.
 
-func (v *liver) Start(_ context.Context, turn rollout.Turn, _ time.Duration) (rollout.Started, error) {
+func (v *liver) Start(_ context.Context, assignment rollout.Assignment, _ time.Duration) (rollout.Started, error) {
 	v.target.State, v.target.Reason = rollout.StateRunning, rollout.ReasonActing
 	v.told, v.took = map[string]bool{}, false
 	v.open = v.target.Intent != nil && v.target.Intent.Op == rollout.OpCommit
@@ -403,7 +403,7 @@ func (v *liver) Pause(context.Context, string, string, string) error {
 }
 
 // NotePlatformFault ends a life: nothing is dispatched while such a fault stands.
-func (v *liver) NotePlatformFault(context.Context, rollout.PlatformFault, string) (rollout.FaultNews, error) {
+func (v *liver) NotePlatformFault(context.Context, rollout.PlatformFault, string) (rollout.FaultReport, error) {
 	v.closed = true
 	return "", nil
 }
@@ -440,8 +440,8 @@ func (v *liver) Refill(context.Context, func(context.Context) (int64, int64, err
 func (v *liver) lived(ctx context.Context) error {
 	h := NewHandler(HandlerOptions{WeChat: v, Ledger: v, Permits: v, Log: zerolog.Nop(), Seed: 1, Now: func() time.Time { return v.now }})
 	for range 5000 {
-		turn := rollout.Turn{Rollout: "r1", AppID: "wx1", Stage: v.target.Stage, Permit: v.target.Stage == rollout.StageSubmit && v.target.Intent == nil}
-		err := h.Run(ctx, turn)
+		assignment := rollout.Assignment{Rollout: "r1", AppID: "wx1", Stage: v.target.Stage, Permit: v.target.Stage == rollout.StageSubmit && v.target.Intent == nil}
+		err := h.Run(ctx, assignment)
 		wait := v.target.Wait
 		v.target.Wait = 0
 		var ask *again
@@ -468,7 +468,7 @@ func (v *liver) lived(ctx context.Context) error {
 // judge looks at how an assignment ended: no end and no blame without a fact.
 func (v *liver) judge() {
 	t := v.target
-	tr := t.Trouble
+	tr := t.LastError
 	switch {
 	case t.State == rollout.StateReleased && !v.told["live"] && !v.took:
 		v.breach("released, and nothing tells it")

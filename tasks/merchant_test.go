@@ -25,7 +25,7 @@ func TestPermissionLostInMidRollout(t *testing.T) {
 		r.wx.authorizerInfo = grants()
 		r.act()
 		r.called("commit", "authorizer-info")
-		got := r.parked("commit/parked/merchant", 6*time.Hour).Trouble
+		got := r.parked("commit/parked/merchant", 6*time.Hour).LastError
 		if got.Code != code || got.RID != "rid-1" || !strings.Contains(got.Text, "permission set 18") {
 			t.Errorf("told as %+v", got)
 		}
@@ -83,7 +83,7 @@ func TestMerchantMustActFirst(t *testing.T) {
 		r.must(err)
 	}
 	r.act()
-	if got := r.is("submit/failed").Trouble; got.Code != 86002 || got.Next == "" {
+	if got := r.is("submit/failed").LastError; got.Code != 86002 || got.Next == "" {
 		t.Errorf("told as %+v", got)
 	}
 }

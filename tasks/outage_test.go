@@ -99,7 +99,7 @@ func runAs(t *testing.T, h *Handler, app string, err error) *run {
 	f.commit = func(context.Context, wxclient.CommitRequest) error { return err }
 	h.wx = f
 	r := stubRun(f, &stubLedger{plan: testPlan()}, h.permits, running(rollout.StageCommit))
-	r.Handler, r.t.AppID, r.turn.AppID = h, app, app
+	r.Handler, r.t.AppID, r.assignment.AppID = h, app, app
 	return r
 }
 
@@ -142,7 +142,7 @@ func TestOutageProbesRotate(t *testing.T) {
 	last := time.Duration(0)
 	for polls := range 12 {
 		r := runAs(t, h, "wx1", refusal(-1))
-		r.turn.Permit, r.t.Polls, r.t.Tries = true, polls, map[rollout.Cause]int{rollout.CauseBusy: 59}
+		r.assignment.Permit, r.t.Polls, r.t.Tries = true, polls, map[rollout.Cause]int{rollout.CauseBusy: 59}
 		e := r.bounded(r.decide(t.Context(), rollout.StatusRunning))
 		w, ok := e.(rollout.Waited)
 		if !ok || w.Reason != rollout.ReasonBusy || w.For < 3*h.timing.OutageProbe || w.For > 7*time.Minute || w.For < last*4/5 {
@@ -156,7 +156,7 @@ func TestOutageProbesRotate(t *testing.T) {
 		same(t, "pool", p.took(), "close commit busy 15s", "settle commit r1/wx1 unused")
 	}
 	r := runAs(t, h, "wx2", nil)
-	r.turn.Permit = true
+	r.assignment.Permit = true
 	e := r.decide(t.Context(), rollout.StatusRunning)
 	r.settle(t.Context(), e)
 	same(t, "pool after an answer", p.took(), "settle commit r1/wx2 spent")
@@ -181,7 +181,7 @@ func TestOutageKeepsLostWrites(t *testing.T) {
 	p := &fakePermits{closed: ReasonOutage}
 	h := stubRun(nil, &stubLedger{plan: testPlan()}, p, running(rollout.StageCommit)).Handler
 	r := runAs(t, h, "wx1", lostReply())
-	r.turn.Permit = true
+	r.assignment.Permit = true
 	e := r.decide(t.Context(), rollout.StatusRunning)
 	if w, ok := e.(rollout.Waited); !ok || w.Reason != rollout.ReasonUnknown || r.t.Intent == nil {
 		t.Errorf("%s with intent %+v", describe(e), r.t.Intent)

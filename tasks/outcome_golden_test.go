@@ -30,11 +30,11 @@ type stubLedger struct {
 	counts rollout.Counts
 	save   func(next rollout.Target, o rollout.SaveOptions) error
 	paused []string
-	news   rollout.FaultNews // to a reported fault of the platform
+	news   rollout.FaultReport // to a reported fault of the platform
 	faults []rollout.PlatformFault
 }
 
-func (l *stubLedger) Start(context.Context, rollout.Turn, time.Duration) (rollout.Started, error) {
+func (l *stubLedger) Start(context.Context, rollout.Assignment, time.Duration) (rollout.Started, error) {
 	return rollout.Started{}, fmt.Errorf("a stub starts nothing")
 }
 
@@ -60,7 +60,7 @@ func (l *stubLedger) Pause(_ context.Context, _, by, why string) error {
 	return nil
 }
 
-func (l *stubLedger) NotePlatformFault(_ context.Context, f rollout.PlatformFault, app string) (rollout.FaultNews, error) {
+func (l *stubLedger) NotePlatformFault(_ context.Context, f rollout.PlatformFault, app string) (rollout.FaultReport, error) {
 	f.Apps = []string{app}
 	l.faults = append(l.faults, f)
 	return cmp.Or(l.news, rollout.FaultBegan), nil
@@ -82,7 +82,7 @@ const (
 	ourDesc    = "spring sale [r1/0]"
 )
 
-// running is a target in its turn at a stage.
+// running is a target in its assignment at a stage.
 func running(stage rollout.Stage) rollout.Target {
 	t := rollout.Target{
 		Rollout: "r1", AppID: "wx1", Stage: stage, State: rollout.StateRunning, Reason: rollout.ReasonActing,
@@ -99,8 +99,8 @@ func stubRun(wx WeChat, l *stubLedger, p Permits, t rollout.Target) *run {
 	h := NewHandler(HandlerOptions{WeChat: wx, Ledger: l, Permits: p, Log: zerolog.Nop(), Seed: 1})
 	h.rnd = rand.New(least{})
 	return &run{
-		Handler: h, t: t, deadline: time.Now().Add(h.timing.Turn), began: t0, begun: time.Now(), log: zerolog.Nop(),
-		turn: rollout.Turn{Rollout: t.Rollout, AppID: t.AppID, Stage: t.Stage, Fence: t.Fence, Permit: t.Stage == rollout.StageSubmit},
+		Handler: h, t: t, deadline: time.Now().Add(h.timing.Assignment), began: t0, begun: time.Now(), log: zerolog.Nop(),
+		assignment: rollout.Assignment{Rollout: t.Rollout, AppID: t.AppID, Stage: t.Stage, Fence: t.Fence, Permit: t.Stage == rollout.StageSubmit},
 	}
 }
 
@@ -160,7 +160,7 @@ func describe(e rollout.Event) string {
 	case rollout.Stalled:
 		return fmt.Sprintf("stalled %s", e.For)
 	case rollout.Failed:
-		return "failed " + e.Trouble.Class
+		return "failed " + e.LastError.Class
 	case rollout.Finished:
 		return "finished " + string(e.End)
 	default:

@@ -45,7 +45,7 @@ func TestOutcomeOfOtherErrors(t *testing.T) {
 		{"no token of the platform", &wxclient.NotSentError{Err: &noToken{}}, everywhere, "yielded, fault of the platform"},
 		{"bad request", &wxclient.InvalidRequestError{Problem: "six items"}, everywhere, "failed plan"},
 		{"unheard of", errors.New("?"), everywhere, "stalled 1s"},
-		{"turn lost", &rollout.StaleError{}, everywhere, "nothing"},
+		{"assignment lost", &rollout.StaleError{}, everywhere, "nothing"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -208,17 +208,17 @@ func TestBusyEscalates(t *testing.T) {
 	}
 }
 
-func TestTroubleTellsWhatWeChatSaid(t *testing.T) {
+func TestLastErrorQuotesWeChat(t *testing.T) {
 	t.Parallel()
 	r := stubRun(nil, &stubLedger{}, nil, running(rollout.StageCommit))
 	long := refusal(85013)
 	long.Msg = strings.Repeat("很", 400)
-	got := r.trouble(fmt.Errorf("commit: %w", long))
+	got := r.lastError(fmt.Errorf("commit: %w", long))
 	if n := len([]rune(got.Text)); n != 301 || !strings.HasSuffix(got.Text, "很…") {
 		t.Errorf("text of %d runes: %q", n, got.Text)
 	}
 	got.Text, got.At = "", time.Time{}
-	want := rollout.Trouble{Stage: rollout.StageCommit, Class: "fatal-rollout", Code: 85013, RID: "rid-1"}
+	want := rollout.LastError{Stage: rollout.StageCommit, Class: "fatal-rollout", Code: 85013, RID: "rid-1"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -20,20 +20,20 @@ func (r *run) panicked(value any, status rollout.Status) rollout.Event {
 		r.t, r.stored, r.ended = *r.stored, nil, r.ended[:0]
 	}
 	r.enter()
-	if in := r.t.Intent; in != nil && in.Op == rollout.OpSubmit && r.turn.Permit {
+	if in := r.t.Intent; in != nil && in.Op == rollout.OpSubmit && r.assignment.Permit {
 		r.use = ratelimit.Doubtful
 	}
-	trouble := rollout.Trouble{
-		Stage: r.turn.Stage, Class: rollout.ClassPanic, At: r.now(), Text: clip(fmt.Sprintf("the handler panicked: %v", value)),
+	lastError := rollout.LastError{
+		Stage: r.assignment.Stage, Class: rollout.ClassPanic, At: r.now(), Text: clip(fmt.Sprintf("the handler panicked: %v", value)),
 	}
 	switch n := r.t.Panics + 1; {
 	case n < panicLimit:
-		return r.wait(rollout.ReasonBusy, r.timing.BusyPark, trouble)
-	case status == rollout.StatusAborted && r.turn.Stage != rollout.StageUndo:
-		return rollout.Aborted{At: r.now(), Holder: true, Trouble: &trouble, Note: trouble.Text}
+		return r.wait(rollout.ReasonBusy, r.timing.BusyPark, lastError)
+	case status == rollout.StatusAborted && r.assignment.Stage != rollout.StageUndo:
+		return rollout.Aborted{At: r.now(), Holder: true, LastError: &lastError, Note: lastError.Text}
 	default:
-		trouble.Text = clip(fmt.Sprintf("the handler panicked %d times: %v", n, value))
-		return r.failed(trouble)
+		lastError.Text = clip(fmt.Sprintf("the handler panicked %d times: %v", n, value))
+		return r.failed(lastError)
 	}
 }
 

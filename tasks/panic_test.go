@@ -23,13 +23,13 @@ func TestPanicIsBounded(t *testing.T) {
 	for n := 1; n < panicLimit; n++ {
 		r.act()
 		got := r.parked("check/parked/busy", r.h.timing.BusyPark)
-		if got.Panics != n || got.Trouble.Class != rollout.ClassPanic || !strings.Contains(got.Trouble.Text, "index out of range") {
-			t.Fatalf("after %d: %d panics, %+v", n, got.Panics, got.Trouble)
+		if got.Panics != n || got.LastError.Class != rollout.ClassPanic || !strings.Contains(got.LastError.Text, "index out of range") {
+			t.Fatalf("after %d: %d panics, %+v", n, got.Panics, got.LastError)
 		}
 	}
 	r.act()
-	if got := r.is("check/failed"); !strings.Contains(got.Trouble.Text, "panicked 3 times: index out of range") {
-		t.Errorf("trouble %+v", got.Trouble)
+	if got := r.is("check/failed"); !strings.Contains(got.LastError.Text, "panicked 3 times: index out of range") {
+		t.Errorf("last error %+v", got.LastError)
 	}
 	if said := log.String(); !strings.Contains(said, `"level":"error"`) || !strings.Contains(said, "panic_test.go") || !strings.Contains(said, `"message":"handler panicked"`) {
 		t.Errorf("the log has no stack: %s", said)
@@ -50,8 +50,8 @@ func TestPanicOnce(t *testing.T) {
 	r.act()
 	r.parked("check/parked/busy", r.h.timing.BusyPark)
 	r.act()
-	if got := r.is("submit/pending"); got.Panics != 0 || got.Trouble != nil {
-		t.Errorf("%d panics, %+v", got.Panics, got.Trouble)
+	if got := r.is("submit/pending"); got.Panics != 0 || got.LastError != nil {
+		t.Errorf("%d panics, %+v", got.Panics, got.LastError)
 	}
 }
 

@@ -15,14 +15,14 @@ import (
 // Paused is an Asynq queue that somebody paused, by its web UI or its command line: no
 // worker takes tasks from it until it is unpaused.
 type Paused struct {
-	Lane rollout.Lane
+	QueueName rollout.QueueName
 	// Since is when it was paused; zero if Asynq's mark doesn't say.
 	Since time.Time
 }
 
 // String says what is paused, and since when.
 func (p Paused) String() string {
-	text := fmt.Sprintf("the Asynq queue %s is paused", p.Lane)
+	text := fmt.Sprintf("the Asynq queue %s is paused", p.QueueName)
 	if !p.Since.IsZero() {
 		text += " since " + p.Since.UTC().Format(time.RFC3339)
 	}
@@ -31,19 +31,19 @@ func (p Paused) String() string {
 
 // Next is how to unpause it.
 func (p Paused) Next() string {
-	return fmt.Sprintf("unpause it: asynq queue unpause %s, or asynqmon, or redis-cli DEL '%s'", p.Lane, pausedKey(p.Lane))
+	return fmt.Sprintf("unpause it: asynq queue unpause %s, or asynqmon, or redis-cli DEL '%s'", p.QueueName, pausedKey(p.QueueName))
 }
 
 // pausedKey is Asynq's mark of a paused queue; its value is when, in Unix seconds.
-func pausedKey(l rollout.Lane) string { return "asynq:{" + string(l) + "}:paused" }
+func pausedKey(l rollout.QueueName) string { return "asynq:{" + string(l) + "}:paused" }
 
 // PausedQueues lists the queues that are paused, in one round trip.
 func PausedQueues(ctx context.Context, rdb redis.Cmdable) ([]Paused, error) {
-	lanes := rollout.Lanes()
-	marks := make([]*redis.StringCmd, len(lanes))
+	queueNames := rollout.QueueNames()
+	marks := make([]*redis.StringCmd, len(queueNames))
 	_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, lane := range lanes {
-			marks[i] = p.Get(ctx, pausedKey(lane))
+		for i, queueName := range queueNames {
+			marks[i] = p.Get(ctx, pausedKey(queueName))
 		}
 		return nil
 	})
@@ -58,7 +58,7 @@ func PausedQueues(ctx context.Context, rdb redis.Cmdable) ([]Paused, error) {
 		if mark.Err() != nil {
 			return nil, fmt.Errorf("read which queues are paused: %w", mark.Err())
 		}
-		p := Paused{Lane: lanes[i]}
+		p := Paused{QueueName: queueNames[i]}
 		if at, err := strconv.ParseInt(mark.Val(), 10, 64); err == nil && at > 0 {
 			p.Since = time.Unix(at, 0)
 		}

@@ -23,13 +23,13 @@ type payload struct {
 	Permit  bool          `json:"p,omitempty"`
 }
 
-// taskID names a turn in Asynq: a second enqueue of it conflicts, which is success.
-func taskID(t rollout.Turn) string {
+// taskID names an assignment in Asynq: a second enqueue of it conflicts, which is success.
+func taskID(t rollout.Assignment) string {
 	return fmt.Sprintf("%s:%s:%s:%d", t.Rollout, t.AppID, t.Stage, t.Fence)
 }
 
-// newTask is the Asynq task that carries a turn.
-func newTask(t rollout.Turn) (*asynq.Task, error) {
+// newTask is the Asynq task that carries an assignment.
+func newTask(t rollout.Assignment) (*asynq.Task, error) {
 	b, err := json.Marshal(payload{
 		Rollout: t.Rollout, AppID: t.AppID, Stage: t.Stage,
 		Fence: strconv.FormatInt(t.Fence, 10), Permit: t.Permit,
@@ -40,24 +40,26 @@ func newTask(t rollout.Turn) (*asynq.Task, error) {
 	return asynq.NewTask(kindPrefix+string(t.Stage), b), nil
 }
 
-// payloadMax bounds a payload in bytes. A turn takes some 120; what is larger is
+// payloadMax bounds a payload in bytes. An assignment takes some 120; what is larger is
 // not ours, and isn't kept in an error either.
 const payloadMax = 1024
 
-// PayloadError says that a task doesn't carry a turn: it was not ours, or was
-// written by another version. The ledger gives the turn again.
+// PayloadError says that a task doesn't carry an assignment: it was not ours, or was
+// written by another version. The ledger gives the assignment again.
 type PayloadError struct {
 	Kind string
 	Why  string
 }
 
 func (e *PayloadError) Error() string {
-	return fmt.Sprintf("task of kind %.100q carries no turn: %s", e.Kind, e.Why)
+	return fmt.Sprintf("task of kind %.100q carries no assignment: %s", e.Kind, e.Why)
 }
 
-// parseTask reads the turn that a task carries.
-func parseTask(kind string, body []byte) (rollout.Turn, error) {
-	bad := func(why string) (rollout.Turn, error) { return rollout.Turn{}, &PayloadError{Kind: kind, Why: why} }
+// parseTask reads the assignment that a task carries.
+func parseTask(kind string, body []byte) (rollout.Assignment, error) {
+	bad := func(why string) (rollout.Assignment, error) {
+		return rollout.Assignment{}, &PayloadError{Kind: kind, Why: why}
+	}
 	var p payload
 	if len(body) > payloadMax {
 		return bad(fmt.Sprintf("%d bytes, want at most %d", len(body), payloadMax))
@@ -74,5 +76,5 @@ func parseTask(kind string, body []byte) (rollout.Turn, error) {
 	case p.Rollout == "" || p.AppID == "":
 		return bad("no rollout or app")
 	}
-	return rollout.Turn{Rollout: p.Rollout, AppID: p.AppID, Stage: p.Stage, Fence: fence, Permit: p.Permit}, nil
+	return rollout.Assignment{Rollout: p.Rollout, AppID: p.AppID, Stage: p.Stage, Fence: fence, Permit: p.Permit}, nil
 }

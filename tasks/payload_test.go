@@ -17,7 +17,7 @@ func TestPayloadRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, stage := range rollout.Stages() {
 		for _, permit := range []bool{false, true} {
-			want := rollout.Turn{
+			want := rollout.Assignment{
 				Rollout: "spring-1", AppID: "wx0123456789abcdef", Stage: stage,
 				Fence: math.MaxInt64, Permit: permit, // past what a JSON number keeps elsewhere
 			}
@@ -39,8 +39,8 @@ func TestPayloadRoundTrip(t *testing.T) {
 // What is on the wire is a contract with workers of another version.
 func TestPayloadOnTheWire(t *testing.T) {
 	t.Parallel()
-	turn := rollout.Turn{Rollout: "spring", AppID: "wx1", Stage: rollout.StageSubmit, Fence: 1764554400000001, Permit: true}
-	task, err := newTask(turn)
+	assignment := rollout.Assignment{Rollout: "spring", AppID: "wx1", Stage: rollout.StageSubmit, Fence: 1764554400000001, Permit: true}
+	task, err := newTask(assignment)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestPayloadOnTheWire(t *testing.T) {
 	if got, want := string(task.Payload()), `{"r":"spring","a":"wx1","s":"submit","f":"1764554400000001","p":true}`; got != want {
 		t.Errorf("payload %s, want %s", got, want)
 	}
-	if got, want := taskID(turn), "spring:wx1:submit:1764554400000001"; got != want {
+	if got, want := taskID(assignment), "spring:wx1:submit:1764554400000001"; got != want {
 		t.Errorf("task id %q, want %q", got, want)
 	}
 }
@@ -80,19 +80,19 @@ func TestBadPayloads(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			turn, err := parseTask(tc.kind, []byte(tc.body))
+			assignment, err := parseTask(tc.kind, []byte(tc.body))
 			var bad *PayloadError
 			if !errors.As(err, &bad) || bad.Kind != tc.kind || !strings.Contains(err.Error(), tc.why) {
 				t.Errorf("error %v, want a PayloadError of kind %q about %q", err, tc.kind, tc.why)
 			}
-			if turn != (rollout.Turn{}) {
-				t.Errorf("turn %+v beside an error", turn)
+			if assignment != (rollout.Assignment{}) {
+				t.Errorf("assignment %+v beside an error", assignment)
 			}
 		})
 	}
 }
 
-// Whatever comes off the queue either is a turn that goes back on the wire, or a
+// Whatever comes off the queue either is an assignment that goes back on the wire, or a
 // PayloadError of a readable length; neither takes memory without bound, and the
 // order of the keys doesn't matter.
 func FuzzParseTask(f *testing.F) {
@@ -104,23 +104,23 @@ func FuzzParseTask(f *testing.F) {
 	f.Add(strings.Repeat("k", 3000), []byte(`{}`))
 	f.Add("", []byte(nil))
 	f.Fuzz(func(t *testing.T, kind string, body []byte) {
-		var turn rollout.Turn
+		var assignment rollout.Assignment
 		var err error
 		const perByte, longest = 50, 4096
-		memtest.Bounded(t, len(kind)+len(body), perByte, func() { turn, err = parseTask(kind, body) })
+		memtest.Bounded(t, len(kind)+len(body), perByte, func() { assignment, err = parseTask(kind, body) })
 		if err != nil {
-			if !errors.As(err, new(*PayloadError)) || len(err.Error()) > longest || turn != (rollout.Turn{}) {
+			if !errors.As(err, new(*PayloadError)) || len(err.Error()) > longest || assignment != (rollout.Assignment{}) {
 				t.Fatalf("error of %d bytes, %.200v, is no PayloadError", len(err.Error()), err)
 			}
 			return
 		}
-		task, err := newTask(turn)
+		task, err := newTask(assignment)
 		if err != nil {
 			t.Fatal(err)
 		}
 		again, err := parseTask(task.Type(), task.Payload())
-		if err != nil || again != turn || task.Type() != kind {
-			t.Fatalf("%+v came back as %+v of kind %q: %v", turn, again, task.Type(), err)
+		if err != nil || again != assignment || task.Type() != kind {
+			t.Fatalf("%+v came back as %+v of kind %q: %v", assignment, again, task.Type(), err)
 		}
 		var keys map[string]json.RawMessage // which encodes them sorted
 		if err := json.Unmarshal(task.Payload(), &keys); err != nil {
@@ -130,8 +130,8 @@ func FuzzParseTask(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := parseTask(kind, sorted); err != nil || again != turn {
-			t.Fatalf("%+v came back as %+v from %s: %v", turn, again, sorted, err)
+		if again, err := parseTask(kind, sorted); err != nil || again != assignment {
+			t.Fatalf("%+v came back as %+v from %s: %v", assignment, again, sorted, err)
 		}
 	})
 }

@@ -15,7 +15,7 @@ import (
 type PoolsOptions struct {
 	// ReadEvery is how soon an empty pool is asked about again. Default 60 s.
 	ReadEvery time.Duration
-	// LookEvery is how old the conductor's view of the pools may be that are
+	// LookEvery is how old the controller's view of the pools may be that are
 	// almost always open: all but submit. Default 1 s.
 	LookEvery time.Duration
 	// Now is this process's clock. Default time.Now.
@@ -96,7 +96,7 @@ func (p *Pools) Allowances(ctx context.Context) (map[rollout.Stage]rollout.Allow
 	return out, nil
 }
 
-// allowance is what the conductor may give out of a pool. What a submission takes is
+// allowance is what the controller may give out of a pool. What a submission takes is
 // divided among the pools of plans: Take decides, on the server's clock.
 func allowance(s rollout.Stage, q ratelimit.QuotaState) rollout.Allowance {
 	a := rollout.Allowance{N: rollout.Unlimited, Permits: s == rollout.StageSubmit, Mark: poolMark(q)}

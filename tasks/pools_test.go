@@ -171,14 +171,14 @@ func TestPenaltyLasts(t *testing.T) {
 	must(t, err)
 	took, err := p.take(t, s, "r1/wx1", "r2/wx1")
 	must(t, err)
-	same(t, "turns of two rollouts", took, "r1/wx1", "r2/wx1")
+	same(t, "assignments of two rollouts", took, "r1/wx1", "r2/wx1")
 	must(t, p.Close(t.Context(), s, ratelimit.Refusal{Reason: "86008"}, penaltyProbe))
 	must(t, p.Settle(t.Context(), s, "bulk", "r1/wx1", ratelimit.Unused))
 	// The leader reads the quota: there is plenty.
 	_, err = p.Refill(t.Context(), reads(9, 9))
 	must(t, err)
 	if ok, _, err := p.Holds(t.Context(), s, "r2/wx1"); ok || err != nil {
-		t.Errorf("a turn that was queued may submit (%v)", err)
+		t.Errorf("an assignment that was queued may submit (%v)", err)
 	}
 	must(t, p.Settle(t.Context(), s, "bulk", "r2/wx1", ratelimit.Unused))
 	redistest.Advance(m, penaltyProbe-time.Second)
@@ -230,7 +230,7 @@ func TestPoolsWithoutRedis(t *testing.T) {
 	}
 }
 
-// A turn goes on at stages whose pools were open a moment ago; submissions always
+// An assignment goes on at stages whose pools were open a moment ago; submissions always
 // need a permit. What this process closes is closed to it at once.
 func TestOpenPools(t *testing.T) {
 	t.Parallel()

@@ -31,13 +31,13 @@ type WeChat interface {
 
 // Ledger is what the handlers need of the store; *ledger.Ledger implements it.
 type Ledger interface {
-	Start(ctx context.Context, t rollout.Turn, lease time.Duration) (rollout.Started, error)
+	Start(ctx context.Context, t rollout.Assignment, lease time.Duration) (rollout.Started, error)
 	Save(ctx context.Context, was, next rollout.Target, o rollout.SaveOptions) (rollout.Target, error)
 	Plan(ctx context.Context, rolloutID string, revision int) (rollout.Plan, error)
 	Rollout(ctx context.Context, rolloutID string) (rollout.Rollout, error)
 	Pause(ctx context.Context, rolloutID, by, why string) error
 	// NotePlatformFault records a fault that an app met: no assignments are given while it stands.
-	NotePlatformFault(ctx context.Context, f rollout.PlatformFault, app string) (rollout.FaultNews, error)
+	NotePlatformFault(ctx context.Context, f rollout.PlatformFault, app string) (rollout.FaultReport, error)
 }
 
 // Permits is the platform's allowance as a handler sees it; *Pools implements it.
@@ -66,7 +66,7 @@ type Permits interface {
 
 // Hooks are told what happens, for metrics. Each may be nil.
 type Hooks struct {
-	// Transition: a target was saved after an event; one of a turn that goes on at
+	// Transition: a target was saved after an event; one of an assignment that goes on at
 	// the next stage may be saved, and told, with what came of that one.
 	Transition func(from rollout.Target, event string, to rollout.Target)
 	// Dropped: a task was not run; why is one of stale, payload, acting.

@@ -19,7 +19,7 @@ const (
 
 // preflight reads what would block the app and writes nothing.
 func (r *run) preflight(ctx context.Context) (rollout.Event, error) {
-	info, err := r.wx.AuthorizerInfo(ctx, r.turn.AppID)
+	info, err := r.wx.AuthorizerInfo(ctx, r.assignment.AppID)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (r *run) preflight(ctx context.Context) (rollout.Event, error) {
 	if event := r.account(info); event != nil {
 		return event, nil
 	}
-	versions, err := r.wx.VersionInfo(ctx, r.turn.AppID)
+	versions, err := r.wx.VersionInfo(ctx, r.assignment.AppID)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (r *run) preflight(ctx context.Context) (rollout.Event, error) {
 	if live := versions.Release; live != nil && live.Version == r.plan.Template.Version {
 		return rollout.Finished{At: r.now(), End: rollout.StateUpToDate, Note: "live already with " + live.Version}, nil
 	}
-	categories, err := r.wx.Categories(ctx, r.turn.AppID)
+	categories, err := r.wx.Categories(ctx, r.assignment.AppID)
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +51,8 @@ func (r *run) preflight(ctx context.Context) (rollout.Event, error) {
 // noCategory waits for the merchant of an app whose list of categories is empty. WeChat sent no
 // errcode for that.
 func (r *run) noCategory() rollout.Event {
-	return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.Trouble{
-		Stage: r.turn.Stage, Class: rollout.ClassNoCategory,
+	return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.LastError{
+		Stage: r.assignment.Stage, Class: rollout.ClassNoCategory,
 		Text: "the app has no approved category: the merchant must add one at mp.weixin.qq.com", At: r.now(),
 	})
 }
@@ -66,11 +66,11 @@ func (r *run) account(info wxclient.AuthorizerInfo) rollout.Event {
 	case !info.MiniProgram:
 		return skip("not a mini program")
 	case info.AccountStatus != 0 && info.AccountStatus != accountNormal && info.AccountStatus != accountWarned:
-		return skip(fmt.Sprintf("account_status %d: cancelled, banned or frozen", info.AccountStatus))
+		return skip(fmt.Sprintf("account_status %d: canceled, banned or frozen", info.AccountStatus))
 	case !info.Has(permissionSet):
-		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.Trouble{
-			Stage: r.turn.Stage, Class: rollout.ClassNoPermission,
-			Text: "permission set 18 is not granted: the merchant must authorise it", At: r.now(),
+		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.LastError{
+			Stage: r.assignment.Stage, Class: rollout.ClassNoPermission,
+			Text: "permission set 18 is not granted: the merchant must authorize it", At: r.now(),
 		})
 	default:
 		return nil

@@ -36,7 +36,7 @@ func TestPreflight(t *testing.T) {
 		{"live already", func(f *fakeWeChat) { f.versionInfo = live(ourVersion, "by hand") }, "preflight/up-to-date", all[:2]},
 		{"no grant", info(func(i *wxclient.AuthorizerInfo) { i.PermissionSets = []int64{1, 17} }), "preflight/parked/merchant", all[:1]},
 		{"no category", func(f *fakeWeChat) { f.categories = gives([]wxclient.Category{}) }, "preflight/parked/merchant", all},
-		{"not authorised any more", func(f *fakeWeChat) { f.authorizerInfo = fails[wxclient.AuthorizerInfo](refusal(61003)) }, "preflight/parked/merchant", all[:1]},
+		{"not authorized any more", func(f *fakeWeChat) { f.authorizerInfo = fails[wxclient.AuthorizerInfo](refusal(61003)) }, "preflight/parked/merchant", all[:1]},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -59,29 +59,29 @@ func TestPreflightAfterTheMerchantActed(t *testing.T) {
 	r := newRig(t)
 	r.wx.categories = gives([]wxclient.Category{})
 	r.act()
-	if got := r.parked("preflight/parked/merchant", 6*time.Hour); got.Trouble == nil || got.Trouble.Class != rollout.ClassNoCategory || got.Trouble.Code != 0 {
-		t.Errorf("trouble %+v, want no-category and no errcode: WeChat sent none", got.Trouble)
+	if got := r.parked("preflight/parked/merchant", 6*time.Hour); got.LastError == nil || got.LastError.Class != rollout.ClassNoCategory || got.LastError.Code != 0 {
+		t.Errorf("last error %+v, want no-category and no errcode: WeChat sent none", got.LastError)
 	}
 	r.wx.categories = happy(t).categories
 	r.act()
-	if got := r.is("commit/pending"); got.Trouble != nil {
-		t.Errorf("trouble left behind: %+v", got.Trouble)
+	if got := r.is("commit/pending"); got.LastError != nil {
+		t.Errorf("last error left behind: %+v", got.LastError)
 	}
 	same(t, "transitions", r.moves,
 		"preflight/running/acting waited preflight/parked/merchant",
 		"preflight/running/acting advanced commit/pending")
 }
 
-// A rollout that stands still lets no turn act, and the target keeps its place.
+// A rollout that stands still lets no assignment act, and the target keeps its place.
 func TestNothingIsCalledWhileTheRolloutStands(t *testing.T) {
 	t.Parallel()
 	for _, stage := range rollout.Stages()[:6] { // an undo goes on
 		t.Run(string(stage), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t).at(stage)
-			turn := r.claim()
+			assignment := r.claim()
 			r.must(r.ledger.PauseBy(t.Context(), "r1", "op", "lunch"))
-			r.must(r.h.Run(t.Context(), turn))
+			r.must(r.h.Run(t.Context(), assignment))
 			r.called()
 			r.is(string(stage) + "/pending")
 			if stage == rollout.StageSubmit {
@@ -91,21 +91,21 @@ func TestNothingIsCalledWhileTheRolloutStands(t *testing.T) {
 	}
 }
 
-// A turn that is over, or that another delivery acts on, is dropped.
-func TestTurnsThatAreOver(t *testing.T) {
+// An assignment that is over, or that another delivery acts on, is dropped.
+func TestAssignmentsThatAreOver(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	turn := r.claim()
-	_, err := r.ledger.Start(t.Context(), turn, time.Minute)
+	assignment := r.claim()
+	_, err := r.ledger.Start(t.Context(), assignment, time.Minute)
 	r.must(err)
-	r.must(r.h.Run(t.Context(), turn)) // somebody acts on it
+	r.must(r.h.Run(t.Context(), assignment)) // somebody acts on it
 	r.advance(2 * time.Minute)
 	if n, err := r.ledger.ExpireDue(t.Context(), 9); n != 1 || err != nil {
 		t.Fatalf("%d leases expired, %v", n, err)
 	}
-	r.must(r.h.Run(t.Context(), turn)) // its lease ended
+	r.must(r.h.Run(t.Context(), assignment)) // its lease ended
 	r.claim()
-	r.must(r.h.Run(t.Context(), turn)) // it was given to somebody else
+	r.must(r.h.Run(t.Context(), assignment)) // it was given to somebody else
 	r.called()
 	same(t, "dropped", r.dropped, "preflight stale", "preflight stale", "preflight stale")
 }

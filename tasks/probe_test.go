@@ -64,17 +64,17 @@ func (w *probeWeChat) Release(ctx context.Context, app string) error {
 	return w.easyWeChat.Release(ctx, app)
 }
 
-// probeClock is the conductor's time: that of Redis.
+// probeClock is the controller's time: that of Redis.
 type probeClock struct{ now func() time.Time }
 
 func (c probeClock) Now() time.Time                                   { return c.now() }
 func (c probeClock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
-// probeQueue keeps the turns it is given.
-type probeQueue struct{ turns []rollout.Turn }
+// probeQueue keeps the assignments it is given.
+type probeQueue struct{ assignments []rollout.Assignment }
 
-func (q *probeQueue) Enqueue(_ context.Context, turns []rollout.Turn) error {
-	q.turns = append(q.turns, turns...)
+func (q *probeQueue) Enqueue(_ context.Context, assignments []rollout.Assignment) error {
+	q.assignments = append(q.assignments, assignments...)
 	return nil
 }
 
@@ -114,9 +114,9 @@ func probesRotate(t *testing.T, sizes []int, wx *probeWeChat) {
 	}, PoolsOptions{Now: now})
 	queue := &probeQueue{}
 	l := &tripLine{T: t, ledger: ledger.New(rdb, ledger.Options{})}
-	l.conductor = rollout.NewConductor(l.ledger, queue, pools, probeClock{now}, rollout.ConductorOptions{})
+	l.controller = rollout.NewController(l.ledger, queue, pools, probeClock{now}, rollout.ControllerOptions{})
 	l.handler = NewHandler(HandlerOptions{WeChat: wx, Ledger: l.ledger, Permits: pools, Log: zerolog.Nop(), Seed: 1})
-	hands := map[rollout.Lane]int{rollout.LaneCommit: 1, rollout.LaneAudit: 1, rollout.LaneRelease: 1}
+	hands := map[rollout.QueueName]int{rollout.QueueCommit: 1, rollout.QueueAudit: 1, rollout.QueueRelease: 1}
 	l.must(l.ledger.Heartbeat(t.Context(), "w", hands, 1e5*time.Hour))
 	l.must(pools.Quota(rollout.StageSubmit).Refill(t.Context(), ratelimit.Reading{Rest: 100, Limit: 100}))
 	apps := 0
@@ -137,7 +137,7 @@ func probesRotate(t *testing.T, sizes []int, wx *probeWeChat) {
 			t.Fatalf("%d probes: %q", len(probes), probes)
 		}
 		redistest.Advance(m, time.Second)
-		if s := state(); s.State != ratelimit.StateOpen && len(queue.turns) == 0 {
+		if s := state(); s.State != ratelimit.StateOpen && len(queue.assignments) == 0 {
 			redistest.Advance(m, max(0, s.RetryAt.Sub(now())))
 		}
 		for j := range sizes { // a penalty pauses the rollout that met it
@@ -148,14 +148,14 @@ func probesRotate(t *testing.T, sizes []int, wx *probeWeChat) {
 				l.must(l.ledger.Resume(t.Context(), id, "test", "go on"))
 			}
 		}
-		l.must(second(l.conductor.Tick(t.Context())))
-		turns := queue.turns
-		queue.turns = nil
-		for _, turn := range turns {
+		l.must(second(l.controller.Reconcile(t.Context())))
+		assignments := queue.assignments
+		queue.assignments = nil
+		for _, assignment := range assignments {
 			closed := state().State != ratelimit.StateOpen
 			before := len(wx.asked)
-			if err := l.handler.Run(t.Context(), turn); err != nil {
-				queue.turns = append(queue.turns, turn) // it stalls in the queue
+			if err := l.handler.Run(t.Context(), assignment); err != nil {
+				queue.assignments = append(queue.assignments, assignment) // it stalls in the queue
 			}
 			if !closed && state().State != ratelimit.StateOpen {
 				probes = slices.Clone(wx.asked[len(wx.asked)-1:]) // whose refusal closed it

@@ -59,10 +59,10 @@ func (w *world) fate(p *process) order {
 	return o
 }
 
-// Tick is the conductor's.
+// Tick is the controller's.
 func (w *world) Tick(t *rapid.T) {
 	w.dropping = rapid.IntRange(0, 9).Draw(t, "queue fails") == 9
-	p, err := w.cond.Tick(w.ctx)
+	p, err := w.cond.Reconcile(w.ctx)
 	if err != nil && !w.dropping {
 		t.Fatal(err)
 	}
@@ -72,12 +72,12 @@ func (w *world) Tick(t *rapid.T) {
 	}
 }
 
-// take takes one turn from the queue that is due.
-func (w *world) take() rollout.Turn {
-	d := pick(w, "turn", w.due())
+// take takes one assignment from the queue that is due.
+func (w *world) take() rollout.Assignment {
+	d := pick(w, "assignment", w.due())
 	w.queue = slices.DeleteFunc(w.queue, func(x delivery) bool { return x == d })
-	w.past = append(w.past, d.turn)
-	return d.turn
+	w.past = append(w.past, d.assignment)
+	return d.assignment
 }
 
 // due lists what is to be delivered now.
@@ -86,19 +86,19 @@ func (w *world) due() []delivery {
 	return slices.DeleteFunc(slices.Clone(w.queue), func(d delivery) bool { return d.at.After(now) })
 }
 
-// Deliver lets a worker have a turn, and leaves it at its first step.
+// Deliver lets a worker have an assignment, and leaves it at its first step.
 func (w *world) Deliver(*rapid.T) {
 	p := w.spawn(w.take())
 	w.log("%s begins", p.name)
 }
 
-// Turn lets a worker have a turn and run it to its end.
-func (w *world) Turn(*rapid.T) {
+// Assignment lets a worker have an assignment and run it to its end.
+func (w *world) Assignment(*rapid.T) {
 	p := w.spawn(w.take())
 	w.run(p)
 }
 
-// Round gives turns and runs them all.
+// Round gives assignments and runs them all.
 func (w *world) Round(t *rapid.T) {
 	w.Tick(t)
 	n := len(w.queue)
@@ -108,13 +108,13 @@ func (w *world) Round(t *rapid.T) {
 		}
 	}
 	if n == 0 {
-		t.Skip("no turn")
+		t.Skip("no assignment")
 	}
 }
 
-// Redeliver lets a worker have a turn that was delivered before.
+// Redeliver lets a worker have an assignment that was delivered before.
 func (w *world) Redeliver(*rapid.T) {
-	p := w.spawn(pick(w, "turn of before", w.past))
+	p := w.spawn(pick(w, "assignment of before", w.past))
 	w.log("%s begins, delivered once more", p.name)
 }
 
@@ -147,8 +147,8 @@ func (w *world) told(p *process) {
 		return
 	}
 	end := "rollout forgotten"
-	if slices.Contains(w.ids, p.turn.Rollout) {
-		end = place(w.target(p.turn.Rollout, p.turn.AppID))
+	if slices.Contains(w.ids, p.assignment.Rollout) {
+		end = place(w.target(p.assignment.Rollout, p.assignment.AppID))
 	}
 	if p.err != nil {
 		end += ": " + p.err.Error()
@@ -179,14 +179,14 @@ func (w *world) Hold(t *rapid.T) {
 		}
 	}
 	w.outside()
-	if p.over || !w.may(w.ledger.PauseBy(w.ctx, p.turn.Rollout, "op", "x")) {
+	if p.over || !w.may(w.ledger.PauseBy(w.ctx, p.assignment.Rollout, "op", "x")) {
 		w.told(p)
 		return
 	}
-	w.log("operator: pause %s, where %s stands at %s (%d)", p.turn.Rollout, p.name, p.at.name, p.at.kind)
+	w.log("operator: pause %s, where %s stands at %s (%d)", p.assignment.Rollout, p.name, p.at.name, p.at.kind)
 	w.run(p)
 	if rapid.Bool().Draw(t, "resume") {
-		w.may(w.ledger.Resume(w.ctx, p.turn.Rollout, "op", "x"))
+		w.may(w.ledger.Resume(w.ctx, p.assignment.Rollout, "op", "x"))
 	}
 }
 
@@ -197,7 +197,7 @@ func (w *world) Forget(t *rapid.T) {
 	}
 	w.forget()
 	w.log("Redis restarts without its newest writes")
-	w.Tick(t) // the conductor goes on at once
+	w.Tick(t) // the controller goes on at once
 	for len(w.due()) > 0 {
 		p := w.spawn(w.take())
 		for range 4 {
@@ -263,7 +263,7 @@ func (w *world) Reject(t *rapid.T) {
 // nobody could win: no process is between its look and its call, and no call of
 // ours is still to be found out about.
 func (w *world) undisturbed(app string) bool {
-	if w.cloud.pending(app) || slices.ContainsFunc(w.live, func(p *process) bool { return p.turn.AppID == app }) {
+	if w.cloud.pending(app) || slices.ContainsFunc(w.live, func(p *process) bool { return p.assignment.AppID == app }) {
 		return false
 	}
 	latest := w.cloud.apps[app].latest()
@@ -403,7 +403,7 @@ func (w *world) Check(t *rapid.T) {
 	w.dirty = false
 	for _, id := range w.ids {
 		var found []ledger.Finding
-		in, err := w.ledger.Inspect(w.ctx, ledger.InspectOptions{Rollouts: []string{id}, See: func(f ledger.Finding) { found = append(found, f) }})
+		in, err := w.ledger.Fsck(w.ctx, ledger.FsckOptions{Rollouts: []string{id}, See: func(f ledger.Finding) { found = append(found, f) }})
 		w.must(err)
 		if len(found) > 0 || in.Targets != len(worldApps()) {
 			t.Fatalf("inspection of %s, %d targets: %v", id, in.Targets, found)
@@ -438,10 +438,10 @@ func (w *world) settle() {
 	w.Check(w.t)
 }
 
-// round gives turns and runs them well; false if there were none.
+// round gives assignments and runs them well; false if there were none.
 func (w *world) round() bool {
 	for range 2 { // the first may offer a pool's only probe to a target that waits for its app's owner
-		if _, err := w.cond.Tick(w.ctx); len(w.queue) > 0 || err != nil {
+		if _, err := w.cond.Reconcile(w.ctx); len(w.queue) > 0 || err != nil {
 			w.must(err)
 			break
 		}
@@ -449,7 +449,7 @@ func (w *world) round() bool {
 	queued := w.queue
 	w.queue = nil
 	for _, d := range queued {
-		p := w.spawn(d.turn)
+		p := w.spawn(d.assignment)
 		for !p.over {
 			p.proceed(order{})
 		}
@@ -468,13 +468,13 @@ func (w *world) stuck() {
 	for _, id := range w.ids {
 		for _, app := range worldApps() {
 			x := w.target(id, app)
-			w.log("%s %s: %s %+v %+v", id, app, place(x), x.Trouble, x.Intent)
+			w.log("%s %s: %s %+v %+v", id, app, place(x), x.LastError, x.Intent)
 		}
 	}
 	w.t.Fatal("targets are left that don't end")
 }
 
-// TestHandlersProperty drives handlers, conductor and operators through random
+// TestHandlersProperty drives handlers, controller and operators through random
 // moves: answers of every kind, crashes at every step, deliveries twice, other
 // tools, a Redis that forgets. rapid prints the seed and the shortest trace that
 // fails. It holds that
@@ -483,7 +483,7 @@ func (w *world) stuck() {
 //     rollout's own,
 //   - an app has one call in flight at most,
 //   - the settings of a plan are made before its code is committed,
-//   - a call with effect has its intent stored and its turn running, and is not
+//   - a call with effect has its intent stored and its assignment running, and is not
 //     made while an earlier one may still take effect,
 //   - a call is begun only while the rollout lets it,
 //   - a verdict counts once: no later attempt goes by it,
@@ -503,7 +503,7 @@ func TestHandlersProperty(t *testing.T) {
 		w := newWorld(r, t.Context(), rdb, advance)
 		defer w.end()
 		actions := map[string]func(*rapid.T){
-			"": w.Check, "tick": w.Tick, "turn": w.Turn, "wake": w.Wake, "deliver": w.Deliver, "redeliver": w.Redeliver, "proceed": w.Proceed,
+			"": w.Check, "tick": w.Tick, "assignment": w.Assignment, "wake": w.Wake, "deliver": w.Deliver, "redeliver": w.Redeliver, "proceed": w.Proceed,
 			"finish": w.Finish, "kill": w.Kill, "stop": w.Stop, "hold": w.Hold, "reject": w.Reject, "forget": w.Forget, "time": w.Time, "hours": w.Hours,
 			"verdict": w.Verdict, "foreign": w.Foreign, "operate": w.Operate, "apply": w.Apply, "quota": w.Quota,
 		}

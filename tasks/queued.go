@@ -14,11 +14,11 @@ import (
 
 // Queued is a task as Asynq has it.
 type Queued struct {
-	ID       string
-	Lane     rollout.Lane
-	Archived bool
-	// Turn is what it carries; nil if it carries none of ours.
-	Turn *rollout.Turn
+	ID        string
+	QueueName rollout.QueueName
+	Archived  bool
+	// Assignment is what it carries; nil if it carries none of ours.
+	Assignment *rollout.Assignment
 }
 
 // queuedPage is how many tasks are read at a time.
@@ -33,9 +33,9 @@ func AllQueued(ctx context.Context, rdb redis.UniversalClient) iter.Seq2[Queued,
 		lists := []func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){
 			i.ListPendingTasks, i.ListActiveTasks, i.ListScheduledTasks, i.ListRetryTasks, i.ListArchivedTasks,
 		}
-		for _, lane := range rollout.Lanes() {
+		for _, queueName := range rollout.QueueNames() {
 			for _, list := range lists {
-				if !walkLane(ctx, lane, list, yield) {
+				if !walkQueue(ctx, queueName, list, yield) {
 					return
 				}
 			}
@@ -43,10 +43,10 @@ func AllQueued(ctx context.Context, rdb redis.UniversalClient) iter.Seq2[Queued,
 	}
 }
 
-// walkLane walks over one list of a lane; false ends the walk.
-func walkLane(ctx context.Context, lane rollout.Lane, list func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error), yield func(Queued, error) bool) bool {
+// walkQueue walks over one list of a queue; false ends the walk.
+func walkQueue(ctx context.Context, queueName rollout.QueueName, list func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error), yield func(Queued, error) bool) bool {
 	for page := 1; ; page++ {
-		infos, err := list(string(lane), asynq.PageSize(queuedPage), asynq.Page(page))
+		infos, err := list(string(queueName), asynq.PageSize(queuedPage), asynq.Page(page))
 		if errors.Is(err, asynq.ErrQueueNotFound) {
 			return true // nothing was ever put into it
 		}
@@ -54,13 +54,13 @@ func walkLane(ctx context.Context, lane rollout.Lane, list func(string, ...asynq
 			err = ctx.Err()
 		}
 		if err != nil {
-			yield(Queued{}, fmt.Errorf("list the tasks of lane %s: %w", lane, err))
+			yield(Queued{}, fmt.Errorf("list the tasks of queue %s: %w", queueName, err))
 			return false
 		}
 		for _, info := range infos {
-			q := Queued{ID: info.ID, Lane: lane, Archived: info.State == asynq.TaskStateArchived}
-			if turn, err := parseTask(info.Type, info.Payload); err == nil {
-				q.Turn = &turn
+			q := Queued{ID: info.ID, QueueName: queueName, Archived: info.State == asynq.TaskStateArchived}
+			if assignment, err := parseTask(info.Type, info.Payload); err == nil {
+				q.Assignment = &assignment
 			}
 			if !yield(q, nil) {
 				return false
@@ -72,15 +72,15 @@ func walkLane(ctx context.Context, lane rollout.Lane, list func(string, ...asynq
 	}
 }
 
-// DeleteTask takes a task out of Asynq: its target gets a new turn when its lease
+// DeleteTask takes a task out of Asynq: its target gets a new assignment when its lease
 // ends. false means that it was gone already, or is being run.
 func DeleteTask(rdb redis.UniversalClient, q Queued) (bool, error) {
-	err := asynq.NewInspectorFromRedisClient(rdb).DeleteTask(string(q.Lane), q.ID)
+	err := asynq.NewInspectorFromRedisClient(rdb).DeleteTask(string(q.QueueName), q.ID)
 	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("delete task %s of lane %s: %w", q.ID, q.Lane, err)
+		return false, fmt.Errorf("delete task %s of queue %s: %w", q.ID, q.QueueName, err)
 	}
 	return true, nil
 }

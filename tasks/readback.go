@@ -107,7 +107,7 @@ func (r *run) tookRelease(ctx context.Context) (*effect, error) {
 	if len(r.plan.Release.Gray) == 0 {
 		return nil, nil
 	}
-	plan, err := r.wx.GrayPlan(ctx, r.turn.AppID)
+	plan, err := r.wx.GrayPlan(ctx, r.assignment.AppID)
 	if err != nil || !plan.Exists || plan.Status != wxclient.GrayRunning && plan.Status != wxclient.GrayPaused {
 		return nil, err
 	}
@@ -144,19 +144,19 @@ func (r *run) unreadable(ctx context.Context, err error) rollout.Event {
 	if ctx.Err() != nil {
 		return r.unbegun("the worker is stopping")
 	}
-	trouble, in := r.trouble(err), r.t.Intent
+	lastError, in := r.lastError(err), r.t.Intent
 	// What is known to be the platform's fault counts for nobody.
 	if j := judge(err); j.scope == ScopePlatform && !j.confirm {
-		if event, ok := r.platformFault(ctx, j, trouble).(rollout.Yielded); ok {
+		if event, ok := r.platformFault(ctx, j, lastError).(rollout.Yielded); ok {
 			return event
 		}
 	}
 	if in.Waits < readBackLimit && !errors.As(err, new(*untoldError)) {
 		return rollout.Waited{
 			At: r.now(), Reason: rollout.ReasonUnknown, For: backingOff(r.timing.Settle, readBackMax, in.Waits),
-			Note: "the rollout was aborted; reading back failed", Trouble: &trouble,
+			Note: "the rollout was aborted; reading back failed", LastError: &lastError,
 		}
 	}
-	trouble.Text = clip(fmt.Sprintf("what its %s did is unknown: %s", in, trouble.Text))
-	return rollout.Aborted{At: r.now(), Holder: true, Trouble: &trouble, Note: "what its " + in.String() + " did is unknown"}
+	lastError.Text = clip(fmt.Sprintf("what its %s did is unknown: %s", in, lastError.Text))
+	return rollout.Aborted{At: r.now(), Holder: true, LastError: &lastError, Note: "what its " + in.String() + " did is unknown"}
 }

@@ -132,8 +132,8 @@ func TestAbortReadBackIsBounded(t *testing.T) {
 				r.swept()
 			}
 			got := r.is("submit/aborted")
-			if reads != readBackLimit+1 || got.Intent == nil || got.Trouble == nil || !strings.Contains(got.Trouble.Text, "what its submit did is unknown") {
-				t.Errorf("after %d reads: intent %v, trouble %+v", reads, got.Intent, got.Trouble)
+			if reads != readBackLimit+1 || got.Intent == nil || got.LastError == nil || !strings.Contains(got.LastError.Text, "what its submit did is unknown") {
+				t.Errorf("after %d reads: intent %v, last error %+v", reads, got.Intent, got.LastError)
 			}
 		})
 	}

@@ -62,7 +62,7 @@ func (r *run) goneLive(ctx context.Context, note string) (rollout.Event, error) 
 
 // live reads whose the live version is, and what it is called.
 func (r *run) live(ctx context.Context) (whose fact, version string, err error) {
-	versions, err := r.wx.VersionInfo(ctx, r.turn.AppID)
+	versions, err := r.wx.VersionInfo(ctx, r.assignment.AppID)
 	if err != nil {
 		return unknown, "", err
 	}
@@ -100,7 +100,7 @@ func (r *run) pin(ctx context.Context) (rollout.Event, error) {
 		last = unknown // there is one: ours
 	}
 	if last != anothers && latest.ID == 0 {
-		own, err := r.wx.AuditStatus(ctx, r.turn.AppID, r.t.AuditID)
+		own, err := r.wx.AuditStatus(ctx, r.assignment.AppID, r.t.AuditID)
 		if err != nil {
 			return nil, fmt.Errorf("pin the release to audit %d: %w", r.t.AuditID, err)
 		}
@@ -121,12 +121,12 @@ func (r *run) pin(ctx context.Context) (rollout.Event, error) {
 }
 
 func (r *run) unpinned(text, next string) rollout.Event {
-	return r.failed(rollout.Trouble{Stage: r.turn.Stage, Class: "pin", At: r.now(), Text: text, Next: next})
+	return r.failed(rollout.LastError{Stage: r.assignment.Stage, Class: "pin", At: r.now(), Text: text, Next: next})
 }
 
 // widen takes the next step of a gray release.
 func (r *run) widen(ctx context.Context, percent int) (rollout.Event, error) {
-	running, err := r.wx.GrayPlan(ctx, r.turn.AppID)
+	running, err := r.wx.GrayPlan(ctx, r.assignment.AppID)
 	if err != nil {
 		return nil, fmt.Errorf("read the gray plan: %w", err)
 	}
@@ -134,7 +134,7 @@ func (r *run) widen(ctx context.Context, percent int) (rollout.Event, error) {
 	over := !running.Exists || running.Status == wxclient.GrayFinished || running.Status == wxclient.GrayDeleted
 	if over || running.Percentage < percent {
 		err = r.attempt(ctx, rollout.OpRelease, func(ctx context.Context) error {
-			return r.wx.GrayRelease(ctx, r.turn.AppID, wxclient.GrayRequest{Percentage: percent})
+			return r.wx.GrayRelease(ctx, r.assignment.AppID, wxclient.GrayRequest{Percentage: percent})
 		})
 		if code(err) == codeNoApproved {
 			return r.refusedRelease(ctx, err)
@@ -149,7 +149,7 @@ func (r *run) widen(ctx context.Context, percent int) (rollout.Event, error) {
 // publish makes the call and reads back that it is live.
 func (r *run) publish(ctx context.Context) (rollout.Event, error) {
 	err := r.attempt(ctx, rollout.OpRelease, func(ctx context.Context) error {
-		return r.wx.Release(ctx, r.turn.AppID)
+		return r.wx.Release(ctx, r.assignment.AppID)
 	})
 	switch code(err) {
 	case codeNoVersion, codeNotReleasable, codeReleased:

@@ -39,8 +39,8 @@ func TestRelease(t *testing.T) {
 	}
 	r.act()
 	r.called(wholeRelease...)
-	if got := r.is("release/released"); got.Intent != nil || got.Trouble != nil {
-		t.Errorf("left behind: intent %+v, trouble %+v", got.Intent, got.Trouble)
+	if got := r.is("release/released"); got.Intent != nil || got.LastError != nil {
+		t.Errorf("left behind: intent %+v, last error %+v", got.Intent, got.LastError)
 	}
 	r.pool()
 }
@@ -123,9 +123,9 @@ func TestReleaseIsPinned(t *testing.T) {
 		r.act()
 		r.called(tc.calls...)
 		got := r.is(tc.want)
-		blames := got.State == rollout.StateFailed && strings.Contains(got.Trouble.Text, "somebody else")
-		if got.State == rollout.StateFailed && got.Trouble.Class != "pin" || blames == (tc.name == "ours did not pass") && got.State == rollout.StateFailed {
-			t.Errorf("%s: trouble %+v, want pin", tc.name, got.Trouble)
+		blames := got.State == rollout.StateFailed && strings.Contains(got.LastError.Text, "somebody else")
+		if got.State == rollout.StateFailed && got.LastError.Class != "pin" || blames == (tc.name == "ours did not pass") && got.State == rollout.StateFailed {
+			t.Errorf("%s: last error %+v, want pin", tc.name, got.LastError)
 		}
 	}
 }
@@ -175,7 +175,7 @@ func TestReleaseRefusedWithoutMeaning(t *testing.T) {
 			r.called(wholeRelease...)
 		}
 		got = r.is("release/failed")
-		if tr := got.Trouble; tr.Code != tc.code || tr.RID != "rid-1" || !strings.Contains(tr.Text, tc.text) || !strings.Contains(tr.Next, "enqueue retry r1 --app wx1") {
+		if tr := got.LastError; tr.Code != tc.code || tr.RID != "rid-1" || !strings.Contains(tr.Text, tc.text) || !strings.Contains(tr.Next, "enqueue retry r1 --app wx1") {
 			t.Errorf("%d: told as %+v", tc.code, tr)
 		}
 	}
@@ -216,7 +216,7 @@ func TestLostReleaseThatIsNotTold(t *testing.T) {
 		r.called("version-info")
 	}
 	r.act()
-	if got := r.is("release/failed").Trouble; !strings.Contains(got.Text, whichLive) || got.Next == "" {
+	if got := r.is("release/failed").LastError; !strings.Contains(got.Text, whichLive) || got.Next == "" {
 		t.Errorf("told as %+v", got)
 	}
 	r.called("version-info")
@@ -248,13 +248,13 @@ func TestReleaseThatShowsAnother(t *testing.T) {
 	for range 20 {
 		got := r.act()
 		if got.State == rollout.StateFailed {
-			if !strings.Contains(got.Trouble.Text, told) || !strings.HasPrefix(got.Trouble.Next, compareLive) {
-				t.Errorf("told as %+v", got.Trouble)
+			if !strings.Contains(got.LastError.Text, told) || !strings.HasPrefix(got.LastError.Next, compareLive) {
+				t.Errorf("told as %+v", got.LastError)
 			}
 			return
 		}
-		if r.is("release/parked/unknown"); got.Trouble.Text != told || got.Trouble.Class != rollout.ClassUnshown {
-			t.Errorf("told as %+v", got.Trouble)
+		if r.is("release/parked/unknown"); got.LastError.Text != told || got.LastError.Class != rollout.ClassUnshown {
+			t.Errorf("told as %+v", got.LastError)
 		}
 		r.advance(got.Due.Sub(r.now()))
 		_, err := r.ledger.WakeDue(t.Context(), 9)

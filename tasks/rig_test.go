@@ -119,23 +119,23 @@ func (r *rig) intent(op rollout.Op, ago time.Duration) func(*rollout.Target) {
 	return func(t *rollout.Target) { t.Intent = &rollout.Intent{Op: op, At: r.now().Add(-ago)} }
 }
 
-// claim gives the target its turn at its stage.
-func (r *rig) claim() rollout.Turn {
+// claim gives the target its assignment at its stage.
+func (r *rig) claim() rollout.Assignment {
 	r.Helper()
 	t := r.target()
 	stage := t.Stage
-	turns, err := r.ledger.Claim(r.Context(), rollout.Claim{
+	assignments, err := r.ledger.Claim(r.Context(), rollout.Claim{
 		Rollout: "r1", Stage: stage, MaxRank: rollout.Rank(9, 0), ReadBack: t.Reason == rollout.ReasonUnknown, N: 1, Lease: time.Minute,
 	})
 	r.must(err)
-	if len(turns) != 1 {
-		r.Fatalf("no turn for %s", place(r.target()))
+	if len(assignments) != 1 {
+		r.Fatalf("no assignment for %s", place(r.target()))
 	}
-	turns[0].Permit = stage == rollout.StageSubmit
-	return turns[0]
+	assignments[0].Permit = stage == rollout.StageSubmit
+	return assignments[0]
 }
 
-// act gives the target its turn and runs the handler, which must not ask for
+// act gives the target its assignment and runs the handler, which must not ask for
 // another delivery.
 func (r *rig) act() rollout.Target {
 	r.Helper()
@@ -143,14 +143,14 @@ func (r *rig) act() rollout.Target {
 	return r.target()
 }
 
-// stalls runs the handler, which must ask for another delivery; it returns its turn.
-func (r *rig) stalls() rollout.Turn {
+// stalls runs the handler, which must ask for another delivery; it returns its assignment.
+func (r *rig) stalls() rollout.Assignment {
 	r.Helper()
-	turn := r.claim()
-	if err := r.h.Run(r.Context(), turn); !errors.As(err, new(*again)) {
+	assignment := r.claim()
+	if err := r.h.Run(r.Context(), assignment); !errors.As(err, new(*again)) {
 		r.Fatalf("handler returned %v, want another delivery", err)
 	}
-	return turn
+	return assignment
 }
 
 // is checks where the target stands.
@@ -158,7 +158,7 @@ func (r *rig) is(want string) rollout.Target {
 	r.Helper()
 	t := r.target()
 	if got := place(t); got != want {
-		r.Fatalf("target is %s, want %s (trouble %+v)", got, want, t.Trouble)
+		r.Fatalf("target is %s, want %s (last error %+v)", got, want, t.LastError)
 	}
 	return t
 }

@@ -47,25 +47,25 @@ func (c *tripCounter) take() string {
 	return fmt.Sprintf("%d round trips, %d commands", c.trips.Swap(0), c.commands.Swap(0))
 }
 
-// heldQueue keeps the turns it is given, and passes them on to Asynq.
+// heldQueue keeps the assignments it is given, and passes them on to Asynq.
 type heldQueue struct {
 	*Queue
-	turns []rollout.Turn
+	assignments []rollout.Assignment
 }
 
-func (q *heldQueue) Enqueue(ctx context.Context, turns []rollout.Turn) error {
-	q.turns = append(q.turns, turns...)
-	return q.Queue.Enqueue(ctx, turns)
+func (q *heldQueue) Enqueue(ctx context.Context, assignments []rollout.Assignment) error {
+	q.assignments = append(q.assignments, assignments...)
+	return q.Queue.Enqueue(ctx, assignments)
 }
 
-// What the conductor and the handlers cost Redis, counted: a number that grew
+// What the controller and the handlers cost Redis, counted: a number that grew
 // was either meant, or a call slipped into a loop. A tick's round trips must not
 // depend on how many targets there are.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	out.WriteString("# Round trips to Redis. The first turn reads the plan, once per process.\n")
-	out.WriteString("# Asynq's own, for each turn to take it and to acknowledge it, are not in.\n")
+	out.WriteString("# Round trips to Redis. The first assignment reads the plan, once per process.\n")
+	out.WriteString("# Asynq's own, for each assignment to take it and to acknowledge it, are not in.\n")
 	line := newTripLine(t)
 	// The first one loads the scripts.
 	line.run("r0", 1, func(string, string) {})
@@ -76,14 +76,14 @@ func TestRoundTrips(t *testing.T) {
 	goldentest.Compare(t, "roundtrips.golden", out.String())
 }
 
-// tripLine is a conductor and a handler on a Redis whose round trips are counted.
+// tripLine is a controller and a handler on a Redis whose round trips are counted.
 type tripLine struct {
 	*testing.T
-	count     *tripCounter
-	ledger    *ledger.Ledger
-	queue     *heldQueue
-	conductor *rollout.Conductor
-	handler   *Handler
+	count      *tripCounter
+	ledger     *ledger.Ledger
+	queue      *heldQueue
+	controller *rollout.Controller
+	handler    *Handler
 }
 
 func newTripLine(t *testing.T) *tripLine {
@@ -96,11 +96,11 @@ func newTripLine(t *testing.T) *tripLine {
 		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
 	}, PoolsOptions{LookEvery: time.Hour}) // five more a second, for the other stages' pools, are not counted
 	l.queue = &heldQueue{Queue: NewQueue(queueRedis, QueueOptions{})}
-	l.conductor = rollout.NewConductor(l.ledger, l.queue, pools, stillClock{}, rollout.ConductorOptions{})
+	l.controller = rollout.NewController(l.ledger, l.queue, pools, stillClock{}, rollout.ControllerOptions{})
 	l.handler = NewHandler(HandlerOptions{
 		WeChat: &easyWeChat{apps: make(map[string]*easyApp)}, Ledger: l.ledger, Permits: pools, Log: zerolog.Nop(), Seed: 1,
 	})
-	hands := map[rollout.Lane]int{rollout.LaneCommit: 100, rollout.LaneAudit: 100, rollout.LaneRelease: 100}
+	hands := map[rollout.QueueName]int{rollout.QueueCommit: 100, rollout.QueueAudit: 100, rollout.QueueRelease: 100}
 	l.must(l.ledger.Heartbeat(t.Context(), "w", hands, 24*time.Hour))
 	l.must(pools.Quota(rollout.StageSubmit).Refill(t.Context(), ratelimit.Reading{Rest: 1000, Limit: 1000, NextCheck: 24 * time.Hour}))
 	rdb.AddHook(l.count)
@@ -132,26 +132,26 @@ func (l *tripLine) load(id string, n int) {
 func (l *tripLine) tick() string {
 	l.Helper()
 	l.count.take()
-	l.must(second(l.conductor.Tick(l.Context())))
+	l.must(second(l.controller.Reconcile(l.Context())))
 	return l.count.take()
 }
 
-// run takes n targets through all stages, a tick and its turns at a time, and
-// tells what each tick cost and what the turn of a single target did.
+// run takes n targets through all stages, a tick and its assignments at a time, and
+// tells what each tick cost and what the assignment of a single target did.
 func (l *tripLine) run(id string, n int, tell func(what, cost string)) {
 	l.Helper()
 	l.load(id, n)
 	for _, stage := range []string{"preflight, commit and check", "submit and verdict", "release"} {
 		tell("tick that gives out "+stage, l.tick())
-		turns := l.queue.turns
-		l.queue.turns = nil
-		if len(turns) != n {
-			l.Fatalf("%s: %d turns, want %d", stage, len(turns), n)
+		assignments := l.queue.assignments
+		l.queue.assignments = nil
+		if len(assignments) != n {
+			l.Fatalf("%s: %d assignments, want %d", stage, len(assignments), n)
 		}
-		for _, turn := range turns {
-			l.must(l.handler.Run(l.Context(), turn))
+		for _, assignment := range assignments {
+			l.must(l.handler.Run(l.Context(), assignment))
 			if cost := l.count.take(); n == 1 {
-				tell("turn at "+stage, cost)
+				tell("assignment at "+stage, cost)
 			}
 		}
 	}
@@ -164,7 +164,7 @@ func (l *tripLine) run(id string, n int, tell func(what, cost string)) {
 	}
 }
 
-// stillClock is a conductor's time that doesn't pass.
+// stillClock is a controller's time that doesn't pass.
 type stillClock struct{}
 
 func (stillClock) Now() time.Time                                   { return time.Unix(0, 0) }

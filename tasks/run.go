@@ -14,10 +14,10 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// run is one handler's run of one turn.
+// run is one handler's run of one assignment.
 type run struct {
 	*Handler
-	turn rollout.Turn
+	assignment rollout.Assignment
 	// t is the target as it is stored, or as it will be with pending events.
 	t rollout.Target
 	// from is the target as it came to its stage.
@@ -39,10 +39,10 @@ type run struct {
 	use ratelimit.Use
 	// denied says that a submission counted as spent is proven not to have taken effect
 	denied bool
-	// lost says that the turn was given to read back a call of unknown outcome, without a permit
+	// lost says that the assignment was given to read back a call of unknown outcome, without a permit
 	lost    bool
 	opening int64 // of the stage's pool when its permit was looked at last; 0: it was not
-	// refusedProbe says that this turn was a closed stage's probe, and got no answer
+	// refusedProbe says that this assignment was a closed stage's probe, and got no answer
 	refusedProbe bool
 	log          zerolog.Logger
 }
@@ -71,7 +71,7 @@ func (r *run) decide(ctx context.Context, status rollout.Status) (event rollout.
 		}
 	}()
 	stage, failed := (*run).act, r.outcome
-	if !status.Moves(r.turn.Stage) {
+	if !status.Moves(r.assignment.Stage) {
 		switch {
 		case r.t.Intent == nil:
 			return rollout.Yielded{At: r.now(), Note: "the rollout is " + string(status)}
@@ -83,7 +83,7 @@ func (r *run) decide(ctx context.Context, status rollout.Status) (event rollout.
 		return r.unbegun(outageWords)
 	}
 	var err error
-	if r.parsedPlan, err = r.readPlan(ctx, r.turn.Rollout, r.t.Revision); err != nil {
+	if r.parsedPlan, err = r.readPlan(ctx, r.assignment.Rollout, r.t.Revision); err != nil {
 		return failed(ctx, fmt.Errorf("read the plan: %w", err))
 	}
 	if by, ok := r.superseded(); ok && r.t.Intent == nil {
@@ -94,7 +94,7 @@ func (r *run) decide(ctx context.Context, status rollout.Status) (event rollout.
 	if event, err = stage(r, timed); err != nil {
 		event = failed(ctx, err)
 	} else {
-		r.breaker.passed(r.turn.Stage)
+		r.breaker.passed(r.assignment.Stage)
 	}
 	return r.bounded(event)
 }
@@ -105,7 +105,7 @@ func (r *run) act(ctx context.Context) (rollout.Event, error) {
 	if event, err := r.merchantActed(ctx); event != nil || err != nil {
 		return event, err
 	}
-	return stageFuncs[r.turn.Stage](r, ctx)
+	return stageFuncs[r.assignment.Stage](r, ctx)
 }
 
 // apply makes an event part of the target without saving it yet.
@@ -149,7 +149,7 @@ func (r *run) attemptOf(ctx context.Context, op rollout.Op, what string, call fu
 	if by, ok := r.superseded(); ok {
 		return &supersededError{by}
 	}
-	if r.lost && (r.turn.Stage == rollout.StageSubmit || r.permits.ClosedFor(ctx, r.turn.Stage) != "") {
+	if r.lost && (r.assignment.Stage == rollout.StageSubmit || r.permits.ClosedFor(ctx, r.assignment.Stage) != "") {
 		return &yieldError{why: "the stage is limited: waits for a permit"}
 	}
 	before, stored := r.t, r.stored
@@ -208,7 +208,7 @@ type lostError struct {
 func (e *lostError) Error() string { return fmt.Sprintf("the reply to %s was lost: %v", e.op, e.err) }
 func (e *lostError) Unwrap() error { return e.err }
 
-// conclude ends the turn with an event.
+// conclude ends the assignment with an event.
 func (r *run) conclude(ctx context.Context, event rollout.Event) error {
 	ok, err := r.end(ctx, event)
 	if !ok {
@@ -218,17 +218,17 @@ func (r *run) conclude(ctx context.Context, event rollout.Event) error {
 		r.saw(ctx, Seen{Live: r.plan.Template.Version})
 	}
 	if s, ok := event.(rollout.Stalled); ok {
-		return &again{delay: s.For, cause: s.Trouble.Text}
+		return &again{delay: s.For, cause: s.LastError.Text}
 	}
 	return nil
 }
 
-// end stores the event's meaning and settles the permit. It isn't ok if the turn was
+// end stores the event's meaning and settles the permit. It isn't ok if the assignment was
 // lost, which is no error, or Redis could not be reached.
 func (r *run) end(ctx context.Context, event rollout.Event) (ok bool, err error) {
 	// What WeChat did must be written even when the worker is being stopped; the
 	// lease bounds it, and the connection's own timeouts each try.
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), r.Handler.now().Add(r.timing.Lease-r.timing.Turn))
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), r.Handler.now().Add(r.timing.Lease-r.timing.Assignment))
 	defer cancel()
 	if event != nil {
 		if err = r.step(event); err == nil {
@@ -237,8 +237,8 @@ func (r *run) end(ctx context.Context, event rollout.Event) (ok bool, err error)
 	}
 	r.settle(ctx, event)
 	if stale := (*rollout.StaleError)(nil); event == nil || errors.As(err, &stale) {
-		r.dropped(r.turn.Stage, "lost")
-		r.log.Warn().Int64("fence", r.turn.Fence).Msg("turn lost to another worker")
+		r.dropped(r.assignment.Stage, "lost")
+		r.log.Warn().Int64("fence", r.assignment.Fence).Msg("assignment lost to another worker")
 		return false, nil
 	}
 	if err != nil {
@@ -248,28 +248,28 @@ func (r *run) end(ctx context.Context, event rollout.Event) (ok bool, err error)
 	return true, nil
 }
 
-// settle gives the permit back, if the turn has one and is over, and tells what a read-back found:
+// settle gives the permit back, if the assignment has one and is over, and tells what a read-back found:
 // that has none.
 func (r *run) settle(ctx context.Context, event rollout.Event) {
 	if r.denied {
 		r.settleAs(ctx, rollout.StageSubmit, ratelimit.Denied)
 		r.denied = false
 	}
-	if _, waits := event.(rollout.Stalled); !r.turn.Permit && r.use == "" || waits {
+	if _, waits := event.(rollout.Stalled); !r.assignment.Permit && r.use == "" || waits {
 		return
 	}
-	if r.turn.Stage != rollout.StageSubmit {
+	if r.assignment.Stage != rollout.StageSubmit {
 		_, unused := event.(rollout.Yielded)
 		_, left := event.(rollout.Skipped)
 		if event != nil && !unused && !left && !r.refusedProbe { // WeChat answers again: the pool opens
 			r.use = ratelimit.Spent
 		}
 	}
-	r.settleAs(ctx, r.turn.Stage, cmp.Or(r.use, ratelimit.Unused))
+	r.settleAs(ctx, r.assignment.Stage, cmp.Or(r.use, ratelimit.Unused))
 }
 
 func (r *run) settleAs(ctx context.Context, stage rollout.Stage, use ratelimit.Use) {
-	id := rollout.PermitID(r.turn.Rollout, r.turn.AppID)
+	id := rollout.PermitID(r.assignment.Rollout, r.assignment.AppID)
 	if err := r.permits.Settle(ctx, stage, r.plan.Quota.PoolName(), id, use); err != nil {
 		r.log.Warn().Err(err).Str("use", string(use)).Msg("permit not settled; it returns when it expires")
 	}

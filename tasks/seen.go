@@ -23,7 +23,7 @@ const PrivacyOK = "ok"
 // saw tells the hook.
 func (r *run) saw(ctx context.Context, s Seen) {
 	if r.hooks.Seen != nil {
-		r.hooks.Seen(ctx, r.turn.AppID, s)
+		r.hooks.Seen(ctx, r.assignment.AppID, s)
 	}
 }
 

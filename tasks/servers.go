@@ -16,22 +16,22 @@ import (
 
 // ServersOptions size a worker.
 type ServersOptions struct {
-	// Concurrency is the number of handlers per lane.
-	Concurrency map[rollout.Lane]int
+	// Concurrency is the number of handlers per queue.
+	Concurrency map[rollout.QueueName]int
 	// Drain is how long Shutdown waits for running handlers; longer than the
 	// longest call. Default 20 s.
 	Drain time.Duration
 	Log   zerolog.Logger
 }
 
-// Servers are one Asynq server per lane: a server dequeues serially, and a lane
+// Servers are one Asynq server per queue: a server dequeues serially, and a queue
 // must not wait for another's round trips.
 type Servers struct {
-	list    []*asynq.Server
-	lanes   []rollout.Lane
-	handler *Handler
-	stop    context.CancelFunc
-	running sync.WaitGroup // handlers, also those that Asynq no longer waits for
+	list       []*asynq.Server
+	queueNames []rollout.QueueName
+	handler    *Handler
+	stop       context.CancelFunc
+	running    sync.WaitGroup // handlers, also those that Asynq no longer waits for
 }
 
 // NewServers makes the servers on a client that carries an AckHook; the caller
@@ -42,17 +42,17 @@ func NewServers(rdb redis.UniversalClient, h *Handler, o ServersOptions) *Server
 	}
 	base, stop := context.WithCancel(context.Background())
 	s := &Servers{handler: h, stop: stop}
-	for _, lane := range rollout.Lanes() {
-		n := o.Concurrency[lane]
+	for _, queueName := range rollout.QueueNames() {
+		n := o.Concurrency[queueName]
 		if n <= 0 {
 			continue
 		}
-		s.lanes = append(s.lanes, lane)
+		s.queueNames = append(s.queueNames, queueName)
 		s.list = append(s.list, asynq.NewServerFromRedisClient(rdb, asynq.Config{
 			Concurrency:              n,
-			Queues:                   map[string]int{string(lane): 1},
+			Queues:                   map[string]int{string(queueName): 1},
 			BaseContext:              func() context.Context { return base },
-			TaskCheckInterval:        200 * time.Millisecond, // of an idle lane: a fifth of what idling costs
+			TaskCheckInterval:        200 * time.Millisecond, // of an idle queue: a fifth of what idling costs
 			DelayedTaskCheckInterval: time.Second,
 			ShutdownTimeout:          o.Drain,
 			RetryDelayFunc:           retryDelay,
@@ -68,21 +68,21 @@ func NewServers(rdb redis.UniversalClient, h *Handler, o ServersOptions) *Server
 func (s *Servers) Start() error {
 	for i, srv := range s.list {
 		if err := srv.Start(asynq.HandlerFunc(s.process)); err != nil {
-			return fmt.Errorf("start the %s lane: %w", s.lanes[i], err)
+			return fmt.Errorf("start the %s queue: %w", s.queueNames[i], err)
 		}
 	}
 	return nil
 }
 
 // Shutdown stops taking tasks and waits for the running ones to end. When
-// drained ends first, the handlers' context is cancelled: they give back what
+// drained ends first, the handlers' context is canceled: they give back what
 // they have not begun.
 func (s *Servers) Shutdown(drained context.Context) {
 	for _, srv := range s.list {
 		srv.Stop()
 	}
-	cancelled := context.AfterFunc(drained, s.stop)
-	defer cancelled()
+	canceled := context.AfterFunc(drained, s.stop)
+	defer canceled()
 	var wg sync.WaitGroup
 	for _, srv := range s.list {
 		wg.Go(srv.Shutdown)
@@ -96,20 +96,20 @@ func (s *Servers) Shutdown(drained context.Context) {
 func (s *Servers) process(ctx context.Context, task *asynq.Task) error {
 	s.running.Add(1)
 	defer s.running.Done()
-	turn, err := parseTask(task.Type(), task.Payload())
+	assignment, err := parseTask(task.Type(), task.Payload())
 	if err != nil {
-		s.handler.log.Error().Err(err).Msg("task dropped; its lease brings the turn back")
+		s.handler.log.Error().Err(err).Msg("task dropped; its lease brings the assignment back")
 		s.handler.dropped(rollout.Stage("none"), "payload")
 		return fmt.Errorf("%w: %w", err, asynq.RevokeTask)
 	}
-	err = s.handler.Run(ctx, turn)
+	err = s.handler.Run(ctx, assignment)
 	if ask := (*again)(nil); err == nil || errors.As(err, &ask) {
 		return err
 	}
-	// The ledger was out of reach. The turn comes back when its lease ends; this
+	// The ledger was out of reach. The assignment comes back when its lease ends; this
 	// delivery is over.
-	s.handler.log.Error().Err(err).Str("rollout", turn.Rollout).Str("target", turn.AppID).
-		Str("stage", string(turn.Stage)).Msg("turn left to its lease")
+	s.handler.log.Error().Err(err).Str("rollout", assignment.Rollout).Str("target", assignment.AppID).
+		Str("stage", string(assignment.Stage)).Msg("assignment left to its lease")
 	return fmt.Errorf("%w: %w", err, asynq.RevokeTask)
 }
 
@@ -125,8 +125,8 @@ func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 // asynqLog hands Asynq's log lines to zerolog.
 type asynqLog struct{ log zerolog.Logger }
 
-func (l asynqLog) Debug(args ...any) { l.log.Debug().Str("from", "asynq").Msg(fmt.Sprint(args...)) }
-func (l asynqLog) Info(args ...any)  { l.log.Info().Str("from", "asynq").Msg(fmt.Sprint(args...)) }
-func (l asynqLog) Warn(args ...any)  { l.log.Warn().Str("from", "asynq").Msg(fmt.Sprint(args...)) }
-func (l asynqLog) Error(args ...any) { l.log.Error().Str("from", "asynq").Msg(fmt.Sprint(args...)) }
-func (l asynqLog) Fatal(args ...any) { l.log.Error().Str("from", "asynq").Msg(fmt.Sprint(args...)) }
+func (l asynqLog) Debug(args ...any) { l.log.Debug().Str("line", fmt.Sprint(args...)).Msg("asynq") }
+func (l asynqLog) Info(args ...any)  { l.log.Info().Str("line", fmt.Sprint(args...)).Msg("asynq") }
+func (l asynqLog) Warn(args ...any)  { l.log.Warn().Str("line", fmt.Sprint(args...)).Msg("asynq") }
+func (l asynqLog) Error(args ...any) { l.log.Error().Str("line", fmt.Sprint(args...)).Msg("asynq") }
+func (l asynqLog) Fatal(args ...any) { l.log.Error().Str("line", fmt.Sprint(args...)).Msg("asynq") }

@@ -33,7 +33,7 @@ type plant struct {
 
 const plantLease = 3 * time.Second
 
-// newPlant loads rollout r1 with n apps; the servers take one turn at a time.
+// newPlant loads rollout r1 with n apps; the servers take one assignment at a time.
 func newPlant(t *testing.T, n int, o ...redistest.Option) *plant {
 	t.Helper()
 	srv := redistest.Start(t, o...)
@@ -55,24 +55,24 @@ func newPlant(t *testing.T, n int, o ...redistest.Option) *plant {
 	own.AddHook(AckHook{})
 	h := NewHandler(HandlerOptions{
 		WeChat: p.wx, Ledger: p.ledger, Permits: &fakePermits{}, Log: zerolog.Nop(), Seed: 1,
-		Timing: Timing{Lease: plantLease, Turn: 2 * time.Second},
+		Timing: Timing{Lease: plantLease, Assignment: 2 * time.Second},
 		Hooks:  Hooks{Dropped: func(rollout.Stage, string) { p.dropped.Add(1) }},
 	})
 	p.servers = NewServers(own, h, ServersOptions{
-		Concurrency: map[rollout.Lane]int{rollout.LaneCommit: 1, rollout.LaneRelease: 1}, Drain: 30 * time.Second, Log: zerolog.Nop(),
+		Concurrency: map[rollout.QueueName]int{rollout.QueueCommit: 1, rollout.QueueRelease: 1}, Drain: 30 * time.Second, Log: zerolog.Nop(),
 	})
 	return p
 }
 
-// give claims turns at preflight for all that wait and enqueues them.
-func (p *plant) give() []rollout.Turn {
+// give claims assignments at preflight for all that wait and enqueues them.
+func (p *plant) give() []rollout.Assignment {
 	p.Helper()
-	turns, err := p.ledger.Claim(p.Context(), rollout.Claim{
+	assignments, err := p.ledger.Claim(p.Context(), rollout.Claim{
 		Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(1, 0), N: len(p.apps), Lease: plantLease,
 	})
 	must(p.T, err)
-	must(p.T, p.queue.Enqueue(p.Context(), turns))
-	return turns
+	must(p.T, p.queue.Enqueue(p.Context(), assignments))
+	return assignments
 }
 
 // start lets the servers take tasks until the test ends.
@@ -128,30 +128,30 @@ func (p *plant) asked() int {
 	return n
 }
 
-// TestServersRunEachTurnOnce: a turn that is enqueued again isn't run again, nor one
-// whose task comes twice, nor what is no turn.
-func TestServersRunEachTurnOnce(t *testing.T) {
+// TestServersRunEachAssignmentOnce: an assignment that is enqueued again isn't run again, nor one
+// whose task comes twice, nor what is no assignment.
+func TestServersRunEachAssignmentOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t, 5)
-	turns := p.give()
-	must(t, p.queue.Enqueue(t.Context(), turns)) // the same tasks
+	assignments := p.give()
+	must(t, p.queue.Enqueue(t.Context(), assignments)) // the same tasks
 	client := asynq.NewClientFromRedisClient(p.redis.Client(t))
-	for i, turn := range turns {
-		task, err := newTask(turn)
+	for i, assignment := range assignments {
+		task, err := newTask(assignment)
 		must(t, err)
-		_, err = client.EnqueueContext(t.Context(), task, asynq.Queue(string(rollout.LaneCommit)), asynq.TaskID(fmt.Sprint("again", i)))
+		_, err = client.EnqueueContext(t.Context(), task, asynq.Queue(string(rollout.QueueCommit)), asynq.TaskID(fmt.Sprint("again", i)))
 		must(t, err)
 	}
-	_, err := client.EnqueueContext(t.Context(), asynq.NewTask("wxrollout:commit", []byte("{}")), asynq.Queue(string(rollout.LaneCommit)))
+	_, err := client.EnqueueContext(t.Context(), asynq.NewTask("wxrollout:commit", []byte("{}")), asynq.Queue(string(rollout.QueueCommit)))
 	must(t, err)
 	p.start()
 	p.passed()
 	eventually(t, "the others are dropped", func() (bool, string) {
 		n := p.dropped.Load()
-		return n == int32(len(turns))+1, fmt.Sprint(n)
+		return n == int32(len(assignments))+1, fmt.Sprint(n)
 	})
-	if n := p.asked(); n != len(turns) {
-		t.Errorf("%d apps were looked at %d times", len(turns), n)
+	if n := p.asked(); n != len(assignments) {
+		t.Errorf("%d apps were looked at %d times", len(assignments), n)
 	}
 	for q, err := range AllQueued(t.Context(), p.rdb) {
 		if err != nil || q.Archived {
@@ -160,7 +160,7 @@ func TestServersRunEachTurnOnce(t *testing.T) {
 	}
 }
 
-// TestShutdownDrains: the turn that runs ends well, and is waited for. What waits in
+// TestShutdownDrains: the assignment that runs ends well, and is waited for. What waits in
 // the queue is not begun, and the next worker's servers run it.
 func TestShutdownDrains(t *testing.T) {
 	t.Parallel()
@@ -176,18 +176,18 @@ func TestShutdownDrains(t *testing.T) {
 	}()
 	select {
 	case <-over:
-		t.Fatal("it didn't wait for the turn that runs")
+		t.Fatal("it didn't wait for the assignment that runs")
 	case <-begun:
-		t.Fatal("it began another turn")
+		t.Fatal("it began another assignment")
 	case <-time.After(200 * time.Millisecond): // it goes on waiting
 	}
 	close(open)
 	<-over
 	if n := p.asked(); n != 1 {
-		t.Errorf("%d turns were run, want the one that had begun", n)
+		t.Errorf("%d assignments were run, want the one that had begun", n)
 	}
 	if got := p.place(p.apps[0]); got != "commit/pending" {
-		t.Errorf("the turn that ran ended as %s", got)
+		t.Errorf("the assignment that ran ended as %s", got)
 	}
 	next := newServersLike(p)
 	must(t, next.Start())
@@ -200,23 +200,23 @@ func newServersLike(p *plant) *Servers {
 	own := p.redis.Client(p.T)
 	own.AddHook(AckHook{})
 	return NewServers(own, p.servers.handler, ServersOptions{
-		Concurrency: map[rollout.Lane]int{rollout.LaneCommit: 1}, Drain: 30 * time.Second, Log: zerolog.Nop(),
+		Concurrency: map[rollout.QueueName]int{rollout.QueueCommit: 1}, Drain: 30 * time.Second, Log: zerolog.Nop(),
 	})
 }
 
-// reclaimed waits until all are through, giving turns anew whose lease ended, as the
-// conductor does.
+// reclaimed waits until all are through, giving assignments anew whose lease ended, as the
+// controller does.
 func (p *plant) reclaimed() {
 	p.Helper()
 	eventually(p.T, "all are through preflight", func() (bool, string) {
 		if _, err := p.ledger.ExpireDue(p.Context(), 99); err != nil {
 			return false, err.Error()
 		}
-		turns, err := p.ledger.Claim(p.Context(), rollout.Claim{
+		assignments, err := p.ledger.Claim(p.Context(), rollout.Claim{
 			Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(1, 0), N: 99, Lease: plantLease,
 		})
 		if err == nil {
-			err = p.queue.Enqueue(p.Context(), turns)
+			err = p.queue.Enqueue(p.Context(), assignments)
 		}
 		r, readErr := p.ledger.Rollout(p.Context(), "r1")
 		if readErr != nil {
@@ -226,9 +226,9 @@ func (p *plant) reclaimed() {
 	})
 }
 
-// TestShutdownHandsTurnsBack: when the time to drain is over, a handler that waits for
-// WeChat gives its turn back, at once and not when the lease ends.
-func TestShutdownHandsTurnsBack(t *testing.T) {
+// TestShutdownHandsAssignmentsBack: when the time to drain is over, a handler that waits for
+// WeChat gives its assignment back, at once and not when the lease ends.
+func TestShutdownHandsAssignmentsBack(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t, 1)
 	begun := make(chan struct{})
@@ -243,23 +243,23 @@ func TestShutdownHandsTurnsBack(t *testing.T) {
 	next.Stage = rollout.StageCommit
 	_, err = p.ledger.Save(t.Context(), was, next, rollout.SaveOptions{})
 	must(t, err)
-	turns, err := p.ledger.Claim(t.Context(), rollout.Claim{
+	assignments, err := p.ledger.Claim(t.Context(), rollout.Claim{
 		Rollout: "r1", Stage: rollout.StageCommit, MaxRank: rollout.Rank(1, 0), N: 1, Lease: time.Hour,
 	})
 	must(t, err)
-	must(t, p.queue.Enqueue(t.Context(), turns))
+	must(t, p.queue.Enqueue(t.Context(), assignments))
 	must(t, p.servers.Start())
 	<-begun
 	drained, stop := context.WithCancel(context.Background())
 	stop()
 	p.servers.Shutdown(drained)
 	if got := p.place("wx0"); got != "commit/pending" {
-		t.Errorf("the turn that was cut off is %s", got)
+		t.Errorf("the assignment that was cut off is %s", got)
 	}
 }
 
 // TestServersOutliveRedis: Redis dies while a handler calls WeChat and is away for a
-// moment. Its turn, and those in the queue, are run in the end, and the servers go on.
+// moment. Its assignment, and those in the queue, are run in the end, and the servers go on.
 func TestServersOutliveRedis(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t, 3, redistest.AOF(), redistest.Config("appendfsync always"))

@@ -127,7 +127,7 @@ var actions = map[settings.Verb]wxclient.DomainAction{
 
 // write makes one change at WeChat.
 func (r *run) write(ctx context.Context, c settings.Change) error {
-	wx, app := r.setter, r.turn.AppID
+	wx, app := r.setter, r.assignment.AppID
 	switch c.Kind {
 	case settings.Domains:
 		return r.writeDomains(ctx, c)
@@ -161,7 +161,7 @@ func (r *run) write(ctx context.Context, c settings.Change) error {
 }
 
 func (r *run) writeDomains(ctx context.Context, c settings.Change) error {
-	wx, app := r.setter, r.turn.AppID
+	wx, app := r.setter, r.assignment.AppID
 	d := wxclient.ServerDomains{
 		Request: c.Domains[settings.Request], WebSocket: c.Domains[settings.WSRequest], Upload: c.Domains[settings.Upload],
 		Download: c.Domains[settings.Download], UDP: c.Domains[settings.UDP], TCP: c.Domains[settings.TCP],

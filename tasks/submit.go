@@ -60,7 +60,7 @@ func (r *run) submitOnce(ctx context.Context, items []wxclient.AuditItem) (rollo
 	}
 	var auditID int64
 	err := r.attempt(ctx, rollout.OpSubmit, func(ctx context.Context) (err error) {
-		auditID, err = r.wx.SubmitAudit(ctx, r.turn.AppID, req)
+		auditID, err = r.wx.SubmitAudit(ctx, r.assignment.AppID, req)
 		return err
 	})
 	switch {
@@ -91,7 +91,7 @@ func (r *run) recommit(why string) (rollout.Event, error) {
 
 // latestAudit is the app's last submission, if there is one. What its reply does not tell is zero.
 func (r *run) latestAudit(ctx context.Context) (latest wxclient.Audit, exists bool, err error) {
-	latest, err = r.wx.LatestAudit(ctx, r.turn.AppID)
+	latest, err = r.wx.LatestAudit(ctx, r.assignment.AppID)
 	switch code(err) {
 	case codeBadAuditID, codeNoAuditID, codeNoTrial:
 		return wxclient.Audit{}, false, nil
@@ -140,13 +140,13 @@ func (r *run) foundAudit(ctx context.Context, latest wxclient.Audit, exists bool
 
 // inAudit waits for the end of an audit that is not known to be ours. WeChat sent no errcode.
 func (r *run) inAudit(latest wxclient.Audit) rollout.Event {
-	trouble := rollout.Trouble{Stage: r.turn.Stage, Class: string(wxclient.ClassWaitExternal), At: r.now()}
+	lastError := rollout.LastError{Stage: r.assignment.Stage, Class: string(wxclient.ClassWaitExternal), At: r.now()}
 	if latest.Version != "" {
-		trouble.Text = "version " + latest.Version + " is in audit"
+		lastError.Text = "version " + latest.Version + " is in audit"
 	} else {
-		trouble.Class, trouble.Text = rollout.ClassUnread, "a version is in audit, and WeChat does not tell which"
+		lastError.Class, lastError.Text = rollout.ClassUnread, "a version is in audit, and WeChat does not tell which"
 	}
-	return r.wait(rollout.ReasonInAudit, r.timing.InAudit, trouble)
+	return r.wait(rollout.ReasonInAudit, r.timing.InAudit, lastError)
 }
 
 // submitted is whose the app's last submission is: ours if it is one of this attempt, none if
@@ -194,7 +194,7 @@ func (r *run) withdraw(ctx context.Context) (rollout.Event, error) {
 		return event, err
 	}
 	if err := r.attempt(ctx, rollout.OpUndo, func(ctx context.Context) error {
-		return r.wx.UndoAudit(ctx, r.turn.AppID)
+		return r.wx.UndoAudit(ctx, r.assignment.AppID)
 	}); err != nil {
 		return nil, fmt.Errorf("withdraw the audit of another version: %w", err)
 	}
@@ -204,11 +204,11 @@ func (r *run) withdraw(ctx context.Context) (rollout.Event, error) {
 // permitted is the last look before a submission: the pool may have closed
 // since the permit was taken.
 func (r *run) permitted(ctx context.Context) error {
-	if !r.turn.Permit { // of a read-back; a permit of its worker that died may still be out
+	if !r.assignment.Permit { // of a read-back; a permit of its worker that died may still be out
 		return &yieldError{why: "waits for quota"}
 	}
-	id := rollout.PermitID(r.turn.Rollout, r.turn.AppID)
-	ok, opening, err := r.permits.Holds(ctx, r.turn.Stage, id)
+	id := rollout.PermitID(r.assignment.Rollout, r.assignment.AppID)
+	ok, opening, err := r.permits.Holds(ctx, r.assignment.Stage, id)
 	if err != nil {
 		return fmt.Errorf("check the permit: %w", err)
 	}
@@ -222,11 +222,11 @@ func (r *run) permitted(ctx context.Context) error {
 // quotaRefused decides what an 85085 means. A reading made through the same app says
 // whether the platform has units left: then this app alone is refused, and waits, so that
 // others go on and the next probe is another app's.
-func (r *run) quotaRefused(ctx context.Context, e *wxclient.Error, trouble rollout.Trouble) rollout.Event {
+func (r *run) quotaRefused(ctx context.Context, e *wxclient.Error, lastError rollout.LastError) rollout.Event {
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), r.deadline)
 	defer cancel()
 	rest, err := r.permits.Refill(ctx, func(ctx context.Context) (int64, int64, error) {
-		q, err := r.wx.QueryQuota(ctx, r.turn.AppID)
+		q, err := r.wx.QueryQuota(ctx, r.assignment.AppID)
 		if err == nil && r.hooks.Quota != nil {
 			r.hooks.Quota(q.Rest, q.Limit)
 		}
@@ -244,7 +244,7 @@ func (r *run) quotaRefused(ctx context.Context, e *wxclient.Error, trouble rollo
 	case err != nil:
 		r.log.Error().Err(err).Msg("refusal for lack of quota not noted")
 	case closed && r.hooks.Closed != nil:
-		r.hooks.Closed(r.turn.Stage, f.Reason)
+		r.hooks.Closed(r.assignment.Stage, f.Reason)
 	}
 	if closed && !f.Left {
 		return r.closedForAll(e)
@@ -253,7 +253,7 @@ func (r *run) quotaRefused(ctx context.Context, e *wxclient.Error, trouble rollo
 	if closed {
 		cause = "" // not this app's fault
 	}
-	return r.waitFor(cause, rollout.ReasonQuota, r.growing(rollout.CauseQuota, r.timing.BusyPark), trouble)
+	return r.waitFor(cause, rollout.ReasonQuota, r.growing(rollout.CauseQuota, r.timing.BusyPark), lastError)
 }
 
 // items is the plan's item_list, or the app's first category with its first page; none if the app
@@ -270,14 +270,14 @@ func (r *run) items(ctx context.Context) ([]wxclient.AuditItem, error) {
 		}
 		return out, nil
 	}
-	categories, err := r.wx.Categories(ctx, r.turn.AppID)
+	categories, err := r.wx.Categories(ctx, r.assignment.AppID)
 	if err != nil {
 		return nil, fmt.Errorf("read the app's categories: %w", err)
 	}
 	if len(categories) == 0 {
 		return nil, nil
 	}
-	pages, err := r.wx.Pages(ctx, r.turn.AppID)
+	pages, err := r.wx.Pages(ctx, r.assignment.AppID)
 	if err != nil {
 		return nil, fmt.Errorf("read the app's pages: %w", err)
 	}

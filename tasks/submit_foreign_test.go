@@ -25,8 +25,8 @@ func TestAnotherVersionInAuditIsWaitedFor(t *testing.T) {
 		r.wx.latestAudit = audits(40, status, "3.8.1", "by hand")
 		r.act()
 		r.called("latest-audit")
-		if got := r.parked("submit/parked/in-audit", 30*time.Minute); got.Trouble.Code != 0 || got.Trouble.Text != "version 3.8.1 is in audit" {
-			t.Errorf("trouble %+v, want the version, and no errcode: WeChat sent none", got.Trouble)
+		if got := r.parked("submit/parked/in-audit", 30*time.Minute); got.LastError.Code != 0 || got.LastError.Text != "version 3.8.1 is in audit" {
+			t.Errorf("last error %+v, want the version, and no errcode: WeChat sent none", got.LastError)
 		}
 		r.pool(settled)
 		r.wx.latestAudit = audits(40, wxclient.AuditRejected, "3.8.1", "by hand")
@@ -170,8 +170,8 @@ func TestForeignTrialVersionIsCommittedOver(t *testing.T) {
 			r.wx.took()
 			r.act()
 			r.called(tc.want...)
-			if got := r.is("submit/failed"); got.Trouble.Class != "plan" {
-				t.Errorf("trouble %+v, want the plan's: it was committed again already", got.Trouble)
+			if got := r.is("submit/failed"); got.LastError.Class != "plan" {
+				t.Errorf("last error %+v, want the plan's: it was committed again already", got.LastError)
 			}
 		})
 	}
@@ -198,7 +198,7 @@ func TestSubmitWhileAnAuditThatDoesNotShowRuns(t *testing.T) {
 		}
 		r.act()
 		got := r.is("submit/failed")
-		if tr := got.Trouble; tr.Code != codeInAudit || tr.RID != "rid-1" || !strings.Contains(tr.Text, "4 tries") || !strings.Contains(tr.Next, "end it; then enqueue retry r1 --app wx1") {
+		if tr := got.LastError; tr.Code != codeInAudit || tr.RID != "rid-1" || !strings.Contains(tr.Text, "4 tries") || !strings.Contains(tr.Next, "end it; then enqueue retry r1 --app wx1") {
 			t.Errorf("told as %+v", tr)
 		}
 	}

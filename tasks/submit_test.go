@@ -216,8 +216,8 @@ func TestSubmitOfTheAppThatAloneIsRefused(t *testing.T) {
 		r.parked("submit/parked/quota", []time.Duration{5 * time.Minute, 15 * time.Minute, 45 * time.Minute, time.Hour}[min(i, 3)])
 	}
 	r.act()
-	if got := r.is("submit/failed"); got.Trouble.Code != codeQuotaUsed || !strings.Contains(got.Trouble.Next, "this app alone") {
-		t.Errorf("trouble %+v", got.Trouble)
+	if got := r.is("submit/failed"); got.LastError.Code != codeQuotaUsed || !strings.Contains(got.LastError.Next, "this app alone") {
+		t.Errorf("last error %+v", got.LastError)
 	}
 }
 
@@ -241,11 +241,11 @@ func TestSubmitKeepsItsPermitWhileItStalls(t *testing.T) {
 	t.Parallel()
 	r := atSubmit(t)
 	r.wx.latestAudit = fails[wxclient.Audit](refusal(-1))
-	turn := r.stalls()
+	assignment := r.stalls()
 	r.pool()
 	r.wx.latestAudit = noAudit
 	r.advance(time.Second)
-	r.must(r.h.Run(t.Context(), turn))
+	r.must(r.h.Run(t.Context(), assignment))
 	r.pool(spentOn)
 	r.is("verdict/pending")
 }
@@ -262,8 +262,8 @@ func TestSubmissionWithdrawnBeforeItWasReadBack(t *testing.T) {
 	r.is("verdict/pending")
 	r.act()
 	got := r.is("verdict/failed")
-	if got.Trouble.Class != "withdrawn" || got.PastAuditID != 42 {
-		t.Errorf("trouble %+v, past audit %d; want withdrawn and 42", got.Trouble, got.PastAuditID)
+	if got.LastError.Class != "withdrawn" || got.PastAuditID != 42 {
+		t.Errorf("last error %+v, past audit %d; want withdrawn and 42", got.LastError, got.PastAuditID)
 	}
 }
 
@@ -280,7 +280,7 @@ func TestSubmitLostWhileTheClockStepsBack(t *testing.T) {
 			}
 			return 42, nil
 		}
-		beat := func() error { return r.ledger.Heartbeat(t.Context(), "w", map[rollout.Lane]int{}, time.Minute) }
+		beat := func() error { return r.ledger.Heartbeat(t.Context(), "w", map[rollout.QueueName]int{}, time.Minute) }
 		r.must(beat())
 		r.act()
 		got := r.is("submit/parked/unknown")
@@ -314,8 +314,8 @@ func TestSubmitWithoutACategory(t *testing.T) {
 	r.act()
 	r.called("latest-audit", "version-info", "categories")
 	got := r.parked("submit/parked/merchant", 6*time.Hour)
-	if got.Trouble == nil || got.Trouble.Class != rollout.ClassNoCategory || got.Trouble.Code != 0 {
-		t.Errorf("trouble %+v, want no-category and no errcode: WeChat sent none", got.Trouble)
+	if got.LastError == nil || got.LastError.Class != rollout.ClassNoCategory || got.LastError.Code != 0 {
+		t.Errorf("last error %+v, want no-category and no errcode: WeChat sent none", got.LastError)
 	}
 	r.pool(settled)
 	r.wx.categories = happy(t).categories

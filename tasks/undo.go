@@ -19,7 +19,7 @@ func (r *run) undo(ctx context.Context) (rollout.Event, error) {
 			return nil, err
 		}
 		if s.strange != "" {
-			return r.failed(rollout.Trouble{Stage: r.turn.Stage, Class: "pin", At: r.now(), Text: s.strange}), nil
+			return r.failed(rollout.LastError{Stage: r.assignment.Stage, Class: "pin", At: r.now(), Text: s.strange}), nil
 		}
 		if s.unread != "" {
 			return r.unread(s.unread), nil
@@ -62,7 +62,7 @@ type standing struct {
 // standing reads it.
 func (r *run) standing(ctx context.Context) (standing, error) {
 	var s standing
-	versions, err := r.wx.VersionInfo(ctx, r.turn.AppID)
+	versions, err := r.wx.VersionInfo(ctx, r.assignment.AppID)
 	if err != nil {
 		return s, fmt.Errorf("read the live version: %w", err)
 	}
@@ -110,7 +110,7 @@ func (r *run) everSubmitted(a wxclient.Audit) fact {
 
 // grayStanding reads whether a gray release runs.
 func (r *run) grayStanding(ctx context.Context, s *standing, audited fact) error {
-	plan, err := r.wx.GrayPlan(ctx, r.turn.AppID)
+	plan, err := r.wx.GrayPlan(ctx, r.assignment.AppID)
 	if err != nil {
 		return fmt.Errorf("read the gray plan: %w", err)
 	}
@@ -143,11 +143,11 @@ func (s standing) step() rollout.Op {
 func (r *run) takeBack(ctx context.Context, op rollout.Op) error {
 	switch op {
 	case rollout.OpRevertGray:
-		return r.wx.RevertGray(ctx, r.turn.AppID)
+		return r.wx.RevertGray(ctx, r.assignment.AppID)
 	case rollout.OpRevert:
-		return r.wx.RevertRelease(ctx, r.turn.AppID, nil)
+		return r.wx.RevertRelease(ctx, r.assignment.AppID, nil)
 	default:
-		return r.wx.UndoAudit(ctx, r.turn.AppID)
+		return r.wx.UndoAudit(ctx, r.assignment.AppID)
 	}
 }
 

@@ -291,7 +291,7 @@ func TestRevertGrayReplyLost(t *testing.T) {
 	}
 }
 
-// An operator undoes when a rollout is paused or aborted: its turns go on.
+// An operator undoes when a rollout is paused or aborted: its assignments go on.
 func TestUndoInAPausedOrAbortedRollout(t *testing.T) {
 	t.Parallel()
 	for _, stop := range []func(r *rig) error{

@@ -9,16 +9,16 @@ import (
 )
 
 // lose makes the submission of a target whose reply is lost, and claims its read-back.
-func lose(r *rig) rollout.Turn {
+func lose(r *rig) rollout.Assignment {
 	r.Helper()
 	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, lostReply() }
 	r.act()
 	r.called(wholeSubmit...)
 	r.pool(doubtful)
 	r.parked("submit/parked/unknown", 65*time.Second)
-	turn := r.claim()
-	turn.Permit = false
-	return turn
+	assignment := r.claim()
+	assignment.Permit = false
+	return assignment
 }
 
 // A read-back has no permit: a submission that took effect is followed, and its unit settled; one
@@ -27,9 +27,9 @@ func lose(r *rig) rollout.Turn {
 func TestReadBackNeedsNoPermit(t *testing.T) {
 	t.Parallel()
 	r := atSubmit(t)
-	turn := lose(r)
+	assignment := lose(r)
 	r.wx.latestAudit = audits(42, wxclient.AuditPending, ourVersion, ourDesc)
-	r.must(r.h.Run(t.Context(), turn))
+	r.must(r.h.Run(t.Context(), assignment))
 	r.called("latest-audit")
 	if got := r.is("verdict/pending"); got.AuditID != 42 {
 		t.Errorf("audit %d, want 42", got.AuditID)
@@ -37,8 +37,8 @@ func TestReadBackNeedsNoPermit(t *testing.T) {
 	r.pool(foundOn)
 
 	r = atSubmit(t)
-	turn = lose(r)
-	r.must(r.h.Run(t.Context(), turn))
+	assignment = lose(r)
+	r.must(r.h.Run(t.Context(), assignment))
 	r.called(wholeSubmit[:len(wholeSubmit)-1]...)
 	if got := r.is("submit/pending"); got.Intent != nil {
 		t.Errorf("intent %+v", got.Intent)
@@ -108,9 +108,9 @@ func TestRefusedReadBackWaits(t *testing.T) {
 		r.at(rollout.StageSubmit, r.intent(rollout.OpSubmit, time.Hour))
 		r.permits.closed = tc.closed
 		r.wx.latestAudit = fails[wxclient.Audit](refusal(tc.code))
-		turn := r.claim()
-		turn.Permit = false
-		r.must(r.h.Run(t.Context(), turn))
+		assignment := r.claim()
+		assignment.Permit = false
+		r.must(r.h.Run(t.Context(), assignment))
 		got := r.is("submit/parked/unknown")
 		if got.Intent == nil || got.Due.Sub(r.now()) < tc.least-time.Second {
 			t.Errorf("%d: intent %v, due in %s", tc.code, got.Intent, got.Due.Sub(r.now()))

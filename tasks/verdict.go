@@ -20,22 +20,22 @@ func (r *run) verdict(ctx context.Context) (rollout.Event, error) {
 	case wxclient.AuditPassed:
 		return rollout.Advanced{At: r.now(), Note: fmt.Sprintf("audit %d passed", audit.ID)}, nil
 	case wxclient.AuditRejected:
-		return rollout.Rejected{At: r.now(), Trouble: rollout.Trouble{
-			Stage: r.turn.Stage, Class: "rejected", Text: clip(plain(audit.Reason)), Screenshots: audit.Screenshot, At: r.now(),
+		return rollout.Rejected{At: r.now(), LastError: rollout.LastError{
+			Stage: r.assignment.Stage, Class: "rejected", Text: clip(plain(audit.Reason)), Screenshots: audit.Screenshot, At: r.now(),
 		}}, nil
 	case wxclient.AuditWithdrawn:
-		return r.failed(rollout.Trouble{
-			Stage: r.turn.Stage, Class: rollout.ClassWithdrawn, At: r.now(),
+		return r.failed(rollout.LastError{
+			Stage: r.assignment.Stage, Class: rollout.ClassWithdrawn, At: r.now(),
 			Text: fmt.Sprintf("audit %d was withdrawn by somebody: retry to submit again", audit.ID),
 		}), nil
 	case wxclient.AuditPending:
 		return rollout.Waited{At: r.now(), Reason: rollout.ReasonVerdict, For: r.nextPoll()}, nil
 	case wxclient.AuditDelayed: // no verdict; its gate wants to know
-		trouble := rollout.Trouble{Stage: r.turn.Stage, Class: "delayed", Text: clip(plain(audit.Reason)), At: r.now()}
-		return rollout.Waited{At: r.now(), Reason: rollout.ReasonDelayed, Note: trouble.Text, For: r.nextPoll(), Trouble: &trouble}, nil
+		lastError := rollout.LastError{Stage: r.assignment.Stage, Class: "delayed", Text: clip(plain(audit.Reason)), At: r.now()}
+		return rollout.Waited{At: r.now(), Reason: rollout.ReasonDelayed, Note: lastError.Text, For: r.nextPoll(), LastError: &lastError}, nil
 	default:
-		return r.wait(rollout.ReasonUnlisted, r.timing.InAudit, rollout.Trouble{
-			Stage: r.turn.Stage, Class: string(wxclient.ClassUnknown), At: r.now(),
+		return r.wait(rollout.ReasonUnlisted, r.timing.InAudit, rollout.LastError{
+			Stage: r.assignment.Stage, Class: string(wxclient.ClassUnknown), At: r.now(),
 			Text: fmt.Sprintf("audit %d has the undocumented status %d", audit.ID, audit.Status),
 		}), nil
 	}
@@ -56,7 +56,7 @@ func (r *run) ourAudit(ctx context.Context) (wxclient.Audit, error) {
 	if exists && latest.ID == r.t.AuditID {
 		return latest, nil
 	}
-	audit, err := r.wx.AuditStatus(ctx, r.turn.AppID, r.t.AuditID)
+	audit, err := r.wx.AuditStatus(ctx, r.assignment.AppID, r.t.AuditID)
 	if err != nil {
 		return audit, fmt.Errorf("read the verdict of audit %d: %w", r.t.AuditID, err)
 	}

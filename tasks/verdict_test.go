@@ -36,11 +36,11 @@ func TestVerdict(t *testing.T) {
 			r.called("latest-audit")
 			got := r.is(tc.want)
 			class := ""
-			if got.Trouble != nil {
-				class = got.Trouble.Class
+			if got.LastError != nil {
+				class = got.LastError.Class
 			}
 			if class != tc.class || got.PastAuditID != tc.past {
-				t.Errorf("trouble %+v, past audit %d; want class %q and %d", got.Trouble, got.PastAuditID, tc.class, tc.past)
+				t.Errorf("last error %+v, past audit %d; want class %q and %d", got.LastError, got.PastAuditID, tc.class, tc.past)
 			}
 		})
 	}
@@ -54,7 +54,7 @@ func TestRejectionIsTold(t *testing.T) {
 		ID: 41, Status: wxclient.AuditRejected, Reason: "1. no  login<br>2. no shop<br />" + strings.Repeat("x", 400), Screenshot: "a|b",
 	})
 	r.act()
-	got := r.is("verdict/rejected").Trouble
+	got := r.is("verdict/rejected").LastError
 	if !strings.HasPrefix(got.Text, "1. no login 2. no shop xxx") || len([]rune(got.Text)) != 301 || got.Screenshots != "a|b" {
 		t.Errorf("told as %q with screenshots %q", got.Text, got.Screenshots)
 	}

@@ -13,18 +13,18 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// process is one delivery of a turn in some worker. It runs in a goroutine, but
+// process is one delivery of an assignment in some worker. It runs in a goroutine, but
 // only while the world waits for it: it stops before and after each thing that
 // others could see, and goes on when it is told to.
 type process struct {
-	w        *world
-	name     string
-	turn     rollout.Turn
-	attempt  int // of the target, when it began
-	at       point
-	deadline time.Time // of the call whose answer is awaited
-	over     bool
-	err      error
+	w          *world
+	name       string
+	assignment rollout.Assignment
+	attempt    int // of the target, when it began
+	at         point
+	deadline   time.Time // of the call whose answer is awaited
+	over       bool
+	err        error
 
 	cancel  context.CancelFunc
 	stopped chan point
@@ -91,11 +91,11 @@ func (r reply) String() string {
 // reaches tells whether WeChat gets the call.
 func (o order) reaches() bool { return o.reply != replyNotSent && o.reply != replyLostBefore }
 
-// spawn delivers a turn to a worker; the process stops at its first point.
-func (w *world) spawn(turn rollout.Turn) *process {
+// spawn delivers an assignment to a worker; the process stops at its first point.
+func (w *world) spawn(assignment rollout.Assignment) *process {
 	w.born++
 	p := &process{
-		w: w, turn: turn, name: fmt.Sprintf("p%d(%s %s %s)", w.born, turn.Rollout, turn.AppID, turn.Stage),
+		w: w, assignment: assignment, name: fmt.Sprintf("p%d(%s %s %s)", w.born, assignment.Rollout, assignment.AppID, assignment.Stage),
 		stopped: make(chan point), goOn: make(chan order),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -106,7 +106,7 @@ func (w *world) spawn(turn rollout.Turn) *process {
 	w.live = append(w.live, p)
 	go func() {
 		defer func() { p.stopped <- point{kind: ended} }()
-		p.err = h.Run(ctx, turn)
+		p.err = h.Run(ctx, assignment)
 	}()
 	p.wait()
 	return p
@@ -171,7 +171,7 @@ func script[T any](p *process, name string, do func(*ledger.Ledger) (T, error)) 
 	return v, err
 }
 
-func (d disk) Start(ctx context.Context, t rollout.Turn, lease time.Duration) (rollout.Started, error) {
+func (d disk) Start(ctx context.Context, t rollout.Assignment, lease time.Duration) (rollout.Started, error) {
 	s, err := script(d.process, "start", func(l *ledger.Ledger) (rollout.Started, error) { return l.Start(ctx, t, lease) })
 	d.attempt = s.Target.Attempt
 	return s, err
@@ -207,8 +207,8 @@ func (d disk) Pause(ctx context.Context, id, by, why string) error {
 	return err
 }
 
-func (d disk) NotePlatformFault(ctx context.Context, f rollout.PlatformFault, app string) (rollout.FaultNews, error) {
-	return script(d.process, "note a fault of the platform", func(l *ledger.Ledger) (rollout.FaultNews, error) {
+func (d disk) NotePlatformFault(ctx context.Context, f rollout.PlatformFault, app string) (rollout.FaultReport, error) {
+	return script(d.process, "note a fault of the platform", func(l *ledger.Ledger) (rollout.FaultReport, error) {
 		return l.NotePlatformFault(ctx, f, app)
 	})
 }

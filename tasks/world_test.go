@@ -17,7 +17,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// world is a platform with two apps, its ledger, a conductor, workers and a
+// world is a platform with two apps, its ledger, a controller, workers and a
 // WeChat, in virtual time and in one thread: only one process moves at a time.
 type world struct {
 	t       *rapid.T
@@ -26,14 +26,14 @@ type world struct {
 	advance func(time.Duration)
 	ledger  *ledger.Ledger
 	pools   *Pools
-	cond    *rollout.Conductor
+	cond    *rollout.Controller
 	cloud   *cloud
 
 	ids      []string
 	queue    []delivery
-	past     []rollout.Turn // delivered before
-	dirty    bool           // something happened since the last audit
-	dropping bool           // the queue forgets what it is given
+	past     []rollout.Assignment // delivered before
+	dirty    bool                 // something happened since the last audit
+	dropping bool                 // the queue forgets what it is given
 	live     []*process
 	born     int
 	flying   map[string]*process // by app
@@ -44,10 +44,10 @@ type world struct {
 	judged   map[string]bool     // audits, by target, whose verdict the ledger has
 }
 
-// delivery is a turn in the queue, to be delivered at a time.
+// delivery is an assignment in the queue, to be delivered at a time.
 type delivery struct {
-	turn rollout.Turn
-	at   time.Time
+	assignment rollout.Assignment
+	at         time.Time
 }
 
 // snapshot is what a Redis that lost its newest writes comes back with.
@@ -78,9 +78,9 @@ func newWorld(t *rapid.T, ctx context.Context, rdb redis.UniversalClient, advanc
 	w.pools = NewPools(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
 	}, PoolsOptions{LookEvery: 1, Now: w.skewed})
-	w.cond = rollout.NewConductor(w.ledger, w, w.pools, w, rollout.ConductorOptions{})
-	w.must(w.ledger.Heartbeat(ctx, "w1", map[rollout.Lane]int{
-		rollout.LaneCommit: 2, rollout.LaneAudit: 2, rollout.LaneRelease: 2,
+	w.cond = rollout.NewController(w.ledger, w, w.pools, w, rollout.ControllerOptions{})
+	w.must(w.ledger.Heartbeat(ctx, "w1", map[rollout.QueueName]int{
+		rollout.QueueCommit: 2, rollout.QueueAudit: 2, rollout.QueueRelease: 2,
 	}, 1e5*time.Hour))
 	w.apply("r1", "3.9.0")
 	w.remember()
@@ -132,13 +132,13 @@ func (w *world) Now() time.Time                                   { return w.ske
 func (w *world) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
 // Enqueue implements rollout.Queue.
-func (w *world) Enqueue(_ context.Context, turns []rollout.Turn) error {
+func (w *world) Enqueue(_ context.Context, assignments []rollout.Assignment) error {
 	if w.dropping {
-		w.log("the queue loses %d turns", len(turns))
+		w.log("the queue loses %d assignments", len(assignments))
 		return errNoRedis
 	}
-	for _, t := range turns {
-		w.queue = append(w.queue, delivery{turn: t, at: w.now()})
+	for _, t := range assignments {
+		w.queue = append(w.queue, delivery{assignment: t, at: w.now()})
 	}
 	return nil
 }
@@ -156,26 +156,26 @@ func (w *world) breach(p *process, format string, args ...any) {
 	w.faults = append(w.faults, p.name+" "+fmt.Sprintf(format, args...))
 }
 
-// allowed: a call with effect has its intent in the ledger, and its turn lasts.
+// allowed: a call with effect has its intent in the ledger, and its assignment lasts.
 func (w *world) allowed(p *process, op rollout.Op) {
-	t, err := w.ledger.Target(w.ctx, p.turn.Rollout, p.turn.AppID)
+	t, err := w.ledger.Target(w.ctx, p.assignment.Rollout, p.assignment.AppID)
 	switch {
 	case err != nil:
 		w.breach(p, "%s: %v", op, err)
 	case w.cloud.pending(t.AppID, op):
 		w.breach(p, "calls %s while an earlier one may still take effect", op)
-	case w.zombies[p]: // the ledger forgot its intent, or its turn
+	case w.zombies[p]: // the ledger forgot its intent, or its assignment
 	case t.Intent == nil || t.Intent.Op != op:
 		w.breach(p, "calls %s, and the ledger's intent is %+v", op, t.Intent)
-	case t.Fence != p.turn.Fence || t.State != rollout.StateRunning || !t.Due.After(w.now()):
-		w.breach(p, "calls %s without the turn, which is %s until %s", op, place(t), t.Due)
+	case t.Fence != p.assignment.Fence || t.State != rollout.StateRunning || !t.Due.After(w.now()):
+		w.breach(p, "calls %s without the assignment, which is %s until %s", op, place(t), t.Due)
 	}
 }
 
 // begun: no call's intent is stored while the rollout is held. (A pause after that
 // comes too late for that call.)
 func (w *world) begun(p *process, stage rollout.Stage) {
-	r, err := w.ledger.Rollout(w.ctx, p.turn.Rollout)
+	r, err := w.ledger.Rollout(w.ctx, p.assignment.Rollout)
 	if err != nil || !r.Status.Moves(stage) {
 		w.breach(p, "begins a call at %s while the rollout is %s, %v", stage, r.Status, err)
 	}
@@ -200,7 +200,7 @@ func (w *world) spent(p *process, attempt string) {
 
 // pinned: what is released is the target's own version.
 func (w *world) pinned(p *process) {
-	t, err := w.ledger.Target(w.ctx, p.turn.Rollout, p.turn.AppID)
+	t, err := w.ledger.Target(w.ctx, p.assignment.Rollout, p.assignment.AppID)
 	if err == nil {
 		var plan rollout.Plan
 		if plan, err = w.ledger.Plan(w.ctx, t.Rollout, t.Revision); err == nil {
@@ -218,7 +218,7 @@ func (w *world) pinned(p *process) {
 // settled: the settings of the plan are made before its code is committed. A lost
 // write of another rollout may still come.
 func (w *world) settled(p *process, app string) {
-	plan, err := w.ledger.Plan(w.ctx, p.turn.Rollout, 0)
+	plan, err := w.ledger.Plan(w.ctx, p.assignment.Rollout, 0)
 	if err != nil || plan.Configure == "" || len(w.ids) != 1 || w.zombies[p] {
 		return
 	}
@@ -230,7 +230,7 @@ func (w *world) settled(p *process, app string) {
 // own: what is taken back is the rollout's own; what it withdraws before it
 // submits is another's.
 func (w *world) own(p *process, does, desc string, want bool) {
-	if got := strings.Contains(desc, "["+p.turn.Rollout+"/"); got != want && !w.zombies[p] {
+	if got := strings.Contains(desc, "["+p.assignment.Rollout+"/"); got != want && !w.zombies[p] {
 		w.breach(p, "%s %q", does, desc)
 	}
 }
@@ -254,7 +254,7 @@ func (w *world) died(p *process) {
 	w.live = slices.DeleteFunc(w.live, func(x *process) bool { return x == p })
 	delete(w.zombies, p)
 	if ask := (*again)(nil); errors.As(p.err, &ask) {
-		w.queue = append(w.queue, delivery{turn: p.turn, at: w.now().Add(wholeSeconds(ask.delay))})
+		w.queue = append(w.queue, delivery{assignment: p.assignment, at: w.now().Add(wholeSeconds(ask.delay))})
 	}
 }
 

@@ -347,7 +347,7 @@ func (w wire) SubmitAudit(ctx context.Context, app string, _ wxclient.SubmitRequ
 			}
 			id, err := w.w.cloud.submit(app)
 			if err == nil {
-				w.w.spent(w.process, fmt.Sprintf("%s %s attempt %d", w.turn.Rollout, app, attempt))
+				w.w.spent(w.process, fmt.Sprintf("%s %s attempt %d", w.assignment.Rollout, app, attempt))
 			}
 			return id, err
 		},
@@ -357,7 +357,7 @@ func (w wire) SubmitAudit(ctx context.Context, app string, _ wxclient.SubmitRequ
 func (w wire) UndoAudit(ctx context.Context, app string) error {
 	return w.write(ctx, "undocodeaudit", app, rollout.OpUndo, func() error {
 		if latest := w.w.cloud.apps[app].latest(); latest != nil {
-			w.w.own(w.process, "withdraws", latest.Desc, w.turn.Stage == rollout.StageUndo)
+			w.w.own(w.process, "withdraws", latest.Desc, w.assignment.Stage == rollout.StageUndo)
 		}
 		return w.w.cloud.withdraw(app)
 	})

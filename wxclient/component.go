@@ -25,7 +25,7 @@ type AuthorizerInfo struct {
 	ServiceType int64
 	// VerifyType: -1 not verified, 0 verified.
 	VerifyType int64
-	// AccountStatus: 1 normal, 14 cancelled, 16 banned, 18 warned, 19 frozen; 0 not told.
+	// AccountStatus: 1 normal, 14 canceled, 16 banned, 18 warned, 19 frozen; 0 not told.
 	AccountStatus int64
 	// RegisterType: 0 normal, 6 enterprise by face scan, 13 trial, 19 former trial, and others.
 	RegisterType int64

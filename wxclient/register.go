@@ -89,7 +89,7 @@ const (
 	CodeCredit CodeType = 1
 	// CodeOrganization is the organization code, 9 digits like xxxxxxxx-x.
 	CodeOrganization CodeType = 2
-	// CodeLicense is the business licence number, 15 digits.
+	// CodeLicense is the business license number, 15 digits.
 	CodeLicense CodeType = 3
 )
 

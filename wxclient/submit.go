@@ -99,7 +99,7 @@ type SubmitRequest struct {
 	UGC *UGCDeclare `json:"ugc_declare,omitempty"`
 	// PrivacyAPINotUse declares that detected but undeclared privacy APIs are not used (61040).
 	PrivacyAPINotUse bool `json:"privacy_api_not_use,omitempty"`
-	// OrderPath is the page of the order centre.
+	// OrderPath is the page of the order center.
 	OrderPath string `json:"order_path,omitempty"`
 }
 

@@ -11,8 +11,8 @@ import (
 const (
 	// StatusNormal is an account in good standing.
 	StatusNormal = 1
-	// StatusCancelled is an account its owner closed; writes answer 50002.
-	StatusCancelled = 14
+	// StatusCanceled is an account its owner closed; writes answer 50002.
+	StatusCanceled = 14
 	// StatusBanned is a blocked account; writes answer 89013.
 	StatusBanned = 16
 	// StatusWarned is an account with a warning; everything works.
@@ -21,7 +21,7 @@ const (
 	StatusFrozen = 19
 )
 
-// app is one authorised mini program. mu guards everything below it.
+// app is one authorized mini program. mu guards everything below it.
 type app struct {
 	index    int
 	id       string
@@ -128,7 +128,7 @@ func (st *appStore) all() []*app {
 // AppID is the appid of the generated app with an index from 0: "wx" and 16 lower-case hex digits, 18 characters.
 func AppID(index int) string { return fmt.Sprintf("wx%016x", mix(uint64(index))) }
 
-// AddApps adds n authorised apps, with the indices that follow those there are. Each has version 1.0.0 live. Those with an
+// AddApps adds n authorized apps, with the indices that follow those there are. Each has version 1.0.0 live. Those with an
 // even index were upgraded by an earlier platform: they show a trial version 1.0.0 and a passed audit of it. Those with
 // an odd index published from the mp console: they have neither.
 func (s *Sim) AddApps(n int) {
@@ -200,7 +200,7 @@ func (c *call) allowed() int {
 	switch c.app.status {
 	case StatusBanned:
 		return 89013
-	case StatusCancelled, StatusFrozen:
+	case StatusCanceled, StatusFrozen:
 		return 50002
 	}
 	return 0

@@ -51,8 +51,8 @@ func (s *Sim) authorize(a *app, preAuth string, now time.Time) string {
 	return text
 }
 
-// Unauthorize plays a merchant who takes the authorisation back: every call on the app answers 61003, and unauthorized is
-// pushed. It reports whether the app was authorised.
+// Unauthorize plays a merchant who takes the authorization back: every call on the app answers 61003, and unauthorized is
+// pushed. It reports whether the app was authorized.
 func (s *Sim) Unauthorize(appid string) bool {
 	was := false
 	no := false
@@ -89,7 +89,7 @@ func (p *pusher) grantEvent(name string, a *app, code, preAuth string, now time.
 		number("AuthorizationCodeExpiredTime", now.Add(authCodeLife).Unix()), cdata("PreAuthCode", preAuth))
 }
 
-// authPages are the authorisation pages; true marks those that are opened inside WeChat.
+// authPages are the authorization pages; true marks those that are opened inside WeChat.
 var authPages = map[string]bool{
 	"mp.weixin.qq.com/cgi-bin/componentloginpage":    false,
 	"open.weixin.qq.com/wxaopen/safe/bindcomponent":  true,
@@ -97,7 +97,7 @@ var authPages = map[string]bool{
 	"open.weixin.qq.com/wxaopen/safe/bindcomponent/": true,
 }
 
-// Visit plays a merchant with an app who opens an authorisation page and approves: it checks the URL as the page does,
+// Visit plays a merchant with an app who opens an authorization page and approves: it checks the URL as the page does,
 // uses its pre_auth_code up, and returns where the browser is sent back to.
 func (s *Sim) Visit(page, appid string) (redirect string, err error) {
 	u, err := url.Parse(page)
@@ -126,7 +126,7 @@ func (s *Sim) Visit(page, appid string) (redirect string, err error) {
 	return back.String(), nil
 }
 
-// checkPage checks the URL of an authorisation page and returns its redirect_uri.
+// checkPage checks the URL of an authorization page and returns its redirect_uri.
 func (s *Sim) checkPage(u *url.URL, appid string) (*url.URL, error) {
 	mobile, known := authPages[u.Host+u.Path]
 	q := u.Query()
@@ -134,7 +134,7 @@ func (s *Sim) checkPage(u *url.URL, appid string) (*url.URL, error) {
 	types := []string{"1", "2", "3", "4", "5", "6", "8"}
 	switch {
 	case !known || u.Scheme != "https":
-		return nil, errors.New("this is no authorisation page")
+		return nil, errors.New("this is no authorization page")
 	case mobile && (q.Get("action") != "bindcomponent" || q.Get("no_scan") != "1" || u.Fragment != "wechat_redirect"):
 		return nil, errors.New("want action=bindcomponent, no_scan=1 and #wechat_redirect")
 	case q.Get("component_appid") != s.opt.ComponentAppID:

@@ -72,8 +72,8 @@ func TestPagesAreStrict(t *testing.T) {
 		"two kinds":           {b.page(id, map[string]any{"biz_appid": nil, "auth_type": "3", "category_id_list": "18|25"}), ""},
 		"H5":                  {mobile(b.page(id, nil)) + "#wechat_redirect", ""},
 		"H5 without fragment": {mobile(b.page(id, nil)), "#wechat_redirect"},
-		"other page":          {strings.Replace(b.page(id, nil), "loginpage", "page", 1), "no authorisation page"},
-		"http":                {strings.Replace(b.page(id, nil), "https://mp", "http://mp", 1), "no authorisation page"},
+		"other page":          {strings.Replace(b.page(id, nil), "loginpage", "page", 1), "no authorization page"},
+		"http":                {strings.Replace(b.page(id, nil), "https://mp", "http://mp", 1), "no authorization page"},
 		"other platform":      {b.page(id, map[string]any{"component_appid": "wx1"}), "component_appid"},
 		"no code":             {b.page(id, map[string]any{"pre_auth_code": nil}), "pre_auth_code"},
 		"no redirect":         {b.page(id, map[string]any{"redirect_uri": "/back"}), "redirect_uri"},
@@ -110,7 +110,7 @@ func TestGrants(t *testing.T) {
 		t.Error("an event though nothing changed")
 	}
 	if !b.sim.Unauthorize(id) || b.sim.Unauthorize(id) || b.sim.Unauthorize("wx0") {
-		t.Error("an authorisation is taken back once")
+		t.Error("an authorization is taken back once")
 	}
 	if p := <-got; p.got.InfoType != "unauthorized" || p.got.AuthorizerAppid != id {
 		t.Errorf("push %s", p.msg)

@@ -15,7 +15,7 @@ func TestManualClock(t *testing.T) {
 	c.AfterFunc(time.Second, func() { note(); c.AfterFunc(time.Second, note) })
 	cancel := c.AfterFunc(2*time.Second, note)
 	if !cancel() || cancel() {
-		t.Error("cancelling says the wrong thing")
+		t.Error("canceling says the wrong thing")
 	}
 	c.AfterFunc(time.Hour, note)
 	c.Advance(3 * time.Second)

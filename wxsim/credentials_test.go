@@ -154,7 +154,7 @@ func TestQueryAuth(t *testing.T) {
 	b.clock.Advance(10 * time.Minute)
 	b.want(61010, ask(late))
 	if b.sim.Authorize("wx0") != "" {
-		t.Error("an unknown app was authorised")
+		t.Error("an unknown app was authorized")
 	}
 }
 
@@ -193,7 +193,7 @@ func TestAuthorizerList(t *testing.T) {
 		}
 	}
 	if len(ids) != 6 || ids[3] != AppID(4) {
-		t.Errorf("listed %v, want 6 with the unauthorised one left out", ids)
+		t.Errorf("listed %v, want 6 with the unauthorized one left out", ids)
 	}
 	b.want(0, ask(0, 500))
 }

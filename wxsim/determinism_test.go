@@ -117,7 +117,7 @@ func (w *worker) audited(version string) int {
 // TestTallyDoesNotDependOnScheduling: the same seed gives the same books, in whatever order concurrent calls come.
 func TestTallyDoesNotDependOnScheduling(t *testing.T) {
 	t.Parallel()
-	const apps, lanes = 60, 8
+	const apps, queueNames = 60, 8
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	type outcome struct {
@@ -135,7 +135,7 @@ func TestTallyDoesNotDependOnScheduling(t *testing.T) {
 		order := rand.New(rand.NewPCG(shuffle, 0)).Perm(apps)
 		work := make(chan int)
 		var wg sync.WaitGroup
-		for range lanes {
+		for range queueNames {
 			wg.Go(func() {
 				for i := range work {
 					w := newWorker(t, s, AppID(i))

@@ -21,7 +21,7 @@ func (s *Sim) SetAuditDelay(r Range) { s.change(func(x *settings) { x.AuditDelay
 // audit whose last one was rejected.
 func (s *Sim) SetRejectRate(share float64) { s.change(func(x *settings) { x.RejectRate = share }) }
 
-// SetDelayRate changes the share of audits to come that turn to state 4 for a while.
+// SetDelayRate changes the share of audits to come that assignment to state 4 for a while.
 func (s *Sim) SetDelayRate(share float64) { s.change(func(x *settings) { x.DelayRate = share }) }
 
 // SetBusyRate changes the share of calls answered -1.
@@ -30,7 +30,7 @@ func (s *Sim) SetBusyRate(share float64) { s.change(func(x *settings) { x.BusyRa
 // SetLostRate changes the share of writes whose reply is lost.
 func (s *Sim) SetLostRate(share float64) { s.change(func(x *settings) { x.LostRate = share }) }
 
-// SetQuirks chooses between behaviours on which sources differ.
+// SetQuirks chooses between behaviors on which sources differ.
 func (s *Sim) SetQuirks(q Quirks) { s.change(func(x *settings) { x.Quirks = q }) }
 
 // SetPushShares changes how many pushes are lost, late, doubled and out of order.
@@ -122,7 +122,7 @@ func (s *Sim) RotateRefreshToken(appid string) {
 type AppChange struct {
 	// Status is the account status, such as StatusBanned.
 	Status *int `json:"account_status,omitempty"`
-	// Authorized false takes the authorisation back: every call on the app answers 61003, and unauthorized is pushed.
+	// Authorized false takes the authorization back: every call on the app answers 61003, and unauthorized is pushed.
 	Authorized *bool `json:"authorized,omitempty"`
 	// Set18 false takes permission set 18 back: code calls answer 61007. updateauthorized is pushed.
 	Set18 *bool `json:"set18,omitempty"`
@@ -198,7 +198,7 @@ func (s *Sim) ChangeApp(appid string, ch AppChange) error {
 	return nil
 }
 
-// revoke tells the platform that a merchant took the authorisation back; the refresh token dies with it.
+// revoke tells the platform that a merchant took the authorization back; the refresh token dies with it.
 func (s *Sim) revoke(a *app, now time.Time) {
 	s.rotate(a, now)
 	s.push.platformEvent("unauthorized", cdata("AuthorizerAppid", a.id))

@@ -31,7 +31,7 @@ func leverTable() []lever { //nolint:funlen // a table
 		{post, "/_sim/delay-rate", "share of audits to come that show status 4 for a while", `{"rate":0.1}`, share((*Sim).SetDelayRate)},
 		{post, "/_sim/busy-rate", "share of calls answered -1", `{"rate":0.02}`, share((*Sim).SetBusyRate)},
 		{post, "/_sim/lost-rate", "share of writes whose reply is dropped after they took effect", `{"rate":0.01}`, share((*Sim).SetLostRate)},
-		{post, "/_sim/quirks", "choose between behaviours on which sources differ", `{"auditid_string":true,"release_twice":85019,"gray_needs_release":true,"option_by_component":false}`, leverQuirks},
+		{post, "/_sim/quirks", "choose between behaviors on which sources differ", `{"auditid_string":true,"release_twice":85019,"gray_needs_release":true,"option_by_component":false}`, leverQuirks},
 
 		{post, "/_sim/quota", "set the submission quota; fields left out stay", `{"rest":0,"limit":200,"refill":"30s"}`, leverQuota},
 		{post, "/_sim/limit", "bound the calls of an endpoint; zeros free it", `{"endpoint":"/wxa/commit","daily":0,"per_minute":600}`, leverLimit},
@@ -63,11 +63,11 @@ func leverTable() []lever { //nolint:funlen // a table
 		{post, "/_sim/authorize", "a merchant approves the platform: returns and pushes an authorization_code", `{"appid":"wx..."}`, one(false, func(s *Sim, in appBody) (any, error) {
 			return map[string]string{"authorization_code": s.Authorize(in.AppID)}, nil
 		})},
-		{post, "/_sim/unauthorize", "a merchant takes the authorisation back: pushes unauthorized", `{"appid":"wx..."}`, one(false, func(s *Sim, in appBody) (any, error) {
+		{post, "/_sim/unauthorize", "a merchant takes the authorization back: pushes unauthorized", `{"appid":"wx..."}`, one(false, func(s *Sim, in appBody) (any, error) {
 			return map[string]bool{"was_authorized": s.Unauthorize(in.AppID)}, nil
 		})},
 		{post, "/_sim/update-authorization", "a merchant grants permission set 18 or takes it back: returns and pushes an authorization_code", `{"appid":"wx...","set18":false}`, leverUpdateAuthorization},
-		{post, "/_sim/visit", "a merchant approves on an authorisation page: returns where the browser is sent",
+		{post, "/_sim/visit", "a merchant approves on an authorization page: returns where the browser is sent",
 			`{"appid":"wx...","url":"https://..."}`, leverVisit},
 		{get, "/_sim/registrations", "the registrations, and which wait for somebody to agree", "", func(s *Sim, _ *pull) (any, error) { return s.Registrations(), nil }},
 		{post, "/_sim/register", "end a registration: status 0 means that somebody agreed", `{"id":"...","status":0}`, leverRegister},

@@ -37,7 +37,7 @@ func TestOptions(t *testing.T) {
 		t.Errorf("reply %v, want the other app's own", out)
 	}
 	if !b.sim.Unauthorize(id) {
-		t.Error("the app was not authorised")
+		t.Error("the app was not authorized")
 	}
 	b.want(61003, b.platform("POST", set, body("voice_recognize", "1")))
 }

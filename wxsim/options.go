@@ -62,7 +62,7 @@ type Options struct {
 	Limits map[string]Limit
 	// Push says where encrypted pushes go and how badly they travel.
 	Push PushOptions
-	// Quirks choose between behaviours on which sources differ.
+	// Quirks choose between behaviors on which sources differ.
 	Quirks Quirks
 
 	// after is time.NewTimer but for tests: it times latency and slow answers.
@@ -89,7 +89,7 @@ type Limit struct {
 	PerMinute int `json:"per_minute"`
 }
 
-// Quirks choose between behaviours on which sources differ. The zero value is what current pages show.
+// Quirks choose between behaviors on which sources differ. The zero value is what current pages show.
 type Quirks struct {
 	// AuditIDString answers auditid as a quoted string, as the older table has it.
 	AuditIDString bool `json:"auditid_string"`
@@ -105,7 +105,7 @@ type Quirks struct {
 
 // PushOptions say where pushes go and how badly they travel. Shares are 0..1.
 type PushOptions struct {
-	// AuthURL receives tickets and authorisation events; empty means no such pushes.
+	// AuthURL receives tickets and authorization events; empty means no such pushes.
 	AuthURL string
 	// AppURL receives audit events; $APPID$ in it becomes the appid; empty means no such pushes.
 	AppURL string

@@ -243,7 +243,7 @@ func (p *pusher) book(count func(*PushBook)) {
 	count(&b.pushes)
 }
 
-// platformEvent pushes to the authorisation event URL.
+// platformEvent pushes to the authorization event URL.
 func (p *pusher) platformEvent(name string, elements ...string) {
 	o, now := p.s.opt, p.s.clock.Now()
 	p.post(event{

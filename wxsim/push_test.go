@@ -149,7 +149,7 @@ func TestAuditPushes(t *testing.T) {
 	}
 }
 
-func TestAuthorisationPushes(t *testing.T) {
+func TestAuthorizationPushes(t *testing.T) {
 	t.Parallel()
 	url, got := receive(t, always("success"))
 	b := setup(t, Options{Apps: 1, Push: PushOptions{AuthURL: url}})

@@ -14,7 +14,7 @@ type Sim struct {
 	born  time.Time
 	opt   Options // as given to New with defaults filled in; never changed afterwards
 	set   atomic.Pointer[settings]
-	setMu sync.Mutex // serialises change
+	setMu sync.Mutex // serializes change
 
 	endpoints []*endpoint
 	byPath    map[string]*endpoint

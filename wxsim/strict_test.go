@@ -139,9 +139,9 @@ func TestStandingOfApps(t *testing.T) {
 		"good":            {AppChange{Status: status(StatusWarned)}, 0, 0},
 		"banned":          {AppChange{Status: status(StatusBanned)}, 89013, 0},
 		"frozen":          {AppChange{Status: status(StatusFrozen)}, 50002, 0},
-		"cancelled":       {AppChange{Status: status(StatusCancelled)}, 50002, 0},
+		"canceled":        {AppChange{Status: status(StatusCanceled)}, 50002, 0},
 		"without set 18":  {AppChange{Set18: &no}, 61007, 61007},
-		"unauthorised":    {AppChange{Authorized: &no}, 61003, 61003},
+		"unauthorized":    {AppChange{Authorized: &no}, 61003, 61003},
 		"no mini program": {AppChange{MiniProgram: &no}, 48001, 48001},
 		"granted set 18":  {AppChange{Set18: &yes}, 0, 0},
 	} {

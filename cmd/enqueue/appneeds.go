@@ -24,12 +24,12 @@ func newAppsNeeds(d *deps, run func(context.Context, *deps, needsOptions) error)
 		Use:   "needs-merchant",
 		Short: "List what merchants must do, with the links to send",
 		Long: `List the apps that only their merchants can help on, and what each must do:
-authorise again, grant permission set 18, add a category, and so on. Apps that a
-rollout waits for come first. With --redirect-uri each authorisation has its link,
+authorize again, grant permission set 18, add a category, and so on. Apps that a
+rollout waits for come first. With --redirect-uri each authorization has its link,
 for that one app, to be opened in WeChat (-o wide and csv show it). Such a link ends
 after minutes: make the list when you send it.`,
 		Example: `  enqueue apps needs-merchant
-  enqueue apps needs-merchant --redirect-uri https://your.host/authorised -o csv > merchants.csv`,
+  enqueue apps needs-merchant --redirect-uri https://your.host/authorized -o csv > merchants.csv`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkRedirect(o.redirect, false); err != nil {
@@ -50,7 +50,7 @@ func checkRedirect(text string, needed bool) error {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return usagef("--redirect-uri %q: want a page of the platform's own, such as https://your.host/authorised", text)
+		return usagef("--redirect-uri %q: want a page of the platform's own, such as https://your.host/authorized", text)
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func (d *deps) needsColumns() []column[operator.MerchantTask] {
 		{name: "rollout", text: func(t operator.MerchantTask) string { return t.Rollout }},
 		{name: "what", text: func(t operator.MerchantTask) string { return t.Words }},
 		{name: "errcode", wide: true, text: func(t operator.MerchantTask) string { return number(t.Code) }},
-		{name: "trouble", wide: true, text: func(t operator.MerchantTask) string { return shorten(t.Text, textWidth) }},
+		{name: "last_error", wide: true, text: func(t operator.MerchantTask) string { return shorten(t.Text, textWidth) }},
 		{name: "since", wide: true, text: func(t operator.MerchantTask) string { return stamp(t.Since) }},
 		{name: "link", wide: true, text: func(t operator.MerchantTask) string { return t.Link }},
 		{name: "link_until", wide: true, text: func(t operator.MerchantTask) string { return stamp(t.LinkUntil) }},
@@ -99,13 +99,13 @@ func newAppsLink(d *deps, run func(context.Context, *deps, linkOptions) error) *
 	var o linkOptions
 	cmd := &cobra.Command{
 		Use:   "authorize-link [APPID]",
-		Short: "Make the link by which a merchant authorises the platform",
-		Long: `Make the link by which a merchant authorises the platform: one for a desktop browser
-and one to open in WeChat. With an appid only that app can be authorised there. The
+		Short: "Make the link by which a merchant authorizes the platform",
+		Long: `Make the link by which a merchant authorizes the platform: one for a desktop browser
+and one to open in WeChat. With an appid only that app can be authorized there. The
 links end after minutes. WeChat wants the visitor to come from a page on the domain
 that the platform registered for it: put the link on such a page.`,
-		Example: `  enqueue apps authorize-link wx1234567890abcdef --redirect-uri https://your.host/authorised
-  enqueue apps authorize-link --redirect-uri https://your.host/authorised -o json`,
+		Example: `  enqueue apps authorize-link wx1234567890abcdef --redirect-uri https://your.host/authorized
+  enqueue apps authorize-link --redirect-uri https://your.host/authorized -o json`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.app = first(given)

@@ -18,8 +18,8 @@ import (
 func newApps(d *deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apps",
-		Short: "Look after the registry of authorised apps",
-		Long: `The registry holds every app that authorised the platform, with labels and values of
+		Short: "Look after the registry of authorized apps",
+		Long: `The registry holds every app that authorized the platform, with labels and values of
 your own beside what WeChat says of it. Plans with all: true or select: without a
 file take their targets from it, and ext.json its values.
 
@@ -65,7 +65,7 @@ func newAppsGet(d *deps, run func(context.Context, *deps, appsOptions) error) *c
 		Short: "List the apps of the registry",
 		Long: `List the apps of the registry, by appid. A selector may name appid, label, values
 of your own, and what WeChat said last: wx.name, wx.principal, wx.live (the version
-users have), wx.status (1 normal, 14 cancelled, 16 banned, 18 warned, 19 frozen),
+users have), wx.status (1 normal, 14 canceled, 16 banned, 18 warned, 19 frozen),
 wx.service, wx.category, wx.privacy, wx.state (authorized, left) and wx.needs.`,
 		Example: `  enqueue apps get
   enqueue apps get -l "tier=gold,wx.live!=3.9.0" -o wide

@@ -21,8 +21,8 @@ func newAppsSync(d *deps, run func(context.Context, *deps, syncOptions) error) *
 	var o syncOptions
 	cmd := &cobra.Command{
 		Use:   "sync",
-		Short: "Bring the registry up to WeChat's list of authorised apps",
-		Long: `Read WeChat's list of authorised apps, 500 at a time, mark those that are gone, and
+		Short: "Bring the registry up to WeChat's list of authorized apps",
+		Long: `Read WeChat's list of authorized apps, 500 at a time, mark those that are gone, and
 ask about each that is new or changed: one call an app, two more with --versions.
 100,000 new apps take about 90 minutes at the default rate.
 

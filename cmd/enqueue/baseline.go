@@ -26,8 +26,8 @@ type baselineOptions struct {
 func newBaseline(d *deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "baseline",
-		Short: "Give every newly authorised app the live version",
-		Long: `A baseline is a plan that stands: every app that authorises the platform while it
+		Short: "Give every newly authorized app the live version",
+		Long: `A baseline is a plan that stands: every app that authorizes the platform while it
 does gets the plan's version, through a rollout of its own with a quota pool of its
 own. The workers gather newcomers; an app is taken once.`,
 		Example: `  enqueue baseline set -f standing.yaml --reserve 20
@@ -50,7 +50,7 @@ func newBaselineSet(d *deps, run func(context.Context, *deps, baselineOptions) e
 	cmd := &cobra.Command{
 		Use:   "set -f FILE",
 		Short: "Let a plan stand for newcomers",
-		Long: `Let a plan stand for every app that authorises the platform from now on (or from
+		Long: `Let a plan stand for every app that authorizes the platform from now on (or from
 --since on), in place of the baseline before. Its targets are all: true, or select:
 an app that a selector leaves out, or that lacks a value which ext.json needs, waits
 until that changes. It has no waves, schedule or start. With latest: true newcomers
@@ -71,7 +71,7 @@ for that pool each month: rollouts of other pools leave them, those that run too
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.file, "file", "f", "", "the plan")
-	f.StringVar(&o.since, "since", "", "apps that authorised since this time are newcomers; now if left out")
+	f.StringVar(&o.since, "since", "", "apps that authorized since this time are newcomers; now if left out")
 	f.DurationVar(&o.every, "every", operator.DefaultGather, "how often newcomers are gathered")
 	f.Int64Var(&o.reserve, "reserve", 0, "submissions that other pools leave to the baseline's")
 	f.StringVar(&o.why, "reason", "", "why, for the record")
@@ -198,7 +198,7 @@ func (d *deps) printBaseline(b operator.Baseline, f format) error {
 	}
 	lines := []string{
 		fmt.Sprintf("baseline  %s %s, set by %s at %s  %s", b.Name, state, b.By, clockTime(b.Set), b.Why),
-		"gives     " + template + " to apps that authorised since " + clockTime(b.Since),
+		"gives     " + template + " to apps that authorized since " + clockTime(b.Since),
 		fmt.Sprintf("pool      %s, %s kept for it", b.Pool, plural(b.Reserve, "submission")),
 		fmt.Sprintf("waiting   %s, %s of them held: the selector leaves them out, or ext.json lacks a value", plural(b.Waiting, "app"), count(b.Held)),
 		fmt.Sprintf("taken     %s  %s", plural(b.Taken, "app"), b.Last),

@@ -42,10 +42,10 @@ would do. ROLLOUT looks at that one and leaves out what belongs to none; --all l
 at the targets of ended rollouts too. The exit code is 0 if the ledger is sound and
 1 if there are findings.
 
---repair mends them: it puts targets into the index that their record asks for,
+--repair repairs them: it puts targets into the index that their record asks for,
 drops what names nothing, counts anew, wakes what sleeps, frees and assigns owners,
 and gives dead permits back. It never changes a target's stage or state, and looks
-at each finding again in the same step that mends it. Doing it twice does nothing.
+at each finding again in the same step that repairs it. Doing it twice does nothing.
 What it can't know, such as the state in a broken record, it leaves to a person
 and says how to go on. The exit code is 0 if nothing is left, and 1 if something is.`,
 		Example: `  enqueue check
@@ -75,9 +75,9 @@ and says how to go on. The exit code is 0 if nothing is left, and 1 if something
 	f.StringVar(&o.app, "app", "", "the app to ask WeChat through")
 	f.BoolVar(&o.deep, "deep", false, "prove that nothing in the ledger is lost")
 	f.BoolVar(&o.ended, "all", false, "with --deep: the targets of ended rollouts too")
-	f.BoolVar(&o.repair, "repair", false, "with --deep: mend what is found")
+	f.BoolVar(&o.repair, "repair", false, "with --deep: repair what is found")
 	f.StringVar(&o.why, "reason", "", "with --repair: why, for the rollouts' record")
-	f.BoolVarP(&o.yes, "yes", "y", false, fmt.Sprintf("with --repair: don't ask when it mends more than %d findings", many))
+	f.BoolVarP(&o.yes, "yes", "y", false, fmt.Sprintf("with --repair: don't ask when it repairs more than %d findings", many))
 	f.BoolVar(&o.dryRun, "dry-run", false, "with --repair: tell what would be done, and change nothing")
 	bindFormat(cmd, &o.format, formatTable, formatJSON, formatCSV)
 	return cmd

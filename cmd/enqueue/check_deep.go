@@ -10,7 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 )
 
-// runDeep looks into the ledger, and mends what it finds if that is asked.
+// runDeep looks into the ledger, and repairs what it finds if that is asked.
 func runDeep(ctx context.Context, d *deps, o checkOptions) error {
 	return d.with(ctx, func(op *operator.Operator) error {
 		found, err := d.deep(ctx, op, o, false)
@@ -94,11 +94,11 @@ func deepLines(f operator.Deep, repaired bool) []string {
 		if repaired {
 			lines = append(lines, "repaired "+count(f.Repaired)+", left to a person "+count(f.Left)+", in order by then "+count(f.Findings-f.Repaired-f.Left))
 		} else {
-			lines = append(lines, "a repair mends "+count(f.Repairable)+" of them: enqueue check --deep --repair")
+			lines = append(lines, "a repair repairs "+count(f.Repairable)+" of them: enqueue check --deep --repair")
 		}
 	}
 	if f.Stray > 0 {
-		lines = append(lines, plural(f.Stray, "task")+" in Asynq for turns that are over: harmless, workers drop them")
+		lines = append(lines, plural(f.Stray, "task")+" in Asynq for assignments that are over: harmless, workers drop them")
 	}
 	if len(f.Moving) > 0 {
 		lines = append(lines, "counts were compared as sums only, since targets moved all the time: "+strings.Join(f.Moving, ", "))

@@ -28,9 +28,9 @@ func bindChoice(cmd *cobra.Command, c *choice) {
 	f.StringSliceVar(&c.states, "state", nil, "only targets in these states: "+joined(rollout.States()))
 	f.StringSliceVar(&c.stages, "stage", nil, "only at these stages: "+joined(rollout.Stages()))
 	f.StringSliceVar(&c.reasons, "waits-for", nil, "only parked for these reasons: "+joined(rollout.Reasons()))
-	f.StringSliceVar(&c.classes, "class", nil, "only with trouble of these classes, such as fatal-app, rejected or plan")
-	f.StringSliceVar(&c.codes, "errcode", nil, "only with trouble of these errcodes")
-	f.StringVar(&c.text, "text", "", "only with this in the trouble's text")
+	f.StringSliceVar(&c.classes, "class", nil, "only with last error of these classes, such as fatal-app, rejected or plan")
+	f.StringSliceVar(&c.codes, "errcode", nil, "only with last error of these errcodes")
+	f.StringVar(&c.text, "text", "", "only with this in the last error's text")
 	f.StringVarP(&c.selector, "select", "l", "", `only whose columns match, such as "tier=gold,region!=test"`)
 	f.StringSliceVar(&c.apps, "app", nil, "only these appids")
 	f.StringSliceVar(&c.waves, "wave", nil, "only these waves")
@@ -93,8 +93,8 @@ func completeRollouts(d *deps) cobra.CompletionFunc {
 		if len(given) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		const patience = 2 * time.Second
-		ctx, cancel := context.WithTimeout(cmd.Context(), patience)
+		const limit = 2 * time.Second
+		ctx, cancel := context.WithTimeout(cmd.Context(), limit)
 		defer cancel()
 		var ids []string
 		err := d.with(ctx, func(op *operator.Operator) error {

@@ -37,7 +37,7 @@ func newPause(d *deps, run func(context.Context, *deps, controlOptions) error) *
 	return newControl(d, new(controlOptions), &cobra.Command{
 		Use:   "pause ROLLOUT",
 		Short: "Stop a rollout until it is resumed",
-		Long: `Stop a rollout at once: no target gets a turn and no call with effect begins
+		Long: `Stop a rollout at once: no target gets an assignment and no call with effect begins
 until it is resumed. Audits that run go on at WeChat. It never asks.`,
 		Example: `  enqueue pause spring --reason "the new version crashes"`,
 	}, run)

@@ -117,7 +117,7 @@ func newGetTargets(d *deps, run func(context.Context, *deps, targetsOptions) err
 		Use:     "targets [ROLLOUT]",
 		Aliases: []string{"target", "apps"},
 		Short:   "List the targets of a rollout",
-		Long: `List the targets of a rollout in the order of turns: where each stands, and for
+		Long: `List the targets of a rollout in dispatch order: where each stands, and for
 a parked one why and when it is looked at again. Flags choose among them; several
 values of one flag are "or", several flags are "and".`,
 		Example: `  enqueue get targets spring --state parked --waits-for merchant
@@ -187,16 +187,16 @@ func runGetTargets(ctx context.Context, d *deps, o targetsOptions) error {
 	})
 }
 
-// textWidth is how much of a trouble's text a table shows.
+// textWidth is how much of a last error's text a table shows.
 const textWidth = 80
 
 func (d *deps) targetColumns() []column[operator.Row] {
-	trouble := func(f func(operator.Trouble) string) func(operator.Row) string {
+	lastError := func(f func(operator.LastError) string) func(operator.Row) string {
 		return func(r operator.Row) string {
-			if r.Trouble == nil {
+			if r.LastError == nil {
 				return ""
 			}
-			return f(*r.Trouble)
+			return f(*r.LastError)
 		}
 	}
 	return []column[operator.Row]{
@@ -209,12 +209,12 @@ func (d *deps) targetColumns() []column[operator.Row] {
 		{name: "wakes", text: func(r operator.Row) string { return d.wakes(r) }},
 		{name: "attempt", wide: true, text: func(r operator.Row) string { return fmt.Sprint(r.Attempt) }},
 		{name: "audit", wide: true, text: func(r operator.Row) string { return number(r.AuditID) }},
-		{name: "class", wide: true, text: trouble(func(t operator.Trouble) string { return t.Class })},
-		{name: "errcode", text: trouble(func(t operator.Trouble) string { return number(t.Code) })},
-		{name: "rid", wide: true, text: trouble(func(t operator.Trouble) string { return t.RID })},
-		{name: "trouble", text: func(r operator.Row) string {
-			if r.Trouble != nil {
-				return shorten(r.Trouble.Text, textWidth)
+		{name: "class", wide: true, text: lastError(func(t operator.LastError) string { return t.Class })},
+		{name: "errcode", text: lastError(func(t operator.LastError) string { return number(t.Code) })},
+		{name: "rid", wide: true, text: lastError(func(t operator.LastError) string { return t.RID })},
+		{name: "last_error", text: func(r operator.Row) string {
+			if r.LastError != nil {
+				return shorten(r.LastError.Text, textWidth)
 			}
 			return shorten(r.Note, textWidth)
 		}},

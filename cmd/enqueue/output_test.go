@@ -167,7 +167,7 @@ func snapshot() operator.Snapshot {
 		Pools: []operator.Pool{
 			{Stage: rollout.StageSubmit, State: "closed", Reason: "85085", Words: "errcode 85085: quota used up", Known: true, Limit: 1000, RetryAt: noon.Add(5 * time.Minute)},
 		},
-		Workers: map[rollout.Lane]int{rollout.LaneCommit: 4, rollout.LaneAudit: 4},
+		Workers: map[rollout.QueueName]int{rollout.QueueCommit: 4, rollout.QueueAudit: 4},
 	}
 	counts := rollout.Counts{
 		{Wave: 0, Stage: rollout.StageRelease, State: rollout.StateReleased}:                                 18,
@@ -182,7 +182,7 @@ func snapshot() operator.Snapshot {
 	s.Summary = operator.Summarize(rollout.Rollout{
 		ID: "spring-1a2b3c4d", Name: "spring", Status: rollout.StatusRunning, Total: 3000, OpenWave: 1, Counts: counts,
 		Started: noon.Add(-83 * time.Minute),
-		Gates:   map[int]rollout.GateState{0: {Verdict: rollout.VerdictOpen, Why: "20 of 20 judged, 2 bad"}, 1: {Verdict: rollout.VerdictHold, Why: "0 of 30 judged"}},
+		Gates:   map[int]rollout.GateState{0: {Decision: rollout.DecisionPass, Why: "20 of 20 judged, 2 bad"}, 1: {Decision: rollout.DecisionHold, Why: "0 of 30 judged"}},
 		Plan: rollout.Plan{
 			Template: rollout.Template{ID: 118, Version: "3.9.0"},
 			Waves:    []rollout.Wave{{Name: "canary", Size: 20, RejectAbove: 0.2}, {Name: "early", Size: 1737, MinJudged: 30}, {Name: "rest", Size: 1243}},
@@ -221,10 +221,10 @@ func TestTreeIsRedrawn(t *testing.T) {
 			t.Errorf("a line of %d columns: %q", w, line)
 		}
 	}
-	v.trouble(errors.New("redis is away"))
+	v.lastError(errors.New("redis is away"))
 	v.end()
 	if got := f.err.String(); got != "\r\x1b[Kredis is away\n" {
-		t.Errorf("trouble is %q", got)
+		t.Errorf("last error is %q", got)
 	}
 }
 

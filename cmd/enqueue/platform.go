@@ -24,7 +24,7 @@ func newQuota(d *deps, run func(context.Context, *deps, quotaOptions) error) *co
 		Use:   "quota",
 		Short: "Show what is left of the platform's submissions",
 		Long: `Show what WeChat says is left of the platform's submissions, and how the pools of
-all stages stand: a closed one gives no turns to any rollout until it is tried
+all stages stand: a closed one gives no assignments to any rollout until it is tried
 again. All apps share one quota; --app names the one to ask through.`,
 		Example: `  enqueue quota
   enqueue quota -o json

@@ -39,10 +39,10 @@ passed. How many submissions are spent is told first. --state, --waits-for or
 --app choose others: parked targets are looked at again at once.
 
 --recommit begins again at commit, for a template or an ext.json that had to be
-mended. Every chosen target's ext.json is checked first: one that would not
+fixed. Every chosen target's ext.json is checked first: one that would not
 render changes nothing at all.`,
 		Example: `  enqueue retry spring --state rejected --text "login page" --dry-run
-  enqueue retry spring --class plan --recommit --ext mended.json.tmpl
+  enqueue retry spring --class plan --recommit --ext fixed.json.tmpl
   enqueue retry spring --recommit --template 119 --version 3.9.1 --reason "hotfix"
   enqueue retry spring --state parked --waits-for merchant`,
 		Args:              args(one("ROLLOUT")),

@@ -186,7 +186,7 @@ func appList(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(b.String()), 0o600))
 }
 
-// answer APPID OUTCOME: what comes of the app's next turn at the stage that the
+// answer APPID OUTCOME: what comes of the app's next assignment at the stage that the
 // outcome is about.
 func (s *stage) answer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
@@ -216,7 +216,7 @@ func (s *stage) work(ts *testscript.TestScript, _ bool, _ []string) {
 
 // hire: workers are alive from here on.
 func (s *stage) hire(ts *testscript.TestScript, _ bool, _ []string) {
-	ts.Check(s.ledger.Heartbeat(s.ctx, "w1", map[rollout.Lane]int{rollout.LaneCommit: 4, rollout.LaneAudit: 4, rollout.LaneRelease: 4}, time.Hour))
+	ts.Check(s.ledger.Heartbeat(s.ctx, "w1", map[rollout.QueueName]int{rollout.QueueCommit: 4, rollout.QueueAudit: 4, rollout.QueueRelease: 4}, time.Hour))
 }
 
 // lever quota REST LIMIT, code PATH ERRCODE, lost PATH (its next reply), draft VERSION,
@@ -262,7 +262,7 @@ func (s *stage) closePool(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ratelimit.NewQuota(s.rdb, args[0], ratelimit.QuotaOptions{}).Close(s.ctx, args[1], time.Hour))
 }
 
-// damage [APPID]: breaks the ledger in four ways that a repair mends, or the app's
+// damage [APPID]: breaks the ledger in four ways that a repair fixes, or the app's
 // record, which none can.
 func (s *stage) damage(ts *testscript.TestScript, _ bool, args []string) {
 	const root = "wxr:{ledger}:"

@@ -61,7 +61,7 @@ func (s streams) confirm(yes bool, targets int, what string) error {
 
 // confirmRepair is confirm for a repair of findings.
 func (s streams) confirmRepair(yes bool, findings int) error {
-	return s.agree(yes, findings, "the repair mends "+plural(findings, "finding"))
+	return s.agree(yes, findings, "the repair fixes "+plural(findings, "finding"))
 }
 
 // confirmDeletion asks before any deletion of templates: nothing brings them back.

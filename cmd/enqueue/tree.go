@@ -23,8 +23,8 @@ func (v *treeViewer) show(s operator.Snapshot) error {
 	return v.draw(treeOf(s, v.d.now()))
 }
 
-// trouble stays below the tree until the next good look.
-func (v *treeViewer) trouble(err error) {
+// last error stays below the tree until the next good look.
+func (v *treeViewer) lastError(err error) {
 	width, _ := v.d.size()
 	v.d.talk("\r\x1b[K%s", shorten(err.Error(), width-1))
 	v.note = "?"
@@ -217,15 +217,15 @@ func poolLines(s operator.Snapshot, now time.Time) []string {
 	return lines
 }
 
-// workerLines tell only of lanes that nobody serves.
+// workerLines tell only of queues that nobody serves.
 func workerLines(s operator.Snapshot) []string {
 	if s.Status.Ended() {
 		return nil
 	}
 	var lack []string
-	for _, lane := range rollout.Lanes() {
-		if s.Workers[lane] == 0 {
-			lack = append(lack, string(lane))
+	for _, queueName := range rollout.QueueNames() {
+		if s.Workers[queueName] == 0 {
+			lack = append(lack, string(queueName))
 		}
 	}
 	if len(lack) == 0 {

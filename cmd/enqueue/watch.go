@@ -80,8 +80,8 @@ func runWatch(ctx context.Context, d *deps, o watchOptions) error {
 // viewer shows snapshots.
 type viewer interface {
 	show(operator.Snapshot) error
-	// trouble tells of a look that failed.
-	trouble(error)
+	// last error tells of a look that failed.
+	lastError(error)
 	// end leaves the screen as it is.
 	end()
 }
@@ -96,7 +96,7 @@ func (d *deps) follow(ctx context.Context, op *operator.Operator, id string, o w
 			return last, err
 		}
 		if err != nil {
-			v.trouble(err)
+			v.lastError(err)
 			continue
 		}
 		last = s
@@ -155,7 +155,7 @@ func (d *deps) parting(s operator.Snapshot, o watchOptions) error {
 type jsonViewer struct{ d *deps }
 
 func (v jsonViewer) show(s operator.Snapshot) error { return json.NewEncoder(v.d.out).Encode(s) }
-func (v jsonViewer) trouble(err error)              { v.d.talk("enqueue: %v\n", err) }
+func (v jsonViewer) lastError(err error)            { v.d.talk("enqueue: %v\n", err) }
 func (jsonViewer) end()                             {}
 
 // lineViewer writes a line when something changed.
@@ -173,8 +173,8 @@ func (v *lineViewer) show(s operator.Snapshot) error {
 	return v.d.print("%s %s\n", s.At.Format("15:04:05"), line)
 }
 
-func (v *lineViewer) trouble(err error) { v.d.talk("enqueue: %v\n", err) }
-func (*lineViewer) end()                {}
+func (v *lineViewer) lastError(err error) { v.d.talk("enqueue: %v\n", err) }
+func (*lineViewer) end()                  {}
 
 // lineOf is a snapshot on one line, the same as long as nothing changed.
 func lineOf(s operator.Snapshot) string {

@@ -113,8 +113,8 @@ func (d *deps) placeLines(p operator.Place) []string {
 	if wakes := d.wakes(p.Row); wakes != "" {
 		lines = append(lines, fmt.Sprintf("wakes    %s, in %s", clockTime(p.Due), wakes))
 	}
-	if t := p.Trouble; t != nil {
-		lines = append(lines, troubleLines(*t)...)
+	if t := p.LastError; t != nil {
+		lines = append(lines, lastErrorLines(*t)...)
 	}
 	if p.AuditID != 0 {
 		lines = append(lines, fmt.Sprintf("audit    %d", p.AuditID))
@@ -145,8 +145,8 @@ func (d *deps) placeLines(p operator.Place) []string {
 	return lines
 }
 
-func troubleLines(t operator.Trouble) []string {
-	text := "trouble  "
+func lastErrorLines(t operator.LastError) []string {
+	text := "last error  "
 	if t.Code != 0 {
 		text += fmt.Sprintf("errcode %d, %s", t.Code, t.Class)
 		if t.Known != "" {

@@ -109,7 +109,7 @@ func (p *platform) balanced(t *testing.T, apps int) {
 	}
 	var found []ledger.Finding
 	see := func(f ledger.Finding) { found = append(found, f) }
-	if _, err := p.ledger.Inspect(t.Context(), ledger.InspectOptions{Rollouts: []string{p.id}, See: see}); err != nil || len(found) > 0 {
+	if _, err := p.ledger.Fsck(t.Context(), ledger.FsckOptions{Rollouts: []string{p.id}, See: see}); err != nil || len(found) > 0 {
 		t.Errorf("inspection: %v %v", found, err)
 	}
 }
@@ -136,7 +136,7 @@ func TestTermDrains(t *testing.T) {
 	p.balanced(t, apps)
 }
 
-// TestSecondSignalStops: a worker whose calls hang ends at once, and the turns
+// TestSecondSignalStops: a worker whose calls hang ends at once, and the assignments
 // that it held come back by their leases.
 func TestSecondSignalStops(t *testing.T) {
 	t.Parallel()
@@ -159,9 +159,9 @@ func TestSecondSignalStops(t *testing.T) {
 	}
 }
 
-// TestKilledWorkersTurnsComeBack: what a worker without a last word held is done
+// TestKilledWorkersAssignmentsComeBack: what a worker without a last word held is done
 // by another.
-func TestKilledWorkersTurnsComeBack(t *testing.T) {
+func TestKilledWorkersAssignmentsComeBack(t *testing.T) {
 	t.Parallel()
 	const apps = 20
 	p := rolling(t, wxsim.Options{Seed: 7, Apps: apps, Latency: wxsim.Range{Min: 20 * time.Millisecond, Max: 200 * time.Millisecond}})

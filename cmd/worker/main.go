@@ -30,7 +30,7 @@ const (
 func main() { os.Exit(run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)) }
 
 const usage = `worker carries out rollouts: it commits, submits, follows and releases mini
-programs. Start as many as you like on one Redis; one of them conducts.
+programs. Start as many as you like on one Redis; one of them leads.
 
 Usage:
   worker [flags]
@@ -111,7 +111,7 @@ func serve(cfg *app.Config, check bool, stdout, stderr io.Writer) int {
 			return stopped(err, stderr)
 		case s := <-signals:
 			if !first {
-				fmt.Fprintf(stderr, "worker: second signal (%v): stopped without draining; leases bring the turns back\n", s)
+				fmt.Fprintf(stderr, "worker: second signal (%v): stopped without draining; leases bring the assignments back\n", s)
 				return exitError
 			}
 			fmt.Fprintf(stderr, "worker: %v: draining for at most %s; signal again to stop at once\n", s, cfg.Drain)

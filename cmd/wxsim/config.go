@@ -111,7 +111,7 @@ func define(flags *pflag.FlagSet, cfg *config) {
 	rangeVar(flags, &o.AuditDelay, "audit-delay", "1s-3s", "how long an audit takes")
 	rangeVar(flags, &o.PrivacyDelay, "privacy-delay", "1s", "how long the privacy check of a commit takes")
 	flags.BoolVar(&o.RotateRefreshTokens, "rotate-refresh-tokens", false, "hand out a new refresh token with every access token")
-	flags.StringVar(&o.Push.AuthURL, "push-auth-url", "", "where tickets and authorisation events are pushed")
+	flags.StringVar(&o.Push.AuthURL, "push-auth-url", "", "where tickets and authorization events are pushed")
 	flags.StringVar(&o.Push.AppURL, "push-app-url", "", "where audit events are pushed; $APPID$ becomes the appid")
 	flags.DurationVar(&o.Push.TicketEvery, "ticket-every", 10*time.Minute, "pause between ticket pushes; 0 means none")
 	flags.Float64Var(&o.Push.Lost, "push-lost", 0, "share of pushes never sent")

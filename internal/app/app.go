@@ -30,14 +30,14 @@ type Options struct {
 	// EmbeddedRedis makes the clients of an in-process Redis, for the demo and
 	// tests; nil connects to RedisURL.
 	EmbeddedRedis func() redis.UniversalClient
-	// Idle is how often the conductor looks when nothing moves; 0 means its default.
+	// Idle is how often the controller looks when nothing moves; 0 means its default.
 	Idle time.Duration
 	// Seed makes the jitter of retries repeatable; 0 means it isn't.
 	Seed uint64
 }
 
-// App is a worker: three lanes of handlers, a candidate for the conductor's
-// seat, and the HTTP side.
+// App is a worker: three queues of handlers, a candidate for the controller's
+// lease, and the HTTP side.
 type App struct {
 	cfg  *Config
 	opts Options
@@ -51,7 +51,7 @@ type App struct {
 	leader  *leader
 	http    *httpSide
 	pprof   *httpSide // nil if no profiles are served
-	chores  *chores
+	jobs    *jobs
 	breaker *tasks.Breaker
 	stack   stack
 	started atomic.Bool
@@ -62,7 +62,7 @@ type App struct {
 // have been loaded; Redis must answer and keep what it is given. Nothing is
 // started.
 func New(ctx context.Context, cfg *Config, o Options) (*App, error) {
-	a := &App{cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry(), chores: newChores(choresAtOnce), breaker: tasks.NewBreaker()}
+	a := &App{cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry(), jobs: newJobs(jobsAtOnce), breaker: tasks.NewBreaker()}
 	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = metrics.New(a.reg)
 	a.metrics.Build(o.Version, "")
@@ -132,9 +132,9 @@ func workerName() string {
 	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), hex.EncodeToString(b[:]))
 }
 
-func (c *Config) concurrency() map[rollout.Lane]int {
-	return map[rollout.Lane]int{
-		rollout.LaneCommit: c.Commit, rollout.LaneAudit: c.Audit, rollout.LaneRelease: c.Release,
+func (c *Config) concurrency() map[rollout.QueueName]int {
+	return map[rollout.QueueName]int{
+		rollout.QueueCommit: c.Commit, rollout.QueueAudit: c.Audit, rollout.QueueRelease: c.Release,
 	}
 }
 
@@ -143,7 +143,7 @@ func (a *App) Start(ctx context.Context) error {
 	if a.started.Swap(true) {
 		return errors.New("start worker: it was started before; make another one")
 	}
-	a.stack.push("work of pushes", a.chores.stop)
+	a.stack.push("work of pushes", a.jobs.stop)
 	if err := a.http.listen(ctx, a.cfg.Listen); err != nil {
 		return fmt.Errorf("WXROLLOUT_LISTEN=%q: %w", a.cfg.Listen, err)
 	}
@@ -157,14 +157,14 @@ func (a *App) Start(ctx context.Context) error {
 	a.run(a.heartbeats)
 	a.run(a.core.pacer.run)
 	a.run(a.leader.run)
-	a.stack.push("conductor and heartbeats", func(context.Context) error {
+	a.stack.push("controller and heartbeats", func(context.Context) error {
 		a.background.stop()
 		return nil
 	})
 	if err := a.servers.Start(); err != nil {
 		return err
 	}
-	a.stack.push("lanes", func(ctx context.Context) error {
+	a.stack.push("queues", func(ctx context.Context) error {
 		a.servers.Shutdown(ctx)
 		return nil
 	})
@@ -176,12 +176,12 @@ func (a *App) Start(ctx context.Context) error {
 // Addr is where the HTTP side listens.
 func (a *App) Addr() net.Addr { return a.http.addr() }
 
-// Stop drains: it takes no more tasks and gives up the conductor's seat, lets
+// Stop drains: it takes no more tasks and gives up the leader's lease, lets
 // running calls end until ctx does, and closes what New opened. Stopping twice
 // is harmless.
 func (a *App) Stop(ctx context.Context) error {
 	served := a.http.ready.Swap(false)
-	a.leader.resign()
+	a.leader.stepDown()
 	err := a.stack.unwind(ctx)
 	if served {
 		a.log.Info().Str("worker", a.name).Msg("worker stopped")
@@ -221,7 +221,7 @@ func (a *App) beat(ctx context.Context) error {
 	return err
 }
 
-// heartbeats tell the conductor how many handlers there are.
+// heartbeats tell the controller how many handlers there are.
 func (a *App) heartbeats(ctx context.Context) {
 	ticker := time.NewTicker(heartbeatTTL / 5)
 	defer ticker.Stop()

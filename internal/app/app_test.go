@@ -219,7 +219,7 @@ func (f *fleet) sound(t *testing.T, id string) {
 	}
 	var found []ledger.Finding
 	see := func(f ledger.Finding) { found = append(found, f) }
-	if _, err := f.ledger.Inspect(t.Context(), ledger.InspectOptions{Rollouts: []string{id}, See: see}); err != nil || len(found) > 0 {
+	if _, err := f.ledger.Fsck(t.Context(), ledger.FsckOptions{Rollouts: []string{id}, See: see}); err != nil || len(found) > 0 {
 		t.Errorf("inspection of %s: %v %v", id, found, err)
 	}
 }

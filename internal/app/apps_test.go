@@ -136,7 +136,7 @@ func TestMerchantLeavesUnseen(t *testing.T) {
 			return err == nil && len(list) == authorized, fmt.Sprint(len(list), err, err2)
 		})
 	}
-	f.authorize(t, 1, false) // before its first turn, and no sync: its own calls tell
+	f.authorize(t, 1, false) // before its first assignment, and no sync: its own calls tell
 	id := f.apply(t, n, "")
 	waits := func(reason rollout.Reason, want int) {
 		t.Helper()
@@ -169,7 +169,7 @@ func TestMerchantLeavesUnseen(t *testing.T) {
 	f.sound(t, id)
 }
 
-// TestNewcomersGetTheBaseline: apps that authorise the platform while a baseline stands
+// TestNewcomersGetTheBaseline: apps that authorize the platform while a baseline stands
 // get its version, whether the push arrives or only a sync sees them.
 func TestNewcomersGetTheBaseline(t *testing.T) {
 	t.Parallel()

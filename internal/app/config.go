@@ -115,13 +115,13 @@ func bindWorker(fs *pflag.FlagSet, c *Config) {
 	d := tasks.Timing{}.WithDefaults()
 	fs.StringVar(&c.Listen, "listen", ":9090", "address of /metrics, /healthz, /readyz and the callbacks under /wechat/")
 	fs.StringVar(&c.PprofListen, "pprof-listen", "", "host:port of /debug/pprof/, such as 127.0.0.1:6060; none if empty")
-	fs.IntVar(&c.Commit, "commit-concurrency", 16, "handlers of the commit lane (preflight, commit, check); 0 leaves it to other workers")
-	fs.IntVar(&c.Audit, "audit-concurrency", 16, "handlers of the audit lane (submit, verdict)")
-	fs.IntVar(&c.Release, "release-concurrency", 8, "handlers of the release lane")
+	fs.IntVar(&c.Commit, "commit-concurrency", 16, "handlers of the commit queue (preflight, commit, check); 0 leaves it to other workers")
+	fs.IntVar(&c.Audit, "audit-concurrency", 16, "handlers of the audit queue (submit, verdict)")
+	fs.IntVar(&c.Release, "release-concurrency", 8, "handlers of the release queue")
 	fs.IntVar(&c.Rate, "rate", 0, "calls to WeChat per second over all workers; 0 means no limit of our own until WeChat refuses")
 	fs.IntVar(&c.AppsRate, "apps-rate", 20, "calls per second that ask WeChat for its list of apps and what they are, in the background")
 	fs.DurationVar(&c.Drain, "drain", 20*time.Second, "how long SIGTERM waits for running calls; longer than call-timeout")
-	fs.DurationVar(&c.Timing.Lease, "lease", d.Lease, "how long a turn lasts without news from its worker")
+	fs.DurationVar(&c.Timing.Lease, "lease", d.Lease, "how long an assignment lasts without news from its worker")
 	fs.DurationVar(&c.Timing.Busy.Base, "busy-base", d.Busy.Base, "mean of the first wait after a busy reply; doubles, with full jitter")
 	fs.DurationVar(&c.Timing.Busy.Cap, "busy-cap", d.Busy.Cap, "longest wait after a busy reply")
 	fs.DurationVar(&c.Timing.BusyPark, "busy-park", d.BusyPark, "how long a target is parked that stays busy")
@@ -339,7 +339,7 @@ const pushesOnly = 30 * 24 * time.Hour
 // timing completes the handlers' waits.
 func (c *Config) timing() tasks.Timing {
 	t := c.Timing
-	t.Turn = t.Lease * 2 / 3
+	t.Assignment = t.Lease * 2 / 3
 	if t.Verdict == 0 {
 		t.Verdict = pushesOnly
 	}

@@ -66,7 +66,7 @@ func newCore(ctx context.Context, c *Config, o coreOptions, s *stack) (*core, er
 }
 
 // permitTTL is when a permit that nobody settled comes back: soon after the
-// lease of a dead worker's turn has run out, or submissions would wait for the
+// lease of a dead worker's assignment has run out, or submissions would wait for the
 // dead while there is quota. 0, the limiter's default, for an operator, who
 // takes none.
 func (c *Config) permitTTL() time.Duration { return c.Timing.Lease + c.Timing.Busy.Cap }
@@ -86,7 +86,7 @@ func (k *core) checkRedis(ctx context.Context, embedded bool) error {
 
 func (k *core) openWeChat(c *Config, o coreOptions, s *stack) error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	// A proxy of the environment is honoured: platforms have to call from listed
+	// A proxy of the environment is honored: platforms have to call from listed
 	// addresses, and a proxy is how. It sees the host alone, since calls that
 	// leave the machine are TLS inside its CONNECT.
 	transport.Proxy = http.ProxyFromEnvironment

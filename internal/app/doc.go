@@ -1,6 +1,6 @@
 // Package app is the composition root: it reads the settings, builds the Redis
 // clients, the WeChat client, the ledger, the pools, the handlers and the
-// conductor, and starts and stops them in order. Nothing else ties packages
+// controller, and starts and stops them in order. Nothing else ties packages
 // together.
 //
 //	a, err := app.New(ctx, cfg, app.Options{})

@@ -70,7 +70,7 @@ func (h *httpSide) addr() net.Addr { return h.listener.Addr() }
 func (h *httpSide) shutdown(ctx context.Context) error { return h.server.Shutdown(ctx) }
 
 // readyz tells whether this worker can do its work: Redis answers, a token can
-// be had, and some worker conducts. It names what is missing. A paused Asynq queue is
+// be had, and some worker leads. It names what is missing. A paused Asynq queue is
 // named too, and a fault of the platform, but the worker stays ready: it would lose WeChat's pushes
 // otherwise, and with them the ticket that may end the fault.
 func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
@@ -111,12 +111,12 @@ func (a *App) readiness(ctx context.Context) (*ledger.PlatformFault, []tasks.Pau
 			return nil, nil, fmt.Errorf("token source: %w", err)
 		}
 	}
-	holder, _, err := ratelimit.NewLease(a.core.rdb, "conductor", a.name, leaderTTL).Holder(ctx)
+	holder, _, err := ratelimit.NewLease(a.core.rdb, "controller", a.name, leaderTTL).Holder(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("redis: %w", err)
 	}
 	if holder == "" {
-		return nil, nil, errors.New("no worker conducts")
+		return nil, nil, errors.New("no worker leads")
 	}
 	paused, err := tasks.PausedQueues(ctx, a.core.rdb)
 	if err != nil {

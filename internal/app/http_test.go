@@ -98,11 +98,11 @@ func metric(ctx context.Context, a *app.App, name string) (sum float64, err erro
 	return sum, err
 }
 
-// leads waits until just one of the workers conducts, and returns it.
+// leads waits until just one of the workers leads, and returns it.
 func leads(t *testing.T, workers ...*app.App) *app.App {
 	t.Helper()
 	var leader *app.App
-	eventually(t, "one of the workers conducts", func(ctx context.Context) (bool, string) {
+	eventually(t, "one of the workers leads", func(ctx context.Context) (bool, string) {
 		var total float64
 		for _, a := range workers {
 			held, err := metric(ctx, a, "wxrollout_leader")
@@ -127,14 +127,14 @@ func TestReadiness(t *testing.T) {
 	answers(t, a, "/healthz", http.StatusOK, "ok")
 
 	rdb := f.redis.Client(t)
-	eventually(t, "readyz tells that nobody conducts", func(ctx context.Context) (bool, string) {
-		if n, err := rdb.Del(ctx, "wxrollout:{lease:conductor}").Result(); err != nil || n == 0 {
-			return false, fmt.Sprint("deleted seats: ", n, err)
+	eventually(t, "readyz tells that no worker leads", func(ctx context.Context) (bool, string) {
+		if n, err := rdb.Del(ctx, "wxrollout:{lease:controller}").Result(); err != nil || n == 0 {
+			return false, fmt.Sprint("deleted leases: ", n, err)
 		}
 		code, body, err := get(ctx, a, "/readyz")
-		return code == http.StatusServiceUnavailable && strings.Contains(body, "no worker conducts"), fmt.Sprint(code, body, err)
+		return code == http.StatusServiceUnavailable && strings.Contains(body, "no worker leads"), fmt.Sprint(code, body, err)
 	})
-	answers(t, a, "/readyz", http.StatusOK, "ok") // it took the seat again
+	answers(t, a, "/readyz", http.StatusOK, "ok") // it took the lease again
 
 	const paused = "asynq:{audit}:paused"
 	if err := rdb.Set(t.Context(), paused, "1700000000", 0).Err(); err != nil {

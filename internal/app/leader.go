@@ -18,39 +18,39 @@ import (
 	"github.com/wxrollout/wxrollout/tasks"
 )
 
-// leaderTTL is how long the conductor's seat stays taken when its holder dies.
+// leaderTTL is how long the leader's lease stays taken when its holder dies.
 const leaderTTL = 6 * time.Second
 
-// leader competes for the conductor's seat, and conducts while it holds it. Two
-// conductors at once would do no harm; one is less work for Redis.
+// leader competes for the leader's lease, and leads while it holds it. Two
+// controllers at once would do no harm; one is less work for Redis.
 type leader struct {
-	lease     *ratelimit.Lease
-	conductor *rollout.Conductor
-	operator  *operator.Operator
-	rdb       redis.UniversalClient
-	quota     *quotareader.Reader
-	appsRate  int
-	tokens    *registry.Tokens // nil with a broker
-	metrics   *metrics.Metrics
-	log       zerolog.Logger
-	held      atomic.Bool
-	resigned  chan struct{}
-	resignOne sync.Once
+	lease       *ratelimit.Lease
+	controller  *rollout.Controller
+	operator    *operator.Operator
+	rdb         redis.UniversalClient
+	quota       *quotareader.Reader
+	appsRate    int
+	tokens      *registry.Tokens // nil with a broker
+	metrics     *metrics.Metrics
+	log         zerolog.Logger
+	held        atomic.Bool
+	steppedDown chan struct{}
+	stepDownOne sync.Once
 }
 
 func (a *App) newLeader(queue rollout.Queue) *leader {
 	l := &leader{
-		lease: ratelimit.NewLease(a.core.rdb, "conductor", a.name, leaderTTL),
-		conductor: rollout.NewConductor(a.core.ledger, queue, a.core.pools, wallClock{}, rollout.ConductorOptions{
+		lease: ratelimit.NewLease(a.core.rdb, "controller", a.name, leaderTTL),
+		controller: rollout.NewController(a.core.ledger, queue, a.core.pools, wallClock{}, rollout.ControllerOptions{
 			Lease: a.cfg.Timing.Lease, Idle: a.opts.Idle,
 		}),
-		operator: a.core.operator(a.cfg, "worker "+a.name),
-		rdb:      a.core.rdb,
-		appsRate: a.cfg.AppsRate,
-		tokens:   a.core.tokens,
-		metrics:  a.metrics,
-		log:      a.log.With().Str("worker", a.name).Logger(),
-		resigned: make(chan struct{}),
+		operator:    a.core.operator(a.cfg, "worker "+a.name),
+		rdb:         a.core.rdb,
+		appsRate:    a.cfg.AppsRate,
+		tokens:      a.core.tokens,
+		metrics:     a.metrics,
+		log:         a.log.With().Str("worker", a.name).Logger(),
+		steppedDown: make(chan struct{}),
 	}
 	l.quota = quotareader.New(quotareader.Options{
 		Apps: l.operator, Loans: a.core.ledger, WeChat: a.core.wx, Pools: a.core.pools, Clock: wallClock{},
@@ -72,12 +72,12 @@ func (l *leader) quotaRead() func(quotareader.Outcome) {
 	}
 }
 
-// Held tells whether this worker conducts.
+// Held tells whether this worker leads.
 func (l *leader) Held() bool { return l.held.Load() }
 
-// resign gives the seat up for good, so that another worker conducts while this
+// stepDown gives the lease up for good, so that another worker leads while this
 // one drains.
-func (l *leader) resign() { l.resignOne.Do(func() { close(l.resigned) }) }
+func (l *leader) stepDown() { l.stepDownOne.Do(func() { close(l.steppedDown) }) }
 
 // run competes until ctx ends.
 func (l *leader) run(ctx context.Context) {
@@ -85,7 +85,7 @@ func (l *leader) run(ctx context.Context) {
 	defer cancel()
 	go func() {
 		select {
-		case <-l.resigned:
+		case <-l.steppedDown:
 			cancel()
 		case <-ctx.Done():
 		}
@@ -93,39 +93,39 @@ func (l *leader) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		_, ok, err := l.lease.Acquire(ctx)
 		if err != nil && ctx.Err() == nil {
-			l.log.Warn().Err(err).Msg("conductor's seat not asked for")
+			l.log.Warn().Err(err).Msg("controller's lease not asked for")
 		}
 		if ok {
-			l.conduct(ctx)
+			l.reconcile(ctx)
 		}
 		_ = wallClock{}.Sleep(ctx, leaderTTL/6)
 	}
 }
 
-// conduct holds the seat until it is lost or ctx ends.
-func (l *leader) conduct(ctx context.Context) {
-	l.log.Info().Msg("conducting")
+// lead holds the lease until it is lost or ctx ends.
+func (l *leader) reconcile(ctx context.Context) {
+	l.log.Info().Msg("leading")
 	l.held.Store(true)
-	seat, leave := context.WithCancel(ctx)
+	lease, leave := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { l.tick(seat) })
-	wg.Go(func() { l.fire(seat) })
-	wg.Go(func() { l.watchQueues(seat) })
-	wg.Go(func() { l.keepPushes(seat) })
-	wg.Go(func() { l.tendApps(seat) })
-	wg.Go(func() { l.tendBaseline(seat) })
-	wg.Go(func() { l.quota.Run(seat) })
-	wg.Go(func() { l.probePlatform(seat) })
-	l.keep(seat)
+	wg.Go(func() { l.tick(lease) })
+	wg.Go(func() { l.fire(lease) })
+	wg.Go(func() { l.watchQueues(lease) })
+	wg.Go(func() { l.keepPushes(lease) })
+	wg.Go(func() { l.syncApps(lease) })
+	wg.Go(func() { l.reconcileBaseline(lease) })
+	wg.Go(func() { l.quota.Run(lease) })
+	wg.Go(func() { l.probePlatform(lease) })
+	l.keep(lease)
 	leave()
 	wg.Wait()
 	l.held.Store(false)
 	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := l.lease.Release(releasing); err != nil {
-		l.log.Warn().Err(err).Msg("conductor's seat not given back; it runs out")
+		l.log.Warn().Err(err).Msg("controller's lease not given back; it runs out")
 	}
-	l.log.Info().Msg("no longer conducting")
+	l.log.Info().Msg("no longer leading")
 }
 
 // keep renews the lease and returns when it is lost.
@@ -147,18 +147,18 @@ func (l *leader) keep(ctx context.Context) {
 
 func (l *leader) tick(ctx context.Context) {
 	waiting, said := false, ""
-	_ = l.conductor.Run(ctx, func(p rollout.Progress, err error) {
+	_ = l.controller.Run(ctx, func(p rollout.Progress, err error) {
 		l.metrics.Ticked(metrics.Tick{Woken: p.Woken, Expired: p.Expired, Claimed: p.Claimed, Changed: p.Changed, Failed: err != nil})
 		if waits := p.Quarantine > 0; waits != waiting {
 			waiting = waits
-			l.log.Warn().Dur("left", p.Quarantine).Bool("waits", waits).Msg("Redis was restarted or failed over: turns wait until calls of turns it may have forgotten are over")
+			l.log.Warn().Dur("left", p.Quarantine).Bool("waits", waits).Msg("Redis was restarted or failed over: assignments wait until calls of assignments it may have forgotten are over")
 		}
 		for _, g := range p.Gates {
 			level := zerolog.WarnLevel // an operator has to look
-			if g.Verdict == rollout.VerdictOpen {
+			if g.Decision == rollout.DecisionPass {
 				level = zerolog.InfoLevel
 			}
-			l.log.WithLevel(level).Str("rollout", g.Rollout).Str("wave", g.Wave).Str("gate", string(g.Verdict)).Msg("gate " + string(g.Verdict) + ": " + g.Why)
+			l.log.WithLevel(level).Str("rollout", g.Rollout).Str("wave", g.Wave).Str("gate", string(g.Decision)).Str("why", g.Why).Msg("gate decided")
 		}
 		if now := errorText(err); now != said { // a rollout that can't be read is news once
 			if said = now; err != nil {
@@ -197,19 +197,19 @@ const queuesEvery = 10 * time.Second
 
 // watchQueues logs when an Asynq queue is paused, and when it no longer is.
 func (l *leader) watchQueues(ctx context.Context) {
-	was := make(map[rollout.Lane]bool)
+	was := make(map[rollout.QueueName]bool)
 	for {
 		paused, err := tasks.PausedQueues(ctx, l.rdb)
 		if err == nil {
-			now := make(map[rollout.Lane]bool, len(paused))
+			now := make(map[rollout.QueueName]bool, len(paused))
 			for _, p := range paused {
-				if now[p.Lane] = true; !was[p.Lane] {
-					l.log.Warn().Str("queue", string(p.Lane)).Time("since", p.Since).Str("next", p.Next()).Msg("queue is paused: no worker takes its tasks")
+				if now[p.QueueName] = true; !was[p.QueueName] {
+					l.log.Warn().Str("queue", string(p.QueueName)).Time("since", p.Since).Str("next", p.Next()).Msg("queue is paused: no worker takes its tasks")
 				}
 			}
-			for lane := range was {
-				if !now[lane] {
-					l.log.Info().Str("queue", string(lane)).Msg("queue is no longer paused")
+			for queueName := range was {
+				if !now[queueName] {
+					l.log.Info().Str("queue", string(queueName)).Msg("queue is no longer paused")
 				}
 			}
 			was = now
@@ -233,22 +233,22 @@ func (l *leader) keepPushes(ctx context.Context) {
 	}
 }
 
-// tendEvery is how often the leader looks after apps and the baseline, tendSlow how
+// reconcileEvery is how often the leader reconciles apps and the baseline, reconcileSlow how
 // often at least when WeChat refuses.
 const (
-	tendEvery = 2 * time.Second
-	tendSlow  = 5 * time.Minute
+	reconcileEvery = 2 * time.Second
+	reconcileSlow  = 5 * time.Minute
 )
 
-// patience spaces the looks of a chore that may be refused, and says each trouble once.
-type patience struct {
+// backoff spaces the looks of a background job that may be refused, and says each last error once.
+type backoff struct {
 	wait time.Duration
 	said string
 }
 
 // failed makes the next look wait longer, at most, and tells whether the error is news.
-func (p *patience) failed(err error, most time.Duration) (news bool) {
-	p.wait = min(2*max(p.wait, tendEvery), most)
+func (p *backoff) failed(err error, most time.Duration) (news bool) {
+	p.wait = min(2*max(p.wait, reconcileEvery), most)
 	news = err.Error() != p.said
 	p.said = err.Error()
 	return news
@@ -256,24 +256,24 @@ func (p *patience) failed(err error, most time.Duration) (news bool) {
 
 // well ends the waiting. A look that took long is not repeated soon: no more than a part
 // in fifty of the time is spent on looking.
-func (p *patience) well(took time.Duration) {
-	p.said, p.wait = "", min(max(tendEvery, 50*took), tendSlow)
+func (p *backoff) well(took time.Duration) {
+	p.said, p.wait = "", min(max(reconcileEvery, 50*took), reconcileSlow)
 }
 
-// tendApps keeps the registry of apps true.
-func (l *leader) tendApps(ctx context.Context) {
-	p := patience{wait: tendEvery}
+// syncApps keeps the registry of apps true.
+func (l *leader) syncApps(ctx context.Context) {
+	p := backoff{wait: reconcileEvery}
 	for {
-		done, synced, err := l.operator.TendApps(ctx, l.appsRate)
+		done, synced, err := l.operator.ReconcileApps(ctx, l.appsRate)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			// A platform without a ticket waits for minutes: begin soon after it came. What
 			// WeChat refuses otherwise is asked less and less.
-			most := tendSlow
+			most := reconcileSlow
 			if operator.IsCredential(err) {
-				most = 2 * tendEvery
+				most = 2 * reconcileEvery
 			}
 			if p.failed(err, most) {
 				l.log.Warn().Err(err).Msg("apps not synced; tried again")
@@ -291,18 +291,18 @@ func (l *leader) tendApps(ctx context.Context) {
 	}
 }
 
-// tendBaseline gives newcomers what the baseline says. Newcomers that it can't take are
+// reconcileBaseline gives newcomers what the baseline says. Newcomers that it can't take are
 // looked at each time, and may be many.
-func (l *leader) tendBaseline(ctx context.Context) {
-	p := patience{wait: tendEvery}
+func (l *leader) reconcileBaseline(ctx context.Context) {
+	p := backoff{wait: reconcileEvery}
 	for {
 		began := time.Now()
-		made, err := l.operator.TendBaseline(ctx)
+		made, err := l.operator.ReconcileBaseline(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			if p.failed(err, tendSlow) {
+			if p.failed(err, reconcileSlow) {
 				l.log.Error().Err(err).Msg("baseline not looked after; tried again")
 			}
 		case made != nil:

@@ -94,8 +94,8 @@ func TestRunEndsWithItsServer(t *testing.T) {
 	}
 }
 
-// TestOneOfTwoConducts, and the other one when it leaves.
-func TestOneOfTwoConducts(t *testing.T) {
+// TestOneOfTwoLeads, and the other one when it leaves.
+func TestOneOfTwoLeads(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, wxsim.Options{Seed: 3, Apps: 30})
 	one, two := f.worker(t), f.worker(t)
@@ -106,24 +106,24 @@ func TestOneOfTwoConducts(t *testing.T) {
 	}
 	stop(t, first)
 	if leads(t, rest) != rest {
-		t.Error("nobody conducts")
+		t.Error("no worker leads")
 	}
 	f.released(t, f.apply(t, 30, ""), 30)
 }
 
-// TestSeatTakenFromLeader: a leader that was away for too long, and lost its seat
-// to another, stops conducting.
-func TestSeatTakenFromLeader(t *testing.T) {
+// TestLeaseTakenFromLeader: a leader that was away for too long, and lost its lease
+// to another, stops leading.
+func TestLeaseTakenFromLeader(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, wxsim.Options{})
 	a := f.worker(t)
 	leads(t, a)
-	if err := f.redis.Client(t).HSet(t.Context(), "wxrollout:{lease:conductor}", "holder", "usurper").Err(); err != nil {
+	if err := f.redis.Client(t).HSet(t.Context(), "wxrollout:{lease:controller}", "holder", "usurper").Err(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it steps down", func(ctx context.Context) (bool, string) {
 		held, err := metric(ctx, a, "wxrollout_leader")
-		return err == nil && held == 0, "still conducting"
+		return err == nil && held == 0, "still leading"
 	})
 	leads(t, a) // the usurper doesn't renew
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // NewLog makes the log of the settings. Its writer gets one JSON object a line,
-// or coloured text for people.
+// or colored text for people.
 func NewLog(c *Config, w io.Writer) zerolog.Logger {
 	if c.LogFormat == "console" {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05"}
@@ -29,5 +29,5 @@ type redisLog struct{ log zerolog.Logger }
 
 // Printf implements go-redis's logger.
 func (l redisLog) Printf(_ context.Context, format string, v ...any) {
-	l.log.Warn().Str("from", "go-redis").Msg(fmt.Sprintf(format, v...))
+	l.log.Warn().Str("line", fmt.Sprintf(format, v...)).Msg("go-redis")
 }

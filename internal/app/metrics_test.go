@@ -51,12 +51,12 @@ func TestDashboardMidRollout(t *testing.T) {
 	sums := map[string]float64{
 		"sum(wxrollout_leader)": 1, "sum(up)": 2,
 		"max(wxrollout_quota_rest)": 0, "max(wxrollout_quota_limit)": quota,
-		`max(sum by (instance) (wxrollout_targets))`:   apps,
-		`max(wxrollout_pool_open{stage="submit"})`:     0,
-		`max(wxrollout_pool_open{stage="commit"})`:     1,
-		`count(count by (stage) (wxrollout_targets))`:  float64(len(rollout.Stages())),
-		`max(wxrollout_rollouts{status="running"})`:    1,
-		`max(wxrollout_worker_capacity{lane="audit"})`: 32,
+		`max(sum by (instance) (wxrollout_targets))`:    apps,
+		`max(wxrollout_pool_open{stage="submit"})`:      0,
+		`max(wxrollout_pool_open{stage="commit"})`:      1,
+		`count(count by (stage) (wxrollout_targets))`:   float64(len(rollout.Stages())),
+		`max(wxrollout_rollouts{status="running"})`:     1,
+		`max(wxrollout_worker_capacity{queue="audit"})`: 32,
 	}
 	for expr, want := range sums {
 		got, err := prom.Query(t.Context(), expr)

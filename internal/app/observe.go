@@ -56,7 +56,7 @@ func verdictOf(from rollout.Target, event string, to rollout.Target) string {
 		return "passed"
 	case event == rollout.Rejected{}.Kind():
 		return "rejected"
-	case to.State == rollout.StateFailed && to.Trouble != nil && to.Trouble.Class == "withdrawn":
+	case to.State == rollout.StateFailed && to.LastError != nil && to.LastError.Class == "withdrawn":
 		return "withdrawn"
 	default:
 		return ""
@@ -72,7 +72,7 @@ var _ metrics.Source = source{}
 func (s source) Targets(ctx context.Context) (metrics.Targets, error) {
 	active, err := s.ledger.Active(ctx)
 	if errors.As(err, new(*ledger.BrokenError)) {
-		err = nil // the conductor tells of it; the others are counted
+		err = nil // the controller tells of it; the others are counted
 	}
 	out := metrics.Targets{
 		Rollouts: make(map[string]int), Held: make(map[string]int), At: make(map[metrics.Place]int), Parked: make(map[string]int), Ready: make(map[string]int),
@@ -80,7 +80,7 @@ func (s source) Targets(ctx context.Context) (metrics.Targets, error) {
 	for _, r := range active {
 		out.Rollouts[string(r.Status)]++
 		if wave, _, held := r.Held(); held {
-			out.Held[string(r.Gates[wave].Verdict)]++
+			out.Held[string(r.Gates[wave].Decision)]++
 		}
 		for cell, n := range r.Counts {
 			out.At[metrics.Place{Stage: string(cell.Stage), State: string(cell.State)}] += n
@@ -133,8 +133,8 @@ func (s source) Workers(ctx context.Context) (metrics.Workers, error) {
 		return out, err
 	}
 	capacity, err := s.ledger.Capacity(ctx)
-	for _, lane := range rollout.Lanes() {
-		out.Leases[string(lane)], out.Capacity[string(lane)] = leases[lane], capacity[lane]
+	for _, queueName := range rollout.QueueNames() {
+		out.Leases[string(queueName)], out.Capacity[string(queueName)] = leases[queueName], capacity[queueName]
 	}
 	return out, err
 }

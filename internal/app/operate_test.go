@@ -88,19 +88,19 @@ func TestAppliesAtOnce(t *testing.T) {
 	}
 }
 
-// still waits until no turn is out and the conductor has looked a few times since.
+// still waits until no assignment is out and the controller has looked a few times since.
 func (f *fleet) still(t *testing.T, leader *app.App) {
 	t.Helper()
-	eventually(t, "no turn is out", func(ctx context.Context) (bool, string) {
+	eventually(t, "no assignment is out", func(ctx context.Context) (bool, string) {
 		out, err := f.ledger.InFlight(ctx)
-		return err == nil && out[rollout.LaneCommit]+out[rollout.LaneAudit]+out[rollout.LaneRelease] == 0, fmt.Sprint(out, err)
+		return err == nil && out[rollout.QueueCommit]+out[rollout.QueueAudit]+out[rollout.QueueRelease] == 0, fmt.Sprint(out, err)
 	})
-	const ticks = `wxrollout_conductor_ticks_total`
+	const ticks = `wxrollout_controller_passes_total`
 	before, err := metric(t.Context(), leader, ticks)
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the conductor looks again", func(ctx context.Context) (bool, string) {
+	eventually(t, "the controller looks again", func(ctx context.Context) (bool, string) {
 		now, err := metric(ctx, leader, ticks)
 		return err == nil && now >= before+5, fmt.Sprint(before, now, err)
 	})

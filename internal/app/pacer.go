@@ -23,7 +23,7 @@ import (
 type pacer struct {
 	whole *ratelimit.Throttle
 	parts map[string]*ratelimit.Throttle // by endpoint
-	gates map[string]*ratelimit.Gate     // by endpoint; "" of calls to no known one
+	gates map[string]*ratelimit.Pacer    // by endpoint; "" of calls to no known one
 	base  string                         // path of WeChat's base URL
 	next  http.RoundTripper
 	now   func() time.Time
@@ -39,14 +39,14 @@ type pacer struct {
 func newPacer(whole *ratelimit.Throttle, base string, next http.RoundTripper, log zerolog.Logger) *pacer {
 	p := &pacer{
 		whole: whole, next: next, now: time.Now, log: log, slows: make(chan string, 64),
-		parts: make(map[string]*ratelimit.Throttle), gates: map[string]*ratelimit.Gate{"": ratelimit.NewGate(whole, nil)},
+		parts: make(map[string]*ratelimit.Throttle), gates: map[string]*ratelimit.Pacer{"": ratelimit.NewPacer(whole, nil)},
 	}
 	if u, err := url.Parse(base); err == nil {
 		p.base = strings.TrimSuffix(u.Path, "/")
 	}
 	for _, endpoint := range metrics.Endpoints() {
 		p.parts[endpoint] = whole.Part(endpoint)
-		p.gates[endpoint] = ratelimit.NewGate(p.parts[endpoint], nil)
+		p.gates[endpoint] = ratelimit.NewPacer(p.parts[endpoint], nil)
 	}
 	return p
 }

@@ -275,6 +275,6 @@ func TestPacerKeepsFewKeys(t *testing.T) {
 	}
 	known := slices.ContainsFunc(keys, func(k string) bool { return strings.HasSuffix(k, versionPath) })
 	if !known {
-		t.Errorf("no key of %s among %q: are paths recognised?", versionPath, keys)
+		t.Errorf("no key of %s among %q: are paths recognized?", versionPath, keys)
 	}
 }

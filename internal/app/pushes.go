@@ -15,8 +15,8 @@ import (
 // come, change what they grant, or go; a verdict wakes its target.
 type pushes struct{ *App }
 
-// choresAtOnce bounds the pushes that are worked on after their answer.
-const choresAtOnce = 64
+// jobsAtOnce bounds the pushes that are worked on after their answer.
+const jobsAtOnce = 64
 
 // Handle implements callback.Sink.
 func (p pushes) Handle(ctx context.Context, e callback.Event) error {
@@ -26,7 +26,7 @@ func (p pushes) Handle(ctx context.Context, e callback.Event) error {
 		// The push itself proves nothing: it names no version.
 		return p.core.ledger.Wake(ctx, e.AppID, e.Type, wallClock{}.Now(), waitsForAudit)
 	case callback.TypeAuthorized, callback.TypeUpdateAuthorized:
-		return p.chores.do(func(ctx context.Context) { p.joined(ctx, e) })
+		return p.jobs.do(func(ctx context.Context) { p.joined(ctx, e) })
 	case callback.TypeUnauthorized:
 		if err := p.credential(ctx, e); err != nil {
 			return err
@@ -60,7 +60,7 @@ func (p pushes) registered(ctx context.Context, e callback.Event) error {
 	if e.AuthCode != "" {
 		e.Type = callback.TypeAuthorized
 	}
-	return p.chores.do(func(ctx context.Context) { p.joined(ctx, e) })
+	return p.jobs.do(func(ctx context.Context) { p.joined(ctx, e) })
 }
 
 // joined trades the authorization for tokens first: a target that it wakes needs them.

@@ -21,7 +21,7 @@ var whole = []group{
 	{"failover", []string{"failover"}},
 	{"wechat", []string{"wechat-away", "wechat-loris", "reply-lost", "call-late"}},
 	{"delete-queue", []string{"delete-queue"}},
-	{"seats", []string{"two-conductors", "two-applies", "clocks-apart"}},
+	{"leases", []string{"two-controllers", "two-applies", "clocks-apart"}},
 	{"disk-full", []string{"disk-full"}},
 }
 
@@ -29,7 +29,7 @@ var whole = []group{
 var cut = []group{
 	{"processes", []string{
 		"kill-worker", "kill-at-wechat", "kill-at-redis", "terminate", "freeze-worker", "wechat-away", "wechat-loris", "reply-lost", "call-late",
-		"two-conductors", "two-applies",
+		"two-controllers", "two-applies",
 	}},
 	{"store", []string{"redis-crash", "failover", "redis-freeze", "disk-full", "delete-queue"}},
 }
@@ -76,7 +76,7 @@ func TestChaos(t *testing.T) {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
 			x := round{
-				name: g.name, faults: g.named(), times: times, patience: 90 * time.Second,
+				name: g.name, faults: g.named(), times: times, timeout: 90 * time.Second,
 				o: options{apps: *apps, audit: "1s-3s", slots: workers(program("worker"))},
 			}
 			res := x.run(t)

@@ -110,7 +110,7 @@ func (r *rig) check(ctx context.Context, res *result, ended bool) {
 	for _, ro := range list {
 		var list []ledger.Finding
 		see := func(f ledger.Finding) { list = append(list, f) }
-		switch _, err := l.Inspect(ctx, ledger.InspectOptions{Rollouts: []string{ro.ID}, See: see}); {
+		switch _, err := l.Fsck(ctx, ledger.FsckOptions{Rollouts: []string{ro.ID}, See: see}); {
 		case err != nil:
 			r.found(kindHarness, "inspection: %v", err)
 		case len(list) > 0:
@@ -128,11 +128,11 @@ func (r *rig) ends(ctx context.Context, targets []rollout.Target) int {
 		states[t.State]++
 		switch {
 		case t.State == rollout.StateReleased, t.State == rollout.StateRejected:
-		case t.State == rollout.StateFailed && t.Trouble != nil && t.Trouble.Class == "pin" && pinned < r.foreign:
+		case t.State == rollout.StateFailed && t.LastError != nil && t.LastError.Class == "pin" && pinned < r.foreign:
 			pinned++
 		default:
 			if bad++; bad <= 2 {
-				r.trace(ctx, t.AppID, fmt.Sprintf("it is %s at %s (%s) %+v", t.State, t.Stage, t.Reason, t.Trouble))
+				r.trace(ctx, t.AppID, fmt.Sprintf("it is %s at %s (%s) %+v", t.State, t.Stage, t.Reason, t.LastError))
 			}
 		}
 	}
@@ -190,16 +190,16 @@ func (r *rig) queueEmpty(ctx context.Context) {
 	var left []string
 	for until := time.Now().Add(3 * time.Minute); ; {
 		left = nil
-		for _, lane := range rollout.Lanes() {
-			n, err := r.queued(ctx, lane)
+		for _, queueName := range rollout.QueueNames() {
+			n, err := r.queued(ctx, queueName)
 			switch {
 			case err != nil:
 				left = append(left, err.Error())
 			case n["archived"] > 0:
-				r.found(kindOrphan, "%d tasks of lane %s are archived", n["archived"], lane)
+				r.found(kindOrphan, "%d tasks of queue %s are archived", n["archived"], queueName)
 				return
 			case n["pending"]+n["scheduled"]+n["retry"] > 0 || *full && n["active"] > 0:
-				left = append(left, fmt.Sprintf("lane %s: %v", lane, n))
+				left = append(left, fmt.Sprintf("queue %s: %v", queueName, n))
 			}
 		}
 		if len(left) == 0 {
@@ -212,18 +212,18 @@ func (r *rig) queueEmpty(ctx context.Context) {
 	}
 }
 
-// queued counts a lane's tasks in Asynq's lists.
-func (r *rig) queued(ctx context.Context, lane rollout.Lane) (map[string]int64, error) {
+// queued counts a queue's tasks in Asynq's lists.
+func (r *rig) queued(ctx context.Context, queueName rollout.QueueName) (map[string]int64, error) {
 	n := make(map[string]int64)
 	for _, list := range []string{"pending", "active"} {
 		var err error
-		if n[list], err = r.store.rdb.LLen(ctx, fmt.Sprintf("asynq:{%s}:%s", lane, list)).Result(); err != nil {
+		if n[list], err = r.store.rdb.LLen(ctx, fmt.Sprintf("asynq:{%s}:%s", queueName, list)).Result(); err != nil {
 			return nil, err
 		}
 	}
 	for _, set := range []string{"scheduled", "retry", "archived"} {
 		var err error
-		if n[set], err = r.store.rdb.ZCard(ctx, fmt.Sprintf("asynq:{%s}:%s", lane, set)).Result(); err != nil {
+		if n[set], err = r.store.rdb.ZCard(ctx, fmt.Sprintf("asynq:{%s}:%s", queueName, set)).Result(); err != nil {
 			return nil, err
 		}
 	}

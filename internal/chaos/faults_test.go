@@ -48,7 +48,7 @@ func faults() []fault {
 		{name: "wechat-loris", about: "replies to calls that took effect trickle until the time limit", times: 40, inject: mishaps(loris)},
 		{name: "reply-lost", about: "replies to calls that took effect are lost", times: 100, inject: mishaps(lose)},
 		{name: "call-late", about: "calls take effect after they were given up", times: 40, inject: mishaps(late)},
-		{name: "two-conductors", about: "the conductor's seat is given to a second one", times: 10, inject: twoConductors},
+		{name: "two-controllers", about: "the leader's lease is given to a second one", times: 10, inject: twoControllers},
 		{name: "two-applies", about: "the same plan is applied by two, at once and again", times: 5, begin: twoApplies, inject: applyAgain},
 		{name: "clocks-apart", about: "one worker's clock is 5 minutes ahead, another's 5 behind", times: 2, setup: clocksApart, begin: clocksStruck},
 	}
@@ -73,8 +73,8 @@ func killWorker(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 	return 1, nil
 }
 
-// leverPatience is how long a lever waits for what it is to spoil.
-const leverPatience = 10 * time.Second
+// leverTimeout is how long a lever waits for what it is to spoil.
+const leverTimeout = 10 * time.Second
 
 // struck waits until a lever did its work; it gives up when the workers don't do
 // what the lever waits for.
@@ -83,7 +83,7 @@ func struck(ctx context.Context, r *rig, fired chan struct{}) bool {
 	case <-fired:
 		return true
 	case <-r.ended:
-	case <-time.After(leverPatience):
+	case <-time.After(leverTimeout):
 	case <-ctx.Done():
 	}
 	return false
@@ -113,7 +113,7 @@ func killAtWeChat(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 	return n, nil
 }
 
-// moments are the writes of a turn, and of the queue that carries it.
+// moments are the writes of an assignment, and of the queue that carries it.
 func moments() (names []string, match map[string]func(command) bool) {
 	script := func(file string) func(command) bool {
 		source := read("prelude.lua") + read(file)
@@ -196,7 +196,7 @@ func cutOffWorker(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 	r.note("%s can't reach Redis", s.name)
 	s.wire.interrupt()
 	wait(ctx, r.beyond(rnd))
-	s.wire.mend()
+	s.wire.goOn()
 	r.note("%s reaches Redis again", s.name)
 	return 1, nil
 }
@@ -296,11 +296,11 @@ func mishaps(do func(*wechat, *call)) func(context.Context, *rig, *rand.Rand) (i
 	}
 }
 
-func twoConductors(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
-	// The holder looks at its seat only every third of its term; until then there
+func twoControllers(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
+	// The holder looks at its lease only every third of its term; until then there
 	// are two.
-	n, err := r.store.rdb.Del(ctx, "wxrollout:{lease:conductor}").Result()
-	r.note("the conductor's seat is free: %d", n)
+	n, err := r.store.rdb.Del(ctx, "wxrollout:{lease:controller}").Result()
+	r.note("the leader's lease is free: %d", n)
 	wait(ctx, between(rnd, leaderTTL/3, leaderTTL/2))
 	return int(n), err
 }

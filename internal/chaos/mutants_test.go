@@ -67,7 +67,7 @@ func mutants() []mutant {
 		{
 			name: "skip-expiry", fault: "kill-worker", want: kindLost,
 			edits: []edit{
-				{"rollout/conductor.go", "p.Expired, err = c.store.ExpireDue(ctx, c.opts.Batch); err != nil", "p.Expired, err = 0, nil; err != nil"},
+				{"rollout/controller.go", "p.Expired, err = c.store.ExpireDue(ctx, c.opts.Batch); err != nil", "p.Expired, err = 0, nil; err != nil"},
 			},
 		},
 		{
@@ -105,7 +105,7 @@ func TestDeliberateBugs(t *testing.T) {
 			i := slices.IndexFunc(all, func(f fault) bool { return f.name == m.fault })
 			x := round{
 				name: m.name, faults: all[i : i+1], times: func(f fault) int { return f.times },
-				patience: 4*callTimeout + settle + 10*time.Second, enough: m.want,
+				timeout: 4*callTimeout + settle + 10*time.Second, enough: m.want,
 				o: options{apps: min(*apps, 300), audit: "500ms-1s"},
 			}
 			x.o.slots = workers(buildWorker(t, "worker-"+m.name, m.edits, nil))
@@ -136,7 +136,7 @@ func TestProvocationsAreNoFaults(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			x := round{
-				name: f.name, faults: []fault{f}, times: func(f fault) int { return min(2, f.times) }, patience: 90 * time.Second,
+				name: f.name, faults: []fault{f}, times: func(f fault) int { return min(2, f.times) }, timeout: 90 * time.Second,
 				o: options{apps: min(*apps, 150), audit: "500ms-1s", slots: workers(program("worker"))},
 			}
 			res := x.run(t)

@@ -41,7 +41,7 @@ func slowAll(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 // lookLate leaves time between a verdict and our look at it.
 func lookLate(_ *testing.T, o *options) { o.env = append(o.env, "WXROLLOUT_VERDICT_POLL=6s") }
 
-// fewHandlers makes turns wait in the queue until their leases run out.
+// fewHandlers makes assignments wait in the queue until their leases run out.
 func fewHandlers(_ *testing.T, o *options) {
 	o.env = append(o.env, "WXROLLOUT_COMMIT_CONCURRENCY=2", "WXROLLOUT_AUDIT_CONCURRENCY=2", "WXROLLOUT_RELEASE_CONCURRENCY=2")
 }

@@ -23,7 +23,7 @@ const (
 	callTimeout = 2 * time.Second
 	settle      = 5 * time.Second
 	lateBy      = 2600 * time.Millisecond // beyond callTimeout, well within settle
-	leaderTTL   = 6 * time.Second         // the conductor's seat, see internal/app
+	leaderTTL   = 6 * time.Second         // the leader's lease, see internal/app
 )
 
 // options are what a rollout is run with.
@@ -93,7 +93,7 @@ func newRig(t *testing.T, name string, o options) *rig {
 	return r
 }
 
-// lease is how long turns last.
+// lease is how long assignments last.
 func (r *rig) lease() time.Duration { return 3 * r.call }
 
 // writePlan writes a plan for every app.

@@ -23,8 +23,8 @@ type round struct {
 	// times is how often each fault is injected.
 	times func(fault) int
 	o     options
-	// patience is how long no target may move before the rest counts as lost.
-	patience time.Duration
+	// timeout is how long no target may move before the rest counts as lost.
+	timeout time.Duration
 	// enough ends the round early, when a wanted kind of finding is in the books;
 	// empty means never.
 	enough kind
@@ -56,7 +56,7 @@ func (x round) run(t *testing.T) result {
 		}
 	}
 	r := newRig(t, x.name, x.o)
-	x.patience = max(x.patience, 2*r.lease())
+	x.timeout = max(x.timeout, 2*r.lease())
 	ctx := t.Context()
 	r.start(ctx)
 	idle := r.idle(ctx)
@@ -75,7 +75,7 @@ func (x round) run(t *testing.T) result {
 		x.inject(ctx, r, res.injected)
 	})
 	wg.Go(func() { r.raiseQuota(ctx, injected) })
-	ended := r.wait(ctx, x.patience, x.enough)
+	ended := r.wait(ctx, x.timeout, x.enough)
 	close(r.ended)
 	wg.Wait()
 	r.check(ctx, &res, ended)
@@ -168,7 +168,7 @@ func (r *rig) raiseQuota(ctx context.Context, injected <-chan struct{}) {
 
 // wait waits until every rollout has ended; false if nothing moves any more, or
 // what was looked for is in the books.
-func (r *rig) wait(ctx context.Context, patience time.Duration, enough kind) bool {
+func (r *rig) wait(ctx context.Context, timeout time.Duration, enough kind) bool {
 	l := r.ledger()
 	was, since, told := "", time.Now(), time.Now()
 	for {
@@ -199,8 +199,8 @@ func (r *rig) wait(ctx context.Context, patience time.Duration, enough kind) boo
 			told = time.Now()
 			r.note("%s", now)
 		}
-		if time.Since(since) > patience {
-			r.found(kindLost, "nothing has moved for %s: %s (%v)", patience, was, err)
+		if time.Since(since) > timeout {
+			r.found(kindLost, "nothing has moved for %s: %s (%v)", timeout, was, err)
 			return false
 		}
 	}

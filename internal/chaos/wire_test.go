@@ -83,7 +83,7 @@ func newWire(t *testing.T, to func() string, kill func()) *wire {
 	w.wg.Go(w.accept)
 	t.Cleanup(func() {
 		_ = ln.Close()
-		w.mend()
+		w.goOn()
 		w.drop()
 		w.wg.Wait()
 	})
@@ -133,7 +133,7 @@ func (w *wire) drop() {
 	}
 }
 
-// interrupt stops all traffic, connections stay open; mend lets it go on.
+// interrupt stops all traffic, connections stay open; fix lets it go on.
 func (w *wire) interrupt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -142,7 +142,7 @@ func (w *wire) interrupt() {
 	}
 }
 
-func (w *wire) mend() {
+func (w *wire) goOn() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.cut != nil {

@@ -235,8 +235,8 @@ func (d *Demo) appList() string {
 func (d *Demo) raiseQuota(ctx context.Context) {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
-	const patience = 12 // ticks
-	for empty := 0; empty < patience; {
+	const tries = 12 // ticks
+	for empty := 0; empty < tries; {
 		select {
 		case <-ctx.Done():
 			return

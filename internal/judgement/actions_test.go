@@ -80,7 +80,7 @@ func (w *world) one(calls int) {
 func (w *world) lose() {
 	if len(w.queue) > 0 {
 		i := w.draw.Below(len(w.queue))
-		w.log("the queue loses %v", w.queue[i].turn)
+		w.log("the queue loses %v", w.queue[i].assignment)
 		w.queue = append(w.queue[:i:i], w.queue[i+1:]...)
 	}
 }
@@ -192,7 +192,7 @@ func (w *world) clockStep() {
 	if err := w.heartbeat(); err != nil && !errors.As(err, new(*ledger.ClockStepError)) {
 		w.must(err)
 	}
-	w.turn()
+	w.assignment()
 	for where, wait := range w.waits() {
 		if wait > max(before[where], longestLease)+smallStep {
 			w.breach("a clock step: %s waits %s after it, and %s before", where, wait, before[where])

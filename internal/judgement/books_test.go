@@ -60,8 +60,8 @@ func (b *books) doubted(pool string) (n int64) {
 	return n
 }
 
-// turn brings the books to a time of Redis's clock.
-func (b *books) turn(now time.Time) {
+// assignment brings the books to a time of Redis's clock.
+func (b *books) assignment(now time.Time) {
 	month, day := monthOf(now), dayOf(now)
 	if month > b.month {
 		b.month = month

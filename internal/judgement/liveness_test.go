@@ -349,7 +349,7 @@ func outranks(a, b *applied) bool {
 func (w *world) inspect() {
 	for _, a := range w.applied {
 		var found []ledger.Finding
-		_, err := w.ledger.Inspect(w.ctx, ledger.InspectOptions{
+		_, err := w.ledger.Fsck(w.ctx, ledger.FsckOptions{
 			Rollouts: []string{a.id}, Ended: true, See: func(f ledger.Finding) { found = append(found, f) },
 		})
 		w.must(err)

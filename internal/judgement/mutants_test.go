@@ -139,7 +139,7 @@ func (p noCaps) Take(ctx context.Context, r rollout.TakeRequest) (rollout.Taken,
 // noReleases hides from workers what other rollouts have released.
 type noReleases struct{ tasks.Ledger }
 
-func (l noReleases) Start(ctx context.Context, t rollout.Turn, lease time.Duration) (rollout.Started, error) {
+func (l noReleases) Start(ctx context.Context, t rollout.Assignment, lease time.Duration) (rollout.Started, error) {
 	s, err := l.Ledger.Start(ctx, t, lease)
 	s.Releases = nil
 	return s, err
@@ -178,7 +178,7 @@ type permitted struct {
 	w *world
 }
 
-func (s permitted) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Turn, error) {
+func (s permitted) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Assignment, error) {
 	if c.ReadBack && c.Stage == rollout.StageSubmit {
 		quota := s.w.byID[c.Rollout].plan.Quota
 		if l, err := s.w.leaders[0].pools.Explain(ctx, quota.Request(c.Stage, s.w.shares())); l != nil || err != nil {

@@ -18,10 +18,10 @@ import (
 type caller struct {
 	w    *world
 	name string
-	// turn and attempt are what a worker runs.
-	turn    rollout.Turn
-	attempt int
-	busy    bool
+	// assignment and attempt are what a worker runs.
+	assignment rollout.Assignment
+	attempt    int
+	busy       bool
 	// calls are left before the process dies; it never does below 0.
 	calls int
 	// gone: the process has died. Nothing it does reaches anybody.
@@ -158,8 +158,8 @@ func (c *caller) settled(r any, told bool) {
 
 // doubt notes a submission that may be counted though WeChat did not take it.
 func (c *caller) doubt(name string) {
-	if a := c.w.byID[c.turn.Rollout]; name == "submit_audit" && a != nil {
-		c.w.books.doubts[rollout.PermitID(c.turn.Rollout, c.turn.AppID)] = a.plan.Quota.PoolName()
+	if a := c.w.byID[c.assignment.Rollout]; name == "submit_audit" && a != nil {
+		c.w.books.doubts[rollout.PermitID(c.assignment.Rollout, c.assignment.AppID)] = a.plan.Quota.PoolName()
 	}
 }
 
@@ -225,7 +225,7 @@ func (c wire) Commit(ctx context.Context, app string, r wxclient.CommitRequest) 
 }
 
 func (c wire) SubmitAudit(ctx context.Context, app string, _ wxclient.SubmitRequest) (int64, error) {
-	w, turn, attempt := c.w, c.turn, c.attempt
+	w, assignment, attempt := c.w, c.assignment, c.attempt
 	due, verdict := w.now.Add(time.Duration(w.between(1, 30))*time.Hour), wxclient.AuditPassed
 	if w.oneIn(8) {
 		verdict = wxclient.AuditRejected
@@ -233,18 +233,18 @@ func (c wire) SubmitAudit(ctx context.Context, app string, _ wxclient.SubmitRequ
 	return call(ctx, c.caller, request[int64]{name: "submit_audit", app: app, write: true, effect: func(told bool) (int64, error) {
 		id, err := w.cloud.submit(app, due, verdict)
 		if err == nil {
-			w.submitted(turn, attempt, told)
+			w.submitted(assignment, attempt, told)
 		}
 		return id, err
 	}})
 }
 
 func (c wire) Release(ctx context.Context, app string) error {
-	turn := c.turn
+	assignment := c.assignment
 	return write(ctx, c.caller, "release", app, func() error {
 		err := c.w.cloud.release(app)
 		if err == nil {
-			c.w.released(turn.Rollout, app)
+			c.w.released(assignment.Rollout, app)
 		}
 		return err
 	})
@@ -268,7 +268,7 @@ type disk struct {
 	*caller
 }
 
-func (d disk) Start(ctx context.Context, t rollout.Turn, lease time.Duration) (rollout.Started, error) {
+func (d disk) Start(ctx context.Context, t rollout.Assignment, lease time.Duration) (rollout.Started, error) {
 	s, err := d.Ledger.Start(ctx, t, lease)
 	d.attempt = s.Target.Attempt
 	return s, err
@@ -356,7 +356,7 @@ func (r readings) Refill(ctx context.Context, ask func(context.Context) (int64, 
 	return r.w.refill(ctx, r.caller, r.Pools.Refill, ask)
 }
 
-// till are the conductor's pools; the permits that are granted are noted.
+// till are the controller's pools; the permits that are granted are noted.
 type till struct {
 	rollout.Pools
 	w *world

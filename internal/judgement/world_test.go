@@ -57,7 +57,7 @@ type applied struct {
 // leader is a controller with its quota reader. Two of them lead at once.
 type leader struct {
 	*caller
-	cond   *rollout.Conductor
+	cond   *rollout.Controller
 	reader *quotareader.Reader
 	pools  *tasks.Pools
 	err    error // of the last reading
@@ -71,8 +71,8 @@ type worker struct {
 
 // delivery is an assignment in the queue, to be delivered at a time.
 type delivery struct {
-	turn rollout.Turn
-	at   time.Time
+	assignment rollout.Assignment
+	at         time.Time
 }
 
 // breach is a rule that was broken.
@@ -152,7 +152,7 @@ func (w *world) heartbeat() error {
 	if w.mutant.noHeartbeat && len(w.workers) > 0 {
 		return nil
 	}
-	return w.ledger.Heartbeat(w.ctx, "w", map[rollout.Lane]int{rollout.LaneCommit: 2, rollout.LaneAudit: 2, rollout.LaneRelease: 2}, 1e6*time.Hour)
+	return w.ledger.Heartbeat(w.ctx, "w", map[rollout.QueueName]int{rollout.QueueCommit: 2, rollout.QueueAudit: 2, rollout.QueueRelease: 2}, 1e6*time.Hour)
 }
 
 // clock is a process's clock, wrong by skew.
@@ -185,7 +185,7 @@ func (w *world) newLeader(name string) *leader {
 	if w.mutant.store != nil {
 		store = w.mutant.store(w.ledger, w)
 	}
-	l.cond = rollout.NewConductor(store, w, till{pools, w}, c, rollout.ConductorOptions{})
+	l.cond = rollout.NewController(store, w, till{pools, w}, c, rollout.ControllerOptions{})
 	l.reader = quotareader.New(quotareader.Options{
 		Apps: w, Loans: lender{w.ledger}, WeChat: wire{l.caller}, Pools: readings{l.pools, l.caller}, Clock: c, Every: time.Minute,
 		Platform: func(error) bool { return w.cloud.out.platform() },
@@ -222,9 +222,9 @@ func (w *world) ReadingApps(_ context.Context, n int) ([]string, error) {
 }
 
 // Enqueue implements rollout.Queue.
-func (w *world) Enqueue(_ context.Context, turns []rollout.Turn) error {
-	for _, t := range turns {
-		w.queue = append(w.queue, delivery{turn: t, at: w.now})
+func (w *world) Enqueue(_ context.Context, assignments []rollout.Assignment) error {
+	for _, t := range assignments {
+		w.queue = append(w.queue, delivery{assignment: t, at: w.now})
 	}
 	return nil
 }
@@ -234,14 +234,14 @@ func (w *world) move(d time.Duration) {
 	w.advance(d)
 	w.now = w.now.Add(d)
 	w.cloud.happen(w.now)
-	w.turn()
+	w.assignment()
 }
 
-// turn lets both books turn, at the same time of Redis's clock.
-func (w *world) turn() {
+// assignment lets both books turn, at the same time of Redis's clock.
+func (w *world) assignment() {
 	_, err := w.leaders[0].pools.Quota(rollout.StageSubmit).State(w.ctx)
 	w.must(err)
-	w.books.turn(w.redisNow())
+	w.books.assignment(w.redisNow())
 }
 
 func (w *world) redisNow() time.Time { return w.rdb.Time(w.ctx).Val() }
@@ -263,15 +263,15 @@ func (w *world) shares() map[string]int64 {
 }
 
 // submitted is told of each submission that WeChat accepted.
-func (w *world) submitted(turn rollout.Turn, attempt int, told bool) {
-	key := fmt.Sprintf("%s %s attempt %d", turn.Rollout, turn.AppID, attempt)
+func (w *world) submitted(assignment rollout.Assignment, attempt int, told bool) {
+	key := fmt.Sprintf("%s %s attempt %d", assignment.Rollout, assignment.AppID, attempt)
 	w.log("WeChat accepts %s; %d are left", key, w.cloud.rest())
 	if w.books.attempts[key] {
 		w.breach("a second submission of %s", key)
 	}
 	w.books.attempts[key] = true
-	id := rollout.PermitID(turn.Rollout, turn.AppID)
-	if fault := w.books.spent(id, w.byID[turn.Rollout], w.cloud.limit, told); fault != "" {
+	id := rollout.PermitID(assignment.Rollout, assignment.AppID)
+	if fault := w.books.spent(id, w.byID[assignment.Rollout], w.cloud.limit, told); fault != "" {
 		w.breach("%s", fault)
 	}
 }
@@ -297,7 +297,7 @@ func older(a, b string) bool { return a < b }
 // tick runs a pass of a leader's controller.
 func (w *world) tick(l *leader) bool {
 	w.probe()
-	p, err := l.cond.Tick(w.ctx)
+	p, err := l.cond.Reconcile(w.ctx)
 	if w.broken != "" {
 		panic(breach{w.broken})
 	}
@@ -348,8 +348,8 @@ func (w *world) work(d delivery, calls int) {
 	w.queue = slices.DeleteFunc(w.queue, func(x delivery) bool { return x == d })
 	k := w.workers[i]
 	out := w.cloud.out
-	k.turn, k.busy, k.calls = d.turn, true, calls
-	err := k.h.Run(w.ctx, d.turn)
+	k.assignment, k.busy, k.calls = d.assignment, true, calls
+	err := k.h.Run(w.ctx, d.assignment)
 	k.busy = false
 	if w.broken != "" {
 		panic(breach{w.broken})
@@ -358,14 +358,14 @@ func (w *world) work(d delivery, calls int) {
 	case k.gone:
 		w.workers[i] = w.newWorker(k.name)
 	case again:
-		w.queue = append(w.queue, delivery{turn: d.turn, at: w.now.Add(wait)})
+		w.queue = append(w.queue, delivery{assignment: d.assignment, at: w.now.Add(wait)})
 	}
-	t, found := w.target(d.turn.Rollout, d.turn.AppID)
+	t, found := w.target(d.assignment.Rollout, d.assignment.AppID)
 	if found {
 		if out != works && t.State == rollout.StateFailed {
 			w.breach("%s %s fails in an outage (%s): %s", t.Rollout, t.AppID, out, lastNote(t))
 		}
-		w.log("%s ran %s %s %s: %s%s", k.name, d.turn.Rollout, d.turn.AppID, d.turn.Stage, place(t), lastNote(t))
+		w.log("%s ran %s %s %s: %s%s", k.name, d.assignment.Rollout, d.assignment.AppID, d.assignment.Stage, place(t), lastNote(t))
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // errNoApp refuses news of an app without its appid: no record may have an empty one.
 var errNoApp = errors.New("news of an app: the appid is empty")
 
-// AppJoined keeps WeChat's news that an app authorised the platform, or changed what
+// AppJoined keeps WeChat's news that an app authorized the platform, or changed what
 // it grants, and wakes its target if that waits for the merchant.
 func (o *Operator) AppJoined(ctx context.Context, appID string, at time.Time) error {
 	if appID == "" {
@@ -23,7 +23,7 @@ func (o *Operator) AppJoined(ctx context.Context, appID string, at time.Time) er
 	if _, err := o.apps.Change(ctx, []string{appID}, func(a *apps.App) bool { return a.Join(apps.At(at)) }); err != nil {
 		return err
 	}
-	return o.Wake(ctx, appID, "the merchant authorised the platform", waitsForMerchant)
+	return o.Wake(ctx, appID, "the merchant authorized the platform", waitsForMerchant)
 }
 
 // AppLeft keeps WeChat's news that an app took its authorization back. Its target is
@@ -86,7 +86,7 @@ func (o *Operator) AppSeen(ctx context.Context, appID string, seen tasks.Seen) e
 }
 
 // Wake makes the target that works on an app look now, if it is parked and match says
-// so, or look once more, if it has its turn. That there is none is no error.
+// so, or look once more, if it has its assignment. That there is none is no error.
 func (o *Operator) Wake(ctx context.Context, appID, why string, match func(rollout.Target) bool) error {
 	return o.ledger.Wake(ctx, appID, why, o.now(), match)
 }

@@ -28,7 +28,7 @@ type MerchantTask struct {
 	// Since is when.
 	Rollout string    `json:"rollout,omitempty"`
 	Code    int64     `json:"errcode,omitempty"`
-	Text    string    `json:"trouble,omitempty"`
+	Text    string    `json:"last_error,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
 	// Link is what to send to the merchant, LinkUntil when it ends; "" for a need whose
 	// link was not asked for.
@@ -40,7 +40,7 @@ type MerchantTask struct {
 const merchantPage = "https://mp.weixin.qq.com"
 
 // needOf is what a finding, or an answer of WeChat's, asks of the merchant.
-func needOf(t *rollout.Trouble) apps.Need {
+func needOf(t *rollout.LastError) apps.Need {
 	if t == nil {
 		return apps.NeedOther
 	}
@@ -136,9 +136,9 @@ func (o *Operator) merchantTargets(ctx context.Context) (map[string]MerchantTask
 			if t.State != rollout.StateParked || t.Reason != rollout.ReasonMerchant {
 				continue
 			}
-			task := MerchantTask{AppID: t.AppID, Label: t.Label, Need: needOf(t.Trouble), Rollout: r.ID, Since: t.Since}
-			if t.Trouble != nil {
-				task.Code, task.Text, task.Since = t.Trouble.Code, t.Trouble.Text, t.Trouble.At
+			task := MerchantTask{AppID: t.AppID, Label: t.Label, Need: needOf(t.LastError), Rollout: r.ID, Since: t.Since}
+			if t.LastError != nil {
+				task.Code, task.Text, task.Since = t.LastError.Code, t.LastError.Text, t.LastError.At
 			}
 			tasks[t.AppID] = task
 		}

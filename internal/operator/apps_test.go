@@ -192,32 +192,32 @@ func TestSyncStops(t *testing.T) {
 	}
 }
 
-// TestTendApps: the worker's side syncs once a day, and reads what pushes told of.
-func TestTendApps(t *testing.T) {
+// TestReconcileApps: the worker's side syncs once a day, and reads what pushes told of.
+func TestReconcileApps(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	b.authorize(5)
-	tend := func(want bool) operator.Synced {
+	reconcile := func(want bool) operator.Synced {
 		t.Helper()
-		done, synced, err := b.op.TendApps(b.ctx, 0)
+		done, synced, err := b.op.ReconcileApps(b.ctx, 0)
 		if err != nil || synced != want {
 			t.Errorf("synced %v %+v, want %v: %v", synced, done, want, err)
 		}
 		return done
 	}
-	if done := tend(true); done.Joined != 5 || done.Read != 5 {
+	if done := reconcile(true); done.Joined != 5 || done.Read != 5 {
 		t.Errorf("first: %+v", done)
 	}
-	tend(false)
+	reconcile(false)
 	if err := b.op.AppJoined(b.ctx, appID(7), b.now()); err != nil {
 		t.Fatal(err)
 	}
-	if done := tend(true); done.Listed != 0 || done.Read != 1 {
+	if done := reconcile(true); done.Listed != 0 || done.Read != 1 {
 		t.Errorf("after a push: %+v", done)
 	}
-	tend(false)
+	reconcile(false)
 	b.advance(25 * time.Hour)
-	if done := tend(true); done.Listed != 5 {
+	if done := reconcile(true); done.Listed != 5 {
 		t.Errorf("a day later: %+v", done)
 	}
 }
@@ -442,7 +442,7 @@ func TestNewsFromTheFuture(t *testing.T) {
 	}
 	b.wx.asked = nil
 	for range 12 { // a minute of the leader's looks
-		if _, _, err := b.op.TendApps(b.ctx, 0); err != nil {
+		if _, _, err := b.op.ReconcileApps(b.ctx, 0); err != nil {
 			t.Fatal(err)
 		}
 		b.advance(5 * time.Second)
@@ -451,7 +451,7 @@ func TestNewsFromTheFuture(t *testing.T) {
 		t.Errorf("asked %d times in a minute", n)
 	}
 	b.advance(4 * time.Minute)
-	if _, _, err := b.op.TendApps(b.ctx, 0); err != nil {
+	if _, _, err := b.op.ReconcileApps(b.ctx, 0); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := b.op.AppsStatus(b.ctx); err != nil || s.Unread != 0 {
@@ -616,7 +616,7 @@ func TestNeedsMerchant(t *testing.T) {
 	b.sync(operator.SyncOptions{})
 	b.advance(time.Hour)
 	id := b.apply(simple, 2)
-	b.worker.Answer(appID(0), rollout.StageCommit, operatortest.Parked(rollout.StageCommit, rollout.ReasonMerchant, 61003, "no longer authorised"))
+	b.worker.Answer(appID(0), rollout.StageCommit, operatortest.Parked(rollout.StageCommit, rollout.ReasonMerchant, 61003, "no longer authorized"))
 	b.worker.Answer(appID(1), rollout.StageCommit, parkedMerchant)
 	b.work()
 	if err := b.op.AppLeft(b.ctx, appID(3), b.now()); err != nil {
@@ -658,7 +658,7 @@ func TestAppLeavesAndComesBack(t *testing.T) {
 	b.worker.Answer(appID(0), rollout.StageVerdict, operatortest.Parked(rollout.StageVerdict, rollout.ReasonVerdict, 0, "no verdict"))
 	b.work()
 	b.advance(time.Minute)
-	b.worker.Answer(appID(0), rollout.StageVerdict, operatortest.Parked(rollout.StageVerdict, rollout.ReasonMerchant, 61003, "no longer authorised"))
+	b.worker.Answer(appID(0), rollout.StageVerdict, operatortest.Parked(rollout.StageVerdict, rollout.ReasonMerchant, 61003, "no longer authorized"))
 	if err := b.op.AppLeft(b.ctx, appID(0), b.now()); err != nil {
 		t.Fatal(err)
 	}

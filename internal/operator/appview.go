@@ -18,7 +18,7 @@ type AppView struct {
 	Label  string            `json:"label,omitempty"`
 	Values map[string]string `json:"values,omitempty"`
 	State  apps.State        `json:"state"`
-	// Authorized is when the merchant authorised the platform.
+	// Authorized is when the merchant authorized the platform.
 	Authorized time.Time `json:"authorized,omitzero"`
 	// Listed is when WeChat's list last had the app, Read when it was last asked about;
 	// zero if not yet.
@@ -27,7 +27,7 @@ type AppView struct {
 	Name        string    `json:"name,omitempty"`
 	Principal   string    `json:"principal,omitempty"`
 	MiniProgram bool      `json:"mini_program"`
-	// AccountStatus is 1 normal, 14 cancelled, 16 banned, 18 warned, 19 frozen.
+	// AccountStatus is 1 normal, 14 canceled, 16 banned, 18 warned, 19 frozen.
 	AccountStatus int64    `json:"account_status,omitempty"`
 	ServiceType   int64    `json:"service_type"`
 	Permissions   []int64  `json:"permission_sets,omitempty"`

@@ -60,7 +60,7 @@ func TestArchiveKeepsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for app, x := range want { // the ledger's own numbers of turns and writes mean nothing elsewhere
+	for app, x := range want { // the ledger's own numbers of assignments and writes mean nothing elsewhere
 		x.Fence, x.Version = 0, 0
 		want[app] = x
 	}

@@ -28,7 +28,7 @@ const (
 
 // BaselineOptions say how a baseline is to stand.
 type BaselineOptions struct {
-	// Since is from when on an app that authorised is a newcomer; zero is now.
+	// Since is from when on an app that authorized is a newcomer; zero is now.
 	Since time.Time
 	// Every is how often newcomers are gathered; 0 is DefaultGather.
 	Every time.Duration
@@ -102,7 +102,7 @@ func checkBaseline(file *planfile.File) error {
 	return nil
 }
 
-// SetBaseline lets a plan stand for every app that authorises the platform from now on.
+// SetBaseline lets a plan stand for every app that authorizes the platform from now on.
 // It changes nothing when the plan has faults (planfile.Faults), and with dryRun.
 func (o *Operator) SetBaseline(ctx context.Context, file *planfile.File, opt BaselineOptions, dryRun bool) (Baseline, error) {
 	if err := checkBaseline(file); err != nil {
@@ -258,11 +258,11 @@ type Gathered struct {
 	Targets int
 }
 
-// TendBaseline gathers newcomers into a rollout when it is time. The worker's leader
+// ReconcileBaseline gathers newcomers into a rollout when it is time. The worker's leader
 // calls it every few seconds; several at once, or one after another that crashed
 // midway, take each newcomer once: it is in the queue, in the open batch, or handed
 // on, and the batch's rollout is made under an id of its own.
-func (o *Operator) TendBaseline(ctx context.Context) (*Gathered, error) {
+func (o *Operator) ReconcileBaseline(ctx context.Context) (*Gathered, error) {
 	b, err := o.apps.Baseline(ctx)
 	if err != nil {
 		return nil, err
@@ -354,7 +354,7 @@ func (o *Operator) handOn(ctx context.Context, b apps.Baseline) (*Gathered, erro
 			err = o.register(ctx, plan, o.newcomerTargets(ctx, ids))
 		}
 		if err == nil {
-			err = o.ledger.Seal(ctx, open.ID, len(ids), false, "baseline", fmt.Sprintf("%d apps authorised the platform", len(ids)))
+			err = o.ledger.Seal(ctx, open.ID, len(ids), false, "baseline", fmt.Sprintf("%d apps authorized the platform", len(ids)))
 		}
 		if _, err := o.elsewhere(err); err != nil {
 			return nil, err

@@ -31,7 +31,7 @@ func (b *bench) stand(plan string, opt operator.BaselineOptions) operator.Baseli
 	return v
 }
 
-// come lets an app authorise the platform.
+// come lets an app authorize the platform.
 func (b *bench) come(n int) {
 	b.t.Helper()
 	if err := b.op.AppJoined(b.ctx, appID(n), b.now()); err != nil {
@@ -39,12 +39,12 @@ func (b *bench) come(n int) {
 	}
 }
 
-// tend gathers.
-func (b *bench) tend() *operator.Gathered {
+// reconcile gathers.
+func (b *bench) reconcile() *operator.Gathered {
 	b.t.Helper()
-	made, err := b.op.TendBaseline(b.ctx)
+	made, err := b.op.ReconcileBaseline(b.ctx)
 	if err != nil {
-		b.t.Fatalf("tend the baseline: %v", err)
+		b.t.Fatalf("reconcile the baseline: %v", err)
 	}
 	return made
 }
@@ -55,17 +55,17 @@ func TestBaseline(t *testing.T) {
 	b.authorize(3)
 	b.sync(operator.SyncOptions{})
 	b.advance(time.Hour)
-	if b.tend() != nil {
+	if b.reconcile() != nil {
 		t.Error("gathered without a baseline")
 	}
 	v := b.stand(standing, operator.BaselineOptions{Why: "new merchants", Reserve: 5})
 	if v.Pool != operator.BaselinePool || v.Template.ID != operator.LatestTemplate || v.Waiting != 0 || v.By != "li@ops1" {
 		t.Errorf("baseline %+v", v)
 	}
-	if b.tend() != nil {
+	if b.reconcile() != nil {
 		t.Error("apps that were there before were gathered")
 	}
-	// Three come: one can't render its ext.json, one is labelled away.
+	// Three come: one can't render its ext.json, one is labeled away.
 	b.advance(time.Second)
 	b.come(10)
 	b.come(11)
@@ -75,7 +75,7 @@ func TestBaseline(t *testing.T) {
 	if v, err := b.op.Baseline(b.ctx); err != nil || v.Waiting != 3 || v.Held != 2 {
 		t.Errorf("baseline %+v %v", v, err)
 	}
-	made := b.tend()
+	made := b.reconcile()
 	if made == nil || made.Targets != 1 || made.ID != "baseline-20300101-1" {
 		t.Fatalf("gathered %+v", made)
 	}
@@ -86,11 +86,11 @@ func TestBaseline(t *testing.T) {
 	// Not more often than asked; then those that have what they lacked.
 	b.label("label=Shop", appID(11))
 	b.label("tier-", appID(12))
-	if b.tend() != nil {
+	if b.reconcile() != nil {
 		t.Error("gathered again at once")
 	}
 	b.advance(operator.DefaultGather)
-	if made = b.tend(); made == nil || made.Targets != 2 || made.ID != "baseline-20300101-2" {
+	if made = b.reconcile(); made == nil || made.Targets != 2 || made.ID != "baseline-20300101-2" {
 		t.Fatalf("gathered %+v", made)
 	}
 	b.work()
@@ -108,13 +108,13 @@ func TestBaseline(t *testing.T) {
 	if err := b.op.AppLeft(b.ctx, appID(14), b.now().Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := b.op.PauseBaseline(b.ctx, true, "wait"); err != nil || !v.Paused || v.Waiting != 1 || b.tend() != nil {
+	if v, err := b.op.PauseBaseline(b.ctx, true, "wait"); err != nil || !v.Paused || v.Waiting != 1 || b.reconcile() != nil {
 		t.Errorf("paused: %+v %v", v, err)
 	}
 	if _, err := b.op.PauseBaseline(b.ctx, false, ""); err != nil {
 		t.Fatal(err)
 	}
-	if made = b.tend(); made == nil || made.Targets != 1 {
+	if made = b.reconcile(); made == nil || made.Targets != 1 {
 		t.Errorf("gathered %+v", made)
 	}
 	v, err := b.op.Baseline(b.ctx)
@@ -203,7 +203,7 @@ func TestBaselineReserve(t *testing.T) {
 	if err := b.pools.Quota(rollout.StageSubmit).SetShares(b.ctx, nil); err != nil { // its operator died in between
 		t.Fatal(err)
 	}
-	b.tend()
+	b.reconcile()
 	left("after the leader looked", 6)
 	if err := b.op.ClearBaseline(b.ctx); err != nil {
 		t.Fatal(err)
@@ -225,7 +225,7 @@ func TestBaselineAtOnce(t *testing.T) {
 		op := operator.New(b.deps())
 		wg.Go(func() {
 			for range come {
-				if _, err := op.TendBaseline(b.ctx); err != nil {
+				if _, err := op.ReconcileBaseline(b.ctx); err != nil {
 					t.Error(err)
 				}
 			}
@@ -244,7 +244,7 @@ func TestBaselineAtOnce(t *testing.T) {
 	}
 	for range come + 2 {
 		b.advance(time.Second)
-		b.tend()
+		b.reconcile()
 	}
 	v, err := b.op.Baseline(b.ctx)
 	if err != nil || v.Waiting != 0 || v.Taken != come+1 || v.Handing != "" || base.Open != "" {
@@ -304,16 +304,16 @@ func TestBaselineCrash(t *testing.T) {
 		d := b.deps()
 		d.Redis, d.Ledger = client, ledger.New(client, ledger.Options{})
 		d.Now = func() time.Time { return newYear }
-		_, err := operator.New(d).TendBaseline(b.ctx)
+		_, err := operator.New(d).ReconcileBaseline(b.ctx)
 		died = err != nil
 		if err := client.Close(); err != nil {
 			t.Error(err)
 		}
 		b.advance(time.Second)
 		b.come(5) // it comes later
-		b.tend()
+		b.reconcile()
 		b.advance(time.Hour)
-		b.tend()
+		b.reconcile()
 		b.work()
 		v, err := b.op.Baseline(b.ctx)
 		if err != nil || v.Taken != 4 || v.Waiting != 0 || v.Handing != "" {

@@ -15,11 +15,11 @@ import (
 // occupy gives a worker the assignment of an app.
 func (b *bench) occupy(id, app string) {
 	b.t.Helper()
-	turns, err := b.ledger.Claim(b.ctx, rollout.Claim{
+	assignments, err := b.ledger.Claim(b.ctx, rollout.Claim{
 		Rollout: id, Stage: rollout.StagePreflight, MaxRank: rollout.Rank(9, 0), N: 1, Only: []string{app}, Lease: time.Hour,
 	})
-	if err != nil || len(turns) != 1 {
-		b.t.Fatalf("claim %s: %v, %v", app, turns, err)
+	if err != nil || len(assignments) != 1 {
+		b.t.Fatalf("claim %s: %v, %v", app, assignments, err)
 	}
 }
 

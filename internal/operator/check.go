@@ -171,18 +171,18 @@ func (o *Operator) checkWorkers(ctx context.Context) Result {
 		return Result{Name: name, Level: LevelFail, Detail: err.Error()}
 	}
 	var have, lack []string
-	for _, lane := range rollout.Lanes() {
-		if n := capacity[lane]; n > 0 {
-			have = append(have, fmt.Sprintf("%s %d", lane, n))
+	for _, queueName := range rollout.QueueNames() {
+		if n := capacity[queueName]; n > 0 {
+			have = append(have, fmt.Sprintf("%s %d", queueName, n))
 		} else {
-			lack = append(lack, string(lane))
+			lack = append(lack, string(queueName))
 		}
 	}
 	switch {
 	case len(have) == 0:
 		return Result{Name: name, Level: LevelFail, Detail: "none is alive", Hint: "start cmd/worker with the same Redis"}
 	case len(lack) > 0:
-		return Result{Name: name, Level: LevelFail, Detail: "none serves the lanes " + strings.Join(lack, ", "), Hint: "start a worker whose concurrency there is above 0"}
+		return Result{Name: name, Level: LevelFail, Detail: "none serves the queues " + strings.Join(lack, ", "), Hint: "start a worker whose concurrency there is above 0"}
 	default:
 		return Result{Name: name, Level: LevelOK, Detail: "concurrency " + strings.Join(have, ", ")}
 	}

@@ -51,7 +51,7 @@ func (o *Operator) checkApps(ctx context.Context) Result {
 	}
 	r := Result{Name: "authorized apps", Level: LevelOK, Detail: fmt.Sprint(page.Total)}
 	if page.Total == 0 {
-		r.Level, r.Hint = LevelWarn, "no merchant has authorised the platform"
+		r.Level, r.Hint = LevelWarn, "no merchant has authorized the platform"
 	}
 	return r
 }

@@ -27,8 +27,8 @@ type Change struct {
 	// Wave is the wave that was opened, by Promote.
 	Wave string `json:"wave,omitempty"`
 	// Gate is the verdict that held it, and Why what the gate says, for PlanPromote.
-	Gate rollout.Verdict `json:"gate,omitempty"`
-	Why  string          `json:"why,omitempty"`
+	Gate rollout.Decision `json:"gate,omitempty"`
+	Why  string           `json:"why,omitempty"`
 }
 
 // Pause is who paused a rollout, when and why: an operator, or a worker for what WeChat
@@ -75,7 +75,7 @@ func orNoReason(why string) string {
 	return why
 }
 
-// Pause stops a running or scheduled rollout: no turn is given and no call with
+// Pause stops a running or scheduled rollout: no assignment is given and no call with
 // effect begins until Resume. Pausing a paused one does nothing.
 func (o *Operator) Pause(ctx context.Context, id, why string) (Change, error) {
 	return o.control(ctx, id, rollout.StatusPaused, func() error {
@@ -158,7 +158,7 @@ func PlanPromote(r rollout.Rollout, wave string) (Change, error) {
 		return c, &WaveError{ID: r.ID, Why: "wave " + c.Wave + " is open, and " + c.Why}
 	}
 	c.Wave, c.Targets, c.Done = waves[gate+1].Name, waves[gate+1].Size, true
-	c.Gate, c.Why = cmp.Or(g.Verdict, rollout.VerdictHold), orCounts(g.Why)
+	c.Gate, c.Why = cmp.Or(g.Decision, rollout.DecisionHold), orCounts(g.Why)
 	if gate < r.OpenWave { // a gate that tripped: behind it some have gone past it already
 		c.Targets = r.Counts.Sum(func(x rollout.Cell) bool { return !x.State.Ended() && x.Wave > r.Reach(x.Stage) })
 	}

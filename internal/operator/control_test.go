@@ -114,7 +114,7 @@ func TestPromoteTripped(t *testing.T) {
 	if c, err := b.op.Promote(b.ctx, id, "early", "looks good"); err != nil || !c.Done {
 		t.Fatalf("promote: %+v %v", c, err)
 	}
-	trip := rollout.GateState{Verdict: rollout.VerdictTripped, Why: "after it had opened: 2 of 2 judged were rejected or failed, more than 8%"}
+	trip := rollout.GateState{Decision: rollout.DecisionTrip, Why: "after it had opened: 2 of 2 judged were rejected or failed, more than 8%"}
 	if err := b.ledger.Latch(b.ctx, id, 0, trip); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestPromoteTripped(t *testing.T) {
 	if want := "wave canary: " + trip.Why; s.Good != 2 || s.Blocked != want {
 		t.Errorf("%d good, blocked %q; want 2, %q", s.Good, s.Blocked, want)
 	}
-	if w := s.Waves[0]; w.Gate != rollout.VerdictTripped || w.GateWhy != trip.Why || s.Waves[1].Open {
+	if w := s.Waves[0]; w.Gate != rollout.DecisionTrip || w.GateWhy != trip.Why || s.Waves[1].Open {
 		t.Errorf("waves %+v", s.Waves)
 	}
 	e, err := b.op.Why(b.ctx, appID(2), "")
@@ -137,7 +137,7 @@ func TestPromoteTripped(t *testing.T) {
 	if err != nil || !c.Done || c.Wave != "early" || c.Targets != 4 {
 		t.Errorf("promote: %+v %v", c, err)
 	}
-	if g := b.rollout(id).Gates[0]; !g.Waived || g.Verdict != rollout.VerdictOpen {
+	if g := b.rollout(id).Gates[0]; !g.Waived || g.Decision != rollout.DecisionPass {
 		t.Errorf("gate %+v", g)
 	}
 	b.work()

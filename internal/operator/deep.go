@@ -28,7 +28,7 @@ type DeepOptions struct {
 	Refs []string
 	// Ended looks at all targets of ended rollouts, too.
 	Ended bool
-	// Repair mends what can be mended. Why is for the rollouts' record.
+	// Repair repairs what can be repaired. Why is for the rollouts' record.
 	Repair bool
 	Why    string
 	// Grace is for how long a permit has to stay with a target that has ended:
@@ -43,7 +43,7 @@ type Deep struct {
 	Rollouts int `json:"rollouts"`
 	Targets  int `json:"targets"`
 	Permits  int `json:"permits"`
-	// Tasks is how many tasks Asynq has; Stray how many of them are for turns
+	// Tasks is how many tasks Asynq has; Stray how many of them are for assignments
 	// that the ledger doesn't know, which is harmless: they are dropped.
 	Tasks int `json:"tasks"`
 	Stray int `json:"stray_tasks"`
@@ -55,9 +55,9 @@ type Deep struct {
 	Findings int                  `json:"findings"`
 	Faults   map[ledger.Fault]int `json:"faults"`
 	List     []ledger.Finding     `json:"list"`
-	// Repairable is how many of them a repair can mend. Repaired is how many this
+	// Repairable is how many of them a repair can repair. Repaired is how many this
 	// one did, and Left those that it left to a person. What is in neither was in
-	// order by the time it was to be mended.
+	// order by the time it was to be repaired.
 	Repairable int `json:"repairable"`
 	Repaired   int `json:"repaired"`
 	Left       int `json:"left"`
@@ -99,7 +99,7 @@ var waitClasses = []string{
 // target is in exactly one place that fits its state, the counts add up, every
 // unfinished target has something that holds it, nothing that only waits is
 // parked for ever or failed, and no index, owner, permit or archive keeps what
-// is gone. With Repair it mends what it can; see ledger.Inspect for how.
+// is gone. With Repair it repairs what it can; see ledger.Inspect for how.
 func (o *Operator) DeepCheck(ctx context.Context, opt DeepOptions) (Deep, error) {
 	d := Deep{Faults: make(map[ledger.Fault]int), notes: make(map[string]map[ledger.Fault]int), List: []ledger.Finding{}}
 	var ids []string
@@ -112,7 +112,7 @@ func (o *Operator) DeepCheck(ctx context.Context, opt DeepOptions) (Deep, error)
 			ids = append(ids, r.ID)
 		}
 	}
-	in, err := o.ledger.Inspect(ctx, ledger.InspectOptions{
+	in, err := o.ledger.Fsck(ctx, ledger.FsckOptions{
 		Rollouts: ids, Ended: opt.Ended, Repair: opt.Repair, By: o.by, Why: "repair: " + orNoReason(opt.Why),
 		Waits: waitClasses, See: d.see, Progress: opt.Progress,
 	})

@@ -142,22 +142,22 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// deepTasks compares Asynq's tasks with the turns of the ledger.
+// deepTasks compares Asynq's tasks with the assignments of the ledger.
 func (o *Operator) deepTasks(ctx context.Context, d *Deep, opt DeepOptions) error {
-	var archived []tasks.Queued // Asynq keeps at most 10,000 per lane
-	var turns []rollout.Turn
+	var archived []tasks.Queued // Asynq keeps at most 10,000 per queue
+	var assignments []rollout.Assignment
 	flush := func() error {
-		keys := make([]ledger.TargetKey, len(turns))
-		for i, t := range turns {
+		keys := make([]ledger.TargetKey, len(assignments))
+		for i, t := range assignments {
 			keys[i] = ledger.TargetKey{Rollout: t.Rollout, AppID: t.AppID}
 		}
 		found, err := o.ledger.Lookup(ctx, keys)
 		for i, f := range found {
-			if f.Err == nil && (f.Target.State != rollout.StateRunning || f.Target.Fence != turns[i].Fence) {
+			if f.Err == nil && (f.Target.State != rollout.StateRunning || f.Target.Fence != assignments[i].Fence) {
 				d.Stray++
 			}
 		}
-		turns = turns[:0]
+		assignments = assignments[:0]
 		return err
 	}
 	for q, err := range tasks.AllQueued(ctx, o.rdb) {
@@ -168,12 +168,12 @@ func (o *Operator) deepTasks(ctx context.Context, d *Deep, opt DeepOptions) erro
 		switch {
 		case q.Archived:
 			archived = append(archived, q)
-		case q.Turn == nil:
+		case q.Assignment == nil:
 			d.Stray++
 		default:
-			turns = append(turns, *q.Turn)
+			assignments = append(assignments, *q.Assignment)
 		}
-		if len(turns) == deepPage {
+		if len(assignments) == deepPage {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -189,11 +189,11 @@ func (o *Operator) deepTasks(ctx context.Context, d *Deep, opt DeepOptions) erro
 func (o *Operator) deepArchive(d *Deep, archived []tasks.Queued, repair bool) error {
 	for _, q := range archived {
 		f := ledger.Finding{
-			Fault: FaultArchived, Text: fmt.Sprintf("task %s is in the archive of lane %s", q.ID, q.Lane),
-			Repair: "delete it: its target gets a new turn when its lease ends",
+			Fault: FaultArchived, Text: fmt.Sprintf("task %s is in the archive of queue %s", q.ID, q.QueueName),
+			Repair: "delete it: its target gets a new assignment when its lease ends",
 		}
-		if q.Turn != nil {
-			f.Rollout, f.AppID, f.Text = q.Turn.Rollout, q.Turn.AppID, fmt.Sprintf("has a task in the archive of lane %s", q.Lane)
+		if q.Assignment != nil {
+			f.Rollout, f.AppID, f.Text = q.Assignment.Rollout, q.Assignment.AppID, fmt.Sprintf("has a task in the archive of queue %s", q.QueueName)
 		} else {
 			f.Repair, f.Advice = "", "it is none of ours: does another program use this Redis database and these queue names?"
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/wxrollout/wxrollout/tasks"
 )
 
-// deep checks, with no patience for permits.
+// deep checks, which wait for no permits.
 func (b *bench) deep(o operator.DeepOptions) operator.Deep {
 	b.t.Helper()
 	o.Grace = time.Millisecond
@@ -53,7 +53,7 @@ func TestDeepCheckOfPermitsAndTasks(t *testing.T) {
 			t.Fatal(err)
 		}
 		queue := tasks.NewQueue(redisOf(t, rdb), tasks.QueueOptions{})
-		if err := queue.Enqueue(b.ctx, []rollout.Turn{{Rollout: id, AppID: appID(1), Stage: rollout.StageCommit, Fence: 7}, {Rollout: id, AppID: appID(0), Stage: rollout.StageCommit, Fence: 8}}); err != nil {
+		if err := queue.Enqueue(b.ctx, []rollout.Assignment{{Rollout: id, AppID: appID(1), Stage: rollout.StageCommit, Fence: 7}, {Rollout: id, AppID: appID(0), Stage: rollout.StageCommit, Fence: 8}}); err != nil {
 			t.Fatal(err)
 		}
 		inspector := asynq.NewInspectorFromRedisClient(rdb)
@@ -62,7 +62,7 @@ func TestDeepCheckOfPermitsAndTasks(t *testing.T) {
 		}
 		want := []string{
 			fmt.Sprintf("permit: app %s has a permit of the submit pool, but is not there", appID(2)),
-			fmt.Sprintf("archived: app %s has a task in the archive of lane commit", appID(0)),
+			fmt.Sprintf("archived: app %s has a task in the archive of queue commit", appID(0)),
 			fmt.Sprintf("permit: app %s has a permit of the submit pool, but is released", appID(0)),
 		}
 		d := b.deep(operator.DeepOptions{})

@@ -18,7 +18,7 @@ type Failures struct {
 	Total int `json:"total"`
 	// Groups have the same cause, the largest first.
 	Groups []FailureGroup `json:"groups"`
-	// Rows are all of them, in the order of turns.
+	// Rows are all of them, in the order of assignments.
 	Rows []Row `json:"rows"`
 }
 
@@ -32,7 +32,7 @@ type FailureGroup struct {
 	// Text is our text for the code, or what was said where there is none.
 	Text  string `json:"text"`
 	Count int    `json:"count"`
-	// Apps are the first few in the order of turns.
+	// Apps are the first few in the order of assignments.
 	Apps []string `json:"apps"`
 	// Next is what to do.
 	Next string `json:"next"`
@@ -91,7 +91,7 @@ func groups(id string, rows []Row) []FailureGroup {
 			index[c] = i
 			list = append(list, FailureGroup{
 				State: c.state, Reason: c.reason, Stage: c.stage, Class: c.class, Code: c.code, Text: c.text,
-				Next: whatNext(id, c.state, c.reason, row.Trouble),
+				Next: whatNext(id, c.state, c.reason, row.LastError),
 			})
 		}
 		list[i].Count++
@@ -106,15 +106,15 @@ func groups(id string, rows []Row) []FailureGroup {
 // anyAppID is what names the single app in a text, which would part a group.
 var anyAppID = regexp.MustCompile(`\bwx[0-9a-z]{16}\b|\brid[:=]\s*\S+|\baudit \d+|\b\d{7,}\b`)
 
-// causeOf takes a row's own names out of its trouble.
+// causeOf takes a row's own names out of its last error.
 func causeOf(row Row) cause {
 	c := cause{state: row.State, reason: row.Reason, stage: row.Stage}
-	if row.Trouble == nil {
+	if row.LastError == nil {
 		return c
 	}
-	c.class, c.code = row.Trouble.Class, row.Trouble.Code
-	c.text = strings.TrimSpace(anyAppID.ReplaceAllString(row.Trouble.Text, "…"))
-	if meaning, _ := advice(c.code, row.Trouble.Text); meaning != "" {
+	c.class, c.code = row.LastError.Class, row.LastError.Code
+	c.text = strings.TrimSpace(anyAppID.ReplaceAllString(row.LastError.Text, "…"))
+	if meaning, _ := advice(c.code, row.LastError.Text); meaning != "" {
 		c.text = meaning
 	}
 	return c

@@ -16,12 +16,12 @@ type Filter struct {
 	States  []rollout.State
 	Stages  []rollout.Stage
 	Reasons []rollout.Reason
-	// Classes are classes of the last trouble: of errcodes, or rejected,
+	// Classes are classes of the last last error: of errcodes, or rejected,
 	// withdrawn, pin, plan, network, credential.
 	Classes []string
-	// Codes are errcodes of the last trouble.
+	// Codes are errcodes of the last last error.
 	Codes []int64
-	// Text is part of the last trouble's text, whatever the case of its letters.
+	// Text is part of the last last error's text, whatever the case of its letters.
 	Text string
 	// Selector looks at the app list's columns, label and appid.
 	Selector rollout.Selector
@@ -33,14 +33,14 @@ type Filter struct {
 
 // Match tells whether a target of the rollout is chosen.
 func (f Filter) Match(r rollout.Rollout, t rollout.Target) bool {
-	trouble := rollout.Trouble{}
-	if t.Trouble != nil {
-		trouble = *t.Trouble
+	lastError := rollout.LastError{}
+	if t.LastError != nil {
+		lastError = *t.LastError
 	}
 	return in(f.States, t.State) && in(f.Stages, t.Stage) && in(f.Reasons, t.Reason) &&
-		in(f.Classes, trouble.Class) && in(f.Codes, trouble.Code) && in(f.AppIDs, t.AppID) &&
+		in(f.Classes, lastError.Class) && in(f.Codes, lastError.Code) && in(f.AppIDs, t.AppID) &&
 		in(f.Waves, waveName(r, t.Wave())) &&
-		strings.Contains(strings.ToLower(trouble.Text), strings.ToLower(f.Text)) &&
+		strings.Contains(strings.ToLower(lastError.Text), strings.ToLower(f.Text)) &&
 		f.Selector.Match(func(key string) (string, bool) { return column(t, key) })
 }
 

@@ -88,13 +88,13 @@ func (t Template) pinned() rollout.Template {
 	return rollout.Template{ID: t.ID, Version: t.Version, Desc: t.Desc}
 }
 
-// AuthorizedApp is one app that authorised the platform.
+// AuthorizedApp is one app that authorized the platform.
 type AuthorizedApp struct {
 	AppID      string    `json:"appid"`
 	Authorized time.Time `json:"authorized"`
 }
 
-// AuthorizedApps lists every app that authorised the platform, by appid: all of them, or an error
+// AuthorizedApps lists every app that authorized the platform, by appid: all of them, or an error
 // with the counts. progress hears of each page; nil is fine.
 func (o *Operator) AuthorizedApps(ctx context.Context, progress func(done, total int)) ([]AuthorizedApp, error) {
 	wx, err := o.online("list authorized apps")

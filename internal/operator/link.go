@@ -8,9 +8,9 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// Link is where a merchant authorises the platform.
+// Link is where a merchant authorizes the platform.
 type Link struct {
-	// AppID is the only app that may be authorised there; "" for any mini program.
+	// AppID is the only app that may be authorized there; "" for any mini program.
 	AppID string `json:"appid,omitempty"`
 	// PC is for a browser, H5 for WeChat itself.
 	PC string `json:"pc"`
@@ -19,7 +19,7 @@ type Link struct {
 	Until time.Time `json:"until"`
 }
 
-// AuthorizeLink makes the links by which a merchant authorises the platform. redirect
+// AuthorizeLink makes the links by which a merchant authorizes the platform. redirect
 // is where its browser goes afterwards.
 func (o *Operator) AuthorizeLink(ctx context.Context, appID, redirect string) (Link, error) {
 	wx, err := o.online("make an authorization link")

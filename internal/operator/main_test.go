@@ -172,7 +172,7 @@ func (b *bench) sound(id string) {
 	b.t.Helper()
 	var found []ledger.Finding
 	see := func(f ledger.Finding) { found = append(found, f) }
-	if _, err := b.ledger.Inspect(b.ctx, ledger.InspectOptions{Rollouts: []string{id}, See: see}); err != nil || len(found) > 0 {
+	if _, err := b.ledger.Fsck(b.ctx, ledger.FsckOptions{Rollouts: []string{id}, See: see}); err != nil || len(found) > 0 {
 		b.t.Errorf("inspection of %s: %v %v", id, found, err)
 	}
 }

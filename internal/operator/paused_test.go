@@ -20,15 +20,15 @@ func TestPausedQueueIsNamed(t *testing.T) {
 	b := mini(t)
 	id := b.apply(simple, 2)
 	b.hire()
-	turns, err := b.ledger.Claim(b.ctx, rollout.Claim{Rollout: id, Stage: rollout.StagePreflight, MaxRank: rollout.Rank(1, 0), N: 1, Lease: time.Minute})
-	if err != nil || len(turns) != 1 {
-		t.Fatalf("claim: %v %v", turns, err)
+	assignments, err := b.ledger.Claim(b.ctx, rollout.Claim{Rollout: id, Stage: rollout.StagePreflight, MaxRank: rollout.Rank(1, 0), N: 1, Lease: time.Minute})
+	if err != nil || len(assignments) != 1 {
+		t.Fatalf("claim: %v %v", assignments, err)
 	}
 	since := b.now().Add(-time.Hour)
 	key := "asynq:{commit}:paused"
 	told := func() (texts []string, level operator.Level) {
 		t.Helper()
-		for _, app := range []string{turns[0].AppID, appID(1)} { // one is in the queue, one waits for its turn
+		for _, app := range []string{assignments[0].AppID, appID(1)} { // one is in the queue, one waits for its turn
 			e, err := b.op.Why(b.ctx, app, "")
 			if err != nil {
 				t.Fatal(err)

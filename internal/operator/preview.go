@@ -196,11 +196,11 @@ type PlannedApp struct {
 	AppID string `json:"appid"`
 	Label string `json:"label,omitempty"`
 	Wave  string `json:"wave"`
-	// Place is its place in the order of turns, from 1.
+	// Place is its place in the order of assignments, from 1.
 	Place int `json:"place"`
 }
 
-// Each calls f with every app in the order of turns until f says false.
+// Each calls f with every app in the order of assignments until f says false.
 func (p *Preview) Each(f func(PlannedApp) bool) {
 	for n, app := range p.apps.All() {
 		wave, _, _ := planfile.WaveOf(p.Plan, n)

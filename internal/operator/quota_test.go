@@ -163,7 +163,7 @@ func TestCheckFaults(t *testing.T) {
 		{"calls used up", func(b *bench) { b.wx.calls.Remain = 3 }, "calls of /wxa/commit", operator.LevelWarn, "3 of 100", false},
 		{"no workers", func(*bench) {}, "workers", operator.LevelFail, "start cmd/worker", false},
 		{"half a worker", func(b *bench) {
-			if err := b.ledger.Heartbeat(b.ctx, "w", map[rollout.Lane]int{rollout.LaneCommit: 1}, time.Hour); err != nil {
+			if err := b.ledger.Heartbeat(b.ctx, "w", map[rollout.QueueName]int{rollout.QueueCommit: 1}, time.Hour); err != nil {
 				b.t.Fatal(err)
 			}
 		}, "workers", operator.LevelFail, "audit, release", false},

@@ -41,9 +41,9 @@ func CSVHead() []string { return slices.Clone(csvHead) }
 
 // CSVLine is a target in the columns of CSVHead.
 func CSVLine(row Row) []string {
-	t := Trouble{}
-	if row.Trouble != nil {
-		t = *row.Trouble
+	t := LastError{}
+	if row.LastError != nil {
+		t = *row.LastError
 	}
 	return []string{
 		row.AppID, plainCell(row.Label), row.Wave, string(row.Stage), string(row.State), string(row.Reason),
@@ -162,9 +162,9 @@ func markdownFailures(b *strings.Builder, f Failures) {
 	}
 	b.WriteString("\n| appid | label | state | errcode | rid | text |\n|---|---|---|---|---|---|\n")
 	for _, row := range f.Rows[:min(len(f.Rows), listedMax)] {
-		t := Trouble{}
-		if row.Trouble != nil {
-			t = *row.Trouble
+		t := LastError{}
+		if row.LastError != nil {
+			t = *row.LastError
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", row.AppID, oneCell(row.Label), stateText(row.State, row.Reason), number(t.Code), oneCell(t.RID), oneCell(t.Text))
 	}

@@ -28,7 +28,7 @@ type Retried struct {
 	ID string `json:"id"`
 	// Matched is how many targets the filter chose.
 	Matched int `json:"matched"`
-	// Retried ended targets got a new attempt, Woken parked ones their turn.
+	// Retried ended targets got a new attempt, Woken parked ones their assignment.
 	Retried int `json:"retried"`
 	Woken   int `json:"woken"`
 	// Going are matched targets that nothing was done to: they go on by

@@ -17,10 +17,10 @@ func TestRetryTellsWhatItSpends(t *testing.T) {
 	t.Parallel()
 	const app = 1
 	fails := func(now time.Time) rollout.Event {
-		return rollout.Failed{At: now, Trouble: rollout.Trouble{Class: "fatal-app", Code: 85015, Text: "no", At: now}}
+		return rollout.Failed{At: now, LastError: rollout.LastError{Class: "fatal-app", Code: 85015, Text: "no", At: now}}
 	}
 	withdrawn := func(now time.Time) rollout.Event {
-		return rollout.Failed{At: now, Trouble: rollout.Trouble{Class: rollout.ClassWithdrawn, Text: "withdrawn", At: now}}
+		return rollout.Failed{At: now, LastError: rollout.LastError{Class: rollout.ClassWithdrawn, Text: "withdrawn", At: now}}
 	}
 	own := func(id string) wxclient.Audit {
 		return wxclient.Audit{ID: 501, Status: wxclient.AuditPending, Version: "3.9.0", Desc: "spring " + rollout.Marker(id, 0)}

@@ -28,14 +28,14 @@ func TestRetry(t *testing.T) {
 		if c := b.rollout(id).Counts; c.State(rollout.StateRejected) != 1 || c.State(rollout.StateFailed) != 1 {
 			t.Error("a dry run changed something")
 		}
-		if got, err := b.op.Retry(b.ctx, id, operator.Filter{}, operator.RetryOptions{Why: "mended"}); err != nil || got != want {
+		if got, err := b.op.Retry(b.ctx, id, operator.Filter{}, operator.RetryOptions{Why: "fixed"}); err != nil || got != want {
 			t.Errorf("retry: %+v %v, want %+v", got, err, want)
 		}
 		target, err := b.ledger.Target(b.ctx, id, appID(0))
 		if err != nil || target.Stage != rollout.StageSubmit || target.State != rollout.StatePending || target.Attempt != 2 {
 			t.Errorf("the rejected one is %+v: %v", target, err)
 		}
-		if last := target.Timeline[len(target.Timeline)-1]; last.What != "retried" || last.Note != "by li@ops1: mended" {
+		if last := target.Timeline[len(target.Timeline)-1]; last.What != "retried" || last.Note != "by li@ops1: fixed" {
 			t.Errorf("timeline ends with %+v", last)
 		}
 		b.work()

@@ -24,8 +24,8 @@ type Row struct {
 	Attempt  int   `json:"attempt"`
 	Revision int   `json:"revision"`
 	AuditID  int64 `json:"audit_id,omitempty"`
-	// Trouble is the last thing that went wrong.
-	Trouble *Trouble `json:"trouble,omitempty"`
+	// Last error is the last thing that went wrong.
+	LastError *LastError `json:"last_error,omitempty"`
 	// Note says why it was skipped, or which rollout it waits for; "" for nothing.
 	Note string `json:"note,omitempty"`
 	// Submitted and Ended are when that was seen last; zero if it was not.
@@ -33,8 +33,8 @@ type Row struct {
 	Ended     time.Time `json:"ended,omitzero"`
 }
 
-// Trouble is what went wrong, in WeChat's words and ours.
-type Trouble struct {
+// LastError is what went wrong, in WeChat's words and ours.
+type LastError struct {
 	Class string `json:"class"`
 	Code  int64  `json:"code,omitempty"`
 	RID   string `json:"rid,omitempty"`
@@ -50,7 +50,7 @@ type Trouble struct {
 func RowOf(r rollout.Rollout, t rollout.Target) Row {
 	row := Row{
 		AppID: t.AppID, Label: t.Label, Wave: waveName(r, t.Wave()), Rank: t.Rank, Stage: t.Stage, State: t.State,
-		Since: t.Since, Due: t.Due, Attempt: t.Attempt, Revision: t.Revision, AuditID: t.AuditID, Trouble: troubleOf(t.Trouble),
+		Since: t.Since, Due: t.Due, Attempt: t.Attempt, Revision: t.Revision, AuditID: t.AuditID, LastError: lastErrorOf(t.LastError),
 	}
 	if t.State == rollout.StateParked {
 		row.Reason = t.Reason
@@ -72,10 +72,10 @@ func RowOf(r rollout.Rollout, t rollout.Target) Row {
 	return row
 }
 
-func troubleOf(t *rollout.Trouble) *Trouble {
+func lastErrorOf(t *rollout.LastError) *LastError {
 	if t == nil {
 		return nil
 	}
 	known, _ := advice(t.Code, t.Text)
-	return &Trouble{Class: t.Class, Code: t.Code, RID: t.RID, Text: t.Text, Known: known, Screenshots: t.Screenshots, At: t.At}
+	return &LastError{Class: t.Class, Code: t.Code, RID: t.RID, Text: t.Text, Known: known, Screenshots: t.Screenshots, At: t.At}
 }

@@ -147,7 +147,7 @@ func (o *Operator) lookAtSettings(ctx context.Context, p *Preview, opt PlanOptio
 	d := p.Settings
 	wait := func(context.Context) error { return nil }
 	if opt.SettingsRate > 0 {
-		wait = ratelimit.NewGate(ratelimit.NewThrottle(o.rdb, "plan settings", ratelimit.Rate{Permits: opt.SettingsRate, Per: time.Second}), nil).Wait
+		wait = ratelimit.NewPacer(ratelimit.NewThrottle(o.rdb, "plan settings", ratelimit.Rate{Permits: opt.SettingsRate, Per: time.Second}), nil).Wait
 	}
 	diffs := make([]AppDiff, d.Looked)
 	var mu sync.Mutex

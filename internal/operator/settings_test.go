@@ -88,7 +88,7 @@ func TestApplyRegistersDomains(t *testing.T) {
 	}
 }
 
-// What the platform can't have stops the apply before anything may move; mended, the
+// What the platform can't have stops the apply before anything may move; fixed, the
 // same apply completes it.
 func TestApplyStopsAtUnregistrableDomains(t *testing.T) {
 	t.Parallel()
@@ -126,7 +126,7 @@ func TestScheduleRegistersDomains(t *testing.T) {
 }
 
 // A look at settings asks as many apps as it is told, sums up, and takes one app's
-// trouble for that app's own.
+// last error for that app's own.
 func TestPlanComparesSettings(t *testing.T) {
 	t.Parallel()
 	b := mini(t)

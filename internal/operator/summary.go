@@ -74,9 +74,9 @@ type WaveSummary struct {
 	Good int  `json:"good"`
 	Bad  int  `json:"bad"`
 	// Gate is the verdict on the wave after it, GateWhy its reason; "" when
-	// nothing but its turn holds that wave.
-	Gate    rollout.Verdict `json:"gate,omitempty"`
-	GateWhy string          `json:"gate_why,omitempty"`
+	// nothing but its assignment holds that wave.
+	Gate    rollout.Decision `json:"gate,omitempty"`
+	GateWhy string           `json:"gate_why,omitempty"`
 }
 
 // Promote is the command that opens the next wave.
@@ -181,13 +181,13 @@ func waveSummary(r rollout.Rollout, i int, w rollout.Wave) WaveSummary {
 		Name: w.Name, Size: w.Size, Open: i <= r.Reach(rollout.StagePreflight),
 		Done: in(rollout.State.Ended), Good: in(rollout.State.Good), Bad: in(isBad),
 	}
-	if i+1 < len(r.Plan.Waves) && (w.Gated() || r.Gates[i].Verdict != "") {
-		s.Gate, s.GateWhy = r.Gates[i].Verdict, r.Gates[i].Why
+	if i+1 < len(r.Plan.Waves) && (w.Gated() || r.Gates[i].Decision != "") {
+		s.Gate, s.GateWhy = r.Gates[i].Decision, r.Gates[i].Why
 	}
 	return s
 }
 
-// blocked is rollout.Blocked less what the conductor's next tick resolves: a gate
+// blocked is rollout.Blocked less what the controller's next tick resolves: a gate
 // that has what it waited for.
 func blocked(r rollout.Rollout) string {
 	text := r.Blocked()
@@ -196,9 +196,9 @@ func blocked(r rollout.Rollout) string {
 		return text
 	}
 	wave := r.Plan.Waves[at]
-	if r.Gates[at].Verdict == rollout.VerdictHold {
+	if r.Gates[at].Decision == rollout.DecisionHold {
 		switch v, why := rollout.Judge(wave, at, r.Counts, false); v {
-		case rollout.VerdictOpen:
+		case rollout.DecisionPass:
 			return ""
 		default:
 			return "wave " + wave.Name + ": " + why

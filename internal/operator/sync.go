@@ -132,7 +132,7 @@ func (o *Operator) SyncApps(ctx context.Context, opt SyncOptions) (Synced, error
 	}
 	s := &syncer{o: o, wx: wx, opt: opt, cursor: cursor}
 	if opt.Rate > 0 {
-		s.gate = ratelimit.NewGate(ratelimit.NewThrottle(o.rdb, "apps sync", ratelimit.Rate{Permits: opt.Rate, Per: time.Second}), nil)
+		s.gate = ratelimit.NewPacer(ratelimit.NewThrottle(o.rdb, "apps sync", ratelimit.Rate{Permits: opt.Rate, Per: time.Second}), nil)
 	}
 	running, stop := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
@@ -184,7 +184,7 @@ type syncer struct {
 	o      *Operator
 	wx     WeChat
 	opt    SyncOptions
-	gate   *ratelimit.Gate
+	gate   *ratelimit.Pacer
 	cursor apps.Cursor
 
 	mu    sync.Mutex

@@ -56,7 +56,7 @@ type LibraryEntry struct {
 type Library struct {
 	// Entries are the newest (highest id) first.
 	Entries []LibraryEntry
-	// Unseen authorised mini programs have no live version that the registry knows of:
+	// Unseen authorized mini programs have no live version that the registry knows of:
 	// nothing was released yet, or nobody looked (enqueue apps sync --versions).
 	Unseen int
 	// Last is what was last done to the library; nil if nothing was.
@@ -216,7 +216,7 @@ func (o *Operator) seeBaseline(ctx context.Context, seen *templatesSeen) error {
 	return nil
 }
 
-// liveVersions counts the authorised apps by the version that users have; unseen of
+// liveVersions counts the authorized apps by the version that users have; unseen of
 // them are mini programs whose version is not known.
 func (o *Operator) liveVersions(ctx context.Context) (live map[string]int, unseen int, err error) {
 	live = make(map[string]int)

@@ -12,11 +12,11 @@ import (
 // have been lost.
 const listAgain = 24 * time.Hour
 
-// TendApps keeps the registry true: it syncs one that was never synced, goes on with a
+// ReconcileApps keeps the registry true: it syncs one that was never synced, goes on with a
 // sync that was interrupted, reads the list again once a day, and asks about apps that
 // pushes told of. The worker's leader calls it every few seconds; synced is false if
 // there was nothing to do, or if somebody else does it.
-func (o *Operator) TendApps(ctx context.Context, rate int) (done Synced, synced bool, err error) {
+func (o *Operator) ReconcileApps(ctx context.Context, rate int) (done Synced, synced bool, err error) {
 	opt := SyncOptions{Rate: rate}
 	cursor, err := o.apps.Cursor(ctx)
 	if err != nil {

@@ -101,18 +101,18 @@ func TestPromoteAsShown(t *testing.T) {
 	id := b.apply(waved, 6)
 	b.work()
 	shown, err := operator.PlanPromote(b.rollout(id), "")
-	if err != nil || shown.Wave != "early" || shown.Gate != rollout.VerdictHold {
+	if err != nil || shown.Wave != "early" || shown.Gate != rollout.DecisionHold {
 		t.Fatalf("shown %+v, %v", shown, err)
 	}
 	// The gate fails while the operator thinks.
-	if err := b.ledger.Latch(b.ctx, id, 0, rollout.GateState{Verdict: rollout.VerdictFailed, Why: "2 of 2 rejected"}); err != nil {
+	if err := b.ledger.Latch(b.ctx, id, 0, rollout.GateState{Decision: rollout.DecisionFail, Why: "2 of 2 rejected"}); err != nil {
 		t.Fatal(err)
 	}
 	var changed *ledger.GateChangedError
 	if c, err := b.op.PromoteAs(b.ctx, shown, ""); !errors.As(err, &changed) || c.Done {
 		t.Errorf("promoted past a failure that nobody saw: %+v, %v", c, err)
 	}
-	if shown, err = operator.PlanPromote(b.rollout(id), ""); err != nil || shown.Gate != rollout.VerdictFailed {
+	if shown, err = operator.PlanPromote(b.rollout(id), ""); err != nil || shown.Gate != rollout.DecisionFail {
 		t.Fatalf("shown %+v, %v", shown, err)
 	}
 	for _, want := range []bool{true, false} { // two operators who saw the same

@@ -20,8 +20,8 @@ type Snapshot struct {
 	Pools []Pool `json:"pools"`
 	// Fault is the fault of the platform that stops everything; nil if none stands.
 	Fault *ledger.PlatformFault `json:"platform_fault,omitempty"`
-	// Workers is the concurrency of the live workers by lane.
-	Workers map[rollout.Lane]int `json:"workers"`
+	// Workers is the concurrency of the live workers by queue.
+	Workers map[rollout.QueueName]int `json:"workers"`
 }
 
 // Watch looks at a rollout again and again: at once, then each time every has

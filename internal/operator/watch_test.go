@@ -25,7 +25,7 @@ func TestSummarize(t *testing.T) {
 		t.Errorf("summary %+v", s)
 	}
 	wantWaves := []operator.WaveSummary{
-		{Name: "canary", Size: 6, Open: true, Done: 4, Good: 2, Bad: 2, Gate: rollout.VerdictHold, GateWhy: "4 of 6 judged"},
+		{Name: "canary", Size: 6, Open: true, Done: 4, Good: 2, Bad: 2, Gate: rollout.DecisionHold, GateWhy: "4 of 6 judged"},
 		{Name: "rest", Size: 4},
 	}
 	if diff := cmp.Diff(wantWaves, s.Waves); diff != "" {
@@ -48,13 +48,13 @@ func TestSummarize(t *testing.T) {
 }
 
 // TestBlockedIsNotHasty: a gate that has all it waited for opens at the
-// conductor's next tick, so it blocks nothing.
+// controller's next tick, so it blocks nothing.
 func TestBlockedIsNotHasty(t *testing.T) {
 	t.Parallel()
 	r := rollout.Rollout{
 		Status: rollout.StatusRunning,
 		Plan:   rollout.Plan{Waves: []rollout.Wave{{Name: "canary", Size: 2, RejectAbove: 0.5}, {Name: "rest", Size: 1}}},
-		Gates:  map[int]rollout.GateState{0: {Verdict: rollout.VerdictHold, Why: "1 of 2 judged"}},
+		Gates:  map[int]rollout.GateState{0: {Decision: rollout.DecisionHold, Why: "1 of 2 judged"}},
 		Counts: rollout.Counts{
 			{Stage: rollout.StageRelease, State: rollout.StateReleased}:           2,
 			{Wave: 1, Stage: rollout.StagePreflight, State: rollout.StatePending}: 1,
@@ -67,7 +67,7 @@ func TestBlockedIsNotHasty(t *testing.T) {
 	if s := operator.Summarize(r); s.Blocked != "wave canary: waits for promote" {
 		t.Errorf("a gate that wants a person blocks: %q", s.Blocked)
 	}
-	r.Gates[0] = rollout.GateState{Verdict: rollout.VerdictFailed, Why: "2 of 2"}
+	r.Gates[0] = rollout.GateState{Decision: rollout.DecisionFail, Why: "2 of 2"}
 	if s := operator.Summarize(r); s.Blocked != "wave canary: 2 of 2" {
 		t.Errorf("a failed gate blocks: %q", s.Blocked)
 	}

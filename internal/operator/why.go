@@ -171,12 +171,12 @@ func (o *Operator) holders(ctx context.Context, ref string) ([]rollout.Rollout, 
 type facts struct {
 	owner   rollout.Rollout // that works on the app
 	pools   map[rollout.Stage]Pool
-	workers map[rollout.Lane]int
+	workers map[rollout.QueueName]int
 	// paused are the Asynq queues that somebody paused.
-	paused map[rollout.Lane]tasks.Paused
+	paused map[rollout.QueueName]tasks.Paused
 	// limit is what binds the submissions of the rollout at hand; nil if nothing does.
 	limit *rollout.Limit
-	// quarantine is how long no turns are given after a restart of Redis.
+	// quarantine is how long no assignments are given after a restart of Redis.
 	quarantine time.Duration
 	// fault is the fault of the platform that stands; nil for none.
 	fault *ledger.PlatformFault
@@ -204,12 +204,12 @@ func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
 	return f, err
 }
 
-// pausedQueues are the paused Asynq queues by lane.
-func (o *Operator) pausedQueues(ctx context.Context) (map[rollout.Lane]tasks.Paused, error) {
+// pausedQueues are the paused Asynq queues by queue.
+func (o *Operator) pausedQueues(ctx context.Context) (map[rollout.QueueName]tasks.Paused, error) {
 	list, err := tasks.PausedQueues(ctx, o.rdb)
-	out := make(map[rollout.Lane]tasks.Paused, len(list))
+	out := make(map[rollout.QueueName]tasks.Paused, len(list))
 	for _, p := range list {
-		out[p.Lane] = p
+		out[p.QueueName] = p
 	}
 	return out, err
 }
@@ -219,15 +219,15 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 	switch {
 	case t.State.Ended():
 		if t.Stage == rollout.StageUndo && t.State == rollout.StateFailed {
-			return endedWords(t), "mend the cause, or go back at mp.weixin.qq.com; enqueue undo " + r.ID + " --state failed tries again"
+			return endedWords(t), "fix the cause, or go back at mp.weixin.qq.com; enqueue undo " + r.ID + " --state failed tries again"
 		}
 		if left := t.AuditID != 0 || t.Intent != nil || t.Gray > 0; left && t.State == rollout.StateAborted {
 			return endedWords(t), fmt.Sprintf("enqueue undo %s --app %s looks at WeChat and takes back what is there; apply the plan again with --again to go on", r.ID, t.AppID)
 		}
-		if t.Trouble != nil && t.Trouble.Next != "" && t.State == rollout.StateFailed {
-			return endedWords(t), t.Trouble.Next
+		if t.LastError != nil && t.LastError.Next != "" && t.State == rollout.StateFailed {
+			return endedWords(t), t.LastError.Next
 		}
-		return endedWords(t), whatNext(r.ID, t.State, "", troubleOf(t.Trouble))
+		return endedWords(t), whatNext(r.ID, t.State, "", lastErrorOf(t.LastError))
 	case r.Status == rollout.StatusLoading:
 		return "its rollout is still being written", "if its apply was interrupted, run the same apply again"
 	case r.Status == rollout.StatusScheduled:
@@ -241,10 +241,10 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 		return fmt.Sprintf("its rollout is paused by %s: %s", r.By, r.Why), next
 	case r.Status == rollout.StatusAborted && t.Intent != nil:
 		waits = fmt.Sprintf("its rollout was aborted; what its %s of %s did is read back before it ends", t.Intent, t.Intent.At.Format(time.RFC3339))
-		if t.Trouble != nil {
-			waits += ": " + t.Trouble.Text
+		if t.LastError != nil {
+			waits += ": " + t.LastError.Text
 		}
-		return waits, f.lane(t.Stage)
+		return waits, f.queueName(t.Stage)
 	case r.Status == rollout.StatusAborted:
 		return "its rollout was aborted; the target ends soon", ""
 	}
@@ -256,30 +256,30 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 	case t.State == rollout.StateRunning && t.Reason == rollout.ReasonActing:
 		return "a worker acts on it now" + panicWords(t), ""
 	case t.State == rollout.StateRunning:
-		if p, paused := f.paused[t.Stage.Lane()]; paused {
+		if p, paused := f.paused[t.Stage.QueueName()]; paused {
 			return "it is in the workers' queue, and " + p.String(), p.Next()
 		}
-		return "it is in the workers' queue", f.lane(t.Stage)
+		return "it is in the workers' queue", f.queueName(t.Stage)
 	default:
 		return f.parked(r, t)
 	}
 }
 
-// pending says why a target has no turn yet.
+// pending says why a target has no assignment yet.
 func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string) {
 	if t.Intent != nil { // no gate, closed stage or quota holds its read-back
-		return fmt.Sprintf("what its %s of %s did is unknown; it is read back next", t.Intent, t.Intent.At.Format(time.RFC3339)), f.lane(t.Stage)
+		return fmt.Sprintf("what its %s of %s did is unknown; it is read back next", t.Intent, t.Intent.At.Format(time.RFC3339)), f.queueName(t.Stage)
 	}
 	if t.Wave() > r.Reach(t.Stage) {
 		wave, gate, _ := r.Gate()
 		waits = fmt.Sprintf("its wave %s is not open: wave %s comes before it", waveName(r, t.Wave()), waveName(r, wave))
-		if gate.Verdict == rollout.VerdictTripped {
+		if gate.Decision == rollout.DecisionTrip {
 			waits = fmt.Sprintf("the gate of wave %s has tripped", waveName(r, wave))
 		}
 		if gate.Why != "" {
 			waits += ": " + gate.Why
 		}
-		if gate.Verdict == rollout.VerdictFailed || gate.Verdict == rollout.VerdictTripped || blocked(r) != "" {
+		if gate.Decision == rollout.DecisionFail || gate.Decision == rollout.DecisionTrip || blocked(r) != "" {
 			next = promoteCommand(r.ID, waveName(r, wave+1))
 		}
 		return waits, next
@@ -300,10 +300,10 @@ func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string)
 	if f.limit != nil {
 		return "it waits for quota: " + f.limit.String(), limitNext(f.limit)
 	}
-	if p, paused := f.paused[t.Stage.Lane()]; paused {
+	if p, paused := f.paused[t.Stage.QueueName()]; paused {
 		return "it waits for its turn, and " + p.String(), p.Next()
 	}
-	return "it waits for its turn", f.lane(t.Stage)
+	return "it waits for its turn", f.queueName(t.Stage)
 }
 
 // limitOf is what binds the submission of a target that waits for it.
@@ -318,16 +318,16 @@ func (o *Operator) limitOf(ctx context.Context, r rollout.Rollout, t rollout.Tar
 	return o.limit(ctx, r, rollout.Shares(active))
 }
 
-// lane says what is wrong with a stage's workers; "" for nothing.
-func (f facts) lane(s rollout.Stage) string {
-	if f.workers[s.Lane()] > 0 {
+// queue says what is wrong with a stage's workers; "" for nothing.
+func (f facts) queueName(s rollout.Stage) string {
+	if f.workers[s.QueueName()] > 0 {
 		return ""
 	}
-	return fmt.Sprintf("no worker of the %s lane is alive: start one", s.Lane())
+	return fmt.Sprintf("no worker of the %s queue is alive: start one", s.QueueName())
 }
 
 func (f facts) parked(r rollout.Rollout, t rollout.Target) (waits, next string) {
-	if troubleClass(t) == rollout.ClassPanic {
+	if lastErrorClass(t) == rollout.ClassPanic {
 		return "it is tried again soon" + panicWords(t), panicNext
 	}
 	if t.Reason == rollout.ReasonOwner {
@@ -337,7 +337,7 @@ func (f facts) parked(r rollout.Rollout, t rollout.Target) (waits, next string) 
 		}
 		return waits, ownerNext(f.owner)
 	}
-	return waitsFor(t), parkedNext(r.ID, t.Reason, troubleOf(t.Trouble))
+	return waitsFor(t), parkedNext(r.ID, t.Reason, lastErrorOf(t.LastError))
 }
 
 // endedWords say how a target ended.
@@ -364,25 +364,25 @@ func endedWords(t rollout.Target) string {
 	if t.State == rollout.StateAborted && t.AuditID != 0 {
 		words += fmt.Sprintf("; audit %d stays as it is at WeChat", t.AuditID)
 	}
-	if t.Trouble != nil && isBad(t.State) {
-		words += ": " + t.Trouble.Text
+	if t.LastError != nil && isBad(t.State) {
+		words += ": " + t.LastError.Text
 	}
 	return words
 }
 
 // panicWords say how often the target's handler panicked; "" if it never did.
 func panicWords(t rollout.Target) string {
-	if t.Panics == 0 || t.Trouble == nil {
+	if t.Panics == 0 || t.LastError == nil {
 		return ""
 	}
-	return fmt.Sprintf("; its handler panicked %d times: %s", t.Panics, t.Trouble.Text)
+	return fmt.Sprintf("; its handler panicked %d times: %s", t.Panics, t.LastError.Text)
 }
 
-func troubleClass(t rollout.Target) string {
-	if t.Trouble == nil {
+func lastErrorClass(t rollout.Target) string {
+	if t.LastError == nil {
 		return ""
 	}
-	return t.Trouble.Class
+	return t.LastError.Class
 }
 
 // Live asks WeChat about an app: its trial and live version and its last audit. An app that

@@ -37,7 +37,7 @@ func TestWhyInQuarantine(t *testing.T) {
 	if err := b.rdb.HSet(b.ctx, "wxr:{ledger}:server", "until", now.Add(40*time.Second).UnixMilli()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if got := waits(); !strings.Contains(got, "Redis was restarted") || !strings.Contains(got, "no turns for another 40s") {
+	if got := waits(); !strings.Contains(got, "Redis was restarted") || !strings.Contains(got, "no assignments for another 40s") {
 		t.Errorf("after a restart: %q", got)
 	}
 }
@@ -76,9 +76,9 @@ func TestWhy(t *testing.T) {
 	if err != nil || e.Owner != id {
 		t.Fatalf("owner %q: %v", e.Owner, err)
 	}
-	want := &operator.Trouble{Class: "fatal-app", Code: 61007, RID: "rid-2", Text: "permission set 18 is not granted", Known: known(t, 61007), At: newYear}
-	if diff := cmp.Diff(want, e.Places[0].Trouble); diff != "" {
-		t.Errorf("trouble (-want +got):\n%s", diff)
+	want := &operator.LastError{Class: "fatal-app", Code: 61007, RID: "rid-2", Text: "permission set 18 is not granted", Known: known(t, 61007), At: newYear}
+	if diff := cmp.Diff(want, e.Places[0].LastError); diff != "" {
+		t.Errorf("last error (-want +got):\n%s", diff)
 	}
 	if len(e.Places[0].Timeline) != 1 || !e.Places[0].Due.Equal(newYear.Add(time.Hour)) {
 		t.Errorf("timeline %+v, wakes %s", e.Places[0].Timeline, e.Places[0].Due)
@@ -91,7 +91,7 @@ func TestWhy(t *testing.T) {
 // hire makes workers live for an hour.
 func (b *bench) hire() {
 	b.t.Helper()
-	err := b.ledger.Heartbeat(b.ctx, "w1", map[rollout.Lane]int{rollout.LaneCommit: 4, rollout.LaneAudit: 4, rollout.LaneRelease: 4}, time.Hour)
+	err := b.ledger.Heartbeat(b.ctx, "w1", map[rollout.QueueName]int{rollout.QueueCommit: 4, rollout.QueueAudit: 4, rollout.QueueRelease: 4}, time.Hour)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestWhyOfUnfinished(t *testing.T) {
 			t.Errorf("waits for %q, do %q; want %q, %q", p.Waits, p.Next, waits, next)
 		}
 	}
-	expect("waits for its turn", "no worker of the commit lane is alive")
+	expect("waits for its turn", "no worker of the commit queue is alive")
 	b.hire()
 	expect("waits for its turn", "")
 	if err := b.pools.Close(b.ctx, rollout.StagePreflight, ratelimit.Refusal{Reason: "45009"}, time.Hour); err != nil {
@@ -129,12 +129,12 @@ func TestWhyOfUnfinished(t *testing.T) {
 	if _, err := b.op.Resume(b.ctx, id, ""); err != nil {
 		t.Fatal(err)
 	}
-	turns, err := b.ledger.Claim(b.ctx, rollout.Claim{Rollout: id, Stage: rollout.StagePreflight, MaxRank: 1, N: 1, Lease: time.Minute})
-	if err != nil || len(turns) != 1 {
-		t.Fatalf("claim: %v %v", turns, err)
+	assignments, err := b.ledger.Claim(b.ctx, rollout.Claim{Rollout: id, Stage: rollout.StagePreflight, MaxRank: 1, N: 1, Lease: time.Minute})
+	if err != nil || len(assignments) != 1 {
+		t.Fatalf("claim: %v %v", assignments, err)
 	}
 	expect("in the workers' queue", "")
-	if _, err := b.ledger.Start(b.ctx, turns[0], time.Minute); err != nil {
+	if _, err := b.ledger.Start(b.ctx, assignments[0], time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	expect("a worker acts on it now", "")

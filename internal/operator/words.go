@@ -40,10 +40,10 @@ func ReasonWords(r rollout.Reason) string {
 func waitsFor(t rollout.Target) string {
 	words := ReasonWords(t.Reason)
 	switch {
-	case t.Trouble == nil:
+	case t.LastError == nil:
 	case t.Reason == rollout.ReasonInAudit:
-		words = t.Trouble.Text
-	case t.Reason == rollout.ReasonUnknown && t.Trouble.Class == rollout.ClassUnshown:
+		words = t.LastError.Text
+	case t.Reason == rollout.ReasonUnknown && t.LastError.Class == rollout.ClassUnshown:
 		words = "WeChat took a call and does not show its effect; it is read back, and made again a few times"
 	}
 	return words
@@ -51,10 +51,10 @@ func waitsFor(t rollout.Target) string {
 
 // whatNext says what a person should do about a target that ended badly or is
 // parked; "" for nothing.
-func whatNext(id string, s rollout.State, reason rollout.Reason, last *Trouble) string {
+func whatNext(id string, s rollout.State, reason rollout.Reason, last *LastError) string {
 	switch s {
 	case rollout.StateRejected:
-		return fmt.Sprintf("mend what the auditors name, then enqueue retry %s --state rejected; add --recommit with --template or --ext when the code or its ext.json must change", id)
+		return fmt.Sprintf("fix what the auditors name, then enqueue retry %s --state rejected; add --recommit with --template or --ext when the code or its ext.json must change", id)
 	case rollout.StateFailed:
 		return failedNext(id, last)
 	case rollout.StateAborted:
@@ -67,7 +67,7 @@ func whatNext(id string, s rollout.State, reason rollout.Reason, last *Trouble) 
 }
 
 // adviceOn is the next step for the errcode of a last error; "" if WeChat sent none.
-func adviceOn(last *Trouble) string {
+func adviceOn(last *LastError) string {
 	if last == nil {
 		return ""
 	}
@@ -87,14 +87,14 @@ func advice(code int64, text string) (meaning, next string) {
 // calledIn finds the endpoint in the text of a *wxclient.Error.
 var calledIn = regexp.MustCompile(`\bwechat (/\S+): errcode `)
 
-func failedNext(id string, last *Trouble) string {
+func failedNext(id string, last *LastError) string {
 	class := ""
 	if last != nil {
 		class = last.Class
 	}
 	switch class {
 	case "plan":
-		return fmt.Sprintf("mend the plan or the app's columns, then enqueue retry %s --class plan --recommit --ext FILE", id)
+		return fmt.Sprintf("fix the plan or the app's columns, then enqueue retry %s --class plan --recommit --ext FILE", id)
 	case rollout.ClassPanic:
 		return panicNext + fmt.Sprintf(", then enqueue retry %s --class %s", id, rollout.ClassPanic)
 	case rollout.ClassWithdrawn:
@@ -109,7 +109,7 @@ func failedNext(id string, last *Trouble) string {
 // panicNext is what to do about a handler that panics.
 const panicNext = `a defect of this program: report the workers' log lines "handler panicked"`
 
-func parkedNext(id string, reason rollout.Reason, last *Trouble) string {
+func parkedNext(id string, reason rollout.Reason, last *LastError) string {
 	switch reason {
 	case rollout.ReasonMerchant:
 		return fmt.Sprintf("%s; it is read again from time to time, at once after enqueue retry %s --state parked --waits-for merchant", cmp.Or(adviceOn(last), "ask the merchant"), id)

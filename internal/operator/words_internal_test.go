@@ -12,19 +12,19 @@ import (
 // The next step goes by errcode and endpoint, and names the address that WeChat names.
 func TestNextStepsByErrcode(t *testing.T) {
 	t.Parallel()
-	last := func(endpoint string, code int64, msg string) *Trouble {
+	last := func(endpoint string, code int64, msg string) *LastError {
 		e := &wxclient.Error{Endpoint: endpoint, Code: code, Msg: msg, Class: wxclient.ClassOf(code)}
-		return &Trouble{Class: string(e.Class), Code: code, Text: e.Error()}
+		return &LastError{Class: string(e.Class), Code: code, Text: e.Error()}
 	}
 	for _, tc := range []struct {
 		state  rollout.State
 		reason rollout.Reason
-		last   *Trouble
+		last   *LastError
 		want   string
 	}{
 		{rollout.StateFailed, "", last("/wxa/release", 85020, ""), "read the audit; release by hand at mp.weixin.qq.com, or retry with --recommit; then enqueue retry r1 --state failed"},
 		{rollout.StateFailed, "", last("/cgi-bin/component/api_component_token", 61004, "not registered, ip 203.0.113.7"), "add 203.0.113.7 to the IP allow-list"},
-		{rollout.StateFailed, "", &Trouble{Class: "unknown", Text: "x"}, "find and remove the cause; then"},
+		{rollout.StateFailed, "", &LastError{Class: "unknown", Text: "x"}, "find and remove the cause; then"},
 		{rollout.StateFailed, "", nil, "find and remove the cause; then"},
 		{rollout.StateParked, rollout.ReasonMerchant, last("/wxa/submit_audit", 86002, ""), "ask the merchant to set name, avatar and introduction"},
 		{rollout.StateParked, rollout.ReasonMerchant, nil, "ask the merchant; it is read again"},
@@ -43,18 +43,18 @@ func TestWordsClaimNoMoreThanIsKnown(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		reason rollout.Reason
-		last   *rollout.Trouble
+		last   *rollout.LastError
 		want   string
 		next   string
 	}{
-		{rollout.ReasonInAudit, &rollout.Trouble{Class: "wait-external", Text: "version 1.4.2 is in audit"}, "version 1.4.2 is in audit", "wait, or withdraw the other version"},
-		{rollout.ReasonInAudit, &rollout.Trouble{Class: rollout.ClassUnread, Text: "a version is in audit, and WeChat does not tell which"}, "a version is in audit, and WeChat does not tell which", "find out"},
+		{rollout.ReasonInAudit, &rollout.LastError{Class: "wait-external", Text: "version 1.4.2 is in audit"}, "version 1.4.2 is in audit", "wait, or withdraw the other version"},
+		{rollout.ReasonInAudit, &rollout.LastError{Class: rollout.ClassUnread, Text: "a version is in audit, and WeChat does not tell which"}, "a version is in audit, and WeChat does not tell which", "find out"},
 		{rollout.ReasonInAudit, nil, "a version of the app is in audit", "wait"},
 		{rollout.ReasonUnknown, nil, "the reply to a call was lost", ""},
-		{rollout.ReasonUnknown, &rollout.Trouble{Class: "network", Text: "no reply"}, "the reply to a call was lost", ""},
-		{rollout.ReasonUnknown, &rollout.Trouble{Class: rollout.ClassUnshown, Text: "x"}, "WeChat took a call and does not show its effect", ""},
+		{rollout.ReasonUnknown, &rollout.LastError{Class: "network", Text: "no reply"}, "the reply to a call was lost", ""},
+		{rollout.ReasonUnknown, &rollout.LastError{Class: rollout.ClassUnshown, Text: "x"}, "WeChat took a call and does not show its effect", ""},
 	} {
-		parked := rollout.Target{State: rollout.StateParked, Reason: tc.reason, Trouble: tc.last}
+		parked := rollout.Target{State: rollout.StateParked, Reason: tc.reason, LastError: tc.last}
 		waits, next := facts{}.parked(rollout.Rollout{ID: "r1"}, parked)
 		if !strings.HasPrefix(waits, tc.want) || !strings.HasPrefix(next, tc.next) || tc.next == "" && next != "" {
 			t.Errorf("%s %+v: %q, next %q; want %q, next %q", tc.reason, tc.last, waits, next, tc.want, tc.next)

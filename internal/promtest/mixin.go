@@ -11,8 +11,8 @@ import (
 // rateScrapes is how many scrapes a rate needs, with one to spare.
 const rateScrapes = 3
 
-// patience bounds the wait for a scrape that a busy machine missed.
-const patience = 3 * time.Minute
+// timeout bounds the wait for a scrape that a busy machine missed.
+const timeout = 3 * time.Minute
 
 // CheckMixin waits until the targets were scraped a few times, checks every query
 // of the dashboard, and asks p for every alert's expression, which it must
@@ -54,7 +54,7 @@ func CheckQueries(t testing.TB, p *Prom, queries []mixin.Query) {
 // the next one.
 func (p *Prom) ask(t testing.TB, expr string, some bool) (got []Sample, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	look := time.NewTicker(Interval / 4)
 	defer look.Stop()

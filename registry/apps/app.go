@@ -30,7 +30,7 @@ type App struct {
 	Label  string            `json:"l,omitempty"`
 	Values map[string]string `json:"v,omitempty"`
 	State  State             `json:"s"`
-	// Authorized is when the merchant authorised the platform, Changed when State was
+	// Authorized is when the merchant authorized the platform, Changed when State was
 	// last known to change, Listed when WeChat's list last had the app.
 	Authorized Seconds `json:"a,omitempty"`
 	Changed    Seconds `json:"c,omitempty"`
@@ -49,7 +49,7 @@ type Facts struct {
 	Principal string `json:"p,omitempty"`
 	// MiniProgram is false for an official account.
 	MiniProgram bool `json:"m,omitempty"`
-	// Status is account_status (1 normal, 14 cancelled, 16 banned, 18 warned, 19
+	// Status is account_status (1 normal, 14 canceled, 16 banned, 18 warned, 19
 	// frozen), Service service_type_info (0 ordinary, 4 mini game, 12 trial, ...).
 	Status  int64 `json:"as,omitempty"`
 	Service int64 `json:"st,omitempty"`
@@ -86,7 +86,7 @@ func (s Seconds) Time() time.Time {
 	return time.Unix(int64(s), 0)
 }
 
-// Join is WeChat's word that the app authorised the platform, or changed what it
+// Join is WeChat's word that the app authorized the platform, or changed what it
 // grants, at a time. Older news than the record's changes nothing.
 func (a *App) Join(at Seconds) bool {
 	if at < a.Changed {
@@ -110,7 +110,7 @@ func (a *App) Leave(at Seconds) bool {
 }
 
 // See is a row of WeChat's list, asked for at began in the sync of a number: the app
-// authorised at authTime. reread asks to read what is known of it anew.
+// authorized at authTime. reread asks to read what is known of it anew.
 func (a *App) See(began, authTime Seconds, number int64, reread bool) bool {
 	switch {
 	case a.State == StateUnknown:
@@ -119,7 +119,7 @@ func (a *App) See(began, authTime Seconds, number int64, reread bool) bool {
 		return false // it left after the list was asked for
 	case a.State == StateLeft:
 		a.State, a.Authorized, a.Changed = StateAuthorized, authTime, began
-	case a.Authorized != authTime: // authorised anew while nobody looked
+	case a.Authorized != authTime: // authorized anew while nobody looked
 		a.Authorized, a.Read = authTime, 0
 	}
 	if reread {

@@ -38,7 +38,7 @@ func TestNews(t *testing.T) {
 		"listed first":            {apps.App{}, func(a *apps.App) bool { return a.See(500, 40, 7, false) }, apps.App{State: apps.StateAuthorized, Authorized: 40, Changed: 40, Listed: 500, Sync: 7}, true},
 		"listed again":            {known, func(a *apps.App) bool { return a.See(500, 100, 7, false) }, with(known, func(a *apps.App) { a.Listed, a.Sync = 500, 7 }), true},
 		"to be read again":        {known, func(a *apps.App) bool { return a.See(500, 100, 7, true) }, with(known, func(a *apps.App) { a.Listed, a.Read, a.Sync = 500, 0, 7 }), true},
-		"authorised anew":         {known, func(a *apps.App) bool { return a.See(500, 300, 7, false) }, with(known, func(a *apps.App) { a.Listed, a.Authorized, a.Read, a.Sync = 500, 300, 0, 7 }), true},
+		"authorized anew":         {known, func(a *apps.App) bool { return a.See(500, 300, 7, false) }, with(known, func(a *apps.App) { a.Listed, a.Authorized, a.Read, a.Sync = 500, 300, 0, 7 }), true},
 		"listed before it left":   {gone, func(a *apps.App) bool { return a.See(200, 100, 7, false) }, gone, false},
 		"listed after it left":    {gone, func(a *apps.App) bool { return a.See(201, 199, 7, false) }, apps.App{State: apps.StateAuthorized, Authorized: 199, Changed: 201, Listed: 201, Sync: 7}, true},
 		"read after it left":      {gone, func(a *apps.App) bool { return a.Learn(300, apps.Facts{Name: "x"}) }, gone, false},

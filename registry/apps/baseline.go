@@ -27,7 +27,7 @@ var (
 type Baseline struct {
 	// Def is the definition; "" means that no baseline stands.
 	Def string
-	// Since is from when on an app that authorised is a newcomer.
+	// Since is from when on an app that authorized is a newcomer.
 	Since Seconds
 	// Set is when it was set, By by whom, Why for what reason.
 	Set     Seconds
@@ -81,7 +81,7 @@ func (s *Store) ClearBaseline(ctx context.Context) error {
 	return nil
 }
 
-// Newcomers lists the apps that authorised since a time and that the baseline has not
+// Newcomers lists the apps that authorized since a time and that the baseline has not
 // taken, the first to come first: n of them at most, from an offset on.
 func (s *Store) Newcomers(ctx context.Context, since Seconds, offset, n int) ([]string, error) {
 	ids, err := s.rdb.ZRangeArgs(ctx, redis.ZRangeArgs{
@@ -93,7 +93,7 @@ func (s *Store) Newcomers(ctx context.Context, since Seconds, offset, n int) ([]
 	return ids, nil
 }
 
-// ForgetNewcomers takes apps out of the queue that authorised before a time.
+// ForgetNewcomers takes apps out of the queue that authorized before a time.
 func (s *Store) ForgetNewcomers(ctx context.Context, before Seconds) error {
 	if err := s.rdb.ZRemRangeByScore(ctx, keyNew, "-inf", fmt.Sprintf("(%d", before)).Err(); err != nil {
 		return fmt.Errorf("leave apps out of the baseline that came before it: %w", err)

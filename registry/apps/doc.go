@@ -1,4 +1,4 @@
-// Package apps remembers the apps that authorised the platform: who they are, what
+// Package apps remembers the apps that authorized the platform: who they are, what
 // operators call them, what WeChat said of them last, and what their merchants must
 // do. Plans choose their targets from it, and the standing baseline its newcomers.
 //

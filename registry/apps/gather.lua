@@ -2,7 +2,7 @@
 -- still to be handed on: an app is in the queue or in a batch, never in both.
 --
 -- KEYS[1] baseline  HASH, see baseline.go
--- KEYS[2] new       ZSET appid by when it authorised
+-- KEYS[2] new       ZSET appid by when it authorized
 -- KEYS[3] batch     SET of appids
 -- ARGV[1] number of the batch, one more than the last  ARGV[2] its definition, JSON
 -- ARGV[3] unix s now  ARGV[4..] appids

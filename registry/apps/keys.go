@@ -6,7 +6,7 @@ const (
 	root       = "wxr:{apps}:"
 	keyApps    = root + "app"      // HASH appid -> record, JSON
 	keyUnread  = root + "unread"   // ZSET appid by when WeChat may be asked about it (unix s)
-	keyNew     = root + "new"      // ZSET appid by when it authorised (unix s): for the baseline
+	keyNew     = root + "new"      // ZSET appid by when it authorized (unix s): for the baseline
 	keySync    = root + "sync"     // HASH of the sync under way and of the last one
 	keyBase    = root + "baseline" // HASH of the baseline
 	keyBatch   = root + "batch"    // SET of appids the baseline took and has not handed on

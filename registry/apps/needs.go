@@ -9,7 +9,7 @@ const (
 	NeedAuthorize Need = "authorize"
 	// NeedPermission: permission set 18 is not granted.
 	NeedPermission Need = "permission"
-	// NeedAccount: the account is cancelled, banned or frozen.
+	// NeedAccount: the account is canceled, banned or frozen.
 	NeedAccount Need = "account"
 	// NeedCategory: there is no approved category.
 	NeedCategory Need = "category"
@@ -27,9 +27,9 @@ const CodeSet = 18
 
 // Account states that nothing can be done for an app in.
 const (
-	statusCancelled = 14
-	statusBanned    = 16
-	statusFrozen    = 19
+	statusCanceled = 14
+	statusBanned   = 16
+	statusFrozen   = 19
 )
 
 // Needs is what the merchant must do, the most urgent first, by what WeChat said
@@ -40,7 +40,7 @@ func (a App) Needs() []Need {
 		return []Need{NeedAuthorize}
 	case a.Read == 0 || !a.MiniProgram:
 		return nil
-	case a.Status == statusCancelled || a.Status == statusBanned || a.Status == statusFrozen:
+	case a.Status == statusCanceled || a.Status == statusBanned || a.Status == statusFrozen:
 		return []Need{NeedAccount}
 	}
 	var needs []Need
@@ -60,11 +60,11 @@ func (n Need) Authorizes() bool { return n == NeedAuthorize || n == NeedPermissi
 func (n Need) Words() string {
 	switch n {
 	case NeedAuthorize:
-		return "authorise the platform again"
+		return "authorize the platform again"
 	case NeedPermission:
-		return "authorise again and grant permission set 18, development and data analysis"
+		return "authorize again and grant permission set 18, development and data analysis"
 	case NeedAccount:
-		return "settle the account's state with WeChat: it is cancelled, banned or frozen"
+		return "settle the account's state with WeChat: it is canceled, banned or frozen"
 	case NeedCategory:
 		return "add a service category at mp.weixin.qq.com and have it approved"
 	case NeedProfile:

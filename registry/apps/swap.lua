@@ -3,7 +3,7 @@
 --
 -- KEYS[1] apps     HASH appid -> record
 -- KEYS[2] unread   ZSET appid by when WeChat may be asked (unix s)
--- KEYS[3] new      ZSET appid by when it authorised (unix s)
+-- KEYS[3] new      ZSET appid by when it authorized (unix s)
 -- ARGV[1..] five for each app: appid, record that was read ("" none), new record,
 --   unread and new: a score to add it with, "-" to take it out, "" to leave it
 -- Returns for each app 1 if stored, 0 if its record had changed.

@@ -218,7 +218,7 @@ func (l *appList) header(line int, names []string) bool {
 		case name == keyAppID && !twice:
 			l.appid = i
 		case name == keyLabel && !twice:
-			l.label, l.apps.labelled = i, true
+			l.label, l.apps.labeled = i, true
 		default:
 			l.apps.columns = append(l.apps.columns, strings.Clone(name))
 		}

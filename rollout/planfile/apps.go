@@ -31,7 +31,7 @@ type App struct {
 type Apps struct {
 	name       string
 	headerLine int
-	labelled   bool     // there is a column label
+	labeled    bool     // there is a column label
 	columns    []string // without appid and label, in the list's order
 	rows       []row
 }
@@ -70,7 +70,7 @@ func (a *Apps) Name() string { return a.name }
 func (a *Apps) Len() int { return len(a.rows) }
 
 // HasLabel tells whether the list has a column label.
-func (a *Apps) HasLabel() bool { return a.labelled }
+func (a *Apps) HasLabel() bool { return a.labeled }
 
 // Columns are the names of the columns apart from appid and label, in the list's order.
 func (a *Apps) Columns() []string { return slices.Clone(a.columns) }

@@ -131,7 +131,7 @@ func TestParseFaults(t *testing.T) {
 		{"timezone twice", "schedule: CRON_TZ=UTC 0 2 1 * *\ntimezone: UTC", 5, "timezone", "UTC", "one of them"},
 		{"timezone alone", "timezone: UTC", 4, "timezone", "UTC", "no schedule"},
 		{"unknown key", "relaese: {}", 4, "relaese", "", "unknown key; did you mean release?"},
-		{"unknown key far off", "colour: red", 4, "colour", "", "unknown key"},
+		{"unknown key far off", "color: red", 4, "color", "", "unknown key"},
 		{"duplicate key", "quota: {pool: a}\nquota: {pool: b}", 5, "quota", "", "first on line 4"},
 		{"anchor", "quota: &q {pool: a}", 4, "", "&", "anchors"},
 		{"alias", "quota: *q", 4, "", "*", "aliases"},

@@ -74,7 +74,7 @@ func (t TemplateSpec) Pinned() rollout.Template {
 type TargetsSpec struct {
 	// File is the app list as the plan names it; "" for the apps of the registry.
 	File string
-	// All means every app that authorised the platform.
+	// All means every app that authorized the platform.
 	All bool
 	// Select keeps the apps that match, by their columns, or without a file by what
 	// the registry knows of them.

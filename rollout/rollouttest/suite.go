@@ -26,8 +26,8 @@ type Store interface {
 
 	// Load stores a whole rollout: it runs at once, or is scheduled if l.StartAt is set.
 	Load(ctx context.Context, l Load) error
-	// Start begins a turn; a turn that is over is a *rollout.StaleError.
-	Start(ctx context.Context, t rollout.Turn, lease time.Duration) (rollout.Started, error)
+	// Start begins an assignment; an assignment that is over is a *rollout.StaleError.
+	Start(ctx context.Context, t rollout.Assignment, lease time.Duration) (rollout.Started, error)
 	// Save stores next if the stored target is still was.
 	Save(ctx context.Context, was, next rollout.Target, o rollout.SaveOptions) (rollout.Target, error)
 	// Target reads one target.
@@ -41,7 +41,7 @@ type Store interface {
 	// Promote opens the wave after the last open one, past its gate.
 	Promote(ctx context.Context, id string, wave int, by, why string) (bool, error)
 	// Heartbeat says that a worker lives for ttl more.
-	Heartbeat(ctx context.Context, worker string, capacity map[rollout.Lane]int, ttl time.Duration) error
+	Heartbeat(ctx context.Context, worker string, capacity map[rollout.QueueName]int, ttl time.Duration) error
 	// Leave takes a worker out at once.
 	Leave(ctx context.Context, worker string) error
 }
@@ -103,7 +103,7 @@ type bench struct {
 	advance func(time.Duration)
 }
 
-// lease is how long the suite's turns last.
+// lease is how long the suite's assignments last.
 const lease = time.Minute
 
 // Waves makes waves of the given sizes, without gates.
@@ -158,26 +158,26 @@ func (b *bench) target(id, app string) rollout.Target {
 	return x
 }
 
-// claim takes up to n turns of a rollout at a stage, in all waves.
-func (b *bench) claim(id string, stage rollout.Stage, n int, only ...string) []rollout.Turn {
+// claim takes up to n assignments of a rollout at a stage, in all waves.
+func (b *bench) claim(id string, stage rollout.Stage, n int, only ...string) []rollout.Assignment {
 	b.Helper()
-	turns, err := b.Claim(b.Context(), rollout.Claim{
+	assignments, err := b.Claim(b.Context(), rollout.Claim{
 		Rollout: id, Stage: stage, MaxRank: rollout.Rank(1000, 0), N: n, Only: only, Lease: lease,
 	})
 	b.must(err)
-	return turns
+	return assignments
 }
 
-// begin claims one app's turn and starts it.
-func (b *bench) begin(id string, stage rollout.Stage, app string) (rollout.Turn, rollout.Target) {
+// begin claims one app's assignment and starts it.
+func (b *bench) begin(id string, stage rollout.Stage, app string) (rollout.Assignment, rollout.Target) {
 	b.Helper()
-	turns := b.claim(id, stage, 1, app)
-	if len(turns) != 1 {
-		b.Fatalf("claim of %s at %s gave %v", app, stage, turns)
+	assignments := b.claim(id, stage, 1, app)
+	if len(assignments) != 1 {
+		b.Fatalf("claim of %s at %s gave %v", app, stage, assignments)
 	}
-	started, err := b.Start(b.Context(), turns[0], lease)
+	started, err := b.Start(b.Context(), assignments[0], lease)
 	b.must(err)
-	return turns[0], started.Target
+	return assignments[0], started.Target
 }
 
 // step applies an event to a target as it was read and saves the result.
@@ -201,10 +201,10 @@ func (b *bench) counts(id string, want map[rollout.State]int) {
 	}
 }
 
-// apps lists whose turns these are.
-func apps(turns []rollout.Turn) []string {
+// apps lists whose assignments these are.
+func apps(assignments []rollout.Assignment) []string {
 	var list []string
-	for _, t := range turns {
+	for _, t := range assignments {
 		list = append(list, t.AppID)
 	}
 	return list

@@ -48,7 +48,7 @@ func testWake(b *bench) {
 
 func testExpire(b *bench) {
 	b.load("r1", 2)
-	turn, was := b.begin("r1", rollout.StagePreflight, "wx000")
+	assignment, was := b.begin("r1", rollout.StagePreflight, "wx000")
 	b.claim("r1", rollout.StagePreflight, 1) // wx001, never started
 	b.advance(lease - time.Millisecond)
 	b.moved("too early", 0)(b.ExpireDue(b.Context(), 9))
@@ -57,35 +57,35 @@ func testExpire(b *bench) {
 	b.counts("r1", map[rollout.State]int{rollout.StatePending: 2})
 
 	_, err := b.Save(b.Context(), was, was, rollout.SaveOptions{Lease: lease})
-	b.wantStale("a save after the turn was taken back", err)
-	_, err = b.Start(b.Context(), turn, lease)
-	b.wantStale("a start after the turn was taken back", err)
+	b.wantStale("a save after the assignment was taken back", err)
+	_, err = b.Start(b.Context(), assignment, lease)
+	b.wantStale("a start after the assignment was taken back", err)
 	next := b.claim("r1", rollout.StagePreflight, 1, "wx000")
-	if len(next) != 1 || next[0].Fence <= turn.Fence {
-		b.Errorf("next turn %+v, want a fence above %d", next, turn.Fence)
+	if len(next) != 1 || next[0].Fence <= assignment.Fence {
+		b.Errorf("next assignment %+v, want a fence above %d", next, assignment.Fence)
 	}
 }
 
 func testStall(b *bench) {
 	b.load("r1", 1)
-	turn, was := b.begin("r1", rollout.StagePreflight, "wx000")
-	got := b.step(was, rollout.Stalled{At: at, For: 10 * time.Minute, Trouble: rollout.Trouble{Code: -1}})
+	assignment, was := b.begin("r1", rollout.StagePreflight, "wx000")
+	got := b.step(was, rollout.Stalled{At: at, For: 10 * time.Minute, LastError: rollout.LastError{Code: -1}})
 	if got.State != rollout.StateRunning || got.Tries[rollout.CauseBusy] != 1 {
 		b.Errorf("stalled as %+v", got)
 	}
 	b.advance(10*time.Minute + lease - time.Millisecond)
 	b.moved("its lease lasts over the wait", 0)(b.ExpireDue(b.Context(), 9))
-	if _, err := b.Start(b.Context(), turn, lease); err != nil {
+	if _, err := b.Start(b.Context(), assignment, lease); err != nil {
 		b.Errorf("the next delivery of the same task: %v", err)
 	}
 }
 
-// An app has one owner among all rollouts, from its first turn to its end.
+// An app has one owner among all rollouts, from its first assignment to its end.
 func testOwner(b *bench) {
 	b.load("r1", 1)
 	b.load("r2", 2)
 	_, first := b.begin("r1", rollout.StagePreflight, "wx000")
-	b.step(first, rollout.Yielded{At: at}) // owned between its turns as well
+	b.step(first, rollout.Yielded{At: at}) // owned between its assignments as well
 
 	if got := apps(b.claim("r2", rollout.StagePreflight, 9)); !slices.Equal(got, []string{"wx001"}) {
 		b.Errorf("the second rollout claimed %q, want wx001 alone", got)
@@ -133,12 +133,12 @@ func testTakeOver(b *bench) {
 	}
 }
 
-// begin2 starts a turn that was claimed already.
-func (b *bench) begin2(id, app string) (rollout.Turn, rollout.Target) {
+// begin2 starts an assignment that was claimed already.
+func (b *bench) begin2(id, app string) (rollout.Assignment, rollout.Target) {
 	b.Helper()
 	x := b.target(id, app)
-	turn := rollout.Turn{Rollout: id, AppID: app, Stage: x.Stage, Fence: x.Fence}
-	started, err := b.Start(b.Context(), turn, lease)
+	assignment := rollout.Assignment{Rollout: id, AppID: app, Stage: x.Stage, Fence: x.Fence}
+	started, err := b.Start(b.Context(), assignment, lease)
 	b.must(err)
-	return turn, started.Target
+	return assignment, started.Target
 }

@@ -8,25 +8,25 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// worker is a queue whose turns are worked off at once: the store's whole life
-// with the conductor, without Asynq or WeChat.
+// worker is a queue whose assignments are worked off at once: the store's whole life
+// with the controller, without Asynq or WeChat.
 type worker struct {
 	b *bench
-	// order lists "appid stage" as turns began.
+	// order lists "appid stage" as assignments began.
 	order []string
 	// fails are apps whose audit is rejected once.
 	fails map[string]bool
 }
 
 // Enqueue implements rollout.Queue.
-func (w *worker) Enqueue(ctx context.Context, turns []rollout.Turn) error {
-	for _, turn := range turns {
-		started, err := w.b.Start(ctx, turn, lease)
+func (w *worker) Enqueue(ctx context.Context, assignments []rollout.Assignment) error {
+	for _, assignment := range assignments {
+		started, err := w.b.Start(ctx, assignment, lease)
 		if err != nil {
 			return err
 		}
-		w.order = append(w.order, turn.AppID+" "+string(turn.Stage))
-		next, err := rollout.Step(started.Target, w.answer(turn, started.Now))
+		w.order = append(w.order, assignment.AppID+" "+string(assignment.Stage))
+		next, err := rollout.Step(started.Target, w.answer(assignment, started.Now))
 		if err != nil {
 			return err
 		}
@@ -37,15 +37,15 @@ func (w *worker) Enqueue(ctx context.Context, turns []rollout.Turn) error {
 	return nil
 }
 
-// answer is what comes of a turn: each stage goes well, the audit takes a while.
-func (w *worker) answer(turn rollout.Turn, now time.Time) rollout.Event {
+// answer is what comes of an assignment: each stage goes well, the audit takes a while.
+func (w *worker) answer(assignment rollout.Assignment, now time.Time) rollout.Event {
 	switch {
-	case turn.Stage == rollout.StageRelease:
+	case assignment.Stage == rollout.StageRelease:
 		return rollout.Finished{At: now, End: rollout.StateReleased}
-	case turn.Stage == rollout.StageVerdict && w.fails[turn.AppID]:
-		delete(w.fails, turn.AppID)
-		return rollout.Rejected{At: now, Trouble: rollout.Trouble{Class: "rejected"}}
-	case turn.Stage == rollout.StageCheck && len(w.order)%2 == 0:
+	case assignment.Stage == rollout.StageVerdict && w.fails[assignment.AppID]:
+		delete(w.fails, assignment.AppID)
+		return rollout.Rejected{At: now, LastError: rollout.LastError{Class: "rejected"}}
+	case assignment.Stage == rollout.StageCheck && len(w.order)%2 == 0:
 		return rollout.Waited{At: now, Reason: rollout.ReasonPrivacy, For: 10 * time.Second}
 	default:
 		return rollout.Advanced{At: now, AuditID: 7}
@@ -75,7 +75,7 @@ type stillClock struct{}
 func (stillClock) Now() time.Time                                   { return at }
 func (stillClock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
-// testWholeRollout lets the conductor bring a rollout of three waves to its end.
+// testWholeRollout lets the controller bring a rollout of three waves to its end.
 func testWholeRollout(b *bench) {
 	ctx := b.Context()
 	sizes := []int{2, 5, 13}
@@ -83,14 +83,14 @@ func testWholeRollout(b *bench) {
 	plan.Waves[0].MinJudged = 2
 	plan.Waves[1] = rollout.Wave{Name: "early", Size: 5, RejectAbove: 0.5, MinJudged: 3}
 	b.must(b.Load(ctx, Load{ID: "r1", Plan: plan, Targets: Targets(sizes...)}))
-	b.must(b.Heartbeat(ctx, "w1", map[rollout.Lane]int{rollout.LaneCommit: 2, rollout.LaneAudit: 1, rollout.LaneRelease: 1}, time.Hour))
+	b.must(b.Heartbeat(ctx, "w1", map[rollout.QueueName]int{rollout.QueueCommit: 2, rollout.QueueAudit: 1, rollout.QueueRelease: 1}, time.Hour))
 	w := &worker{b: b, fails: map[string]bool{"wx004": true, "wx010": true}}
-	c := rollout.NewConductor(b.Store, w, openPools{}, stillClock{}, rollout.ConductorOptions{Lease: lease})
+	c := rollout.NewController(b.Store, w, openPools{}, stillClock{}, rollout.ControllerOptions{Lease: lease})
 	for tick := 0; b.rollout("r1").Status != rollout.StatusDone; tick++ {
 		if tick == 500 {
 			b.Fatalf("not done after %d ticks: %v", tick, b.rollout("r1").Counts)
 		}
-		if _, err := c.Tick(ctx); err != nil {
+		if _, err := c.Reconcile(ctx); err != nil {
 			b.Fatalf("tick %d: %v", tick, err)
 		}
 		if n := b.rollout("r1").Counts.Total(); n != 20 {
@@ -99,7 +99,7 @@ func testWholeRollout(b *bench) {
 		b.advance(time.Second)
 	}
 	b.counts("r1", map[rollout.State]int{rollout.StateReleased: 18, rollout.StateRejected: 2})
-	first := make(map[int]int) // wave -> place of its first turn
+	first := make(map[int]int) // wave -> place of its first assignment
 	submits := make(map[string]int)
 	for i, line := range w.order {
 		var app, stage string
@@ -114,7 +114,7 @@ func testWholeRollout(b *bench) {
 		}
 	}
 	if first[0] > first[1] || first[1] > first[2] {
-		b.Errorf("the waves began at turns %v", first)
+		b.Errorf("the waves began at assignments %v", first)
 	}
 	for app, n := range submits {
 		if n != 1 {

@@ -188,8 +188,8 @@ func TestEvents(t *testing.T) {
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	ticket := auth("<InfoType>component_verify_ticket</InfoType><ComponentVerifyTicket>x</ComponentVerifyTicket>")
-	// resign signs the push again after a change that a forger could not make.
-	resign := func(p *post, in *push, timestamp string) {
+	// signAgain signs the push again after a change that a forger could not make.
+	signAgain := func(p *post, in *push, timestamp string) {
 		encrypted := in.body[strings.LastIndex(in.body, "[")+1 : strings.Index(in.body, "]]></Encrypt>")]
 		in.query.Set("timestamp", timestamp)
 		in.query.Set("msg_signature", p.codec.Signature(timestamp, "n1", encrypted))
@@ -206,9 +206,9 @@ func TestRefused(t *testing.T) {
 		{"no signature", ticket, func(_ *post, in *push) { in.query.Del("msg_signature") }, 400, callback.ReasonBadQuery},
 		{"no timestamp", ticket, func(_ *post, in *push) { in.query.Del("timestamp") }, 400, callback.ReasonBadQuery},
 		{"no nonce", ticket, func(_ *post, in *push) { in.query.Del("nonce") }, 400, callback.ReasonBadQuery},
-		{"too old", ticket, func(p *post, in *push) { resign(p, in, at(-10*time.Minute-time.Second)) }, 403, callback.ReasonStale},
-		{"too new", ticket, func(p *post, in *push) { resign(p, in, at(10*time.Minute+time.Second)) }, 403, callback.ReasonStale},
-		{"huge timestamp", ticket, func(p *post, in *push) { resign(p, in, "9223372036854775807") }, 403, callback.ReasonStale},
+		{"too old", ticket, func(p *post, in *push) { signAgain(p, in, at(-10*time.Minute-time.Second)) }, 403, callback.ReasonStale},
+		{"too new", ticket, func(p *post, in *push) { signAgain(p, in, at(10*time.Minute+time.Second)) }, 403, callback.ReasonStale},
+		{"huge timestamp", ticket, func(p *post, in *push) { signAgain(p, in, "9223372036854775807") }, 403, callback.ReasonStale},
 		{"oversized", ticket, func(_ *post, in *push) { in.body += strings.Repeat(" ", callback.MaxBody) }, 413, callback.ReasonTooLarge},
 		{"no XML", ticket, func(_ *post, in *push) { in.body = "{}" }, 400, callback.ReasonBadEnvelope},
 		{"no Encrypt", ticket, func(_ *post, in *push) { in.body = "<xml/>" }, 400, callback.ReasonBadEnvelope},

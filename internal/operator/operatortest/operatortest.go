@@ -1,5 +1,5 @@
 // Package operatortest moves rollouts for tests of what operators see: the real
-// conductor on the real ledger, with a worker that does as the test says instead
+// controller on the real ledger, with a worker that does as the test says instead
 // of calling WeChat.
 //
 // It must never be imported by product code.
@@ -19,13 +19,13 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// Reply is what comes of a turn that began at now.
+// Reply is what comes of an assignment that began at now.
 type Reply func(now time.Time) rollout.Event
 
-// Worker works off every turn at once. It is safe for concurrent use.
+// Worker works off every assignment at once. It is safe for concurrent use.
 type Worker struct {
-	ledger    *ledger.Ledger
-	conductor *rollout.Conductor
+	ledger     *ledger.Ledger
+	controller *rollout.Controller
 
 	mu      sync.Mutex
 	answers map[string]Reply // "appid stage", used once
@@ -35,7 +35,7 @@ type Worker struct {
 // New makes a worker on a ledger.
 func New(l *ledger.Ledger) *Worker {
 	w := &Worker{ledger: l, answers: make(map[string]Reply)}
-	w.conductor = rollout.NewConductor(l, w, openPools{}, clock{}, rollout.ConductorOptions{Lease: lease})
+	w.controller = rollout.NewController(l, w, openPools{}, clock{}, rollout.ControllerOptions{Lease: lease})
 	return w
 }
 
@@ -45,7 +45,7 @@ const lease = time.Hour
 // name is the worker's in the ledger.
 const name = "operatortest"
 
-// Answer says what comes of an app's next turn at a stage; without it, all goes
+// Answer says what comes of an app's next assignment at a stage; without it, all goes
 // well. The app "*" is the next one without an answer of its own.
 func (w *Worker) Answer(appID string, s rollout.Stage, r Reply) {
 	w.mu.Lock()
@@ -55,12 +55,12 @@ func (w *Worker) Answer(appID string, s rollout.Stage, r Reply) {
 
 // Work lets everything move that moves by itself, and then leaves.
 func (w *Worker) Work(ctx context.Context) error {
-	capacity := map[rollout.Lane]int{rollout.LaneCommit: 100, rollout.LaneAudit: 100, rollout.LaneRelease: 100}
+	capacity := map[rollout.QueueName]int{rollout.QueueCommit: 100, rollout.QueueAudit: 100, rollout.QueueRelease: 100}
 	if err := w.ledger.Heartbeat(ctx, name, capacity, lease); err != nil {
 		return err
 	}
 	for range 10_000 {
-		p, err := w.conductor.Tick(ctx)
+		p, err := w.controller.Reconcile(ctx)
 		if err != nil {
 			return err
 		}
@@ -72,13 +72,13 @@ func (w *Worker) Work(ctx context.Context) error {
 }
 
 // Enqueue implements rollout.Queue.
-func (w *Worker) Enqueue(ctx context.Context, turns []rollout.Turn) error {
-	for _, turn := range turns {
-		started, err := w.ledger.Start(ctx, turn, lease)
+func (w *Worker) Enqueue(ctx context.Context, assignments []rollout.Assignment) error {
+	for _, assignment := range assignments {
+		started, err := w.ledger.Start(ctx, assignment, lease)
 		if err != nil {
 			return err
 		}
-		next, err := rollout.Step(started.Target, w.reply(turn, started))
+		next, err := rollout.Step(started.Target, w.reply(assignment, started))
 		if err != nil {
 			return err
 		}
@@ -89,21 +89,21 @@ func (w *Worker) Enqueue(ctx context.Context, turns []rollout.Turn) error {
 	return nil
 }
 
-// reply is what comes of a turn.
-func (w *Worker) reply(turn rollout.Turn, s rollout.Started) rollout.Event {
+// reply is what comes of an assignment.
+func (w *Worker) reply(assignment rollout.Assignment, s rollout.Started) rollout.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, app := range []string{turn.AppID, "*"} {
-		key := app + " " + string(turn.Stage)
+	for _, app := range []string{assignment.AppID, "*"} {
+		key := app + " " + string(assignment.Stage)
 		if r, ok := w.answers[key]; ok {
 			delete(w.answers, key)
 			return r(s.Now)
 		}
 	}
-	if turn.Stage == rollout.StageRelease {
+	if assignment.Stage == rollout.StageRelease {
 		return rollout.Finished{At: s.Now, End: rollout.StateReleased}
 	}
-	if turn.Stage == rollout.StageUndo {
+	if assignment.Stage == rollout.StageUndo {
 		return rollout.Finished{At: s.Now, End: rollout.StateUndone, Note: "version 1.0.0 is live"}
 	}
 	w.audits++
@@ -127,7 +127,7 @@ func (openPools) Take(_ context.Context, r rollout.TakeRequest) (rollout.Taken, 
 
 func (openPools) Return(context.Context, rollout.Stage, []string) error { return nil }
 
-// clock is the machine's; the conductor never sleeps here.
+// clock is the machine's; the controller never sleeps here.
 type clock struct{}
 
 func (clock) Now() time.Time                                   { return time.Now() }
@@ -136,14 +136,14 @@ func (clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err(
 // Rejected is the audit's refusal.
 func Rejected(text string) Reply {
 	return func(now time.Time) rollout.Event {
-		return rollout.Rejected{At: now, Trouble: rollout.Trouble{Stage: rollout.StageVerdict, Class: "rejected", Text: text, Screenshots: "media1|media2", At: now}}
+		return rollout.Rejected{At: now, LastError: rollout.LastError{Stage: rollout.StageVerdict, Class: "rejected", Text: text, Screenshots: "media1|media2", At: now}}
 	}
 }
 
-// Failed is an errcode that waiting doesn't mend.
+// Failed is an errcode that waiting doesn't fix.
 func Failed(s rollout.Stage, class string, code int64, text string) Reply {
 	return func(now time.Time) rollout.Event {
-		return rollout.Failed{At: now, Trouble: rollout.Trouble{Stage: s, Class: class, Code: code, RID: "rid-1", Text: text, At: now}}
+		return rollout.Failed{At: now, LastError: rollout.LastError{Stage: s, Class: class, Code: code, RID: "rid-1", Text: text, At: now}}
 	}
 }
 
@@ -152,7 +152,7 @@ func Parked(s rollout.Stage, r rollout.Reason, code int64, text string) Reply {
 	return func(now time.Time) rollout.Event {
 		e := rollout.Waited{At: now, Reason: r, For: time.Hour, Note: text}
 		if code != 0 {
-			e.Trouble = &rollout.Trouble{Stage: s, Class: "fatal-app", Code: code, RID: "rid-2", Text: text, At: now}
+			e.LastError = &rollout.LastError{Stage: s, Class: "fatal-app", Code: code, RID: "rid-2", Text: text, At: now}
 		}
 		return e
 	}

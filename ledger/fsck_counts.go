@@ -35,7 +35,7 @@ func (a *auditor) miscounted(format string, args ...any) {
 	f := Finding{Fault: FaultCount, Text: fmt.Sprintf(format, args...), Repair: "count the targets anew"}
 	if a.unreadable > 0 {
 		// The target is somewhere: while it counts, its rollout doesn't end without it.
-		f.Repair, f.Advice = "", "mend or give up the records that can't be read, and repair again"
+		f.Repair, f.Advice = "", "repair or give up the records that can't be read, and repair again"
 	}
 	a.add(f)
 }
@@ -61,11 +61,11 @@ type recounted struct {
 }
 
 // recountAtOnce counts a rollout's targets at one instant, and makes that its counts
-// if they are to be mended; ok is false if it has more than limit.
-func (l *Ledger) recountAtOnce(ctx context.Context, id string, limit int, mend bool) (r recounted, ok bool, err error) {
+// if they are to be repaired; ok is false if it has more than limit.
+func (l *Ledger) recountAtOnce(ctx context.Context, id string, limit int, repair bool) (r recounted, ok bool, err error) {
 	what := ""
-	if mend {
-		what = "mend"
+	if repair {
+		what = "repair"
 	}
 	list, err := run(ctx, l.rdb, recountScript, id, limit, what).Slice()
 	if err != nil || len(list) != 2 {
@@ -74,14 +74,14 @@ func (l *Ledger) recountAtOnce(ctx context.Context, id string, limit int, mend b
 	return recounted{counts: textMap(list[0]), there: numbers(textMap(list[1]))}, true, nil
 }
 
-// mendCounts replaces a rollout's counts if nothing moved since the recount.
-func (l *Ledger) mendCounts(ctx context.Context, id, moves string, there map[string]int) (bool, error) {
+// repairCounts replaces a rollout's counts if nothing moved since the recount.
+func (l *Ledger) repairCounts(ctx context.Context, id, moves string, there map[string]int) (bool, error) {
 	args := []any{id, moves}
 	for cell, n := range there {
 		args = append(args, cell, n)
 	}
-	n, err := run(ctx, l.rdb, mendCountsScript, args...).Int()
-	return n == 1, failed(err, "mend the counts of rollout %s", id)
+	n, err := run(ctx, l.rdb, repairCountsScript, args...).Int()
+	return n == 1, failed(err, "repair the counts of rollout %s", id)
 }
 
 // numbers reads counts by cell; what is no number is 0.

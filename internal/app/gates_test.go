@@ -19,7 +19,7 @@ func TestDelayedAuditFailsItsGate(t *testing.T) {
 	f := newFleet(t, wxsim.Options{Seed: 31, Apps: apps, AuditDelay: audits, DelayRate: 1})
 	a := f.worker(t)
 	id := f.apply(t, apps, "waves: [{name: canary, size: 2, reject_above: 50%, min_judged: 1}, {name: rest}]\n")
-	f.until(t, id, "the gate failed", func(r rollout.Rollout) bool { return r.Gates[0].Verdict == rollout.VerdictFailed })
+	f.until(t, id, "the gate failed", func(r rollout.Rollout) bool { return r.Gates[0].Decision == rollout.DecisionFail })
 	f.sim.SetDelayRate(0)
 	f.sim.SetAuditDelay(wxsim.Range{})
 	f.sim.Approve("")

@@ -1,4 +1,4 @@
--- mend_targets puts targets into the index that their record asks for and out of
+-- repair_targets puts targets into the index that their record asks for and out of
 -- all others, settles who owns them, and brings a wake time or a lease near that
 -- is absurdly far. Stage, state and reason stay as they are, and so do the
 -- counts. What is sound by now is left alone: doing it twice does nothing.
@@ -11,13 +11,13 @@
 -- Cost: O(n log targets).
 local rollout = ARGV[1]
 local wake_max, lease_max, lease = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local LANES = { 'commit', 'audit', 'release' }
+local QUEUES = { 'commit', 'audit', 'release' }
 
 local function known(list, word) return string.find(list, ',' .. word .. ',', 1, true) ~= nil end
 
 -- whole tells whether a record says where its target stands.
 local function whole(t)
-  return t.stage and LANE[t.stage] and known(ARGV[5], t.state)
+  return t.stage and QUEUE[t.stage] and known(ARGV[5], t.state)
      and t.fence and t.version and t.due and t.rank
 end
 
@@ -52,11 +52,11 @@ local function place(appid, t)
     end
   end
   local state, stage = t and t.state, t and t.stage
-  for s in pairs(LANE) do
+  for s in pairs(QUEUE) do
     settle('ready:' .. rollout .. ':' .. s, appid, state == 'pending' and stage == s, t and ready(t))
   end
-  for _, lane in ipairs(LANES) do
-    settle('leases:' .. lane, member(rollout, appid), state == 'running' and LANE[stage] == lane, t and t.due)
+  for _, queue in ipairs(QUEUES) do
+    settle('leases:' .. queue, member(rollout, appid), state == 'running' and QUEUE[stage] == queue, t and t.due)
   end
   settle('wake', member(rollout, appid), state == 'parked', t and t.due)
   table.sort(out)
@@ -73,10 +73,10 @@ local function own(appid, t)
   end
   if t.state ~= 'running' or owner == rollout or status(rollout) == 'aborted' then return end
   local other = owner and load(owner, appid)
-  -- A turn that is over counts until it is taken back, or two such targets would
+  -- An assignment that is over counts until it is taken back, or two such targets would
   -- take the app from each other with each repair; an aborted rollout takes none.
   if other and other.state == 'running' and ((other.due or 0) > now_ms or status(owner) ~= 'aborted') then
-    return nil, 'rollout ' .. owner .. ' has a turn for it as well: repair again when that has ended'
+    return nil, 'rollout ' .. owner .. ' has an assignment for it as well: repair again when that has ended'
   end
   redis.call('HSET', root .. 'owners', appid, rollout)
   return 'made its rollout the owner'

@@ -67,8 +67,8 @@ func (a *auditor) look(ctx context.Context, apps []string, check func(standing))
 // names no target is shown as it is, under the rollout "".
 func (l *Ledger) shared(ctx context.Context, see func(ctx context.Context, id, index string, apps []string) error) error {
 	indexes := []string{"wake"}
-	for _, lane := range rollout.Lanes() {
-		indexes = append(indexes, "leases:"+string(lane))
+	for _, queueName := range rollout.QueueNames() {
+		indexes = append(indexes, "leases:"+string(queueName))
 	}
 	show := func(index string) func([]entry) error {
 		return func(page []entry) error {

@@ -12,22 +12,22 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// InspectOptions say what Inspect looks at. The zero value looks at all
+// FsckOptions say what Inspect looks at. The zero value looks at all
 // unfinished rollouts and at what belongs to none, and changes nothing.
-type InspectOptions struct {
+type FsckOptions struct {
 	// Rollouts are the ids to look at, and nothing else; none for all that are
 	// unfinished.
 	Rollouts []string
 	// Ended looks at every target of the rollouts that have ended, too.
 	Ended bool
-	// Repair mends what it can, a page of findings at a time.
+	// Repair repairs what it can, a page of findings at a time.
 	Repair bool
 	// By and Why are who repairs, for a rollout that has to be paused.
 	By, Why string
-	// WakeMax and LeaseMax are how far a wake time and the end of a turn may be.
+	// WakeMax and LeaseMax are how far a wake time and the end of an assignment may be.
 	// Defaults 10 days, and on top of it two gray steps of the plan, and 24 h.
 	WakeMax, LeaseMax time.Duration
-	// Waits are the classes of trouble that a target only waits for.
+	// Waits are the classes of last error that a target only waits for.
 	Waits []string
 	// AtOnce is the largest rollout whose counts are compared in one script call
 	// when its targets never rest; above, their sums are. Default 5000 targets,
@@ -39,7 +39,7 @@ type InspectOptions struct {
 	Progress func(done, total int)
 }
 
-func (o InspectOptions) withDefaults() InspectOptions {
+func (o FsckOptions) withDefaults() FsckOptions {
 	if o.WakeMax <= 0 {
 		o.WakeMax = 10 * 24 * time.Hour
 	}
@@ -58,8 +58,8 @@ func (o InspectOptions) withDefaults() InspectOptions {
 	return o
 }
 
-// leaseMended is what a lease beyond all measure is cut to: long after any call.
-const leaseMended = time.Hour
+// leaseRepaired is what a lease beyond all measure is cut to: long after any call.
+const leaseRepaired = time.Hour
 
 // Inspected is what Inspect looked at.
 type Inspected struct {
@@ -70,17 +70,17 @@ type Inspected struct {
 	Moving []string
 }
 
-// Inspect audits the ledger as a whole, in one pass beside the workers: the
+// Fsck audits the ledger as a whole, in one pass beside the workers: the
 // targets of all rollouts that it is to look at, and the entries of all shared
 // indexes, owners, names and schedules, whoever they belong to. With Repair it
-// mends as it goes: each finding is checked again in the same atomic step that
-// mends it, since its target may have moved meanwhile, and no target's stage,
+// repairs as it goes: each finding is checked again in the same atomic step that
+// repairs it, since its target may have moved meanwhile, and no target's stage,
 // state or reason changes. Repairing twice does nothing the second time.
 //
 // It holds the ids of all rollouts, one page of targets, and the cells of one
 // rollout: its memory doesn't grow with the targets. A rollout in
 // InspectOptions.Rollouts that is not there is a *StatusError.
-func (l *Ledger) Inspect(ctx context.Context, o InspectOptions) (Inspected, error) {
+func (l *Ledger) Fsck(ctx context.Context, o FsckOptions) (Inspected, error) {
 	i := inspector{l: l, o: o.withDefaults(), there: make(map[string]bool)}
 	for _, step := range []func(context.Context) error{i.choose, i.rollouts, i.entries, i.schedules} {
 		if err := step(ctx); err != nil {
@@ -93,7 +93,7 @@ func (l *Ledger) Inspect(ctx context.Context, o InspectOptions) (Inspected, erro
 // inspector is one inspection under way.
 type inspector struct {
 	l      *Ledger
-	o      InspectOptions
+	o      FsckOptions
 	out    Inspected
 	chosen []chosen
 	there  map[string]bool // the rollouts that are there
@@ -109,12 +109,12 @@ type chosen struct {
 // everything tells whether no rollouts were named.
 func (i *inspector) everything() bool { return len(i.o.Rollouts) == 0 }
 
-// auditor looks at one rollout, and mends it if that is asked.
+// auditor looks at one rollout, and repairs it if that is asked.
 func (i *inspector) auditor(c chosen) *auditor {
 	a := &auditor{recount: make(map[string]int), l: i.l, id: c.id, limits: limits{wake: c.wake, lease: i.o.LeaseMax, waits: i.o.Waits}}
 	a.see = func(ctx context.Context, page []Finding) error {
 		if i.o.Repair {
-			if err := i.mend(ctx, a, page); err != nil {
+			if err := i.repair(ctx, a, page); err != nil {
 				return err
 			}
 		}
@@ -241,12 +241,12 @@ func (i *inspector) schedulePage(ctx context.Context, names []string) error {
 	return nil
 }
 
-// name hands on a finding about a name in an index, mended if that is asked.
+// name hands on a finding about a name in an index, repaired if that is asked.
 func (i *inspector) name(ctx context.Context, f Finding, index, id, name string) error {
 	if i.o.Repair {
-		done, err := run(ctx, i.l.rdb, mendNameScript, index, id, name).Text()
+		done, err := run(ctx, i.l.rdb, repairNameScript, index, id, name).Text()
 		if err != nil {
-			return failed(err, "mend %s", index)
+			return failed(err, "repair %s", index)
 		}
 		f.Done = done
 	}
@@ -365,33 +365,33 @@ func (i *inspector) takeOne(v view) {
 	i.total += int(v.targets)
 }
 
-// mend repairs what it can of a page of findings, and writes into them what it did.
-func (i *inspector) mend(ctx context.Context, a *auditor, page []Finding) error {
+// repair repairs what it can of a page of findings, and writes into them what it did.
+func (i *inspector) repair(ctx context.Context, a *auditor, page []Finding) error {
 	var apps []string
 	for _, f := range page {
 		if f.AppID != "" && f.Repair != "" && !slices.Contains(apps, f.AppID) {
 			apps = append(apps, f.AppID)
 		}
 	}
-	if err := i.mendTargets(ctx, a, apps, page); err != nil {
+	if err := i.repairTargets(ctx, a, apps, page); err != nil {
 		return err
 	}
-	if err := i.mendCounts(ctx, a, page); err != nil {
+	if err := i.repairCounts(ctx, a, page); err != nil {
 		return err
 	}
-	return i.mendWhole(ctx, a, page)
+	return i.repairWhole(ctx, a, page)
 }
 
-// mendTargets mends where targets stand.
-func (i *inspector) mendTargets(ctx context.Context, a *auditor, apps []string, page []Finding) error {
+// repairTargets repairs where targets stand.
+func (i *inspector) repairTargets(ctx context.Context, a *auditor, apps []string, page []Finding) error {
 	for some := range slices.Chunk(apps, auditPage) {
-		args := []any{a.id, milli(a.limits.wake), milli(a.limits.lease), milli(leaseMended), commas(rollout.States()), commas(rollout.Reasons())}
+		args := []any{a.id, milli(a.limits.wake), milli(a.limits.lease), milli(leaseRepaired), commas(rollout.States()), commas(rollout.Reasons())}
 		for _, app := range some {
 			args = append(args, app)
 		}
-		list, err := run(ctx, i.l.rdb, mendTargetsScript, args...).StringSlice()
+		list, err := run(ctx, i.l.rdb, repairTargetsScript, args...).StringSlice()
 		if err != nil {
-			return failed(err, "mend %d targets of rollout %s", len(some), a.id)
+			return failed(err, "repair %d targets of rollout %s", len(some), a.id)
 		}
 		for n := range page {
 			f := &page[n]
@@ -403,11 +403,11 @@ func (i *inspector) mendTargets(ctx context.Context, a *auditor, apps []string, 
 	return nil
 }
 
-// mendCounts counts the targets anew. That is exact or not done at all: it is one
+// repairCounts counts the targets anew. That is exact or not done at all: it is one
 // script, or, for a large rollout, nothing may have moved until its end.
-func (i *inspector) mendCounts(ctx context.Context, a *auditor, page []Finding) error {
-	mended := func(f Finding) bool { return f.Fault == FaultCount && f.Repair != "" }
-	if !slices.ContainsFunc(page, mended) {
+func (i *inspector) repairCounts(ctx context.Context, a *auditor, page []Finding) error {
+	repaired := func(f Finding) bool { return f.Fault == FaultCount && f.Repair != "" }
+	if !slices.ContainsFunc(page, repaired) {
 		return nil
 	}
 	done, err := i.countAnew(ctx, a)
@@ -416,11 +416,11 @@ func (i *inspector) mendCounts(ctx context.Context, a *auditor, page []Finding) 
 	}
 	for n := range page {
 		switch f := &page[n]; {
-		case !mended(*f):
+		case !repaired(*f):
 		case done:
 			f.Done = "counted the targets anew"
 		default:
-			f.Advice = "its targets never rest: enqueue pause " + a.id + ", wait until its turns are over, and repair again"
+			f.Advice = "its targets never rest: enqueue pause " + a.id + ", wait until its assignments are over, and repair again"
 		}
 	}
 	return nil
@@ -448,23 +448,23 @@ func (i *inspector) countSlowly(ctx context.Context, a *auditor) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if done, err := i.l.mendCounts(ctx, a.id, before.fields["moves"], c.recount); done || err != nil {
+		if done, err := i.l.repairCounts(ctx, a.id, before.fields["moves"], c.recount); done || err != nil {
 			return done, err
 		}
 	}
 	return false, nil
 }
 
-// mendWhole puts a rollout where the conductor looks at it, or takes it out.
-func (i *inspector) mendWhole(ctx context.Context, a *auditor, page []Finding) error {
+// repairWhole puts a rollout where the controller looks at it, or takes it out.
+func (i *inspector) repairWhole(ctx context.Context, a *auditor, page []Finding) error {
 	for n := range page {
 		f := &page[n]
 		if f.Fault != FaultAsleep && f.Fault != FaultActive {
 			continue
 		}
-		done, err := run(ctx, i.l.rdb, mendRolloutScript, a.id, i.o.By, i.o.Why).Text()
+		done, err := run(ctx, i.l.rdb, repairRolloutScript, a.id, i.o.By, i.o.Why).Text()
 		if err != nil {
-			return failed(err, "mend rollout %s", a.id)
+			return failed(err, "repair rollout %s", a.id)
 		}
 		f.Done = done
 	}

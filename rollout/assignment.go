@@ -34,23 +34,23 @@ type SaveOptions struct {
 }
 
 // StaleError says that a target moved on since it was read: another worker has
-// the turn, or an operator changed it. Nothing was written.
+// the assignment, or an operator changed it. Nothing was written.
 type StaleError struct {
 	Rollout, AppID string
 	Fence          int64
 }
 
 func (e *StaleError) Error() string {
-	return fmt.Sprintf("rollout %s, app %s: the turn with fence %d is over", e.Rollout, e.AppID, e.Fence)
+	return fmt.Sprintf("rollout %s, app %s: the assignment with fence %d is over", e.Rollout, e.AppID, e.Fence)
 }
 
-// QuarantineError says that no turns are given for a while: the store was
-// restarted or failed over, may have forgotten who has which turn, and waits
+// QuarantineError says that no assignments are given for a while: the store was
+// restarted or failed over, may have forgotten who has which assignment, and waits
 // until everybody who calls WeChat by one is done.
 type QuarantineError struct{ Left time.Duration }
 
 func (e *QuarantineError) Error() string {
-	return fmt.Sprintf("Redis was restarted or failed over: no turns for another %s, until calls of turns that it may have forgotten are over", e.Left.Round(time.Second))
+	return fmt.Sprintf("Redis was restarted or failed over: no assignments for another %s, until calls of assignments that it may have forgotten are over", e.Left.Round(time.Second))
 }
 
 // HeldError says that the rollout's status, or a gate that tripped, lets no call

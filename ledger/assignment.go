@@ -10,13 +10,13 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// Start renews the lease of a turn and reads its target, which may stand at a
-// later stage of the lane than the one that the turn was given for. A turn that was
+// Start renews the lease of an assignment and reads its target, which may stand at a
+// later stage of the queue than the one that the assignment was given for. An assignment that was
 // given to somebody else, or is over, is a *rollout.StaleError: drop the task.
-func (l *Ledger) Start(ctx context.Context, t rollout.Turn, lease time.Duration) (rollout.Started, error) {
+func (l *Ledger) Start(ctx context.Context, t rollout.Assignment, lease time.Duration) (rollout.Started, error) {
 	list, err := texts(run(ctx, l.rdb, startScript, t.Rollout, t.AppID, t.Fence, milli(lease)))
 	if err != nil {
-		return rollout.Started{}, failed(err, "start turn of rollout %s, app %s", t.Rollout, t.AppID)
+		return rollout.Started{}, failed(err, "start assignment of rollout %s, app %s", t.Rollout, t.AppID)
 	}
 	if len(list) < 8 || list[0] != "ok" {
 		return rollout.Started{}, &rollout.StaleError{Rollout: t.Rollout, AppID: t.AppID, Fence: t.Fence}
@@ -80,10 +80,10 @@ func saveArgs(was, next rollout.Target, o rollout.SaveOptions) ([]any, error) {
 // failedWith is the errcode a target failed with; "" if it didn't or there is
 // none. A failed undo says nothing of the plan.
 func failedWith(t rollout.Target) string {
-	if t.State != rollout.StateFailed || t.Stage == rollout.StageUndo || t.Trouble == nil || t.Trouble.Code == 0 {
+	if t.State != rollout.StateFailed || t.Stage == rollout.StageUndo || t.LastError == nil || t.LastError.Code == 0 {
 		return ""
 	}
-	return strconv.FormatInt(t.Trouble.Code, 10)
+	return strconv.FormatInt(t.LastError.Code, 10)
 }
 
 // saved reads the save script's answer.
@@ -93,7 +93,7 @@ func saved(was, next rollout.Target, list []string) (rollout.Target, error) {
 		version, err1 := parseInt("version", list[1])
 		due, err2 := parseInt("due", list[2])
 		next.Version, next.Due, next.Wait = version, fromMilli(due), 0
-		if state := rollout.State(list[3]); state != next.State { // news came during the turn
+		if state := rollout.State(list[3]); state != next.State { // news came during the assignment
 			next.State, next.Reason = state, ""
 			if next.Intent != nil {
 				next.Reason = rollout.ReasonUnknown

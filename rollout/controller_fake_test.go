@@ -13,12 +13,12 @@ import (
 // nothing to do would; log lists the calls that change something.
 type fakeStore struct {
 	active   []rollout.Rollout
-	inFlight map[rollout.Lane]int
-	capacity map[rollout.Lane]int
+	inFlight map[rollout.QueueName]int
+	capacity map[rollout.QueueName]int
 
 	wakeDue, expireDue func(limit int) (int, error)
 	peek               func(rollout.Claim) ([]string, error)
-	claim              func(rollout.Claim) ([]rollout.Turn, error)
+	claim              func(rollout.Claim) ([]rollout.Assignment, error)
 	latch              func(id string, wave int, g rollout.GateState) error
 	change             func(what, id string) error
 	sweep              func(id string, limit int) (int, error)
@@ -63,7 +63,7 @@ func (s *fakeStore) Peek(_ context.Context, c rollout.Claim) ([]string, error) {
 	return s.peek(c)
 }
 
-func (s *fakeStore) Claim(_ context.Context, c rollout.Claim) ([]rollout.Turn, error) {
+func (s *fakeStore) Claim(_ context.Context, c rollout.Claim) ([]rollout.Assignment, error) {
 	s.note("claim %s %s %d", c.Rollout, c.Stage, c.N)
 	if s.claim != nil {
 		return s.claim(c)
@@ -72,18 +72,22 @@ func (s *fakeStore) Claim(_ context.Context, c rollout.Claim) ([]rollout.Turn, e
 	if apps == nil {
 		apps = names(c.N)
 	}
-	turns := make([]rollout.Turn, len(apps))
+	assignments := make([]rollout.Assignment, len(apps))
 	for i, app := range apps {
-		turns[i] = rollout.Turn{Rollout: c.Rollout, AppID: app, Stage: c.Stage, Fence: int64(i + 1)}
+		assignments[i] = rollout.Assignment{Rollout: c.Rollout, AppID: app, Stage: c.Stage, Fence: int64(i + 1)}
 	}
-	return turns, nil
+	return assignments, nil
 }
 
-func (s *fakeStore) InFlight(context.Context) (map[rollout.Lane]int, error) { return s.inFlight, nil }
-func (s *fakeStore) Capacity(context.Context) (map[rollout.Lane]int, error) { return s.capacity, nil }
+func (s *fakeStore) InFlight(context.Context) (map[rollout.QueueName]int, error) {
+	return s.inFlight, nil
+}
+func (s *fakeStore) Capacity(context.Context) (map[rollout.QueueName]int, error) {
+	return s.capacity, nil
+}
 
 func (s *fakeStore) Latch(_ context.Context, id string, wave int, g rollout.GateState) error {
-	s.note("latch %s %d %s", id, wave, g.Verdict)
+	s.note("latch %s %d %s", id, wave, g.Decision)
 	if s.latch == nil {
 		return nil
 	}
@@ -113,14 +117,14 @@ func (s *fakeStore) Sweep(_ context.Context, id string, limit int) (int, error) 
 	return s.sweep(id, limit)
 }
 
-// fakeQueue remembers the turns it was given.
+// fakeQueue remembers the assignments it was given.
 type fakeQueue struct {
-	turns []rollout.Turn
-	err   error
+	assignments []rollout.Assignment
+	err         error
 }
 
-func (q *fakeQueue) Enqueue(_ context.Context, turns []rollout.Turn) error {
-	q.turns = append(q.turns, turns...)
+func (q *fakeQueue) Enqueue(_ context.Context, assignments []rollout.Assignment) error {
+	q.assignments = append(q.assignments, assignments...)
 	return q.err
 }
 
@@ -181,7 +185,7 @@ func (c *virtualClock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// stage is a conductor over fakes.
+// stage is a controller over fakes.
 type stage struct {
 	store fakeStore
 	queue fakeQueue
@@ -192,18 +196,18 @@ type stage struct {
 func setup(active ...rollout.Rollout) *stage {
 	s := &stage{clock: virtualClock{now: t0}}
 	s.store.active = active
-	s.store.capacity = map[rollout.Lane]int{rollout.LaneCommit: 10, rollout.LaneAudit: 10, rollout.LaneRelease: 10}
+	s.store.capacity = map[rollout.QueueName]int{rollout.QueueCommit: 10, rollout.QueueAudit: 10, rollout.QueueRelease: 10}
 	return s
 }
 
-func (s *stage) conductor(o rollout.ConductorOptions) *rollout.Conductor {
-	return rollout.NewConductor(&s.store, &s.queue, &s.pools, &s.clock, o)
+func (s *stage) controller(o rollout.ControllerOptions) *rollout.Controller {
+	return rollout.NewController(&s.store, &s.queue, &s.pools, &s.clock, o)
 }
 
 // tick runs one tick that must not err.
 func (s *stage) tick(t *testing.T) rollout.Progress {
 	t.Helper()
-	p, err := s.conductor(rollout.ConductorOptions{Window: 3}).Tick(t.Context())
+	p, err := s.controller(rollout.ControllerOptions{Window: 3}).Reconcile(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,8 +29,8 @@ func testStatuses(b *bench) {
 		b.Errorf("claimed %v before the start", got)
 	}
 	b.must(b.Finish(ctx, "r1")) // not running: no news
-	b.must(b.Pause(ctx, "r1", "conductor", "trouble"))
-	b.status("the conductor pauses running ones only", "r1", rollout.StatusScheduled)
+	b.must(b.Pause(ctx, "r1", "controller", "last_error"))
+	b.status("the controller pauses running ones only", "r1", rollout.StatusScheduled)
 	b.must(b.Begin(ctx, "r1"))
 	b.must(b.Begin(ctx, "r1"))
 	b.status("begun", "r1", rollout.StatusRunning)
@@ -56,7 +56,7 @@ func testStatuses(b *bench) {
 	for what, err := range map[string]error{
 		"abort":  b.Abort(ctx, "r9", "op", "x"),
 		"resume": b.Resume(ctx, "r9", "op", "x"),
-		"latch":  b.Latch(ctx, "r9", 0, rollout.GateState{Verdict: rollout.VerdictHold}),
+		"latch":  b.Latch(ctx, "r9", 0, rollout.GateState{Decision: rollout.DecisionHold}),
 	} {
 		if err == nil {
 			b.Errorf("%s of a rollout nobody loaded was no error", what)
@@ -72,10 +72,10 @@ func testFinish(b *bench) {
 	_, first := b.begin("r1", rollout.StagePreflight, "wx000")
 	_, second := b.begin("r1", rollout.StagePreflight, "wx001")
 	b.step(first, rollout.Finished{At: at, End: rollout.StateUpToDate})
-	// The conductor decides from a snapshot; a retry may have come since.
+	// The controller decides from a snapshot; a retry may have come since.
 	b.must(b.Finish(b.Context(), "r1"))
 	b.status("one is unfinished", "r1", rollout.StatusRunning)
-	b.step(second, rollout.Failed{At: at, Trouble: rollout.Trouble{Class: "fatal-app", Code: 85015}})
+	b.step(second, rollout.Failed{At: at, LastError: rollout.LastError{Class: "fatal-app", Code: 85015}})
 	b.must(b.Finish(b.Context(), "r1"))
 	b.status("all ended", "r1", rollout.StatusDone)
 	if r := b.rollout("r1"); r.Ended.IsZero() {
@@ -123,9 +123,9 @@ func testReadBack(b *bench) {
 	lose("wx001")
 	claim := rollout.Claim{Rollout: "r1", Stage: rollout.StageCommit, ReadBack: true, N: 9, Lease: time.Minute}
 	b.must(b.Abort(ctx, "r1", "op", "enough"))
-	turns, err := b.Claim(ctx, claim)
-	if err != nil || len(turns) > 0 {
-		b.Errorf("before the sweep: %v %v", turns, err)
+	assignments, err := b.Claim(ctx, claim)
+	if err != nil || len(assignments) > 0 {
+		b.Errorf("before the sweep: %v %v", assignments, err)
 	}
 	b.moved("all that waits", 2)(b.Sweep(ctx, "r1", 9))
 	r := b.rollout("r1")
@@ -138,11 +138,11 @@ func testReadBack(b *bench) {
 	if r := b.rollout("r1"); r.ReadBacks(rollout.StageCommit) != 2 {
 		b.Fatalf("%d wait to be read back: %v", r.ReadBacks(rollout.StageCommit), r.Counts)
 	}
-	turns, err = b.Claim(ctx, claim)
-	if err != nil || len(turns) != 2 {
-		b.Fatalf("claimed %v %v", turns, err)
+	assignments, err = b.Claim(ctx, claim)
+	if err != nil || len(assignments) != 2 {
+		b.Fatalf("claimed %v %v", assignments, err)
 	}
-	started, err := b.Start(ctx, turns[0], time.Minute)
+	started, err := b.Start(ctx, assignments[0], time.Minute)
 	b.must(err)
 	_, err = b.Save(ctx, started.Target, started.Target, rollout.SaveOptions{Call: true, Lease: time.Minute})
 	if held := (*rollout.HeldError)(nil); !errors.As(err, &held) {
@@ -152,10 +152,10 @@ func testReadBack(b *bench) {
 	b.advance(time.Hour)
 	b.moved("the lease of a handler that died", 1)(b.ExpireDue(ctx, 9))
 	b.moved("nothing else", 0)(b.Sweep(ctx, "r1", 9))
-	if turns, err = b.Claim(ctx, claim); err != nil || len(turns) != 1 {
-		b.Fatalf("claimed again: %v %v", turns, err)
+	if assignments, err = b.Claim(ctx, claim); err != nil || len(assignments) != 1 {
+		b.Fatalf("claimed again: %v %v", assignments, err)
 	}
-	started, err = b.Start(ctx, turns[0], time.Minute)
+	started, err = b.Start(ctx, assignments[0], time.Minute)
 	b.must(err)
 	b.step(started.Target, rollout.Aborted{At: at, Holder: true})
 	b.moved("nothing is left", 0)(b.Sweep(ctx, "r1", 9))
@@ -196,8 +196,8 @@ func testReadBackFirst(b *bench) {
 		b.Helper()
 		c := claim
 		c.ReadBack, c.N = back, n
-		turns, err := b.Claim(ctx, c)
-		if got := apps(turns); err != nil || !slices.Equal(got, want) {
+		assignments, err := b.Claim(ctx, c)
+		if got := apps(assignments); err != nil || !slices.Equal(got, want) {
 			b.Errorf("read back %t: claimed %v %v, want %v", back, got, err, want)
 		}
 	}
@@ -214,19 +214,21 @@ func testReadBackFirst(b *bench) {
 func testGates(b *bench) {
 	ctx := b.Context()
 	b.load("r1", 1, 1, 1, 1)
-	gate := func(v rollout.Verdict, why string) rollout.GateState { return rollout.GateState{Verdict: v, Why: why} }
-	latch := func(wave int, v rollout.Verdict, why string) {
+	gate := func(v rollout.Decision, why string) rollout.GateState {
+		return rollout.GateState{Decision: v, Why: why}
+	}
+	latch := func(wave int, v rollout.Decision, why string) {
 		b.Helper()
 		b.must(b.Latch(ctx, "r1", wave, gate(v, why)))
 	}
-	latch(0, rollout.VerdictHold, "0 of 1")
-	latch(0, rollout.VerdictHold, "1 of 1")
-	latch(1, rollout.VerdictOpen, "too early")
-	latch(0, rollout.VerdictOpen, "good")
-	latch(0, rollout.VerdictFailed, "too late")
-	latch(1, rollout.VerdictFailed, "bad")
-	latch(1, rollout.VerdictOpen, "changed its mind")
-	want := map[int]rollout.GateState{0: gate(rollout.VerdictOpen, "good"), 1: gate(rollout.VerdictFailed, "bad")}
+	latch(0, rollout.DecisionHold, "0 of 1")
+	latch(0, rollout.DecisionHold, "1 of 1")
+	latch(1, rollout.DecisionPass, "too early")
+	latch(0, rollout.DecisionPass, "good")
+	latch(0, rollout.DecisionFail, "too late")
+	latch(1, rollout.DecisionFail, "bad")
+	latch(1, rollout.DecisionPass, "changed its mind")
+	want := map[int]rollout.GateState{0: gate(rollout.DecisionPass, "good"), 1: gate(rollout.DecisionFail, "bad")}
 	r := b.rollout("r1")
 	if diff := cmp.Diff(want, r.Gates); diff != "" || r.OpenWave != 1 {
 		b.Errorf("open wave %d, gates (-want +got):\n%s", r.OpenWave, diff)
@@ -241,7 +243,7 @@ func testGates(b *bench) {
 			b.Errorf("promote past wave %d: %t, want %t", tc.wave, got, tc.want)
 		}
 	}
-	if r := b.rollout("r1"); r.OpenWave != 3 || r.Gates[1].Verdict != rollout.VerdictOpen {
+	if r := b.rollout("r1"); r.OpenWave != 3 || r.Gates[1].Decision != rollout.DecisionPass {
 		b.Errorf("promoted to wave %d with %v", r.OpenWave, r.Gates)
 	}
 	if _, err := b.Promote(ctx, "r9", 0, "op", "x"); err == nil {
@@ -254,9 +256,9 @@ func testGates(b *bench) {
 func testTrips(b *bench) {
 	ctx := b.Context()
 	b.load("r1", 1, 1, 1, 1)
-	latch := func(wave int, v rollout.Verdict) {
+	latch := func(wave int, v rollout.Decision) {
 		b.Helper()
-		b.must(b.Latch(ctx, "r1", wave, rollout.GateState{Verdict: v, Why: string(v)}))
+		b.must(b.Latch(ctx, "r1", wave, rollout.GateState{Decision: v, Why: string(v)}))
 	}
 	gates := func(what string, open int, want ...rollout.GateState) {
 		b.Helper()
@@ -270,11 +272,11 @@ func testTrips(b *bench) {
 			b.Errorf("%s: open wave %d, gates (-want +got):\n%s", what, r.OpenWave, diff)
 		}
 	}
-	open, tripped, waived := rollout.GateState{Verdict: rollout.VerdictOpen}, rollout.GateState{Verdict: rollout.VerdictTripped}, rollout.GateState{Verdict: rollout.VerdictOpen, Promoted: true, Waived: true}
-	latch(0, rollout.VerdictTripped)
+	open, tripped, waived := rollout.GateState{Decision: rollout.DecisionPass}, rollout.GateState{Decision: rollout.DecisionTrip}, rollout.GateState{Decision: rollout.DecisionPass, Promoted: true, Waived: true}
+	latch(0, rollout.DecisionTrip)
 	gates("what isn't open can't trip", 0, rollout.GateState{})
-	latch(0, rollout.VerdictOpen)
-	latch(1, rollout.VerdictFailed)
+	latch(0, rollout.DecisionPass)
+	latch(1, rollout.DecisionFail)
 	if ok, err := b.Promote(ctx, "r1", 1, "op", "seen"); !ok || err != nil {
 		b.Fatalf("promoted past a failed gate: %t, %v", ok, err)
 	}
@@ -290,11 +292,11 @@ func testTrips(b *bench) {
 		_, err = b.Save(ctx, t, next, rollout.SaveOptions{Call: true, Lease: lease})
 		return err
 	}
-	latch(1, rollout.VerdictTripped)
-	latch(0, rollout.VerdictTripped)
-	latch(0, rollout.VerdictTripped)
-	latch(0, rollout.VerdictHold)
-	latch(0, rollout.VerdictOpen)
+	latch(1, rollout.DecisionTrip)
+	latch(0, rollout.DecisionTrip)
+	latch(0, rollout.DecisionTrip)
+	latch(0, rollout.DecisionHold)
+	latch(0, rollout.DecisionPass)
 	gates("an open gate trips and stays so, a waived one doesn't", 2, tripped, waived)
 	b.must(call(before))
 	if held := (*rollout.HeldError)(nil); !errors.As(call(behind), &held) || !held.Gate {
@@ -305,10 +307,10 @@ func testTrips(b *bench) {
 			b.Errorf("promoted past the gate that tripped: %t, %v; want %t", ok, err, want)
 		}
 	}
-	latch(0, rollout.VerdictTripped)
+	latch(0, rollout.DecisionTrip)
 	gates("an operator waived it", 2, waived, waived)
 	b.must(call(behind))
-	latch(2, rollout.VerdictOpen)
+	latch(2, rollout.DecisionPass)
 	gates("the next one is judged as ever", 3, waived, waived, open)
 }
 
@@ -316,7 +318,7 @@ func testTrips(b *bench) {
 func (b *bench) failOne(id, app string, code int64) rollout.Target {
 	b.Helper()
 	_, was := b.begin(id, rollout.StagePreflight, app)
-	return b.step(was, rollout.Failed{At: at, Trouble: rollout.Trouble{Class: "fatal-app", Code: code}})
+	return b.step(was, rollout.Failed{At: at, LastError: rollout.LastError{Class: "fatal-app", Code: code}})
 }
 
 func testRetry(b *bench) {
@@ -366,7 +368,7 @@ func testCodes(b *bench) {
 	_, first = b.begin("r1", rollout.StagePreflight, "wx000")
 	b.step(first, rollout.Finished{At: at, End: rollout.StateUpToDate})
 	codes("and ends well", map[int64]int{85015: 1})
-	b.must(b.Pause(b.Context(), "r1", "conductor", "breaker"))
+	b.must(b.Pause(b.Context(), "r1", "controller", "breaker"))
 	b.must(b.Resume(b.Context(), "r1", "op", "seen"))
 	codes("seen by a person", map[int64]int{})
 	failed := b.target("r1", "wx001")
@@ -380,15 +382,15 @@ func testWorkers(b *bench) {
 		b.Helper()
 		got, err := b.Capacity(ctx)
 		b.must(err)
-		if got[rollout.LaneCommit] != commit || got[rollout.LaneAudit] != audit {
+		if got[rollout.QueueCommit] != commit || got[rollout.QueueAudit] != audit {
 			b.Errorf("%s: capacity %v, want commit %d, audit %d", what, got, commit, audit)
 		}
 	}
 	capacity("nobody", 0, 0)
-	b.must(b.Heartbeat(ctx, "w1", map[rollout.Lane]int{rollout.LaneCommit: 10, rollout.LaneAudit: 4}, 15*time.Second))
-	b.must(b.Heartbeat(ctx, "w2", map[rollout.Lane]int{rollout.LaneCommit: 5}, 30*time.Second))
+	b.must(b.Heartbeat(ctx, "w1", map[rollout.QueueName]int{rollout.QueueCommit: 10, rollout.QueueAudit: 4}, 15*time.Second))
+	b.must(b.Heartbeat(ctx, "w2", map[rollout.QueueName]int{rollout.QueueCommit: 5}, 30*time.Second))
 	capacity("two", 15, 4)
-	b.must(b.Heartbeat(ctx, "w2", map[rollout.Lane]int{rollout.LaneCommit: 6}, 30*time.Second))
+	b.must(b.Heartbeat(ctx, "w2", map[rollout.QueueName]int{rollout.QueueCommit: 6}, 30*time.Second))
 	capacity("the second grew", 16, 4)
 	b.advance(15 * time.Second)
 	capacity("the first fell silent", 6, 0)

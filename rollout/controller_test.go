@@ -15,7 +15,7 @@ import (
 
 var errDown = errors.New("the store is down")
 
-func TestConductorFillsTheWindow(t *testing.T) {
+func TestControllerDispatchesTheWindow(t *testing.T) {
 	t.Parallel()
 	plenty := map[rollout.Stage]int{
 		rollout.StagePreflight: 100, rollout.StageCommit: 100, rollout.StageCheck: 7,
@@ -23,22 +23,22 @@ func TestConductorFillsTheWindow(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name     string
-		inFlight map[rollout.Lane]int
-		capacity map[rollout.Lane]int
+		inFlight map[rollout.QueueName]int
+		capacity map[rollout.QueueName]int
 		want     []string
 	}{
 		{
 			"later stages first, up to three per worker", nil,
-			map[rollout.Lane]int{rollout.LaneCommit: 10, rollout.LaneAudit: 2, rollout.LaneRelease: 1},
+			map[rollout.QueueName]int{rollout.QueueCommit: 10, rollout.QueueAudit: 2, rollout.QueueRelease: 1},
 			[]string{"claim a check 7", "claim a commit 23", "claim a verdict 4", "claim a submit 2", "claim a release 2"},
 		},
 		{
 			"what is out counts",
-			map[rollout.Lane]int{rollout.LaneCommit: 25, rollout.LaneAudit: 30, rollout.LaneRelease: 99},
-			map[rollout.Lane]int{rollout.LaneCommit: 10, rollout.LaneAudit: 10, rollout.LaneRelease: 10},
+			map[rollout.QueueName]int{rollout.QueueCommit: 25, rollout.QueueAudit: 30, rollout.QueueRelease: 99},
+			map[rollout.QueueName]int{rollout.QueueCommit: 10, rollout.QueueAudit: 10, rollout.QueueRelease: 10},
 			[]string{"claim a check 5"},
 		},
-		{"no workers, no turns", nil, nil, nil},
+		{"no workers, no assignments", nil, nil, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -48,14 +48,14 @@ func TestConductorFillsTheWindow(t *testing.T) {
 			if diff := cmp.Diff(tc.want, s.store.log); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			if p.Claimed != len(s.queue.turns) || p.Moved() != (tc.want != nil) {
-				t.Errorf("progress %+v, %d turns in the queue", p, len(s.queue.turns))
+			if p.Claimed != len(s.queue.assignments) || p.Moved() != (tc.want != nil) {
+				t.Errorf("progress %+v, %d assignments in the queue", p, len(s.queue.assignments))
 			}
 		})
 	}
 }
 
-func TestConductorSharesAmongRollouts(t *testing.T) {
+func TestControllerSharesAmongRollouts(t *testing.T) {
 	t.Parallel()
 	older := running("older", map[rollout.Stage]int{rollout.StageCommit: 20})
 	older.Created = t0.Add(-time.Hour)
@@ -70,14 +70,14 @@ func TestConductorSharesAmongRollouts(t *testing.T) {
 	}
 }
 
-func TestConductorHoldsBackClosedWaves(t *testing.T) {
+func TestControllerHoldsBackClosedWaves(t *testing.T) {
 	t.Parallel()
 	r := running("a", map[rollout.Stage]int{rollout.StagePreflight: 2})
 	r.Counts[cell(1, rollout.StagePreflight, rollout.StatePending)] = 3
 	r.OpenWave = 0
-	r.Gates = map[int]rollout.GateState{0: {Verdict: rollout.VerdictHold, Why: "0 of 2 judged"}}
+	r.Gates = map[int]rollout.GateState{0: {Decision: rollout.DecisionHold, Why: "0 of 2 judged"}}
 	s := setup(r)
-	s.store.claim = func(c rollout.Claim) ([]rollout.Turn, error) {
+	s.store.claim = func(c rollout.Claim) ([]rollout.Assignment, error) {
 		if c.N != 2 || c.MaxRank != rollout.Rank(1, 0) {
 			t.Errorf("claim of %d up to rank %d; want 2 up to wave 1", c.N, c.MaxRank)
 		}
@@ -89,7 +89,7 @@ func TestConductorHoldsBackClosedWaves(t *testing.T) {
 	}
 }
 
-func TestConductorGoesOnPastErrors(t *testing.T) {
+func TestControllerGoesOnPastErrors(t *testing.T) {
 	t.Parallel()
 	bad := running("bad", map[rollout.Stage]int{rollout.StageCommit: 2})
 	bad.Created = t0.Add(-time.Hour)
@@ -99,13 +99,13 @@ func TestConductorGoesOnPastErrors(t *testing.T) {
 	s.store.wakeDue = func(int) (int, error) { return 0, errDown }
 	s.store.expireDue = func(int) (int, error) { return 4, nil }
 	s.store.listErr = errDown // of one that can't be read
-	s.store.claim = func(c rollout.Claim) ([]rollout.Turn, error) {
+	s.store.claim = func(c rollout.Claim) ([]rollout.Assignment, error) {
 		if c.Rollout == "bad" {
 			return nil, errDown
 		}
-		return []rollout.Turn{{Rollout: c.Rollout, AppID: "wx1", Stage: c.Stage}}, nil
+		return []rollout.Assignment{{Rollout: c.Rollout, AppID: "wx1", Stage: c.Stage}}, nil
 	}
-	p, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
+	p, err := s.controller(rollout.ControllerOptions{}).Reconcile(t.Context())
 	if !cmp.Equal(p, rollout.Progress{Expired: 4, Claimed: 2}) {
 		t.Errorf("progress %+v, want 4 expired and the good rollout's 2 claimed", p)
 	}
@@ -116,15 +116,15 @@ func TestConductorGoesOnPastErrors(t *testing.T) {
 	}
 }
 
-func TestConductorWaitsOutAQuarantine(t *testing.T) {
+func TestControllerWaitsOutAQuarantine(t *testing.T) {
 	t.Parallel()
 	pending := map[rollout.Stage]int{rollout.StageCommit: 2, rollout.StageSubmit: 2, rollout.StageRelease: 2}
 	s := setup(running("one", pending), running("two", pending))
 	s.store.wakeDue = func(int) (int, error) { return 3, nil }
-	s.store.claim = func(rollout.Claim) ([]rollout.Turn, error) {
+	s.store.claim = func(rollout.Claim) ([]rollout.Assignment, error) {
 		return nil, &rollout.QuarantineError{Left: 7 * time.Second}
 	}
-	p, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
+	p, err := s.controller(rollout.ControllerOptions{}).Reconcile(t.Context())
 	if want := (rollout.Progress{Woken: 3, Quarantine: 7 * time.Second}); !cmp.Equal(p, want) || err != nil {
 		t.Errorf("progress %+v, error %v; want %+v and none", p, err, want)
 	}
@@ -133,24 +133,24 @@ func TestConductorWaitsOutAQuarantine(t *testing.T) {
 	}
 }
 
-// What is paused or aborted gives turns to undo, and no others; when all was
+// What is paused or aborted gives assignments to undo, and no others; when all was
 // taken back, a paused one is done.
-func TestConductorUndoes(t *testing.T) {
+func TestControllerUndoes(t *testing.T) {
 	t.Parallel()
 	for _, status := range []rollout.Status{rollout.StatusPaused, rollout.StatusAborted} {
 		r := running("one", map[rollout.Stage]int{rollout.StageRelease: 2, rollout.StageUndo: 3})
 		r.Status = status
 		s := setup(r)
-		p, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
+		p, err := s.controller(rollout.ControllerOptions{}).Reconcile(t.Context())
 		if err != nil || p.Claimed != 3 {
-			t.Errorf("%s: %+v %v, calls %q; want three turns", status, p, err, s.store.log)
+			t.Errorf("%s: %+v %v, calls %q; want three assignments", status, p, err, s.store.log)
 		}
 	}
 	for state, want := range map[rollout.State]bool{rollout.StateUndone: true, rollout.StateFailed: false} {
 		r := running("one", nil)
 		r.Status, r.Counts = rollout.StatusPaused, rollout.Counts{{Stage: rollout.StageUndo, State: state}: 2}
 		s := setup(r)
-		p, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
+		p, err := s.controller(rollout.ControllerOptions{}).Reconcile(t.Context())
 		if finished := slices.Contains(s.store.log, "finish one"); err != nil || finished != want || (p.Changed == 1) != want {
 			t.Errorf("two %s: %+v %v, calls %q", state, p, err, s.store.log)
 		}
@@ -159,7 +159,7 @@ func TestConductorUndoes(t *testing.T) {
 
 // What a rollout has to read back is dispatched before all else, in every wave, whatever the pools
 // say: it makes no call that they count. Nothing else of a paused or aborted one is.
-func TestConductorReadsBackAborted(t *testing.T) {
+func TestControllerReadsBackAborted(t *testing.T) {
 	t.Parallel()
 	r := running("r1", map[rollout.Stage]int{rollout.StageCommit: 5, rollout.StageSubmit: 5})
 	r.Status, r.OpenWave = rollout.StatusAborted, 0
@@ -168,12 +168,12 @@ func TestConductorReadsBackAborted(t *testing.T) {
 	s := setup(r)
 	s.pools.allow = map[rollout.Stage]rollout.Allowance{rollout.StageSubmit: {N: 0, Permits: true}, rollout.StageRelease: {N: 0}}
 	var claims []rollout.Claim
-	s.store.claim = func(c rollout.Claim) ([]rollout.Turn, error) {
+	s.store.claim = func(c rollout.Claim) ([]rollout.Assignment, error) {
 		claims = append(claims, c)
 		return nil, nil
 	}
 	s.tick(t)
-	want := []string{"sweep r1", "claim r1 submit 2", "claim r1 release 30"} // 30: the lane's window
+	want := []string{"sweep r1", "claim r1 submit 2", "claim r1 release 30"} // 30: the queue's window
 	if diff := cmp.Diff(want, s.store.log); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
@@ -195,7 +195,7 @@ func TestConductorReadsBackAborted(t *testing.T) {
 	}
 }
 
-func TestConductorGoverns(t *testing.T) {
+func TestControllerReconciles(t *testing.T) {
 	t.Parallel()
 	codes := func(r rollout.Rollout, code int64, n int) rollout.Rollout {
 		r.Codes = map[int64]int{code: n}
@@ -215,13 +215,13 @@ func TestConductorGoverns(t *testing.T) {
 		{"all ended", running("a", nil), []string{"finish a"}},
 		{"two alike may be chance", codes(running("a", work), 85015, 2), []string{"claim a commit 1"}},
 		{"three alike are the plan", codes(running("a", work), 85015, 3), []string{
-			"pause a conductor: errcode 85015 failed 3 of the 3 targets that came through commit: the plan looks wrong; fix it and retry, or resume to go on",
+			"pause a controller: errcode 85015 failed 3 of the 3 targets that came through commit: the plan looks wrong; fix it and retry, or resume to go on",
 		}},
 		{"more than the last wave may lose", spiked("a", ""), []string{
-			"pause a conductor: wave w2: 2 of 4 judged were rejected or failed, more than 25%: mend what the auditors name and retry, or resume to go on",
-			"latch a 2 failed",
+			"pause a controller: wave w2: 2 of 4 judged were rejected or failed, more than 25%: fix what the auditors name and retry, or resume to go on",
+			"latch a 2 fail",
 		}},
-		{"who resumed has seen it", spiked("a", rollout.VerdictFailed), []string{"claim a commit 1"}},
+		{"who resumed has seen it", spiked("a", rollout.DecisionFail), []string{"claim a commit 1"}},
 		{"the end comes before the breaker", codes(running("a", nil), 85015, 3), []string{"finish a"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -237,16 +237,16 @@ func TestConductorGoverns(t *testing.T) {
 
 // spiked is a rollout whose last wave has lost half of what was judged; verdict is
 // what is latched about it.
-func spiked(id string, verdict rollout.Verdict) rollout.Rollout {
+func spiked(id string, verdict rollout.Decision) rollout.Rollout {
 	r := running(id, map[rollout.Stage]int{rollout.StageCommit: 1})
 	r.Plan.Waves[2].Name, r.Plan.Waves[2].Size, r.Plan.Waves[2].RejectAbove, r.Plan.Waves[2].MinJudged = "w2", 9, 0.25, 4
 	r.Counts[cell(2, rollout.StageVerdict, rollout.StateRejected)] = 2
 	r.Counts[cell(2, rollout.StageRelease, rollout.StateReleased)] = 2
-	r.Gates = map[int]rollout.GateState{2: {Verdict: verdict}}
+	r.Gates = map[int]rollout.GateState{2: {Decision: verdict}}
 	return r
 }
 
-func TestConductorGates(t *testing.T) {
+func TestControllerGates(t *testing.T) {
 	t.Parallel()
 	held := func(judged int, was rollout.GateState) rollout.Rollout {
 		r := running("a", map[rollout.Stage]int{rollout.StageCommit: 2 - judged})
@@ -255,7 +255,7 @@ func TestConductorGates(t *testing.T) {
 		}
 		r.Counts[cell(1, rollout.StagePreflight, rollout.StatePending)] = 3
 		r.OpenWave = 0
-		if was.Verdict != "" {
+		if was.Decision != "" {
 			r.Gates = map[int]rollout.GateState{0: was}
 		}
 		return r
@@ -267,7 +267,7 @@ func TestConductorGates(t *testing.T) {
 		for _, stage := range []rollout.Stage{rollout.StagePreflight, rollout.StageSubmit, rollout.StageRelease} {
 			r.Counts[cell(2, stage, rollout.StatePending)] = 3
 		}
-		r.Gates = map[int]rollout.GateState{0: gate0, 1: {Verdict: rollout.VerdictOpen}}
+		r.Gates = map[int]rollout.GateState{0: gate0, 1: {Decision: rollout.DecisionPass}}
 		return r
 	}
 	all := []string{"claim a commit 1", "claim a preflight 3", "claim a verdict 1", "claim a submit 3", "claim a release 3"}
@@ -278,19 +278,19 @@ func TestConductorGates(t *testing.T) {
 		r    rollout.Rollout
 		want []string
 	}{
-		// News of a gate must not cost its rollout the turns of this tick: with
+		// News of a gate must not cost its rollout the assignments of this tick: with
 		// verdicts coming in steadily there would be news in every tick.
 		{"first look", held(1, rollout.GateState{}), []string{"latch a 0 hold", "claim a commit 1"}},
-		{"more judged", held(1, rollout.GateState{Verdict: rollout.VerdictHold, Why: "0 of 2 judged"}), []string{"latch a 0 hold", "claim a commit 1"}},
-		{"nothing new", held(1, rollout.GateState{Verdict: rollout.VerdictHold, Why: "1 of 2 judged"}), []string{"claim a commit 1"}},
-		{"a failed gate is not judged again", held(2, rollout.GateState{Verdict: rollout.VerdictFailed, Why: "2 of 2"}), nil},
-		{"it opens", open, []string{"latch a 0 open"}},
+		{"more judged", held(1, rollout.GateState{Decision: rollout.DecisionHold, Why: "0 of 2 judged"}), []string{"latch a 0 hold", "claim a commit 1"}},
+		{"nothing new", held(1, rollout.GateState{Decision: rollout.DecisionHold, Why: "1 of 2 judged"}), []string{"claim a commit 1"}},
+		{"a failed gate is not judged again", held(2, rollout.GateState{Decision: rollout.DecisionFail, Why: "2 of 2"}), nil},
+		{"it opens", open, []string{"latch a 0 pass"}},
 		// In this very tick nothing behind it is begun or submitted; approved ones go live.
-		{"it trips after it had opened", after(rollout.GateState{Verdict: rollout.VerdictOpen}), []string{
-			"latch a 0 tripped", "claim a commit 1", "claim a verdict 1", "claim a release 3",
+		{"it trips after it had opened", after(rollout.GateState{Decision: rollout.DecisionPass}), []string{
+			"latch a 0 trip", "claim a commit 1", "claim a verdict 1", "claim a release 3",
 		}},
-		{"it has tripped", after(rollout.GateState{Verdict: rollout.VerdictTripped}), []string{"claim a commit 1", "claim a verdict 1", "claim a release 3"}},
-		{"an operator waived it", after(rollout.GateState{Verdict: rollout.VerdictOpen, Waived: true}), all},
+		{"it has tripped", after(rollout.GateState{Decision: rollout.DecisionTrip}), []string{"claim a commit 1", "claim a verdict 1", "claim a release 3"}},
+		{"an operator waived it", after(rollout.GateState{Decision: rollout.DecisionPass, Waived: true}), all},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -307,12 +307,12 @@ func TestConductorGates(t *testing.T) {
 	}
 }
 
-func TestConductorRunsUntilItsContextEnds(t *testing.T) {
+func TestControllerRunsUntilItsContextEnds(t *testing.T) {
 	t.Parallel()
 	s := setup(running("a", map[rollout.Stage]int{rollout.StageCommit: 1}))
 	ctx, cancel := context.WithCancel(t.Context())
 	ticks := 0
-	err := s.conductor(rollout.ConductorOptions{}).Run(ctx, func(p rollout.Progress, err error) {
+	err := s.controller(rollout.ControllerOptions{}).Run(ctx, func(p rollout.Progress, err error) {
 		switch ticks++; ticks {
 		case 1: // moved: soon again
 			if p.Claimed != 1 || err != nil {
@@ -338,10 +338,10 @@ func TestConductorRunsUntilItsContextEnds(t *testing.T) {
 	}
 }
 
-func TestConductorOptions(t *testing.T) {
+func TestControllerOptions(t *testing.T) {
 	t.Parallel()
 	s := setup(running("a", map[rollout.Stage]int{rollout.StageCommit: 100}))
-	s.store.claim = func(c rollout.Claim) ([]rollout.Turn, error) {
+	s.store.claim = func(c rollout.Claim) ([]rollout.Assignment, error) {
 		if c.N != 4 || c.Lease != time.Hour {
 			t.Errorf("claim of %d for %v; want a batch of 4 for 1h", c.N, c.Lease)
 		}
@@ -353,8 +353,8 @@ func TestConductorOptions(t *testing.T) {
 		}
 		return 0, nil
 	}
-	o := rollout.ConductorOptions{Batch: 4, Lease: time.Hour, Window: 9}
-	if _, err := s.conductor(o).Tick(t.Context()); err != nil {
+	o := rollout.ControllerOptions{Batch: 4, Lease: time.Hour, Window: 9}
+	if _, err := s.controller(o).Reconcile(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -378,7 +378,7 @@ func TestGateThatNobodyAnswers(t *testing.T) {
 	for minute := range 180 {
 		p := s.tick(t)
 		g := s.store.active[0].Gates[0]
-		if late := minute >= 60; g.Verdict != rollout.VerdictHold || g.Overdue() != late {
+		if late := minute >= 60; g.Decision != rollout.DecisionHold || g.Overdue() != late {
 			t.Fatalf("minute %d: %+v", minute, g)
 		}
 		for _, news := range p.Gates {

@@ -40,7 +40,7 @@ type auditor struct {
 // limits are what no sound target exceeds.
 type limits struct {
 	wake, lease time.Duration
-	// waits are the classes of trouble that never fail a target.
+	// waits are the classes of last error that never fail a target.
 	waits []string
 }
 
@@ -226,12 +226,12 @@ func (a *auditor) times(t rollout.Target, now time.Time) {
 		})
 	case t.State == rollout.StateRunning && left > a.limits.lease:
 		a.add(Finding{
-			Fault: FaultLease, AppID: t.AppID, Repair: "end the turn in " + leaseMended.String(),
-			Text: "has a turn until " + t.Due.UTC().Format(time.RFC3339),
+			Fault: FaultLease, AppID: t.AppID, Repair: "end the assignment in " + leaseRepaired.String(),
+			Text: "has an assignment until " + t.Due.UTC().Format(time.RFC3339),
 		})
-	case t.State == rollout.StateFailed && t.Trouble != nil && slices.Contains(a.limits.waits, t.Trouble.Class):
+	case t.State == rollout.StateFailed && t.LastError != nil && slices.Contains(a.limits.waits, t.LastError.Class):
 		a.add(Finding{
-			Fault: FaultParking, AppID: t.AppID, Text: fmt.Sprintf("is failed for %s, which is only to be waited for", t.Trouble.Class),
+			Fault: FaultParking, AppID: t.AppID, Text: fmt.Sprintf("is failed for %s, which is only to be waited for", t.LastError.Class),
 			Advice: fmt.Sprintf("enqueue retry %s --app %s", a.id, t.AppID),
 		})
 	}
@@ -250,7 +250,7 @@ func place(t rollout.Target) string {
 		}
 		return fmt.Sprintf("ready:%s=%d", t.Stage, score)
 	case rollout.StateRunning:
-		return fmt.Sprintf("leases:%s=%d", t.Stage.Lane(), toMilli(t.Due))
+		return fmt.Sprintf("leases:%s=%d", t.Stage.QueueName(), toMilli(t.Due))
 	case rollout.StateParked:
 		return fmt.Sprintf("wake=%d", toMilli(t.Due))
 	default:
@@ -277,12 +277,12 @@ func (a *auditor) whole(v view, left int) {
 	case status == rollout.StatusDone && left > 0:
 		a.add(Finding{Fault: FaultAsleep, Text: fmt.Sprintf("it is %s with %s unfinished", status, targets(left)), Repair: "pause it; enqueue resume lets it go on"})
 	case status == rollout.StatusDone && v.active:
-		a.add(Finding{Fault: FaultActive, Text: "it is done, and the conductor still looks at it", Repair: "take it out of active"})
+		a.add(Finding{Fault: FaultActive, Text: "it is done, and the controller still looks at it", Repair: "take it out of active"})
 	case v.active || status == rollout.StatusLoading || status == rollout.StatusDone:
 	case left > 0:
 		a.add(Finding{Fault: FaultAsleep, Text: fmt.Sprintf("it is %s with %s unfinished", status, targets(left)), Repair: "put it into active"})
 	case status != rollout.StatusAborted:
-		a.add(Finding{Fault: FaultAsleep, Text: fmt.Sprintf("it is %s, and the conductor doesn't look at it", status), Repair: "put it into active"})
+		a.add(Finding{Fault: FaultAsleep, Text: fmt.Sprintf("it is %s, and the controller doesn't look at it", status), Repair: "put it into active"})
 	}
 }
 

@@ -1,4 +1,4 @@
--- mend_counts replaces the counts of a rollout by a recount, if nothing has moved
+-- repair_counts replaces the counts of a rollout by a recount, if nothing has moved
 -- since the recount was begun: then it is exact.
 --
 -- KEYS[1] root

@@ -1,4 +1,4 @@
--- mend_name takes a name out of an index of rollouts or schedules if what it names
+-- repair_name takes a name out of an index of rollouts or schedules if what it names
 -- is not there, or puts it where it belongs if it is.
 --
 -- KEYS[1] root

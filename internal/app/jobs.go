@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// choreTime bounds one chore.
-const choreTime = 30 * time.Second
+// jobTime bounds one background job.
+const jobTime = 30 * time.Second
 
 // errBusy makes WeChat repeat a push.
 var errBusy = errors.New("too much to do at once")
 
-// chores is work that a push asks for and its answer, due within seconds, can't
+// background jobs is work that a push asks for and its answer, due within seconds, can't
 // wait for: a call to WeChat. Work that is lost with the process must be made up
 // for elsewhere.
-type chores struct {
+type jobs struct {
 	slots  chan struct{}
 	wg     sync.WaitGroup
 	ctx    context.Context
 	cancel context.CancelFunc
 }
 
-func newChores(atOnce int) *chores {
+func newJobs(atOnce int) *jobs {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &chores{slots: make(chan struct{}, atOnce), ctx: ctx, cancel: cancel}
+	return &jobs{slots: make(chan struct{}, atOnce), ctx: ctx, cancel: cancel}
 }
 
-// do starts a chore, or returns errBusy.
-func (c *chores) do(chore func(context.Context)) error {
+// do starts a background job, or returns errBusy.
+func (c *jobs) do(job func(context.Context)) error {
 	select {
 	case c.slots <- struct{}{}:
 	default:
@@ -37,16 +37,16 @@ func (c *chores) do(chore func(context.Context)) error {
 	}
 	c.wg.Go(func() {
 		defer func() { <-c.slots }()
-		ctx, cancel := context.WithTimeout(c.ctx, choreTime)
+		ctx, cancel := context.WithTimeout(c.ctx, jobTime)
 		defer cancel()
-		chore(ctx)
+		job(ctx)
 	})
 	return nil
 }
 
-// stop waits for the chores until ctx ends, and ends them then. Nobody may begin
+// stop waits for the background jobs until ctx ends, and ends them then. Nobody may begin
 // one any more.
-func (c *chores) stop(ctx context.Context) error {
+func (c *jobs) stop(ctx context.Context) error {
 	release := context.AfterFunc(ctx, c.cancel)
 	defer release()
 	c.wg.Wait()

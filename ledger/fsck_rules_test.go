@@ -30,7 +30,7 @@ func (b *bench) spread(id string, n int) {
 	b.step(next, rollout.Advanced{At: at})
 }
 
-func TestInspectOneRollout(t *testing.T) {
+func TestFsckOneRollout(t *testing.T) {
 	t.Parallel()
 	const root = "wxr:{ledger}:"
 	type b = *bench
@@ -84,7 +84,7 @@ func TestInspectOneRollout(t *testing.T) {
 			`record: app wx002 is released at audit: no such place`,
 			"count: cell 0|preflight|up-to-date| counts +1 too many",
 		}},
-		{"the conductor forgot it", func(b b) error {
+		{"the controller forgot it", func(b b) error {
 			return b.rdb.ZRem(b.Context(), root+"active", "r1").Err()
 		}, []string{"asleep: it is running with 5 targets unfinished"}},
 	} {
@@ -94,7 +94,7 @@ func TestInspectOneRollout(t *testing.T) {
 				b.load("r0", 2) // another's targets are none of its business
 				b.spread("r1", 6)
 				b.must(tc.damage(b))
-				f := b.inspect(ledger.InspectOptions{Rollouts: []string{"r1"}})
+				f := b.fsck(ledger.FsckOptions{Rollouts: []string{"r1"}})
 				now := b.rdb.Time(b.Context()).Val().UnixMilli()
 				var got []string
 				for _, x := range f {
@@ -111,7 +111,7 @@ func TestInspectOneRollout(t *testing.T) {
 	}
 }
 
-// churn gives turns and hands them back until its context ends.
+// churn gives assignments and hands them back until its context ends.
 func churn(ctx context.Context, l store) error {
 	for ctx.Err() == nil {
 		if err := churnOnce(ctx, l); err != nil && !errors.Is(err, context.Canceled) {
@@ -123,14 +123,14 @@ func churn(ctx context.Context, l store) error {
 
 // churnOnce is one round of it.
 func churnOnce(ctx context.Context, l store) error {
-	turns, err := l.Claim(ctx, rollout.Claim{
+	assignments, err := l.Claim(ctx, rollout.Claim{
 		Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(1, 0), N: 20, Lease: lease,
 	})
 	if err != nil {
 		return err
 	}
-	for i, turn := range turns {
-		started, err := l.Start(ctx, turn, lease)
+	for i, assignment := range assignments {
+		started, err := l.Start(ctx, assignment, lease)
 		if err != nil {
 			return err
 		}

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// laneStages lists a lane's stages, the ones nearest to release first, so that
+// queueStages lists a queue's stages, the ones nearest to release first, so that
 // what was begun is ended before more is begun.
-var laneStages = map[Lane][]Stage{
-	LaneCommit:  {StageCheck, StageCommit, StagePreflight},
-	LaneAudit:   {StageVerdict, StageSubmit},
-	LaneRelease: {StageUndo, StageRelease},
+var queueStages = map[QueueName][]Stage{
+	QueueCommit:  {StageCheck, StageCommit, StagePreflight},
+	QueueAudit:   {StageVerdict, StageSubmit},
+	QueueRelease: {StageUndo, StageRelease},
 }
 
 // refusalHold is how long a refused rollout asks no more of a pool that has not changed: a
@@ -43,9 +43,9 @@ type pass struct {
 	limits  []LimitOf
 }
 
-// fill gives out turns until each lane's window is full; active are all unfinished
-// rollouts, whose reserves count, and running those of them that may get turns.
-func (c *Conductor) fill(ctx context.Context, active, running []Rollout) (int, []LimitOf, error) {
+// dispatch gives out assignments until each queue's window is full; active are all unfinished
+// rollouts, whose reserves count, and running those of them that may get assignments.
+func (c *Controller) dispatch(ctx context.Context, active, running []Rollout) (int, []LimitOf, error) {
 	if !slices.ContainsFunc(running, waits) {
 		return 0, nil, nil
 	}
@@ -66,9 +66,9 @@ func (c *Conductor) fill(ctx context.Context, active, running []Rollout) (int, [
 	defer func() { c.refused = p.refused }()
 	var errs []error
 	claimed := 0
-	for _, lane := range Lanes() {
-		room := capacity[lane]*c.opts.Window - out[lane]
-		n, err := c.readBacks(ctx, running, lane, min(room, c.opts.Batch))
+	for _, queueName := range QueueNames() {
+		room := capacity[queueName]*c.opts.Window - out[queueName]
+		n, err := c.readBacks(ctx, running, queueName, min(room, c.opts.Batch))
 		room -= n
 		claimed += n
 		if stopsAll(err) {
@@ -77,8 +77,8 @@ func (c *Conductor) fill(ctx context.Context, active, running []Rollout) (int, [
 		if err != nil {
 			errs = append(errs, err)
 		}
-		for _, stage := range laneStages[lane] {
-			n, err := c.fillStage(ctx, &p, stage, allow[stage], min(room, c.opts.Batch))
+		for _, stage := range queueStages[queueName] {
+			n, err := c.dispatchStage(ctx, &p, stage, allow[stage], min(room, c.opts.Batch))
 			room -= n
 			claimed += n
 			if stopsAll(err) {
@@ -97,19 +97,19 @@ func first(a, b Rollout) int {
 	return cmp.Or(cmp.Compare(b.Plan.Precedence(), a.Plan.Precedence()), a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 }
 
-// stopsAll tells whether an error means that no target of any rollout gets a turn now.
+// stopsAll tells whether an error means that no target of any rollout gets an assignment now.
 func stopsAll(err error) bool {
 	return errors.As(err, new(*QuarantineError)) || errors.As(err, new(*PlatformFaultError))
 }
 
-// waits tells whether a rollout has a target that could get a turn.
+// waits tells whether a rollout has a target that could get an assignment.
 func waits(r Rollout) bool {
 	return r.readsBack() || r.Counts.Sum(func(x Cell) bool { return x.State == StatePending && x.Wave <= r.OpenWave }) > 0
 }
 
-// fillStage lets the rollouts take of a stage's room in order. What one can't use, because
+// dispatchStage lets the rollouts take of a stage's room in order. What one can't use, because
 // of its own bounds or others' shares, the next may take.
-func (c *Conductor) fillStage(ctx context.Context, p *pass, stage Stage, a Allowance, room int) (int, error) {
+func (c *Controller) dispatchStage(ctx context.Context, p *pass, stage Stage, a Allowance, room int) (int, error) {
 	if a.N != Unlimited {
 		room = int(min(int64(room), a.N))
 	}
@@ -135,7 +135,7 @@ func (c *Conductor) fillStage(ctx context.Context, p *pass, stage Stage, a Allow
 	return claimed, errors.Join(errs...)
 }
 
-// Wants is how many targets of a rollout wait for a turn at a stage, where no gate, pause
+// Wants is how many targets of a rollout wait for an assignment at a stage, where no gate, pause
 // or start time holds them back.
 func (r Rollout) Wants(stage Stage) int {
 	if !r.Status.Moves(stage) {
@@ -147,10 +147,10 @@ func (r Rollout) Wants(stage Stage) int {
 	})
 }
 
-// ask gives a rollout its turns, unless its pool would only refuse again.
-func (c *Conductor) ask(ctx context.Context, p *pass, r Rollout, claim Claim, a Allowance) (int, error) {
+// ask gives a rollout its assignments, unless its pool would only refuse again.
+func (c *Controller) ask(ctx context.Context, p *pass, r Rollout, claim Claim, a Allowance) (int, error) {
 	if !a.Permits {
-		return c.give(ctx, claim, nil)
+		return c.hand(ctx, claim, nil)
 	}
 	who := asker{r.ID, claim.Stage}
 	if c.holds(p, who, a) {
@@ -168,7 +168,7 @@ func (c *Conductor) ask(ctx context.Context, p *pass, r Rollout, claim Claim, a 
 }
 
 // holds tells whether a refusal still holds.
-func (c *Conductor) holds(p *pass, who asker, a Allowance) bool {
+func (c *Controller) holds(p *pass, who asker, a Allowance) bool {
 	was, ok := c.refused[who]
 	if !ok || was.mark != a.Mark || p.now.Sub(was.at) >= refusalHold {
 		return false
@@ -177,8 +177,8 @@ func (c *Conductor) holds(p *pass, who asker, a Allowance) bool {
 	return true
 }
 
-// take takes permits for apps and claims the turns of those that have one.
-func (c *Conductor) take(ctx context.Context, p *pass, r Rollout, claim Claim, apps []string) (granted, claimed int, err error) {
+// take takes permits for apps and claims the assignments of those that have one.
+func (c *Controller) take(ctx context.Context, p *pass, r Rollout, claim Claim, apps []string) (granted, claimed int, err error) {
 	req := r.Plan.Quota.Request(claim.Stage, p.shares)
 	for _, app := range apps {
 		req.IDs = append(req.IDs, PermitID(claim.Rollout, app))
@@ -193,7 +193,7 @@ func (c *Conductor) take(ctx context.Context, p *pass, r Rollout, claim Claim, a
 	if len(taken.Granted) == 0 {
 		return 0, 0, nil
 	}
-	claimed, err = c.give(ctx, claim, taken.Granted)
+	claimed, err = c.hand(ctx, claim, taken.Granted)
 	return len(taken.Granted), claimed, err
 }
 
@@ -204,10 +204,10 @@ type offer struct {
 	apps    []string // who should first
 }
 
-// probe gives the turn of a pool that is not open to an app that did not try since it closed, of
+// probe gives the assignment of a pool that is not open to an app that did not try since it closed, of
 // whichever rollout; if all did, to who did longest ago. Thus an app that alone is refused does
 // not keep the pool closed for all others.
-func (c *Conductor) probe(ctx context.Context, p *pass, stage Stage, a Allowance, room int) (int, error) {
+func (c *Controller) probe(ctx context.Context, p *pass, stage Stage, a Allowance, room int) (int, error) {
 	who := asker{stage: stage}
 	if room < 1 || c.holds(p, who, a) {
 		return 0, nil
@@ -245,28 +245,28 @@ func (c *Conductor) probe(ctx context.Context, p *pass, stage Stage, a Allowance
 	return 0, errors.Join(errs...)
 }
 
-// give claims turns and enqueues them, with permits only those that have one. A turn that
+// hand claims assignments and enqueues them, with permits only those that have one. An assignment that
 // can't be enqueued comes back when its lease ends.
-func (c *Conductor) give(ctx context.Context, claim Claim, permits []string) (int, error) {
+func (c *Controller) hand(ctx context.Context, claim Claim, permits []string) (int, error) {
 	for _, id := range permits {
 		claim.Only = append(claim.Only, permitApp(id))
 	}
-	turns, err := c.store.Claim(ctx, claim)
-	if err != nil { // a turn it gave all the same is not enqueued: nobody uses its permit
-		return 0, errors.Join(err, c.giveBack(ctx, claim.Stage, permits))
+	assignments, err := c.store.Claim(ctx, claim)
+	if err != nil { // an assignment it gave all the same is not enqueued: nobody uses its permit
+		return 0, errors.Join(err, c.returnPermits(ctx, claim.Stage, permits))
 	}
-	err = c.giveBack(ctx, claim.Stage, without(permits, turns))
-	if len(turns) == 0 {
+	err = c.returnPermits(ctx, claim.Stage, without(permits, assignments))
+	if len(assignments) == 0 {
 		return 0, err
 	}
-	for i := range turns {
-		turns[i].Permit = len(permits) > 0
+	for i := range assignments {
+		assignments[i].Permit = len(permits) > 0
 	}
-	return len(turns), errors.Join(err, c.queue.Enqueue(ctx, turns))
+	return len(assignments), errors.Join(err, c.queue.Enqueue(ctx, assignments))
 }
 
-// giveBack returns permits, if there are any.
-func (c *Conductor) giveBack(ctx context.Context, stage Stage, ids []string) error {
+// returnPermits returns permits, if there are any.
+func (c *Controller) returnPermits(ctx context.Context, stage Stage, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -276,10 +276,10 @@ func (c *Conductor) giveBack(ctx context.Context, stage Stage, ids []string) err
 	return nil
 }
 
-// without lists the permits that no turn uses.
-func without(ids []string, turns []Turn) []string {
-	used := make(map[string]bool, len(turns))
-	for _, t := range turns {
+// without lists the permits that no assignment uses.
+func without(ids []string, assignments []Assignment) []string {
+	used := make(map[string]bool, len(assignments))
+	for _, t := range assignments {
 		used[PermitID(t.Rollout, t.AppID)] = true
 	}
 	var unused []string

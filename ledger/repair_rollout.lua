@@ -1,4 +1,4 @@
--- mend_rollout puts a rollout where the conductor looks at it, or takes it out,
+-- repair_rollout puts a rollout where the controller looks at it, or takes it out,
 -- as its status asks. One that is done with targets unfinished is paused: whether
 -- it goes on, and spends submissions, is for a person to say.
 --

@@ -26,17 +26,17 @@ import (
 
 const root = "wxr:{ledger}:"
 
-// inspect gives what an inspection finds.
-func (b *bench) inspect(o ledger.InspectOptions) []ledger.Finding {
+// fsck gives what an inspection finds.
+func (b *bench) fsck(o ledger.FsckOptions) []ledger.Finding {
 	b.Helper()
 	return findings(b.T, b.store, o)
 }
 
-func findings(t interface{ Fatal(...any) }, l store, o ledger.InspectOptions) []ledger.Finding {
+func findings(t interface{ Fatal(...any) }, l store, o ledger.FsckOptions) []ledger.Finding {
 	var list []ledger.Finding
 	o.See = func(f ledger.Finding) { list = append(list, f) }
 	o.By, o.Why, o.Waits = "li", "test", []string{"throttle-app"}
-	if _, err := l.Inspect(context.Background(), o); err != nil {
+	if _, err := l.Fsck(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
 	return list
@@ -75,7 +75,7 @@ func words(list []ledger.Finding, field func(ledger.Finding) string, now int64) 
 	return out
 }
 
-func TestInspectFindsAndRepairsDamage(t *testing.T) {
+func TestFsckFindsAndRepairsDamage(t *testing.T) {
 	t.Parallel()
 	type b = *bench
 	far := func(b b, app, from, due string) error {
@@ -90,7 +90,7 @@ func TestInspectFindsAndRepairsDamage(t *testing.T) {
 		damage func(b) error
 		want   []string // found, and what was done
 		left   []string // found after, with the advice
-		more   int      // found by looking, and mended with the others
+		more   int      // found by looking, and repaired with the others
 	}{
 		{"none", func(b) error { return nil }, nil, nil, 0},
 		{"a pending target fell out of its index", func(b b) error {
@@ -136,10 +136,10 @@ func TestInspectFindsAndRepairsDamage(t *testing.T) {
 			"r1 count: cell 0|preflight|pending| counts +1 too many =>",
 			`r1 record: app wx004 can't be read: ledger record of r1/wx004: bad header in "pending" =>`,
 		}, []string{
-			"r1 count: cell 0|preflight|pending| counts +1 too many => mend or give up the records that can't be read, and repair again",
+			"r1 count: cell 0|preflight|pending| counts +1 too many => repair or give up the records that can't be read, and repair again",
 			`r1 record: app wx004 can't be read: ledger record of r1/wx004: bad header in "pending" => no repair can know where it stood: restore the field from a backup of Redis, or give the target up (redis-cli HDEL wxr:{ledger}:t:r1 wx004), repair again, and apply a plan for the app anew`,
 		}, 0},
-		{"the conductor forgot it", func(b b) error {
+		{"the controller forgot it", func(b b) error {
 			return b.rdb.ZRem(b.Context(), root+"active", "r1").Err()
 		}, []string{"r1 asleep: it is running with 5 targets unfinished => put it into active"}, nil, 0},
 		{"it is done too early", func(b b) error {
@@ -151,7 +151,7 @@ func TestInspectFindsAndRepairsDamage(t *testing.T) {
 		}, nil, 0},
 		{"a done one is active", func(b b) error {
 			return b.rdb.ZAdd(b.Context(), root+"active", z(7, "r2")).Err()
-		}, []string{"r2 active: it is done, and the conductor still looks at it => took it out of active"}, nil, 0},
+		}, []string{"r2 active: it is done, and the controller still looks at it => took it out of active"}, nil, 0},
 		{"an ended one's target is in shared indexes", func(b b) error {
 			return errors.Join(b.rdb.ZAdd(b.Context(), root+"wake", z(7, "r2 wx000")).Err(), b.rdb.ZAdd(b.Context(), root+"leases:audit", z(7, "r2 wx000")).Err(),
 				b.rdb.HSet(b.Context(), root+"owners", "wx001", "r2").Err())
@@ -178,10 +178,10 @@ func TestInspectFindsAndRepairsDamage(t *testing.T) {
 		{"a target waits for ever", func(b b) error {
 			return errors.Join(far(b, "wx001", "merchant", fmt.Sprint(never)), b.rdb.ZAdd(b.Context(), root+"wake", z(never, "r1 wx001")).Err())
 		}, []string{"r1 parking: app wx001 is parked for merchant until TIME => woke it"}, nil, 0},
-		{"a turn lasts for ever", func(b b) error {
+		{"an assignment lasts for ever", func(b b) error {
 			return errors.Join(far(b, "wx000", "", fmt.Sprint(never)), b.rdb.ZAdd(b.Context(), root+"leases:commit", z(never, "r1 wx000")).Err())
 		}, []string{
-			"r1 lease: app wx000 has a turn until TIME => cut its lease",
+			"r1 lease: app wx000 has an assignment until TIME => cut its lease",
 		}, nil, 0},
 		{"a schedule is off", func(b b) error {
 			b.must(errOf(b.PutSchedule(b.Context(), ledger.Schedule{Name: "monthly", Digest: "d", Plan: plan("monthly", 0), NextRun: time.UnixMilli(never)})))
@@ -209,15 +209,15 @@ func TestInspectFindsAndRepairsDamage(t *testing.T) {
 						b.Errorf("%s (-want +got):\n%s", what, diff)
 					}
 				}
-				plain := words(b.inspect(ledger.InspectOptions{}), func(ledger.Finding) string { return "" }, now)
+				plain := words(b.fsck(ledger.FsckOptions{}), func(ledger.Finding) string { return "" }, now)
 				if len(plain) != len(tc.want)+tc.more {
 					b.Errorf("looking finds %q", plain)
 				}
 				done := func(f ledger.Finding) string { return f.Done }
-				same("repair", tc.want, words(b.inspect(ledger.InspectOptions{Repair: true}), done, now))
+				same("repair", tc.want, words(b.fsck(ledger.FsckOptions{Repair: true}), done, now))
 				advice := func(f ledger.Finding) string { return f.Advice }
-				same("after", tc.left, words(b.inspect(ledger.InspectOptions{Ended: true}), advice, now))
-				for _, f := range b.inspect(ledger.InspectOptions{Repair: true, Ended: true}) {
+				same("after", tc.left, words(b.fsck(ledger.FsckOptions{Ended: true}), advice, now))
+				for _, f := range b.fsck(ledger.FsckOptions{Repair: true, Ended: true}) {
 					if f.Done != "" {
 						b.Errorf("the second repair still did %q about %v", f.Done, f)
 					}
@@ -245,29 +245,29 @@ func (b *bench) finish(id string, n int) {
 }
 
 // What needs a person is told, and left alone.
-func TestInspectLeavesToAPerson(t *testing.T) {
+func TestFsckLeavesToAPerson(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.spread("r1", 6)
 		_, x := b.begin("r1", rollout.StagePreflight, "wx004")
-		b.step(x, rollout.Failed{At: at, Trouble: rollout.Trouble{Class: "throttle-app", Code: 45009}})
-		f := b.inspect(ledger.InspectOptions{Repair: true})
+		b.step(x, rollout.Failed{At: at, LastError: rollout.LastError{Class: "throttle-app", Code: 45009}})
+		f := b.fsck(ledger.FsckOptions{Repair: true})
 		if len(f) != 1 || f[0].Done != "" || f[0].String() != "parking: app wx004 is failed for throttle-app, which is only to be waited for" || f[0].Advice != "enqueue retry r1 --app wx004" {
 			b.Errorf("%+v", f)
 		}
 	})
 }
 
-func TestInspectNamedRollouts(t *testing.T) {
+func TestFsckNamedRollouts(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.load("r1", 2)
 		b.load("r2", 3)
 		b.must(b.rdb.Del(b.Context(), root+"ready:r1:preflight", root+"ready:r2:preflight").Err())
-		if f := b.inspect(ledger.InspectOptions{Rollouts: []string{"r2"}}); len(f) != 3 || f[0].Rollout != "r2" {
+		if f := b.fsck(ledger.FsckOptions{Rollouts: []string{"r2"}}); len(f) != 3 || f[0].Rollout != "r2" {
 			b.Errorf("%v", f)
 		}
-		_, err := b.Inspect(b.Context(), ledger.InspectOptions{Rollouts: []string{"r9"}})
+		_, err := b.Fsck(b.Context(), ledger.FsckOptions{Rollouts: []string{"r9"}})
 		if !errors.Is(err, ledger.ErrNotFound) {
 			b.Errorf("an unknown rollout: %v", err)
 		}
@@ -300,29 +300,29 @@ func (m *machine) harm(t *rapid.T) {
 	m.must(t, damage[what]())
 }
 
-// TestRepairMendsAnything damages random ledgers at random: a repair makes them
+// TestRepairOfAnything damages random ledgers at random: a repair makes them
 // sound, changes no target, and has nothing to do the second time.
-func TestRepairMendsAnything(t *testing.T) {
+func TestRepairOfAnything(t *testing.T) {
 	t.Parallel()
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
 		rapid.Check(t, func(r *rapid.T) {
 			m := newMachine(r, t.Context(), rdb, advance)
 			for range rapid.IntRange(0, 40).Draw(r, "moves") {
-				rapid.SampledFrom([]func(*rapid.T){m.Claim, m.Claim, m.begin, m.begin, m.save, m.save, m.Operate, m.Govern, m.Tick}).Draw(r, "move")(r)
+				rapid.SampledFrom([]func(*rapid.T){m.Claim, m.Claim, m.begin, m.begin, m.save, m.save, m.Operate, m.Steer, m.Tick}).Draw(r, "move")(r)
 			}
-			if f := findings(r, m.l, ledger.InspectOptions{Ended: true}); len(f) > 0 {
+			if f := findings(r, m.l, ledger.FsckOptions{Ended: true}); len(f) > 0 {
 				r.Fatalf("before any damage: %v", f)
 			}
 			for range rapid.IntRange(1, 8).Draw(r, "damages") {
 				m.harm(r)
 			}
 			before := digest(r, rdb, ids()...)
-			// Two running targets of one app are left until a turn has ended.
-			first := findings(r, m.l, ledger.InspectOptions{Ended: true, Repair: true})
+			// Two running targets of one app are left until an assignment has ended.
+			first := findings(r, m.l, ledger.FsckOptions{Ended: true, Repair: true})
 			if diff := cmp.Diff(before, digest(r, rdb, ids()...)); diff != "" {
 				r.Fatalf("the repair of %v changed targets:\n%s", first, diff)
 			}
-			for _, f := range findings(r, m.l, ledger.InspectOptions{Ended: true, Repair: true}) {
+			for _, f := range findings(r, m.l, ledger.FsckOptions{Ended: true, Repair: true}) {
 				r.Fatalf("after the repair of %v: %v, done %q", first, f, f.Done)
 			}
 			m.Check(r)
@@ -332,7 +332,7 @@ func TestRepairMendsAnything(t *testing.T) {
 
 // begin and save are Start and Save where there is something to do.
 func (m *machine) begin(t *rapid.T) {
-	if len(m.turns) > 0 {
+	if len(m.assignments) > 0 {
 		m.Start(t)
 	}
 }
@@ -344,8 +344,8 @@ func (m *machine) save(t *rapid.T) {
 }
 
 // Beside workers that move every target all the time, an inspection finds what is
-// wrong, nothing else, and mends it.
-func TestInspectBesideWorkers(t *testing.T) {
+// wrong, nothing else, and repairs it.
+func TestFsckBesideWorkers(t *testing.T) {
 	t.Parallel()
 	const n = 400
 	rdb := redistest.Start(t).Client(t)
@@ -359,7 +359,7 @@ func TestInspectBesideWorkers(t *testing.T) {
 		g.Go(func() error { return churn(ctx, l) })
 	}
 	// What is to be found moving moves on every page, however slow the workers are.
-	inspect := func(o ledger.InspectOptions, moving int, want string) {
+	fsck := func(o ledger.FsckOptions, moving int, want string) {
 		t.Helper()
 		var list []ledger.Finding
 		o.Progress = func(int, int) {
@@ -370,7 +370,7 @@ func TestInspectBesideWorkers(t *testing.T) {
 			}
 		}
 		o.See = func(f ledger.Finding) { list = append(list, f) }
-		in, err := l.Inspect(t.Context(), o)
+		in, err := l.Fsck(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -380,30 +380,30 @@ func TestInspectBesideWorkers(t *testing.T) {
 	}
 	const few = 10 // too many to be counted at once
 	for range 3 {
-		inspect(ledger.InspectOptions{}, 0, "[]")
-		inspect(ledger.InspectOptions{AtOnce: few}, 1, "[]")
+		fsck(ledger.FsckOptions{}, 0, "[]")
+		fsck(ledger.FsckOptions{AtOnce: few}, 1, "[]")
 	}
 	if err := rdb.HIncrBy(t.Context(), root+"n:r1", "5|check|pending|", 1).Err(); err != nil {
 		t.Fatal(err)
 	}
-	inspect(ledger.InspectOptions{AtOnce: few}, 1, "[count: targets: 401 are counted, 400 are there count: check: 1 are counted, 0 are there]")
-	inspect(ledger.InspectOptions{}, 0, "[count: cell 5|check|pending| counts +1 too many]")
-	inspect(ledger.InspectOptions{Repair: true}, 0, "[count: cell 5|check|pending| counts +1 too many]")
-	inspect(ledger.InspectOptions{}, 0, "[]")
+	fsck(ledger.FsckOptions{AtOnce: few}, 1, "[count: targets: 401 are counted, 400 are there count: check: 1 are counted, 0 are there]")
+	fsck(ledger.FsckOptions{}, 0, "[count: cell 5|check|pending| counts +1 too many]")
+	fsck(ledger.FsckOptions{Repair: true}, 0, "[count: cell 5|check|pending| counts +1 too many]")
+	fsck(ledger.FsckOptions{}, 0, "[]")
 	stop()
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	inspect(ledger.InspectOptions{AtOnce: few}, 0, "[]")
+	fsck(ledger.FsckOptions{AtOnce: few}, 0, "[]")
 }
 
 // A rollout too large to be counted at once is counted at rest.
-func TestInspectCountsAtRest(t *testing.T) {
+func TestFsckCountsAtRest(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.load("r1", 30)
 		b.must(b.rdb.Del(b.Context(), root+"n:r1").Err())
-		f := b.inspect(ledger.InspectOptions{AtOnce: 10, Repair: true})
+		f := b.fsck(ledger.FsckOptions{AtOnce: 10, Repair: true})
 		if len(f) != 1 || f[0].Done != "counted the targets anew" {
 			b.Errorf("%+v", f)
 		}
@@ -411,8 +411,8 @@ func TestInspectCountsAtRest(t *testing.T) {
 	})
 }
 
-// TestInspectLarge says what an inspection of 100,000 targets takes.
-func TestInspectLarge(t *testing.T) {
+// TestFsckLarge says what an inspection of 100,000 targets takes.
+func TestFsckLarge(t *testing.T) {
 	t.Parallel()
 	const n = 100_000
 	rdb := redistest.Start(t).Client(t)
@@ -425,7 +425,7 @@ func TestInspectLarge(t *testing.T) {
 	if err := rdb.ZRemRangeByRank(t.Context(), root+"ready:r1:preflight", 0, 9999).Err(); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []ledger.InspectOptions{{Repair: true}, {}} {
+	for _, o := range []ledger.FsckOptions{{Repair: true}, {}} {
 		runtime.GC()
 		var before, m runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -439,7 +439,7 @@ func TestInspectLarge(t *testing.T) {
 		found := 0
 		o.See = func(ledger.Finding) { found++ }
 		began := time.Now()
-		in, err := l.Inspect(t.Context(), o)
+		in, err := l.Fsck(t.Context(), o)
 		if err != nil || in.Targets != n {
 			t.Fatalf("%d targets, %v", in.Targets, err)
 		}
@@ -451,30 +451,30 @@ func TestInspectLarge(t *testing.T) {
 	}
 }
 
-// Two rollouts that both have a turn for an app: a repair takes it from neither.
-func TestInspectLeavesTwoTurns(t *testing.T) {
+// Two rollouts that both have an assignment for an app: a repair takes it from neither.
+func TestInspectLeavesTwoAssignments(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.spread("r1", 6)
 		b.load("r2", 1)
 		b.must(b.rdb.HDel(b.Context(), root+"owners", "wx000").Err())
 		b.begin("r2", rollout.StagePreflight, "wx000")
-		f := b.inspect(ledger.InspectOptions{Repair: true})
-		if len(f) != 1 || f[0].Fault != ledger.FaultOwner || f[0].Done != "" || !strings.Contains(f[0].Advice, "rollout r2 has a turn for it as well") {
+		f := b.fsck(ledger.FsckOptions{Repair: true})
+		if len(f) != 1 || f[0].Fault != ledger.FaultOwner || f[0].Done != "" || !strings.Contains(f[0].Advice, "rollout r2 has an assignment for it as well") {
 			b.Errorf("%+v", f)
 		}
 		if id, err := b.Owner(b.Context(), "wx000"); id != "r2" || err != nil {
 			b.Errorf("owner %q, %v", id, err)
 		}
-		b.advance(2 * lease) // both turns are over, and not taken back yet
+		b.advance(2 * lease) // both assignments are over, and not taken back yet
 		for range 2 {
-			if f = b.inspect(ledger.InspectOptions{Repair: true}); len(f) != 1 || f[0].Rollout != "r1" || f[0].Done != "" {
+			if f = b.fsck(ledger.FsckOptions{Repair: true}); len(f) != 1 || f[0].Rollout != "r1" || f[0].Done != "" {
 				b.Errorf("%+v", f)
 			}
 		}
 		b.must(errOf(b.ExpireDue(b.Context(), 10)))
 		b.must(errOf(b.WakeDue(b.Context(), 10)))
-		if f = b.inspect(ledger.InspectOptions{}); len(f) != 0 {
+		if f = b.fsck(ledger.FsckOptions{}); len(f) != 0 {
 			b.Errorf("%+v", f)
 		}
 	})

@@ -9,7 +9,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-func TestConductorClosedPool(t *testing.T) {
+func TestControllerClosedPool(t *testing.T) {
 	t.Parallel()
 	s := setup(running("a", map[rollout.Stage]int{rollout.StageSubmit: 50, rollout.StageVerdict: 5, rollout.StageCommit: 5}))
 	s.pools.allow = map[rollout.Stage]rollout.Allowance{rollout.StageSubmit: {N: 0, Permits: true}}
@@ -22,13 +22,13 @@ func TestConductorClosedPool(t *testing.T) {
 	}
 }
 
-func TestConductorTakesPermits(t *testing.T) {
+func TestControllerTakesPermits(t *testing.T) {
 	t.Parallel()
-	turns := func(apps ...string) func(rollout.Claim) ([]rollout.Turn, error) {
-		return func(c rollout.Claim) ([]rollout.Turn, error) {
-			var list []rollout.Turn
+	assignments := func(apps ...string) func(rollout.Claim) ([]rollout.Assignment, error) {
+		return func(c rollout.Claim) ([]rollout.Assignment, error) {
+			var list []rollout.Assignment
 			for _, app := range apps {
-				list = append(list, rollout.Turn{Rollout: c.Rollout, AppID: app, Stage: c.Stage})
+				list = append(list, rollout.Assignment{Rollout: c.Rollout, AppID: app, Stage: c.Stage})
 			}
 			return list, nil
 		}
@@ -37,14 +37,14 @@ func TestConductorTakesPermits(t *testing.T) {
 		name      string
 		allow     int64
 		take      func(rollout.TakeRequest) (int, error)
-		claim     func(rollout.Claim) ([]rollout.Turn, error)
+		claim     func(rollout.Claim) ([]rollout.Assignment, error)
 		returnErr error
 		taken     []string
 		returned  []string
 		queued    []string
 		err       error
 	}{
-		{name: "every turn has one", allow: 2, taken: []string{"a/wx00", "a/wx01"}, queued: []string{"wx00", "wx01"}},
+		{name: "every assignment has one", allow: 2, taken: []string{"a/wx00", "a/wx01"}, queued: []string{"wx00", "wx01"}},
 		{
 			name: "the pool gives fewer than it said", allow: 3,
 			take:  func(rollout.TakeRequest) (int, error) { return 1, nil },
@@ -53,16 +53,16 @@ func TestConductorTakesPermits(t *testing.T) {
 		{name: "the pool closed in between", allow: 3, take: func(rollout.TakeRequest) (int, error) { return 0, nil }},
 		{name: "the pool errs", allow: 3, take: func(rollout.TakeRequest) (int, error) { return 0, errDown }, err: errDown},
 		{
-			name: "unused ones go back", allow: 3, claim: turns("wx01"),
+			name: "unused ones go back", allow: 3, claim: assignments("wx01"),
 			taken: []string{"a/wx00", "a/wx01", "a/wx02"}, returned: []string{"a/wx00", "a/wx02"}, queued: []string{"wx01"},
 		},
 		{
 			name: "a failed claim gives all back", allow: 2,
-			claim: func(rollout.Claim) ([]rollout.Turn, error) { return nil, errDown },
+			claim: func(rollout.Claim) ([]rollout.Assignment, error) { return nil, errDown },
 			taken: []string{"a/wx00", "a/wx01"}, returned: []string{"a/wx00", "a/wx01"}, err: errDown,
 		},
 		{
-			name: "a failed return doesn't hold up the turns", allow: 2, claim: turns("wx01"), returnErr: errDown,
+			name: "a failed return doesn't hold up the assignments", allow: 2, claim: assignments("wx01"), returnErr: errDown,
 			taken: []string{"a/wx00", "a/wx01"}, returned: []string{"a/wx00"}, queued: []string{"wx01"}, err: errDown,
 		},
 	} {
@@ -74,15 +74,15 @@ func TestConductorTakesPermits(t *testing.T) {
 				take:  tc.take, returnErr: tc.returnErr,
 			}
 			s.store.claim = tc.claim
-			_, err := s.conductor(rollout.ConductorOptions{}).Tick(t.Context())
+			_, err := s.controller(rollout.ControllerOptions{}).Reconcile(t.Context())
 			if !errors.Is(err, tc.err) {
 				t.Errorf("error %v, want %v", err, tc.err)
 			}
 			var queued []string
-			for _, turn := range s.queue.turns {
-				queued = append(queued, turn.AppID)
-				if !turn.Permit {
-					t.Errorf("the turn of %s doesn't know of its permit", turn.AppID)
+			for _, assignment := range s.queue.assignments {
+				queued = append(queued, assignment.AppID)
+				if !assignment.Permit {
+					t.Errorf("the assignment of %s doesn't know of its permit", assignment.AppID)
 				}
 			}
 			for _, d := range []struct{ what, diff string }{

@@ -41,19 +41,19 @@ type taker interface {
 	take(ctx context.Context, want, passed int) (Grant, error)
 }
 
-// Gate lets the goroutines of one process through at a throttle's rate. They
+// Pacer lets the goroutines of one process through at a throttle's rate. They
 // share its round trips: one of the waiting asks Redis for all of them, up to
 // 100 ms worth of the rate. What nobody used lapses after 200 ms. It runs no
 // goroutine of its own and needs no closing.
-type Gate struct {
+type Pacer struct {
 	src   taker
 	clock Clock
 	batch int           // permits per lease at most, 0 = any number
 	every time.Duration // between two permits at the configured rate
 
-	turn   chan struct{} // held by the one who asks Redis
-	next   time.Time     // when to ask again after a refusal; under turn
-	missed int           // answers with no permit since all were granted; under turn
+	asking chan struct{} // held by the one who asks Redis
+	next   time.Time     // when to ask again after a refusal; under assignment
+	missed int           // answers with no permit since all were granted; under assignment
 
 	mu     sync.Mutex
 	queue  []*waiter // those without a permit, first come first
@@ -69,14 +69,14 @@ type waiter struct {
 	err  error
 }
 
-// NewGate is a front of t. A nil clock means [SystemClock].
-func NewGate(t *Throttle, clock Clock) *Gate { return newGate(t, t.rates[len(t.rates)-1], clock) }
+// NewPacer is a front of t. A nil clock means [SystemClock].
+func NewPacer(t *Throttle, clock Clock) *Pacer { return newPacer(t, t.rates[len(t.rates)-1], clock) }
 
-func newGate(src taker, r Rate, clock Clock) *Gate {
+func newPacer(src taker, r Rate, clock Clock) *Pacer {
 	if clock == nil {
 		clock = SystemClock{}
 	}
-	g := &Gate{src: src, clock: clock, turn: make(chan struct{}, 1)}
+	g := &Pacer{src: src, clock: clock, asking: make(chan struct{}, 1)}
 	if r.Permits > 0 {
 		g.every = time.Duration(r.interval()) * time.Microsecond
 		g.batch = int(min(max(1, int64(batchTime/g.every)), r.burst()))
@@ -87,7 +87,7 @@ func newGate(src taker, r Rate, clock Clock) *Gate {
 // Wait returns when the caller has a permit, with nil, or with the reason why
 // it has none: ctx's error, or that Redis did not answer. Refusals only make
 // it wait.
-func (g *Gate) Wait(ctx context.Context) error {
+func (g *Pacer) Wait(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -98,8 +98,8 @@ func (g *Gate) Wait(ctx context.Context) error {
 	select {
 	case <-w.done:
 		return w.err
-	case g.turn <- struct{}{}:
-		defer func() { <-g.turn }()
+	case g.asking <- struct{}{}:
+		defer func() { <-g.asking }()
 		return g.ask(ctx, w)
 	case <-ctx.Done():
 		return g.leave(w, ctx.Err())
@@ -107,7 +107,7 @@ func (g *Gate) Wait(ctx context.Context) error {
 }
 
 // enter uses a spare permit, answering nil, or joins the queue.
-func (g *Gate) enter() *waiter {
+func (g *Pacer) enter() *waiter {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.spare != 0 && len(g.queue) == 0 && g.clock.Now().Before(g.until) {
@@ -125,7 +125,7 @@ func (g *Gate) enter() *waiter {
 
 // leave takes w out of the queue with err. If w was served meanwhile, its
 // answer stands.
-func (g *Gate) leave(w *waiter, err error) error {
+func (g *Pacer) leave(w *waiter, err error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for i, other := range g.queue {
@@ -138,7 +138,7 @@ func (g *Gate) leave(w *waiter, err error) error {
 }
 
 // ask leases permits for the queue until w has its own.
-func (g *Gate) ask(ctx context.Context, w *waiter) error {
+func (g *Pacer) ask(ctx context.Context, w *waiter) error {
 	for {
 		if err := g.sleep(ctx, w, g.next.Sub(g.clock.Now())); err != nil {
 			return g.leave(w, err)
@@ -163,7 +163,7 @@ func (g *Gate) ask(ctx context.Context, w *waiter) error {
 }
 
 // want is how many permits to lease for those who wait now.
-func (g *Gate) want() int {
+func (g *Pacer) want() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := max(1, len(g.queue))
@@ -174,7 +174,7 @@ func (g *Gate) want() int {
 }
 
 // report is how many permits were used without asking, once.
-func (g *Gate) report() int {
+func (g *Pacer) report() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := g.passed
@@ -184,7 +184,7 @@ func (g *Gate) report() int {
 
 // deliver hands permits out in order; what is left over is spare. If there is
 // no rate, a full grant is good for all who come for a while.
-func (g *Gate) deliver(grant Grant, want int) {
+func (g *Pacer) deliver(grant Grant, want int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := grant.Granted
@@ -206,7 +206,7 @@ func (g *Gate) deliver(grant Grant, want int) {
 
 // fail gives all who wait the same error: each asking a Redis that does not
 // answer would take its timeout once per waiter.
-func (g *Gate) fail(err error) {
+func (g *Pacer) fail(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, w := range g.queue {
@@ -220,7 +220,7 @@ func (g *Gate) fail(err error) {
 // whole next batch is there, not its first permit, or each would cost a round
 // trip; and longer each time that others were quicker. A hold is looked at
 // again before it ends, since it may be eased.
-func (g *Gate) pause(grant Grant) time.Duration {
+func (g *Pacer) pause(grant Grant) time.Duration {
 	switch {
 	case grant.Held:
 		return min(grant.RetryAfter, permitLife)
@@ -241,7 +241,7 @@ func (g *Gate) pause(grant Grant) time.Duration {
 }
 
 // sleep waits for d, and not at all if w has its answer.
-func (g *Gate) sleep(ctx context.Context, w *waiter, d time.Duration) error {
+func (g *Pacer) sleep(ctx context.Context, w *waiter, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}

@@ -65,30 +65,30 @@ func testClaimInOrder(b *bench) {
 	for range 3 {
 		next, err := b.Peek(b.Context(), c)
 		b.must(err)
-		turns, err := b.Claim(b.Context(), c)
+		assignments, err := b.Claim(b.Context(), c)
 		b.must(err)
-		if !slices.Equal(next, apps(turns)) {
-			b.Errorf("peek saw %q, claim gave %q", next, apps(turns))
+		if !slices.Equal(next, apps(assignments)) {
+			b.Errorf("peek saw %q, claim gave %q", next, apps(assignments))
 		}
-		got = append(got, apps(turns))
+		got = append(got, apps(assignments))
 	}
 	c.MaxRank, c.N = rollout.Rank(2, 0), 9
-	turns, err := b.Claim(b.Context(), c)
+	assignments, err := b.Claim(b.Context(), c)
 	b.must(err)
-	got = append(got, apps(turns))
+	got = append(got, apps(assignments))
 	want := [][]string{{"wx000"}, {"wx001"}, nil, {"wx002", "wx003", "wx004"}}
 	if diff := cmp.Diff(want, got); diff != "" {
-		b.Errorf("turns in order (-want +got):\n%s", diff)
+		b.Errorf("assignments in order (-want +got):\n%s", diff)
 	}
-	for i, turn := range turns {
-		if turn.Rollout != "r1" || turn.Stage != rollout.StagePreflight || turn.Fence <= 0 || (i > 0 && turn.Fence == turns[i-1].Fence) {
-			b.Errorf("turn %+v", turn)
+	for i, assignment := range assignments {
+		if assignment.Rollout != "r1" || assignment.Stage != rollout.StagePreflight || assignment.Fence <= 0 || (i > 0 && assignment.Fence == assignments[i-1].Fence) {
+			b.Errorf("assignment %+v", assignment)
 		}
 	}
 	b.counts("r1", map[rollout.State]int{rollout.StateRunning: 5})
 	flight, err := b.InFlight(b.Context())
 	b.must(err)
-	if flight[rollout.LaneCommit] != 5 || flight[rollout.LaneAudit] != 0 {
+	if flight[rollout.QueueCommit] != 5 || flight[rollout.QueueAudit] != 0 {
 		b.Errorf("in flight %v, want 5 in commit", flight)
 	}
 }
@@ -99,9 +99,9 @@ func testClaimOnly(b *bench) {
 		Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: rollout.Rank(1, 0), N: 9, Lease: lease,
 		Only: []string{"wx004", "wx001", "wx999"},
 	}
-	turns, err := b.Claim(b.Context(), c)
+	assignments, err := b.Claim(b.Context(), c)
 	b.must(err)
-	if got := apps(turns); !slices.Equal(got, []string{"wx001"}) {
+	if got := apps(assignments); !slices.Equal(got, []string{"wx001"}) {
 		b.Errorf("claimed %q; want wx001: one is of a closed wave, one is not there", got)
 	}
 	if got := b.claim("r1", rollout.StageCommit, 9, "wx000"); len(got) != 0 {
@@ -124,18 +124,18 @@ func testClaimNeedsRunning(b *bench) {
 		{"aborted", func() error { return b.Abort(b.Context(), "r1", "op", "enough") }, 0},
 	} {
 		b.must(tc.do())
-		turns := b.claim("r1", rollout.StagePreflight, 9)
-		if len(turns) != tc.want {
-			b.Errorf("%s: claimed %v, want %d", tc.what, turns, tc.want)
+		assignments := b.claim("r1", rollout.StagePreflight, 9)
+		if len(assignments) != tc.want {
+			b.Errorf("%s: claimed %v, want %d", tc.what, assignments, tc.want)
 		}
-		for _, turn := range turns {
-			started, err := b.Start(b.Context(), turn, lease)
+		for _, assignment := range assignments {
+			started, err := b.Start(b.Context(), assignment, lease)
 			b.must(err)
 			b.step(started.Target, rollout.Yielded{At: at})
 		}
 	}
-	if turns := b.claim("r9", rollout.StagePreflight, 9); len(turns) != 0 {
-		b.Errorf("claimed %v of a rollout nobody loaded", turns)
+	if assignments := b.claim("r9", rollout.StagePreflight, 9); len(assignments) != 0 {
+		b.Errorf("claimed %v of a rollout nobody loaded", assignments)
 	}
 }
 
@@ -149,37 +149,37 @@ func (b *bench) wantStale(what string, err error) {
 
 func testStartOnce(b *bench) {
 	b.load("r1", 2)
-	turns := b.claim("r1", rollout.StagePreflight, 2)
-	started, err := b.Start(b.Context(), turns[0], lease)
+	assignments := b.claim("r1", rollout.StagePreflight, 2)
+	started, err := b.Start(b.Context(), assignments[0], lease)
 	b.must(err)
 	if started.Status != rollout.StatusRunning || started.Released || started.Now.IsZero() || started.Target.Reason != rollout.ReasonActing {
 		b.Errorf("started %+v", started)
 	}
-	_, err = b.Start(b.Context(), turns[0], lease)
+	_, err = b.Start(b.Context(), assignments[0], lease)
 	b.wantStale("a second delivery while the first acts", err)
 
-	foreign, unknown := turns[1], turns[1]
+	foreign, unknown := assignments[1], assignments[1]
 	foreign.Fence--
 	unknown.AppID = "wx999"
-	for what, turn := range map[string]rollout.Turn{"another fence": foreign, "no target": unknown} {
-		_, err := b.Start(b.Context(), turn, lease)
+	for what, assignment := range map[string]rollout.Assignment{"another fence": foreign, "no target": unknown} {
+		_, err := b.Start(b.Context(), assignment, lease)
 		b.wantStale(what, err)
 	}
 
-	// A turn may be taken on to the next stage, and stall there.
-	began, err := b.Start(b.Context(), turns[1], lease)
+	// An assignment may be taken on to the next stage, and stall there.
+	began, err := b.Start(b.Context(), assignments[1], lease)
 	b.must(err)
 	kept := b.step(began.Target, rollout.Advanced{At: began.Now, Keep: true})
 	kept = b.step(kept, rollout.Stalled{At: began.Now, For: time.Second})
-	again, err := b.Start(b.Context(), turns[1], lease)
+	again, err := b.Start(b.Context(), assignments[1], lease)
 	b.must(err)
 	if again.Target.Stage != rollout.StageCommit || again.Target.Version != kept.Version {
-		b.Errorf("taken on, the turn started again with %+v", again.Target)
+		b.Errorf("taken on, the assignment started again with %+v", again.Target)
 	}
 
 	// A handler that died is followed by the next delivery of its task.
 	b.advance(lease + time.Millisecond)
-	_, err = b.Start(b.Context(), turns[0], lease)
+	_, err = b.Start(b.Context(), assignments[0], lease)
 	if err != nil {
 		b.Errorf("the first handler's lease is out: %v", err)
 	}
@@ -187,7 +187,7 @@ func testStartOnce(b *bench) {
 
 func testSaveOnce(b *bench) {
 	b.load("r1", 1)
-	turn, was := b.begin("r1", rollout.StagePreflight, "wx000")
+	assignment, was := b.begin("r1", rollout.StagePreflight, "wx000")
 	saved := b.step(was, rollout.Advanced{At: at, Note: "ok"})
 	if saved.Stage != rollout.StageCommit || saved.State != rollout.StatePending || saved.Version <= was.Version {
 		b.Errorf("saved %+v", saved)
@@ -197,8 +197,8 @@ func testSaveOnce(b *bench) {
 	}
 	_, err := b.Save(b.Context(), was, was, rollout.SaveOptions{})
 	b.wantStale("a save over a newer version", err)
-	_, err = b.Start(b.Context(), turn, lease)
-	b.wantStale("a turn that is over", err)
+	_, err = b.Start(b.Context(), assignment, lease)
+	b.wantStale("an assignment that is over", err)
 	if got := apps(b.claim("r1", rollout.StageCommit, 9)); !slices.Equal(got, []string{"wx000"}) {
 		b.Errorf("next stage claims %q", got)
 	}

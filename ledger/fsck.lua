@@ -20,8 +20,8 @@ local function look(index, key, who)
     if scores[i] then table.insert(places[i], index .. '=' .. int(tonumber(scores[i]))) end
   end
 end
-for stage in pairs(LANE) do look('ready:' .. stage, 'ready:' .. rollout .. ':' .. stage, apps) end
-for _, lane in ipairs({ 'commit', 'audit', 'release' }) do look('leases:' .. lane, 'leases:' .. lane, members) end
+for stage in pairs(QUEUE) do look('ready:' .. stage, 'ready:' .. rollout .. ':' .. stage, apps) end
+for _, queue in ipairs({ 'commit', 'audit', 'release' }) do look('leases:' .. queue, 'leases:' .. queue, members) end
 look('wake', 'wake', members)
 if redis.call('EXISTS', root .. 'wake:stepped') == 1 then look('wake', 'wake:stepped', members) end
 local records = redis.call('HMGET', root .. 't:' .. rollout, unpack(apps))

@@ -48,12 +48,12 @@ func bucket(every time.Duration, burst int) func(context.Context, int) (Grant, e
 
 // 300 callers at 100/s with a burst of 10 take 2.9 s, and far fewer calls
 // than permits.
-func TestGateBatches(t *testing.T) {
+func TestPacerBatches(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const callers = 300
 		f := &fakeThrottle{answer: bucket(10*time.Millisecond, 10)}
-		g := newGate(f, Rate{Permits: 100, Burst: 10}, nil)
+		g := newPacer(f, Rate{Permits: 100, Burst: 10}, nil)
 		start := time.Now()
 		var wg sync.WaitGroup
 		for range callers {
@@ -74,11 +74,11 @@ func TestGateBatches(t *testing.T) {
 }
 
 // First come, first served.
-func TestGateOrder(t *testing.T) {
+func TestPacerOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeThrottle{answer: bucket(10*time.Millisecond, 1)}
-		g := newGate(f, Rate{Permits: 100, Burst: 1}, nil)
+		g := newPacer(f, Rate{Permits: 100, Burst: 1}, nil)
 		var mu sync.Mutex
 		var order []int
 		var wg sync.WaitGroup
@@ -103,13 +103,13 @@ func TestGateOrder(t *testing.T) {
 }
 
 // Permits nobody came for are used while they live, and no longer.
-func TestGateSparePermitsLapse(t *testing.T) {
+func TestPacerSparePermitsLapse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeThrottle{answer: func(context.Context, int) (Grant, error) {
 			return Grant{Granted: 3}, nil // two more than wanted
 		}}
-		g := newGate(f, Rate{Permits: 100}, nil)
+		g := newPacer(f, Rate{Permits: 100}, nil)
 		for i, tc := range []struct {
 			after time.Duration
 			calls int64
@@ -128,7 +128,7 @@ func TestGateSparePermitsLapse(t *testing.T) {
 }
 
 // Without a rate the hold is read once per 200 ms; during a hold too.
-func TestGateUnlimited(t *testing.T) {
+func TestPacerUnlimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		heldUntil := time.Now().Add(time.Second)
@@ -138,7 +138,7 @@ func TestGateUnlimited(t *testing.T) {
 			}
 			return Grant{Granted: want}, nil
 		}}
-		g := newGate(f, Rate{}, nil)
+		g := newPacer(f, Rate{}, nil)
 		start := time.Now()
 		var wg sync.WaitGroup
 		for range 100 {
@@ -173,11 +173,11 @@ func TestGateUnlimited(t *testing.T) {
 }
 
 // While there is no rate, every use is told to the throttle, once.
-func TestGateTellsWhatItLetThrough(t *testing.T) {
+func TestPacerTellsWhatItLetThrough(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		told := 0
-		g := newGate(tellTale{func(want, passed int) Grant {
+		g := newPacer(tellTale{func(want, passed int) Grant {
 			told += want + passed
 			return Grant{Granted: want}
 		}}, Rate{}, nil)
@@ -204,7 +204,7 @@ func (f tellTale) take(_ context.Context, want, passed int) (Grant, error) {
 
 // A gate without a rate of its own keeps to one that comes into force, in few
 // calls, and is free again after it.
-func TestGateSlowed(t *testing.T) {
+func TestPacerSlowed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const step = 10 * time.Millisecond
@@ -217,7 +217,7 @@ func TestGateSlowed(t *testing.T) {
 			g.Step = step
 			return g, err
 		}}
-		g := newGate(f, Rate{}, nil)
+		g := newPacer(f, Rate{}, nil)
 		var wg sync.WaitGroup
 		var early atomic.Int64
 		for range 300 {
@@ -244,15 +244,15 @@ func TestGateSlowed(t *testing.T) {
 }
 
 // Gates that compete for one rate ask less often the more they miss.
-func TestGatesThatCompete(t *testing.T) {
+func TestPacersThatCompete(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeThrottle{answer: bucket(5*time.Millisecond, 20)}
-		const gates, callers, each = 10, 4, 25
+		const pacers, callers, each = 10, 4, 25
 		start := time.Now()
 		var wg sync.WaitGroup
-		for range gates {
-			g := newGate(f, Rate{Permits: 200}, nil)
+		for range pacers {
+			g := newPacer(f, Rate{Permits: 200}, nil)
 			for range callers {
 				wg.Go(func() {
 					for range each {
@@ -264,7 +264,7 @@ func TestGatesThatCompete(t *testing.T) {
 			}
 		}
 		wg.Wait()
-		const permits = gates * callers * each
+		const permits = pacers * callers * each
 		if n := f.calls.Load(); n > permits {
 			t.Errorf("%d calls for %d permits, want at most one each", n, permits)
 		}
@@ -275,7 +275,7 @@ func TestGatesThatCompete(t *testing.T) {
 }
 
 // A hold that is eased early lets go within 200 ms.
-func TestGateEased(t *testing.T) {
+func TestPacerEased(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -285,7 +285,7 @@ func TestGateEased(t *testing.T) {
 			}
 			return Grant{Granted: 1}, nil
 		}}
-		if err := newGate(f, Rate{Permits: 1}, nil).Wait(t.Context()); err != nil {
+		if err := newPacer(f, Rate{Permits: 1}, nil).Wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(start); took > 700*time.Millisecond {
@@ -295,11 +295,11 @@ func TestGateEased(t *testing.T) {
 }
 
 // The one who asks gives up: the next one asks, nobody is stuck.
-func TestGateLeaderGivesUp(t *testing.T) {
+func TestPacerLeaderGivesUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeThrottle{answer: bucket(time.Second, 1)}
-		g := newGate(f, Rate{Permits: 1, Burst: 1}, nil)
+		g := newPacer(f, Rate{Permits: 1, Burst: 1}, nil)
 		if err := g.Wait(t.Context()); err != nil { // uses the burst
 			t.Fatal(err)
 		}
@@ -330,7 +330,7 @@ func TestGateLeaderGivesUp(t *testing.T) {
 }
 
 // One failed call is the answer of all who waited for it.
-func TestGateError(t *testing.T) {
+func TestPacerError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		down := errors.New("redis is down")
@@ -338,7 +338,7 @@ func TestGateError(t *testing.T) {
 			<-time.After(5 * time.Second)
 			return Grant{}, down
 		}}
-		g := newGate(f, Rate{Permits: 100}, nil)
+		g := newPacer(f, Rate{Permits: 100}, nil)
 		start := time.Now()
 		var wg sync.WaitGroup
 		for range 50 {
@@ -356,7 +356,7 @@ func TestGateError(t *testing.T) {
 }
 
 // The same over Redis: no more than the rule, in fewer calls than permits.
-func TestGateOverRedis(t *testing.T) {
+func TestPacerOverRedis(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Start(t).Client(t)
 	count := &countHook{}
@@ -369,7 +369,7 @@ func TestGateOverRedis(t *testing.T) {
 	const callers, each = 64, 10
 	count.n.Store(0)
 	before := rdb.Time(t.Context()).Val()
-	g := NewGate(th, nil)
+	g := NewPacer(th, nil)
 	var wg sync.WaitGroup
 	for range callers {
 		wg.Go(func() {

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// ConductorOptions bound what one tick does.
-type ConductorOptions struct {
-	// Lease is how long a turn lasts: longer than a task waits in its queue and
+// ControllerOptions bound what one tick does.
+type ControllerOptions struct {
+	// Lease is how long an assignment lasts: longer than a task waits in its queue and
 	// longer than the longest call. Default 60 s.
 	Lease time.Duration
-	// Window is how many turns per unit of worker concurrency may be out at a
+	// Window is how many assignments per unit of worker concurrency may be out at a
 	// time. Targets that wait out a busy reply in the queue count too. Default 6.
 	Window int
 	// Batch bounds each script call. Default 500.
@@ -22,7 +22,7 @@ type ConductorOptions struct {
 	Busy, Idle time.Duration
 }
 
-func (o ConductorOptions) withDefaults() ConductorOptions {
+func (o ControllerOptions) withDefaults() ControllerOptions {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d <= 0 {
 			*d = v
@@ -40,35 +40,35 @@ func (o ConductorOptions) withDefaults() ConductorOptions {
 	return o
 }
 
-// Conductor moves targets whose turn it is into the queue. One is active at a
+// Controller moves targets whose turn it is into the queue. One is active at a
 // time, by a lease its owner holds; a second one would do no harm, since every
 // step is atomic in the store.
-type Conductor struct {
+type Controller struct {
 	store Store
 	queue Queue
 	pools Pools
 	clock Clock
-	opts  ConductorOptions
+	opts  ControllerOptions
 	// refused is what the pools refused in the last tick; one goroutine ticks.
 	refused map[asker]refusal
 }
 
-// NewConductor makes a conductor over its ports.
-func NewConductor(s Store, q Queue, p Pools, c Clock, o ConductorOptions) *Conductor {
-	return &Conductor{store: s, queue: q, pools: p, clock: c, opts: o.withDefaults()}
+// NewController makes a controller over its ports.
+func NewController(s Store, q Queue, p Pools, c Clock, o ControllerOptions) *Controller {
+	return &Controller{store: s, queue: q, pools: p, clock: c, opts: o.withDefaults()}
 }
 
 // Progress says what a tick did.
 type Progress struct {
 	Woken, Expired, Claimed, Changed int
 	// Gates are the verdicts that were given, but those that only wait on.
-	Gates []GateNews
+	Gates []GateReport
 	// Limits are what bound the rollouts that asked for permits in this tick and did not
 	// get all.
 	Limits []LimitOf
-	// Quarantine is how long the store gives no turns; no error.
+	// Quarantine is how long the store gives no assignments; no error.
 	Quarantine time.Duration
-	// PlatformFault says that no turns are given while a fault of the platform stands; no error.
+	// PlatformFault says that no assignments are given while a fault of the platform stands; no error.
 	PlatformFault bool
 }
 
@@ -79,8 +79,8 @@ type LimitOf struct {
 	Limit
 }
 
-// GateNews is a verdict of a rollout's gate.
-type GateNews struct {
+// GateReport is a verdict of a rollout's gate.
+type GateReport struct {
 	Rollout, Wave string
 	GateState
 }
@@ -89,9 +89,9 @@ type GateNews struct {
 func (p Progress) Moved() bool { return p.Woken+p.Expired+p.Claimed+p.Changed > 0 }
 
 // Run ticks until ctx ends, which is its only error; report hears of each tick.
-func (c *Conductor) Run(ctx context.Context, report func(Progress, error)) error {
+func (c *Controller) Run(ctx context.Context, report func(Progress, error)) error {
 	for {
-		p, err := c.Tick(ctx)
+		p, err := c.Reconcile(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -106,9 +106,9 @@ func (c *Conductor) Run(ctx context.Context, report func(Progress, error)) error
 	}
 }
 
-// Tick wakes what is due, settles gates and ends, and fills the workers' window.
+// Reconcile wakes what is due, settles gates and ends, and fills the workers' window.
 // It goes on past an error where it can and joins the errors.
-func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
+func (c *Controller) Reconcile(ctx context.Context) (Progress, error) {
 	var p Progress
 	var errs []error
 	var err error
@@ -124,7 +124,7 @@ func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
 	}
 	running := active[:0:0]
 	for _, r := range active {
-		changed, runs, err := c.govern(ctx, r, &p)
+		changed, runs, err := c.reconcileRollout(ctx, r, &p)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("rollout %s: %w", r.ID, err))
 		}
@@ -135,7 +135,7 @@ func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
 			running = append(running, r)
 		}
 	}
-	p.Claimed, p.Limits, err = c.fill(ctx, active, running)
+	p.Claimed, p.Limits, err = c.dispatch(ctx, active, running)
 	if q := (*QuarantineError)(nil); errors.As(err, &q) {
 		p.Quarantine, err = q.Left, nil
 	}
@@ -145,9 +145,9 @@ func (c *Conductor) Tick(ctx context.Context) (Progress, error) {
 	return p, errors.Join(append(errs, err)...)
 }
 
-// govern starts, sweeps, pauses, finishes or opens the next wave of one rollout.
-// runs says that its targets may get turns in this tick.
-func (c *Conductor) govern(ctx context.Context, r Rollout, p *Progress) (changed, runs bool, err error) {
+// reconcileRollout starts, sweeps, pauses, finishes or opens the next wave of one rollout.
+// runs says that its targets may get assignments in this tick.
+func (c *Controller) reconcileRollout(ctx context.Context, r Rollout, p *Progress) (changed, runs bool, err error) {
 	switch r.Status {
 	case StatusAborted:
 		n, err := c.store.Sweep(ctx, r.ID, c.opts.Batch)
@@ -158,7 +158,7 @@ func (c *Conductor) govern(ctx context.Context, r Rollout, p *Progress) (changed
 		}
 		return true, false, c.store.Begin(ctx, r.ID)
 	case StatusRunning:
-		return c.governRunning(ctx, r, p)
+		return c.reconcileRunning(ctx, r, p)
 	case StatusPaused:
 		if r.Counts.Unfinished() > 0 || r.Counts.State(StateUndone) == 0 {
 			return false, false, nil
@@ -169,39 +169,39 @@ func (c *Conductor) govern(ctx context.Context, r Rollout, p *Progress) (changed
 	}
 }
 
-func (c *Conductor) governRunning(ctx context.Context, r Rollout, p *Progress) (changed, runs bool, err error) {
+func (c *Controller) reconcileRunning(ctx context.Context, r Rollout, p *Progress) (changed, runs bool, err error) {
 	if r.Counts.Unfinished() == 0 {
 		return true, false, c.store.Finish(ctx, r.ID)
 	}
 	if why, tripped := Tripped(r.Counts, r.Codes); tripped {
-		return true, false, c.store.Pause(ctx, r.ID, "conductor", why)
+		return true, false, c.store.Pause(ctx, r.ID, "controller", why)
 	}
-	if why, spike := r.Spike(); spike && r.Gates[r.OpenWave].Verdict != VerdictFailed {
+	if why, spike := r.Spike(); spike && r.Gates[r.OpenWave].Decision != DecisionFail {
 		// Latched, so that it is said once: who resumes has seen it.
 		why = "wave " + r.Plan.Waves[r.OpenWave].Name + ": " + why
 		return true, false, errors.Join(
-			c.store.Pause(ctx, r.ID, "conductor", why+": mend what the auditors name and retry, or resume to go on"),
-			c.latch(ctx, r, r.OpenWave, GateState{Verdict: VerdictFailed, Why: why}, p))
+			c.store.Pause(ctx, r.ID, "controller", why+": fix what the auditors name and retry, or resume to go on"),
+			c.latch(ctx, r, r.OpenWave, GateState{Decision: DecisionFail, Why: why}, p))
 	}
-	// News of a gate comes in every tick while verdicts do: turns go on beside it.
+	// News of a gate comes in every tick while verdicts do: assignments go on beside it.
 	changed, err = c.gates(ctx, r, p)
 	return changed, true, err
 }
 
 // gates judges the gate after the last open wave, and those before it once more.
 // What they say holds from this tick on: r's own map is changed too.
-func (c *Conductor) gates(ctx context.Context, r Rollout, p *Progress) (changed bool, err error) {
+func (c *Controller) gates(ctx context.Context, r Rollout, p *Progress) (changed bool, err error) {
 	var errs []error
 	for _, trip := range r.GateTrips() {
-		r.Gates[trip.Wave] = GateState{Verdict: VerdictTripped, Why: trip.Why}
+		r.Gates[trip.Wave] = GateState{Decision: DecisionTrip, Why: trip.Why}
 		errs = append(errs, c.latch(ctx, r, trip.Wave, r.Gates[trip.Wave], p))
 	}
 	was := r.Gates[r.OpenWave]
-	if _, tripped := r.TrippedGate(); tripped || r.OpenWave+1 >= len(r.Plan.Waves) || was.Verdict == VerdictFailed {
+	if _, tripped := r.TrippedGate(); tripped || r.OpenWave+1 >= len(r.Plan.Waves) || was.Decision == DecisionFail {
 		return len(errs) > 0, errors.Join(errs...)
 	}
 	v, why := Judge(r.Plan.Waves[r.OpenWave], r.OpenWave, r.Counts, false)
-	now := GateState{Verdict: v, Why: why}.asked(was, c.clock.Now(), r.Plan.Deadline.WithDefaults().Gate)
+	now := GateState{Decision: v, Why: why}.asked(was, c.clock.Now(), r.Plan.Deadline.WithDefaults().Gate)
 	if !now.same(was) {
 		errs = append(errs, c.latch(ctx, r, r.OpenWave, now, p))
 	}
@@ -209,9 +209,9 @@ func (c *Conductor) gates(ctx context.Context, r Rollout, p *Progress) (changed 
 }
 
 // latch stores a verdict and tells of it.
-func (c *Conductor) latch(ctx context.Context, r Rollout, wave int, g GateState, p *Progress) error {
-	if g.Verdict != VerdictHold || g.Overdue() {
-		p.Gates = append(p.Gates, GateNews{Rollout: r.ID, Wave: r.Plan.Waves[wave].Name, GateState: g})
+func (c *Controller) latch(ctx context.Context, r Rollout, wave int, g GateState, p *Progress) error {
+	if g.Decision != DecisionHold || g.Overdue() {
+		p.Gates = append(p.Gates, GateReport{Rollout: r.ID, Wave: r.Plan.Waves[wave].Name, GateState: g})
 	}
 	return c.store.Latch(ctx, r.ID, wave, g)
 }

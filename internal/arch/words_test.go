@@ -1,0 +1,202 @@
+package arch_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// bannedWords are words that another word of docs/vocabulary.md replaced, and that word. They are
+// refused in identifiers and in prose. Idioms that have nothing to do with the concept are in
+// idioms.
+var bannedWords = map[string]string{
+	"turn": "assignment", "turns": "assignments",
+	"lane": "queue", "lanes": "queues",
+	"conductor": "controller", "conductors": "controllers", "conduct": "lead", "conducts": "leads", "conducting": "leading",
+	"govern": "reconcile", "governs": "reconciles", "tend": "reconcile", "tends": "reconciles",
+	"trouble": "last error", "troubles": "last errors",
+	"seat": "lease", "seats": "leases", "resign": "step down", "resigns": "steps down", "resigned": "stepped down",
+	"mend": "repair", "mends": "repairs", "mended": "repaired",
+	"chore": "background job", "chores": "background jobs",
+	"patience": "backoff",
+}
+
+// idioms are uses of banned words that are plain English.
+var idioms = regexp.MustCompile(`(?i)\bin turn\b|\bfor its turn\b|\bwhose turn\b|\b(that|it|product|none|store|build|AOF|caught|not|and|reordered|decodeReply|ConvertTrial) turns\b|` +
+	`\b(operators|months|books|only|not|to) turn\b|\bturns? (on|off|up|into)\b|\btends? to\b`)
+
+// british are parts of words that are spelled otherwise in American English.
+var british = strings.Fields("authoris serialis recognis organis normalise initialis summaris minimis maximis optimis synchronis " +
+	"behaviour honour favour colour neighbour labour cancelled cancelling labelled travelled modelled signalled catalogue licence defence centre grey")
+
+// britishIn lists the British parts of words in a text.
+func britishIn(text string) []string {
+	var out []string
+	text = strings.ToLower(text)
+	for _, part := range british {
+		if strings.Contains(text, part) {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// written is one file that people read.
+type written struct{ path, text string }
+
+// texts are the tracked files with an ending, outside of testdata.
+func texts(t *testing.T, endings ...string) []written {
+	t.Helper()
+	var out []written
+	err := fs.WalkDir(os.DirFS(root), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name := d.Name(); path != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "out" || name == "bin" || name == "node_modules") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		for _, e := range endings {
+			if strings.HasSuffix(path, e) && path != "internal/arch/words_test.go" {
+				text, err := os.ReadFile(filepath.Join(root, path))
+				if err != nil {
+					return err
+				}
+				out = append(out, written{path, string(text)})
+			}
+		}
+		return nil
+	})
+	if err != nil || len(out) == 0 {
+		t.Fatalf("no source ends in %v: %v", endings, err)
+	}
+	return out
+}
+
+var wordForm = regexp.MustCompile(`[A-Z]?[a-z0-9]+|[A-Z]+`)
+
+// banned lists those of the words that the vocabulary replaced.
+func banned(words []string) []string {
+	var out []string
+	for _, word := range words {
+		if word = strings.ToLower(word); bannedWords[word] != "" {
+			out = append(out, word)
+		}
+	}
+	return out
+}
+
+// nameWords lists the banned words of an identifier.
+func nameWords(name string) []string { return banned(wordForm.FindAllString(name, -1)) }
+
+// proseWords lists the banned words of prose, without idioms.
+func proseWords(text string) []string {
+	split := func(text string) []string {
+		return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) })
+	}
+	if len(banned(split(text))) == 0 {
+		return nil
+	}
+	return banned(split(idioms.ReplaceAllString(text, "")))
+}
+
+// TestWordsOfIdentifiers: a name in the code uses the words of the vocabulary.
+func TestWordsOfIdentifiers(t *testing.T) {
+	t.Parallel()
+	for _, s := range texts(t, ".go") {
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, s.path, s.text, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok {
+				for _, word := range nameWords(id.Name) {
+					t.Errorf("%s: %s: %q is called %q", set.Position(id.Pos()), id.Name, word, bannedWords[word])
+				}
+			}
+			return true
+		})
+	}
+}
+
+// TestWordsOfTexts: strings, comments, scripts, rules and docs use them too, spelled the American
+// way.
+func TestWordsOfTexts(t *testing.T) {
+	t.Parallel()
+	for _, s := range texts(t, ".go", ".lua", ".md", ".csv", ".yaml", ".yml") {
+		for i, line := range strings.Split(s.text, "\n") {
+			for _, word := range proseWords(line) {
+				t.Errorf("%s:%d: %q is called %q: %s", s.path, i+1, word, bannedWords[word], strings.TrimSpace(line))
+			}
+			for _, word := range britishIn(line) {
+				t.Errorf("%s:%d: %q is British spelling", s.path, i+1, word)
+			}
+		}
+	}
+}
+
+// TestLogMessagesAreConstant: a message of a log is one text, and values are its fields.
+func TestLogMessagesAreConstant(t *testing.T) {
+	t.Parallel()
+	for _, s := range texts(t, ".go") {
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, s.path, s.text, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			fun, ok := call.Fun.(*ast.SelectorExpr)
+			switch {
+			case !ok:
+			case fun.Sel.Name == "Msgf":
+				t.Errorf("%s: a formatted log message", set.Position(call.Pos()))
+			case fun.Sel.Name == "Msg" && len(call.Args) == 1 && formatted(call.Args[0]):
+				t.Errorf("%s: a log message that is not one constant text", set.Position(call.Pos()))
+			}
+			return true
+		})
+	}
+}
+
+// formatted tells whether a message is put together when it is logged.
+func formatted(message ast.Expr) bool {
+	switch m := message.(type) {
+	case *ast.BinaryExpr, *ast.CallExpr:
+		return true
+	case *ast.ParenExpr:
+		return formatted(m.X)
+	}
+	return false
+}
+
+// TestWordsAreFound: the tests above can fail.
+func TestWordsAreFound(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"the turn ended": 1, "Lanes of the conductor": 2, "it waits for its turn": 0, "each in turn": 0, "returns": 0, "assignments": 0,
+	} {
+		if got := proseWords(text); len(got) != want {
+			t.Errorf("%q: %v, want %d", text, got, want)
+		}
+	}
+	if got := nameWords("sameTurnsOfLane"); len(got) != 2 {
+		t.Errorf("identifier: %v", got)
+	}
+	if len(britishIn("unauthorised")) != 1 || len(britishIn("authorized")) != 0 {
+		t.Error("British spelling is not told from American spelling")
+	}
+}
