@@ -122,7 +122,7 @@ func httpPair(ctx context.Context, b *bench, name string, n int, latency time.Du
 		func(r float64) bool { return r >= 0.7 })
 }
 
-// byHand makes the calls that the six stages make for an app without last error.
+// byHand makes the calls that the six stages make for an app without an error.
 func byHand(ctx context.Context, wx *wxclient.Client, appid string) error {
 	p := plan(1)
 	steps := []func() error{

@@ -284,7 +284,7 @@ func (c *contest) sound() error {
 	return nil
 }
 
-// settles lets all that waits go on, without any last error, and returns what never ended. A
+// settles lets all that waits go on, without any error, and returns what never ended. A
 // target that outranks its app's owner must have the app after one more look.
 func (c *contest) settles() error {
 	c.calm = true
@@ -376,7 +376,7 @@ func play(ctx context.Context, seed uint64, rdb redis.UniversalClient, advance f
 }
 
 // TestContestProperty: whatever happens, no two act on an app, nothing is downgraded, and when
-// last error ends everything ends.
+// the faults end everything ends.
 func TestContestProperty(t *testing.T) {
 	t.Parallel()
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {

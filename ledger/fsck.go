@@ -27,7 +27,7 @@ type FsckOptions struct {
 	// WakeMax and LeaseMax are how far a wake time and the end of an assignment may be.
 	// Defaults 10 days, and on top of it two gray steps of the plan, and 24 h.
 	WakeMax, LeaseMax time.Duration
-	// Waits are the classes of last error that a target only waits for.
+	// Waits are the classes of last errors that a target only waits for.
 	Waits []string
 	// AtOnce is the largest rollout whose counts are compared in one script call
 	// when its targets never rest; above, their sums are. Default 5000 targets,

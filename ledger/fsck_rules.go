@@ -40,7 +40,7 @@ type auditor struct {
 // limits are what no sound target exceeds.
 type limits struct {
 	wake, lease time.Duration
-	// waits are the classes of last error that never fail a target.
+	// waits are the classes of last errors that never fail a target.
 	waits []string
 }
 

@@ -23,7 +23,7 @@ type queuesPart struct {
 }
 
 func newQueuesPart(rdb Pipeliner) part {
-	return &queuesPart{rdb: rdb, tasks: desc("wxrollout_queue_tasks", "Tasks in the Asynq queue of a queue.", "queue", "state")}
+	return &queuesPart{rdb: rdb, tasks: desc("wxrollout_queue_tasks", "Tasks in an Asynq queue.", "queue", "state")}
 }
 
 func (p *queuesPart) descs() []*prometheus.Desc { return []*prometheus.Desc{p.tasks} }

@@ -184,7 +184,7 @@ func (t *Throttle) Slow(ctx context.Context) (factor float64, err error) {
 }
 
 // Ease goes back to the full rate at once and ends a hold: the
-// operator's word that the last error is over.
+// operator's word that the refusals are over.
 func (t *Throttle) Ease(ctx context.Context) error {
 	if _, err := t.run(ctx, throttleEase, 1); err != nil {
 		return fmt.Errorf("ease throttle %s: %w", t.name, err)

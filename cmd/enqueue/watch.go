@@ -80,7 +80,7 @@ func runWatch(ctx context.Context, d *deps, o watchOptions) error {
 // viewer shows snapshots.
 type viewer interface {
 	show(operator.Snapshot) error
-	// last error tells of a look that failed.
+	// lastError describes a look that failed.
 	lastError(error)
 	// end leaves the screen as it is.
 	end()

@@ -240,7 +240,7 @@ const (
 	reconcileSlow  = 5 * time.Minute
 )
 
-// backoff spaces the looks of a background job that may be refused, and says each last error once.
+// backoff spaces the looks of a background job that may be refused, and logs each error once.
 type backoff struct {
 	wait time.Duration
 	said string

@@ -21,14 +21,14 @@ import (
 // refuses and climb back; see refusals. One app's throttling touches neither: it
 // is that target's wait in the ledger.
 type pacer struct {
-	whole *ratelimit.Throttle
-	parts map[string]*ratelimit.Throttle // by endpoint
-	gates map[string]*ratelimit.Pacer    // by endpoint; "" of calls to no known one
-	base  string                         // path of WeChat's base URL
-	next  http.RoundTripper
-	now   func() time.Time
-	log   zerolog.Logger
-	slows chan string // endpoints to slow, "" = all calls
+	whole  *ratelimit.Throttle
+	parts  map[string]*ratelimit.Throttle // by endpoint
+	pacers map[string]*ratelimit.Pacer    // by endpoint; "" of calls to no known one
+	base   string                         // path of WeChat's base URL
+	next   http.RoundTripper
+	now    func() time.Time
+	log    zerolog.Logger
+	slows  chan string // endpoints to slow, "" = all calls
 
 	mu   sync.Mutex
 	seen refusals
@@ -39,14 +39,14 @@ type pacer struct {
 func newPacer(whole *ratelimit.Throttle, base string, next http.RoundTripper, log zerolog.Logger) *pacer {
 	p := &pacer{
 		whole: whole, next: next, now: time.Now, log: log, slows: make(chan string, 64),
-		parts: make(map[string]*ratelimit.Throttle), gates: map[string]*ratelimit.Pacer{"": ratelimit.NewPacer(whole, nil)},
+		parts: make(map[string]*ratelimit.Throttle), pacers: map[string]*ratelimit.Pacer{"": ratelimit.NewPacer(whole, nil)},
 	}
 	if u, err := url.Parse(base); err == nil {
 		p.base = strings.TrimSuffix(u.Path, "/")
 	}
 	for _, endpoint := range metrics.Endpoints() {
 		p.parts[endpoint] = whole.Part(endpoint)
-		p.gates[endpoint] = ratelimit.NewPacer(p.parts[endpoint], nil)
+		p.pacers[endpoint] = ratelimit.NewPacer(p.parts[endpoint], nil)
 	}
 	return p
 }
@@ -54,9 +54,9 @@ func newPacer(whole *ratelimit.Throttle, base string, next http.RoundTripper, lo
 // RoundTrip passes each request through its rates. A request whose context ends
 // while it waits was certainly not sent.
 func (p *pacer) RoundTrip(r *http.Request) (*http.Response, error) {
-	gate, known := p.gates[strings.TrimPrefix(r.URL.Path, p.base)]
+	gate, known := p.pacers[strings.TrimPrefix(r.URL.Path, p.base)]
 	if !known {
-		gate = p.gates[""]
+		gate = p.pacers[""]
 	}
 	if err := gate.Wait(r.Context()); err != nil {
 		return nil, err

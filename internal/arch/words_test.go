@@ -112,20 +112,27 @@ func proseWords(text string) []string {
 // TestWordsOfIdentifiers: a name in the code uses the words of the vocabulary.
 func TestWordsOfIdentifiers(t *testing.T) {
 	t.Parallel()
+	eachNode(t, func(n ast.Node, at func(token.Pos) token.Position) {
+		if id, ok := n.(*ast.Ident); ok {
+			for _, word := range nameWords(id.Name) {
+				t.Errorf("%s: %s: %q is called %q", at(id.Pos()), id.Name, word, bannedWords[word])
+			}
+		}
+	})
+}
+
+// eachNode visits the syntax of every Go file; at is where a position stands.
+func eachNode(t *testing.T, visit func(n ast.Node, at func(token.Pos) token.Position)) {
+	t.Helper()
 	for _, s := range texts(t, ".go") {
 		set := token.NewFileSet()
 		file, err := parser.ParseFile(set, s.path, s.text, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			if id, ok := n.(*ast.Ident); ok {
-				for _, word := range nameWords(id.Name) {
-					t.Errorf("%s: %s: %q is called %q", set.Position(id.Pos()), id.Name, word, bannedWords[word])
-				}
-			}
-			return true
-		})
+		for n := range ast.Preorder(file) {
+			visit(n, set.Position)
+		}
 	}
 }
 
@@ -148,28 +155,20 @@ func TestWordsOfTexts(t *testing.T) {
 // TestLogMessagesAreConstant: a message of a log is one text, and values are its fields.
 func TestLogMessagesAreConstant(t *testing.T) {
 	t.Parallel()
-	for _, s := range texts(t, ".go") {
-		set := token.NewFileSet()
-		file, err := parser.ParseFile(set, s.path, s.text, 0)
-		if err != nil {
-			t.Fatal(err)
+	eachNode(t, func(n ast.Node, at func(token.Pos) token.Position) {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return
 		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok {
-				return true
-			}
-			fun, ok := call.Fun.(*ast.SelectorExpr)
-			switch {
-			case !ok:
-			case fun.Sel.Name == "Msgf":
-				t.Errorf("%s: a formatted log message", set.Position(call.Pos()))
-			case fun.Sel.Name == "Msg" && len(call.Args) == 1 && formatted(call.Args[0]):
-				t.Errorf("%s: a log message that is not one constant text", set.Position(call.Pos()))
-			}
-			return true
-		})
-	}
+		fun, ok := call.Fun.(*ast.SelectorExpr)
+		switch {
+		case !ok:
+		case fun.Sel.Name == "Msgf":
+			t.Errorf("%s: a formatted log message", at(call.Pos()))
+		case fun.Sel.Name == "Msg" && len(call.Args) == 1 && formatted(call.Args[0]):
+			t.Errorf("%s: a log message that is not one constant text", at(call.Pos()))
+		}
+	})
 }
 
 // formatted tells whether a message is put together when it is logged.

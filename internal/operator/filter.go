@@ -16,12 +16,12 @@ type Filter struct {
 	States  []rollout.State
 	Stages  []rollout.Stage
 	Reasons []rollout.Reason
-	// Classes are classes of the last last error: of errcodes, or rejected,
+	// Classes are classes of the last error: of errcodes, or rejected,
 	// withdrawn, pin, plan, network, credential.
 	Classes []string
-	// Codes are errcodes of the last last error.
+	// Codes are errcodes of the last error.
 	Codes []int64
-	// Text is part of the last last error's text, whatever the case of its letters.
+	// Text is part of the last error's text, whatever the case of its letters.
 	Text string
 	// Selector looks at the app list's columns, label and appid.
 	Selector rollout.Selector

@@ -418,7 +418,7 @@ func TestScheduleInterrupted(t *testing.T) {
 	}
 }
 
-// TestFireOneOfMany: the last error of one schedule doesn't hold up the others.
+// TestFireOneOfMany: an error of one schedule doesn't hold up the others.
 func TestFireOneOfMany(t *testing.T) {
 	t.Parallel()
 	b := mini(t)

@@ -126,7 +126,7 @@ func TestScheduleRegistersDomains(t *testing.T) {
 }
 
 // A look at settings asks as many apps as it is told, sums up, and takes one app's
-// last error for that app's own.
+// error for that app's own.
 func TestPlanComparesSettings(t *testing.T) {
 	t.Parallel()
 	b := mini(t)

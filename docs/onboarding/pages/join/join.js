@@ -17,7 +17,7 @@ function ask(path) {
 }
 
 Page({
-  data: {asking: false, done: false, last error: ''},
+  data: {asking: false, done: false, problem: ''},
 
   onLoad() {
     provider.init(wx)
@@ -30,14 +30,14 @@ Page({
     this.left = false
     try {
       const {authorized} = await ask('/state')
-      this.setData({done: authorized, last error: authorized ? '' : 'Not authorized yet. You can try again.'})
+      this.setData({done: authorized, problem: authorized ? '' : 'Not authorised yet. You can try again.'})
     } catch (e) {
-      this.setData({last error: e.message})
+      this.setData({problem: e.message})
     }
   },
 
   async join() {
-    this.setData({asking: true, last error: ''})
+    this.setData({asking: true, problem: ''})
     try {
       const {platform, code, app} = await ask('/code')
       this.left = true
@@ -49,7 +49,7 @@ Page({
       })
     } catch (e) {
       this.left = false
-      this.setData({last error: e.message})
+      this.setData({problem: e.message})
     }
     this.setData({asking: false})
   },
