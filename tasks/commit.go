@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/settings"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -44,7 +44,7 @@ func (r *run) commit(ctx context.Context) (rollout.Event, error) {
 			return event, err
 		}
 	}
-	if event, err := r.configure(ctx, settings.BeforeCommit); event != nil || err != nil {
+	if event, err := r.configure(ctx, appconfig.BeforeCommit); event != nil || err != nil {
 		return event, err
 	}
 	err = r.attempt(ctx, rollout.OpCommit, func(ctx context.Context) error {
@@ -90,7 +90,7 @@ func (r *run) check(ctx context.Context) (rollout.Event, error) {
 			Text: fmt.Sprintf("the app has no right to %v: apply for them, or list them in audit.allow_privacy", forbidden), At: r.now(),
 		}), nil
 	}
-	event, err := r.configure(ctx, settings.AfterCheck)
+	event, err := r.configure(ctx, appconfig.AfterCheck)
 	switch {
 	case code(err) == codePrivacyChecking:
 		return r.checking(err), nil

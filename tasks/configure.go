@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/settings"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -17,7 +17,7 @@ import (
 // read, written where it differs, and read back before the next write. It gives an
 // event if the target must wait for that; nil means that all is as the plan asks.
 // A plan without settings costs nothing.
-func (r *run) configure(ctx context.Context, m settings.Moment) (rollout.Event, error) {
+func (r *run) configure(ctx context.Context, m appconfig.Moment) (rollout.Event, error) {
 	if r.sets == nil {
 		return nil, nil
 	}
@@ -41,9 +41,9 @@ func (r *run) configure(ctx context.Context, m settings.Moment) (rollout.Event, 
 }
 
 // wanted is what the plan asks for this app.
-func (r *run) wanted() (settings.Spec, error) {
+func (r *run) wanted() (appconfig.Spec, error) {
 	if r.sets == nil || r.setter == nil {
-		return settings.Spec{}, &planError{fmt.Errorf("the plan has settings, and this worker makes none")}
+		return appconfig.Spec{}, &planError{fmt.Errorf("the plan has settings, and this worker makes none")}
 	}
 	want, err := r.sets.Render(rollout.ExtApp{AppID: r.assignment.AppID, Label: r.t.Label, Columns: r.t.Columns})
 	if err != nil {
@@ -61,7 +61,7 @@ func (r *run) wanted() (settings.Spec, error) {
 
 // readBackSetting looks whether a write whose reply was lost took effect. One that
 // did not may be made again after a while.
-func (r *run) readBackSetting(ctx context.Context, want settings.Spec) (rollout.Event, error) {
+func (r *run) readBackSetting(ctx context.Context, want appconfig.Spec) (rollout.Event, error) {
 	in := r.t.Intent
 	if in == nil || in.Op != rollout.OpConfigure {
 		return nil, nil
@@ -77,9 +77,9 @@ func (r *run) readBackSetting(ctx context.Context, want settings.Spec) (rollout.
 }
 
 // shows tells whether a change is there, or wanted no more.
-func (r *run) shows(ctx context.Context, want settings.Spec, change string) (bool, error) {
+func (r *run) shows(ctx context.Context, want appconfig.Spec, change string) (bool, error) {
 	name, _, _ := strings.Cut(change, " ")
-	kind := settings.Kind(name)
+	kind := appconfig.Kind(name)
 	if !want.Has(kind) {
 		return true, nil
 	}
@@ -87,26 +87,26 @@ func (r *run) shows(ctx context.Context, want settings.Spec, change string) (boo
 	if err != nil {
 		return false, err
 	}
-	changes, err := settings.Diff(kind, want, have)
+	changes, err := appconfig.Diff(kind, want, have)
 	if err != nil {
 		return false, &planError{err}
 	}
 	return !isIn(changes, change), nil
 }
 
-func isIn(changes []settings.Change, id string) bool {
-	return slices.ContainsFunc(changes, func(c settings.Change) bool { return c.ID() == id })
+func isIn(changes []appconfig.Change, id string) bool {
+	return slices.ContainsFunc(changes, func(c appconfig.Change) bool { return c.ID() == id })
 }
 
 // have reads what the app has of a kind.
-func (r *run) have(ctx context.Context, kind settings.Kind) (settings.Have, error) {
+func (r *run) have(ctx context.Context, kind appconfig.Kind) (appconfig.Have, error) {
 	return ReadSettings(ctx, r.setter, r.assignment.AppID, kind)
 }
 
 // setting makes the writes of one kind, a read after each. A write that was made in this
 // assignment is not made once more in it.
-func (r *run) setting(ctx context.Context, kind settings.Kind, want settings.Spec) (rollout.Event, error) {
-	if kind == settings.Testers {
+func (r *run) setting(ctx context.Context, kind appconfig.Kind, want appconfig.Spec) (rollout.Event, error) {
+	if kind == appconfig.Testers {
 		return r.testers(ctx, want)
 	}
 	var made []string
@@ -116,7 +116,7 @@ func (r *run) setting(ctx context.Context, kind settings.Kind, want settings.Spe
 		if err != nil {
 			return nil, err
 		}
-		changes, err := settings.Diff(kind, want, have)
+		changes, err := appconfig.Diff(kind, want, have)
 		if err != nil {
 			return nil, &planError{err}
 		}
@@ -142,8 +142,8 @@ func (r *run) setting(ctx context.Context, kind settings.Kind, want settings.Spe
 
 // unshown waits if a write of this assignment does not show, or shows no more after the write
 // of another change.
-func (r *run) unshown(changes []settings.Change, made []string, refused error) rollout.Event {
-	again := slices.IndexFunc(changes, func(c settings.Change) bool { return slices.Contains(made, c.ID()) })
+func (r *run) unshown(changes []appconfig.Change, made []string, refused error) rollout.Event {
+	again := slices.IndexFunc(changes, func(c appconfig.Change) bool { return slices.Contains(made, c.ID()) })
 	switch last := len(made) - 1; {
 	case again < 0:
 		return nil
@@ -167,10 +167,10 @@ func unshownText(what string) string { return "WeChat took " + what + " and does
 
 // allotted are the kinds whose changes an app has a number of in a month, which a busy reply
 // may have spent too.
-var allotted = []settings.Kind{settings.Domains, settings.Webview, settings.QRRules, settings.QRPublish}
+var allotted = []appconfig.Kind{appconfig.Domains, appconfig.Webview, appconfig.QRRules, appconfig.QRPublish}
 
 // refusedSetting decides by the refusal of a write.
-func (r *run) refusedSetting(ctx context.Context, kind settings.Kind, refused error) (rollout.Event, error) {
+func (r *run) refusedSetting(ctx context.Context, kind appconfig.Kind, refused error) (rollout.Event, error) {
 	if code(refused) == codeBusy && slices.Contains(allotted, kind) {
 		lastError := r.lastError(fmt.Errorf("configure %s: %w", kind, refused))
 		return r.waitFor(rollout.CauseThrottle, rollout.ReasonBusy, r.growing(rollout.CauseThrottle, r.timing.BusyPark), lastError), nil
@@ -212,8 +212,8 @@ func (r *run) refusedItems(err error, lastError rollout.LastError) rollout.Event
 }
 
 // dropped tells of domains that the next release would take away all the same.
-func dropped(kind settings.Kind, want settings.Spec, have settings.Have) error {
-	if trapped := settings.Trapped(kind, want, have); len(trapped) > 0 {
+func dropped(kind appconfig.Kind, want appconfig.Spec, have appconfig.Have) error {
+	if trapped := appconfig.Trapped(kind, want, have); len(trapped) > 0 {
 		return &dropsError{trapped}
 	}
 	return nil
@@ -221,35 +221,35 @@ func dropped(kind settings.Kind, want settings.Spec, have settings.Have) error {
 
 // testers binds and unbinds people. WeChat lists testers by names of its own, so
 // that only an attempt tells whether somebody is one: 85004 is, 85001 isn't.
-func (r *run) testers(ctx context.Context, want settings.Spec) (rollout.Event, error) {
+func (r *run) testers(ctx context.Context, want appconfig.Spec) (rollout.Event, error) {
 	wx := r.setter
-	have := settings.Have{Testers: map[string]bool{}}
+	have := appconfig.Have{Testers: map[string]bool{}}
 	if len(want.Testers.Remove) > 0 {
 		var err error
-		if have, err = r.have(ctx, settings.Testers); err != nil {
+		if have, err = r.have(ctx, appconfig.Testers); err != nil {
 			return nil, err
 		}
 		have.Testers = map[string]bool{}
 	}
 	for {
-		changes, err := settings.Diff(settings.Testers, want, have)
+		changes, err := appconfig.Diff(appconfig.Testers, want, have)
 		if err != nil || len(changes) == 0 {
 			return nil, err
 		}
 		c := changes[0]
 		user := ""
 		err = r.attemptOf(ctx, rollout.OpConfigure, c.ID(), func(ctx context.Context) (err error) {
-			if c.Verb == settings.VerbRemove {
+			if c.Verb == appconfig.VerbRemove {
 				return wx.UnbindTester(ctx, r.assignment.AppID, c.Name, "")
 			}
 			user, err = wx.BindTester(ctx, r.assignment.AppID, c.Name)
 			return err
 		})
 		is := code(err)
-		if err != nil && is != codeIsTester && (c.Verb == settings.VerbAdd || is != codeNoUser && is != codeNoTester) {
+		if err != nil && is != codeIsTester && (c.Verb == appconfig.VerbAdd || is != codeNoUser && is != codeNoTester) {
 			return nil, fmt.Errorf("%s %s: %w", c.Verb, c.Name, err)
 		}
-		have.Testers[c.Name] = c.Verb == settings.VerbAdd
+		have.Testers[c.Name] = c.Verb == appconfig.VerbAdd
 		if user != "" {
 			bound, err := wx.Testers(ctx, r.assignment.AppID)
 			if err != nil {

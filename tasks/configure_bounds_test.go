@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/settings"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -42,18 +42,18 @@ func (c *canned) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // settingKinds are one setting of each kind, with the stage that writes it.
 var settingKinds = []struct {
-	kind  settings.Kind
+	kind  appconfig.Kind
 	plan  string
 	stage rollout.Stage
 }{
-	{settings.Domains, `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://a.test.cn"]}}}}`, rollout.StageCommit},
-	{settings.Webview, `{"webview": {"way": "platform", "add": ["https://m.test.cn"]}}`, rollout.StageCommit},
-	{settings.Testers, `{"testers": {"add": ["qa_zhang"]}}`, rollout.StageCommit},
-	{settings.QRRules, `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}]}}`, rollout.StageCommit},
-	{settings.Library, `{"base_library": {"at_least": "2.32.0"}}`, rollout.StageCommit},
-	{settings.Visibility, `{"visibility": "closed"}`, rollout.StageCommit},
-	{settings.Privacy, `{"privacy": {"owner": {"email": "x@test.cn", "notice": "弹窗"}, "add": [{"key": "Album", "text": "to show"}]}}`, rollout.StageCheck},
-	{settings.QRPublish, `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}], "publish": true}}`, rollout.StageRelease},
+	{appconfig.Domains, `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://a.test.cn"]}}}}`, rollout.StageCommit},
+	{appconfig.Webview, `{"webview": {"way": "platform", "add": ["https://m.test.cn"]}}`, rollout.StageCommit},
+	{appconfig.Testers, `{"testers": {"add": ["qa_zhang"]}}`, rollout.StageCommit},
+	{appconfig.QRRules, `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}]}}`, rollout.StageCommit},
+	{appconfig.Library, `{"base_library": {"at_least": "2.32.0"}}`, rollout.StageCommit},
+	{appconfig.Visibility, `{"visibility": "closed"}`, rollout.StageCommit},
+	{appconfig.Privacy, `{"privacy": {"owner": {"email": "x@test.cn", "notice": "弹窗"}, "add": [{"key": "Album", "text": "to show"}]}}`, rollout.StageCheck},
+	{appconfig.QRPublish, `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}], "publish": true}}`, rollout.StageRelease},
 }
 
 // answered runs an app whose writes of one setting all get the same answer, until it ends.

@@ -13,11 +13,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/settings"
 	"github.com/wxrollout/wxrollout/wxclient"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
@@ -145,20 +145,20 @@ func (r *confRig) writes(want int64) {
 }
 
 // left are the changes that the plan's settings would still make.
-func (r *confRig) left() []settings.Change {
+func (r *confRig) left() []appconfig.Change {
 	r.Helper()
-	tmpl, err := settings.Parse(r.plan().Configure)
+	tmpl, err := appconfig.Parse(r.plan().Configure)
 	r.must(err)
 	want, err := tmpl.Render(rollout.ExtApp{AppID: r.app, Columns: r.target().Columns})
 	r.must(err)
-	var all []settings.Change
-	for _, kind := range settings.Kinds() {
-		if kind == settings.Testers {
+	var all []appconfig.Change
+	for _, kind := range appconfig.Kinds() {
+		if kind == appconfig.Testers {
 			continue // only an attempt tells
 		}
 		have, err := ReadSettings(r.Context(), r.client, r.app, kind)
 		r.must(err)
-		changes, err := settings.Diff(kind, want, have)
+		changes, err := appconfig.Diff(kind, want, have)
 		r.must(err)
 		all = append(all, changes...)
 	}
@@ -355,7 +355,7 @@ func TestConfigureWaitsForALateEffect(t *testing.T) {
 	t.Parallel()
 	r := configured(t, rollout.StageCommit, `{"base_library": {"at_least": "2.32.0"}}`)
 	r.at(rollout.StageCommit, func(x *rollout.Target) {
-		x.Intent = &rollout.Intent{Op: rollout.OpConfigure, What: string(settings.Library), At: r.now().Add(-20 * time.Second)}
+		x.Intent = &rollout.Intent{Op: rollout.OpConfigure, What: string(appconfig.Library), At: r.now().Add(-20 * time.Second)}
 	})
 	r.took()
 	r.act()
@@ -540,11 +540,11 @@ func TestConfigurePrivacyKeepsTheMerchants(t *testing.T) {
 	}))
 	r.act()
 	r.is("submit/pending")
-	got, err := ReadSettings(t.Context(), r.client, r.app, settings.Privacy)
+	got, err := ReadSettings(t.Context(), r.client, r.app, appconfig.Privacy)
 	r.must(err)
-	want := settings.Guideline{
-		Owner: settings.Owner{Email: "x@test.cn", Phone: "123", Notice: "弹窗"},
-		Uses:  []settings.Use{{Key: "Camera", Text: "to scan"}, {Key: "Album", Text: "to show"}},
+	want := appconfig.Guideline{
+		Owner: appconfig.Owner{Email: "x@test.cn", Phone: "123", Notice: "弹窗"},
+		Uses:  []appconfig.Use{{Key: "Camera", Text: "to scan"}, {Key: "Album", Text: "to show"}},
 	}
 	if diff := cmp.Diff(want, got.Guideline); diff != "" {
 		t.Error(diff)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/settings"
 )
 
 // Timing holds the waits of the handlers. The zero value is for WeChat as it is;
@@ -119,7 +119,7 @@ type Handler struct {
 type parsedPlan struct {
 	plan rollout.Plan
 	ext  *rollout.Ext
-	sets *settings.Template // nil if the plan has none
+	sets *appconfig.Template // nil if the plan has none
 }
 
 type planKey struct {
@@ -214,7 +214,7 @@ func (h *Handler) readPlan(ctx context.Context, id string, revision int) (parsed
 	if p.ext, err = rollout.ParseExt(p.plan.Ext); err != nil {
 		return p, &planError{fmt.Errorf("parse the ext template: %w", err)}
 	}
-	if p.sets, err = settings.Parse(p.plan.Configure); err != nil {
+	if p.sets, err = appconfig.Parse(p.plan.Configure); err != nil {
 		return p, &planError{fmt.Errorf("parse the settings: %w", err)}
 	}
 	const planCacheMax = 256

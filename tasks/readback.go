@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/settings"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -116,7 +116,7 @@ func (r *run) tookRelease(ctx context.Context) (*effect, error) {
 
 func (r *run) tookSetting(ctx context.Context) (*effect, error) {
 	name, _, _ := strings.Cut(r.t.Intent.What, " ")
-	if name == string(settings.Testers) {
+	if name == string(appconfig.Testers) {
 		return nil, &untoldError{"WeChat doesn't list testers by their WeChat id"}
 	}
 	want, err := r.wanted()

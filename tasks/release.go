@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/settings"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -32,7 +32,7 @@ func (r *run) release(ctx context.Context) (rollout.Event, error) {
 		return event, nil
 	}
 	// A release drops domains that the platform registers no more, so they are looked at last.
-	if event, err := r.configure(ctx, settings.BeforeRelease); event != nil || err != nil {
+	if event, err := r.configure(ctx, appconfig.BeforeRelease); event != nil || err != nil {
 		return event, err
 	}
 	if event, err := r.pin(ctx); event != nil || err != nil {
@@ -54,7 +54,7 @@ func (r *run) goneLive(ctx context.Context, note string) (rollout.Event, error) 
 			return nil, err
 		}
 	}
-	if event, err := r.configure(ctx, settings.Live); event != nil || err != nil {
+	if event, err := r.configure(ctx, appconfig.Live); event != nil || err != nil {
 		return event, err
 	}
 	return rollout.Finished{At: r.now(), End: rollout.StateReleased, Note: note}, nil

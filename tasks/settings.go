@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/wxrollout/wxrollout/rollout/settings"
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -42,35 +42,35 @@ type Settings interface {
 var _ Settings = (*wxclient.Client)(nil)
 
 // ReadSettings reads what an app has of one kind of settings.
-func ReadSettings(ctx context.Context, wx SettingsReader, appid string, kind settings.Kind) (have settings.Have, err error) {
+func ReadSettings(ctx context.Context, wx SettingsReader, appid string, kind appconfig.Kind) (have appconfig.Have, err error) {
 	switch kind {
-	case settings.Domains:
+	case appconfig.Domains:
 		var d wxclient.EffectiveServerDomains
 		d, err = wx.EffectiveDomains(ctx, appid)
-		have.Domains = settings.DomainsHave{
+		have.Domains = appconfig.DomainsHave{
 			Console: domainLists(d.Console), Platform: domainLists(d.Third), Direct: domainLists(d.Direct), Effective: domainLists(d.Effective),
 		}
-	case settings.Webview:
+	case appconfig.Webview:
 		var w wxclient.EffectiveWebviewDomains
 		w, err = wx.EffectiveWebviewDomains(ctx, appid)
-		have.Webview = settings.WebviewHave{Console: asWritten(w.Console), Platform: asWritten(w.Third), Direct: asWritten(w.Direct), Effective: asWritten(w.Effective)}
-	case settings.Testers:
+		have.Webview = appconfig.WebviewHave{Console: asWritten(w.Console), Platform: asWritten(w.Third), Direct: asWritten(w.Direct), Effective: asWritten(w.Effective)}
+	case appconfig.Testers:
 		var users []string
 		users, err = wx.Testers(ctx, appid)
 		have.NoTesters = err == nil && len(users) == 0
-	case settings.QRRules, settings.QRPublish:
+	case appconfig.QRRules, appconfig.QRPublish:
 		var q wxclient.QRRules
 		q, err = wx.QRRules(ctx, appid)
 		for _, rule := range q.Rules {
 			have.Rules = append(have.Rules, ruleOf(rule))
 		}
-	case settings.Library:
+	case appconfig.Library:
 		var l wxclient.BaseLibrary
 		l, err = wx.LowestLibrary(ctx, appid)
 		have.Library = l.Lowest
-	case settings.Visibility:
+	case appconfig.Visibility:
 		have.Serving, err = wx.Serving(ctx, appid)
-	case settings.Privacy:
+	case appconfig.Privacy:
 		have.Guideline, err = readGuideline(ctx, wx, appid)
 	default:
 		err = fmt.Errorf("no setting %q", kind)
@@ -80,25 +80,25 @@ func ReadSettings(ctx context.Context, wx SettingsReader, appid string, kind set
 
 // readGuideline reads the draft, or without one the guideline that is live: a draft
 // replaces all of it.
-func readGuideline(ctx context.Context, wx SettingsReader, appid string) (settings.Guideline, error) {
+func readGuideline(ctx context.Context, wx SettingsReader, appid string) (appconfig.Guideline, error) {
 	draft, err := wx.PrivacyGuideline(ctx, appid, wxclient.PrivacyDraft)
 	if err == nil && len(draft.Settings) == 0 && draft.Owner == (wxclient.PrivacyOwner{}) {
 		draft, err = wx.PrivacyGuideline(ctx, appid, wxclient.PrivacyOnline)
 	}
 	o := draft.Owner
-	g := settings.Guideline{File: o.ExtFileID, Owner: settings.Owner{
+	g := appconfig.Guideline{File: o.ExtFileID, Owner: appconfig.Owner{
 		Email: o.Email, Phone: o.Phone, QQ: o.QQ, WeChat: o.WeChat, Notice: o.NoticeMethod, Store: o.StoreExpire, Region: o.StoreRegion,
 	}}
 	for _, s := range draft.Settings {
-		g.Uses = append(g.Uses, settings.Use{Key: s.Key, Text: s.Text})
+		g.Uses = append(g.Uses, appconfig.Use{Key: s.Key, Text: s.Text})
 	}
 	return g, err
 }
 
-func domainLists(d wxclient.ServerDomains) settings.DomainLists {
-	return settings.DomainLists{
-		settings.Request: asWritten(d.Request), settings.WSRequest: asWritten(d.WebSocket), settings.Upload: asWritten(d.Upload),
-		settings.Download: asWritten(d.Download), settings.UDP: asWritten(d.UDP), settings.TCP: asWritten(d.TCP),
+func domainLists(d wxclient.ServerDomains) appconfig.DomainLists {
+	return appconfig.DomainLists{
+		appconfig.Request: asWritten(d.Request), appconfig.WSRequest: asWritten(d.WebSocket), appconfig.Upload: asWritten(d.Upload),
+		appconfig.Download: asWritten(d.Download), appconfig.UDP: asWritten(d.UDP), appconfig.TCP: asWritten(d.TCP),
 	}
 }
 
@@ -112,63 +112,63 @@ func asWritten(domains []string) []string {
 	return out
 }
 
-func ruleOf(r wxclient.QRRule) settings.Rule {
-	rule := settings.Rule{Prefix: r.Prefix, Path: r.Path, Exclusive: r.Exclusive, Debug: r.DebugURLs, Published: r.Published}
-	if i := int(r.Version) - 1; i >= 0 && i < len(settings.Versions) {
-		rule.Version = settings.Versions[i]
+func ruleOf(r wxclient.QRRule) appconfig.Rule {
+	rule := appconfig.Rule{Prefix: r.Prefix, Path: r.Path, Exclusive: r.Exclusive, Debug: r.DebugURLs, Published: r.Published}
+	if i := int(r.Version) - 1; i >= 0 && i < len(appconfig.Versions) {
+		rule.Version = appconfig.Versions[i]
 	}
 	return rule
 }
 
 // actions are WeChat's words for what a write of domains does.
-var actions = map[settings.Verb]wxclient.DomainAction{
-	settings.VerbAdd: wxclient.DomainAdd, settings.VerbRemove: wxclient.DomainDelete, settings.VerbSet: wxclient.DomainSet,
+var actions = map[appconfig.Verb]wxclient.DomainAction{
+	appconfig.VerbAdd: wxclient.DomainAdd, appconfig.VerbRemove: wxclient.DomainDelete, appconfig.VerbSet: wxclient.DomainSet,
 }
 
 // write makes one change at WeChat.
-func (r *run) write(ctx context.Context, c settings.Change) error {
+func (r *run) write(ctx context.Context, c appconfig.Change) error {
 	wx, app := r.setter, r.assignment.AppID
 	switch c.Kind {
-	case settings.Domains:
+	case appconfig.Domains:
 		return r.writeDomains(ctx, c)
-	case settings.Webview:
+	case appconfig.Webview:
 		var reply wxclient.ChangedWebviewDomains
 		var err error
-		if c.Way == settings.Direct {
+		if c.Way == appconfig.Direct {
 			reply, err = wx.SetWebviewDomainsDirectly(ctx, app, actions[c.Verb], c.List)
 		} else {
 			reply, err = wx.SetWebviewDomains(ctx, app, actions[c.Verb], c.List)
 		}
 		return taken(reply.Refused, err)
-	case settings.QRRules:
-		if c.Verb == settings.VerbRemove {
+	case appconfig.QRRules:
+		if c.Verb == appconfig.VerbRemove {
 			return wx.DeleteQRRule(ctx, app, c.Name)
 		}
 		return wx.PutQRRule(ctx, app, wxclient.QRRule{
 			Prefix: c.Rule.Prefix, Path: c.Rule.Path, Exclusive: c.Rule.Exclusive, DebugURLs: c.Rule.Debug, Version: qrVersion(c.Rule.Version),
-		}, c.Verb == settings.VerbSet)
-	case settings.QRPublish:
+		}, c.Verb == appconfig.VerbSet)
+	case appconfig.QRPublish:
 		return wx.PublishQRRule(ctx, app, c.Name)
-	case settings.Library:
+	case appconfig.Library:
 		return wx.SetLowestLibrary(ctx, app, c.Value)
-	case settings.Visibility:
-		return wx.SetServing(ctx, app, c.Value == settings.VisibilityOpen)
-	case settings.Privacy:
+	case appconfig.Visibility:
+		return wx.SetServing(ctx, app, c.Value == appconfig.VisibilityOpen)
+	case appconfig.Privacy:
 		return wx.SetPrivacyGuideline(ctx, app, guidelineRequest(c.Guideline))
 	default:
 		return fmt.Errorf("no write of %q", c.Kind)
 	}
 }
 
-func (r *run) writeDomains(ctx context.Context, c settings.Change) error {
+func (r *run) writeDomains(ctx context.Context, c appconfig.Change) error {
 	wx, app := r.setter, r.assignment.AppID
 	d := wxclient.ServerDomains{
-		Request: c.Domains[settings.Request], WebSocket: c.Domains[settings.WSRequest], Upload: c.Domains[settings.Upload],
-		Download: c.Domains[settings.Download], UDP: c.Domains[settings.UDP], TCP: c.Domains[settings.TCP],
+		Request: c.Domains[appconfig.Request], WebSocket: c.Domains[appconfig.WSRequest], Upload: c.Domains[appconfig.Upload],
+		Download: c.Domains[appconfig.Download], UDP: c.Domains[appconfig.UDP], TCP: c.Domains[appconfig.TCP],
 	}
 	var reply wxclient.ChangedDomains
 	var err error
-	if c.Way == settings.Direct {
+	if c.Way == appconfig.Direct {
 		reply, err = wx.ModifyDomainsDirectly(ctx, app, actions[c.Verb], d)
 	} else {
 		reply, err = wx.ModifyDomains(ctx, app, actions[c.Verb], d)
@@ -185,7 +185,7 @@ func taken(refused []wxclient.RefusedItem, err error) error {
 }
 
 func qrVersion(name string) wxclient.QRVersion {
-	for i, v := range settings.Versions {
+	for i, v := range appconfig.Versions {
 		if v == name {
 			return wxclient.QRVersion(i + 1)
 		}
@@ -193,7 +193,7 @@ func qrVersion(name string) wxclient.QRVersion {
 	return wxclient.QROnline
 }
 
-func guidelineRequest(g settings.Guideline) wxclient.GuidelineRequest {
+func guidelineRequest(g appconfig.Guideline) wxclient.GuidelineRequest {
 	o := g.Owner
 	req := wxclient.GuidelineRequest{Version: wxclient.PrivacyDraft, Owner: wxclient.PrivacyOwner{
 		Email: o.Email, Phone: o.Phone, QQ: o.QQ, WeChat: o.WeChat, ExtFileID: g.File, NoticeMethod: o.Notice, StoreExpire: o.Store, StoreRegion: o.Region,

@@ -20,8 +20,8 @@ const module = "github.com/wxrollout/wxrollout/"
 var arrows = map[string][]string{
 	// The middle: pure rules.
 	"rollout":          {},
-	"rollout/settings": {"rollout"},
-	"rollout/planfile": {"rollout", "rollout/settings"},
+	"appconfig":        {"rollout"},
+	"rollout/planfile": {"appconfig", "rollout"},
 
 	// Each adapts one technology and knows no other adapter.
 	"ratelimit":         {},
@@ -35,13 +35,13 @@ var arrows = map[string][]string{
 
 	// These join two or three.
 	"registry": {"wxclient", "ratelimit"},
-	"tasks":    {"rollout", "rollout/settings", "wxclient", "ratelimit"},
+	"tasks":    {"appconfig", "rollout", "wxclient", "ratelimit"},
 
 	// The simulator knows nothing of ours: one misreading can't hide on both sides.
 	"wxsim": {},
 
 	// What the programs are made of.
-	"internal/operator":    {"rollout", "rollout/planfile", "rollout/settings", "ledger", "ratelimit", "registry/apps", "tasks", "wxclient"},
+	"internal/operator":    {"appconfig", "rollout", "rollout/planfile", "ledger", "ratelimit", "registry/apps", "tasks", "wxclient"},
 	"internal/quotareader": {"ledger", "rollout", "wxclient"},
 	"internal/app": {
 		"console", "internal/operator", "internal/quotareader", "ledger", "metrics", "ratelimit", "registry", "registry/apps", "rollout", "rollout/planfile",

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
-	"github.com/wxrollout/wxrollout/rollout/settings"
 )
 
 // PlanOptions say how to look at a plan.
@@ -64,7 +64,7 @@ type Preview struct {
 
 	full     rollout.Plan // with the templates
 	ext      *rollout.Ext
-	settings *settings.Template
+	settings *appconfig.Template
 	apps     *planfile.Apps
 	// recipe chooses the apps of each run of a schedule; "" for a list of its own.
 	recipe string

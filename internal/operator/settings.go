@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/settings"
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -58,7 +58,7 @@ type SettingsDiff struct {
 
 // KindDiff sums one kind of settings up.
 type KindDiff struct {
-	Kind settings.Kind `json:"kind"`
+	Kind appconfig.Kind `json:"kind"`
 	// Apps is how many of those looked at differ, Writes the writes that takes.
 	Apps   int `json:"apps"`
 	Writes int `json:"writes"`
@@ -77,8 +77,8 @@ type AppDiff struct {
 
 // SettingChange is one write at WeChat.
 type SettingChange struct {
-	Kind settings.Kind `json:"kind"`
-	Verb settings.Verb `json:"verb"`
+	Kind appconfig.Kind `json:"kind"`
+	Verb appconfig.Verb `json:"verb"`
 	// Lines say what would differ: + is new, - goes, ~ changes.
 	Lines []string `json:"lines"`
 	// Perhaps means that only an attempt tells whether it is so already: of testers.
@@ -98,8 +98,8 @@ func (a AppDiff) sure() int {
 
 // MissingHosts are domains that the platform has not registered.
 type MissingHosts struct {
-	Kind  settings.Kind `json:"kind"`
-	Hosts []string      `json:"hosts"`
+	Kind  appconfig.Kind `json:"kind"`
+	Hosts []string       `json:"hosts"`
 	// Register says that applying the plan registers them.
 	Register bool `json:"register"`
 }
@@ -127,7 +127,7 @@ func (o *Operator) settingsDiff(ctx context.Context, p *Preview, opt PlanOptions
 	for _, m := range d.Missing {
 		if !m.Register {
 			p.warn("the platform has not registered %s: apps stop at errcode %d; register them, or say configure.%s.register: true",
-				shortList(m.Hosts), map[settings.Kind]int{settings.Domains: 85018, settings.Webview: 89021}[m.Kind], m.Kind)
+				shortList(m.Hosts), map[appconfig.Kind]int{appconfig.Domains: 85018, appconfig.Webview: 89021}[m.Kind], m.Kind)
 		}
 	}
 	d.Looked = looked
@@ -194,7 +194,7 @@ func (d *SettingsDiff) sum(diffs []AppDiff) {
 			d.Apps = append(d.Apps, a)
 		}
 	}
-	for _, kind := range settings.Kinds() {
+	for _, kind := range appconfig.Kinds() {
 		sum := KindDiff{Kind: kind}
 		for _, a := range diffs {
 			writes := 0
@@ -220,12 +220,12 @@ func (o *Operator) appDiff(ctx context.Context, p *Preview, n int, wait func(con
 	if err != nil {
 		return a, err // they were all rendered before
 	}
-	for _, kind := range settings.Kinds() {
+	for _, kind := range appconfig.Kinds() {
 		if !want.Has(kind) {
 			continue
 		}
-		var have settings.Have
-		if kind != settings.Testers || len(want.Testers.Remove) > 0 {
+		var have appconfig.Have
+		if kind != appconfig.Testers || len(want.Testers.Remove) > 0 {
 			if err := wait(ctx); err != nil {
 				return a, err
 			}
@@ -238,31 +238,31 @@ func (o *Operator) appDiff(ctx context.Context, p *Preview, n int, wait func(con
 				return a, ctx.Err()
 			}
 		}
-		if kind == settings.QRPublish {
+		if kind == appconfig.QRPublish {
 			have.Rules = afterRules(want, have.Rules)
 		}
-		changes, err := settings.Diff(kind, want, have)
+		changes, err := appconfig.Diff(kind, want, have)
 		if err != nil {
 			a.Error = err.Error() // this app's alone: the others are looked at
 			return a, nil         //nolint:nilerr // told in the diff
 		}
 		for _, c := range changes {
-			a.Changes = append(a.Changes, SettingChange{Kind: c.Kind, Verb: c.Verb, Lines: c.Lines, Perhaps: kind == settings.Testers})
+			a.Changes = append(a.Changes, SettingChange{Kind: c.Kind, Verb: c.Verb, Lines: c.Lines, Perhaps: kind == appconfig.Testers})
 		}
-		a.Drops = append(a.Drops, settings.Dropped(kind, want, have)...)
+		a.Drops = append(a.Drops, appconfig.Dropped(kind, want, have)...)
 	}
 	return a, nil
 }
 
 // afterRules are an app's rules as they will be when it is time to publish them.
-func afterRules(want settings.Spec, have []settings.Rule) []settings.Rule {
-	changes, err := settings.Diff(settings.QRRules, want, settings.Have{Rules: have})
+func afterRules(want appconfig.Spec, have []appconfig.Rule) []appconfig.Rule {
+	changes, err := appconfig.Diff(appconfig.QRRules, want, appconfig.Have{Rules: have})
 	if err != nil {
 		return have
 	}
 	for _, c := range changes {
-		have = slices.DeleteFunc(slices.Clone(have), func(r settings.Rule) bool { return r.Prefix == c.Name })
-		if c.Verb != settings.VerbRemove {
+		have = slices.DeleteFunc(slices.Clone(have), func(r appconfig.Rule) bool { return r.Prefix == c.Name })
+		if c.Verb != appconfig.VerbRemove {
 			have = append(have, c.Rule)
 		}
 	}
@@ -271,8 +271,8 @@ func afterRules(want settings.Spec, have []settings.Rule) []settings.Rule {
 
 // missingHosts are the domains of targets that the platform has not registered. A
 // registered web-view domain stands for its subdomains too.
-func (o *Operator) missingHosts(ctx context.Context, tmpl *settings.Template, targets iter.Seq2[rollout.Target, error]) ([]MissingHosts, error) {
-	kinds := []settings.Kind{settings.Domains, settings.Webview}
+func (o *Operator) missingHosts(ctx context.Context, tmpl *appconfig.Template, targets iter.Seq2[rollout.Target, error]) ([]MissingHosts, error) {
+	kinds := []appconfig.Kind{appconfig.Domains, appconfig.Webview}
 	wanted, register := make([]map[string]bool, len(kinds)), make([]bool, len(kinds))
 	for t, err := range targets {
 		if err != nil {
@@ -304,7 +304,7 @@ func (o *Operator) missingHosts(ctx context.Context, tmpl *settings.Template, ta
 		m := MissingHosts{Kind: kind, Register: register[i]}
 		for host := range wanted[i] {
 			if !slices.ContainsFunc(have.Published, func(own string) bool {
-				return own == host || kind == settings.Webview && strings.HasSuffix(host, "."+own)
+				return own == host || kind == appconfig.Webview && strings.HasSuffix(host, "."+own)
 			}) {
 				m.Hosts = append(m.Hosts, host)
 			}
@@ -316,9 +316,9 @@ func (o *Operator) missingHosts(ctx context.Context, tmpl *settings.Template, ta
 	return missing, nil
 }
 
-func (o *Operator) platformDomains(ctx context.Context, kind settings.Kind, action wxclient.DomainAction, hosts []string) (wxclient.PlatformDomains, error) {
+func (o *Operator) platformDomains(ctx context.Context, kind appconfig.Kind, action wxclient.DomainAction, hosts []string) (wxclient.PlatformDomains, error) {
 	wx, published := o.settings, action != wxclient.DomainGet
-	if kind == settings.Webview {
+	if kind == appconfig.Webview {
 		return wx.PlatformWebviewDomains(ctx, action, hosts, published)
 	}
 	return wx.PlatformServerDomains(ctx, action, hosts, published)
@@ -327,7 +327,7 @@ func (o *Operator) platformDomains(ctx context.Context, kind settings.Kind, acti
 // register puts the domains that targets want, and the platform lacks, on its lists:
 // one write for each list, none if nothing is missing. It is safe to do again.
 func (o *Operator) register(ctx context.Context, plan rollout.Plan, targets iter.Seq2[rollout.Target, error]) error {
-	tmpl, err := settings.Parse(plan.Configure)
+	tmpl, err := appconfig.Parse(plan.Configure)
 	if err != nil || tmpl == nil || !strings.Contains(plan.Configure, `"register"`) {
 		return err
 	}
@@ -354,9 +354,9 @@ func (o *Operator) register(ctx context.Context, plan rollout.Plan, targets iter
 }
 
 // notTaken says why the platform can't have some domains.
-func (o *Operator) notTaken(ctx context.Context, kind settings.Kind, refused []wxclient.RefusedItem) error {
+func (o *Operator) notTaken(ctx context.Context, kind appconfig.Kind, refused []wxclient.RefusedItem) error {
 	wx := o.settings
-	if kind == settings.Webview {
+	if kind == appconfig.Webview {
 		if file, err := wx.PlatformFile(ctx); err == nil {
 			return fmt.Errorf("add domains to the platform: WeChat refused %s: the file %s must lie at the root of each, byte for byte", wxclient.RefusedText(refused), file.Name)
 		}

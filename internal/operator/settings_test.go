@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/internal/operator"
-	"github.com/wxrollout/wxrollout/rollout/settings"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -73,7 +73,7 @@ func TestApplyRegistersDomains(t *testing.T) {
 	b := mini(t)
 	f := b.with(&fakeSettings{server: []string{"gold.test.cn"}})
 	p := b.plan(registers, 3)
-	want := []operator.MissingHosts{{Kind: settings.Domains, Hosts: []string{"tin.test.cn"}, Register: true}}
+	want := []operator.MissingHosts{{Kind: appconfig.Domains, Hosts: []string{"tin.test.cn"}, Register: true}}
 	if diff := cmp.Diff(want, p.Settings.Missing); diff != "" || len(f.added) > 0 || len(p.Warnings) > 0 {
 		t.Errorf("plan: %s; added %v, warnings %v", diff, f.added, p.Warnings)
 	}
@@ -141,9 +141,9 @@ func TestPlanComparesSettings(t *testing.T) {
 		return p.Settings
 	}
 	d := look(3, false)
-	change := []operator.SettingChange{{Kind: settings.Library, Verb: settings.VerbSet, Lines: []string{"~ 2.32.0, not 2.0.0"}}}
+	change := []operator.SettingChange{{Kind: appconfig.Library, Verb: appconfig.VerbSet, Lines: []string{"~ 2.32.0, not 2.0.0"}}}
 	want := &operator.SettingsDiff{
-		Looked: 3, Total: 9, Unknown: 1, Kinds: []operator.KindDiff{{Kind: settings.Library, Apps: 2, Writes: 2}},
+		Looked: 3, Total: 9, Unknown: 1, Kinds: []operator.KindDiff{{Kind: appconfig.Library, Apps: 2, Writes: 2}},
 		Apps: []operator.AppDiff{
 			{AppID: appID(0), Label: "店 0", Changes: change},
 			{AppID: appID(1), Label: "店 1", Changes: []operator.SettingChange{}, Error: "base_library: busy"},

@@ -12,13 +12,13 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/settings"
 )
 
 // Configure is the part of a plan that says which settings travel with the code.
 type Configure struct {
-	tmpl  *settings.Template
+	tmpl  *appconfig.Template
 	text  string
 	lines []leaf // what each line of text holds
 }
@@ -32,7 +32,7 @@ func (c *Configure) Text() string {
 }
 
 // Template renders it for an app; nil when the plan has none.
-func (c *Configure) Template() *settings.Template {
+func (c *Configure) Template() *appconfig.Template {
 	if c == nil {
 		return nil
 	}
@@ -89,7 +89,7 @@ func readConfigure(top *object) *Configure {
 	doc.put("testers", readTesters(o))
 	doc.put("qr_rules", readQRRules(o))
 	doc.put("base_library", readLibrary(o))
-	if v := o.leaf("visibility", settings.CheckVisibility); v.text != "" {
+	if v := o.leaf("visibility", appconfig.CheckVisibility); v.text != "" {
 		doc.put("visibility", v)
 	}
 	doc.put("privacy", readPrivacy(o))
@@ -101,7 +101,7 @@ func readConfigure(top *object) *Configure {
 	var b strings.Builder
 	c.write(&b, doc)
 	c.text = b.String()
-	tmpl, err := settings.Parse(c.text)
+	tmpl, err := appconfig.Parse(c.text)
 	if bad := (*rollout.ExtError)(nil); errors.As(err, &bad) && len(o.r.faults) == 0 {
 		at := c.at(bad.Line)
 		o.r.add(Fault{Line: at.line, Key: at.key, Value: at.text, Msg: bad.Msg})
@@ -185,9 +185,9 @@ func (o *object) setAlone() {
 }
 
 func readWay(o *object, t *tree) {
-	t.put("way", leaf{text: o.choice("way", string(settings.Platform), string(settings.Direct))})
+	t.put("way", leaf{text: o.choice("way", string(appconfig.Platform), string(appconfig.Direct))})
 	register := o.boolean("register")
-	if register && plain(o.get("way")) == string(settings.Direct) {
+	if register && plain(o.get("way")) == string(appconfig.Direct) {
 		o.fault("register", "true", "is for way: platform; direct needs no registration")
 	}
 	t.put("register", register)
@@ -201,8 +201,8 @@ func readDomains(top *object) any {
 	}
 	var t, lists tree
 	readWay(o, &t)
-	for _, name := range settings.Lists() {
-		check := func(v string) string { return settings.CheckDomain(name, v) }
+	for _, name := range appconfig.Lists() {
+		check := func(v string) string { return appconfig.CheckDomain(name, v) }
 		want := fmt.Sprintf(`want a list of domains, such as ["%s://{{.host}}"], or add, remove or set with one`, name.Scheme())
 		if _, isList := o.get(string(name)).(*ast.SequenceNode); isList {
 			var e tree
@@ -235,7 +235,7 @@ func readWebview(top *object) any {
 	}
 	var t tree
 	readWay(o, &t)
-	o.edit(&t, `want a list of domains, such as ["https://{{.host}}"]`, settings.CheckWebview)
+	o.edit(&t, `want a list of domains, such as ["https://{{.host}}"]`, appconfig.CheckWebview)
 	if !o.has("add") && !o.has("remove") && !o.has("set") && !o.has("adopt") {
 		o.missing("add", `want add, remove or set with a list, such as ["https://{{.host}}"]`)
 	}
@@ -247,7 +247,7 @@ func readTesters(top *object) any {
 	const want = "want a list of WeChat ids, or add and remove with one"
 	var t tree
 	if _, isList := top.get("testers").(*ast.SequenceNode); isList {
-		t.put("add", top.leaves("testers", want, settings.CheckTester))
+		t.put("add", top.leaves("testers", want, appconfig.CheckTester))
 		return t
 	}
 	o := top.object("testers")
@@ -258,7 +258,7 @@ func readTesters(top *object) any {
 		o.fault("set", "", "can't be: WeChat doesn't tell whose its list of testers is; use add and remove")
 	}
 	for _, name := range []string{"add", "remove"} {
-		if list := o.leaves(name, want, settings.CheckTester); list != nil {
+		if list := o.leaves(name, want, appconfig.CheckTester); list != nil {
 			t.put(name, list)
 		}
 	}
@@ -283,7 +283,7 @@ func readQRRules(top *object) any {
 		}
 		t.put(name, list)
 	}
-	if list := o.leaves("remove", "want a list of prefixes", settings.CheckPrefix); list != nil {
+	if list := o.leaves("remove", "want a list of prefixes", appconfig.CheckPrefix); list != nil {
 		t.put("remove", list)
 	}
 	o.setAlone()
@@ -299,7 +299,7 @@ func readQRRule(o *object) tree {
 			o.missing(name, "a rule wants prefix and path")
 		}
 	}
-	t.put("prefix", o.leaf("prefix", settings.CheckPrefix))
+	t.put("prefix", o.leaf("prefix", appconfig.CheckPrefix))
 	t.put("path", o.leaf("path", nil))
 	t.put("exclusive", o.boolean("exclusive"))
 	version := o.choice("version", "online", "develop", "trial")
@@ -313,15 +313,15 @@ func readQRRule(o *object) tree {
 
 func readLibrary(top *object) any {
 	if _, single := scalar(top.get("base_library")); single && top.has("base_library") {
-		return tree{{"at_least", top.leaf("base_library", settings.CheckLibrary)}}
+		return tree{{"at_least", top.leaf("base_library", appconfig.CheckLibrary)}}
 	}
 	o := top.object("base_library")
 	if o == nil {
 		return nil
 	}
 	var t tree
-	t.put("at_least", o.leaf("at_least", settings.CheckLibrary))
-	t.put("set", o.leaf("set", settings.CheckLibrary))
+	t.put("at_least", o.leaf("at_least", appconfig.CheckLibrary))
+	t.put("set", o.leaf("set", appconfig.CheckLibrary))
 	switch {
 	case o.has("at_least") && o.has("set"):
 		o.fault("set", plain(o.get("set")), "can't be with at_least: want one of them")
@@ -343,7 +343,7 @@ func readPrivacy(top *object) any {
 		for _, name := range []string{"email", "phone", "qq", "wechat", "notice", "store", "region"} {
 			check := checker(nil)
 			if name == "store" {
-				check = settings.CheckStore
+				check = appconfig.CheckStore
 			}
 			fields.put(name, owner.leaf(name, check))
 		}

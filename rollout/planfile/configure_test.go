@@ -7,9 +7,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
-	"github.com/wxrollout/wxrollout/rollout/settings"
 )
 
 // everything is a plan with all settings, whose values come from columns.
@@ -40,7 +40,7 @@ func TestConfigure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl, err := settings.Parse(plan.Configure)
+	tmpl, err := appconfig.Parse(plan.Configure)
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, plan.Configure)
 	}
@@ -48,21 +48,21 @@ func TestConfigure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := settings.Spec{
+	want := appconfig.Spec{
 		AppID: id1,
-		Domains: &settings.DomainSpec{Way: settings.Direct, Adopt: true, Lists: map[settings.List]settings.Edit{
-			settings.Request: {Add: []string{"https://a.test.cn", "https://api.test.cn"}}, settings.UDP: {Remove: []string{"udp://old.test.cn"}},
+		Domains: &appconfig.DomainSpec{Way: appconfig.Direct, Adopt: true, Lists: map[appconfig.List]appconfig.Edit{
+			appconfig.Request: {Add: []string{"https://a.test.cn", "https://api.test.cn"}}, appconfig.UDP: {Remove: []string{"udp://old.test.cn"}},
 		}},
-		Webview: &settings.WebSpec{Way: settings.Platform, Register: true, Edit: settings.Edit{Set: []string{}}},
-		Testers: &settings.Edit{Add: []string{"qa_zhang", "li_lei"}},
-		QRRules: &settings.QRSpec{
-			Add:    []settings.Rule{{Prefix: "https://a.test.cn/t/", Path: "pages/index/index", Exclusive: true, Version: "trial", Debug: []string{"https://a.test.cn/t/1"}}},
+		Webview: &appconfig.WebSpec{Way: appconfig.Platform, Register: true, Edit: appconfig.Edit{Set: []string{}}},
+		Testers: &appconfig.Edit{Add: []string{"qa_zhang", "li_lei"}},
+		QRRules: &appconfig.QRSpec{
+			Add:    []appconfig.Rule{{Prefix: "https://a.test.cn/t/", Path: "pages/index/index", Exclusive: true, Version: "trial", Debug: []string{"https://a.test.cn/t/1"}}},
 			Remove: []string{"https://old.test.cn/t/"}, Publish: true,
 		},
-		Library: &settings.LibrarySpec{Set: "2.32.0"}, Visibility: settings.VisibilityClosed,
-		Privacy: &settings.PrivacySpec{
-			Owner: settings.Owner{Email: "x@test.cn", Notice: `弹窗 <"now">`},
-			Set:   []settings.Use{{Key: "Album", Text: `\u003c as is`}, {Key: "PhoneNumber", Text: "to call you"}},
+		Library: &appconfig.LibrarySpec{Set: "2.32.0"}, Visibility: appconfig.VisibilityClosed,
+		Privacy: &appconfig.PrivacySpec{
+			Owner: appconfig.Owner{Email: "x@test.cn", Notice: `弹窗 <"now">`},
+			Set:   []appconfig.Use{{Key: "Album", Text: `\u003c as is`}, {Key: "PhoneNumber", Text: "to call you"}},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -131,7 +131,7 @@ func TestSampleConfigure(t *testing.T) {
 	if err != nil || len(spec.Faults()) > 0 {
 		t.Errorf("%v %v", err, spec.Faults())
 	}
-	for _, kind := range settings.Kinds() {
+	for _, kind := range appconfig.Kinds() {
 		if !spec.Has(kind) {
 			t.Errorf("the sample shows no %s", kind)
 		}
@@ -152,7 +152,7 @@ func FuzzConfigure(f *testing.F) {
 			placed(t, err, "plan.yaml", []byte(text))
 			return
 		}
-		tmpl, err := settings.Parse(file.Configure.Text())
+		tmpl, err := appconfig.Parse(file.Configure.Text())
 		if err != nil {
 			t.Fatalf("kept what can't be read: %v\n%s", err, file.Configure.Text())
 		}

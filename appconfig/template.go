@@ -1,4 +1,4 @@
-package settings
+package appconfig
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package settings_test
+package appconfig_test
 
 import (
 	"encoding/json"
@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/wxrollout/wxrollout/rollout/settings"
+	"github.com/wxrollout/wxrollout/appconfig"
 )
 
 func some(words ...string) *rapid.Generator[[]string] {
@@ -17,14 +17,14 @@ func some(words ...string) *rapid.Generator[[]string] {
 }
 
 // edits are what a plan may say of a list: add and remove apart, or set.
-func edits(words ...string) *rapid.Generator[settings.Edit] {
-	return rapid.Custom(func(t *rapid.T) settings.Edit {
+func edits(words ...string) *rapid.Generator[appconfig.Edit] {
+	return rapid.Custom(func(t *rapid.T) appconfig.Edit {
 		if rapid.Bool().Draw(t, "set") {
-			return settings.Edit{Set: some(words...).Draw(t, "whole")}
+			return appconfig.Edit{Set: some(words...).Draw(t, "whole")}
 		}
 		add := some(words...).Draw(t, "add")
 		remove := slices.DeleteFunc(some(words...).Draw(t, "remove"), func(v string) bool { return slices.Contains(add, v) })
-		return settings.Edit{Add: add, Remove: remove}
+		return appconfig.Edit{Add: add, Remove: remove}
 	})
 }
 
@@ -35,40 +35,40 @@ var (
 	versions = []string{"2.0.0", "2.9.9", "2.10.0", "3.0.1"}
 )
 
-var ways = rapid.SampledFrom([]settings.Way{settings.Platform, settings.Direct})
+var ways = rapid.SampledFrom([]appconfig.Way{appconfig.Platform, appconfig.Direct})
 
-var rules = rapid.Custom(func(t *rapid.T) []settings.Rule {
-	var out []settings.Rule
+var rules = rapid.Custom(func(t *rapid.T) []appconfig.Rule {
+	var out []appconfig.Rule
 	for _, p := range some(prefixes...).Draw(t, "prefixes") {
-		out = append(out, settings.Rule{
+		out = append(out, appconfig.Rule{
 			Prefix: p, Path: rapid.SampledFrom([]string{"pages/a", "pages/b"}).Draw(t, "path"), Published: rapid.Bool().Draw(t, "published"),
-			Version: rapid.SampledFrom(append([]string{""}, settings.Versions...)).Draw(t, "version"),
+			Version: rapid.SampledFrom(append([]string{""}, appconfig.Versions...)).Draw(t, "version"),
 		})
 	}
 	return out
 })
 
-var uses = rapid.Custom(func(t *rapid.T) []settings.Use {
-	out := []settings.Use{}
+var uses = rapid.Custom(func(t *rapid.T) []appconfig.Use {
+	out := []appconfig.Use{}
 	for _, k := range some(keys...).Draw(t, "keys") {
-		out = append(out, settings.Use{Key: k, Text: rapid.SampledFrom([]string{"to deliver", "to call"}).Draw(t, "text")})
+		out = append(out, appconfig.Use{Key: k, Text: rapid.SampledFrom([]string{"to deliver", "to call"}).Draw(t, "text")})
 	}
 	return out
 })
 
-var specs = rapid.Custom(func(t *rapid.T) settings.Spec {
-	s := settings.Spec{
-		Domains: &settings.DomainSpec{Way: ways.Draw(t, "way"), Lists: map[settings.List]settings.Edit{
-			settings.Request: edits(hosts...).Draw(t, "request"), settings.Upload: edits(hosts...).Draw(t, "upload"),
+var specs = rapid.Custom(func(t *rapid.T) appconfig.Spec {
+	s := appconfig.Spec{
+		Domains: &appconfig.DomainSpec{Way: ways.Draw(t, "way"), Lists: map[appconfig.List]appconfig.Edit{
+			appconfig.Request: edits(hosts...).Draw(t, "request"), appconfig.Upload: edits(hosts...).Draw(t, "upload"),
 		}},
-		Webview:    &settings.WebSpec{Way: ways.Draw(t, "way"), Edit: edits(hosts...).Draw(t, "webview")},
-		QRRules:    &settings.QRSpec{Publish: rapid.Bool().Draw(t, "publish")},
-		Library:    &settings.LibrarySpec{},
-		Visibility: rapid.SampledFrom([]string{"", settings.VisibilityOpen, settings.VisibilityClosed}).Draw(t, "visibility"),
-		Privacy:    &settings.PrivacySpec{Owner: settings.Owner{Email: rapid.SampledFrom([]string{"", "x@test.cn"}).Draw(t, "email")}},
+		Webview:    &appconfig.WebSpec{Way: ways.Draw(t, "way"), Edit: edits(hosts...).Draw(t, "webview")},
+		QRRules:    &appconfig.QRSpec{Publish: rapid.Bool().Draw(t, "publish")},
+		Library:    &appconfig.LibrarySpec{},
+		Visibility: rapid.SampledFrom([]string{"", appconfig.VisibilityOpen, appconfig.VisibilityClosed}).Draw(t, "visibility"),
+		Privacy:    &appconfig.PrivacySpec{Owner: appconfig.Owner{Email: rapid.SampledFrom([]string{"", "x@test.cn"}).Draw(t, "email")}},
 	}
 	testers := edits("li", "wang").Draw(t, "testers")
-	s.Testers = &settings.Edit{Add: testers.Add, Remove: testers.Remove}
+	s.Testers = &appconfig.Edit{Add: testers.Add, Remove: testers.Remove}
 	version := rapid.SampledFrom(versions).Draw(t, "library")
 	if rapid.Bool().Draw(t, "exactly") {
 		s.Library.Set = version
@@ -77,31 +77,31 @@ var specs = rapid.Custom(func(t *rapid.T) settings.Spec {
 	}
 	q, p := s.QRRules, s.Privacy
 	if q.Add = rules.Draw(t, "rules"); rapid.Bool().Draw(t, "all rules") {
-		q.Set, q.Add = append([]settings.Rule{}, q.Add...), nil
+		q.Set, q.Add = append([]appconfig.Rule{}, q.Add...), nil
 	} else {
 		q.Remove = slices.DeleteFunc(some(prefixes...).Draw(t, "remove"), func(v string) bool {
-			return slices.ContainsFunc(q.Add, func(r settings.Rule) bool { return r.Prefix == v })
+			return slices.ContainsFunc(q.Add, func(r appconfig.Rule) bool { return r.Prefix == v })
 		})
 	}
 	if p.Add = uses.Draw(t, "uses"); rapid.Bool().Draw(t, "all uses") {
 		p.Set, p.Add = p.Add, nil
 	} else {
 		p.Remove = slices.DeleteFunc(some(keys...).Draw(t, "remove"), func(v string) bool {
-			return slices.ContainsFunc(p.Add, func(u settings.Use) bool { return u.Key == v })
+			return slices.ContainsFunc(p.Add, func(u appconfig.Use) bool { return u.Key == v })
 		})
 	}
 	return s
 })
 
-var haves = rapid.Custom(func(t *rapid.T) settings.Have {
-	lists := func(name string) settings.DomainLists {
-		return settings.DomainLists{settings.Request: some(hosts...).Draw(t, name), settings.Upload: some(hosts...).Draw(t, name), settings.UDP: {"udp://u.test.cn"}}
+var haves = rapid.Custom(func(t *rapid.T) appconfig.Have {
+	lists := func(name string) appconfig.DomainLists {
+		return appconfig.DomainLists{appconfig.Request: some(hosts...).Draw(t, name), appconfig.Upload: some(hosts...).Draw(t, name), appconfig.UDP: {"udp://u.test.cn"}}
 	}
-	return settings.Have{
-		Domains: settings.DomainsHave{Console: lists("console"), Platform: lists("platform"), Direct: lists("direct")},
-		Webview: settings.WebviewHave{Console: some(hosts...).Draw(t, "console"), Platform: some(hosts...).Draw(t, "platform"), Direct: some(hosts...).Draw(t, "direct")},
+	return appconfig.Have{
+		Domains: appconfig.DomainsHave{Console: lists("console"), Platform: lists("platform"), Direct: lists("direct")},
+		Webview: appconfig.WebviewHave{Console: some(hosts...).Draw(t, "console"), Platform: some(hosts...).Draw(t, "platform"), Direct: some(hosts...).Draw(t, "direct")},
 		Rules:   rules.Draw(t, "have rules"), Library: rapid.SampledFrom(versions).Draw(t, "have library"), Serving: rapid.Bool().Draw(t, "serving"),
-		Guideline: settings.Guideline{Owner: settings.Owner{Notice: "弹窗", Phone: "1"}, Uses: uses.Draw(t, "have uses"), File: "f"},
+		Guideline: appconfig.Guideline{Owner: appconfig.Owner{Notice: "弹窗", Phone: "1"}, Uses: uses.Draw(t, "have uses"), File: "f"},
 	}
 })
 
@@ -112,10 +112,10 @@ func TestDiffProperty(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want, have := specs.Draw(t, "want"), haves.Draw(t, "have")
-		if d := want.Domains; rapid.Bool().Draw(t, "adopt") && d.Lists[settings.Request].Set == nil && d.Lists[settings.Upload].Set == nil {
+		if d := want.Domains; rapid.Bool().Draw(t, "adopt") && d.Lists[appconfig.Request].Set == nil && d.Lists[appconfig.Upload].Set == nil {
 			d.Adopt = true
 		}
-		for _, kind := range settings.Kinds() {
+		for _, kind := range appconfig.Kinds() {
 			after := have
 			changes := diff(t, kind, want, have)
 			seen := map[string]bool{}
@@ -132,7 +132,7 @@ func TestDiffProperty(t *testing.T) {
 			if len(changes) == 0 && !reflect.DeepEqual(after, have) {
 				t.Fatalf("%s: changed without a change", kind)
 			}
-			if (kind == settings.Domains || kind == settings.Webview) && len(changes) > 1 {
+			if (kind == appconfig.Domains || kind == appconfig.Webview) && len(changes) > 1 {
 				t.Fatalf("%s: %d of the month's changes", kind, len(changes))
 			}
 			untold(t, want, have, after)
@@ -140,8 +140,8 @@ func TestDiffProperty(t *testing.T) {
 	})
 }
 
-func diff(t *rapid.T, kind settings.Kind, want settings.Spec, have settings.Have) []settings.Change {
-	changes, err := settings.Diff(kind, want, have)
+func diff(t *rapid.T, kind appconfig.Kind, want appconfig.Spec, have appconfig.Have) []appconfig.Change {
+	changes, err := appconfig.Diff(kind, want, have)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,8 +149,8 @@ func diff(t *rapid.T, kind settings.Kind, want settings.Spec, have settings.Have
 }
 
 // untold: nothing is gone that the plan doesn't name under remove, or leaves out of set.
-func untold(t *rapid.T, want settings.Spec, have, after settings.Have) {
-	stays := func(what string, e settings.Edit, have, after []string) {
+func untold(t *rapid.T, want appconfig.Spec, have, after appconfig.Have) {
+	stays := func(what string, e appconfig.Edit, have, after []string) {
 		for _, v := range have {
 			told := slices.Contains(e.Remove, v) || e.Set != nil && !slices.Contains(e.Set, v)
 			if !told && !slices.Contains(after, v) {
@@ -158,9 +158,9 @@ func untold(t *rapid.T, want settings.Spec, have, after settings.Have) {
 			}
 		}
 	}
-	for _, name := range settings.Lists() {
+	for _, name := range appconfig.Lists() {
 		e := want.Domains.Lists[name]
-		if want.Domains.Way == settings.Direct {
+		if want.Domains.Way == appconfig.Direct {
 			stays("direct "+string(name), e, have.Domains.Direct[name], after.Domains.Direct[name])
 			if diff := cmp.Diff(have.Domains.Platform, after.Domains.Platform); diff != "" {
 				t.Fatalf("the other way's domains changed: %s", diff)
@@ -172,14 +172,14 @@ func untold(t *rapid.T, want settings.Spec, have, after settings.Have) {
 	for _, u := range have.Guideline.Uses {
 		p := want.Privacy
 		told := slices.Contains(p.Remove, u.Key) || p.Set != nil
-		if !told && !slices.ContainsFunc(after.Guideline.Uses, func(x settings.Use) bool { return x.Key == u.Key }) {
+		if !told && !slices.ContainsFunc(after.Guideline.Uses, func(x appconfig.Use) bool { return x.Key == u.Key }) {
 			t.Fatalf("the use %s is gone", u.Key)
 		}
 	}
 	for _, r := range have.Rules {
 		q := want.QRRules
 		told := slices.Contains(q.Remove, r.Prefix) || q.Set != nil
-		if !told && !slices.ContainsFunc(after.Rules, func(x settings.Rule) bool { return x.Prefix == r.Prefix }) {
+		if !told && !slices.ContainsFunc(after.Rules, func(x appconfig.Rule) bool { return x.Prefix == r.Prefix }) {
 			t.Fatalf("the rule %s is gone", r.Prefix)
 		}
 	}
@@ -200,7 +200,7 @@ func TestSpecRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got settings.Spec
+		var got appconfig.Spec
 		if err := json.Unmarshal(text, &got); err != nil {
 			t.Fatal(err)
 		}
