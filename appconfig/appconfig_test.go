@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/appconfig"
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 )
 
 func TestDiff(t *testing.T) {
@@ -211,7 +211,7 @@ func TestTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := tmpl.Render(rollout.ExtApp{AppID: "wx1", Columns: map[string]string{
+	got, err := tmpl.Render(extjson.App{AppID: "wx1", Columns: map[string]string{
 		"host": "a.test.cn", "more": " https://b.test.cn\thttps://c.test.cn https://a.test.cn", "link": "", "who": "li wang",
 	}})
 	if err != nil {
@@ -228,8 +228,8 @@ func TestTemplate(t *testing.T) {
 	if faults := got.Faults(); len(faults) > 0 {
 		t.Errorf("faults %v", faults)
 	}
-	_, err = tmpl.Render(rollout.ExtApp{AppID: "wx1", Columns: map[string]string{"host": "", "more": "", "link": "", "who": "x"}})
-	if bad := (*rollout.ExtError)(nil); !errors.As(err, &bad) || bad.Column != "host" || bad.Line != 2 {
+	_, err = tmpl.Render(extjson.App{AppID: "wx1", Columns: map[string]string{"host": "", "more": "", "link": "", "who": "x"}})
+	if bad := (*extjson.Error)(nil); !errors.As(err, &bad) || bad.Column != "host" || bad.Line != 2 {
 		t.Errorf("an empty host: %v", err)
 	}
 	if tmpl, err := appconfig.Parse(""); tmpl != nil || err != nil {

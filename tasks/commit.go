@@ -6,6 +6,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -25,7 +26,7 @@ const whichTrial = "which trial version the app has"
 // commit restarts WeChat's privacy detection, so it is never repeated for a
 // later stage's sake.
 func (r *run) commit(ctx context.Context) (rollout.Event, error) {
-	ext, err := r.ext.Render(rollout.ExtApp{AppID: r.assignment.AppID, Label: r.t.Label, Columns: r.t.Columns})
+	ext, err := r.ext.Render(extjson.App{AppID: r.assignment.AppID, Label: r.t.Label, Columns: r.t.Columns})
 	if err != nil {
 		return nil, &planError{fmt.Errorf("render ext.json: %w", err)}
 	}

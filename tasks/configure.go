@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -45,7 +46,7 @@ func (r *run) wanted() (appconfig.Spec, error) {
 	if r.sets == nil || r.setter == nil {
 		return appconfig.Spec{}, &planError{fmt.Errorf("the plan has settings, and this worker makes none")}
 	}
-	want, err := r.sets.Render(rollout.ExtApp{AppID: r.assignment.AppID, Label: r.t.Label, Columns: r.t.Columns})
+	want, err := r.sets.Render(extjson.App{AppID: r.assignment.AppID, Label: r.t.Label, Columns: r.t.Columns})
 	if err != nil {
 		return want, &planError{fmt.Errorf("render the settings: %w", err)}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/wxclient"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
@@ -149,7 +150,7 @@ func (r *confRig) left() []appconfig.Change {
 	r.Helper()
 	tmpl, err := appconfig.Parse(r.plan().Configure)
 	r.must(err)
-	want, err := tmpl.Render(rollout.ExtApp{AppID: r.app, Columns: r.target().Columns})
+	want, err := tmpl.Render(extjson.App{AppID: r.app, Columns: r.target().Columns})
 	r.must(err)
 	var all []appconfig.Change
 	for _, kind := range appconfig.Kinds() {

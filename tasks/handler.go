@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 )
 
 // Timing holds the waits of the handlers. The zero value is for WeChat as it is;
@@ -118,7 +119,7 @@ type Handler struct {
 // parsedPlan is a plan revision with its templates parsed.
 type parsedPlan struct {
 	plan rollout.Plan
-	ext  *rollout.Ext
+	ext  *extjson.Template
 	sets *appconfig.Template // nil if the plan has none
 }
 
@@ -211,7 +212,7 @@ func (h *Handler) readPlan(ctx context.Context, id string, revision int) (parsed
 	if p.plan, err = h.ledger.Plan(ctx, id, revision); err != nil {
 		return p, err
 	}
-	if p.ext, err = rollout.ParseExt(p.plan.Ext); err != nil {
+	if p.ext, err = extjson.Parse(p.plan.Ext); err != nil {
 		return p, &planError{fmt.Errorf("parse the ext template: %w", err)}
 	}
 	if p.sets, err = appconfig.Parse(p.plan.Configure); err != nil {

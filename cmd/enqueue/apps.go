@@ -12,7 +12,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/registry/apps"
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 func newApps(d *deps) *cobra.Command {
@@ -51,7 +51,7 @@ type appsOptions struct {
 
 // filter reads the choice.
 func (o appsOptions) filter() (operator.AppFilter, error) {
-	s, err := rollout.ParseSelector(o.selector)
+	s, err := selector.Parse(o.selector)
 	if err != nil {
 		return operator.AppFilter{}, &usageError{err}
 	}

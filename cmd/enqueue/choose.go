@@ -12,6 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 // choice is the flags that choose targets, as they were given.
@@ -59,7 +60,7 @@ func (c choice) filter() (operator.Filter, error) {
 	if f.Reasons, err = words("--waits-for", c.reasons, rollout.Reasons()); err != nil {
 		return f, err
 	}
-	if f.Selector, err = rollout.ParseSelector(c.selector); err != nil {
+	if f.Selector, err = selector.Parse(c.selector); err != nil {
 		return f, &usageError{err}
 	}
 	return f, nil

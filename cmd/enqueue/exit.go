@@ -9,8 +9,8 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/operator"
-	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 // exitCode is what the process ends with. Scripts rely on them: they never change.
@@ -63,7 +63,7 @@ func codeOf(err error) exitCode {
 	case errors.As(err, &status):
 		return status.code
 	case errors.As(err, new(*usageError)), errors.As(err, new(*needsYesError)), errors.As(err, new(*app.SettingsError)),
-		errors.As(err, new(*operator.FilterError)), errors.As(err, new(*rollout.SelectorError)):
+		errors.As(err, new(*operator.FilterError)), errors.As(err, new(*selector.Error)):
 		return exitUsage
 	case operator.IsCredential(err):
 		return exitCredentials

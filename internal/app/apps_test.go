@@ -10,6 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
@@ -55,15 +56,15 @@ func TestNothingButCredentials(t *testing.T) {
 	}
 	f.released(t, applied.ID, n)
 	// What the workers saw is in the registry.
-	live, err := f.op.AppList(t.Context(), operator.AppFilter{Selector: selector(t, "wx.live=3.0.0,wx.privacy=ok")})
+	live, err := f.op.AppList(t.Context(), operator.AppFilter{Selector: parseSelector(t, "wx.live=3.0.0,wx.privacy=ok")})
 	if err != nil || len(live) != n {
 		t.Errorf("%d apps live with 3.0.0 by the registry, want %d: %v", len(live), n, err)
 	}
 }
 
-func selector(t *testing.T, text string) rollout.Selector {
+func parseSelector(t *testing.T, text string) selector.Selector {
 	t.Helper()
-	s, err := rollout.ParseSelector(text)
+	s, err := selector.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}

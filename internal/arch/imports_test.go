@@ -3,85 +3,73 @@ package arch_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wxrollout/wxrollout/internal/goldentest"
 )
 
 // module is the path that all our packages start with.
 const module = "github.com/wxrollout/wxrollout/"
 
-// arrows is the import table: which of our packages each of our packages may
-// import. Tests may import anything.
-var arrows = map[string][]string{
-	// The middle: pure rules.
-	"rollout":          {},
-	"appconfig":        {"rollout"},
-	"rollout/planfile": {"appconfig", "rollout"},
-
-	// Each adapts one technology and knows no other adapter.
-	"ratelimit":         {},
-	"wxclient":          {},
-	"wxclient/callback": {"wxclient"},
-	"metrics":           {},
-	"metrics/mixin":     {},
-	"ledger":            {"rollout"},
-	"console":           {"rollout"},
-	"registry/apps":     {},
-
-	// These join two or three.
-	"registry": {"wxclient", "ratelimit"},
-	"tasks":    {"appconfig", "rollout", "wxclient", "ratelimit"},
-
-	// The simulator knows nothing of ours: one misreading can't hide on both sides.
-	"wxsim": {},
-
-	// What the programs are made of.
-	"internal/operator":    {"appconfig", "rollout", "rollout/planfile", "ledger", "ratelimit", "registry/apps", "tasks", "wxclient"},
-	"internal/quotareader": {"ledger", "rollout", "wxclient"},
-	"internal/app": {
-		"console", "internal/operator", "internal/quotareader", "ledger", "metrics", "ratelimit", "registry", "registry/apps", "rollout", "rollout/planfile",
-		"tasks", "wxclient", "wxclient/callback",
-	},
-	"internal/demo": {
-		"internal/app", "internal/operator", "ledger", "rollout", "rollout/planfile", "wxclient", "wxsim",
-	},
-	"cmd/worker": {"internal/app"},
-	"cmd/wxsim":  {"wxsim"},
-	"cmd/enqueue": {
-		"internal/app", "internal/demo", "internal/operator", "ledger", "registry/apps", "rollout", "rollout/planfile", "wxclient", "wxsim",
-	},
-
-	// Measures; nothing imports it.
-	"bench": {"internal/operator", "ledger", "ratelimit", "registry", "rollout", "tasks", "wxclient", "wxsim"},
-
-	// For tests: see testOnly.
-	"internal/arch":                  {},
-	"internal/chaos":                 {},
-	"internal/e2e":                   {},
-	"internal/goldentest":            {},
-	"internal/judgement":             {},
-	"internal/memtest":               {},
-	"internal/proctest":              {},
-	"internal/redistest":             {},
-	"internal/promtest":              {"metrics/mixin"},
-	"internal/operator/operatortest": {"ledger", "rollout"},
-	"rollout/rollouttest":            {"rollout"},
+// testOnly are imported by tests alone: the rows of ARCHITECTURE.md's second table of packages.
+func testOnly(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, r := range packageRows(t) {
+		if r.tests {
+			names = append(names, r.name)
+		}
+	}
+	return names
 }
 
-// testOnly are imported by tests alone.
-var testOnly = []string{
-	"internal/arch", "internal/chaos", "internal/e2e", "internal/goldentest", "internal/judgement", "internal/memtest", "internal/proctest", "internal/redistest", "internal/promtest",
-	"internal/operator/operatortest",
-	"rollout/rollouttest", "metrics/mixin",
+// packageRow is one row of a table of packages in ARCHITECTURE.md.
+type packageRow struct {
+	name    string
+	imports []string // of ours, sorted
+	tests   bool     // in the table of packages for tests
+	line    string
 }
 
-// planned are packages of the table that need not be there yet.
-var planned = []string{"console"}
+var packageForm = regexp.MustCompile("^\\| `([a-z0-9/]+)` \\| .+ \\| (-|[a-z0-9/, ]+) \\|$")
+
+// packageRows reads the tables of packages, from the ground floor up.
+func packageRows(t *testing.T) []packageRow {
+	t.Helper()
+	var rows []packageRow
+	tables := 0
+	within := false
+	for line := range strings.SplitSeq(string(read(t, "ARCHITECTURE.md")), "\n") {
+		switch {
+		case strings.HasPrefix(line, "| package | one line | imports of ours |"):
+			within = true
+			tables++
+		case !strings.HasPrefix(line, "|"):
+			within = false
+		case within && !strings.HasPrefix(line, "|---"):
+			m := packageForm.FindStringSubmatch(line)
+			if m == nil {
+				t.Fatalf("ARCHITECTURE.md: want | `package` | one line | imports or - |, not %s", line)
+			}
+			r := packageRow{name: m[1], tests: tables == 2, line: line}
+			if m[2] != "-" {
+				r.imports = strings.Split(m[2], ", ")
+			}
+			rows = append(rows, r)
+		}
+	}
+	if tables != 2 || len(rows) == 0 {
+		t.Fatalf("ARCHITECTURE.md has %d tables of packages with %d rows, want 2: the product's and the tests'", tables, len(rows))
+	}
+	return rows
+}
 
 // pkg is what go list says of a package.
 type pkg struct {
@@ -117,53 +105,75 @@ func list(t *testing.T, args ...string) []pkg {
 // ours is a package's name in the table.
 func ours(path string) (name string, ok bool) { return strings.CutPrefix(path, module) }
 
-// table is the import table as text, for messages.
-func table() string {
-	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(arrows)) {
-		fmt.Fprintf(&b, "  %-32s -> %s\n", name, strings.Join(arrows[name], ", "))
-	}
-	return b.String()
-}
-
-// TestImports compares what go list says with the table.
-func TestImports(t *testing.T) {
-	t.Parallel()
-	there := make(map[string]bool)
+// imports lists what each of our packages imports of ours, tests left out.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	all := make(map[string][]string)
 	for _, p := range list(t, "./...") {
 		name, _ := ours(p.ImportPath)
-		there[name] = true
-		allowed, known := arrows[name]
-		if !known {
-			t.Errorf("%s is not in the import table of internal/arch: say there what it may import", name)
-			continue
-		}
+		all[name] = nil
 		for _, path := range p.Imports {
-			if imported, ok := ours(path); ok && !slices.Contains(allowed, imported) {
-				t.Errorf("%s imports %s, which its line of the table doesn't allow", name, imported)
+			if imported, ok := ours(path); ok {
+				all[name] = append(all[name], imported)
 			}
 		}
+		slices.Sort(all[name])
 	}
-	for name := range arrows {
-		if !there[name] && !slices.Contains(planned, name) {
-			t.Errorf("%s is in the import table of internal/arch, and no package", name)
+	return all
+}
+
+// TestImports compares go list with the tables of packages: each package has a row, each row names
+// exactly what its package imports, and only packages of rows above it, so that no arrow points up.
+// -update writes the last column.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	if goldentest.Update() {
+		writeImports(t)
+	}
+	actual := imports(t)
+	floor := make(map[string]packageRow)
+	for _, r := range packageRows(t) {
+		got, there := actual[r.name]
+		if !there {
+			t.Errorf("ARCHITECTURE.md has a row for %s, which is no package", r.name)
 		}
+		if !slices.Equal(got, r.imports) {
+			t.Errorf("%s imports %v, and its row in ARCHITECTURE.md says %v: go test ./internal/arch -run TestImports -update", r.name, got, r.imports)
+		}
+		for _, imported := range got {
+			below, known := floor[imported]
+			if !known {
+				t.Errorf("%s imports %s, whose row in ARCHITECTURE.md is not above: an arrow up", r.name, imported)
+			}
+			if below.tests && !r.tests {
+				t.Errorf("%s imports %s, which is for tests", r.name, imported)
+			}
+		}
+		floor[r.name] = r
 	}
-	if t.Failed() {
-		t.Logf("the import table (internal/arch/imports_test.go):\n%s", table())
+	for name := range actual {
+		if _, ok := floor[name]; !ok {
+			t.Errorf("%s has no row in ARCHITECTURE.md's tables of packages", name)
+		}
 	}
 }
 
-// TestTestPackagesStayOut: the table itself can't allow a product
-// package to import one that is for tests.
-func TestTestPackagesStayOut(t *testing.T) {
-	t.Parallel()
-	for name, allowed := range arrows {
-		for _, imported := range allowed {
-			if slices.Contains(testOnly, imported) && !slices.Contains(testOnly, name) {
-				t.Errorf("the table lets %s import %s, which is for tests", name, imported)
-			}
+// writeImports writes the last column of the tables of packages.
+func writeImports(t *testing.T) {
+	t.Helper()
+	text := string(read(t, "ARCHITECTURE.md"))
+	actual := imports(t)
+	for _, r := range packageRows(t) {
+		column := strings.Join(actual[r.name], ", ")
+		if column == "" {
+			column = "-"
 		}
+		cells := strings.Split(r.line, " | ")
+		cells[len(cells)-1] = column + " |"
+		text = strings.Replace(text, r.line, strings.Join(cells, " | "), 1)
+	}
+	if err := os.WriteFile(filepath.Join(root, "ARCHITECTURE.md"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -184,11 +194,12 @@ func TestBinaries(t *testing.T) {
 			"testing", "github.com/redis/go-redis/v9", "github.com/hibiken/asynq", module + "wxclient",
 		}},
 	}
+	forTests := testOnly(t)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, p := range list(t, "-deps", "./"+name) {
-				if imported, ok := ours(p.ImportPath); ok && slices.Contains(testOnly, imported) || slices.Contains(tt.never, p.ImportPath) {
+				if imported, ok := ours(p.ImportPath); ok && slices.Contains(forTests, imported) || slices.Contains(tt.never, p.ImportPath) {
 					t.Errorf("%s links %s: go list -deps tells by which way", name, p.ImportPath)
 				}
 			}

@@ -16,12 +16,12 @@ import (
 // of the packages that only tests import.
 func sources(t *testing.T) map[string]*ast.File {
 	t.Helper()
-	files := make(map[string]*ast.File)
+	files, forTests := make(map[string]*ast.File), testOnly(t)
 	err := fs.WalkDir(os.DirFS(root), ".", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || slices.Contains(testOnly, path)):
+		case d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || slices.Contains(forTests, path)):
 			return fs.SkipDir
 		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 			return nil

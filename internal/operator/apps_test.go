@@ -18,6 +18,7 @@ import (
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -103,7 +104,7 @@ func TestSync(t *testing.T) {
 	if status, err := b.op.AppsStatus(b.ctx); err != nil || status.Apps != 1203 || status.Unread != 1 || status.Phase != "" {
 		t.Errorf("status %+v, %v", status, err)
 	}
-	list, err := b.op.AppList(b.ctx, operator.AppFilter{Left: true, Selector: selector(t, "wx.state=left")})
+	list, err := b.op.AppList(b.ctx, operator.AppFilter{Left: true, Selector: parseSelector(t, "wx.state=left")})
 	if err != nil || len(list) != 1 || list[0].AppID != appID(0) {
 		t.Errorf("left %+v, %v", list, err)
 	}
@@ -121,9 +122,9 @@ func TestSync(t *testing.T) {
 	}
 }
 
-func selector(t *testing.T, text string) rollout.Selector {
+func parseSelector(t *testing.T, text string) selector.Selector {
 	t.Helper()
-	s, err := rollout.ParseSelector(text)
+	s, err := selector.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -421,7 +422,7 @@ func TestImport(t *testing.T) {
 	if unknown := (*operator.UnknownAppsError)(nil); !errors.As(err, &unknown) || len(unknown.AppIDs) != 1 {
 		t.Errorf("label of an unknown app: %v", err)
 	}
-	if list, err := b.op.AppList(b.ctx, operator.AppFilter{Selector: selector(t, "tier in (gold,tin)")}); err != nil || len(list) != 2 {
+	if list, err := b.op.AppList(b.ctx, operator.AppFilter{Selector: parseSelector(t, "tier in (gold,tin)")}); err != nil || len(list) != 2 {
 		t.Errorf("selected %+v %v", list, err)
 	}
 	log, err := b.op.AppActions(b.ctx, 10)
@@ -588,7 +589,7 @@ func TestEditsWholly(t *testing.T) {
 			t.Errorf("dry run %v: %v", dryRun, err)
 		}
 	}
-	if list, err := b.op.AppList(b.ctx, operator.AppFilter{Selector: selector(t, "note=y")}); err != nil || len(list) != 0 {
+	if list, err := b.op.AppList(b.ctx, operator.AppFilter{Selector: parseSelector(t, "note=y")}); err != nil || len(list) != 0 {
 		t.Errorf("half of it was done: %v %v", list, err)
 	}
 	told := 0

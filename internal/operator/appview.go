@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/registry/apps"
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 // AppView is one app of the registry as lists show it.
@@ -52,7 +52,7 @@ func appView(a apps.App) AppView {
 // AppFilter chooses apps of the registry.
 type AppFilter struct {
 	// Selector looks at appid, label, values and the registry's own keys (wx.live, ...).
-	Selector rollout.Selector
+	Selector selector.Selector
 	// Left takes the apps that left, too; they are left out otherwise.
 	Left bool
 	// Needs takes only apps whose merchant must do something.

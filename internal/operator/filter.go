@@ -9,6 +9,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 // Filter chooses targets: those that match every field that is set.
@@ -24,7 +25,7 @@ type Filter struct {
 	// Text is part of the last error's text, whatever the case of its letters.
 	Text string
 	// Selector looks at the app list's columns, label and appid.
-	Selector rollout.Selector
+	Selector selector.Selector
 	// AppIDs are just these apps.
 	AppIDs []string
 	// Waves are names of waves.

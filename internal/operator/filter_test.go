@@ -11,6 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 // mixed is a rollout of ten apps that came to different ends; the last wave is held.
@@ -33,8 +34,8 @@ func TestTargetsFilter(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	id := mixed(b)
-	selector := func(s string) rollout.Selector {
-		sel, err := rollout.ParseSelector(s)
+	selector := func(s string) selector.Selector {
+		sel, err := selector.Parse(s)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -63,7 +64,7 @@ type Preview struct {
 	Warnings []string `json:"warnings,omitempty"`
 
 	full     rollout.Plan // with the templates
-	ext      *rollout.Ext
+	ext      *extjson.Template
 	settings *appconfig.Template
 	apps     *planfile.Apps
 	// recipe chooses the apps of each run of a schedule; "" for a list of its own.
@@ -219,7 +220,7 @@ func (p *Preview) Ext(appID string) (string, error) {
 		if p.ext == nil {
 			return "{}", nil
 		}
-		return p.ext.Render(rollout.ExtApp{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
+		return p.ext.Render(extjson.App{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
 	}
 	return "", fmt.Errorf("app %s is not among the plan's %d targets", appID, p.Total)
 }

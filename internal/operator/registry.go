@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/registry/apps"
-	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 // registryName stands for the registry in faults and previews.
@@ -67,7 +67,7 @@ func planApp(a apps.App) planfile.App {
 }
 
 // unknownKeys warns of keys that no app has a value of: tire!=test matches them all.
-func unknownKeys(sel rollout.Selector, names map[string]bool) []string {
+func unknownKeys(sel selector.Selector, names map[string]bool) []string {
 	var unknown []string
 	for _, key := range sel.Keys() {
 		if key != "appid" && key != "label" && !names[key] && !slices.Contains(apps.OwnKeys(), key) {

@@ -13,6 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -125,7 +126,7 @@ func TestRetryRecommitFaults(t *testing.T) {
 	}{
 		{"a column the list lacks", operator.RetryOptions{Recommit: true, Ext: text(`{"a": "{{.region}}"}`)}, new(planfile.Faults)},
 		{"no JSON", operator.RetryOptions{Recommit: true, Ext: text(`{`)}, new(planfile.Faults)},
-		{"no template text", operator.RetryOptions{Recommit: true, Ext: text(`{{`)}, new(*rollout.ExtError)},
+		{"no template text", operator.RetryOptions{Recommit: true, Ext: text(`{{`)}, new(*extjson.Error)},
 		{"a template that isn't there", operator.RetryOptions{Recommit: true, Template: &rollout.Template{ID: 5}}, new(*operator.TemplateError)},
 		{"no recommit", operator.RetryOptions{Ext: text(`{}`)}, new(*operator.FilterError)},
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -80,7 +81,7 @@ func (o *Operator) recommitted(ctx context.Context, was rollout.Template, other 
 // checkExt renders an ext template for every target a filter chooses; some tells
 // whether there is one. The error is planfile.Faults.
 func (o *Operator) checkExt(ctx context.Context, r rollout.Rollout, f Filter, text string) (some bool, err error) {
-	ext, err := rollout.ParseExt(text)
+	ext, err := extjson.Parse(text)
 	if err != nil {
 		return false, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -216,7 +217,7 @@ func (d *SettingsDiff) sum(diffs []AppDiff) {
 func (o *Operator) appDiff(ctx context.Context, p *Preview, n int, wait func(context.Context) error) (AppDiff, error) {
 	app := p.apps.At(n)
 	a := AppDiff{AppID: app.AppID, Label: app.Label, Changes: []SettingChange{}}
-	want, err := p.settings.Render(rollout.ExtApp{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
+	want, err := p.settings.Render(extjson.App{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
 	if err != nil {
 		return a, err // they were all rendered before
 	}
@@ -278,7 +279,7 @@ func (o *Operator) missingHosts(ctx context.Context, tmpl *appconfig.Template, t
 		if err != nil {
 			return nil, err
 		}
-		want, err := tmpl.Render(rollout.ExtApp{AppID: t.AppID, Label: t.Label, Columns: t.Columns})
+		want, err := tmpl.Render(extjson.App{AppID: t.AppID, Label: t.Label, Columns: t.Columns})
 		if err != nil {
 			continue // it fails by itself, with its reason
 		}

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/wxrollout/wxrollout/registry/apps"
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 // TestNews: what each piece of news makes of a record.
@@ -160,7 +160,7 @@ func TestSelect(t *testing.T) {
 		"wx.needs=permission": true, "wx.status in (1,18)": true, "wx.name=N,wx.principal=P,wx.category=a/b,wx.privacy=ok,wx.state=authorized,wx.service=0": true,
 		"!region": true,
 	} {
-		s, err := rollout.ParseSelector(text)
+		s, err := selector.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 // App is one row of an app list.
@@ -130,7 +130,7 @@ func (a *Apps) with(rows []row) *Apps {
 
 // Select keeps the apps that match. Naming a column the list lacks is an error:
 // a misspelt tier!=test would match every app.
-func (a *Apps) Select(s rollout.Selector) (*Apps, error) {
+func (a *Apps) Select(s selector.Selector) (*Apps, error) {
 	if s.Empty() {
 		return a, nil
 	}

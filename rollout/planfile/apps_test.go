@@ -9,8 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 const (
@@ -171,7 +172,7 @@ func TestAppsSelect(t *testing.T) {
 	} {
 		t.Run(tc.selector, func(t *testing.T) {
 			t.Parallel()
-			s, err := rollout.ParseSelector(tc.selector)
+			s, err := selector.Parse(tc.selector)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -217,7 +218,7 @@ apps.csv:2: m: the ext template uses this column and the list lacks it`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			ext, err := rollout.ParseExt(tc.text)
+			ext, err := extjson.Parse(tc.text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -276,7 +277,7 @@ func BenchmarkArrangeAndDigest(b *testing.B) {
 }
 
 func BenchmarkCheckExt(b *testing.B) {
-	ext, err := rollout.ParseExt(`{"ext": {"shop": "{{.store_name}}", "tier": "{{.tier}}", "n": {{.active_users}}}}`)
+	ext, err := extjson.Parse(`{"ext": {"shop": "{{.store_name}}", "tier": "{{.tier}}", "n": {{.active_users}}}}`)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/wxrollout/wxrollout/appconfig"
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 )
 
 // Configure is the part of a plan that says which settings travel with the code.
@@ -102,7 +102,7 @@ func readConfigure(top *object) *Configure {
 	c.write(&b, doc)
 	c.text = b.String()
 	tmpl, err := appconfig.Parse(c.text)
-	if bad := (*rollout.ExtError)(nil); errors.As(err, &bad) && len(o.r.faults) == 0 {
+	if bad := (*extjson.Error)(nil); errors.As(err, &bad) && len(o.r.faults) == 0 {
 		at := c.at(bad.Line)
 		o.r.add(Fault{Line: at.line, Key: at.key, Value: at.text, Msg: bad.Msg})
 	}
@@ -126,9 +126,9 @@ func (o *object) checked(name, text string, at *token.Position, check checker) l
 	}
 	if strings.LastIndex(text, "{{") > strings.LastIndex(text, "}}") {
 		report("has {{ and no }} after it")
-	} else if _, err := rollout.ParseExt(inserted(text)); err != nil {
+	} else if _, err := extjson.Parse(inserted(text)); err != nil {
 		msg := err.Error()
-		if bad := (*rollout.ExtError)(nil); errors.As(err, &bad) {
+		if bad := (*extjson.Error)(nil); errors.As(err, &bad) {
 			msg = bad.Msg
 		}
 		report(msg)
@@ -461,8 +461,8 @@ func CheckConfigure(c *Configure, apps *Apps) Faults {
 		return faults
 	}
 	for _, app := range apps.All() {
-		spec, err := c.tmpl.Render(rollout.ExtApp{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
-		if bad := (*rollout.ExtError)(nil); errors.As(err, &bad) {
+		spec, err := c.tmpl.Render(extjson.App{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
+		if bad := (*extjson.Error)(nil); errors.As(err, &bad) {
 			at := c.at(bad.Line)
 			msg := fmt.Sprintf("%s (%s, %s on line %d of the plan)", bad.Msg, app.AppID, at.key, at.line)
 			faults = append(faults, Fault{File: apps.name, Line: app.Line, Key: bad.Column, Value: bad.Value, Msg: msg})

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/appconfig"
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -44,7 +44,7 @@ func TestConfigure(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, plan.Configure)
 	}
-	got, err := tmpl.Render(rollout.ExtApp{AppID: id1, Columns: map[string]string{"host": "a.test.cn", "api": "", "tester": "li_lei", "email": "x@test.cn"}})
+	got, err := tmpl.Render(extjson.App{AppID: id1, Columns: map[string]string{"host": "a.test.cn", "api": "", "tester": "li_lei", "email": "x@test.cn"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestSampleConfigure(t *testing.T) {
 	section, _, _ := strings.Cut(all[at:], "\n\n")
 	section = regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(section, "")
 	f := parse(t, minimal+section+"\n", nil)
-	spec, err := f.Configure.Template().Render(rollout.ExtApp{AppID: id1, Columns: map[string]string{"host": "a.test.cn", "email": "x@test.cn"}})
+	spec, err := f.Configure.Template().Render(extjson.App{AppID: id1, Columns: map[string]string{"host": "a.test.cn", "email": "x@test.cn"}})
 	if err != nil || len(spec.Faults()) > 0 {
 		t.Errorf("%v %v", err, spec.Faults())
 	}

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 func ExampleParse() {
@@ -34,7 +34,7 @@ wx0000000000000002, Rice,  tin
 		fmt.Println(err)
 		return
 	}
-	gold, _ := rollout.ParseSelector("tier=gold")
+	gold, _ := selector.Parse("tier=gold")
 	chosen, err := apps.Select(gold)
 	fmt.Println(chosen.At(0), err)
 	// Output:

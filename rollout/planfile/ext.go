@@ -7,11 +7,11 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 )
 
 // readExt reads the section ext and the template it names; nil when there is none.
-func readExt(top *object, open func(string) ([]byte, error)) *rollout.Ext {
+func readExt(top *object, open func(string) ([]byte, error)) *extjson.Template {
 	o := top.object("ext")
 	if o == nil {
 		return nil
@@ -36,8 +36,8 @@ func readExt(top *object, open func(string) ([]byte, error)) *rollout.Ext {
 		text = string(data)
 	}
 	o.done()
-	ext, err := rollout.ParseExt(text)
-	if bad := (*rollout.ExtError)(nil); errors.As(err, &bad) {
+	ext, err := extjson.Parse(text)
+	if bad := (*extjson.Error)(nil); errors.As(err, &bad) {
 		where.Line, where.Msg = where.Line+bad.Line, bad.Msg
 		o.r.add(where)
 	}
@@ -46,7 +46,7 @@ func readExt(top *object, open func(string) ([]byte, error)) *rollout.Ext {
 
 // CheckExt renders the template for every app and gives all faults, with the
 // app's line in its list. A column the list lacks is one fault of its header.
-func CheckExt(ext *rollout.Ext, apps *Apps) Faults {
+func CheckExt(ext *extjson.Template, apps *Apps) Faults {
 	if ext == nil {
 		return nil
 	}
@@ -61,8 +61,8 @@ func CheckExt(ext *rollout.Ext, apps *Apps) Faults {
 		return faults
 	}
 	for _, app := range apps.All() {
-		_, err := ext.Render(rollout.ExtApp{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
-		if bad := (*rollout.ExtError)(nil); errors.As(err, &bad) {
+		_, err := ext.Render(extjson.App{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
+		if bad := (*extjson.Error)(nil); errors.As(err, &bad) {
 			msg := fmt.Sprintf("%s (%s, line %d of the ext template)", bad.Msg, app.AppID, bad.Line)
 			faults = append(faults, Fault{File: apps.name, Line: app.Line, Key: bad.Column, Value: bad.Value, Msg: msg})
 		}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 // File is a plan as it was written, with defaults filled in. Freeze makes a
@@ -25,7 +27,7 @@ type File struct {
 	// Targets says which apps, and in which order.
 	Targets TargetsSpec
 	// Ext is the ext.json template; nil when the plan has none.
-	Ext *rollout.Ext
+	Ext *extjson.Template
 	// Audit, Release and Quota are complete as they are.
 	Audit   rollout.AuditPolicy
 	Release rollout.ReleasePolicy
@@ -78,7 +80,7 @@ type TargetsSpec struct {
 	All bool
 	// Select keeps the apps that match, by their columns, or without a file by what
 	// the registry knows of them.
-	Select rollout.Selector
+	Select selector.Selector
 	// Order is a column, "-column" for the highest first, or "" for the list's order.
 	Order string
 }

@@ -13,7 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 // minimal is the least a plan holds.
@@ -68,8 +70,8 @@ func TestParseDefaults(t *testing.T) {
 var compare = []cmp.Option{
 	cmpopts.IgnoreUnexported(planfile.File{}),
 	cmp.Comparer(func(a, b planfile.Size) bool { return a == b }),
-	cmp.Comparer(func(a, b rollout.Selector) bool { return a.String() == b.String() }),
-	cmp.Comparer(func(a, b *rollout.Ext) bool { return a == b || a != nil && b != nil && a.Text() == b.Text() }),
+	cmp.Comparer(func(a, b selector.Selector) bool { return a.String() == b.String() }),
+	cmp.Comparer(func(a, b *extjson.Template) bool { return a == b || a != nil && b != nil && a.Text() == b.Text() }),
 }
 
 func TestParseEverything(t *testing.T) {
@@ -99,7 +101,7 @@ schedule: "0 2 1 * *"
 timezone: Europe/Paris
 `, "\n", "\r\n"), files{"ext.json.tmpl": `{"a": "{{.appid}}"}`})
 	window := rollout.Window{From: 22 * time.Hour, To: 6 * time.Hour, Zone: "Asia/Shanghai"}
-	ext, err := rollout.ParseExt(`{"a": "{{.appid}}"}`)
+	ext, err := extjson.Parse(`{"a": "{{.appid}}"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +135,7 @@ timezone: Europe/Paris
 	if s := got.Targets.Select.String(); s != "tier=gold,region!=test" {
 		t.Errorf("select is %s", s)
 	}
-	got.Targets.Select = rollout.Selector{}
+	got.Targets.Select = selector.Selector{}
 	if diff := cmp.Diff(want, got, compare...); diff != "" {
 		t.Error(diff)
 	}

@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 // nameRule is the rule for names of rollouts, waves and pools: they appear in
@@ -82,7 +82,7 @@ func readTargets(top *object) (t TargetsSpec) {
 	}
 	if o.has("select") {
 		text := o.text("select")
-		selector, err := rollout.ParseSelector(text)
+		selector, err := selector.Parse(text)
 		switch {
 		case err != nil:
 			o.fault("select", "", "%v", err)

@@ -1,4 +1,4 @@
-package rollout
+package selector
 
 import (
 	"fmt"
@@ -24,8 +24,8 @@ type term struct {
 	listed bool
 }
 
-// SelectorError says where a selector can't be read.
-type SelectorError struct {
+// Error says where a selector can't be read.
+type Error struct {
 	// Text is the selector.
 	Text string
 	// At is the byte where reading stopped.
@@ -35,14 +35,14 @@ type SelectorError struct {
 }
 
 // Error gives the place and what was wanted.
-func (e *SelectorError) Error() string {
+func (e *Error) Error() string {
 	if rest := e.Text[e.At:]; rest != "" {
 		return fmt.Sprintf("selector %q: %s at %q", e.Text, e.Msg, rest)
 	}
 	return fmt.Sprintf("selector %q: %s at the end", e.Text, e.Msg)
 }
 
-// ParseSelector reads requirements joined by commas, all of which must hold:
+// Parse reads requirements joined by commas, all of which must hold:
 //
 //	tier=gold  tier==gold   the column is gold
 //	region!=test            it is anything else, or empty
@@ -53,9 +53,9 @@ func (e *SelectorError) Error() string {
 //
 // Keys are column names, label and appid. A column that an app lacks counts as
 // empty. Names and values with blanks at the ends, commas, brackets or operators
-// go in double quotes. Blank text matches everything. The error is a *SelectorError.
-func ParseSelector(text string) (Selector, error) {
-	p := &selectorParser{text: text}
+// go in double quotes. Blank text matches everything. The error is a *Error.
+func Parse(text string) (Selector, error) {
+	p := &parser{text: text}
 	var s Selector
 	for p.blank(); p.at < len(text); {
 		t, err := p.term()
@@ -108,7 +108,7 @@ func (s Selector) Keys() []string {
 // Empty tells whether s has no requirement, and so matches everything.
 func (s Selector) Empty() bool { return len(s.terms) == 0 }
 
-// String is the selector in the form ParseSelector reads.
+// String is the selector in the form Parse reads.
 func (s Selector) String() string {
 	parts := make([]string, len(s.terms))
 	for i, t := range s.terms {
@@ -143,25 +143,25 @@ func (t term) String() string {
 	}
 }
 
-// selectorParser reads a selector from left to right.
-type selectorParser struct {
+// parser reads a selector from left to right.
+type parser struct {
 	text string
 	at   int
 }
 
 // want is the error at the present place.
-func (p *selectorParser) want(msg string) error {
-	return &SelectorError{Text: p.text, At: p.at, Msg: msg}
+func (p *parser) want(msg string) error {
+	return &Error{Text: p.text, At: p.at, Msg: msg}
 }
 
 // blank skips blanks.
-func (p *selectorParser) blank() {
+func (p *parser) blank() {
 	rest := p.text[p.at:]
 	p.at += len(rest) - len(strings.TrimLeftFunc(rest, unicode.IsSpace))
 }
 
 // take consumes s if it is next.
-func (p *selectorParser) take(s string) bool {
+func (p *parser) take(s string) bool {
 	if strings.HasPrefix(p.text[p.at:], s) {
 		p.at += len(s)
 		return true
@@ -170,7 +170,7 @@ func (p *selectorParser) take(s string) bool {
 }
 
 // term reads one requirement.
-func (p *selectorParser) term() (term, error) {
+func (p *parser) term() (term, error) {
 	not := p.take("!")
 	p.blank()
 	key, err := p.word(isKeyRune)
@@ -207,7 +207,7 @@ func (p *selectorParser) term() (term, error) {
 }
 
 // list reads (a, b).
-func (p *selectorParser) list() ([]string, error) {
+func (p *parser) list() ([]string, error) {
 	if p.blank(); !p.take("(") {
 		return nil, p.want("want ( and a list of values")
 	}
@@ -231,7 +231,7 @@ func (p *selectorParser) list() ([]string, error) {
 
 // word reads a quoted word, or one of the given characters with the blanks at
 // its end left off; it may be empty.
-func (p *selectorParser) word(in func(rune) bool) (string, error) {
+func (p *parser) word(in func(rune) bool) (string, error) {
 	rest := p.text[p.at:]
 	if strings.HasPrefix(rest, `"`) {
 		quoted, err := strconv.QuotedPrefix(rest)

@@ -1,4 +1,4 @@
-package rollout_test
+package selector_test
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 // lookup makes a Match function of key, value pairs.
@@ -23,7 +23,7 @@ func lookup(pairs ...string) func(string) (string, bool) {
 	}
 }
 
-func TestSelectorMatch(t *testing.T) {
+func TestMatch(t *testing.T) {
 	t.Parallel()
 	app := lookup("tier", "gold", "region", "north china", "old", "", "in", "x", "店", "茶,馆", "a b", "c")
 	for _, tc := range []struct {
@@ -66,14 +66,14 @@ func TestSelectorMatch(t *testing.T) {
 	} {
 		t.Run(tc.text, func(t *testing.T) {
 			t.Parallel()
-			s, err := rollout.ParseSelector(tc.text)
+			s, err := selector.Parse(tc.text)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got := s.Match(app); got != tc.want {
 				t.Errorf("got %v, want %v", got, tc.want)
 			}
-			again, err := rollout.ParseSelector(s.String())
+			again, err := selector.Parse(s.String())
 			if err != nil || again.String() != s.String() || again.Match(app) != tc.want {
 				t.Errorf("%q does not read back: %q %v", s, again, err)
 			}
@@ -81,7 +81,7 @@ func TestSelectorMatch(t *testing.T) {
 	}
 }
 
-func TestSelectorFaults(t *testing.T) {
+func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		text string
@@ -104,10 +104,10 @@ func TestSelectorFaults(t *testing.T) {
 	} {
 		t.Run(tc.text, func(t *testing.T) {
 			t.Parallel()
-			s, err := rollout.ParseSelector(tc.text)
-			var fault *rollout.SelectorError
+			s, err := selector.Parse(tc.text)
+			var fault *selector.Error
 			if !errors.As(err, &fault) {
-				t.Fatalf("got %v and %v, want a *SelectorError", s, err)
+				t.Fatalf("got %v and %v, want a *Error", s, err)
 			}
 			if fault.At != tc.at || !strings.Contains(fault.Error(), tc.msg) {
 				t.Errorf("got %d %v, want %d %s", fault.At, fault, tc.at, tc.msg)
@@ -116,9 +116,9 @@ func TestSelectorFaults(t *testing.T) {
 	}
 }
 
-// TestSelectorReadsBack: any key and values, written as a selector by String,
+// TestReadsBack: any key and values, written as a selector by String,
 // mean the same again.
-func TestSelectorReadsBack(t *testing.T) {
+func TestReadsBack(t *testing.T) {
 	t.Parallel()
 	word := rapid.StringOf(rapid.OneOf(rapid.Rune(), rapid.SampledFrom([]rune(`a,()"=! \`))))
 	rapid.Check(t, func(t *rapid.T) {
@@ -128,11 +128,11 @@ func TestSelectorReadsBack(t *testing.T) {
 		if strings.HasSuffix(op, "(") {
 			text += ")"
 		}
-		s, err := rollout.ParseSelector(text)
+		s, err := selector.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := rollout.ParseSelector(s.String())
+		again, err := selector.Parse(s.String())
 		if err != nil || again.String() != s.String() {
 			t.Fatalf("%s became %s and then %s, %v", text, s, again, err)
 		}
@@ -149,20 +149,20 @@ func TestSelectorReadsBack(t *testing.T) {
 func FuzzSelector(f *testing.F) {
 	f.Add("tier=gold,region!=test")
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := rollout.ParseSelector(text)
+		s, err := selector.Parse(text)
 		if err != nil {
 			_ = err.Error() // slices the text: must not panic
 			return
 		}
-		again, err := rollout.ParseSelector(s.String())
+		again, err := selector.Parse(s.String())
 		if err != nil || again.String() != s.String() {
 			t.Fatalf("%q became %q and then %q, %v", text, s, again, err)
 		}
 	})
 }
 
-func ExampleParseSelector() {
-	s, err := rollout.ParseSelector("tier in (gold, silver), region!=test")
+func ExampleParse() {
+	s, err := selector.Parse("tier in (gold, silver), region!=test")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -171,7 +171,7 @@ func ExampleParseSelector() {
 	get := func(key string) (string, bool) { v, ok := app[key]; return v, ok }
 	fmt.Println(s, s.Match(get))
 
-	_, err = rollout.ParseSelector("tier=gold and more=less")
+	_, err = selector.Parse("tier=gold and more=less")
 	fmt.Println(err)
 	// Output:
 	// tier in (gold,silver),region!=test true

@@ -1,4 +1,4 @@
-package rollout_test
+package extjson_test
 
 import (
 	"encoding/json"
@@ -10,24 +10,24 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/wxrollout/wxrollout/internal/memtest"
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
 )
 
 const extTestAppID = "wx0123456789abcdef"
 
-func extApp(columns ...string) rollout.ExtApp {
-	app := rollout.ExtApp{AppID: extTestAppID, Label: "Tea House", Columns: map[string]string{}}
+func extApp(columns ...string) extjson.App {
+	app := extjson.App{AppID: extTestAppID, Label: "Tea House", Columns: map[string]string{}}
 	for i := 0; i+1 < len(columns); i += 2 {
 		app.Columns[columns[i]] = columns[i+1]
 	}
 	return app
 }
 
-func TestExtRender(t *testing.T) {
+func TestRender(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, text string
-		app        rollout.ExtApp
+		app        extjson.App
 		want       string
 	}{
 		{"empty text", "", extApp(), `{"extAppid":"wx0123456789abcdef"}`},
@@ -55,7 +55,7 @@ func TestExtRender(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			ext, err := rollout.ParseExt(tc.text)
+			ext, err := extjson.Parse(tc.text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,28 +68,28 @@ func TestExtRender(t *testing.T) {
 }
 
 // extFault gives the error of a template, from parsing or rendering.
-func extFault(t *testing.T, text string, app rollout.ExtApp) *rollout.ExtError {
+func extFault(t *testing.T, text string, app extjson.App) *extjson.Error {
 	t.Helper()
-	ext, err := rollout.ParseExt(text)
+	ext, err := extjson.Parse(text)
 	if err == nil {
 		var doc string
 		if doc, err = ext.Render(app); err == nil {
 			t.Fatalf("rendered %s, want an error", doc)
 		}
 	}
-	var fault *rollout.ExtError
+	var fault *extjson.Error
 	if !errors.As(err, &fault) {
-		t.Fatalf("%T is not an *ExtError: %v", err, err)
+		t.Fatalf("%T is not an *Error: %v", err, err)
 	}
 	return fault
 }
 
-func TestExtFaults(t *testing.T) {
+func TestFaults(t *testing.T) {
 	t.Parallel()
-	big := strings.Repeat("x", rollout.ExtMax/2)
+	big := strings.Repeat("x", extjson.Max/2)
 	for _, tc := range []struct {
 		name, text string
-		app        rollout.ExtApp
+		app        extjson.App
 		line       int
 		column     string
 		value      string
@@ -100,7 +100,7 @@ func TestExtFaults(t *testing.T) {
 		{"unknown column by col", "{\n\n\"a\": \"{{col \"shpo\"}}\"}", extApp(), 3, "shpo", "", "no such column"},
 		{"unknown column by a computed col", "{\n\"a\": \"{{col .x}}\"}", extApp("x", "shpo"), 2, "shpo", "", "no such column"},
 		{"empty column", "{\n\"a\": \"{{.x}}\"}", extApp("x", ""), 2, "x", "", `write {{default "" .x}}`},
-		{"empty label", "{\"a\": \"{{.label}}\"}", rollout.ExtApp{AppID: extTestAppID}, 1, "label", "", "is empty"},
+		{"empty label", "{\"a\": \"{{.label}}\"}", extjson.App{AppID: extTestAppID}, 1, "label", "", "is empty"},
 		{"json of an empty column", "{\"a\": {{json .x}}}", extApp("x", ""), 1, "x", "", "is empty"},
 		{"control character", "{\n\"a\": \"{{.x}}\"}", extApp("x", "a\x01"), 2, "x", "a\x01", "control character"},
 		{"half a character", "{\"a\": \"{{slice .x 0 2}}\"}", extApp("x", "茶"), 1, "x", "茶", "UTF-8"},
@@ -129,7 +129,7 @@ func TestExtFaults(t *testing.T) {
 		{"col without a name", "{\"a\": \"{{\"x\" | col}}\"}", extApp(), 1, "", "", `write (col "name")`},
 		{"only a comment", "{{/* nothing */}}", extApp(), 1, "", "", "unexpected end of JSON"},
 		{"not UTF-8", "{\n\"a\": \"\xb2\xe8\"}", extApp(), 2, "", "", "UTF-8"},
-		{"too large", strings.Repeat(" ", rollout.ExtMax+1), extApp(), 0, "", "", "1 MiB"},
+		{"too large", strings.Repeat(" ", extjson.Max+1), extApp(), 0, "", "", "1 MiB"},
 		{"renders too much", "{\"a\": \"{{.x}}{{.x}}\"}", extApp("x", big), 0, "", "", "1 MiB"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestExtFaults(t *testing.T) {
 	}
 }
 
-func TestExtErrorText(t *testing.T) {
+func TestErrorText(t *testing.T) {
 	t.Parallel()
 	got := extFault(t, "{\n\"n\": {{.n}}}", extApp("n", "many")).Error()
 	const want = `ext template line 2: column "n" = "many": not JSON near "many}": invalid character 'm' looking for beginning of value`
@@ -151,9 +151,9 @@ func TestExtErrorText(t *testing.T) {
 	}
 }
 
-func TestExtColumns(t *testing.T) {
+func TestColumns(t *testing.T) {
 	t.Parallel()
-	ext, err := rollout.ParseExt(`{"a": "{{.appid}}{{.b}}{{if .a}}{{(col "c-d")}}{{end}}", "b": "{{with .b}}{{.}}{{$.e}}{{else}}{{.f}}{{end}}"}`)
+	ext, err := extjson.Parse(`{"a": "{{.appid}}{{.b}}{{if .a}}{{(col "c-d")}}{{end}}", "b": "{{with .b}}{{.}}{{$.e}}{{else}}{{.f}}{{end}}"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,11 +162,11 @@ func TestExtColumns(t *testing.T) {
 	}
 }
 
-// TestExtValueSurvives: whatever printable text a column holds, the document is
+// TestValueSurvives: whatever printable text a column holds, the document is
 // JSON, holds exactly that text, and has no \u in it.
-func TestExtValueSurvives(t *testing.T) {
+func TestValueSurvives(t *testing.T) {
 	t.Parallel()
-	ext, err := rollout.ParseExt(`{"ext": {"quoted": "{{.x}}", "func": {{json .x}}, "all": {{json .}}}}`)
+	ext, err := extjson.Parse(`{"ext": {"quoted": "{{.x}}", "func": {{json .x}}, "all": {{json .}}}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,10 +201,10 @@ func TestExtValueSurvives(t *testing.T) {
 // rendered, freed memory included.
 const extPerByte = 3000
 
-// FuzzExtRender: no template makes us panic or take memory without bound; what is
-// refused is refused by an ExtError with a line of the template, and what is
+// FuzzRender: no template makes us panic or take memory without bound; what is
+// refused is refused by an Error with a line of the template, and what is
 // rendered is one plain line that says the same when it is rendered again.
-func FuzzExtRender(f *testing.F) {
+func FuzzRender(f *testing.F) {
 	for _, text := range []string{
 		"", `{"a": "{{.x}}"}`, `{"a": {{json .}}}`, `{{if .x}}{}{{end}}`, `{"\u0061": 1}`, `{{with .x}}{{.}}{{end}}`, `{"a": {{default 1 .x}}}`,
 		`{{range .x}}{{range .x}}a{{end}}{{end}}`, `{{define "a"}}{{template "a"}}{{end}}{{template "a"}}`, `{"a": {{printf "%999999999d" 1}}}`,
@@ -221,12 +221,12 @@ func FuzzExtRender(f *testing.F) {
 func renderExt(t *testing.T, text, value string) {
 	t.Helper()
 	doc, err := "", error(nil)
-	ext, err := rollout.ParseExt(text)
+	ext, err := extjson.Parse(text)
 	if err == nil {
 		doc, err = ext.Render(extApp("x", value))
 	}
 	if err != nil {
-		fault := (*rollout.ExtError)(nil)
+		fault := (*extjson.Error)(nil)
 		if !errors.As(err, &fault) || strings.Contains(fault.Msg, "template:") {
 			t.Fatalf("raw error: %v", err)
 		}
@@ -241,13 +241,13 @@ func renderExt(t *testing.T, text, value string) {
 	if err := decoder.Decode(&got); err != nil || got["extAppid"] != extTestAppID {
 		t.Fatalf("%s: %v", doc, err)
 	}
-	if strings.ContainsAny(doc, "\n\r") || strings.Contains(strings.ReplaceAll(doc, `\\`, ""), `\u`) || len(doc) > rollout.ExtMax+100 {
+	if strings.ContainsAny(doc, "\n\r") || strings.Contains(strings.ReplaceAll(doc, `\\`, ""), `\u`) || len(doc) > extjson.Max+100 {
 		t.Fatalf("not one plain line: %q", doc)
 	}
-	if strings.Contains(doc, "{{") || len(doc) > rollout.ExtMax {
+	if strings.Contains(doc, "{{") || len(doc) > extjson.Max {
 		return // as a template it would be another, or too large
 	}
-	again, err := rollout.ParseExt(doc)
+	again, err := extjson.Parse(doc)
 	if err != nil {
 		t.Fatalf("%s as a template: %v", doc, err)
 	}
@@ -256,8 +256,8 @@ func renderExt(t *testing.T, text, value string) {
 	}
 }
 
-// TestHostileExt: templates made to cost are refused, or cost in proportion.
-func TestHostileExt(t *testing.T) { //nolint:paralleltest // it measures memory
+// TestHostileTemplate: templates made to cost are refused, or cost in proportion.
+func TestHostileTemplate(t *testing.T) { //nolint:paralleltest // it measures memory
 	for name, h := range map[string][3]string{
 		"ifs": {"", "{{if 1}}", ""}, "ifs that end": {"", "{{if .x}}{{end}}", "{}"}, "withs": {"", "{{with .x}}", ""}, "else ifs": {"{{if .x}}", "{{else if .x}}", "{{end}}"},
 		"parentheses": {"{{", "(", "}}"}, "pipes": {"{{.x", "|json", "}}"}, "fields": {"{{.x", ".x", "}}"}, "words": {"{{and ", "1 ", "}}"},
@@ -266,7 +266,7 @@ func TestHostileExt(t *testing.T) { //nolint:paralleltest // it measures memory
 		"keys": {"{", `"a":1,`, `"b":1}`}, "escapes": {`{"a":"`, `\u0041`, `"}`}, "empty objects": {`{"a":[`, "{},", "1]}"}, "bad bytes": {"", "\xff", ""},
 		"a string": {"{{`", "a", "`}}"}, "trims": {"", "{{- 1 -}}", ""}, "unclosed": {"", "{{", ""}, "printf": {"{{printf ", "%d ", "}}"}, "numbers": {"{{", "9", "}}"},
 	} {
-		text := memtest.Long(h[0], h[1], h[2], rollout.ExtMax)
+		text := memtest.Long(h[0], h[1], h[2], extjson.Max)
 		memtest.Bounded(t, len(text), 300, func() { renderExt(t, text, strings.Repeat("v", 4096)) })
 		if t.Failed() {
 			t.Fatalf("by %s", name)
@@ -274,8 +274,8 @@ func TestHostileExt(t *testing.T) { //nolint:paralleltest // it measures memory
 	}
 }
 
-func ExampleExt_Render() {
-	ext, err := rollout.ParseExt(`{
+func ExampleTemplate_Render() {
+	ext, err := extjson.Parse(`{
   "ext": {"shop": "{{.store_name}}", "tier": {{.tier}}}
 }`)
 	if err != nil {
@@ -283,7 +283,7 @@ func ExampleExt_Render() {
 		return
 	}
 	for _, tier := range []string{"3", "gold"} {
-		doc, err := ext.Render(rollout.ExtApp{
+		doc, err := ext.Render(extjson.App{
 			AppID:   "wx0123456789abcdef",
 			Columns: map[string]string{"store_name": `Café "Nord"`, "tier": tier},
 		})

@@ -1,4 +1,4 @@
-package rollout
+package extjson
 
 import (
 	"bytes"
@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// extOutput collects what a template writes, within ExtMax, and remembers which
+// output collects what a template writes, within Max, and remembers which
 // line of the template each literal piece came from. A template writes each
 // piece of literal text with one Write of the very bytes it parsed.
-type extOutput struct {
+type output struct {
 	literal map[*byte]int
 	text    []byte
 	pieces  []piece
@@ -22,12 +22,12 @@ type extOutput struct {
 type piece struct{ offset, line int }
 
 // Write implements io.Writer.
-func (o *extOutput) Write(b []byte) (int, error) {
+func (o *output) Write(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	if len(o.text)+len(b) > ExtMax {
-		return 0, &ExtError{Msg: "renders more than 1 MiB"}
+	if len(o.text)+len(b) > Max {
+		return 0, &Error{Msg: "renders more than 1 MiB"}
 	}
 	if line, ok := o.literal[&b[0]]; ok {
 		o.pieces = append(o.pieces, piece{len(o.text), line})
@@ -38,7 +38,7 @@ func (o *extOutput) Write(b []byte) (int, error) {
 
 // lineAt is the template's line for a place in the output. Inserted values have
 // no line ends of their own, being escaped.
-func (o *extOutput) lineAt(offset int) int {
+func (o *output) lineAt(offset int) int {
 	from := piece{0, 1}
 	for _, p := range o.pieces {
 		if p.offset > offset {
@@ -61,9 +61,9 @@ func (e *jsonError) Error() string { return e.msg }
 // extAppid is the key whose value must be the app itself.
 const extAppid = "extAppid"
 
-// compactExt makes one line of a rendered document: an object, no blanks, no
+// compact makes one line of a rendered document: an object, no blanks, no
 // duplicate keys, no \u escapes, extAppid set. The error is a *jsonError.
-func compactExt(doc []byte, appid string) (string, error) {
+func compact(doc []byte, appid string) (string, error) {
 	if !json.Valid(doc) || !bytes.HasPrefix(bytes.TrimSpace(doc), []byte("{")) {
 		return "", explainJSON(doc)
 	}

@@ -1,4 +1,4 @@
-package rollout
+package extjson
 
 import (
 	"cmp"
@@ -32,18 +32,18 @@ type jsonText string
 // can't call it themselves.
 const insertFunc = "_insert"
 
-// extFuncs are our own functions; col is bound to the data by prepare.
-var extFuncs = template.FuncMap{
+// functions are our own functions; col is bound to the data by prepare.
+var functions = template.FuncMap{
 	"json":     jsonOf,
 	"default":  defaultTo,
 	"col":      col,
 	insertFunc: insert,
 }
 
-// extAllowed lists the functions a template may call. The rest of
+// allowed lists the functions a template may call. The rest of
 // text/template's would break the JSON (html, js, urlquery, printf %q), be loose
 // about missing columns (index) or make output without bound (printf).
-var extAllowed = []string{"and", "col", "default", "eq", "ge", "gt", "json", "le", "len", "lt", "ne", "not", "or", "slice"}
+var allowed = []string{"and", "col", "default", "eq", "ge", "gt", "json", "le", "len", "lt", "ne", "not", "or", "slice"}
 
 // insert is the last step of every {{...}} that prints: it refuses what must not
 // reach WeChat silently. source is the action's text, such as .store_name.
@@ -57,13 +57,13 @@ func insert(source string, v any) (any, error) {
 		name = ""
 	}
 	if c == "" {
-		return nil, &ExtError{Column: name, Msg: fmt.Sprintf("is empty for this app; if it may be, write {{default \"\" %s}}", cmp.Or(source, ".column"))}
+		return nil, &Error{Column: name, Msg: fmt.Sprintf("is empty for this app; if it may be, write {{default \"\" %s}}", cmp.Or(source, ".column"))}
 	}
 	if !utf8.ValidString(string(c)) {
-		return nil, &ExtError{Column: name, Value: string(c), Msg: "is not valid UTF-8"}
+		return nil, &Error{Column: name, Value: string(c), Msg: "is not valid UTF-8"}
 	}
 	if i := strings.IndexFunc(string(c), unprintable); i >= 0 {
-		return nil, &ExtError{Column: name, Value: string(c), Msg: fmt.Sprintf("has the control character %q, which WeChat does not take", c[i])}
+		return nil, &Error{Column: name, Value: string(c), Msg: fmt.Sprintf("has the control character %q, which WeChat does not take", c[i])}
 	}
 	return c, nil
 }
@@ -81,7 +81,7 @@ func defaultTo(other, v any) (any, error) {
 func col(row map[string]cell, name any) (cell, error) {
 	v, ok := row[plainText(name)]
 	if !ok {
-		return "", &ExtError{Column: plainText(name), Msg: "the app list has no such column"}
+		return "", &Error{Column: plainText(name), Msg: "the app list has no such column"}
 	}
 	return v, nil
 }
@@ -126,9 +126,9 @@ func plainText(v any) string {
 
 // prepare checks the template, notes the columns it names and the lines of its
 // literal text, and guards every printing action with insert.
-func (e *Ext) prepare() error {
+func (e *Template) prepare() error {
 	if len(e.tmpl.Templates()) > 1 {
-		return &ExtError{Msg: "define, block and template are not supported"}
+		return &Error{Msg: "define, block and template are not supported"}
 	}
 	for i := range len(e.text) {
 		if e.text[i] == '\n' {
@@ -142,7 +142,7 @@ func (e *Ext) prepare() error {
 
 // visit walks the parse tree. root tells whether the dot is the app's row, which
 // it is not inside a with.
-func (e *Ext) visit(node parse.Node, root bool) error {
+func (e *Template) visit(node parse.Node, root bool) error {
 	switch n := node.(type) {
 	case *parse.ListNode:
 		if n == nil {
@@ -172,13 +172,13 @@ func (e *Ext) visit(node parse.Node, root bool) error {
 	case *parse.CommentNode:
 	default:
 		word, _, _ := strings.Cut(strings.Trim(node.String(), "{} "), " ")
-		return &ExtError{Line: e.line(node.Position()), Msg: word + " is not supported: every app has one row of plain values"}
+		return &Error{Line: e.line(node.Position()), Msg: word + " is not supported: every app has one row of plain values"}
 	}
 	return nil
 }
 
 // visitBranch walks the parts of an if or with.
-func (e *Ext) visitBranch(pipe *parse.PipeNode, then, otherwise *parse.ListNode, rootThen, root bool) error {
+func (e *Template) visitBranch(pipe *parse.PipeNode, then, otherwise *parse.ListNode, rootThen, root bool) error {
 	if err := e.visitPipe(pipe, root); err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (e *Ext) visitBranch(pipe *parse.PipeNode, then, otherwise *parse.ListNode,
 }
 
 // visitPipe checks the functions of a pipeline and notes its columns.
-func (e *Ext) visitPipe(pipe *parse.PipeNode, root bool) error {
+func (e *Template) visitPipe(pipe *parse.PipeNode, root bool) error {
 	for _, cmd := range pipe.Cmds {
 		for i, arg := range cmd.Args {
 			if err := e.visitArg(arg, root); err != nil {
@@ -197,7 +197,7 @@ func (e *Ext) visitPipe(pipe *parse.PipeNode, root bool) error {
 			}
 			if id, ok := arg.(*parse.IdentifierNode); ok && id.Ident == "col" {
 				if i != 0 || len(cmd.Args) < 2 {
-					return &ExtError{Line: e.line(id.Pos), Msg: `write (col "name")`}
+					return &Error{Line: e.line(id.Pos), Msg: `write (col "name")`}
 				}
 				if name, ok := cmd.Args[1].(*parse.StringNode); ok {
 					e.refs = append(e.refs, columnRef{name.Text, e.line(id.Pos)})
@@ -213,12 +213,12 @@ func (e *Ext) visitPipe(pipe *parse.PipeNode, root bool) error {
 }
 
 // visitArg handles one word of a command.
-func (e *Ext) visitArg(arg parse.Node, root bool) error {
+func (e *Template) visitArg(arg parse.Node, root bool) error {
 	line := e.line(arg.Position())
 	switch n := arg.(type) {
 	case *parse.IdentifierNode:
-		if !slices.Contains(extAllowed, n.Ident) {
-			return &ExtError{Line: line, Msg: fmt.Sprintf("the function %s is not supported here: there are %s", n.Ident, strings.Join(extAllowed, ", "))}
+		if !slices.Contains(allowed, n.Ident) {
+			return &Error{Line: line, Msg: fmt.Sprintf("the function %s is not supported here: there are %s", n.Ident, strings.Join(allowed, ", "))}
 		}
 	case *parse.FieldNode:
 		if root {
@@ -237,7 +237,7 @@ func (e *Ext) visitArg(arg parse.Node, root bool) error {
 }
 
 // guard is the command "_insert <source>", which gets the value from the pipe.
-func (e *Ext) guard(pos parse.Pos, source string) *parse.CommandNode {
+func (e *Template) guard(pos parse.Pos, source string) *parse.CommandNode {
 	return &parse.CommandNode{NodeType: parse.NodeCommand, Pos: pos, Args: []parse.Node{
 		parse.NewIdentifier(insertFunc).SetTree(e.tmpl.Tree).SetPos(pos),
 		&parse.StringNode{NodeType: parse.NodeString, Pos: pos, Quoted: fmt.Sprintf("%q", source), Text: source},
@@ -245,7 +245,7 @@ func (e *Ext) guard(pos parse.Pos, source string) *parse.CommandNode {
 }
 
 // line is the line of a place in the template.
-func (e *Ext) line(pos parse.Pos) int {
+func (e *Template) line(pos parse.Pos) int {
 	before, _ := slices.BinarySearch(e.ends, int(pos))
 	return 1 + before
 }

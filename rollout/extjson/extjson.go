@@ -1,4 +1,4 @@
-package rollout
+package extjson
 
 import (
 	"errors"
@@ -11,19 +11,19 @@ import (
 	"unicode/utf8"
 )
 
-// ExtMax bounds the text of an ext template and the document it renders, in bytes.
-const ExtMax = 1 << 20
+// Max bounds the text of an ext template and the document it renders, in bytes.
+const Max = 1 << 20
 
 const (
-	// extActionsMax bounds the {{...}} of a template: each may be inside the one
-	// before, and every reader of the tree goes down by itself.
-	extActionsMax = 10_000
-	// extMsgMax bounds what text/template says of a template, in characters: it may
-	// say all of it.
-	extMsgMax = 300
+	// actionsMax bounds the {{...}} of a template: each may be inside the one
+	// before, and each reader of the tree recurses.
+	actionsMax = 10_000
+	// msgMax bounds an error of text/template, in characters: it may quote the
+	// whole template.
+	msgMax = 300
 )
 
-// Ext is a parsed ext.json template: the document WeChat's commit takes as
+// Template is a parsed ext.json template: the document WeChat's commit takes as
 // ext_json, with the columns of the app list filled in per app.
 //
 // It is Go template text. .appid, .label and every column of the app list by its
@@ -41,8 +41,8 @@ const (
 // ways to say that a column may be empty. Comparisons see the plain value.
 // There are no loops and no sub-templates.
 //
-// An Ext is safe for concurrent use.
-type Ext struct {
+// A Template is safe for concurrent use.
+type Template struct {
 	text    string
 	tmpl    *template.Template
 	refs    []columnRef
@@ -56,29 +56,28 @@ type columnRef struct {
 	line int
 }
 
-// ExtApp is what one app gives to the template.
-type ExtApp struct {
+// App is what one app gives to the template.
+type App struct {
 	// AppID and Label are .appid and .label, whatever Columns hold.
 	AppID, Label string
 	// Columns are the app list's values by name.
 	Columns map[string]string
 }
 
-// ExtError says what is wrong with an ext template, or with the document it
-// renders for one app.
-type ExtError struct {
+// Error is a fault of an ext template, or of the document it renders for one app.
+type Error struct {
 	// Line is the line of the template, from 1; 0 when it is the whole document.
 	Line int
 	// Column is the app list's column to look at; "" when there is none.
 	Column string
 	// Value is the app's value of that column.
 	Value string
-	// Msg says what is wrong, and what to do where that isn't obvious.
+	// Msg is what is wrong, and what to do where that isn't obvious.
 	Msg string
 }
 
 // Error gives line, column, value and what is wrong.
-func (e *ExtError) Error() string {
+func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("ext template")
 	if e.Line > 0 {
@@ -93,24 +92,24 @@ func (e *ExtError) Error() string {
 	return b.String() + ": " + e.Msg
 }
 
-// ParseExt reads an ext template. Blank text stands for {}. The error is an *ExtError.
-func ParseExt(text string) (*Ext, error) {
+// Parse reads an ext template. Blank text means {}. The error is an *Error.
+func Parse(text string) (*Template, error) {
 	text = strings.TrimPrefix(text, "\ufeff")
 	switch {
-	case len(text) > ExtMax:
-		return nil, &ExtError{Msg: "is larger than 1 MiB"}
-	case strings.Count(text, "{{") > extActionsMax:
-		return nil, &ExtError{Msg: fmt.Sprintf("has more than %d {{...}}", extActionsMax)}
+	case len(text) > Max:
+		return nil, &Error{Msg: "is larger than 1 MiB"}
+	case strings.Count(text, "{{") > actionsMax:
+		return nil, &Error{Msg: fmt.Sprintf("has more than %d {{...}}", actionsMax)}
 	case !utf8.ValidString(text):
-		return nil, &ExtError{Line: badLine(text), Msg: "is not valid UTF-8: save the file as UTF-8"}
+		return nil, &Error{Line: badLine(text), Msg: "is not valid UTF-8: save the file as UTF-8"}
 	case strings.TrimSpace(text) == "":
 		text = "{}"
 	}
-	tmpl, err := template.New("ext").Option("missingkey=error").Funcs(extFuncs).Parse(text)
+	tmpl, err := template.New("ext").Option("missingkey=error").Funcs(functions).Parse(text)
 	if err != nil {
 		return nil, templateError(err)
 	}
-	e := &Ext{text: text, tmpl: tmpl, literal: make(map[*byte]int)}
+	e := &Template{text: text, tmpl: tmpl, literal: make(map[*byte]int)}
 	if err := e.prepare(); err != nil {
 		return nil, err
 	}
@@ -118,11 +117,11 @@ func ParseExt(text string) (*Ext, error) {
 }
 
 // Text is the template as it was parsed; a plan keeps it.
-func (e *Ext) Text() string { return e.text }
+func (e *Template) Text() string { return e.text }
 
 // Columns are the names the template uses apart from appid and label, sorted. An
 // app list that lacks one of them can't be rendered.
-func (e *Ext) Columns() []string {
+func (e *Template) Columns() []string {
 	var names []string
 	for _, ref := range e.refs {
 		if ref.name != "appid" && ref.name != "label" {
@@ -135,8 +134,8 @@ func (e *Ext) Columns() []string {
 
 // Render gives the ext_json of one app: one JSON object on one line, without \u
 // escapes (WeChat answers 47002 to those), whose extAppid is the app's. The
-// error is an *ExtError.
-func (e *Ext) Render(app ExtApp) (string, error) {
+// error is an *Error.
+func (e *Template) Render(app App) (string, error) {
 	data := make(map[string]cell, len(app.Columns)+2)
 	for name, value := range app.Columns {
 		data[name] = cell(value)
@@ -144,22 +143,22 @@ func (e *Ext) Render(app ExtApp) (string, error) {
 	data["appid"], data["label"] = cell(app.AppID), cell(app.Label)
 	for _, ref := range e.refs {
 		if _, ok := data[ref.name]; !ok {
-			return "", &ExtError{Line: ref.line, Column: ref.name, Msg: "the app list has no such column"}
+			return "", &Error{Line: ref.line, Column: ref.name, Msg: "the app list has no such column"}
 		}
 	}
-	out := &extOutput{literal: e.literal}
+	out := &output{literal: e.literal}
 	if err := e.tmpl.Execute(out, data); err != nil {
 		return "", e.blame(templateError(err), data)
 	}
-	doc, err := compactExt(out.text, app.AppID)
+	doc, err := compact(out.text, app.AppID)
 	if bad := (*jsonError)(nil); errors.As(err, &bad) {
-		return "", e.blame(&ExtError{Line: out.lineAt(bad.offset), Msg: bad.Error()}, data)
+		return "", e.blame(&Error{Line: out.lineAt(bad.offset), Msg: bad.Error()}, data)
 	}
 	return doc, nil
 }
 
 // blame adds the column to an error that a single column of its line explains.
-func (e *Ext) blame(err *ExtError, data map[string]cell) *ExtError {
+func (e *Template) blame(err *Error, data map[string]cell) *Error {
 	if err.Column != "" {
 		err.Value = string(data[err.Column])
 		return err
@@ -178,29 +177,29 @@ func (e *Ext) blame(err *ExtError, data map[string]cell) *ExtError {
 		names[i] = name + "=" + strconv.Quote(cut(string(data[name]), 60))
 	}
 	if len(names) > 0 {
-		err.Msg += "; columns on this line: " + cut(strings.Join(names, ", "), extMsgMax)
+		err.Msg += "; columns on this line: " + cut(strings.Join(names, ", "), msgMax)
 	}
 	return err
 }
 
-// text/template has no typed errors: the line and the reason are in their text.
+// text/template has no typed errors: their text holds the line and the reason.
 var (
 	templatePlace  = regexp.MustCompile(`^template: ext:(\d+)(?::\d+)?: `)
 	templateAction = regexp.MustCompile(`^executing "ext" at <.*?>: (?:error calling \w+: )?`)
 )
 
-// templateError makes an *ExtError of what text/template says.
-func templateError(err error) *ExtError {
+// templateError converts an error of text/template.
+func templateError(err error) *Error {
 	msg, line := err.Error(), 0
 	if m := templatePlace.FindStringSubmatch(msg); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		msg = msg[len(m[0]):]
 		msg = strings.TrimPrefix(msg, templateAction.FindString(msg))
 	}
-	if own := (*ExtError)(nil); errors.As(err, &own) {
-		return &ExtError{Line: line, Column: own.Column, Value: own.Value, Msg: cut(own.Msg, extMsgMax)}
+	if own := (*Error)(nil); errors.As(err, &own) {
+		return &Error{Line: line, Column: own.Column, Value: own.Value, Msg: cut(own.Msg, msgMax)}
 	}
-	return &ExtError{Line: line, Msg: cut(msg, extMsgMax)}
+	return &Error{Line: line, Msg: cut(msg, msgMax)}
 }
 
 // badLine is the line of the first byte that isn't UTF-8.

@@ -1,0 +1,3 @@
+// Package selector chooses apps by their columns, as Kubernetes' label
+// selectors do.
+package selector
