@@ -14,6 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/tasks"
 )
 
@@ -26,7 +27,7 @@ type engine struct {
 	ledger     *ledger.Ledger
 	pools      *tasks.Pools
 	servers    *tasks.Servers
-	controller *rollout.Controller
+	controller *dispatch.Controller
 	stop       context.CancelFunc
 	done       sync.WaitGroup
 }
@@ -54,7 +55,7 @@ func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOption
 	e.rdb[1].AddHook(tasks.AckHook{})
 	queueNames := map[rollout.QueueName]int{rollout.QueueCommit: perQueue, rollout.QueueAudit: perQueue, rollout.QueueRelease: perQueue}
 	e.servers = tasks.NewServers(e.rdb[1], handler, tasks.ServersOptions{Concurrency: queueNames, Log: zerolog.Nop()})
-	e.controller = rollout.NewController(e.ledger, tasks.NewQueue(e.rdb[2], tasks.QueueOptions{}), e.pools, wallClock{}, rollout.ControllerOptions{})
+	e.controller = dispatch.New(e.ledger, tasks.NewQueue(e.rdb[2], tasks.QueueOptions{}), e.pools, wallClock{}, dispatch.Options{})
 	running, stop := context.WithCancel(ctx)
 	e.stop = stop
 	if !o.noServers {
@@ -72,7 +73,7 @@ func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOption
 }
 
 func (e *engine) reconcile(ctx context.Context) {
-	_ = e.controller.Run(ctx, func(_ rollout.Progress, err error) {
+	_ = e.controller.Run(ctx, func(_ dispatch.Progress, err error) {
 		if err != nil && ctx.Err() == nil {
 			fmt.Fprintln(os.Stderr, "bench: tick:", err)
 		}

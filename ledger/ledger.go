@@ -42,9 +42,7 @@ func New(rdb redis.UniversalClient, o Options) *Ledger {
 	return &Ledger{rdb: rdb, opts: o}
 }
 
-var _ rollout.Store = (*Ledger)(nil)
-
-// WakeDue implements rollout.Store. Those whose app went to another rollout meanwhile are ended.
+// WakeDue implements dispatch.Store. Those whose app went to another rollout meanwhile are ended.
 func (l *Ledger) WakeDue(ctx context.Context, limit int) (int, error) {
 	n, left, err := l.due(ctx, limit, "wake")
 	if err != nil {
@@ -53,7 +51,7 @@ func (l *Ledger) WakeDue(ctx context.Context, limit int) (int, error) {
 	return n, l.leave(ctx, left)
 }
 
-// ExpireDue implements rollout.Store.
+// ExpireDue implements dispatch.Store.
 func (l *Ledger) ExpireDue(ctx context.Context, limit int) (int, error) {
 	indexes := make([]string, 0, len(rollout.QueueNames()))
 	for _, queueName := range rollout.QueueNames() {
@@ -82,7 +80,7 @@ func (l *Ledger) due(ctx context.Context, limit int, indexes ...string) (moved i
 	return int(n), left, err
 }
 
-// Peek implements rollout.Store.
+// Peek implements dispatch.Store.
 func (l *Ledger) Peek(ctx context.Context, c rollout.Claim) ([]string, error) {
 	apps, err := l.rdb.ZRangeArgs(ctx, redis.ZRangeArgs{
 		Key: keyReady(c.Rollout, string(c.Stage)), ByScore: true,
@@ -91,7 +89,7 @@ func (l *Ledger) Peek(ctx context.Context, c rollout.Claim) ([]string, error) {
 	return apps, failed(err, "look at the next targets of rollout %s at %s", c.Rollout, c.Stage)
 }
 
-// Claim implements rollout.Store.
+// Claim implements dispatch.Store.
 func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Assignment, error) {
 	args := []any{c.Rollout, string(c.Stage), c.MaxRank, c.N, milli(c.Lease), milli(l.opts.OwnerRetry), ""}
 	if c.ReadBack {
@@ -156,7 +154,7 @@ func (l *Ledger) Quarantine(ctx context.Context) (time.Duration, error) {
 	return left, err
 }
 
-// InFlight implements rollout.Store.
+// InFlight implements dispatch.Store.
 func (l *Ledger) InFlight(ctx context.Context) (map[rollout.QueueName]int, error) {
 	cmds := make(map[rollout.QueueName]*redis.IntCmd)
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -175,28 +173,28 @@ func (l *Ledger) InFlight(ctx context.Context) (map[rollout.QueueName]int, error
 	return out, nil
 }
 
-// Latch implements rollout.Store.
+// Latch implements dispatch.Store.
 func (l *Ledger) Latch(ctx context.Context, id string, wave int, g rollout.GateState) error {
 	_, err := l.latch(ctx, id, wave, g, "", "")
 	return err
 }
 
-// Begin implements rollout.Store.
+// Begin implements dispatch.Store.
 func (l *Ledger) Begin(ctx context.Context, id string) error {
 	return l.quiet(l.control(ctx, id, change{from: "scheduled", to: rollout.StatusRunning, by: "controller", why: "its start time has come"}))
 }
 
-// Finish implements rollout.Store.
+// Finish implements dispatch.Store.
 func (l *Ledger) Finish(ctx context.Context, id string) error {
 	return l.quiet(l.control(ctx, id, change{from: "running,paused", to: rollout.StatusDone, by: "controller", why: "every target has ended"}))
 }
 
-// Pause implements rollout.Store.
+// Pause implements dispatch.Store.
 func (l *Ledger) Pause(ctx context.Context, id, by, why string) error {
 	return l.quiet(l.control(ctx, id, change{from: "running", to: rollout.StatusPaused, by: by, why: why}))
 }
 
-// Sweep implements rollout.Store.
+// Sweep implements dispatch.Store.
 func (l *Ledger) Sweep(ctx context.Context, id string, limit int) (int, error) {
 	list, err := run(ctx, l.rdb, sweepScript, id, limit).Int64Slice()
 	if err != nil {

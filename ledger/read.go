@@ -43,7 +43,7 @@ func (l *Ledger) Rollouts(ctx context.Context, offset, n int) ([]rollout.Rollout
 	return l.read(ctx, ids)
 }
 
-// Active implements rollout.Store. One that can't be read is a *BrokenError.
+// Active implements dispatch.Store. One that can't be read is a *BrokenError.
 func (l *Ledger) Active(ctx context.Context) ([]rollout.Rollout, error) {
 	views, err := l.views(ctx, nil, "list active rollouts")
 	if err != nil {

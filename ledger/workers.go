@@ -40,7 +40,7 @@ func (l *Ledger) Leave(ctx context.Context, worker string) error {
 	return failed(run(ctx, l.rdb, heartbeatScript, worker, 0, "", 0, 0).Err(), "take worker %s out", worker)
 }
 
-// Capacity implements rollout.Store. Workers whose heartbeat ended are dropped.
+// Capacity implements dispatch.Store. Workers whose heartbeat ended are dropped.
 func (l *Ledger) Capacity(ctx context.Context) (map[rollout.QueueName]int, error) {
 	list, err := run(ctx, l.rdb, capacityScript).StringSlice()
 	if err != nil {

@@ -48,6 +48,19 @@ func Judge(w Wave, wave int, c Counts, promoted bool) (Decision, string) {
 // waitsForPromote is the reason of a gate that an operator must open.
 const waitsForPromote = "waits for promote"
 
+// NextGate evaluates the gate after the last open wave: its new state, and whether that differs
+// from the present one. A gate that failed, one behind a tripped gate, and the end of the last
+// wave are not evaluated.
+func (r Rollout) NextGate(now time.Time) (next GateState, changed bool) {
+	was := r.Gates[r.OpenWave]
+	if _, tripped := r.TrippedGate(); tripped || r.OpenWave+1 >= len(r.Plan.Waves) || was.Decision == DecisionFail {
+		return was, false
+	}
+	v, why := Judge(r.Plan.Waves[r.OpenWave], r.OpenWave, r.Counts, false)
+	next = GateState{Decision: v, Why: why}.asked(was, now, r.Plan.Deadline.WithDefaults().Gate)
+	return next, !next.same(was)
+}
+
 // asked completes the state of a gate that waits for an operator, given the one before it: since
 // when, and after the plan's deadline that nobody answered. The gate itself decides nothing.
 func (g GateState) asked(was GateState, now time.Time, limit time.Duration) GateState {
@@ -168,49 +181,6 @@ func (r Rollout) TrippedGate() (wave int, tripped bool) {
 		}
 	}
 	return 0, false
-}
-
-// Breaker limits: the same errcode on this many of the first targets that came so
-// far, or on this share of all that did, says the plan is wrong, not the app.
-const (
-	breakerFirst = 5
-	breakerMin   = 3
-	breakerShare = 0.2
-)
-
-// Trip tells whether n targets failing alike, of tried targets in all, should
-// pause the rollout.
-func Trip(n, tried int) bool {
-	if n < breakerMin {
-		return false
-	}
-	return tried <= breakerFirst || float64(n) >= breakerShare*float64(tried)
-}
-
-// Tripped finds an errcode that so many targets failed with that the plan must be
-// wrong; why says so. Targets that failed at a stage are compared with those that
-// came past it, ended or not: while audits take days, hardly any but failures have
-// ended, and targets that were up to date never tried the plan. The smallest of
-// several codes is named.
-func Tripped(c Counts, codes map[int64]int) (why string, tripped bool) {
-	found := int64(0)
-	for code, n := range codes {
-		if found != 0 && code > found {
-			continue
-		}
-		for _, stage := range Stages() {
-			// Which stage a code came from isn't known; no more than failed there did.
-			failed := c.At(stage, StateFailed)
-			n := min(n, failed)
-			tried := failed + c.Sum(func(x Cell) bool { return stage.Before(x.Stage) })
-			if Trip(n, tried) {
-				found = code
-				why = fmt.Sprintf("errcode %d failed %d of the %d targets that came through %s: the plan looks wrong; fix it and retry, or resume to go on",
-					code, n, tried, stage)
-			}
-		}
-	}
-	return why, found != 0
 }
 
 // Spike tells whether more of the last wave was rejected, failed or delayed than its

@@ -86,6 +86,18 @@ func (r Rollout) Reach(s Stage) int {
 	return r.OpenWave
 }
 
+// Wants counts the targets that wait for an assignment at a stage and that no gate, pause or
+// start time holds back.
+func (r Rollout) Wants(stage Stage) int {
+	if !r.Status.Moves(stage) {
+		return 0
+	}
+	reach := r.Reach(stage)
+	return r.Counts.Sum(func(x Cell) bool {
+		return x.Stage == stage && x.State == StatePending && x.Wave <= reach && !x.readsBack()
+	})
+}
+
 // ReadBacks counts the targets at a stage that wait for an assignment in which a handler reads
 // back a call of unknown outcome. A read changes nothing at WeChat: it needs no permit, no gate
 // holds it, and it goes on while the rollout is paused, or aborted; see Store.Sweep.

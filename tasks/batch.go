@@ -23,7 +23,7 @@ type QueueOptions struct {
 	Timeout time.Duration
 }
 
-// Queue is the controller's side of Asynq. It implements rollout.Queue.
+// Queue is the controller's side of Asynq. It implements dispatch.Queue.
 type Queue struct {
 	client *asynq.Client
 	rdb    redis.UniversalClient
@@ -47,9 +47,7 @@ func NewQueue(rdb redis.UniversalClient, o QueueOptions) *Queue {
 	return &Queue{client: asynq.NewClientFromRedisClient(rdb), rdb: rdb, opts: o}
 }
 
-var _ rollout.Queue = (*Queue)(nil)
-
-// Enqueue implements rollout.Queue: all assignments in one pipeline. A task ID that is
+// Enqueue implements dispatch.Queue: all assignments in one pipeline. A task ID that is
 // taken means that the assignment was enqueued before, which is success.
 func (q *Queue) Enqueue(ctx context.Context, assignments []rollout.Assignment) error {
 	b := &batch{}

@@ -61,14 +61,13 @@ func NewPools(open func(name string) *ratelimit.Quota, o PoolsOptions) *Pools {
 }
 
 var (
-	_ rollout.Pools = (*Pools)(nil)
-	_ Permits       = (*Pools)(nil)
+	_ Permits = (*Pools)(nil)
 )
 
 // Quota is the pool of a stage, for operators.
 func (p *Pools) Quota(s rollout.Stage) *ratelimit.Quota { return p.quotas[s] }
 
-// Allowances implements rollout.Pools.
+// Allowances implements dispatch.Pools.
 func (p *Pools) Allowances(ctx context.Context) (map[rollout.Stage]rollout.Allowance, error) {
 	p.mu.Lock()
 	fresh := p.opts.Now().Sub(p.looked) < p.opts.LookEvery
@@ -118,7 +117,7 @@ func poolMark(q ratelimit.QuotaState) string {
 	return fmt.Sprint(q.State, q.Closings, q.Known, q.Rest, q.Limit, q.Outstanding, q.Spent, q.ReadAt.UnixMilli(), q.Month)
 }
 
-// Take implements rollout.Pools.
+// Take implements dispatch.Pools.
 func (p *Pools) Take(ctx context.Context, r rollout.TakeRequest) (rollout.Taken, error) {
 	taken, err := p.quotas[r.Stage].Take(ctx, ask(r), r.IDs)
 	if taken.Probe { // the next is another app's
@@ -140,7 +139,7 @@ func ask(r rollout.TakeRequest) ratelimit.Ask {
 	return ratelimit.Ask{Pool: r.Pool, Shares: r.Shares, Cap: r.Cap, CapPercent: r.CapPercent, PerDay: r.PerDay}
 }
 
-// Return implements rollout.Pools.
+// Return implements dispatch.Pools.
 func (p *Pools) Return(ctx context.Context, s rollout.Stage, ids []string) error {
 	for _, id := range ids {
 		if err := p.quotas[s].Settle(ctx, id, false); err != nil {

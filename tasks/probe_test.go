@@ -13,6 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -114,7 +115,7 @@ func probesRotate(t *testing.T, sizes []int, wx *probeWeChat) {
 	}, PoolsOptions{Now: now})
 	queue := &probeQueue{}
 	l := &tripLine{T: t, ledger: ledger.New(rdb, ledger.Options{})}
-	l.controller = rollout.NewController(l.ledger, queue, pools, probeClock{now}, rollout.ControllerOptions{})
+	l.controller = dispatch.New(l.ledger, queue, pools, probeClock{now}, dispatch.Options{})
 	l.handler = NewHandler(HandlerOptions{WeChat: wx, Ledger: l.ledger, Permits: pools, Log: zerolog.Nop(), Seed: 1})
 	hands := map[rollout.QueueName]int{rollout.QueueCommit: 1, rollout.QueueAudit: 1, rollout.QueueRelease: 1}
 	l.must(l.ledger.Heartbeat(t.Context(), "w", hands, 1e5*time.Hour))

@@ -17,6 +17,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -82,7 +83,7 @@ type tripLine struct {
 	count      *tripCounter
 	ledger     *ledger.Ledger
 	queue      *heldQueue
-	controller *rollout.Controller
+	controller *dispatch.Controller
 	handler    *Handler
 }
 
@@ -96,7 +97,7 @@ func newTripLine(t *testing.T) *tripLine {
 		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
 	}, PoolsOptions{LookEvery: time.Hour}) // five more a second, for the other stages' pools, are not counted
 	l.queue = &heldQueue{Queue: NewQueue(queueRedis, QueueOptions{})}
-	l.controller = rollout.NewController(l.ledger, l.queue, pools, stillClock{}, rollout.ControllerOptions{})
+	l.controller = dispatch.New(l.ledger, l.queue, pools, stillClock{}, dispatch.Options{})
 	l.handler = NewHandler(HandlerOptions{
 		WeChat: &easyWeChat{apps: make(map[string]*easyApp)}, Ledger: l.ledger, Permits: pools, Log: zerolog.Nop(), Seed: 1,
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -26,7 +27,7 @@ type world struct {
 	advance func(time.Duration)
 	ledger  *ledger.Ledger
 	pools   *Pools
-	cond    *rollout.Controller
+	cond    *dispatch.Controller
 	cloud   *cloud
 
 	ids      []string
@@ -78,7 +79,7 @@ func newWorld(t *rapid.T, ctx context.Context, rdb redis.UniversalClient, advanc
 	w.pools = NewPools(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
 	}, PoolsOptions{LookEvery: 1, Now: w.skewed})
-	w.cond = rollout.NewController(w.ledger, w, w.pools, w, rollout.ControllerOptions{})
+	w.cond = dispatch.New(w.ledger, w, w.pools, w, dispatch.Options{})
 	w.must(w.ledger.Heartbeat(ctx, "w1", map[rollout.QueueName]int{
 		rollout.QueueCommit: 2, rollout.QueueAudit: 2, rollout.QueueRelease: 2,
 	}, 1e5*time.Hour))
@@ -127,11 +128,11 @@ func (w *world) log(format string, args ...any) {
 func (w *world) now() time.Time    { return w.rdb.Time(w.ctx).Val() }
 func (w *world) skewed() time.Time { return w.now().Add(7 * time.Minute) }
 
-// Now and Sleep implement rollout.Clock.
+// Now and Sleep implement dispatch.Clock.
 func (w *world) Now() time.Time                                   { return w.skewed() }
 func (w *world) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
-// Enqueue implements rollout.Queue.
+// Enqueue implements dispatch.Queue.
 func (w *world) Enqueue(_ context.Context, assignments []rollout.Assignment) error {
 	if w.dropping {
 		w.log("the queue loses %d assignments", len(assignments))

@@ -15,6 +15,7 @@ import (
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/tasks"
 )
 
@@ -25,7 +26,7 @@ const leaderTTL = 6 * time.Second
 // controllers at once would do no harm; one is less work for Redis.
 type leader struct {
 	lease       *ratelimit.Lease
-	controller  *rollout.Controller
+	controller  *dispatch.Controller
 	operator    *operator.Operator
 	rdb         redis.UniversalClient
 	quota       *quotareader.Reader
@@ -38,10 +39,10 @@ type leader struct {
 	stepDownOne sync.Once
 }
 
-func (a *App) newLeader(queue rollout.Queue) *leader {
+func (a *App) newLeader(queue dispatch.Queue) *leader {
 	l := &leader{
 		lease: ratelimit.NewLease(a.core.rdb, "controller", a.name, leaderTTL),
-		controller: rollout.NewController(a.core.ledger, queue, a.core.pools, wallClock{}, rollout.ControllerOptions{
+		controller: dispatch.New(a.core.ledger, queue, a.core.pools, wallClock{}, dispatch.Options{
 			Lease: a.cfg.Timing.Lease, Idle: a.opts.Idle,
 		}),
 		operator:    a.core.operator(a.cfg, "worker "+a.name),
@@ -147,7 +148,7 @@ func (l *leader) keep(ctx context.Context) {
 
 func (l *leader) tick(ctx context.Context) {
 	waiting, said := false, ""
-	_ = l.controller.Run(ctx, func(p rollout.Progress, err error) {
+	_ = l.controller.Run(ctx, func(p dispatch.Progress, err error) {
 		l.metrics.Ticked(metrics.Tick{Woken: p.Woken, Expired: p.Expired, Claimed: p.Claimed, Changed: p.Changed, Failed: err != nil})
 		if waits := p.Quarantine > 0; waits != waiting {
 			waiting = waits
@@ -344,10 +345,10 @@ func (l *leader) probePlatform(ctx context.Context) {
 // wallClock is the machine's time.
 type wallClock struct{}
 
-// Now implements rollout.Clock.
+// Now implements dispatch.Clock.
 func (wallClock) Now() time.Time { return time.Now() }
 
-// Sleep implements rollout.Clock.
+// Sleep implements dispatch.Clock.
 func (wallClock) Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -9,6 +9,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -16,7 +17,7 @@ import (
 // mutant is a deliberate bug. What is nil is as it should be.
 type mutant struct {
 	// pools changes what the controllers ask of the pools, ledger what workers read.
-	pools  func(p *tasks.Pools) rollout.Pools
+	pools  func(p *tasks.Pools) dispatch.Pools
 	ledger func(tasks.Ledger) tasks.Ledger
 	// wechat changes what workers read of WeChat.
 	wechat func(tasks.WeChat) tasks.WeChat
@@ -28,11 +29,11 @@ type mutant struct {
 	// permits changes what workers tell the pools.
 	permits func(tasks.Permits) tasks.Permits
 	// store changes what the controllers do to the ledger.
-	store func(rollout.Store, *world) rollout.Store
+	store func(dispatch.Store, *world) dispatch.Store
 }
 
 // asked is a mutant that changes what the controllers ask of the pools.
-func asked(change func(p *tasks.Pools) rollout.Pools) mutant {
+func asked(change func(p *tasks.Pools) dispatch.Pools) mutant {
 	return mutant{pools: change}
 }
 
@@ -43,13 +44,13 @@ var mutants = map[string]struct {
 	breaks string
 	from   uint64
 }{
-	"the reserve is taken off the one probe": {asked(func(p *tasks.Pools) rollout.Pools { return oldAllowance{p} }), "stall: ", 10},
-	"shares are not passed on":               {asked(func(p *tasks.Pools) rollout.Pools { return noShares{p} }), "reserved", 2},
-	"permits out are not counted":            {asked(func(p *tasks.Pools) rollout.Pools { return noOut{p} }), "reserved", 3},
-	"caps are not passed on":                 {asked(func(p *tasks.Pools) rollout.Pools { return noCaps{p} }), "has spent", 0},
+	"the reserve is taken off the one probe": {asked(func(p *tasks.Pools) dispatch.Pools { return oldAllowance{p} }), "stall: ", 10},
+	"shares are not passed on":               {asked(func(p *tasks.Pools) dispatch.Pools { return noShares{p} }), "reserved", 2},
+	"permits out are not counted":            {asked(func(p *tasks.Pools) dispatch.Pools { return noOut{p} }), "reserved", 3},
+	"caps are not passed on":                 {asked(func(p *tasks.Pools) dispatch.Pools { return noCaps{p} }), "has spent", 0},
 	"releases are not known":                 {mutant{ledger: func(l tasks.Ledger) tasks.Ledger { return noReleases{l} }}, "downgrade: ", 26},
 	"earlier submissions are not looked for": {mutant{wechat: func(c tasks.WeChat) tasks.WeChat { return noAudits{c} }}, "a second submission", 6},
-	"read-backs wait for quota":              {mutant{store: func(s rollout.Store, w *world) rollout.Store { return permitted{s, w} }}, "is not read back", 3},
+	"read-backs wait for quota":              {mutant{store: func(s dispatch.Store, w *world) dispatch.Store { return permitted{s, w} }}, "is not read back", 3},
 	"denied submissions stay charged":        {mutant{permits: func(p tasks.Permits) tasks.Permits { return unproven{p} }}, "it says", 48},
 	"faults are not probed":                  {mutant{noProbe: true}, "no resumption: ", 0},
 	"silent stages are probed late":          {mutant{permits: func(p tasks.Permits) tasks.Permits { return lateProbes{p} }}, "no resumption: ", 47},
@@ -174,7 +175,7 @@ func (p lateProbes) Close(ctx context.Context, s rollout.Stage, f ratelimit.Refu
 
 // permitted gives a lost submission its read-back only when it could be repeated.
 type permitted struct {
-	rollout.Store
+	dispatch.Store
 	w *world
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -358,7 +359,7 @@ func (r readings) Refill(ctx context.Context, ask func(context.Context) (int64, 
 
 // till are the controller's pools; the permits that are granted are noted.
 type till struct {
-	rollout.Pools
+	dispatch.Pools
 	w *world
 }
 

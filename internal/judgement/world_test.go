@@ -14,6 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/tasks"
 )
 
@@ -57,7 +58,7 @@ type applied struct {
 // leader is a controller with its quota reader. Two of them lead at once.
 type leader struct {
 	*caller
-	cond   *rollout.Controller
+	cond   *dispatch.Controller
 	reader *quotareader.Reader
 	pools  *tasks.Pools
 	err    error // of the last reading
@@ -177,15 +178,15 @@ func (w *world) newPools(c clock) *tasks.Pools {
 func (w *world) newLeader(name string) *leader {
 	c := clock{w, time.Duration(len(w.leaders)+1) * 7 * time.Minute}
 	l := &leader{caller: &caller{w: w, name: name, calls: -1}, pools: w.newPools(c)}
-	pools := rollout.Pools(l.pools)
+	pools := dispatch.Pools(l.pools)
 	if w.mutant.pools != nil {
 		pools = w.mutant.pools(l.pools)
 	}
-	store := rollout.Store(w.ledger)
+	store := dispatch.Store(w.ledger)
 	if w.mutant.store != nil {
 		store = w.mutant.store(w.ledger, w)
 	}
-	l.cond = rollout.NewController(store, w, till{pools, w}, c, rollout.ControllerOptions{})
+	l.cond = dispatch.New(store, w, till{pools, w}, c, dispatch.Options{})
 	l.reader = quotareader.New(quotareader.Options{
 		Apps: w, Loans: lender{w.ledger}, WeChat: wire{l.caller}, Pools: readings{l.pools, l.caller}, Clock: c, Every: time.Minute,
 		Platform: func(error) bool { return w.cloud.out.platform() },
@@ -221,7 +222,7 @@ func (w *world) ReadingApps(_ context.Context, n int) ([]string, error) {
 	return w.apps[:min(n, len(w.apps))], nil
 }
 
-// Enqueue implements rollout.Queue.
+// Enqueue implements dispatch.Queue.
 func (w *world) Enqueue(_ context.Context, assignments []rollout.Assignment) error {
 	for _, t := range assignments {
 		w.queue = append(w.queue, delivery{assignment: t, at: w.now})

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/ledger"
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -48,7 +48,7 @@ type Options struct {
 	Loans  Lender
 	WeChat WeChat
 	Pools  Pools
-	Clock  rollout.Clock
+	Clock  dispatch.Clock
 	// Every is how old a reading may be.
 	Every time.Duration
 	// Platform tells whether an error is the platform's own, so that no other app would answer.

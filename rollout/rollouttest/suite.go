@@ -1,5 +1,5 @@
 // Package rollouttest holds what the tests of several packages need of rollout:
-// one suite that every rollout.Store must pass, whatever it is made of.
+// one suite that every dispatch.Store must pass, whatever it is made of.
 //
 // It must never be imported by product code.
 //
@@ -18,11 +18,12 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 )
 
-// Store is a rollout.Store together with what loads targets and moves them on.
+// Store is a dispatch.Store together with what loads targets and moves them on.
 type Store interface {
-	rollout.Store
+	dispatch.Store
 
 	// Load stores a whole rollout: it runs at once, or is scheduled if l.StartAt is set.
 	Load(ctx context.Context, l Load) error

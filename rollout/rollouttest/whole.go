@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 )
 
 // worker is a queue whose assignments are worked off at once: the store's whole life
@@ -18,7 +19,7 @@ type worker struct {
 	fails map[string]bool
 }
 
-// Enqueue implements rollout.Queue.
+// Enqueue implements dispatch.Queue.
 func (w *worker) Enqueue(ctx context.Context, assignments []rollout.Assignment) error {
 	for _, assignment := range assignments {
 		started, err := w.b.Start(ctx, assignment, lease)
@@ -85,7 +86,7 @@ func testWholeRollout(b *bench) {
 	b.must(b.Load(ctx, Load{ID: "r1", Plan: plan, Targets: Targets(sizes...)}))
 	b.must(b.Heartbeat(ctx, "w1", map[rollout.QueueName]int{rollout.QueueCommit: 2, rollout.QueueAudit: 1, rollout.QueueRelease: 1}, time.Hour))
 	w := &worker{b: b, fails: map[string]bool{"wx004": true, "wx010": true}}
-	c := rollout.NewController(b.Store, w, openPools{}, stillClock{}, rollout.ControllerOptions{Lease: lease})
+	c := dispatch.New(b.Store, w, openPools{}, stillClock{}, dispatch.Options{Lease: lease})
 	for tick := 0; b.rollout("r1").Status != rollout.StatusDone; tick++ {
 		if tick == 500 {
 			b.Fatalf("not done after %d ticks: %v", tick, b.rollout("r1").Counts)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 )
 
 // Reply is what comes of an assignment that began at now.
@@ -25,7 +26,7 @@ type Reply func(now time.Time) rollout.Event
 // Worker works off every assignment at once. It is safe for concurrent use.
 type Worker struct {
 	ledger     *ledger.Ledger
-	controller *rollout.Controller
+	controller *dispatch.Controller
 
 	mu      sync.Mutex
 	answers map[string]Reply // "appid stage", used once
@@ -35,7 +36,7 @@ type Worker struct {
 // New makes a worker on a ledger.
 func New(l *ledger.Ledger) *Worker {
 	w := &Worker{ledger: l, answers: make(map[string]Reply)}
-	w.controller = rollout.NewController(l, w, openPools{}, clock{}, rollout.ControllerOptions{Lease: lease})
+	w.controller = dispatch.New(l, w, openPools{}, clock{}, dispatch.Options{Lease: lease})
 	return w
 }
 
@@ -71,7 +72,7 @@ func (w *Worker) Work(ctx context.Context) error {
 	return fmt.Errorf("the rollouts don't come to rest")
 }
 
-// Enqueue implements rollout.Queue.
+// Enqueue implements dispatch.Queue.
 func (w *Worker) Enqueue(ctx context.Context, assignments []rollout.Assignment) error {
 	for _, assignment := range assignments {
 		started, err := w.ledger.Start(ctx, assignment, lease)

@@ -1,4 +1,4 @@
-package rollout_test
+package dispatch_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 )
 
 var errDown = errors.New("the store is down")
@@ -105,8 +106,8 @@ func TestControllerGoesOnPastErrors(t *testing.T) {
 		}
 		return []rollout.Assignment{{Rollout: c.Rollout, AppID: "wx1", Stage: c.Stage}}, nil
 	}
-	p, err := s.controller(rollout.ControllerOptions{}).Reconcile(t.Context())
-	if !cmp.Equal(p, rollout.Progress{Expired: 4, Claimed: 2}) {
+	p, err := s.controller(dispatch.Options{}).Reconcile(t.Context())
+	if !cmp.Equal(p, dispatch.Progress{Expired: 4, Claimed: 2}) {
 		t.Errorf("progress %+v, want 4 expired and the good rollout's 2 claimed", p)
 	}
 	for _, want := range []string{"wake parked targets", "list active rollouts", "rollout gone", "stage commit: rollout bad"} {
@@ -124,8 +125,8 @@ func TestControllerWaitsOutAQuarantine(t *testing.T) {
 	s.store.claim = func(rollout.Claim) ([]rollout.Assignment, error) {
 		return nil, &rollout.QuarantineError{Left: 7 * time.Second}
 	}
-	p, err := s.controller(rollout.ControllerOptions{}).Reconcile(t.Context())
-	if want := (rollout.Progress{Woken: 3, Quarantine: 7 * time.Second}); !cmp.Equal(p, want) || err != nil {
+	p, err := s.controller(dispatch.Options{}).Reconcile(t.Context())
+	if want := (dispatch.Progress{Woken: 3, Quarantine: 7 * time.Second}); !cmp.Equal(p, want) || err != nil {
 		t.Errorf("progress %+v, error %v; want %+v and none", p, err, want)
 	}
 	if len(s.store.log) != 1 {
@@ -141,7 +142,7 @@ func TestControllerUndoes(t *testing.T) {
 		r := running("one", map[rollout.Stage]int{rollout.StageRelease: 2, rollout.StageUndo: 3})
 		r.Status = status
 		s := setup(r)
-		p, err := s.controller(rollout.ControllerOptions{}).Reconcile(t.Context())
+		p, err := s.controller(dispatch.Options{}).Reconcile(t.Context())
 		if err != nil || p.Claimed != 3 {
 			t.Errorf("%s: %+v %v, calls %q; want three assignments", status, p, err, s.store.log)
 		}
@@ -150,7 +151,7 @@ func TestControllerUndoes(t *testing.T) {
 		r := running("one", nil)
 		r.Status, r.Counts = rollout.StatusPaused, rollout.Counts{{Stage: rollout.StageUndo, State: state}: 2}
 		s := setup(r)
-		p, err := s.controller(rollout.ControllerOptions{}).Reconcile(t.Context())
+		p, err := s.controller(dispatch.Options{}).Reconcile(t.Context())
 		if finished := slices.Contains(s.store.log, "finish one"); err != nil || finished != want || (p.Changed == 1) != want {
 			t.Errorf("two %s: %+v %v, calls %q", state, p, err, s.store.log)
 		}
@@ -312,7 +313,7 @@ func TestControllerRunsUntilItsContextEnds(t *testing.T) {
 	s := setup(running("a", map[rollout.Stage]int{rollout.StageCommit: 1}))
 	ctx, cancel := context.WithCancel(t.Context())
 	ticks := 0
-	err := s.controller(rollout.ControllerOptions{}).Run(ctx, func(p rollout.Progress, err error) {
+	err := s.controller(dispatch.Options{}).Run(ctx, func(p dispatch.Progress, err error) {
 		switch ticks++; ticks {
 		case 1: // moved: soon again
 			if p.Claimed != 1 || err != nil {
@@ -353,7 +354,7 @@ func TestControllerOptions(t *testing.T) {
 		}
 		return 0, nil
 	}
-	o := rollout.ControllerOptions{Batch: 4, Lease: time.Hour, Window: 9}
+	o := dispatch.Options{Batch: 4, Lease: time.Hour, Window: 9}
 	if _, err := s.controller(o).Reconcile(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package rollout
+package dispatch
 
 import (
 	"cmp"
@@ -7,21 +7,23 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// queueStages lists a queue's stages, the ones nearest to release first, so that
-// what was begun is ended before more is begun.
-var queueStages = map[QueueName][]Stage{
-	QueueCommit:  {StageCheck, StageCommit, StagePreflight},
-	QueueAudit:   {StageVerdict, StageSubmit},
-	QueueRelease: {StageUndo, StageRelease},
+// queueStages lists a queue's stages, those nearest to release first: targets under way
+// end before new ones begin.
+var queueStages = map[rollout.QueueName][]rollout.Stage{
+	rollout.QueueCommit:  {rollout.StageCheck, rollout.StageCommit, rollout.StagePreflight},
+	rollout.QueueAudit:   {rollout.StageVerdict, rollout.StageSubmit},
+	rollout.QueueRelease: {rollout.StageUndo, rollout.StageRelease},
 }
 
-// refusalHold is how long a refused rollout asks no more of a pool that has not changed: a
-// day or a month may have turned, or a probe be due.
+// refusalHold is how long a refused rollout does not ask an unchanged pool again. It is bounded
+// because a new day or month may begin, or a probe may fall due.
 const refusalHold = time.Second
 
-// refusal is what a pool last refused a rollout all of.
+// refusal is the last request of a rollout that its pool refused completely.
 type refusal struct {
 	at   time.Time
 	mark string // of the pool
@@ -30,22 +32,22 @@ type refusal struct {
 // asker is a rollout at a stage.
 type asker struct {
 	rollout string
-	stage   Stage
+	stage   rollout.Stage
 }
 
 // pass is one dispatch over all stages.
 type pass struct {
 	now    time.Time
-	order  []Rollout // by priority, then oldest first
+	order  []rollout.Rollout // by priority, then oldest first
 	shares map[string]int64
 	// refused are the refusals that still hold, or came in this pass.
 	refused map[asker]refusal
 	limits  []LimitOf
 }
 
-// dispatch gives out assignments until each queue's window is full; active are all unfinished
-// rollouts, whose reserves count, and running those of them that may get assignments.
-func (c *Controller) dispatch(ctx context.Context, active, running []Rollout) (int, []LimitOf, error) {
+// dispatch hands out assignments until each queue's window is full. active are all unfinished
+// rollouts, whose reserves count; running are those of them that may get assignments.
+func (c *Controller) dispatch(ctx context.Context, active, running []rollout.Rollout) (int, []LimitOf, error) {
 	if !slices.ContainsFunc(running, waits) {
 		return 0, nil, nil
 	}
@@ -61,12 +63,12 @@ func (c *Controller) dispatch(ctx context.Context, active, running []Rollout) (i
 	if err != nil {
 		return 0, nil, fmt.Errorf("read pools: %w", err)
 	}
-	p := pass{now: c.clock.Now(), order: slices.Clone(running), shares: Shares(active), refused: make(map[asker]refusal)}
+	p := pass{now: c.clock.Now(), order: slices.Clone(running), shares: rollout.Shares(active), refused: make(map[asker]refusal)}
 	slices.SortStableFunc(p.order, first)
 	defer func() { c.refused = p.refused }()
 	var errs []error
 	claimed := 0
-	for _, queueName := range QueueNames() {
+	for _, queueName := range rollout.QueueNames() {
 		room := capacity[queueName]*c.opts.Window - out[queueName]
 		n, err := c.readBacks(ctx, running, queueName, min(room, c.opts.Batch))
 		room -= n
@@ -92,25 +94,25 @@ func (c *Controller) dispatch(ctx context.Context, active, running []Rollout) (i
 	return claimed, p.limits, errors.Join(errs...)
 }
 
-// first orders rollouts that want the same: by priority, then age, then id.
-func first(a, b Rollout) int {
+// first orders rollouts that compete: by priority, then age, then id.
+func first(a, b rollout.Rollout) int {
 	return cmp.Or(cmp.Compare(b.Plan.Precedence(), a.Plan.Precedence()), a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 }
 
-// stopsAll tells whether an error means that no target of any rollout gets an assignment now.
+// stopsAll reports whether an error means that no target of any rollout gets an assignment now.
 func stopsAll(err error) bool {
-	return errors.As(err, new(*QuarantineError)) || errors.As(err, new(*PlatformFaultError))
+	return errors.As(err, new(*rollout.QuarantineError)) || errors.As(err, new(*rollout.PlatformFaultError))
 }
 
-// waits tells whether a rollout has a target that could get an assignment.
-func waits(r Rollout) bool {
-	return r.readsBack() || r.Counts.Sum(func(x Cell) bool { return x.State == StatePending && x.Wave <= r.OpenWave }) > 0
+// waits reports whether a rollout has a target that could get an assignment.
+func waits(r rollout.Rollout) bool {
+	return readsBack(r) || r.Counts.Sum(func(x rollout.Cell) bool { return x.State == rollout.StatePending && x.Wave <= r.OpenWave }) > 0
 }
 
-// dispatchStage lets the rollouts take of a stage's room in order. What one can't use, because
-// of its own bounds or others' shares, the next may take.
-func (c *Controller) dispatchStage(ctx context.Context, p *pass, stage Stage, a Allowance, room int) (int, error) {
-	if a.N != Unlimited {
+// dispatchStage shares a stage's room among the rollouts, in order. The next one may take what
+// one can't use because of its own bounds or others' shares.
+func (c *Controller) dispatchStage(ctx context.Context, p *pass, stage rollout.Stage, a rollout.Allowance, room int) (int, error) {
+	if a.N != rollout.Unlimited {
 		room = int(min(int64(room), a.N))
 	}
 	if a.Probe {
@@ -123,7 +125,7 @@ func (c *Controller) dispatchStage(ctx context.Context, p *pass, stage Stage, a 
 		if n <= 0 {
 			continue
 		}
-		got, err := c.ask(ctx, p, r, Claim{Rollout: r.ID, Stage: stage, MaxRank: r.MaxRank(stage), N: n, Lease: c.opts.Lease}, a)
+		got, err := c.ask(ctx, p, r, rollout.Claim{Rollout: r.ID, Stage: stage, MaxRank: r.MaxRank(stage), N: n, Lease: c.opts.Lease}, a)
 		claimed += got
 		if stopsAll(err) {
 			return claimed, err
@@ -135,20 +137,8 @@ func (c *Controller) dispatchStage(ctx context.Context, p *pass, stage Stage, a 
 	return claimed, errors.Join(errs...)
 }
 
-// Wants is how many targets of a rollout wait for an assignment at a stage, where no gate, pause
-// or start time holds them back.
-func (r Rollout) Wants(stage Stage) int {
-	if !r.Status.Moves(stage) {
-		return 0
-	}
-	reach := r.Reach(stage)
-	return r.Counts.Sum(func(x Cell) bool {
-		return x.Stage == stage && x.State == StatePending && x.Wave <= reach && !x.readsBack()
-	})
-}
-
-// ask gives a rollout its assignments, unless its pool would only refuse again.
-func (c *Controller) ask(ctx context.Context, p *pass, r Rollout, claim Claim, a Allowance) (int, error) {
+// ask dispatches to one rollout, unless its pool would only refuse again.
+func (c *Controller) ask(ctx context.Context, p *pass, r rollout.Rollout, claim rollout.Claim, a rollout.Allowance) (int, error) {
 	if !a.Permits {
 		return c.hand(ctx, claim, nil)
 	}
@@ -167,8 +157,8 @@ func (c *Controller) ask(ctx context.Context, p *pass, r Rollout, claim Claim, a
 	return claimed, err
 }
 
-// holds tells whether a refusal still holds.
-func (c *Controller) holds(p *pass, who asker, a Allowance) bool {
+// holds reports whether a refusal still holds.
+func (c *Controller) holds(p *pass, who asker, a rollout.Allowance) bool {
 	was, ok := c.refused[who]
 	if !ok || was.mark != a.Mark || p.now.Sub(was.at) >= refusalHold {
 		return false
@@ -178,10 +168,10 @@ func (c *Controller) holds(p *pass, who asker, a Allowance) bool {
 }
 
 // take takes permits for apps and claims the assignments of those that have one.
-func (c *Controller) take(ctx context.Context, p *pass, r Rollout, claim Claim, apps []string) (granted, claimed int, err error) {
+func (c *Controller) take(ctx context.Context, p *pass, r rollout.Rollout, claim rollout.Claim, apps []string) (granted, claimed int, err error) {
 	req := r.Plan.Quota.Request(claim.Stage, p.shares)
 	for _, app := range apps {
-		req.IDs = append(req.IDs, PermitID(claim.Rollout, app))
+		req.IDs = append(req.IDs, rollout.PermitID(claim.Rollout, app))
 	}
 	taken, err := c.pools.Take(ctx, req)
 	if err != nil {
@@ -197,17 +187,17 @@ func (c *Controller) take(ctx context.Context, p *pass, r Rollout, claim Claim, 
 	return len(taken.Granted), claimed, err
 }
 
-// offer is what a rollout has to probe a pool with.
+// offer is a rollout's candidates for a probe.
 type offer struct {
-	rollout Rollout
-	claim   Claim
-	apps    []string // who should first
+	rollout rollout.Rollout
+	claim   rollout.Claim
+	apps    []string // the best candidate first
 }
 
-// probe gives the assignment of a pool that is not open to an app that did not try since it closed, of
-// whichever rollout; if all did, to who did longest ago. Thus an app that alone is refused does
-// not keep the pool closed for all others.
-func (c *Controller) probe(ctx context.Context, p *pass, stage Stage, a Allowance, room int) (int, error) {
+// probe dispatches the one assignment of a pool that is not open, to an app of any rollout that
+// has not tried since the pool closed, or else to the app that tried longest ago. An app that
+// only WeChat's refusal of itself concerns can't keep the pool closed for all others.
+func (c *Controller) probe(ctx context.Context, p *pass, stage rollout.Stage, a rollout.Allowance, room int) (int, error) {
 	who := asker{stage: stage}
 	if room < 1 || c.holds(p, who, a) {
 		return 0, nil
@@ -219,7 +209,7 @@ func (c *Controller) probe(ctx context.Context, p *pass, stage Stage, a Allowanc
 		if r.Wants(stage) < 1 {
 			continue
 		}
-		claim := Claim{Rollout: r.ID, Stage: stage, MaxRank: r.MaxRank(stage), N: len(a.Tried) + 1, Lease: c.opts.Lease}
+		claim := rollout.Claim{Rollout: r.ID, Stage: stage, MaxRank: r.MaxRank(stage), N: len(a.Tried) + 1, Lease: c.opts.Lease}
 		apps, err := c.store.Peek(ctx, claim)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("rollout %s: %w", r.ID, err))
@@ -245,14 +235,15 @@ func (c *Controller) probe(ctx context.Context, p *pass, stage Stage, a Allowanc
 	return 0, errors.Join(errs...)
 }
 
-// hand claims assignments and enqueues them, with permits only those that have one. An assignment that
-// can't be enqueued comes back when its lease ends.
-func (c *Controller) hand(ctx context.Context, claim Claim, permits []string) (int, error) {
+// hand claims assignments and enqueues them; with permits, only those of their apps. An
+// assignment that can't be enqueued comes back when its lease ends.
+func (c *Controller) hand(ctx context.Context, claim rollout.Claim, permits []string) (int, error) {
 	for _, id := range permits {
-		claim.Only = append(claim.Only, permitApp(id))
+		_, app, _ := rollout.PermitOf(id)
+		claim.Only = append(claim.Only, app)
 	}
 	assignments, err := c.store.Claim(ctx, claim)
-	if err != nil { // an assignment it gave all the same is not enqueued: nobody uses its permit
+	if err != nil { // an assignment that the store made nevertheless is not enqueued and uses no permit
 		return 0, errors.Join(err, c.returnPermits(ctx, claim.Stage, permits))
 	}
 	err = c.returnPermits(ctx, claim.Stage, without(permits, assignments))
@@ -265,8 +256,8 @@ func (c *Controller) hand(ctx context.Context, claim Claim, permits []string) (i
 	return len(assignments), errors.Join(err, c.queue.Enqueue(ctx, assignments))
 }
 
-// returnPermits returns permits, if there are any.
-func (c *Controller) returnPermits(ctx context.Context, stage Stage, ids []string) error {
+// returnPermits returns permits to their pool.
+func (c *Controller) returnPermits(ctx context.Context, stage rollout.Stage, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -277,10 +268,10 @@ func (c *Controller) returnPermits(ctx context.Context, stage Stage, ids []strin
 }
 
 // without lists the permits that no assignment uses.
-func without(ids []string, assignments []Assignment) []string {
+func without(ids []string, assignments []rollout.Assignment) []string {
 	used := make(map[string]bool, len(assignments))
 	for _, t := range assignments {
-		used[PermitID(t.Rollout, t.AppID)] = true
+		used[rollout.PermitID(t.Rollout, t.AppID)] = true
 	}
 	var unused []string
 	for _, id := range ids {

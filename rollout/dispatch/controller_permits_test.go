@@ -1,4 +1,4 @@
-package rollout_test
+package dispatch_test
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 )
 
 func TestControllerClosedPool(t *testing.T) {
@@ -74,7 +75,7 @@ func TestControllerTakesPermits(t *testing.T) {
 				take:  tc.take, returnErr: tc.returnErr,
 			}
 			s.store.claim = tc.claim
-			_, err := s.controller(rollout.ControllerOptions{}).Reconcile(t.Context())
+			_, err := s.controller(dispatch.Options{}).Reconcile(t.Context())
 			if !errors.Is(err, tc.err) {
 				t.Errorf("error %v, want %v", err, tc.err)
 			}

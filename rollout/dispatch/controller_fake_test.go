@@ -1,4 +1,4 @@
-package rollout_test
+package dispatch_test
 
 import (
 	"context"
@@ -7,9 +7,12 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 )
 
-// fakeStore is a rollout.Store of functions. A nil one does what a store with
+var t0 = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+
+// fakeStore is a dispatch.Store of functions. A nil one does what a store with
 // nothing to do would; log lists the calls that change something.
 type fakeStore struct {
 	active   []rollout.Rollout
@@ -200,14 +203,14 @@ func setup(active ...rollout.Rollout) *stage {
 	return s
 }
 
-func (s *stage) controller(o rollout.ControllerOptions) *rollout.Controller {
-	return rollout.NewController(&s.store, &s.queue, &s.pools, &s.clock, o)
+func (s *stage) controller(o dispatch.Options) *dispatch.Controller {
+	return dispatch.New(&s.store, &s.queue, &s.pools, &s.clock, o)
 }
 
 // tick runs one tick that must not err.
-func (s *stage) tick(t *testing.T) rollout.Progress {
+func (s *stage) tick(t *testing.T) dispatch.Progress {
 	t.Helper()
-	p, err := s.controller(rollout.ControllerOptions{Window: 3}).Reconcile(t.Context())
+	p, err := s.controller(dispatch.Options{Window: 3}).Reconcile(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,4 +227,13 @@ func running(id string, pending map[rollout.Stage]int) rollout.Rollout {
 		r.Counts[cell(0, s, rollout.StatePending)] = n
 	}
 	return r
+}
+
+func waves(n int) []rollout.Wave {
+	all := []rollout.Wave{{Name: "canary", Size: 2, Approve: true}, {Name: "early", Size: 3}, {Name: "rest", Size: 5}}
+	return all[:n]
+}
+
+func cell(wave int, stage rollout.Stage, state rollout.State) rollout.Cell {
+	return rollout.Cell{Wave: wave, Stage: stage, State: state}
 }
