@@ -56,6 +56,13 @@ func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOption
 	queueNames := map[rollout.QueueName]int{rollout.QueueCommit: perQueue, rollout.QueueAudit: perQueue, rollout.QueueRelease: perQueue}
 	e.servers = tasks.NewServers(e.rdb[1], handler, tasks.ServersOptions{Concurrency: queueNames, Log: zerolog.Nop()})
 	e.controller = dispatch.New(e.ledger, tasks.NewQueue(e.rdb[2], tasks.QueueOptions{}), e.pools, wallClock{}, dispatch.Options{})
+	// The leader's first act: an unread quota gives one permit at a time.
+	if _, err := e.pools.Refill(ctx, func(ctx context.Context) (rest, limit int64, err error) {
+		q, err := wx.QueryQuota(ctx, plainID(0))
+		return q.Rest, q.Limit, err
+	}); err != nil {
+		return nil, fmt.Errorf("read the quota: %w", err)
+	}
 	running, stop := context.WithCancel(ctx)
 	e.stop = stop
 	if !o.noServers {
@@ -75,7 +82,7 @@ func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOption
 func (e *engine) reconcile(ctx context.Context) {
 	_ = e.controller.Run(ctx, func(_ dispatch.Progress, err error) {
 		if err != nil && ctx.Err() == nil {
-			fmt.Fprintln(os.Stderr, "bench: tick:", err)
+			fmt.Fprintln(os.Stderr, "bench: pass:", err)
 		}
 	})
 }
