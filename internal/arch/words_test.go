@@ -112,16 +112,24 @@ func proseWords(text string) []string {
 // TestWordsOfIdentifiers: a name in the code uses the words of the vocabulary.
 func TestWordsOfIdentifiers(t *testing.T) {
 	t.Parallel()
+	known := map[string][]string{} // by name: most names occur often
 	eachNode(t, func(n ast.Node, at func(token.Pos) token.Position) {
-		if id, ok := n.(*ast.Ident); ok {
-			for _, word := range nameWords(id.Name) {
-				t.Errorf("%s: %s: %q is called %q", at(id.Pos()), id.Name, word, bannedWords[word])
-			}
+		id, ok := n.(*ast.Ident)
+		if !ok {
+			return
+		}
+		words, seen := known[id.Name]
+		if !seen {
+			words = nameWords(id.Name)
+			known[id.Name] = words
+		}
+		for _, word := range words {
+			t.Errorf("%s: %s: %q is called %q", at(id.Pos()), id.Name, word, bannedWords[word])
 		}
 	})
 }
 
-// eachNode visits the syntax of every Go file; at is where a position stands.
+// eachNode visits the syntax of every Go file; at resolves positions.
 func eachNode(t *testing.T, visit func(n ast.Node, at func(token.Pos) token.Position)) {
 	t.Helper()
 	for _, s := range texts(t, ".go") {
