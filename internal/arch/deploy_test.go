@@ -244,3 +244,36 @@ func TestImageHasThePrograms(t *testing.T) {
 		}
 	}
 }
+
+// TestWorkflowRunsCI: the hosted CI runs .ci/run on the current and the previous Go release.
+func TestWorkflowRunsCI(t *testing.T) {
+	t.Parallel()
+	var workflow struct {
+		Jobs map[string]struct {
+			Strategy struct {
+				Matrix struct {
+					Go []string `yaml:"go"`
+				} `yaml:"matrix"`
+			} `yaml:"strategy"`
+			Steps []struct {
+				Run string `yaml:"run"`
+			} `yaml:"steps"`
+		} `yaml:"jobs"`
+	}
+	if err := yaml.Unmarshal(read(t, ".github/workflows/ci.yml"), &workflow); err != nil {
+		t.Fatal(err)
+	}
+	job := workflow.Jobs["ci"]
+	if got := job.Strategy.Matrix.Go; !slices.Equal(got, []string{"stable", "oldstable"}) {
+		t.Errorf("CI runs on Go %v, want the current and the previous release", got)
+	}
+	runs := 0
+	for _, s := range job.Steps {
+		if s.Run == ".ci/run" {
+			runs++
+		}
+	}
+	if runs != 1 {
+		t.Errorf("CI runs .ci/run %d times, want once", runs)
+	}
+}
