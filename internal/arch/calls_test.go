@@ -176,7 +176,7 @@ func TestCallsNameTheirUsers(t *testing.T) {
 	t.Parallel()
 	product := goText(t, false, "tasks", "registry", "internal", "cmd")
 	commands := map[string]bool{}
-	for _, m := range regexp.MustCompile(`Use:\s+"(\w+)`).FindAllStringSubmatch(goText(t, false, "cmd/enqueue"), -1) {
+	for _, m := range regexp.MustCompile(`Use:\s+"(\w+)`).FindAllStringSubmatch(goText(t, false, "internal/cli"), -1) {
 		commands[m[1]] = true
 	}
 	calls := map[string]bool{}

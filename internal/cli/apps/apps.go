@@ -1,0 +1,323 @@
+// Package apps has the commands for the registry of authorized apps.
+package apps
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/registry/apps"
+	"github.com/wxrollout/wxrollout/rollout/selector"
+)
+
+// Command returns enqueue apps.
+func Command(env *command.Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "apps",
+		Short: "Look after the registry of authorized apps",
+		Long: `The registry holds every app that authorized the platform, with labels and values of
+your own beside what WeChat says of it. Plans with all: true or select: without a
+file take their targets from it, and ext.json its values.
+
+Workers keep it true by themselves: they sync an empty one, take in pushes, and read
+WeChat's list once a day.`,
+		Example: `  enqueue apps sync
+  enqueue apps import crm.csv
+  enqueue apps get -l "tier=gold,wx.live!=3.9.0"
+  enqueue apps needs-merchant -o csv > merchants.csv`,
+		Args: command.Args(cobra.ArbitraryArgs),
+		RunE: command.Group,
+	}
+	cmd.AddCommand(
+		newAppsGet(env, runAppsGet), newAppsInspect(env, runAppsInspect), newAppsNeeds(env, runAppsNeeds), newAppsExport(env, runAppsExport),
+		newAppsSync(env, runAppsSync), newAppsImport(env, runAppsImport), newAppsLabel(env, runAppsLabel), newAppsLink(env, runAppsLink),
+		newAppsCreateTrial(env, runAppsCreateTrial), newAppsCreate(env, runAppsCreate), newAppsConvert(env, runAppsConvert), newAppsRegistrations(env, runAppsRegistrations),
+		newAppsHistory(env, runAppsHistory),
+	)
+	return cmd
+}
+
+// appsOptions are the command line of apps get and apps export.
+type appsOptions struct {
+	selector string
+	left     bool
+	needs    bool
+	format   term.Format
+}
+
+// filter reads the choice.
+func (o appsOptions) filter() (operator.AppFilter, error) {
+	s, err := selector.Parse(o.selector)
+	if err != nil {
+		return operator.AppFilter{}, exit.UsageOf(err)
+	}
+	return operator.AppFilter{Selector: s, Left: o.left, Needs: o.needs}, nil
+}
+
+func newAppsGet(env *command.Env, run func(context.Context, *command.Env, appsOptions) error) *cobra.Command {
+	var o appsOptions
+	cmd := &cobra.Command{
+		Use:   "get",
+		Short: "List the apps of the registry",
+		Long: `List the apps of the registry, by appid. A selector may name appid, label, values
+of your own, and what WeChat said last: wx.name, wx.principal, wx.live (the version
+users have), wx.status (1 normal, 14 canceled, 16 banned, 18 warned, 19 frozen),
+wx.service, wx.category, wx.privacy, wx.state (authorized, left) and wx.needs.`,
+		Example: `  enqueue apps get
+  enqueue apps get -l "tier=gold,wx.live!=3.9.0" -o wide
+  enqueue apps get --needs-merchant -o json`,
+		Args: command.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := o.filter(); err != nil {
+				return err
+			}
+			return run(cmd.Context(), env, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.selector, "select", "l", "", `only those that match, such as "tier=gold,region!=test"`)
+	f.BoolVar(&o.left, "left", false, "those that left, too")
+	f.BoolVar(&o.needs, "needs-merchant", false, "only those whose merchant must do something")
+	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	return cmd
+}
+
+func runAppsGet(ctx context.Context, env *command.Env, o appsOptions) error {
+	filter, err := o.filter()
+	if err != nil {
+		return err
+	}
+	return env.With(ctx, func(op *operator.Operator) error {
+		found, err := op.AppList(ctx, filter)
+		if err != nil {
+			return err
+		}
+		if err := hintSync(ctx, env, op, len(found)); err != nil {
+			return err
+		}
+		return term.List(env.Out, o.format, appColumns(), found)
+	})
+}
+
+// hintSync says why a list may be empty.
+func hintSync(ctx context.Context, env *command.Env, op *operator.Operator, found int) error {
+	if found > 0 {
+		return nil
+	}
+	status, err := op.AppsStatus(ctx)
+	if err == nil && status.Listed.IsZero() {
+		env.Talk("%v\n", operator.ErrNotSynced)
+	}
+	return err
+}
+
+func appColumns() []term.Column[operator.AppView] {
+	return []term.Column[operator.AppView]{
+		{Name: "appid", Text: func(a operator.AppView) string { return a.AppID }},
+		{Name: "label", Text: func(a operator.AppView) string { return human.Shorten(a.Label, 24) }},
+		{Name: "name", Text: func(a operator.AppView) string { return human.Shorten(a.Name, 24) }},
+		{Name: "state", Text: func(a operator.AppView) string { return string(a.State) }},
+		{Name: "live", Text: func(a operator.AppView) string { return a.Live }},
+		{Name: "needs", Text: func(a operator.AppView) string { return command.Joined(a.Needs) }},
+		{Name: "values", Text: func(a operator.AppView) string { return human.Shorten(valueText(a.Values), command.CellWidth) }},
+		{Name: "principal", Wide: true, Text: func(a operator.AppView) string { return human.Shorten(a.Principal, 30) }},
+		{Name: "account_status", Wide: true, Text: func(a operator.AppView) string { return human.OrBlank(a.AccountStatus) }},
+		{Name: "categories", Wide: true, Text: func(a operator.AppView) string { return strings.Join(a.Categories, " ") }},
+		{Name: "privacy", Wide: true, Text: func(a operator.AppView) string { return human.Shorten(a.Privacy, 30) }},
+		{Name: "authorized", Wide: true, Text: func(a operator.AppView) string { return human.Stamp(a.Authorized) }},
+		{Name: "read", Wide: true, Text: func(a operator.AppView) string { return human.Stamp(a.Read) }},
+	}
+}
+
+// valueText writes an app's values: city=Shanghai tier=gold.
+func valueText(values map[string]string) string {
+	var parts []string
+	for name, v := range values {
+		parts = append(parts, name+"="+v)
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, " ")
+}
+
+func newAppsExport(env *command.Env, run func(context.Context, *command.Env, appsOptions) error) *cobra.Command {
+	var o appsOptions
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Write the registry as an app list",
+		Long: `Write the apps of the registry with label and values, as a list that apps import
+and plans read (csv, the default), or with all that is known, one JSON object a
+line. It is written as it is read: 100,000 apps need little memory.`,
+		Example: `  enqueue apps export > apps.csv
+  enqueue apps export -l tier=gold -o json`,
+		Args: command.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := o.filter(); err != nil {
+				return err
+			}
+			return run(cmd.Context(), env, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.selector, "select", "l", "", `only those that match, such as "tier=gold"`)
+	f.BoolVar(&o.left, "left", false, "those that left, too")
+	command.BindFormat(cmd, &o.format, term.CSV, term.JSON)
+	return cmd
+}
+
+func runAppsExport(ctx context.Context, env *command.Env, o appsOptions) error {
+	filter, err := o.filter()
+	if err != nil {
+		return err
+	}
+	return env.With(ctx, func(op *operator.Operator) error {
+		if o.format == term.JSON {
+			return exportJSON(ctx, env, op, filter)
+		}
+		return exportCSV(ctx, env, op, filter)
+	})
+}
+
+func exportJSON(ctx context.Context, env *command.Env, op *operator.Operator, filter operator.AppFilter) error {
+	e := json.NewEncoder(env.Out)
+	e.SetEscapeHTML(false)
+	for a, err := range op.Apps(ctx, filter) {
+		if err == nil {
+			err = e.Encode(a)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exportCSV walks twice: the header names every value that some app has.
+func exportCSV(ctx context.Context, env *command.Env, op *operator.Operator, filter operator.AppFilter) error {
+	names := make(map[string]bool)
+	for a, err := range op.Apps(ctx, filter) {
+		if err != nil {
+			return err
+		}
+		for name := range a.Values {
+			names[name] = true
+		}
+	}
+	columns := apps.SortedNames(names)
+	w := csv.NewWriter(env.Out)
+	row := append([]string{"appid", "label"}, columns...)
+	if err := w.Write(row); err != nil {
+		return err
+	}
+	for a, err := range op.Apps(ctx, filter) {
+		if err != nil {
+			return err
+		}
+		row[0], row[1] = a.AppID, a.Label
+		for i, name := range columns {
+			row[i+2] = a.Values[name]
+		}
+		if err := w.Write(row); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// inspectOptions are the command line of apps inspect.
+type inspectOptions struct {
+	app    string
+	live   bool
+	format term.Format
+}
+
+func newAppsInspect(env *command.Env, run func(context.Context, *command.Env, inspectOptions) error) *cobra.Command {
+	var o inspectOptions
+	cmd := &cobra.Command{
+		Use:   "inspect APPID",
+		Short: "Show all that is known of one app",
+		Long: `Show all that is known of one app: label and values, what WeChat said of the
+account, what its merchant must do, and where it stands in rollouts. --live asks
+WeChat now, keeps what it says of the account, and adds the versions and the audit.`,
+		Example: `  enqueue apps inspect wx1234567890abcdef
+  enqueue apps inspect wx1234567890abcdef --live -o json`,
+		Args: command.Args(command.One("APPID")),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			o.app = given[0]
+			return run(cmd.Context(), env, o)
+		},
+	}
+	cmd.Flags().BoolVar(&o.live, "live", false, "ask WeChat now")
+	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	return cmd
+}
+
+func runAppsInspect(ctx context.Context, env *command.Env, o inspectOptions) error {
+	return env.With(ctx, func(op *operator.Operator) error {
+		a, err := op.InspectApp(ctx, o.app, o.live)
+		if err != nil {
+			return err
+		}
+		if o.format == term.JSON {
+			return term.WriteJSON(env.Out, a)
+		}
+		return printApp(env, a)
+	})
+}
+
+// printApp writes an app for a person; what is not known is left out.
+func printApp(env *command.Env, a operator.AppDetails) error {
+	var lines []string
+	add := func(name, format string, values ...any) {
+		if text := strings.TrimSpace(fmt.Sprintf(format, values...)); text != "" {
+			lines = append(lines, fmt.Sprintf("%-12s %s", name, human.OneLine(text)))
+		}
+	}
+	add("app", "%s  %s", a.AppID, a.Label)
+	if !a.InRegistry {
+		add("registry", "it has no record of this app: enqueue apps sync")
+	}
+	add("name", "%s", a.Name)
+	add("principal", "%s", a.Principal)
+	add("values", "%s", valueText(a.Values))
+	add("state", "%s", a.State)
+	add("authorized", "%s", human.Local(a.Authorized))
+	if !a.Read.IsZero() {
+		add("account", "status %d, service type %d, mini program %v, permission sets %v", a.AccountStatus, a.ServiceType, a.MiniProgram, a.Permissions)
+		add("categories", "%s", strings.Join(a.Categories, ", "))
+		add("read", "%s", human.Local(a.Read))
+	}
+	add("live", "%s", a.Live)
+	add("privacy", "%s", a.Privacy)
+	for _, need := range a.Needs {
+		add("merchant", "must %s", need.Words())
+	}
+	for _, p := range a.Rollouts {
+		add("rollout", "%s (%s): %s, %s: %s", p.Rollout, p.Status, p.Stage, command.StateText(p.Row), p.Waits)
+	}
+	if a.Now != nil {
+		if a.Now.Busy != "" {
+			add("wechat", "not asked: %s", human.OneLine(a.Now.Busy))
+		}
+		if v := a.Now.Release; v != nil {
+			add("wechat live", "%s, %s", v.Version, v.Desc)
+		}
+		if v := a.Now.Trial; v != nil {
+			add("wechat trial", "%s, %s", v.Version, v.Desc)
+		}
+		if v := a.Now.Audit; v != nil {
+			add("wechat audit", "%d of %s is %s  %s", v.ID, v.Version, v.Status, v.Reason)
+		}
+	}
+	return env.Print("%s\n", strings.Join(lines, "\n"))
+}

@@ -1,0 +1,59 @@
+package apps
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/registry/apps"
+)
+
+// historyOptions are the command line of apps history.
+type historyOptions struct {
+	limit  int
+	format term.Format
+}
+
+func newAppsHistory(env *command.Env, run func(context.Context, *command.Env, historyOptions) error) *cobra.Command {
+	var o historyOptions
+	cmd := &cobra.Command{
+		Use:   "history",
+		Short: "Show who changed labels and values, and why",
+		Long: `Show what operators did to the registry, the newest first: imports and labels, by
+whom and for what reason. The last thousand are kept.`,
+		Example: `  enqueue apps history
+  enqueue apps history --limit 5 -o json`,
+		Args: command.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.limit < 1 {
+				return exit.Usagef("--limit %d: want 1 or more", o.limit)
+			}
+			return run(cmd.Context(), env, o)
+		},
+	}
+	cmd.Flags().IntVar(&o.limit, "limit", 20, "how many to show")
+	command.BindFormat(cmd, &o.format, term.Table, term.JSON, term.CSV)
+	return cmd
+}
+
+func runAppsHistory(ctx context.Context, env *command.Env, o historyOptions) error {
+	return env.With(ctx, func(op *operator.Operator) error {
+		found, err := op.AppActions(ctx, o.limit)
+		if err != nil {
+			return err
+		}
+		return term.List(env.Out, o.format, historyColumns, found)
+	})
+}
+
+var historyColumns = []term.Column[apps.Action]{
+	{Name: "at", Text: func(a apps.Action) string { return human.Stamp(a.At.Time()) }},
+	{Name: "by", Text: func(a apps.Action) string { return a.By }},
+	{Name: "what", Text: func(a apps.Action) string { return a.What }},
+	{Name: "why", Text: func(a apps.Action) string { return human.Shorten(a.Why, command.CellWidth) }},
+}

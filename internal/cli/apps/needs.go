@@ -1,0 +1,138 @@
+package apps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
+)
+
+// needsOptions are the command line of apps needs-merchant.
+type needsOptions struct {
+	redirect string
+	format   term.Format
+}
+
+func newAppsNeeds(env *command.Env, run func(context.Context, *command.Env, needsOptions) error) *cobra.Command {
+	var o needsOptions
+	cmd := &cobra.Command{
+		Use:   "needs-merchant",
+		Short: "List what merchants must do, with the links to send",
+		Long: `List the apps that only their merchants can help on, and what each must do:
+authorize again, grant permission set 18, add a category, and so on. Apps that a
+rollout waits for come first. With --redirect-uri each authorization has its link,
+for that one app, to be opened in WeChat (-o wide and csv show it). Such a link ends
+after minutes: make the list when you send it.`,
+		Example: `  enqueue apps needs-merchant
+  enqueue apps needs-merchant --redirect-uri https://your.host/authorized -o csv > merchants.csv`,
+		Args: command.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkRedirect(o.redirect, false); err != nil {
+				return err
+			}
+			return run(cmd.Context(), env, o)
+		},
+	}
+	cmd.Flags().StringVar(&o.redirect, "redirect-uri", "", "where the merchant's browser goes afterwards: makes the links")
+	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	return cmd
+}
+
+// checkRedirect refuses what WeChat can't send a browser to.
+func checkRedirect(text string, needed bool) error {
+	if text == "" && !needed {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return exit.Usagef("--redirect-uri %q: want a page of the platform's own, such as https://your.host/authorized", text)
+	}
+	return nil
+}
+
+func runAppsNeeds(ctx context.Context, env *command.Env, o needsOptions) error {
+	return env.With(ctx, func(op *operator.Operator) error {
+		found, err := op.NeedsMerchant(ctx)
+		broken, err := ledger.Broken(err)
+		if err == nil && o.redirect != "" {
+			bar := env.Bar()
+			err = op.AddLinks(ctx, found, o.redirect, func(done, total int) { bar.Show("links made", done, total) })
+			bar.End()
+		}
+		if err != nil {
+			return err
+		}
+		return errors.Join(term.List(env.Out, o.format, needsColumns(), found), ledger.JoinBroken(broken))
+	})
+}
+
+func needsColumns() []term.Column[operator.MerchantTask] {
+	return []term.Column[operator.MerchantTask]{
+		{Name: "appid", Text: func(t operator.MerchantTask) string { return t.AppID }},
+		{Name: "label", Text: func(t operator.MerchantTask) string { return human.Shorten(t.Label, 24) }},
+		{Name: "name", Text: func(t operator.MerchantTask) string { return human.Shorten(t.Name, 24) }},
+		{Name: "principal", Wide: true, Text: func(t operator.MerchantTask) string { return t.Principal }},
+		{Name: "need", Text: func(t operator.MerchantTask) string { return string(t.Need) }},
+		{Name: "rollout", Text: func(t operator.MerchantTask) string { return t.Rollout }},
+		{Name: "what", Text: func(t operator.MerchantTask) string { return t.Words }},
+		{Name: "errcode", Wide: true, Text: func(t operator.MerchantTask) string { return human.OrBlank(t.Code) }},
+		{Name: "last_error", Wide: true, Text: func(t operator.MerchantTask) string { return human.Shorten(t.Text, command.CellWidth) }},
+		{Name: "since", Wide: true, Text: func(t operator.MerchantTask) string { return human.Stamp(t.Since) }},
+		{Name: "link", Wide: true, Text: func(t operator.MerchantTask) string { return t.Link }},
+		{Name: "link_until", Wide: true, Text: func(t operator.MerchantTask) string { return human.Stamp(t.LinkUntil) }},
+	}
+}
+
+// linkOptions are the command line of apps authorize-link.
+type linkOptions struct {
+	app      string
+	redirect string
+	format   term.Format
+}
+
+func newAppsLink(env *command.Env, run func(context.Context, *command.Env, linkOptions) error) *cobra.Command {
+	var o linkOptions
+	cmd := &cobra.Command{
+		Use:   "authorize-link [APPID]",
+		Short: "Make the link by which a merchant authorizes the platform",
+		Long: `Make the link by which a merchant authorizes the platform: one for a desktop browser
+and one to open in WeChat. With an appid only that app can be authorized there. The
+links end after minutes. WeChat wants the visitor to come from a page on the domain
+that the platform registered for it: put the link on such a page.`,
+		Example: `  enqueue apps authorize-link wx1234567890abcdef --redirect-uri https://your.host/authorized
+  enqueue apps authorize-link --redirect-uri https://your.host/authorized -o json`,
+		Args: command.Args(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			o.app = command.First(given)
+			if err := checkRedirect(o.redirect, true); err != nil {
+				return err
+			}
+			return run(cmd.Context(), env, o)
+		},
+	}
+	cmd.Flags().StringVar(&o.redirect, "redirect-uri", "", "where the merchant's browser goes afterwards")
+	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	return cmd
+}
+
+func runAppsLink(ctx context.Context, env *command.Env, o linkOptions) error {
+	return env.With(ctx, func(op *operator.Operator) error {
+		link, err := op.AuthorizeLink(ctx, o.app, o.redirect)
+		if err != nil {
+			return err
+		}
+		if o.format == term.JSON {
+			return term.WriteJSON(env.Out, link)
+		}
+		return env.Print("%s", fmt.Sprintf("in a browser  %s\nin WeChat     %s\nboth end in %s\n", link.PC, link.H5, human.Duration(link.Until.Sub(env.Now()))))
+	})
+}

@@ -1,0 +1,109 @@
+package apps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
+)
+
+// syncOptions are the command line of apps sync.
+type syncOptions struct {
+	full, versions, status bool
+	rate                   int
+	format                 term.Format
+}
+
+func newAppsSync(env *command.Env, run func(context.Context, *command.Env, syncOptions) error) *cobra.Command {
+	var o syncOptions
+	cmd := &cobra.Command{
+		Use:   "sync",
+		Short: "Bring the registry up to WeChat's list of authorized apps",
+		Long: `Read WeChat's list of authorized apps, 500 at a time, mark those that are gone, and
+ask about each that is new or changed: one call an app, two more with --versions.
+100,000 new apps take about 90 minutes at the default rate.
+
+Ctrl-C is safe at any moment: the same command goes on from there, and so does a
+worker. One sync runs at a time. Refresh tokens go sealed into the token store.`,
+		Example: `  enqueue apps sync
+  enqueue apps sync --full --versions --rate 50
+  enqueue apps sync --status`,
+		Args: command.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.rate < 1 || o.rate > 1000 {
+				return exit.Usagef("--rate %d: want 1 to 1000 calls a second", o.rate)
+			}
+			return run(cmd.Context(), env, o)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.full, "full", false, "ask about every app anew")
+	f.BoolVar(&o.versions, "versions", false, "look at the version users have, too")
+	f.IntVar(&o.rate, "rate", 20, "calls to WeChat a second, at most")
+	f.BoolVar(&o.status, "status", false, "only tell how complete the registry is")
+	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	return cmd
+}
+
+func runAppsSync(ctx context.Context, env *command.Env, o syncOptions) error {
+	return env.With(ctx, func(op *operator.Operator) error {
+		if o.status {
+			return appsStatus(ctx, env, op, o.format)
+		}
+		bar := env.Bar()
+		done, err := op.SyncApps(ctx, operator.SyncOptions{Full: o.full, Versions: o.versions, Rate: o.rate, Progress: bar.Show})
+		bar.End()
+		short := errors.As(err, new(*operator.ListShortError)) // the rest of the sync was done
+		if err != nil && !short {
+			return err
+		}
+		if o.format == term.JSON {
+			return errors.Join(term.WriteJSON(env.Out, done), err)
+		}
+		listed := human.Plural(done.Listed, "app")
+		if done.Listed < done.Of {
+			listed = fmt.Sprintf("%s of %s", human.Count(done.Listed), human.Plural(done.Of, "app"))
+		}
+		text := fmt.Sprintf("%s listed, %s new or back, %s gone, %s asked about", listed, human.Count(done.Joined), human.Count(done.Left), human.Count(done.Read))
+		if done.Resumed {
+			text = "went on with a sync that was interrupted: " + text
+		}
+		if done.Failed > 0 {
+			text += fmt.Sprintf("; %s could not be read and are tried again later", human.Count(done.Failed))
+		}
+		for _, reason := range done.Errors {
+			env.Talk("%s\n", human.OneLine(reason))
+		}
+		return errors.Join(env.Print("%s\n", text), err)
+	})
+}
+
+func appsStatus(ctx context.Context, env *command.Env, op *operator.Operator, f term.Format) error {
+	s, err := op.AppsStatus(ctx)
+	if err != nil {
+		return err
+	}
+	if f == term.JSON {
+		return term.WriteJSON(env.Out, s)
+	}
+	text := fmt.Sprintf("%s, %s to be asked about", human.Plural(s.Apps, "app"), human.Count(s.Unread))
+	switch {
+	case s.Phase != "":
+		text += "; a sync is under way or was interrupted: " + string(s.Phase)
+	case s.Listed.IsZero():
+		text += "; WeChat's list was never read"
+	default:
+		text += "; WeChat's list was read at " + human.Local(s.Listed)
+	}
+	if s.Short != "" {
+		text += "; " + s.Short
+	}
+	return env.Print("%s\n", text)
+}

@@ -1,0 +1,117 @@
+package command
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/selector"
+)
+
+// Choice is the flags that choose targets, as they were given.
+type Choice struct {
+	States, Stages, Reasons []string
+	Classes, Apps, Waves    []string
+	Codes                   []string
+	Text, Selector          string
+}
+
+// BindChoice adds the flags that choose targets.
+func BindChoice(cmd *cobra.Command, c *Choice) {
+	f := cmd.Flags()
+	f.StringSliceVar(&c.States, "state", nil, "only targets in these states: "+Joined(rollout.States()))
+	f.StringSliceVar(&c.Stages, "stage", nil, "only at these stages: "+Joined(rollout.Stages()))
+	f.StringSliceVar(&c.Reasons, "waits-for", nil, "only parked for these reasons: "+Joined(rollout.Reasons()))
+	f.StringSliceVar(&c.Classes, "class", nil, "only with a last error of these classes, such as fatal-app, rejected or plan")
+	f.StringSliceVar(&c.Codes, "errcode", nil, "only with a last error of these errcodes")
+	f.StringVar(&c.Text, "text", "", "only with this in the last error's text")
+	f.StringVarP(&c.Selector, "select", "l", "", `only whose columns match, such as "tier=gold,region!=test"`)
+	f.StringSliceVar(&c.Apps, "app", nil, "only these appids")
+	f.StringSliceVar(&c.Waves, "wave", nil, "only these waves")
+	Complete(cmd, "state", Texts(rollout.States())...)
+	Complete(cmd, "stage", Texts(rollout.Stages())...)
+	Complete(cmd, "waits-for", Texts(rollout.Reasons())...)
+}
+
+// Filter reads the choice; what can't be read is a usage error.
+func (c Choice) Filter() (operator.Filter, error) {
+	f := operator.Filter{Classes: c.Classes, Text: c.Text, AppIDs: c.Apps, Waves: c.Waves}
+	for _, text := range c.Codes {
+		code, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return f, exit.Usagef("--errcode %q: want a number such as 85013", text)
+		}
+		f.Codes = append(f.Codes, code)
+	}
+	var err error
+	if f.States, err = words("--state", c.States, rollout.States()); err != nil {
+		return f, err
+	}
+	if f.Stages, err = words("--stage", c.Stages, rollout.Stages()); err != nil {
+		return f, err
+	}
+	if f.Reasons, err = words("--waits-for", c.Reasons, rollout.Reasons()); err != nil {
+		return f, err
+	}
+	if f.Selector, err = selector.Parse(c.Selector); err != nil {
+		return f, exit.UsageOf(err)
+	}
+	return f, nil
+}
+
+// words reads values of a closed set.
+func words[T ~string](flag string, given []string, known []T) ([]T, error) {
+	var out []T
+	for _, g := range given {
+		if !slices.Contains(known, T(g)) {
+			return nil, exit.Usagef("%s %q: want one of %s", flag, g, Joined(known))
+		}
+		out = append(out, T(g))
+	}
+	return out, nil
+}
+
+// Texts returns values as strings.
+func Texts[T ~string](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// Joined returns values as a list for people.
+func Joined[T ~string](values []T) string { return strings.Join(Texts(values), ", ") }
+
+// CompleteRollouts lets the shell complete the ids of the newest rollouts.
+func CompleteRollouts(env *Env) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(given) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		const limit = 2 * time.Second
+		ctx, cancel := context.WithTimeout(cmd.Context(), limit)
+		defer cancel()
+		var ids []string
+		err := env.With(ctx, func(op *operator.Operator) error {
+			newest, err := op.Rollouts(ctx, 0, 20)
+			for _, r := range newest {
+				ids = append(ids, cobra.CompletionWithDesc(r.ID, string(r.Status)))
+			}
+			_, err = ledger.Broken(err)
+			return err
+		})
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/selector"
+)
+
+// codeOf is the exit code that fits an error.
+func codeOf(err error) exit.Code {
+	switch {
+	case errors.As(err, new(*exit.StatusError)):
+	case errors.As(err, new(*app.SettingsError)), errors.As(err, new(*operator.FilterError)), errors.As(err, new(*selector.Error)):
+		return exit.Usage
+	case operator.IsCredential(err):
+		return exit.Credentials
+	}
+	return exit.CodeOf(err)
+}
+
+// report prints an error for a person: all of it, a line per fault, and the usage
+// only where the command line was at fault.
+func report(env *command.Env, cmd *cobra.Command, err error) {
+	if errors.As(err, new(*exit.StatusError)) {
+		return
+	}
+	lines := faultLines(err)
+	if len(lines) == 1 {
+		env.Talk("enqueue: %s\n", lines[0])
+	} else {
+		env.Talk("enqueue: %d faults:\n  %s\n", len(lines), strings.Join(lines, "\n  "))
+	}
+	if errors.As(err, new(*exit.UsageError)) && cmd != nil {
+		env.Talk("usage: %s\nsee %s --help\n", cmd.UseLine(), cmd.CommandPath())
+	}
+}
+
+// faultLines are the lines of an error, without the limit of planfile.Faults.
+func faultLines(err error) []string {
+	switch e := err.(type) { //nolint:errorlint // taken apart as it was joined
+	case planfile.Faults:
+		lines := make([]string, len(e))
+		for i, f := range e {
+			lines[i] = f.String()
+		}
+		return lines
+	case *app.SettingsError:
+		return e.Faults
+	case interface{ Unwrap() []error }:
+		var lines []string
+		for _, part := range e.Unwrap() {
+			lines = append(lines, faultLines(part)...)
+		}
+		return lines
+	default:
+		return strings.Split(err.Error(), "\n")
+	}
+}

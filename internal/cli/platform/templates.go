@@ -1,0 +1,149 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
+)
+
+// templatesOptions are the command line of templates list and templates drafts.
+type templatesOptions struct{ format term.Format }
+
+func newTemplates(env *command.Env) *cobra.Command {
+	var o templatesOptions
+	cmd := &cobra.Command{
+		Use:   "templates",
+		Short: "List the template library, add to it, delete from it",
+		Long: `The platform's template library: what is in it, what needs each template, and how
+much room is left. Without a command it lists, as templates list does.`,
+		Example: `  enqueue templates
+  enqueue templates add --newest --reason "spring"
+  enqueue templates prune --keep 20 --dry-run`,
+		Args: command.Args(cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if len(given) > 0 {
+				return command.Group(cmd, given)
+			}
+			return runTemplates(cmd.Context(), env, o)
+		},
+	}
+	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	cmd.AddCommand(
+		newTemplatesList(env, runTemplates), newTemplatesDrafts(env, runDrafts), newTemplatesAdd(env, runTemplatesAdd),
+		newTemplatesDelete(env, runTemplatesDelete), newTemplatesPrune(env, runTemplatesPrune),
+	)
+	return cmd
+}
+
+func newTemplatesList(env *command.Env, run func(context.Context, *command.Env, templatesOptions) error) *cobra.Command {
+	var o templatesOptions
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the template library, newest first",
+		Long: `List the template library, newest first, with what needs each template: unfinished
+rollouts in any revision of their plan, schedules, the baseline; and how many apps
+have its version live, as far as the registry of apps knows. The ID is what a plan
+names; latest: true in a plan takes the first one that is not a standard template.`,
+		Example: `  enqueue templates list
+  enqueue templates list -o json`,
+		Args: command.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
+	}
+	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	return cmd
+}
+
+func runTemplates(ctx context.Context, env *command.Env, o templatesOptions) error {
+	return env.With(ctx, func(op *operator.Operator) error {
+		l, err := op.Library(ctx)
+		if err != nil {
+			return err
+		}
+		if err := term.List(env.Out, o.format, templateColumns, l.Entries); err != nil || o.format == term.JSON || o.format == term.CSV {
+			return err
+		}
+		return env.Print("\n%s\n", libraryNotes(env, l))
+	})
+}
+
+// libraryNotes say how much room is left, and who changed the library last.
+func libraryNotes(env *command.Env, l operator.Library) string {
+	text := fmt.Sprintf("%s, room for %s more", human.Plural(len(l.Entries), "template"), human.Count(l.Room()))
+	if len(l.Entries) >= operator.LibraryNearlyFull {
+		text += fmt.Sprintf(": nearly full, and enqueue templates prune would free %s", human.Count(len(l.Prunable(operator.DefaultKeep, false))))
+	}
+	if a := l.Last; a != nil {
+		text += fmt.Sprintf("\nlast changed %s ago by %s: %s became %s: %s", env.Ago(a.Time()), a.By, a.From, a.To, human.OneLine(a.Why))
+	}
+	return text
+}
+
+// usedBy are the uses of a template in one cell.
+func usedBy(e operator.LibraryEntry) string {
+	var uses []string
+	for _, u := range e.Uses {
+		uses = append(uses, u.String())
+	}
+	return strings.Join(uses, ", ")
+}
+
+var templateColumns = []term.Column[operator.LibraryEntry]{
+	{Name: "id", Text: func(e operator.LibraryEntry) string { return fmt.Sprint(e.ID) }},
+	{Name: "version", Text: func(e operator.LibraryEntry) string { return e.Version }},
+	{Name: "created", Text: func(e operator.LibraryEntry) string { return human.Stamp(e.Created) }},
+	{Name: "live", Text: func(e operator.LibraryEntry) string { return human.Count(e.Live) }},
+	{Name: "used_by", Text: func(e operator.LibraryEntry) string { return human.Shorten(usedBy(e), command.CellWidth) }},
+	{Name: "desc", Text: func(e operator.LibraryEntry) string { return human.Shorten(e.Desc, command.CellWidth) }},
+	{Name: "draft", Wide: true, Text: func(e operator.LibraryEntry) string { return fmt.Sprint(e.Draft) }},
+	{Name: "source", Wide: true, Text: func(e operator.LibraryEntry) string { return e.Source }},
+	{Name: "standard", Wide: true, Text: func(e operator.LibraryEntry) string { return fmt.Sprint(e.Standard) }},
+}
+
+func newTemplatesDrafts(env *command.Env, run func(context.Context, *command.Env, templatesOptions) error) *cobra.Command {
+	var o templatesOptions
+	cmd := &cobra.Command{
+		Use:   "drafts",
+		Short: "List the uploads that can become templates",
+		Long: `List the drafts: the last upload of each development mini program, the newest
+first. An upload replaces the one before, so add a draft before the next upload.
+TEMPLATE is the template that was made of it already.`,
+		Example: `  enqueue templates drafts
+  enqueue templates drafts -o json`,
+		Args: command.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
+	}
+	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	return cmd
+}
+
+func runDrafts(ctx context.Context, env *command.Env, o templatesOptions) error {
+	return env.With(ctx, func(op *operator.Operator) error {
+		drafts, err := op.Drafts(ctx)
+		if err != nil {
+			return err
+		}
+		return term.List(env.Out, o.format, draftColumns, drafts)
+	})
+}
+
+var draftColumns = []term.Column[operator.Draft]{
+	{Name: "draft", Text: func(x operator.Draft) string { return fmt.Sprint(x.ID) }},
+	{Name: "version", Text: func(x operator.Draft) string { return x.Version }},
+	{Name: "created", Text: func(x operator.Draft) string { return human.Stamp(x.Created) }},
+	{Name: "template", Text: func(x operator.Draft) string {
+		if x.Template == nil {
+			return ""
+		}
+		return fmt.Sprint(*x.Template)
+	}},
+	{Name: "developer", Text: func(x operator.Draft) string { return x.Developer }},
+	{Name: "desc", Text: func(x operator.Draft) string { return human.Shorten(x.Desc, command.CellWidth) }},
+	{Name: "source", Wide: true, Text: func(x operator.Draft) string { return x.Source }},
+}

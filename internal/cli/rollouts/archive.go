@@ -1,0 +1,332 @@
+package rollouts
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// archiveOptions are the command line of archive.
+type archiveOptions struct {
+	command.Change
+	refs      []string
+	to        string
+	olderThan string
+	prune     bool
+	format    term.Format
+}
+
+func newArchive(env *command.Env, run func(context.Context, *command.Env, archiveOptions) error) *cobra.Command {
+	var o archiveOptions
+	cmd := &cobra.Command{
+		Use:   "archive [ROLLOUT...]",
+		Short: "Write finished rollouts to files, and free their memory",
+		Long: `Write finished rollouts (done, or aborted with every target ended) to files: the
+plan with its revisions, what operators did, and every target with its timeline.
+Each file is read back before anything else is done. With --prune the rollout is
+then taken out of Redis; its id, name and file are remembered. Nothing brings it
+back, so that retry and undo of it end. What changed meanwhile is not pruned, and
+a command that was interrupted can be given again.
+
+Files are gzip of JSON lines (docs/archive.md) and hold what the app list held.
+Without a ROLLOUT, --older-than chooses all that ended so long ago. Rollouts that
+can't be read are named and left, and the exit code is then 1.`,
+		Example: `  enqueue archive spring --to spring.jsonl.gz
+  enqueue archive --older-than 30d --to archive/ --prune --reason "yearly" --yes
+  enqueue archive --older-than 30d --prune --dry-run
+  enqueue archive show spring.jsonl.gz --state failed`,
+		Args:              command.Args(cobra.ArbitraryArgs),
+		ValidArgsFunction: command.CompleteRollouts(env),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			o.refs = given
+			if _, err := parseAge(o.olderThan); err != nil {
+				return err
+			}
+			if len(given) == 0 && o.olderThan == "" {
+				return exit.Usagef("ROLLOUT is missing; or choose all finished ones with --older-than, such as 30d")
+			}
+			return run(cmd.Context(), env, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.to, "to", "", "file for one rollout, or a directory; here by its id if left out")
+	f.StringVar(&o.olderThan, "older-than", "", "only rollouts that ended so long ago, such as 30d or 12h")
+	f.BoolVar(&o.prune, "prune", false, "take them out of Redis when their files are whole")
+	command.BindChange(cmd, &o.Change)
+	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	cmd.AddCommand(newArchiveList(env, runArchiveList), newArchiveShow(env, runArchiveShow))
+	return cmd
+}
+
+var days = regexp.MustCompile(`^(\d{1,5})d$`)
+
+// parseAge reads a duration that may be in days; "" is 0.
+func parseAge(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	if m := days.FindStringSubmatch(text); m != nil {
+		n, err := strconv.Atoi(m[1])
+		return time.Duration(n) * 24 * time.Hour, err
+	}
+	age, err := time.ParseDuration(text)
+	if err != nil || age < 0 {
+		return 0, exit.Usagef("--older-than %q: want a time such as 30d or 12h", text)
+	}
+	return age, nil
+}
+
+func runArchive(ctx context.Context, env *command.Env, o archiveOptions) error {
+	age, err := parseAge(o.olderThan)
+	if err != nil {
+		return err
+	}
+	return env.With(ctx, func(op *operator.Operator) error {
+		chosen, err := archivable(ctx, op, o.refs, age)
+		broken, err := ledger.Broken(err)
+		if err != nil {
+			return err
+		}
+		targets := 0
+		for _, r := range chosen {
+			targets += r.Total
+		}
+		if o.DryRun {
+			return errors.Join(wouldArchive(env, o, chosen, targets), ledger.JoinBroken(broken))
+		}
+		if o.prune {
+			if err := env.Agree(o.Yes, targets, fmt.Sprintf("archive and prune %s reaches %s and can't be undone", human.Plural(len(chosen), "rollout"), human.Plural(targets, "target"))); err != nil {
+				return err
+			}
+		}
+		return errors.Join(archiveAll(ctx, env, op, o, chosen), ledger.JoinBroken(broken))
+	})
+}
+
+// archivable are the rollouts that were named, or all that ended long ago.
+func archivable(ctx context.Context, op *operator.Operator, refs []string, age time.Duration) ([]rollout.Rollout, error) {
+	if len(refs) == 0 {
+		return op.Archivable(ctx, age)
+	}
+	var out []rollout.Rollout
+	var broken []*ledger.BrokenError
+	for _, ref := range refs {
+		r, err := op.Rollout(ctx, ref)
+		if one := (*ledger.BrokenError)(nil); errors.As(err, &one) {
+			broken = append(broken, one)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if left := r.Counts.Unfinished(); !r.Status.Ended() || left > 0 {
+			return nil, &ledger.UnfinishedError{Rollout: r.ID, Status: r.Status, Targets: left}
+		}
+		if age == 0 || time.Since(r.Ended) >= age {
+			out = append(out, r)
+		}
+	}
+	return out, ledger.JoinBroken(broken)
+}
+
+func wouldArchive(env *command.Env, o archiveOptions, chosen []rollout.Rollout, targets int) error {
+	verb := "archived"
+	if o.prune {
+		verb = "archived and pruned"
+	}
+	env.Talk("%s with %s would be %s; this was a dry run: nothing was changed\n", human.Plural(len(chosen), "rollout"), human.Plural(targets, "target"), verb)
+	done := make([]operator.ArchiveDone, 0, len(chosen))
+	for _, r := range chosen {
+		done = append(done, operator.ArchiveDone{ID: r.ID, Status: r.Status, File: o.file(r.ID, len(chosen)), Targets: r.Total})
+	}
+	return term.List(env.Out, o.format, archiveColumns(), done)
+}
+
+// archiveAll goes on past a rollout that can't be archived, and says what was done.
+func archiveAll(ctx context.Context, env *command.Env, op *operator.Operator, o archiveOptions, chosen []rollout.Rollout) error {
+	var all []operator.ArchiveDone
+	var errs []error
+	for _, r := range chosen {
+		done, err := op.Archive(ctx, r.ID, operator.ArchiveOptions{File: o.file(r.ID, len(chosen)), Prune: o.prune, Why: o.Why})
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, done)
+	}
+	return errors.Join(append(errs, term.List(env.Out, o.format, archiveColumns(), all))...)
+}
+
+// file is where a rollout goes: --to is a directory if it ends so, is one, or has
+// to hold several.
+func (o archiveOptions) file(id string, rollouts int) string {
+	name := id + operator.ArchiveSuffix
+	if o.to == "" {
+		return name
+	}
+	info, err := os.Stat(o.to)
+	if os.IsPathSeparator(o.to[len(o.to)-1]) || rollouts > 1 || err == nil && info.IsDir() {
+		return filepath.Join(o.to, name)
+	}
+	return o.to
+}
+
+func archiveColumns() []term.Column[operator.ArchiveDone] {
+	yes := func(b bool, text string) string {
+		if b {
+			return text
+		}
+		return ""
+	}
+	return []term.Column[operator.ArchiveDone]{
+		{Name: "id", Text: func(a operator.ArchiveDone) string { return a.ID }},
+		{Name: "status", Text: func(a operator.ArchiveDone) string { return string(a.Status) }},
+		{Name: "targets", Text: func(a operator.ArchiveDone) string { return fmt.Sprint(a.Targets) }},
+		{Name: "file", Text: func(a operator.ArchiveDone) string { return a.File }},
+		{Name: "done", Text: func(a operator.ArchiveDone) string {
+			return cmp.Or(yes(a.Pruned, "pruned"), yes(a.Found, "there already"), yes(a.Sum != "", "written"), "nothing")
+		}},
+	}
+}
+
+// archivesOptions are the command line of archive list.
+type archivesOptions struct {
+	limit  int
+	format term.Format
+}
+
+func newArchiveList(env *command.Env, run func(context.Context, *command.Env, archivesOptions) error) *cobra.Command {
+	var o archivesOptions
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List rollouts that were taken out of Redis, and their files",
+		Long:    fmt.Sprintf("List the rollouts that were archived with --prune, newest first. The last %d are\nremembered.", ledger.ArchivedMax),
+		Example: `  enqueue archive list -o wide`,
+		Args:    command.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.limit < 1 {
+				return exit.Usagef("--limit %d: want 1 or more", o.limit)
+			}
+			return run(cmd.Context(), env, o)
+		},
+	}
+	cmd.Flags().IntVar(&o.limit, "limit", 20, "how many at most")
+	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	return cmd
+}
+
+func runArchiveList(ctx context.Context, env *command.Env, o archivesOptions) error {
+	return env.With(ctx, func(op *operator.Operator) error {
+		found, err := op.Archives(ctx, o.limit)
+		if err != nil {
+			return err
+		}
+		return term.List(env.Out, o.format, []term.Column[ledger.Archived]{
+			{Name: "id", Text: func(a ledger.Archived) string { return a.ID }},
+			{Name: "status", Text: func(a ledger.Archived) string { return string(a.Status) }},
+			{Name: "good", Text: func(a ledger.Archived) string { return fmt.Sprintf("%d/%d", a.Good, a.Total) }},
+			{Name: "archived", Text: func(a ledger.Archived) string { return env.Ago(a.At) }},
+			{Name: "file", Text: func(a ledger.Archived) string { return a.File }},
+			{Name: "by", Wide: true, Text: func(a ledger.Archived) string { return a.By }},
+			{Name: "why", Wide: true, Text: func(a ledger.Archived) string { return a.Why }},
+			{Name: "sha256", Wide: true, Text: func(a ledger.Archived) string { return a.Sum }},
+		}, found)
+	})
+}
+
+// archiveShowOptions are the command line of archive show.
+type archiveShowOptions struct {
+	file   string
+	choice command.Choice
+	format term.Format
+}
+
+func newArchiveShow(env *command.Env, run func(context.Context, *command.Env, archiveShowOptions) error) *cobra.Command {
+	var o archiveShowOptions
+	cmd := &cobra.Command{
+		Use:   "show FILE",
+		Short: "List the targets of an archived rollout",
+		Long: `List the targets of an archive file as get targets does, and say what became of
+its rollout. It needs no Redis. Flags choose among the targets; -o json has their
+timelines. A file that is not whole is an error, after what could be read of it.`,
+		Example: `  enqueue archive show spring-1a2b3c4d.jsonl.gz --state failed
+  enqueue archive show spring-1a2b3c4d.jsonl.gz --app wx0123456789abcdef -o json`,
+		Args: command.Args(command.One("FILE")),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			o.file = given[0]
+			if _, err := o.choice.Filter(); err != nil {
+				return err
+			}
+			return run(cmd.Context(), env, o)
+		},
+	}
+	command.BindChoice(cmd, &o.choice)
+	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	return cmd
+}
+
+// archivedRow is a target as archive show writes it in JSON.
+type archivedRow struct {
+	operator.Row
+	Columns  map[string]string `json:"columns,omitempty"`
+	Timeline []rollout.Entry   `json:"timeline,omitempty"`
+}
+
+func runArchiveShow(_ context.Context, env *command.Env, o archiveShowOptions) error {
+	filter, err := o.choice.Filter()
+	if err != nil {
+		return err
+	}
+	var found []archivedRow
+	var r rollout.Rollout
+	read, err := operator.ReadArchive(o.file, func(h operator.ArchiveHead, t rollout.Target) error {
+		if r.ID == "" {
+			r = h.Rollout()
+		}
+		if filter.Match(r, t) {
+			found = append(found, archivedRow{operator.RowOf(r, t), t.Columns, t.Timeline})
+		}
+		return nil
+	})
+	if err != nil && read.Head.ID == "" {
+		return err
+	}
+	s := read.Head.Summary
+	env.Talk("rollout %s was %s when it was archived at %s by %s: %s, %s ended well, %s rejected or failed\n",
+		s.ID, s.Status, human.Stamp(read.Head.At), read.Head.By, human.Plural(s.Total, "target"), human.Count(s.Good), human.Count(s.Bad))
+	slices.SortFunc(found, func(a, b archivedRow) int {
+		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.AppID, b.AppID))
+	})
+	return errors.Join(archivedRows(env, o.format, found), err)
+}
+
+func archivedRows(env *command.Env, f term.Format, found []archivedRow) error {
+	if f == term.JSON {
+		return term.List[archivedRow](env.Out, f, nil, found)
+	}
+	rows := make([]operator.Row, len(found))
+	for i, r := range found {
+		rows[i] = r.Row
+	}
+	if f == term.CSV {
+		return term.List(env.Out, f, csvColumns(), rows)
+	}
+	return term.List(env.Out, f, targetColumns(env), rows)
+}

@@ -1,0 +1,98 @@
+package rollouts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// failuresOptions are the command line of get failures.
+type failuresOptions struct {
+	ref    string
+	format term.Format
+}
+
+func newGetFailures(env *command.Env, run func(context.Context, *command.Env, failuresOptions) error) *cobra.Command {
+	var o failuresOptions
+	cmd := &cobra.Command{
+		Use:     "failures [ROLLOUT]",
+		Aliases: []string{"failure"},
+		Short:   "Show what a person has to look at, grouped by cause",
+		Long: `Show the targets that a person has to look at - rejected, failed, or parked until
+the merchant or an operator acts - grouped by cause with what to do about each.
+-o wide and -o csv list every one of them.`,
+		Example: `  enqueue get failures spring
+  enqueue get failures spring -o csv > failures.csv`,
+		Args:              command.Args(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: command.CompleteRollouts(env),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			o.ref = command.First(given)
+			return run(cmd.Context(), env, o)
+		},
+	}
+	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	return cmd
+}
+
+func runGetFailures(ctx context.Context, env *command.Env, o failuresOptions) error {
+	return env.With(ctx, func(op *operator.Operator) error {
+		r, err := op.Rollout(ctx, o.ref)
+		if err != nil {
+			return err
+		}
+		f, err := op.Failures(ctx, r)
+		broken, err := ledger.Broken(err)
+		if err != nil {
+			return err
+		}
+		switch o.format {
+		case term.JSON:
+			err = term.WriteJSON(env.Out, f)
+		case term.CSV:
+			err = term.List(env.Out, o.format, csvColumns(), f.Rows)
+		case term.Wide:
+			err = term.List(env.Out, o.format, targetColumns(env), f.Rows)
+		default:
+			err = PrintFailures(env, r.ID, f)
+		}
+		return errors.Join(err, ledger.JoinBroken(broken))
+	})
+}
+
+// PrintFailures writes the causes for a person.
+func PrintFailures(env *command.Env, id string, f operator.Failures) error {
+	if f.Total == 0 {
+		return env.Print("nothing of rollout %s needs a person\n", id)
+	}
+	var b strings.Builder
+	for _, g := range f.Groups {
+		state := string(g.State)
+		if g.State == rollout.StateParked {
+			state += ": " + string(g.Reason)
+		}
+		fmt.Fprintf(&b, "%s %s at %s", human.Plural(g.Count, "target"), state, g.Stage)
+		if g.Code != 0 {
+			fmt.Fprintf(&b, ", errcode %d", g.Code)
+		}
+		fmt.Fprintf(&b, ": %s\n", human.OneLine(g.Text))
+		more := ""
+		if g.Count > len(g.Apps) {
+			more = fmt.Sprintf(" and %s more", human.Count(g.Count-len(g.Apps)))
+		}
+		fmt.Fprintf(&b, "  apps: %s%s\n", strings.Join(g.Apps, ", "), more)
+		if g.Next != "" {
+			fmt.Fprintf(&b, "  next: %s\n", g.Next)
+		}
+	}
+	return env.Print("%s\n%s in all; -o wide lists each\n", b.String(), human.Plural(f.Total, "target"))
+}

@@ -1,0 +1,241 @@
+package rollouts
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
+)
+
+func newGet(env *command.Env, more ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "get",
+		Short: "List rollouts, targets, failures or schedules",
+		Long: `List rollouts, the targets of one, those of its targets that a person has to
+look at, or schedules.`,
+		Example: `  enqueue get rollouts
+  enqueue get targets spring --state parked
+  enqueue get failures spring -o json`,
+		Args: command.Args(cobra.ArbitraryArgs),
+		RunE: command.Group,
+	}
+	cmd.AddCommand(newGetRollouts(env, runGetRollouts), newGetTargets(env, runGetTargets), newGetFailures(env, runGetFailures))
+	cmd.AddCommand(more...)
+	return cmd
+}
+
+// rolloutsOptions are the command line of get rollouts.
+type rolloutsOptions struct {
+	limit  int
+	active bool
+	format term.Format
+}
+
+func newGetRollouts(env *command.Env, run func(context.Context, *command.Env, rolloutsOptions) error) *cobra.Command {
+	var o rolloutsOptions
+	cmd := &cobra.Command{
+		Use:     "rollouts",
+		Aliases: []string{"rollout", "ro"},
+		Short:   "List rollouts, newest first",
+		Long: `List rollouts, newest first. WHY says why one is paused, held or aborted.
+-o wide adds who did it and when it began and ended. Rollouts that can't be read are
+listed last as unreadable, and the exit code is then 1.`,
+		Example: `  enqueue get rollouts
+  enqueue get rollouts --active -o json`,
+		Args: command.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.limit < 1 {
+				return exit.Usagef("--limit %d: want 1 or more", o.limit)
+			}
+			return run(cmd.Context(), env, o)
+		},
+	}
+	cmd.Flags().IntVar(&o.limit, "limit", 20, "how many at most")
+	cmd.Flags().BoolVar(&o.active, "active", false, "only those that have not ended")
+	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	return cmd
+}
+
+func runGetRollouts(ctx context.Context, env *command.Env, o rolloutsOptions) error {
+	return env.With(ctx, func(op *operator.Operator) error {
+		found, err := op.Rollouts(ctx, 0, o.limit)
+		broken, err := ledger.Broken(err)
+		if err != nil {
+			return err
+		}
+		if o.active {
+			found = slices.DeleteFunc(found, func(s operator.Summary) bool { return s.Status.Ended() })
+		}
+		return errors.Join(term.List(env.Out, o.format, rolloutColumns(env), found), ledger.JoinBroken(broken))
+	})
+}
+
+func rolloutColumns(env *command.Env) []term.Column[operator.Summary] {
+	why := func(s operator.Summary) string {
+		if s.Blocked != "" {
+			return s.Blocked
+		}
+		if s.Halted != "" {
+			return s.Halted
+		}
+		if s.Limit != nil {
+			return s.Limit.String()
+		}
+		return s.Why
+	}
+	return []term.Column[operator.Summary]{
+		{Name: "id", Text: func(s operator.Summary) string { return s.ID }},
+		{Name: "status", Text: func(s operator.Summary) string { return string(s.Status) }},
+		{Name: "version", Text: func(s operator.Summary) string { return s.Template.Version }},
+		{Name: "ended", Text: func(s operator.Summary) string { return fmt.Sprintf("%d/%d", s.Done, s.Total) }},
+		{Name: "bad", Text: func(s operator.Summary) string { return fmt.Sprint(s.Bad) }},
+		{Name: "age", Text: func(s operator.Summary) string { return env.Ago(s.Created) }},
+		{Name: "why", Text: why},
+		{Name: "by", Wide: true, Text: func(s operator.Summary) string { return s.By }},
+		{Name: "template", Wide: true, Text: func(s operator.Summary) string { return fmt.Sprint(s.Template.ID) }},
+		{Name: "started_at", Wide: true, Text: func(s operator.Summary) string { return human.Stamp(s.Started) }},
+		{Name: "ended_at", Wide: true, Text: func(s operator.Summary) string { return human.Stamp(s.Ended) }},
+	}
+}
+
+// targetsOptions are the command line of get targets.
+type targetsOptions struct {
+	ref    string
+	choice command.Choice
+	limit  int
+	format term.Format
+}
+
+func newGetTargets(env *command.Env, run func(context.Context, *command.Env, targetsOptions) error) *cobra.Command {
+	var o targetsOptions
+	cmd := &cobra.Command{
+		Use:     "targets [ROLLOUT]",
+		Aliases: []string{"target", "apps"},
+		Short:   "List the targets of a rollout",
+		Long: `List the targets of a rollout in dispatch order: where each stands, and for
+a parked one why and when it is looked at again. Flags choose among them; several
+values of one flag are "or", several flags are "and".`,
+		Example: `  enqueue get targets spring --state parked --waits-for merchant
+  enqueue get targets spring --errcode 85013 -o wide
+  enqueue get targets spring -l "tier=gold" --wave canary -o csv`,
+		Args:              command.Args(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: command.CompleteRollouts(env),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			o.ref = command.First(given)
+			if o.limit < 0 {
+				return exit.Usagef("--limit %d: want 0 or more", o.limit)
+			}
+			if _, err := o.choice.Filter(); err != nil {
+				return err
+			}
+			return run(cmd.Context(), env, o)
+		},
+	}
+	command.BindChoice(cmd, &o.choice)
+	cmd.Flags().IntVar(&o.limit, "limit", 0, "how many at most; 0 is all")
+	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	return cmd
+}
+
+func runGetTargets(ctx context.Context, env *command.Env, o targetsOptions) error {
+	filter, err := o.choice.Filter()
+	if err != nil {
+		return err
+	}
+	return env.With(ctx, func(op *operator.Operator) error {
+		r, err := op.Rollout(ctx, o.ref)
+		if err != nil {
+			return err
+		}
+		var rows []operator.Row
+		var broken []*ledger.BrokenError
+		for t, err := range op.Targets(ctx, r, filter) {
+			if one := (*ledger.BrokenError)(nil); errors.As(err, &one) {
+				broken = append(broken, one)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			rows = append(rows, operator.RowOf(r, t))
+		}
+		slices.SortFunc(rows, func(a, b operator.Row) int {
+			return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.AppID, b.AppID))
+		})
+		all := len(rows)
+		if o.limit > 0 {
+			rows = rows[:min(all, o.limit)]
+		}
+		if err := op.NoteOwners(ctx, r, rows); err != nil {
+			return err
+		}
+		if o.format == term.CSV {
+			return errors.Join(term.List(env.Out, o.format, csvColumns(), rows), ledger.JoinBroken(broken))
+		}
+		if err := term.List(env.Out, o.format, targetColumns(env), rows); err != nil {
+			return err
+		}
+		if all > len(rows) {
+			env.Talk("%s more; --limit 0 shows all\n", human.Count(all-len(rows)))
+		}
+		return ledger.JoinBroken(broken)
+	})
+}
+
+func targetColumns(env *command.Env) []term.Column[operator.Row] {
+	lastError := func(f func(operator.LastError) string) func(operator.Row) string {
+		return func(r operator.Row) string {
+			if r.LastError == nil {
+				return ""
+			}
+			return f(*r.LastError)
+		}
+	}
+	return []term.Column[operator.Row]{
+		{Name: "appid", Text: func(r operator.Row) string { return r.AppID }},
+		{Name: "label", Text: func(r operator.Row) string { return human.Shorten(r.Label, 24) }},
+		{Name: "wave", Text: func(r operator.Row) string { return r.Wave }},
+		{Name: "stage", Text: func(r operator.Row) string { return string(r.Stage) }},
+		{Name: "state", Text: command.StateText},
+		{Name: "since", Text: func(r operator.Row) string { return env.Ago(r.Since) }},
+		{Name: "wakes", Text: func(r operator.Row) string { return wakes(env, r) }},
+		{Name: "attempt", Wide: true, Text: func(r operator.Row) string { return fmt.Sprint(r.Attempt) }},
+		{Name: "audit", Wide: true, Text: func(r operator.Row) string { return human.OrBlank(r.AuditID) }},
+		{Name: "class", Wide: true, Text: lastError(func(t operator.LastError) string { return t.Class })},
+		{Name: "errcode", Text: lastError(func(t operator.LastError) string { return human.OrBlank(t.Code) })},
+		{Name: "rid", Wide: true, Text: lastError(func(t operator.LastError) string { return t.RID })},
+		{Name: "last_error", Text: func(r operator.Row) string {
+			if r.LastError != nil {
+				return human.Shorten(r.LastError.Text, command.CellWidth)
+			}
+			return human.Shorten(r.Note, command.CellWidth)
+		}},
+	}
+}
+
+// csvColumns are those of reports, so that both open in the same spreadsheet.
+func csvColumns() []term.Column[operator.Row] {
+	var columns []term.Column[operator.Row]
+	for i, name := range operator.CSVHead() {
+		columns = append(columns, term.Column[operator.Row]{Name: name, Text: func(r operator.Row) string { return operator.CSVLine(r)[i] }})
+	}
+	return columns
+}
+
+// wakes is when a parked target is looked at again.
+func wakes(env *command.Env, r operator.Row) string {
+	if r.Reason == "" {
+		return ""
+	}
+	return env.Until(r.Due)
+}

@@ -1,0 +1,245 @@
+package rollouts
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// treeViewer draws a rollout as a tree, again and again in the same place.
+type treeViewer struct {
+	env   *command.Env
+	lines int // drawn last
+	note  string
+}
+
+func (v *treeViewer) show(s operator.Snapshot) error {
+	v.note = ""
+	return v.draw(treeOf(s, v.env.Now()))
+}
+
+// last error stays below the tree until the next good look.
+func (v *treeViewer) lastError(err error) {
+	width, _ := v.env.Size()
+	v.env.Talk("\r\x1b[K%s", human.Shorten(err.Error(), width-1))
+	v.note = "?"
+}
+
+func (v *treeViewer) end() {
+	if v.note != "" {
+		v.env.Talk("\n")
+	}
+}
+
+// draw replaces what was drawn. A line that the terminal would break, or one that
+// scrolls away, would put everything after it in the wrong place: both are cut.
+func (v *treeViewer) draw(lines []string) error {
+	var b strings.Builder
+	if v.lines > 0 {
+		fmt.Fprintf(&b, "\r\x1b[%dA", v.lines)
+	}
+	width, height := v.env.Size()
+	lines = lines[:min(len(lines), height-1)]
+	for _, line := range lines {
+		b.WriteString("\x1b[K" + human.Shorten(line, width-1) + "\n")
+	}
+	b.WriteString("\x1b[J")
+	v.lines = len(lines)
+	return v.env.Print("%s", b.String())
+}
+
+// treeOf is a snapshot as a tree.
+func treeOf(s operator.Snapshot, now time.Time) []string {
+	head := fmt.Sprintf("%s  %s  %s/%s ended (%s)", s.ID, s.Status, human.Count(s.Done), human.Count(s.Total), human.Percent(s.Done, s.Total))
+	if !s.Started.IsZero() {
+		end := now
+		if !s.Ended.IsZero() {
+			end = s.Ended
+		}
+		head += "  " + human.Duration(end.Sub(s.Started))
+	}
+	branches := []branch{
+		{"halted", haltLines(s)},
+		{"template", []string{fmt.Sprintf("%d version %s", s.Template.ID, s.Template.Version)}},
+		{"pace", paceLines(s)},
+		{"stages", stageLines(s)},
+		{"waves", waveLines(s)},
+		{"parked", parkedLines(s)},
+		{"ends", endLines(s)},
+		{"pools", poolLines(s, now)},
+		{"workers", workerLines(s)},
+		{"waits", waitLines(s)},
+	}
+	lines := []string{head}
+	for _, b := range branches {
+		lines = append(lines, b.draw()...)
+	}
+	return lines
+}
+
+// branch is a part of the tree; one without lines is not drawn.
+type branch struct {
+	name  string
+	lines []string
+}
+
+func (b branch) draw() []string {
+	var out []string
+	for i, line := range b.lines {
+		name := ""
+		if i == 0 {
+			name = b.name
+		}
+		out = append(out, fmt.Sprintf("  %-9s %s", name, line))
+	}
+	return out
+}
+
+// haltLines are why nothing moves, if that is so.
+func haltLines(s operator.Snapshot) []string {
+	if s.Halted == "" {
+		return nil
+	}
+	return []string{s.Halted}
+}
+
+func paceLines(s operator.Snapshot) []string {
+	if s.Status.Ended() {
+		return nil
+	}
+	text := "not known yet"
+	if s.PerMinute != nil {
+		text = fmt.Sprintf("%.3g targets a minute", *s.PerMinute)
+	}
+	switch {
+	case s.ETA.Unknown != "":
+		text += "; the end can't be told: " + s.ETA.Unknown
+	case s.ETA.Left > 0:
+		text += "; ends in about " + human.Duration(s.ETA.Left)
+	}
+	return []string{text}
+}
+
+// stageCells is how long a stage's bar is.
+const stageCells = 20
+
+func stageLines(s operator.Snapshot) []string {
+	lines := make([]string, 0, len(s.Stages))
+	for _, st := range s.Stages {
+		line := fmt.Sprintf("%-9s %s %7s passed", st.Stage, term.Cells(st.Passed, s.Total, stageCells), human.Count(st.Passed))
+		for _, part := range []struct {
+			n    int
+			what string
+		}{{st.Running, "running"}, {st.Pending, "pending"}, {st.Parked, "parked"}, {st.Bad, "bad"}} {
+			if part.n > 0 {
+				line += fmt.Sprintf(", %s %s", human.Count(part.n), part.what)
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func waveLines(s operator.Snapshot) []string {
+	wide := 0
+	for _, w := range s.Waves {
+		wide = max(wide, runewidth.StringWidth(w.Name))
+	}
+	var lines []string
+	for _, w := range s.Waves {
+		line := fmt.Sprintf("%s %s %s/%s ended", runewidth.FillRight(w.Name, wide), term.Cells(w.Done, w.Size, stageCells), human.Count(w.Done), human.Count(w.Size))
+		if w.Bad > 0 {
+			line += fmt.Sprintf(", %s bad", human.Count(w.Bad))
+		}
+		if !w.Open {
+			line += ", not open"
+		}
+		if w.Gate != "" {
+			line += fmt.Sprintf("; gate %s", w.Gate)
+			if w.GateWhy != "" {
+				line += ": " + w.GateWhy
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func parkedLines(s operator.Snapshot) []string {
+	var lines []string
+	for _, reason := range rollout.Reasons() {
+		if n := s.Parked[reason]; n > 0 {
+			lines = append(lines, fmt.Sprintf("%7s %-8s %s", human.Count(n), reason, operator.ReasonWords(reason)))
+		}
+	}
+	return lines
+}
+
+func endLines(s operator.Snapshot) []string {
+	var parts []string
+	for _, state := range rollout.States() {
+		if n := s.States[state]; n > 0 && state.Ended() {
+			parts = append(parts, fmt.Sprintf("%s %s", human.Count(n), state))
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return []string{strings.Join(parts, ", ")}
+}
+
+func poolLines(s operator.Snapshot, now time.Time) []string {
+	var lines []string
+	if s.Limit != nil {
+		lines = append(lines, s.Limit.String())
+	}
+	for _, p := range s.Pools {
+		line := fmt.Sprintf("%s %s", p.Stage, p.State)
+		if p.Known {
+			line += fmt.Sprintf(", %s of %s submissions left", human.Count(p.Rest), human.Count(p.Limit))
+		}
+		if p.Words != "" {
+			line += ": " + p.Words
+		}
+		if !p.Open() && p.RetryAt.After(now) {
+			line += "; tried again in " + human.Duration(p.RetryAt.Sub(now))
+		}
+		lines = append(lines, line)
+		if next := p.Next(); next != "" {
+			lines = append(lines, next)
+		}
+	}
+	return lines
+}
+
+// workerLines tell only of queues that nobody serves.
+func workerLines(s operator.Snapshot) []string {
+	if s.Status.Ended() {
+		return nil
+	}
+	var lack []string
+	for _, queueName := range rollout.QueueNames() {
+		if s.Workers[queueName] == 0 {
+			lack = append(lack, string(queueName))
+		}
+	}
+	if len(lack) == 0 {
+		return nil
+	}
+	return []string{"none is alive for " + strings.Join(lack, ", ") + ": start one"}
+}
+
+func waitLines(s operator.Snapshot) []string {
+	if s.Blocked == "" {
+		return nil
+	}
+	return []string{s.Blocked}
+}

@@ -1,0 +1,213 @@
+package rollouts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// watchOptions are the command line of watch.
+type watchOptions struct {
+	ref        string
+	every      time.Duration
+	exitStatus bool
+	format     term.Format
+}
+
+func newWatch(env *command.Env, run func(context.Context, *command.Env, watchOptions) error) *cobra.Command {
+	var o watchOptions
+	cmd := &cobra.Command{
+		Use:   "watch [ROLLOUT]",
+		Short: "Follow a rollout until it ends or needs a person",
+		Long: `Follow a rollout: its stages, waves and gates, why targets are parked, the quota,
+how fast it goes and when it will end. It ends when the rollout has ended, or when
+nothing can go on without a person: a gate holds it, or it is paused.
+
+On a terminal it is drawn in place; elsewhere a line is written when something
+changed, and with -o json one object per look. Ctrl-C ends only the watching.
+
+With --exit-status the exit code tells how the rollout stands: 0 done, 3 held by
+a gate or paused, 5 aborted, 6 done with rejected or failed targets.`,
+		Example: `  enqueue watch spring
+  enqueue watch spring --exit-status && echo "all live"
+  enqueue watch -o json --every 30s | jq .done`,
+		Args:              command.Args(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: command.CompleteRollouts(env),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			o.ref = command.First(given)
+			if o.every < 100*time.Millisecond {
+				return exit.Usagef("--every %s: want 100ms or more", o.every)
+			}
+			return run(cmd.Context(), env, o)
+		},
+	}
+	f := cmd.Flags()
+	f.DurationVar(&o.every, "every", 2*time.Second, "how often to look")
+	f.BoolVar(&o.exitStatus, "exit-status", false, "end with a code that tells how the rollout stands")
+	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	return cmd
+}
+
+func runWatch(ctx context.Context, env *command.Env, o watchOptions) error {
+	return env.With(ctx, func(op *operator.Operator) error {
+		r, err := op.Rollout(ctx, o.ref)
+		if err != nil {
+			return err
+		}
+		last, err := Follow(ctx, env, op, r.ID, o.every, o.format)
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			env.Talk("\nno longer watching; the rollout goes on: enqueue watch %s\n", r.ID)
+			if o.exitStatus {
+				return exit.With(exit.Error)
+			}
+			return nil
+		}
+		return Conclude(env, last, o.exitStatus)
+	})
+}
+
+// viewer shows snapshots.
+type viewer interface {
+	show(operator.Snapshot) error
+	// lastError describes a look that failed.
+	lastError(error)
+	// end leaves the screen as it is.
+	end()
+}
+
+// Follow shows looks until the rollout ends, needs a person, or ctx ends. A look
+// that fails is told and the next is awaited: Redis may be restarting.
+func Follow(ctx context.Context, env *command.Env, op *operator.Operator, id string, every time.Duration, f term.Format) (last operator.Snapshot, err error) {
+	v := newViewer(env, f)
+	defer v.end()
+	for s, err := range op.Watch(ctx, id, every) {
+		if errors.Is(err, ledger.ErrNotFound) {
+			return last, err
+		}
+		if err != nil {
+			v.lastError(err)
+			continue
+		}
+		last = s
+		if err := v.show(s); err != nil {
+			return last, err
+		}
+		if s.Status.Ended() || s.Blocked != "" {
+			break
+		}
+	}
+	return last, nil
+}
+
+// newViewer is the one that fits the output.
+func newViewer(env *command.Env, f term.Format) viewer {
+	switch {
+	case f == term.JSON:
+		return jsonViewer{env}
+	case env.OutTTY:
+		return &treeViewer{env: env}
+	default:
+		return &lineViewer{env: env}
+	}
+}
+
+// Conclude says how the rollout stands in the end, and what to do.
+func Conclude(env *command.Env, s operator.Snapshot, exitStatus bool) error {
+	code := exit.OK
+	switch {
+	case s.Status == rollout.StatusAborted:
+		code = exit.Aborted
+		env.Talk("aborted by %s: %s\n", s.By, s.Why)
+	case s.Status == rollout.StatusDone && s.Bad > 0:
+		code = exit.Failures
+		env.Talk("done, %s rejected or failed: enqueue get failures %s\n", human.Plural(s.Bad, "target"), s.ID)
+	case s.Status == rollout.StatusPaused && s.Halted != "":
+		code = exit.Held
+		env.Talk("%s\n%s\nto go on: %s\n", s.Blocked, s.Halted, s.Pools[0].Next())
+	case s.Status == rollout.StatusPaused:
+		code = exit.Held
+		env.Talk("%s; to go on: enqueue resume %s\n", s.Blocked, s.ID)
+	case s.Blocked != "" && s.Parked[rollout.ReasonApproval] > 0:
+		code = exit.Held
+		env.Talk("%s; to go on: enqueue approve %s\n", s.Blocked, s.ID)
+	case s.Blocked != "":
+		code = exit.Held
+		env.Talk("%s; to go on: %s\n", s.Blocked, s.Promote())
+	}
+	if !exitStatus || code == exit.OK {
+		return nil
+	}
+	return exit.With(code)
+}
+
+// jsonViewer writes one object per look.
+type jsonViewer struct{ env *command.Env }
+
+func (v jsonViewer) show(s operator.Snapshot) error { return json.NewEncoder(v.env.Out).Encode(s) }
+func (v jsonViewer) lastError(err error)            { v.env.Talk("enqueue: %v\n", err) }
+func (jsonViewer) end()                             {}
+
+// lineViewer writes a line when something changed.
+type lineViewer struct {
+	env  *command.Env
+	last string
+}
+
+func (v *lineViewer) show(s operator.Snapshot) error {
+	line := lineOf(s)
+	if line == v.last {
+		return nil
+	}
+	v.last = line
+	return v.env.Print("%s %s\n", s.At.Format("15:04:05"), line)
+}
+
+func (v *lineViewer) lastError(err error) { v.env.Talk("enqueue: %v\n", err) }
+func (*lineViewer) end()                  {}
+
+// lineOf is a snapshot on one line, the same as long as nothing changed.
+func lineOf(s operator.Snapshot) string {
+	line := fmt.Sprintf("%s %s %d/%d ended", s.ID, s.Status, s.Done, s.Total)
+	for _, state := range rollout.States() {
+		if n := s.States[state]; n > 0 {
+			line += fmt.Sprintf(" %s=%d", state, n)
+		}
+	}
+	for _, reason := range rollout.Reasons() {
+		if n := s.Parked[reason]; n > 0 {
+			line += fmt.Sprintf(" parked:%s=%d", reason, n)
+		}
+	}
+	for _, p := range s.Pools {
+		if !p.Open() {
+			line += fmt.Sprintf(" %s-pool=%s(%s)", p.Stage, p.State, p.Reason)
+		}
+	}
+	if s.Blocked != "" {
+		line += "; " + human.OneLine(s.Blocked)
+	}
+	if s.Fault != nil {
+		line += "; " + human.OneLine(s.Halted)
+	}
+	if s.Limit != nil {
+		still := *s.Limit // without what changes by itself
+		still.ReadAt = time.Time{}
+		line += "; " + still.String()
+	}
+	return line
+}

@@ -1,0 +1,193 @@
+package rollouts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+)
+
+// whyOptions are the command line of why.
+type whyOptions struct {
+	app    string
+	ref    string
+	live   bool
+	format term.Format
+}
+
+func newWhy(env *command.Env, run func(context.Context, *command.Env, whyOptions) error) *cobra.Command {
+	var o whyOptions
+	cmd := &cobra.Command{
+		Use:   "why APPID",
+		Short: "Explain where one app stands, and why",
+		Long: `Explain where one app stands in every rollout that has it: what it waits for and
+until when, what went wrong with errcode and rid, what to do, and everything that
+happened to it. --live asks WeChat too: its trial and live version and last audit.
+Rollouts that can't be read are named after the others, and the exit code is then 1.`,
+		Example: `  enqueue why wx1234567890abcdef
+  enqueue why wx1234567890abcdef --rollout spring --live`,
+		Args: command.Args(command.One("APPID")),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			o.app = given[0]
+			return run(cmd.Context(), env, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.ref, "rollout", "", "only in this rollout")
+	f.BoolVar(&o.live, "live", false, "ask WeChat about the app too")
+	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	return cmd
+}
+
+func runWhy(ctx context.Context, env *command.Env, o whyOptions) error {
+	return env.With(ctx, func(op *operator.Operator) error {
+		e, err := op.Why(ctx, o.app, o.ref)
+		// Nobody holds the app: WeChat's side may be what was asked for.
+		if err != nil && (!o.live || !errors.Is(err, ledger.ErrNotFound)) {
+			return err
+		}
+		if o.live {
+			live, err := op.Live(ctx, o.app)
+			if err != nil {
+				return err
+			}
+			e.Live = &live
+		}
+		if o.format == term.JSON {
+			err = term.WriteJSON(env.Out, e)
+		} else {
+			err = env.Print("%s", explain(env, e))
+		}
+		for _, text := range e.Unreadable {
+			err = errors.Join(err, errors.New(text))
+		}
+		return err
+	})
+}
+
+// explain writes an explanation for a person.
+func explain(env *command.Env, e operator.Explanation) string {
+	var b strings.Builder
+	b.WriteString(e.AppID)
+	if e.Label != "" {
+		b.WriteString(" " + human.OneLine(e.Label))
+	}
+	if e.Owner != "" {
+		b.WriteString("; rollout " + e.Owner + " works on it")
+	}
+	b.WriteString("\n")
+	for _, p := range e.Places {
+		fmt.Fprintf(&b, "\nrollout %s (%s), wave %s\n", p.Rollout, p.Status, p.Wave)
+		for _, line := range placeLines(env, p) {
+			b.WriteString("  " + line + "\n")
+		}
+	}
+	if e.Live != nil {
+		b.WriteString("\nWeChat says\n")
+		for _, line := range liveLines(*e.Live) {
+			b.WriteString("  " + line + "\n")
+		}
+	}
+	return b.String()
+}
+
+// placeLines tell where a target stands.
+func placeLines(env *command.Env, p operator.Place) []string {
+	where := fmt.Sprintf("%s, %s", p.Stage, command.StateText(p.Row))
+	switch {
+	case !p.Ended.IsZero():
+		where += fmt.Sprintf(", %s ago", env.Ago(p.Ended))
+	case !p.Since.IsZero():
+		where += fmt.Sprintf(", at this stage for %s", env.Ago(p.Since))
+	}
+	if p.Attempt > 1 {
+		where += fmt.Sprintf(", attempt %d", p.Attempt)
+	}
+	lines := []string{"where    " + where, "why      " + human.OneLine(p.Waits)}
+	if wakes := wakes(env, p.Row); wakes != "" {
+		lines = append(lines, fmt.Sprintf("wakes    %s, in %s", human.Local(p.Due), wakes))
+	}
+	if t := p.LastError; t != nil {
+		lines = append(lines, lastErrorLines(*t)...)
+	}
+	if p.AuditID != 0 {
+		lines = append(lines, fmt.Sprintf("audit    %d", p.AuditID))
+	}
+	switch in := p.Intent; {
+	case in == nil:
+	case p.State == rollout.StateRunning && p.Reason == rollout.ReasonActing:
+		lines = append(lines, fmt.Sprintf("doing    %s, since %s", human.OneLine(in.String()), human.Local(in.At)))
+	default:
+		lines = append(lines, fmt.Sprintf("unknown  what the %s of %s did; it is read back before anything else", human.OneLine(in.String()), human.Local(in.At)))
+	}
+	if p.Next != "" {
+		lines = append(lines, "next     "+p.Next)
+	}
+	if len(p.Timeline) > 0 {
+		lines = append(lines, "happened")
+	}
+	for _, t := range p.Timeline {
+		line := fmt.Sprintf("  %s  %-9s %s", human.Local(t.At), t.Stage, t.What)
+		if t.Code != 0 {
+			line += fmt.Sprintf(" (errcode %d)", t.Code)
+		}
+		if t.Note != "" {
+			line += ": " + human.OneLine(t.Note)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func lastErrorLines(t operator.LastError) []string {
+	text := "last error  "
+	if t.Code != 0 {
+		text += fmt.Sprintf("errcode %d, %s", t.Code, t.Class)
+		if t.Known != "" {
+			text += ": " + t.Known
+		}
+	} else {
+		text += t.Class
+	}
+	lines := []string{text, "         " + human.OneLine(t.Text)}
+	if t.RID != "" {
+		lines = append(lines, "         rid "+human.OneLine(t.RID))
+	}
+	if t.Screenshots != "" {
+		lines = append(lines, "         screenshots (media ids) "+strings.ReplaceAll(human.OneLine(t.Screenshots), "|", ", "))
+	}
+	return lines
+}
+
+func liveLines(l operator.Live) []string {
+	version := func(name string, v *operator.Version) string {
+		if v == nil {
+			return name + "none"
+		}
+		if v.Version == "" {
+			return name + "unknown: WeChat shows that there is one, and not which"
+		}
+		return fmt.Sprintf("%s%s of %s: %s", name, human.OneLine(v.Version), human.Local(v.At), human.OneLine(v.Desc))
+	}
+	if l.Busy != "" {
+		return []string{"not asked: " + human.OneLine(l.Busy)}
+	}
+	lines := []string{version("trial    ", l.Trial), version("live     ", l.Release)}
+	if a := l.Audit; a != nil {
+		text := fmt.Sprintf("audit    %d of version %s: %s", a.ID, human.OneLine(a.Version), a.Status)
+		if a.Reason != "" {
+			text += ": " + human.OneLine(a.Reason)
+		}
+		return append(lines, text)
+	}
+	return append(lines, "audit    none")
+}

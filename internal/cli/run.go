@@ -1,0 +1,49 @@
+// Package cli is the enqueue command: its root, its exit codes and its wiring. The
+// rooms below it hold the commands.
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/pflag"
+
+	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/operator"
+)
+
+// Run is main without the process: it returns the exit code. The first Ctrl-C
+// ends what is done at a good place, the second ends the process.
+func Run(version string, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	redis.SetLogger(silent{})
+	var cfg app.Config
+	settings := pflag.NewFlagSet("settings", pflag.ContinueOnError)
+	settings.SortFlags = false
+	app.BindFlags(settings, &cfg, app.RoleOperator)
+	env := &command.Env{
+		Streams: term.NewStreams(stdin, stdout, stderr),
+		Open: func(ctx context.Context) (*operator.Operator, func() error, error) {
+			if err := app.Load(settings, &cfg, app.RoleOperator, environ, os.ReadFile); err != nil {
+				return nil, nil, err
+			}
+			return app.OpenOperator(ctx, &cfg)
+		},
+	}
+	return int(execute(ctx, env, settings, version, args))
+}
+
+// silent keeps the Redis client's own lines off stderr: what matters of them comes
+// back as an error.
+type silent struct{}
+
+// Printf implements the Redis client's logger.
+func (silent) Printf(context.Context, string, ...any) {}

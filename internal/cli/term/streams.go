@@ -1,0 +1,74 @@
+// Package term reads from and writes to terminals, files and pipes: tables, JSON,
+// progress and confirmations. It knows nothing of rollouts.
+package term
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/wxrollout/wxrollout/internal/human"
+)
+
+// Streams are where a command reads and writes: data goes to out, talk to err.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// InTTY, outTTY and ErrTTY tell whether a person is there.
+	InTTY, OutTTY, ErrTTY bool
+	Now                   func() time.Time
+	// Size is the columns and lines of the terminal, at least 40 by 5.
+	Size func() (width, height int)
+}
+
+// NewStreams looks at what the streams are.
+func NewStreams(in io.Reader, out, err io.Writer) Streams {
+	s := Streams{In: in, Out: out, Err: err, InTTY: isTerminal(in), OutTTY: isTerminal(out), ErrTTY: isTerminal(err), Now: time.Now}
+	s.Size = func() (int, int) {
+		if f, ok := out.(*os.File); ok {
+			if w, h, err := term.GetSize(int(f.Fd())); err == nil {
+				return max(40, w), max(5, h)
+			}
+		}
+		return 100, 50
+	}
+	return s
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// Talk tells a person something. That nobody hears it is no error.
+func (s Streams) Talk(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.Err, format, args...)
+}
+
+// Print writes data.
+func (s Streams) Print(format string, args ...any) error {
+	_, err := fmt.Fprintf(s.Out, format, args...)
+	return err
+}
+
+// Ago is how long ago a time was, in one unit and a bit: 4m, 3h20m, 5d.
+func (s Streams) Ago(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return human.Duration(s.Now().Sub(t))
+}
+
+// Until is how long until a time; "now" when it has come.
+func (s Streams) Until(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	if left := t.Sub(s.Now()); left > 0 {
+		return human.Duration(left)
+	}
+	return "now"
+}

@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxrollout/wxrollout/internal/cli/command"
+)
+
+func newVersion(env *command.Env, version string) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Long:    "Print the version of enqueue and of the Go that built it.",
+		Example: "  enqueue version",
+		Args:    command.Args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			return env.Print("enqueue %s %s %s/%s\n", fullVersion(version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		},
+	}
+}
+
+// fullVersion is the release, or the commit it was built from.
+func fullVersion(version string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || version != "dev" {
+		return version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return fmt.Sprintf("dev-%.12s", s.Value)
+		}
+	}
+	return version
+}
