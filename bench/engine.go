@@ -16,6 +16,8 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/pool"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 )
 
 // perQueue is the concurrency of each queue, and of bare Asynq's three servers.
@@ -25,8 +27,8 @@ const perQueue = 32
 type engine struct {
 	rdb        []redis.UniversalClient
 	ledger     *ledger.Ledger
-	pools      *tasks.Pools
-	servers    *tasks.Servers
+	pools      *pool.Pools
+	servers    *queue.Servers
 	controller *dispatch.Controller
 	stop       context.CancelFunc
 	done       sync.WaitGroup
@@ -35,7 +37,7 @@ type engine struct {
 // engineOptions are what a row changes; the zero value is the product's own.
 type engineOptions struct {
 	timing tasks.Timing
-	pools  tasks.PoolsOptions
+	pools  pool.Options
 	quota  ratelimit.QuotaOptions
 	// A process may leave out the controller, or the handlers.
 	noController, noServers bool
@@ -46,16 +48,16 @@ func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOption
 	open := func() redis.UniversalClient { return s.client() }
 	e := &engine{rdb: []redis.UniversalClient{open(), open(), open()}}
 	e.ledger = ledger.New(e.rdb[0], ledger.Options{})
-	e.pools = tasks.NewPools(func(name string) *ratelimit.Quota {
+	e.pools = pool.New(func(name string) *ratelimit.Quota {
 		quota := o.quota
 		quota.Metered = name == string(rollout.StageSubmit)
 		return ratelimit.NewQuota(e.rdb[0], name, quota)
 	}, o.pools)
 	handler := tasks.NewHandler(tasks.HandlerOptions{WeChat: wx, Ledger: e.ledger, Permits: e.pools, Log: zerolog.Nop(), Timing: o.timing})
-	e.rdb[1].AddHook(tasks.AckHook{})
+	e.rdb[1].AddHook(queue.AckHook{})
 	queueNames := map[rollout.QueueName]int{rollout.QueueCommit: perQueue, rollout.QueueAudit: perQueue, rollout.QueueRelease: perQueue}
-	e.servers = tasks.NewServers(e.rdb[1], handler, tasks.ServersOptions{Concurrency: queueNames, Log: zerolog.Nop()})
-	e.controller = dispatch.New(e.ledger, tasks.NewQueue(e.rdb[2], tasks.QueueOptions{}), e.pools, wallClock{}, dispatch.Options{})
+	e.servers = queue.NewServers(e.rdb[1], handler, queue.ServersOptions{Concurrency: queueNames, Log: zerolog.Nop()})
+	e.controller = dispatch.New(e.ledger, queue.New(e.rdb[2], queue.Options{}), e.pools, wallClock{}, dispatch.Options{})
 	// The leader's first act: an unread quota gives one permit at a time.
 	if _, err := e.pools.Refill(ctx, func(ctx context.Context) (rest, limit int64, err error) {
 		q, err := wx.QueryQuota(ctx, plainID(0))
@@ -90,7 +92,7 @@ func (e *engine) reconcile(ctx context.Context) {
 func (e *engine) close(ctx context.Context) {
 	e.stop()
 	e.done.Wait()
-	e.servers.Shutdown(ctx)
+	_ = e.servers.Shutdown(ctx) // the measurement is over
 	for _, rdb := range e.rdb {
 		_ = rdb.Close()
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -102,7 +103,7 @@ func scarcityRow(ctx context.Context, b *bench) error {
 	waiting := time.Duration(refills-1) * refillEvery
 	o := engineOptions{
 		timing: tasks.Timing{Busy: tasks.Backoff{Base: time.Second, Cap: time.Second}},
-		pools:  tasks.PoolsOptions{ReadEvery: 500 * time.Millisecond},
+		pools:  pool.Options{ReadEvery: 500 * time.Millisecond},
 		quota:  ratelimit.QuotaOptions{ProbeAfter: 500 * time.Millisecond, ProbeMax: 500 * time.Millisecond},
 	}
 	// One portion alone, with quota enough, is what the last one needs: mostly the

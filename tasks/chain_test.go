@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -180,7 +181,7 @@ func TestLateAssignment(t *testing.T) {
 				}
 			}}
 			err := r.h.Run(t.Context(), r.claim())
-			if committed := slices.Contains(r.wx.took(), "commit"); committed == late || errors.As(err, new(*again)) != late {
+			if committed := slices.Contains(r.wx.took(), "commit"); committed == late || errors.As(err, new(*queue.Again)) != late {
 				t.Errorf("committed %t, then: %v", committed, err)
 			}
 		})

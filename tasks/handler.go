@@ -148,14 +148,6 @@ func NewHandler(o HandlerOptions) *Handler {
 	}
 }
 
-// again asks the queue to deliver the same task once more after a delay.
-type again struct {
-	delay time.Duration
-	cause string
-}
-
-func (e *again) Error() string { return fmt.Sprintf("again in %s: %s", e.delay, e.cause) }
-
 // Run acts on one assignment. Nil means the task is done with, whatever became of the
 // target; an *again error asks for another delivery; any other error means that
 // the ledger could not be reached and the lease will bring the assignment back.

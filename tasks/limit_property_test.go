@@ -15,6 +15,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -444,9 +445,9 @@ func (v *liver) lived(ctx context.Context) error {
 		err := h.Run(ctx, assignment)
 		wait := v.target.Wait
 		v.target.Wait = 0
-		var ask *again
+		var ask *queue.Again
 		if errors.As(err, &ask) {
-			wait = max(wait, ask.delay)
+			wait = max(wait, ask.Delay)
 		} else if err != nil {
 			return err
 		}

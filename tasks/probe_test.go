@@ -14,6 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
+	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -110,9 +111,9 @@ func probesRotate(t *testing.T, sizes []int, wx *probeWeChat) {
 	t.Helper()
 	m, rdb := redistest.Mini(t)
 	now := func() time.Time { return redistest.Now(m) }
-	pools := NewPools(func(name string) *ratelimit.Quota {
+	pools := pool.New(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
-	}, PoolsOptions{Now: now})
+	}, pool.Options{Now: now})
 	queue := &probeQueue{}
 	l := &tripLine{T: t, ledger: ledger.New(rdb, ledger.Options{})}
 	l.controller = dispatch.New(l.ledger, queue, pools, probeClock{now}, dispatch.Options{})

@@ -12,6 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -147,7 +148,7 @@ func (r *rig) act() rollout.Target {
 func (r *rig) stalls() rollout.Assignment {
 	r.Helper()
 	assignment := r.claim()
-	if err := r.h.Run(r.Context(), assignment); !errors.As(err, new(*again)) {
+	if err := r.h.Run(r.Context(), assignment); !errors.As(err, new(*queue.Again)) {
 		r.Fatalf("handler returned %v, want another delivery", err)
 	}
 	return assignment

@@ -18,6 +18,8 @@ import (
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
+	"github.com/wxrollout/wxrollout/tasks/pool"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -50,7 +52,7 @@ func (c *tripCounter) take() string {
 
 // heldQueue keeps the assignments it is given, and passes them on to Asynq.
 type heldQueue struct {
-	*Queue
+	*queue.Queue
 	assignments []rollout.Assignment
 }
 
@@ -93,10 +95,10 @@ func newTripLine(t *testing.T) *tripLine {
 	queueRedis := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	t.Cleanup(func() { _ = queueRedis.Close() })
 	l := &tripLine{T: t, count: &tripCounter{}, ledger: ledger.New(rdb, ledger.Options{})}
-	pools := NewPools(func(name string) *ratelimit.Quota {
+	pools := pool.New(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
-	}, PoolsOptions{LookEvery: time.Hour}) // five more a second, for the other stages' pools, are not counted
-	l.queue = &heldQueue{Queue: NewQueue(queueRedis, QueueOptions{})}
+	}, pool.Options{LookEvery: time.Hour}) // five more a second, for the other stages' pools, are not counted
+	l.queue = &heldQueue{Queue: queue.New(queueRedis, queue.Options{})}
 	l.controller = dispatch.New(l.ledger, l.queue, pools, stillClock{}, dispatch.Options{})
 	l.handler = NewHandler(HandlerOptions{
 		WeChat: &easyWeChat{apps: make(map[string]*easyApp)}, Ledger: l.ledger, Permits: pools, Log: zerolog.Nop(), Seed: 1,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -218,7 +219,7 @@ func (r *run) conclude(ctx context.Context, event rollout.Event) error {
 		r.saw(ctx, Seen{Live: r.plan.Template.Version})
 	}
 	if s, ok := event.(rollout.Stalled); ok {
-		return &again{delay: s.For, cause: s.LastError.Text}
+		return &queue.Again{Delay: s.For, Cause: s.LastError.Text}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -24,8 +25,9 @@ type plant struct {
 	redis   *redistest.Server
 	rdb     redis.UniversalClient
 	ledger  *ledger.Ledger
-	queue   *Queue
-	servers *Servers
+	queue   *queue.Queue
+	servers *queue.Servers
+	handler *Handler
 	wx      *fakeWeChat
 	apps    []string
 	dropped atomic.Int32
@@ -38,7 +40,7 @@ func newPlant(t *testing.T, n int, o ...redistest.Option) *plant {
 	t.Helper()
 	srv := redistest.Start(t, o...)
 	rdb := srv.Client(t)
-	p := &plant{T: t, redis: srv, rdb: rdb, ledger: ledger.New(rdb, ledger.Options{}), queue: NewQueue(srv.Client(t), QueueOptions{}), wx: happy(t)}
+	p := &plant{T: t, redis: srv, rdb: rdb, ledger: ledger.New(rdb, ledger.Options{}), queue: queue.New(srv.Client(t), queue.Options{}), wx: happy(t)}
 	plan := testPlan()
 	plan.Waves[0].Size = n
 	_, err := p.ledger.Create(t.Context(), ledger.NewRollout{ID: "r1", Plan: plan, Digest: "d"})
@@ -52,13 +54,14 @@ func newPlant(t *testing.T, n int, o ...redistest.Option) *plant {
 	must(t, err)
 	must(t, p.ledger.Seal(t.Context(), "r1", n, false, "test", ""))
 	own := srv.Client(t)
-	own.AddHook(AckHook{})
-	h := NewHandler(HandlerOptions{
+	own.AddHook(queue.AckHook{})
+	p.handler = NewHandler(HandlerOptions{
 		WeChat: p.wx, Ledger: p.ledger, Permits: &fakePermits{}, Log: zerolog.Nop(), Seed: 1,
 		Timing: Timing{Lease: plantLease, Assignment: 2 * time.Second},
 		Hooks:  Hooks{Dropped: func(rollout.Stage, string) { p.dropped.Add(1) }},
 	})
-	p.servers = NewServers(own, h, ServersOptions{
+	p.servers = queue.NewServers(own, p.handler, queue.ServersOptions{
+		Dropped:     func(rollout.Stage, string) { p.dropped.Add(1) },
 		Concurrency: map[rollout.QueueName]int{rollout.QueueCommit: 1, rollout.QueueRelease: 1}, Drain: 30 * time.Second, Log: zerolog.Nop(),
 	})
 	return p
@@ -79,7 +82,7 @@ func (p *plant) give() []rollout.Assignment {
 func (p *plant) start() {
 	p.Helper()
 	must(p.T, p.servers.Start())
-	p.Cleanup(func() { p.servers.Shutdown(context.Background()) })
+	p.Cleanup(func() { must(p.T, p.servers.Shutdown(context.Background())) })
 }
 
 func (p *plant) place(app string) string {
@@ -137,9 +140,8 @@ func TestServersRunEachAssignmentOnce(t *testing.T) {
 	must(t, p.queue.Enqueue(t.Context(), assignments)) // the same tasks
 	client := asynq.NewClientFromRedisClient(p.redis.Client(t))
 	for i, assignment := range assignments {
-		task, err := newTask(assignment)
-		must(t, err)
-		_, err = client.EnqueueContext(t.Context(), task, asynq.Queue(string(rollout.QueueCommit)), asynq.TaskID(fmt.Sprint("again", i)))
+		payload := fmt.Sprintf(`{"r":"r1","a":%q,"s":"preflight","f":"%d"}`, assignment.AppID, assignment.Fence)
+		_, err := client.EnqueueContext(t.Context(), asynq.NewTask("wxrollout:preflight", []byte(payload)), asynq.Queue(string(rollout.QueueCommit)), asynq.TaskID(fmt.Sprint("again", i)))
 		must(t, err)
 	}
 	_, err := client.EnqueueContext(t.Context(), asynq.NewTask("wxrollout:commit", []byte("{}")), asynq.Queue(string(rollout.QueueCommit)))
@@ -153,7 +155,7 @@ func TestServersRunEachAssignmentOnce(t *testing.T) {
 	if n := p.asked(); n != len(assignments) {
 		t.Errorf("%d apps were looked at %d times", len(assignments), n)
 	}
-	for q, err := range AllQueued(t.Context(), p.rdb) {
+	for q, err := range queue.Tasks(t.Context(), p.rdb) {
 		if err != nil || q.Archived {
 			t.Errorf("left in the queue: %+v %v", q, err)
 		}
@@ -172,7 +174,7 @@ func TestShutdownDrains(t *testing.T) {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		p.servers.Shutdown(context.Background())
+		must(t, p.servers.Shutdown(context.Background()))
 	}()
 	select {
 	case <-over:
@@ -191,15 +193,15 @@ func TestShutdownDrains(t *testing.T) {
 	}
 	next := newServersLike(p)
 	must(t, next.Start())
-	t.Cleanup(func() { next.Shutdown(context.Background()) })
+	t.Cleanup(func() { must(t, next.Shutdown(context.Background())) })
 	p.reclaimed()
 }
 
 // newServersLike are another worker's.
-func newServersLike(p *plant) *Servers {
+func newServersLike(p *plant) *queue.Servers {
 	own := p.redis.Client(p.T)
-	own.AddHook(AckHook{})
-	return NewServers(own, p.servers.handler, ServersOptions{
+	own.AddHook(queue.AckHook{})
+	return queue.NewServers(own, p.handler, queue.ServersOptions{
 		Concurrency: map[rollout.QueueName]int{rollout.QueueCommit: 1}, Drain: 30 * time.Second, Log: zerolog.Nop(),
 	})
 }
@@ -252,7 +254,7 @@ func TestShutdownHandsAssignmentsBack(t *testing.T) {
 	<-begun
 	drained, stop := context.WithCancel(context.Background())
 	stop()
-	p.servers.Shutdown(drained)
+	must(t, p.servers.Shutdown(drained))
 	if got := p.place("wx0"); got != "commit/pending" {
 		t.Errorf("the assignment that was cut off is %s", got)
 	}

@@ -1,6 +1,8 @@
 package tasks
 
-import "github.com/wxrollout/wxrollout/rollout"
+import (
+	"github.com/wxrollout/wxrollout/rollout"
+)
 
 // superseded tells whether the app is left to a later rollout's release: see rollout.Superseded.
 // The app is this rollout's since its assignment was started, so that nobody releases meanwhile.

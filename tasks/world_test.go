@@ -15,6 +15,8 @@ import (
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
+	"github.com/wxrollout/wxrollout/tasks/pool"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -26,7 +28,7 @@ type world struct {
 	rdb     redis.UniversalClient
 	advance func(time.Duration)
 	ledger  *ledger.Ledger
-	pools   *Pools
+	pools   *pool.Pools
 	cond    *dispatch.Controller
 	cloud   *cloud
 
@@ -76,9 +78,9 @@ func newWorld(t *rapid.T, ctx context.Context, rdb redis.UniversalClient, advanc
 		flying: make(map[string]*process), units: make(map[string]bool), zombies: make(map[*process]bool), judged: make(map[string]bool),
 	}
 	w.must(rdb.FlushAll(ctx).Err())
-	w.pools = NewPools(func(name string) *ratelimit.Quota {
+	w.pools = pool.New(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
-	}, PoolsOptions{LookEvery: 1, Now: w.skewed})
+	}, pool.Options{LookEvery: 1, Now: w.skewed})
 	w.cond = dispatch.New(w.ledger, w, w.pools, w, dispatch.Options{})
 	w.must(w.ledger.Heartbeat(ctx, "w1", map[rollout.QueueName]int{
 		rollout.QueueCommit: 2, rollout.QueueAudit: 2, rollout.QueueRelease: 2,
@@ -254,8 +256,8 @@ func (w *world) land(p *process, app string) {
 func (w *world) died(p *process) {
 	w.live = slices.DeleteFunc(w.live, func(x *process) bool { return x == p })
 	delete(w.zombies, p)
-	if ask := (*again)(nil); errors.As(p.err, &ask) {
-		w.queue = append(w.queue, delivery{assignment: p.assignment, at: w.now().Add(wholeSeconds(ask.delay))})
+	if ask := (*queue.Again)(nil); errors.As(p.err, &ask) {
+		w.queue = append(w.queue, delivery{assignment: p.assignment, at: w.now().Add(wholeSeconds(ask.Delay))})
 	}
 }
 

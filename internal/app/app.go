@@ -20,6 +20,7 @@ import (
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 )
 
 // Options are what a program gives beside the settings.
@@ -47,7 +48,7 @@ type App struct {
 	core    *core
 	metrics *metrics.Metrics
 	reg     *prometheus.Registry
-	servers *tasks.Servers
+	servers *queue.Servers
 	leader  *leader
 	http    *httpSide
 	pprof   *httpSide // nil if no profiles are served
@@ -89,15 +90,16 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	serverRedis.AddHook(tasks.AckHook{})
+	serverRedis.AddHook(queue.AckHook{})
+	hooks := a.hooks()
 	handler := tasks.NewHandler(tasks.HandlerOptions{
 		WeChat: a.core.wx, Settings: a.core.wx, Ledger: a.core.ledger, Permits: a.core.pools, Log: a.log,
-		Timing: a.cfg.timing(), Hooks: a.hooks(), Breaker: a.breaker, Seed: a.opts.Seed,
+		Timing: a.cfg.timing(), Hooks: hooks, Breaker: a.breaker, Seed: a.opts.Seed,
 	})
-	a.servers = tasks.NewServers(serverRedis, handler, tasks.ServersOptions{
-		Concurrency: a.cfg.concurrency(), Drain: a.cfg.Drain, Log: a.log,
+	a.servers = queue.NewServers(serverRedis, handler, queue.ServersOptions{
+		Concurrency: a.cfg.concurrency(), Drain: a.cfg.Drain, Dropped: hooks.Dropped, Log: a.log,
 	})
-	a.leader = a.newLeader(tasks.NewQueue(queueRedis, tasks.QueueOptions{}))
+	a.leader = a.newLeader(queue.New(queueRedis, queue.Options{}))
 	a.metrics.Watch(metrics.WatchOptions{
 		Leader: a.leader.Held, Source: source{a.core}, Redis: a.core.rdb,
 		Failed: func(part string, err error) { a.log.Warn().Err(err).Str("collector", part).Msg("scrape incomplete") },
@@ -164,10 +166,7 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.servers.Start(); err != nil {
 		return err
 	}
-	a.stack.push("queues", func(ctx context.Context) error {
-		a.servers.Shutdown(ctx)
-		return nil
-	})
+	a.stack.push("queues", a.servers.Shutdown)
 	a.http.ready.Store(true)
 	a.log.Info().Str("worker", a.name).Str("listen", a.Addr().String()).Str("version", a.opts.Version).Msg("worker started")
 	return nil

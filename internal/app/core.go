@@ -14,7 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -22,7 +22,7 @@ import (
 type core struct {
 	rdb    redis.UniversalClient
 	ledger *ledger.Ledger
-	pools  *tasks.Pools
+	pools  *pool.Pools
 	wx     *wxclient.Client
 	source wxclient.TokenSource // nil without credentials
 	tokens *registry.Tokens     // nil without credentials, or with a broker
@@ -57,11 +57,11 @@ func newCore(ctx context.Context, c *Config, o coreOptions, s *stack) (*core, er
 		return nil, err
 	}
 	k.ledger = ledger.New(k.rdb, ledger.Options{Lease: c.Timing.Lease})
-	k.pools = tasks.NewPools(func(name string) *ratelimit.Quota {
+	k.pools = pool.New(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(k.rdb, name, ratelimit.QuotaOptions{
 			ProbeAfter: c.QuotaPoll, PermitTTL: c.permitTTL(), Metered: name == string(rollout.StageSubmit),
 		})
-	}, tasks.PoolsOptions{ReadEvery: c.QuotaPoll})
+	}, pool.Options{ReadEvery: c.QuotaPoll})
 	return k, k.openWeChat(c, o, s)
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 	"github.com/wxrollout/wxrollout/wxclient/callback"
 )
 
@@ -95,7 +95,7 @@ func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 // readiness names the first thing that is missing, or else what the worker is ready in spite of: the
 // fault of the platform, nil if there is none, and the paused queues. While there is a fault no
 // token is asked for.
-func (a *App) readiness(ctx context.Context) (*ledger.PlatformFault, []tasks.Paused, error) {
+func (a *App) readiness(ctx context.Context) (*ledger.PlatformFault, []queue.Paused, error) {
 	if !a.http.ready.Load() {
 		return nil, nil, errors.New("starting or draining")
 	}
@@ -118,7 +118,7 @@ func (a *App) readiness(ctx context.Context) (*ledger.PlatformFault, []tasks.Pau
 	if holder == "" {
 		return nil, nil, errors.New("no worker leads")
 	}
-	paused, err := tasks.PausedQueues(ctx, a.core.rdb)
+	paused, err := queue.PausedQueues(ctx, a.core.rdb)
 	if err != nil {
 		return nil, nil, fmt.Errorf("redis: %w", err)
 	}

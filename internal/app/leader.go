@@ -16,7 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 )
 
 // leaderTTL is how long the leader's lease stays taken when its holder dies.
@@ -200,7 +200,7 @@ const queuesEvery = 10 * time.Second
 func (l *leader) watchQueues(ctx context.Context) {
 	was := make(map[rollout.QueueName]bool)
 	for {
-		paused, err := tasks.PausedQueues(ctx, l.rdb)
+		paused, err := queue.PausedQueues(ctx, l.rdb)
 		if err == nil {
 			now := make(map[rollout.QueueName]bool, len(paused))
 			for _, p := range paused {

@@ -11,13 +11,14 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // mutant is a deliberate bug. What is nil is as it should be.
 type mutant struct {
 	// pools changes what the controllers ask of the pools, ledger what workers read.
-	pools  func(p *tasks.Pools) dispatch.Pools
+	pools  func(p *pool.Pools) dispatch.Pools
 	ledger func(tasks.Ledger) tasks.Ledger
 	// wechat changes what workers read of WeChat.
 	wechat func(tasks.WeChat) tasks.WeChat
@@ -33,7 +34,7 @@ type mutant struct {
 }
 
 // asked is a mutant that changes what the controllers ask of the pools.
-func asked(change func(p *tasks.Pools) dispatch.Pools) mutant {
+func asked(change func(p *pool.Pools) dispatch.Pools) mutant {
 	return mutant{pools: change}
 }
 
@@ -44,10 +45,10 @@ var mutants = map[string]struct {
 	breaks string
 	from   uint64
 }{
-	"the reserve is taken off the one probe": {asked(func(p *tasks.Pools) dispatch.Pools { return oldAllowance{p} }), "stall: ", 10},
-	"shares are not passed on":               {asked(func(p *tasks.Pools) dispatch.Pools { return noShares{p} }), "reserved", 2},
-	"permits out are not counted":            {asked(func(p *tasks.Pools) dispatch.Pools { return noOut{p} }), "reserved", 3},
-	"caps are not passed on":                 {asked(func(p *tasks.Pools) dispatch.Pools { return noCaps{p} }), "has spent", 0},
+	"the reserve is taken off the one probe": {asked(func(p *pool.Pools) dispatch.Pools { return oldAllowance{p} }), "stall: ", 10},
+	"shares are not passed on":               {asked(func(p *pool.Pools) dispatch.Pools { return noShares{p} }), "reserved", 2},
+	"permits out are not counted":            {asked(func(p *pool.Pools) dispatch.Pools { return noOut{p} }), "reserved", 3},
+	"caps are not passed on":                 {asked(func(p *pool.Pools) dispatch.Pools { return noCaps{p} }), "has spent", 0},
 	"releases are not known":                 {mutant{ledger: func(l tasks.Ledger) tasks.Ledger { return noReleases{l} }}, "downgrade: ", 26},
 	"earlier submissions are not looked for": {mutant{wechat: func(c tasks.WeChat) tasks.WeChat { return noAudits{c} }}, "a second submission", 6},
 	"read-backs wait for quota":              {mutant{store: func(s dispatch.Store, w *world) dispatch.Store { return permitted{s, w} }}, "is not read back", 3},
@@ -86,7 +87,7 @@ func TestJudgementFindsBugs(t *testing.T) {
 
 // oldAllowance is the arithmetic of before: while the pool is unread or closed it allows one,
 // less what the plan reserves for others.
-type oldAllowance struct{ *tasks.Pools }
+type oldAllowance struct{ *pool.Pools }
 
 func (p oldAllowance) Take(ctx context.Context, r rollout.TakeRequest) (rollout.Taken, error) {
 	state, err := p.Quota(r.Stage).State(ctx)
@@ -106,7 +107,7 @@ func (p oldAllowance) Take(ctx context.Context, r rollout.TakeRequest) (rollout.
 }
 
 // noShares lets each pool take what is left.
-type noShares struct{ *tasks.Pools }
+type noShares struct{ *pool.Pools }
 
 func (p noShares) Take(ctx context.Context, r rollout.TakeRequest) (rollout.Taken, error) {
 	r.Shares = nil
@@ -114,7 +115,7 @@ func (p noShares) Take(ctx context.Context, r rollout.TakeRequest) (rollout.Take
 }
 
 // noOut leaves the permits that are out where the reserve is.
-type noOut struct{ *tasks.Pools }
+type noOut struct{ *pool.Pools }
 
 func (p noOut) Take(ctx context.Context, r rollout.TakeRequest) (rollout.Taken, error) {
 	state, err := p.Quota(r.Stage).State(ctx)
@@ -130,7 +131,7 @@ func (p noOut) Take(ctx context.Context, r rollout.TakeRequest) (rollout.Taken, 
 }
 
 // noCaps forgets a plan's own bounds.
-type noCaps struct{ *tasks.Pools }
+type noCaps struct{ *pool.Pools }
 
 func (p noCaps) Take(ctx context.Context, r rollout.TakeRequest) (rollout.Taken, error) {
 	r.Cap, r.CapPercent, r.PerDay = 0, 0, 0

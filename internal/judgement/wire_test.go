@@ -12,6 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -349,7 +350,7 @@ func (w *world) refill(ctx context.Context, c *caller, store refill, ask func(co
 
 // readings are a leader's pools as its quota reader uses them.
 type readings struct {
-	*tasks.Pools
+	*pool.Pools
 	*caller
 }
 

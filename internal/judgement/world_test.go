@@ -16,6 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/pool"
 )
 
 // world is a platform with its apps, rollouts, leaders and workers in virtual time and in one
@@ -60,7 +61,7 @@ type leader struct {
 	*caller
 	cond   *dispatch.Controller
 	reader *quotareader.Reader
-	pools  *tasks.Pools
+	pools  *pool.Pools
 	err    error // of the last reading
 }
 
@@ -167,12 +168,12 @@ func (c clock) Now() time.Time { return c.w.now.Add(c.skew) }
 // Sleep ends the loop of the quota reader, so that the world decides when it looks.
 func (c clock) Sleep(context.Context, time.Duration) error { return context.Canceled }
 
-func (w *world) newPools(c clock) *tasks.Pools {
-	return tasks.NewPools(func(name string) *ratelimit.Quota {
+func (w *world) newPools(c clock) *pool.Pools {
+	return pool.New(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(w.rdb, name, ratelimit.QuotaOptions{
 			ProbeAfter: time.Minute, PermitTTL: permitTTL, Metered: name == string(rollout.StageSubmit),
 		})
-	}, tasks.PoolsOptions{Now: c.Now})
+	}, pool.Options{Now: c.Now})
 }
 
 func (w *world) newLeader(name string) *leader {

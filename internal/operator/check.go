@@ -9,7 +9,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 )
 
 // Level is how bad a check's result is.
@@ -50,7 +50,7 @@ func (o *Operator) Check(ctx context.Context, appID string) []Result {
 // checkQueues names the Asynq queues that somebody paused.
 func (o *Operator) checkQueues(ctx context.Context) Result {
 	const name = "queues"
-	paused, err := tasks.PausedQueues(ctx, o.rdb)
+	paused, err := queue.PausedQueues(ctx, o.rdb)
 	switch {
 	case err != nil:
 		return Result{Name: name, Level: LevelFail, Detail: err.Error()}

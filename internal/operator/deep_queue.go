@@ -9,7 +9,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 )
 
 // deepPage is how many permits or tasks are compared with the ledger at a time.
@@ -144,7 +144,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // deepTasks compares Asynq's tasks with the assignments of the ledger.
 func (o *Operator) deepTasks(ctx context.Context, d *Deep, opt DeepOptions) error {
-	var archived []tasks.Queued // Asynq keeps at most 10,000 per queue
+	var archived []queue.Task // Asynq keeps at most 10,000 per queue
 	var assignments []rollout.Assignment
 	flush := func() error {
 		keys := make([]ledger.TargetKey, len(assignments))
@@ -160,7 +160,7 @@ func (o *Operator) deepTasks(ctx context.Context, d *Deep, opt DeepOptions) erro
 		assignments = assignments[:0]
 		return err
 	}
-	for q, err := range tasks.AllQueued(ctx, o.rdb) {
+	for q, err := range queue.Tasks(ctx, o.rdb) {
 		if err != nil {
 			return err
 		}
@@ -186,7 +186,7 @@ func (o *Operator) deepTasks(ctx context.Context, d *Deep, opt DeepOptions) erro
 }
 
 // deepArchive reports what is in Asynq's archive.
-func (o *Operator) deepArchive(d *Deep, archived []tasks.Queued, repair bool) error {
+func (o *Operator) deepArchive(d *Deep, archived []queue.Task, repair bool) error {
 	for _, q := range archived {
 		f := ledger.Finding{
 			Fault: FaultArchived, Text: fmt.Sprintf("task %s is in the archive of queue %s", q.ID, q.QueueName),
@@ -198,7 +198,7 @@ func (o *Operator) deepArchive(d *Deep, archived []tasks.Queued, repair bool) er
 			f.Repair, f.Advice = "", "it is none of ours: does another program use this Redis database and these queue names?"
 		}
 		if repair && f.Repair != "" {
-			ok, err := tasks.DeleteTask(o.rdb, q)
+			ok, err := queue.Delete(o.rdb, q)
 			if err != nil {
 				return err
 			}

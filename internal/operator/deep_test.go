@@ -14,7 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 )
 
 // deep checks, which wait for no permits.
@@ -52,7 +52,7 @@ func TestDeepCheckOfPermitsAndTasks(t *testing.T) {
 		if _, err := pool.Take(b.ctx, ratelimit.Ask{Pool: "bulk"}, []string{rollout.PermitID(id, appID(0)), rollout.PermitID(id, appID(1)), rollout.PermitID("r9", appID(2))}); err != nil {
 			t.Fatal(err)
 		}
-		queue := tasks.NewQueue(redisOf(t, rdb), tasks.QueueOptions{})
+		queue := queue.New(redisOf(t, rdb), queue.Options{})
 		if err := queue.Enqueue(b.ctx, []rollout.Assignment{{Rollout: id, AppID: appID(1), Stage: rollout.StageCommit, Fence: 7}, {Rollout: id, AppID: appID(0), Stage: rollout.StageCommit, Fence: 8}}); err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ import (
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -39,7 +39,7 @@ type bench struct {
 	ctx     context.Context
 	rdb     redis.UniversalClient
 	ledger  *ledger.Ledger
-	pools   *tasks.Pools
+	pools   *pool.Pools
 	wx      *fakeWeChat
 	worker  *operatortest.Worker
 	op      *operator.Operator
@@ -51,9 +51,9 @@ func setup(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration))
 	t.Helper()
 	b := &bench{t: t, ctx: t.Context(), rdb: rdb, ledger: ledger.New(rdb, ledger.Options{}), wx: newFakeWeChat(), advance: advance}
 	advance(newYear.Sub(b.now()))
-	b.pools = tasks.NewPools(func(name string) *ratelimit.Quota {
+	b.pools = pool.New(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
-	}, tasks.PoolsOptions{})
+	}, pool.Options{})
 	b.worker = operatortest.New(b.ledger)
 	b.op = operator.New(b.deps())
 	return b

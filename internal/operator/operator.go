@@ -8,7 +8,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry/apps"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -41,7 +41,7 @@ type Deps struct {
 	// Ledger holds rollouts, targets and schedules.
 	Ledger *ledger.Ledger
 	// Pools hold the stages' permits.
-	Pools *tasks.Pools
+	Pools *pool.Pools
 	// WeChat answers reading calls; nil (the interface, not a nil pointer in it)
 	// means offline: what needs WeChat is an *OfflineError.
 	WeChat WeChat
@@ -64,7 +64,7 @@ type Deps struct {
 // by several processes on one ledger.
 type Operator struct {
 	ledger      *ledger.Ledger
-	pools       *tasks.Pools
+	pools       *pool.Pools
 	wx          WeChat
 	settings    Settings
 	credentials Credentials

@@ -11,6 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/queue"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -173,7 +174,7 @@ type facts struct {
 	pools   map[rollout.Stage]Pool
 	workers map[rollout.QueueName]int
 	// paused are the Asynq queues that somebody paused.
-	paused map[rollout.QueueName]tasks.Paused
+	paused map[rollout.QueueName]queue.Paused
 	// limit is what binds the submissions of the rollout at hand; nil if nothing does.
 	limit *rollout.Limit
 	// quarantine is how long no assignments are given after a restart of Redis.
@@ -205,9 +206,9 @@ func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
 }
 
 // pausedQueues are the paused Asynq queues by queue.
-func (o *Operator) pausedQueues(ctx context.Context) (map[rollout.QueueName]tasks.Paused, error) {
-	list, err := tasks.PausedQueues(ctx, o.rdb)
-	out := make(map[rollout.QueueName]tasks.Paused, len(list))
+func (o *Operator) pausedQueues(ctx context.Context) (map[rollout.QueueName]queue.Paused, error) {
+	list, err := queue.PausedQueues(ctx, o.rdb)
+	out := make(map[rollout.QueueName]queue.Paused, len(list))
 	for _, p := range list {
 		out[p.QueueName] = p
 	}

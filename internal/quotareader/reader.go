@@ -32,7 +32,7 @@ type WeChat interface {
 	QueryQuota(ctx context.Context, appid string) (wxclient.Quota, error)
 }
 
-// Pools keep the reading; *tasks.Pools implements it.
+// Pools keep the reading; *pool.Pools implements it.
 type Pools interface {
 	// Unread tells whether nothing is known of the quota.
 	Unread(ctx context.Context) (bool, error)

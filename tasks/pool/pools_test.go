@@ -1,8 +1,9 @@
-package tasks
+package pool
 
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,16 +17,16 @@ import (
 )
 
 // openPools makes pools on a Redis; looks are as old as o says, or not cached.
-func openPools(rdb redis.UniversalClient, o PoolsOptions) *Pools {
+func openPools(rdb redis.UniversalClient, o Options) *Pools {
 	if o.LookEvery == 0 {
 		o.LookEvery = 1
 	}
-	return NewPools(func(name string) *ratelimit.Quota {
+	return New(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
 	}, o)
 }
 
-func newPools(t *testing.T, o PoolsOptions) (*Pools, *miniredis.Miniredis) {
+func newPools(t *testing.T, o Options) (*Pools, *miniredis.Miniredis) {
 	t.Helper()
 	m, rdb := redistest.Mini(t)
 	return openPools(rdb, o), m
@@ -56,6 +57,16 @@ func (p *Pools) take(t *testing.T, s rollout.Stage, ids ...string) ([]string, er
 	return taken.Granted, err
 }
 
+// penaltyProbe is how long a penalty closes the pool.
+const penaltyProbe = 24 * time.Hour
+
+func same(t testing.TB, what string, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -66,7 +77,7 @@ func must(t testing.TB, err error) {
 func TestAllowanceOfSubmissions(t *testing.T) {
 	t.Parallel()
 	const s = rollout.StageSubmit
-	p, _ := newPools(t, PoolsOptions{})
+	p, _ := newPools(t, Options{})
 	unlimited := rollout.Allowance{N: rollout.Unlimited, Permits: true}
 	marks := make(map[string]bool)
 	look := func(what string, want rollout.Allowance) {
@@ -102,7 +113,7 @@ func TestAllowanceOfSubmissions(t *testing.T) {
 func TestAllowanceOfOtherStages(t *testing.T) {
 	t.Parallel()
 	const s = rollout.StageCommit
-	p, m := newPools(t, PoolsOptions{})
+	p, m := newPools(t, Options{})
 	p.mustSee(t, "open", s, rollout.Allowance{N: rollout.Unlimited})
 	must(t, p.Close(t.Context(), s, ratelimit.Refusal{Reason: "45009"}, 0))
 	p.mustSee(t, "throttled", s, rollout.Allowance{N: 1, Permits: true, Probe: true})
@@ -124,7 +135,7 @@ func TestLooksAreCached(t *testing.T) {
 	t.Parallel()
 	const s = rollout.StageVerdict
 	_, rdb := redistest.Mini(t)
-	p, other := openPools(rdb, PoolsOptions{LookEvery: time.Hour}), openPools(rdb, PoolsOptions{})
+	p, other := openPools(rdb, Options{LookEvery: time.Hour}), openPools(rdb, Options{})
 	p.mustSee(t, "open", s, rollout.Allowance{N: rollout.Unlimited})
 	must(t, other.Close(t.Context(), s, ratelimit.Refusal{Reason: "45009"}, 0))
 	must(t, other.Close(t.Context(), rollout.StageSubmit, ratelimit.Refusal{Reason: "85085"}, 0))
@@ -140,7 +151,7 @@ func TestLooksAreCached(t *testing.T) {
 func TestReadingOfNothingLeft(t *testing.T) {
 	t.Parallel()
 	const s = rollout.StageSubmit
-	p, m := newPools(t, PoolsOptions{ReadEvery: 10 * time.Minute})
+	p, m := newPools(t, Options{ReadEvery: 10 * time.Minute})
 	must(t, p.Close(t.Context(), s, ratelimit.Refusal{Reason: "85085"}, 0))
 	redistest.Advance(m, ratelimit.DefaultProbeAfter)
 	take := func(what string, want ...string) {
@@ -166,7 +177,7 @@ func TestReadingOfNothingLeft(t *testing.T) {
 func TestPenaltyLasts(t *testing.T) {
 	t.Parallel()
 	const s = rollout.StageSubmit
-	p, m := newPools(t, PoolsOptions{})
+	p, m := newPools(t, Options{})
 	_, err := p.Refill(t.Context(), reads(9, 9))
 	must(t, err)
 	took, err := p.take(t, s, "r1/wx1", "r2/wx1")
@@ -193,7 +204,7 @@ func TestPenaltyLasts(t *testing.T) {
 
 func TestReadingThatFails(t *testing.T) {
 	t.Parallel()
-	p, _ := newPools(t, PoolsOptions{})
+	p, _ := newPools(t, Options{})
 	away := errors.New("busy")
 	if _, err := p.Refill(t.Context(), func(context.Context) (int64, int64, error) { return 0, 0, away }); !errors.Is(err, away) {
 		t.Errorf("error %v, want queryquota's", err)
@@ -206,7 +217,7 @@ func TestReadingThatFails(t *testing.T) {
 
 func TestPoolsWithoutRedis(t *testing.T) {
 	t.Parallel()
-	p, m := newPools(t, PoolsOptions{})
+	p, m := newPools(t, Options{})
 	m.SetError("LOADING Redis is loading")
 	for what, call := range map[string]func() error{
 		"allowances": func() error { _, err := p.Allowances(t.Context()); return err },
@@ -235,7 +246,7 @@ func TestPoolsWithoutRedis(t *testing.T) {
 func TestOpenPools(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	o := PoolsOptions{LookEvery: time.Second, Now: func() time.Time { return now }}
+	o := Options{LookEvery: time.Second, Now: func() time.Time { return now }}
 	m, rdb := redistest.Mini(t)
 	mine, other := openPools(rdb, o), openPools(rdb, o)
 	want := func(what string, want bool) {
@@ -266,7 +277,7 @@ func TestOpenPools(t *testing.T) {
 // call that began since does.
 func TestRefusalIsFencedByAnOpening(t *testing.T) {
 	t.Parallel()
-	p, _ := newPools(t, PoolsOptions{})
+	p, _ := newPools(t, Options{})
 	const s, id = rollout.StageSubmit, "r1/wx1"
 	if got, err := p.take(t, s, id); err != nil || len(got) != 1 {
 		t.Fatalf("took %q, %v", got, err)

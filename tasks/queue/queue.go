@@ -1,4 +1,4 @@
-package tasks
+package queue
 
 import (
 	"context"
@@ -13,13 +13,13 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// QueueOptions tune how assignments are enqueued.
-type QueueOptions struct {
-	// Retention keeps a finished task's ID taken, so that enqueueing its assignment
-	// again conflicts; the fence would stop a second run in any case. Default 3 min:
-	// longer than Asynq takes to bring a crashed worker's task back.
+// Options tune how assignments are enqueued.
+type Options struct {
+	// Retention keeps the ID of a finished task taken, so that enqueueing its assignment again
+	// conflicts; the fence stops a second run in any case. Default 3 min: longer than Asynq takes
+	// to recover the task of a crashed worker.
 	Retention time.Duration
-	// Timeout bounds a handler's run in Asynq; whole seconds. Default 55 s.
+	// Timeout bounds the run of a handler in Asynq; whole seconds. Default 55 s.
 	Timeout time.Duration
 }
 
@@ -27,16 +27,16 @@ type QueueOptions struct {
 type Queue struct {
 	client *asynq.Client
 	rdb    redis.UniversalClient
-	opts   QueueOptions
+	opts   Options
 }
 
-// maxRetry is far above need: attempts are counted in the ledger, and a task
-// that runs out of retries would be archived and forgotten.
+// maxRetry is out of reach: the ledger counts attempts, and Asynq archives and later deletes a task
+// that runs out of retries.
 const maxRetry = 100_000
 
-// NewQueue makes a queue on a client of its own, on which it puts a hook: pass
-// one that nothing else uses. The caller closes it.
-func NewQueue(rdb redis.UniversalClient, o QueueOptions) *Queue {
+// New makes a queue and adds a hook to its client: pass a client that nothing else uses. The caller
+// closes the client.
+func New(rdb redis.UniversalClient, o Options) *Queue {
 	if o.Retention <= 0 {
 		o.Retention = 3 * time.Minute
 	}
@@ -47,12 +47,12 @@ func NewQueue(rdb redis.UniversalClient, o QueueOptions) *Queue {
 	return &Queue{client: asynq.NewClientFromRedisClient(rdb), rdb: rdb, opts: o}
 }
 
-// Enqueue implements dispatch.Queue: all assignments in one pipeline. A task ID that is
-// taken means that the assignment was enqueued before, which is success.
+// Enqueue implements dispatch.Queue: all assignments in one pipeline. A task ID that is taken means
+// that the assignment was enqueued before, which is success.
 func (q *Queue) Enqueue(ctx context.Context, assignments []rollout.Assignment) error {
 	b := &batch{}
-	for _, t := range assignments {
-		if err := q.enqueue(context.WithValue(ctx, batchKey{}, b), t); err != nil {
+	for _, a := range assignments {
+		if err := q.enqueue(context.WithValue(ctx, batchKey{}, b), a); err != nil {
 			return err
 		}
 	}
@@ -70,7 +70,7 @@ func (q *Queue) Enqueue(ctx context.Context, assignments []rollout.Assignment) e
 		if err := cmd.Err(); err == nil {
 			continue // 1: enqueued; 0: the ID is taken
 		}
-		// The script isn't loaded yet, or the reply was lost: the same ID once more.
+		// The script is not loaded yet, or the reply was lost: enqueue the same ID again.
 		if err := q.enqueue(ctx, assignments[i]); err != nil {
 			return err
 		}
@@ -78,15 +78,15 @@ func (q *Queue) Enqueue(ctx context.Context, assignments []rollout.Assignment) e
 	return nil
 }
 
-func (q *Queue) enqueue(ctx context.Context, t rollout.Assignment) error {
-	task, err := newTask(t)
+func (q *Queue) enqueue(ctx context.Context, a rollout.Assignment) error {
+	task, err := newTask(a)
 	if err != nil {
 		return err
 	}
-	_, err = q.client.EnqueueContext(ctx, task, asynq.TaskID(taskID(t)), asynq.Queue(string(t.Stage.QueueName())),
+	_, err = q.client.EnqueueContext(ctx, task, asynq.TaskID(taskID(a)), asynq.Queue(string(a.Stage.QueueName())),
 		asynq.MaxRetry(maxRetry), asynq.Timeout(q.opts.Timeout), asynq.Retention(q.opts.Retention))
 	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
-		return fmt.Errorf("enqueue rollout %s, app %s, stage %s: %w", t.Rollout, t.AppID, t.Stage, err)
+		return fmt.Errorf("enqueue rollout %s, app %s, stage %s: %w", a.Rollout, a.AppID, a.Stage, err)
 	}
 	return nil
 }
@@ -96,9 +96,8 @@ type batchKey struct{}
 // batch collects the script calls of many enqueues.
 type batch struct{ cmds []*redis.Cmd }
 
-// batchHook parks Asynq's enqueue scripts that are called with a batch in their
-// context, so that they can go out in one pipeline: Asynq v0.26 has no batch of
-// its own.
+// batchHook collects Asynq's enqueue scripts that carry a batch in their context, so that they go
+// out in one pipeline: Asynq v0.26 has no batch API.
 type batchHook struct{}
 
 func (batchHook) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -114,7 +113,7 @@ func (batchHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		if b == nil || !ok || !strings.EqualFold(cmd.Name(), "evalsha") {
 			return next(ctx, cmd)
 		}
-		c.SetVal(int64(1)) // Asynq reads "enqueued"; the real reply is read after Exec
+		c.SetVal(int64(1)) // Asynq reads "enqueued"; Enqueue reads the real reply after Exec
 		b.cmds = append(b.cmds, c)
 		return nil
 	}

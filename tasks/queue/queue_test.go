@@ -1,4 +1,4 @@
-package tasks
+package queue
 
 import (
 	"context"
@@ -59,7 +59,7 @@ func TestEnqueueABatch(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Start(t)
 	rdb, plain := srv.Client(t), srv.Client(t)
-	q := NewQueue(rdb, QueueOptions{})
+	q := New(rdb, Options{})
 	trips := 0
 	rdb.AddHook(tap{
 		process: func(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
@@ -98,7 +98,7 @@ func TestEnqueuedTasksOptions(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Start(t)
 	plain := srv.Client(t)
-	q := NewQueue(srv.Client(t), QueueOptions{Timeout: 7 * time.Second, Retention: time.Hour})
+	q := New(srv.Client(t), Options{Timeout: 7 * time.Second, Retention: time.Hour})
 	if err := q.Enqueue(t.Context(), assignmentsOf(rollout.StageRelease, 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestEnqueueAfterScriptFlush(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Start(t)
 	plain := srv.Client(t)
-	q := NewQueue(srv.Client(t), QueueOptions{})
+	q := New(srv.Client(t), Options{})
 	assignments := assignmentsOf(rollout.StageCommit, 60)
 	for i := 0; i < len(assignments); i += 20 {
 		if err := plain.ScriptFlush(t.Context()).Err(); err != nil {
@@ -141,7 +141,7 @@ func TestEnqueueWhoseReplyIsLost(t *testing.T) {
 			t.Parallel()
 			srv := redistest.Start(t)
 			rdb, plain := srv.Client(t), srv.Client(t)
-			q := NewQueue(rdb, QueueOptions{})
+			q := New(rdb, Options{})
 			assignments := assignmentsOf(rollout.StageCommit, 40)
 			if err := q.Enqueue(t.Context(), assignments[:1]); err != nil { // the scripts are known
 				t.Fatal(err)
@@ -180,7 +180,7 @@ func TestEnqueueWithoutRedis(t *testing.T) {
 	o.MaxRetries, o.DialerRetries = -1, 1
 	rdb := redis.NewClient(o)
 	defer func() { _ = rdb.Close() }()
-	q := NewQueue(rdb, QueueOptions{})
+	q := New(rdb, Options{})
 	assignments := assignmentsOf(rollout.StageCommit, 30)
 	if err := q.Enqueue(t.Context(), assignments[:10]); err != nil {
 		t.Fatal(err)

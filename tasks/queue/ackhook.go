@@ -1,4 +1,4 @@
-package tasks
+package queue
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// AckHook repeats Asynq's acknowledgements (done, retry, archive, requeue) while
-// Redis can't be reached. Asynq v0.26 tries once and then gives the repair to a
-// syncer whose context has ended already, so that one failed acknowledgement
-// runs the task a second time a minute later. Put it on the servers' client.
+// AckHook repeats Asynq's acknowledgements (done, retry, archive, requeue) while Redis is
+// unreachable. Asynq v0.26 tries once and leaves the repair to a syncer whose context has already
+// ended, so that one failed acknowledgement runs the task again a minute later. Add the hook to the
+// client of the [Servers].
 type AckHook struct{}
 
 // DialHook implements redis.Hook.
@@ -46,11 +46,11 @@ func (AckHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// isAck tells an acknowledgement by the keys of its script: the active list and
-// the leases, or a task and the active list.
+// isAck recognizes an acknowledgement by the first two keys of its script: the active list and the
+// leases, or a task and the active list.
 func isAck(cmd redis.Cmder) bool {
 	args := cmd.Args()
-	name := strings.ToLower(cmd.Name()) // eval: a server that came back doesn't know the script
+	name := strings.ToLower(cmd.Name()) // eval: a restarted server has lost the script
 	if name != "evalsha" && name != "eval" || len(args) < 5 {
 		return false
 	}
@@ -59,14 +59,14 @@ func isAck(cmd redis.Cmder) bool {
 		strings.Contains(first, ":t:") && strings.HasSuffix(second, ":active")
 }
 
-// finalReply tells an answer of Redis that another try won't change.
+// finalReply reports whether err is a reply of Redis that repeating does not change.
 func finalReply(err error) bool {
 	var reply redis.Error
 	if !errors.As(err, &reply) {
 		return false
 	}
-	for _, passing := range []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"} {
-		if strings.HasPrefix(reply.Error(), passing) {
+	for _, transient := range []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"} {
+		if strings.HasPrefix(reply.Error(), transient) {
 			return false
 		}
 	}

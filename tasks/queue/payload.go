@@ -1,4 +1,4 @@
-package tasks
+package queue
 
 import (
 	"encoding/json"
@@ -10,11 +10,11 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// kindPrefix starts the Asynq type of every stage's task.
+// kindPrefix begins the Asynq type of every task; the stage follows.
 const kindPrefix = "wxrollout:"
 
-// payload is a turn on the wire: IDs only, never a token or a value of an app.
-// The fence is text, since JSON readers elsewhere round large numbers.
+// payload is an assignment on the wire: IDs only, never a token or a value of an app. The fence is
+// text because other JSON readers round large numbers.
 type payload struct {
 	Rollout string        `json:"r"`
 	AppID   string        `json:"a"`
@@ -24,28 +24,28 @@ type payload struct {
 }
 
 // taskID names an assignment in Asynq: a second enqueue of it conflicts, which is success.
-func taskID(t rollout.Assignment) string {
-	return fmt.Sprintf("%s:%s:%s:%d", t.Rollout, t.AppID, t.Stage, t.Fence)
+func taskID(a rollout.Assignment) string {
+	return fmt.Sprintf("%s:%s:%s:%d", a.Rollout, a.AppID, a.Stage, a.Fence)
 }
 
 // newTask is the Asynq task that carries an assignment.
-func newTask(t rollout.Assignment) (*asynq.Task, error) {
+func newTask(a rollout.Assignment) (*asynq.Task, error) {
 	b, err := json.Marshal(payload{
-		Rollout: t.Rollout, AppID: t.AppID, Stage: t.Stage,
-		Fence: strconv.FormatInt(t.Fence, 10), Permit: t.Permit,
+		Rollout: a.Rollout, AppID: a.AppID, Stage: a.Stage,
+		Fence: strconv.FormatInt(a.Fence, 10), Permit: a.Permit,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("encode task %s: %w", taskID(t), err)
+		return nil, fmt.Errorf("encode task %s: %w", taskID(a), err)
 	}
-	return asynq.NewTask(kindPrefix+string(t.Stage), b), nil
+	return asynq.NewTask(kindPrefix+string(a.Stage), b), nil
 }
 
-// payloadMax bounds a payload in bytes. An assignment takes some 120; what is larger is
-// not ours, and isn't kept in an error either.
+// payloadMax bounds a payload in bytes. An assignment takes about 120; a larger payload is not ours,
+// and no error quotes it.
 const payloadMax = 1024
 
-// PayloadError says that a task doesn't carry an assignment: it was not ours, or was
-// written by another version. The ledger gives the assignment again.
+// PayloadError is a task without a readable assignment: another program or version wrote it. The
+// lease brings the assignment back.
 type PayloadError struct {
 	Kind string
 	Why  string
@@ -55,7 +55,7 @@ func (e *PayloadError) Error() string {
 	return fmt.Sprintf("task of kind %.100q carries no assignment: %s", e.Kind, e.Why)
 }
 
-// parseTask reads the assignment that a task carries.
+// parseTask decodes the assignment of a task.
 func parseTask(kind string, body []byte) (rollout.Assignment, error) {
 	bad := func(why string) (rollout.Assignment, error) {
 		return rollout.Assignment{}, &PayloadError{Kind: kind, Why: why}

@@ -1,4 +1,4 @@
-package tasks
+package pool
 
 import (
 	"context"
@@ -11,23 +11,23 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// PoolsOptions tune the pools.
-type PoolsOptions struct {
-	// ReadEvery is how soon an empty pool is asked about again. Default 60 s.
+// Options tune the pools.
+type Options struct {
+	// ReadEvery is the wait before an empty pool is read again. Default 60 s.
 	ReadEvery time.Duration
-	// LookEvery is how old the controller's view of the pools may be that are
-	// almost always open: all but submit. Default 1 s.
+	// LookEvery is the largest age of a cached pool state. The state of the submit pool is cached
+	// only for ClosedFor. Default 1 s.
 	LookEvery time.Duration
 	// Now is this process's clock. Default time.Now.
 	Now func() time.Time
 }
 
-// Pools holds a pool of permits per stage. The submit pool has the platform's
-// quota behind it (85085 closes it, queryquota opens it); the others are open
-// but while WeChat throttles one of their calls (45009, 45011).
+// Pools holds a pool of permits per stage. The submit pool is backed by the platform's quota: 85085
+// closes it, queryquota opens it. The others close only while WeChat throttles one of their calls
+// (45009, 45011) or answers no app.
 type Pools struct {
 	quotas map[rollout.Stage]*ratelimit.Quota
-	opts   PoolsOptions
+	opts   Options
 
 	mu     sync.Mutex
 	looked time.Time
@@ -35,15 +35,15 @@ type Pools struct {
 	opens  map[rollout.Stage]opening
 }
 
-// opening is what was seen of a pool, and when.
+// opening is the cached state of a pool.
 type opening struct {
 	at     time.Time
 	open   bool
-	reason string // why it is closed
+	reason string // of a closed pool
 }
 
-// NewPools makes the pools; open gives the pool of a name.
-func NewPools(open func(name string) *ratelimit.Quota, o PoolsOptions) *Pools {
+// New makes the pools; open returns the quota of a name.
+func New(open func(name string) *ratelimit.Quota, o Options) *Pools {
 	if o.ReadEvery <= 0 {
 		o.ReadEvery = time.Minute
 	}
@@ -60,11 +60,7 @@ func NewPools(open func(name string) *ratelimit.Quota, o PoolsOptions) *Pools {
 	return p
 }
 
-var (
-	_ Permits = (*Pools)(nil)
-)
-
-// Quota is the pool of a stage, for operators.
+// Quota is the pool of a stage, for operator commands.
 func (p *Pools) Quota(s rollout.Stage) *ratelimit.Quota { return p.quotas[s] }
 
 // Allowances implements dispatch.Pools.
@@ -95,11 +91,11 @@ func (p *Pools) Allowances(ctx context.Context) (map[rollout.Stage]rollout.Allow
 	return out, nil
 }
 
-// allowance is what the controller may give out of a pool. What a submission takes is
-// divided among the pools of plans: Take decides, on the server's clock.
+// allowance is what the controller may dispatch. Submissions are divided among the pools of plans:
+// Take decides that, on the server's clock.
 func allowance(s rollout.Stage, q ratelimit.QuotaState) rollout.Allowance {
 	a := rollout.Allowance{N: rollout.Unlimited, Permits: s == rollout.StageSubmit, Mark: poolMark(q)}
-	if q.State != ratelimit.StateOpen { // it may have a probe to give
+	if q.State != ratelimit.StateOpen { // a probe may be due
 		a.N, a.Permits, a.Probe = 1, true, true
 		for _, who := range q.Tried {
 			if _, app, ok := rollout.PermitOf(who); ok {
@@ -112,7 +108,7 @@ func allowance(s rollout.Stage, q ratelimit.QuotaState) rollout.Allowance {
 	return a
 }
 
-// poolMark is all of a pool that changes what Take grants, but the time.
+// poolMark is everything of a pool that changes what Take grants, except the time.
 func poolMark(q ratelimit.QuotaState) string {
 	return fmt.Sprint(q.State, q.Closings, q.Known, q.Rest, q.Limit, q.Outstanding, q.Spent, q.ReadAt.UnixMilli(), q.Month)
 }
@@ -120,7 +116,7 @@ func poolMark(q ratelimit.QuotaState) string {
 // Take implements dispatch.Pools.
 func (p *Pools) Take(ctx context.Context, r rollout.TakeRequest) (rollout.Taken, error) {
 	taken, err := p.quotas[r.Stage].Take(ctx, ask(r), r.IDs)
-	if taken.Probe { // the next is another app's
+	if taken.Probe { // the next probe is another app's
 		p.mu.Lock()
 		p.looked = time.Time{}
 		p.mu.Unlock()
@@ -128,8 +124,8 @@ func (p *Pools) Take(ctx context.Context, r rollout.TakeRequest) (rollout.Taken,
 	return rollout.Taken{Granted: taken.Granted, Limit: (*rollout.Limit)(taken.Limit)}, err
 }
 
-// Explain says what keeps a request from one more permit; nil if nothing does. It takes
-// none.
+// Explain is the limit that keeps a request from one more permit; nil if there is none. It takes no
+// permit.
 func (p *Pools) Explain(ctx context.Context, r rollout.TakeRequest) (*rollout.Limit, error) {
 	l, err := p.quotas[r.Stage].Explain(ctx, ask(r))
 	return (*rollout.Limit)(l), err
@@ -149,24 +145,25 @@ func (p *Pools) Return(ctx context.Context, s rollout.Stage, ids []string) error
 	return nil
 }
 
-// Holds implements Permits.
+// Holds reports whether a permit is valid, and in which opening of the pool.
 func (p *Pools) Holds(ctx context.Context, s rollout.Stage, id string) (ok bool, opening int64, err error) {
 	look, err := p.quotas[s].Holds(ctx, id)
 	return look.OK, look.Opening, err
 }
 
-// Open implements Permits; submissions always need a permit.
+// Open reports whether the calls of a stage need no permit, as of a moment ago. Submissions always
+// need one.
 func (p *Pools) Open(ctx context.Context, s rollout.Stage) bool {
 	return s != rollout.StageSubmit && p.seenOpen(ctx, s).open
 }
 
-// ClosedFor implements Permits.
+// ClosedFor is why the pool of a stage is closed, as of a moment ago; "" if it is open.
 func (p *Pools) ClosedFor(ctx context.Context, s rollout.Stage) string {
 	return p.seenOpen(ctx, s).reason
 }
 
-// seenOpen is a pool as it was seen a moment ago. One handler looks at a time, the others go by
-// what was seen last.
+// seenOpen is the cached state of a pool. One handler at a time refreshes it; the others use the
+// last state meanwhile.
 func (p *Pools) seenOpen(ctx context.Context, s rollout.Stage) opening {
 	p.mu.Lock()
 	now := p.opts.Now()
@@ -190,12 +187,13 @@ func (p *Pools) seenOpen(ctx context.Context, s rollout.Stage) opening {
 	return look
 }
 
-// Settle implements Permits.
+// Settle records how a permit was used.
 func (p *Pools) Settle(ctx context.Context, s rollout.Stage, pool, id string, use ratelimit.Use) error {
 	return p.quotas[s].SettleFor(ctx, pool, id, use)
 }
 
-// Close implements Permits.
+// Close closes the pool of a stage. It returns a *ratelimit.ReopenedError if an operator has opened
+// the pool since the refused call began.
 func (p *Pools) Close(ctx context.Context, s rollout.Stage, f ratelimit.Refusal, retry time.Duration) error {
 	p.mu.Lock()
 	p.looked = time.Time{}
@@ -204,24 +202,25 @@ func (p *Pools) Close(ctx context.Context, s rollout.Stage, f ratelimit.Refusal,
 	return p.quotas[s].CloseAsOf(ctx, f, retry)
 }
 
-// Refused implements Permits.
+// Refused records a submission that was refused for lack of quota, and reports whether the pool is
+// closed.
 func (p *Pools) Refused(ctx context.Context, f ratelimit.Refusal) (closed bool, err error) {
 	return p.quotas[rollout.StageSubmit].Refused(ctx, f)
 }
 
-// Unread tells whether nothing is known of the platform's quota: it was never read this
-// month, or an operator opened the pool since.
+// Unread reports whether the platform's quota is unknown: no reading this month, or none since an
+// operator opened the pool.
 func (p *Pools) Unread(ctx context.Context) (bool, error) {
 	state, err := p.quotas[rollout.StageSubmit].State(ctx)
 	return err == nil && !state.Known, err
 }
 
-// ReadFailed notes why queryquota could not be read.
+// ReadFailed records why queryquota could not be read.
 func (p *Pools) ReadFailed(ctx context.Context, cause string) error {
 	return p.quotas[rollout.StageSubmit].ReadFailed(ctx, cause)
 }
 
-// Refill implements Permits.
+// Refill stores a reading of queryquota, which read makes.
 func (p *Pools) Refill(ctx context.Context, read func(context.Context) (rest, limit int64, err error)) (int64, error) {
 	pool := p.quotas[rollout.StageSubmit]
 	begun, err := pool.BeginReading(ctx)

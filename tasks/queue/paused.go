@@ -1,4 +1,4 @@
-package tasks
+package queue
 
 import (
 	"context"
@@ -12,15 +12,15 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// Paused is an Asynq queue that somebody paused, by its web UI or its command line: no
-// worker takes tasks from it until it is unpaused.
+// Paused is an Asynq queue that a person paused, with asynqmon or the asynq command: no worker takes
+// tasks from it until a person unpauses it.
 type Paused struct {
 	QueueName rollout.QueueName
-	// Since is when it was paused; zero if Asynq's mark doesn't say.
+	// Since is zero if Asynq's mark holds no time.
 	Since time.Time
 }
 
-// String says what is paused, and since when.
+// String names the queue and since when it is paused.
 func (p Paused) String() string {
 	text := fmt.Sprintf("the Asynq queue %s is paused", p.QueueName)
 	if !p.Since.IsZero() {
@@ -29,13 +29,13 @@ func (p Paused) String() string {
 	return text
 }
 
-// Next is how to unpause it.
+// Next is the command that unpauses it.
 func (p Paused) Next() string {
 	return fmt.Sprintf("unpause it: asynq queue unpause %s, or asynqmon, or redis-cli DEL '%s'", p.QueueName, pausedKey(p.QueueName))
 }
 
-// pausedKey is Asynq's mark of a paused queue; its value is when, in Unix seconds.
-func pausedKey(l rollout.QueueName) string { return "asynq:{" + string(l) + "}:paused" }
+// pausedKey is Asynq's mark of a paused queue; its value is the time of the pause in Unix seconds.
+func pausedKey(q rollout.QueueName) string { return "asynq:{" + string(q) + "}:paused" }
 
 // PausedQueues lists the queues that are paused, in one round trip.
 func PausedQueues(ctx context.Context, rdb redis.Cmdable) ([]Paused, error) {
