@@ -85,10 +85,6 @@ func everyCalls() []everyCall {
 			return err
 		}},
 		{name: "TrialQRCode", call: func(ctx x, c *c) error { _, err := c.TrialQRCode(ctx, app, ""); return err }}, // a picture
-		{name: "UploadPrivacyFile", good: `{"errcode":0,"ext_file_media_id":"m"}`, call: func(ctx x, c *c) error {
-			_, err := c.UploadPrivacyFile(ctx, app, "a.txt", []byte("x"))
-			return err
-		}},
 		{name: "AuthorizerOption", good: `{"option_value":"1"}`, bare: true, call: func(ctx x, c *c) error {
 			_, err := c.AuthorizerOption(ctx, app, "voice_recognize", wxclient.OptionByApp)
 			return err
@@ -114,11 +110,6 @@ func everyCalls() []everyCall {
 			return err
 		}},
 		{name: "SetPrivacyGuideline", good: ok, call: func(ctx x, c *c) error { return c.SetPrivacyGuideline(ctx, app, guideline) }},
-		{name: "PrivacyInterfaces", good: `{"errcode":0,"interface_list":[]}`, call: func(ctx x, c *c) error { _, err := c.PrivacyInterfaces(ctx, app); return err }},
-		{name: "ApplyPrivacyInterface", good: `{"errcode":0,"audit_id":1}`, call: func(ctx x, c *c) error {
-			_, err := c.ApplyPrivacyInterface(ctx, app, wxclient.InterfaceApplication{Name: "wx.getLocation", Content: "c", URLs: one})
-			return err
-		}},
 		{name: "PutQRRule", good: ok, call: func(ctx x, c *c) error { return c.PutQRRule(ctx, app, rule, false) }},
 		{name: "QRRules", good: `{"errcode":0,"qrcodejump_open":1,"qrcodejump_pub_quota":1,"rule_list":[]}`, call: func(ctx x, c *c) error { _, err := c.QRRules(ctx, app); return err }},
 		{name: "QRFile", good: file, call: func(ctx x, c *c) error { _, err := c.QRFile(ctx, app); return err }},
@@ -127,12 +118,6 @@ func everyCalls() []everyCall {
 		{name: "RegisterTrial", good: `{"errcode":0,"unique_id":"u","authorize_url":"a"}`, call: func(ctx x, c *c) error { _, err := c.RegisterTrial(ctx, "鲜花小店", "o"); return err }},
 		{name: "ConvertTrial", good: ok, call: func(ctx x, c *c) error { return c.ConvertTrial(ctx, app, e) }},
 		{name: "RegisterEnterprise", good: ok, call: func(ctx x, c *c) error { return c.RegisterEnterprise(ctx, e) }},
-		{name: "FindEnterprise", good: ok, call: func(ctx x, c *c) error { return c.FindEnterprise(ctx, "n", "w", "l") }},
-		{name: "RegisterPersonal", good: `{"errcode":0,"taskid":"t","authorize_url":"a","status":0}`, call: func(ctx x, c *c) error {
-			_, err := c.RegisterPersonal(ctx, "n", "w", "")
-			return err
-		}},
-		{name: "FindPersonal", good: `{"errcode":0,"taskid":"t","status":0}`, call: func(ctx x, c *c) error { _, err := c.FindPersonal(ctx, "t"); return err }},
 		{name: "Release", good: ok, call: func(ctx x, c *c) error { return c.Release(ctx, app) }},
 		{name: "RevertRelease", good: ok, call: func(ctx x, c *c) error { return c.RevertRelease(ctx, app, nil) }},
 		{name: "History", good: `{"errcode":0,"version_list":[]}`, call: func(ctx x, c *c) error { _, err := c.History(ctx, app); return err }},
@@ -140,10 +125,6 @@ func everyCalls() []everyCall {
 		{name: "GrayPlan", good: `{"errcode":0,"gray_release_plan":{"status":0,"gray_percentage":0}}`, call: func(ctx x, c *c) error { _, err := c.GrayPlan(ctx, app); return err }},
 		{name: "RevertGray", good: ok, call: func(ctx x, c *c) error { return c.RevertGray(ctx, app) }},
 		{name: "SubmitAudit", good: `{"errcode":0,"auditid":1}`, call: func(ctx x, c *c) error { _, err := c.SubmitAudit(ctx, app, wxclient.SubmitRequest{}); return err }},
-		{name: "CallbackIPs", good: `{"ip_list":["1.2.3.4"]}`, bare: true, call: func(ctx x, c *c) error { _, err := c.CallbackIPs(ctx); return err }},
-		{name: "RequestByID", good: `{"errcode":0,"request":{}}`, call: func(ctx x, c *c) error { _, err := c.RequestByID(ctx, app, "1-2"); return err }},
-		{name: "ClearQuota", good: ok, call: func(ctx x, c *c) error { return c.ClearQuota(ctx, app) }},
-		{name: "ClearQuotaBySecret", good: ok, call: func(ctx x, c *c) error { return c.ClearQuotaBySecret(ctx, "secret", app) }},
 		{name: "Templates", good: `{"errcode":0,"template_list":[]}`, call: func(ctx x, c *c) error { _, err := c.Templates(ctx); return err }},
 		{name: "TemplateDrafts", good: `{"errcode":0,"draft_list":[]}`, call: func(ctx x, c *c) error { _, err := c.TemplateDrafts(ctx); return err }},
 		{name: "AddTemplate", good: ok, call: func(ctx x, c *c) error { return c.AddTemplate(ctx, 1) }},
@@ -281,7 +262,7 @@ func TestCallsWithoutPayload(t *testing.T) {
 		}
 	}
 	want := []string{
-		"AddTemplate", "ClearQuota", "ClearQuotaBySecret", "Commit", "ConvertTrial", "DeleteQRRule", "DeleteTemplate", "FindEnterprise", "GrayRelease",
+		"AddTemplate", "Commit", "ConvertTrial", "DeleteQRRule", "DeleteTemplate", "GrayRelease",
 		"ModifyDomains", "ModifyDomainsDirectly", "PublishQRRule", "PutQRRule", "RegisterEnterprise", "Release", "RevertGray", "RevertRelease",
 		"SetAuthorizerOption", "SetLowestLibrary", "SetPrivacyGuideline", "SetServing", "SetWebviewDomains", "SetWebviewDomainsDirectly",
 		"SpeedUpAudit", "StartPushTicket", "UnbindTester", "UndoAudit", "VersionInfo",

@@ -6,15 +6,12 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"strings"
-	"unicode/utf8"
 )
 
 // Limits of uploads that WeChat documents, in bytes.
 const (
-	maxImage       = 2 << 20
-	maxVideo       = 10 << 20
-	maxPrivacyText = 100 << 10
+	maxImage = 2 << 20
+	maxVideo = 10 << 20
 )
 
 // Media is material for an audit.
@@ -97,45 +94,6 @@ func (*needPicture) UnmarshalJSON([]byte) error { return nil }
 func (p *needPicture) check() error {
 	if len(*p.got) == 0 {
 		return missing("the picture")
-	}
-	return nil
-}
-
-// UploadPrivacyFile uploads a privacy guideline written by the owner, a UTF-8 text of up to 100 KB
-// whose name ends in .txt, and returns the id for PrivacyOwner.ExtFileID.
-//
-// WeChat page: api_uploadprivacysetting. Codes: 40006 and 40126 too large.
-func (c *Client) UploadPrivacyFile(ctx context.Context, appid, name string, text []byte) (mediaID string, err error) {
-	const path = "/cgi-bin/component/uploadprivacyextfile"
-	var faults []error
-	if !strings.HasSuffix(name, ".txt") {
-		faults = append(faults, fmt.Errorf("the file is %q, want a name ending in .txt", filepath.Base(name)))
-	}
-	if len(text) == 0 || len(text) > maxPrivacyText {
-		faults = append(faults, fmt.Errorf("the file has %d bytes, want 1 to %d", len(text), maxPrivacyText))
-	}
-	if !utf8.Valid(text) {
-		faults = append(faults, fmt.Errorf("the file is not UTF-8 text"))
-	}
-	if err := oneLine(faults); err != nil {
-		return "", &InvalidRequestError{Endpoint: path, Problem: err.Error()}
-	}
-	var reply privacyFileReply
-	r := post(path, nil)
-	r.file = &file{field: "file", name: filepath.Base(name), data: text}
-	if err := c.callApp(ctx, appid, r, &reply); err != nil {
-		return "", err
-	}
-	return string(reply.ID), nil
-}
-
-type privacyFileReply struct {
-	ID looseText `json:"ext_file_media_id"`
-}
-
-func (r *privacyFileReply) check() error {
-	if r.ID == "" {
-		return missing("ext_file_media_id")
 	}
 	return nil
 }

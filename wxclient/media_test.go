@@ -67,14 +67,6 @@ func TestUploads(t *testing.T) {
 			t.Errorf("%s: sent %+v, want %+v", name, got, want)
 		}
 	}
-	c, seen := serveForm(t, `{"errcode":0,"ext_file_media_id":2112311471891169280}`)
-	id, err := c.UploadPrivacyFile(t.Context(), app, "a.txt", []byte("隐私"))
-	if err != nil || id != "2112311471891169280" {
-		t.Errorf("got %q, %v", id, err)
-	}
-	if got, want := <-seen, (posted{"/cgi-bin/component/uploadprivacyextfile", appQuery, "file", "a.txt", "隐私"}); got != want {
-		t.Errorf("sent %+v, want %+v", got, want)
-	}
 }
 
 func TestUploadFaults(t *testing.T) {
@@ -85,25 +77,14 @@ func TestUploadFaults(t *testing.T) {
 			return err
 		}
 	}
-	text := func(name, data string) func(context.Context, *wxclient.Client) error {
-		return func(ctx context.Context, c *wxclient.Client) error {
-			_, err := c.UploadPrivacyFile(ctx, app, name, []byte(data))
-			return err
-		}
-	}
 	runRefusals(t, []refusalCase{
 		{"text as a picture", "text/plain", media("hello")},
 		{"nothing", "want png, jpeg, gif or mp4", media("")},
 		{"large picture", "at most 2097152", media(png + strings.Repeat("x", 2<<20))},
 		{"large video", "at most 10485760", media(mp4 + strings.Repeat("x", 10<<20))},
-		{"document", "ending in .txt", text("a.doc", "x")},
-		{"empty guideline", "0 bytes", text("a.txt", "")},
-		{"large guideline", "102401 bytes", text("a.txt", strings.Repeat("x", 100<<10+1))},
-		{"GBK", "not UTF-8", text("a.txt", "\xd2\xfe")},
 	})
 	runUnreadable(t, []unreadableCase{
 		{"no mediaid", media(png), ok, "lacks mediaid"},
-		{"no file id", text("a.txt", "x"), ok, "lacks ext_file_media_id"},
 		{"no picture", func(ctx context.Context, c *wxclient.Client) error { _, err := c.TrialQRCode(ctx, app, ""); return err }, ok, "lacks the picture"},
 	})
 }

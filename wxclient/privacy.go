@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"unicode/utf8"
 )
 
 // PrivacyVersion says which privacy guideline is meant.
@@ -37,7 +36,7 @@ type PrivacyOwner struct {
 	Phone  string `json:"contact_phone,omitempty"`
 	QQ     string `json:"contact_qq,omitempty"`
 	WeChat string `json:"contact_weixin,omitempty"`
-	// ExtFileID is from UploadPrivacyFile: a guideline of one's own beside the generated one.
+	// ExtFileID is the media id of the owner's own guideline, shown beside the generated one.
 	ExtFileID string `json:"ext_file_media_id,omitempty"`
 	// NoticeMethod is how users hear of changes, such as 弹窗; needed.
 	NoticeMethod string `json:"notice_method"`
@@ -169,134 +168,4 @@ func (c *Client) SetPrivacyGuideline(ctx context.Context, appid string, r Guidel
 		r.Settings = nil
 	}
 	return c.callApp(ctx, appid, post(path, r), nil)
-}
-
-// InterfaceStatus is how far an app is with a privacy interface.
-type InterfaceStatus int64
-
-// The states of a privacy interface. ApplyPrivacyInterface leads to InterfaceApplying, WeChat does the rest.
-const (
-	// InterfaceClosed: may be applied for.
-	InterfaceClosed InterfaceStatus = 1
-	// InterfaceNoRight: the app has no right to apply.
-	InterfaceNoRight InterfaceStatus = 2
-	// InterfaceApplying: an audit runs.
-	InterfaceApplying InterfaceStatus = 3
-	// InterfaceFailed: the audit failed; FailReason says why.
-	InterfaceFailed InterfaceStatus = 4
-	// InterfaceOpen: may be used.
-	InterfaceOpen InterfaceStatus = 5
-)
-
-// PrivacyInterface is one of the location APIs an app must apply for.
-type PrivacyInterface struct {
-	// Name is like wx.getLocation; Title, Desc, Link and Group are for humans.
-	Name, Title, Desc, Link, Group string
-	// Status is how far the app is with it.
-	Status InterfaceStatus
-	// AppliedAt is in unix seconds, 0 if never; AuditID is the last application's.
-	AppliedAt, AuditID int64
-	// FailReason is set when Status is InterfaceFailed.
-	FailReason string
-}
-
-type interfacesReply struct {
-	List []struct {
-		Name       string   `json:"api_name"`
-		Title      string   `json:"api_ch_name"`
-		Desc       string   `json:"api_desc"`
-		Link       string   `json:"api_link"`
-		Group      string   `json:"group_name"`
-		Status     *integer `json:"status"`
-		AppliedAt  integer  `json:"apply_time"`
-		AuditID    integer  `json:"audit_id"`
-		FailReason string   `json:"fail_reason"`
-	} `json:"interface_list"`
-}
-
-func (r *interfacesReply) check() error {
-	if r.List == nil {
-		return missing("interface_list")
-	}
-	for _, e := range r.List {
-		if e.Name == "" || e.Status == nil {
-			return missing("interface_list[].api_name or interface_list[].status")
-		}
-	}
-	return nil
-}
-
-// PrivacyInterfaces lists the location APIs an app must apply for and how far it is with each.
-//
-// WeChat page: api_getprivacyinterface. Codes: -1.
-func (c *Client) PrivacyInterfaces(ctx context.Context, appid string) ([]PrivacyInterface, error) {
-	var reply interfacesReply
-	if err := c.callApp(ctx, appid, get("/wxa/security/get_privacy_interface"), &reply); err != nil {
-		return nil, err
-	}
-	list := make([]PrivacyInterface, 0, len(reply.List))
-	for _, e := range reply.List {
-		list = append(list, PrivacyInterface{
-			Name: e.Name, Title: e.Title, Desc: e.Desc, Link: e.Link, Group: e.Group, Status: InterfaceStatus(e.Status.value()),
-			AppliedAt: int64(e.AppliedAt), AuditID: int64(e.AuditID), FailReason: e.FailReason,
-		})
-	}
-	return list, nil
-}
-
-// maxInterfaceContent is the longest reason of an application, in characters.
-const maxInterfaceContent = 300
-
-// InterfaceApplication asks for a location API. Evidence is needed: a URL, a picture or a video.
-type InterfaceApplication struct {
-	// Name is like wx.getLocation.
-	Name string `json:"api_name"`
-	// Content is what it is used for, up to 300 characters.
-	Content string `json:"content"`
-	// URLs, Pictures and Videos are the evidence; media are uploaded with UploadMedia.
-	URLs     []string `json:"url_list,omitempty"`
-	Pictures []string `json:"pic_list,omitempty"`
-	Videos   []string `json:"video_list,omitempty"`
-}
-
-func (a InterfaceApplication) validate() error {
-	var faults []error
-	if a.Name == "" {
-		faults = append(faults, errors.New("api_name is empty"))
-	}
-	if n := utf8.RuneCountInString(a.Content); n == 0 || n > maxInterfaceContent {
-		faults = append(faults, fmt.Errorf("content has %d characters, want 1 to %d", n, maxInterfaceContent))
-	}
-	if len(a.URLs)+len(a.Pictures)+len(a.Videos) == 0 {
-		faults = append(faults, errors.New("there is no evidence: give a URL, a picture or a video"))
-	}
-	return oneLine(faults)
-}
-
-type applicationReply struct {
-	ID *integer `json:"audit_id"`
-}
-
-func (r *applicationReply) check() error {
-	if r.ID.value() == 0 {
-		return missing("audit_id")
-	}
-	return nil
-}
-
-// ApplyPrivacyInterface applies for a location API and returns the id of the audit, which ends with a
-// wxa_privacy_apply push. The platform may call it 280 times a minute. After an unknown outcome
-// read PrivacyInterfaces.
-//
-// WeChat page: api_applyprivacyinterface. Codes: 61035 no application is needed, 45011.
-func (c *Client) ApplyPrivacyInterface(ctx context.Context, appid string, a InterfaceApplication) (auditID int64, err error) {
-	const path = "/wxa/security/apply_privacy_interface"
-	if err := a.validate(); err != nil {
-		return 0, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
-	}
-	var reply applicationReply
-	if err := c.callApp(ctx, appid, post(path, a), &reply); err != nil {
-		return 0, err
-	}
-	return reply.ID.value(), nil
 }

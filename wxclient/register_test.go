@@ -47,30 +47,6 @@ func TestRegistrationEndpoints(t *testing.T) {
 				`{"name":"某某公司","code":"91440300MA5FXXXX0X","code_type":1,"legal_persona_wechat":"legal_person","legal_persona_name":"张三"}`},
 			reply: ok,
 		},
-		{
-			name: "search",
-			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return nothing(c.FindEnterprise(ctx, "某某公司", "legal_person", "张三"))
-			},
-			want:  got{"POST", enterprise, "action=search&component_access_token=cat-1", `{"name":"某某公司","legal_persona_wechat":"legal_person","legal_persona_name":"张三"}`},
-			reply: ok,
-		},
-		{
-			name: "personal",
-			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return c.RegisterPersonal(ctx, "张三", "zhang_san", "")
-			},
-			want:  got{"POST", personal, "action=create&component_access_token=cat-1", `{"idname":"张三","wxuser":"zhang_san"}`},
-			reply: `{"errcode":0,"taskid":"t","authorize_url":"https://x","status":0}`,
-			out:   wxclient.PersonalTask{ID: "t", AuthorizeURL: "https://x"},
-		},
-		{
-			name:  "query",
-			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.FindPersonal(ctx, "t") },
-			want:  got{"POST", personal, "action=query&component_access_token=cat-1", `{"taskid":"t"}`},
-			reply: `{"errcode":0,"taskid":"t","status":"6"}`,
-			out:   wxclient.PersonalTask{ID: "t", Status: 6},
-		},
 	})
 	if got := (wxclient.TrialApp{AuthorizeURL: "https://mp.weixin.qq.com/x?create_token=c%2B1&y=2"}).CreateToken(); got != "c+1" {
 		t.Errorf("create_token %q", got)
@@ -93,10 +69,6 @@ func TestRegistrationFaults(t *testing.T) {
 		change(&e)
 		return func(ctx context.Context, c *wxclient.Client) error { return c.RegisterEnterprise(ctx, e) }
 	}
-	personal := func(ctx context.Context, c *wxclient.Client) error {
-		_, err := c.RegisterPersonal(ctx, "a", "b", "")
-		return err
-	}
 	runRefusals(t, []refusalCase{
 		{"short name", "name has 3", trial("花小店", "oA")},
 		{"long name", "name has 31", trial(strings.Repeat("花", 31), "oA")},
@@ -105,16 +77,9 @@ func TestRegistrationFaults(t *testing.T) {
 		{"code type 4", "code_type is 4", enterprise(func(e *wxclient.Enterprise) { e.CodeType = 4 })},
 		{"no legal person", "legal_persona_name is empty", enterprise(func(e *wxclient.Enterprise) { e.LegalName = "" })},
 		{"no card", "legal_persona_idcard is empty", func(ctx context.Context, c *wxclient.Client) error { return c.ConvertTrial(ctx, app, company()) }},
-		{"search for nobody", "is empty", func(ctx context.Context, c *wxclient.Client) error { return c.FindEnterprise(ctx, "a", "", "b") }},
-		{"nobody", "is empty", func(ctx context.Context, c *wxclient.Client) error {
-			_, err := c.RegisterPersonal(ctx, "", "b", "")
-			return err
-		}},
-		{"no task", "taskid is empty", func(ctx context.Context, c *wxclient.Client) error { _, err := c.FindPersonal(ctx, ""); return err }},
 	})
 	runUnreadable(t, []unreadableCase{
 		{"trial without id", trial("鲜花小店", "oA"), `{"errcode":0,"authorize_url":"x"}`, "lacks unique_id"},
-		{"task without status", personal, `{"errcode":0,"taskid":"t"}`, "lacks taskid or status"},
 	})
 }
 

@@ -26,8 +26,8 @@ type request struct {
 	secrets []string
 	// writes marks a GET that changes something: the transport must not replay it.
 	writes bool
-	// bare marks the calls whose success WeChat documents without an errcode: those that give
-	// credentials or list accounts, and getcallbackip. Their replies prove success by their payload.
+	// bare marks the calls whose success WeChat documents without an errcode: those that return
+	// credentials or list accounts. The payload of their replies proves success.
 	bare bool
 	// list marks an endpoint with long replies.
 	list bool

@@ -2,7 +2,6 @@ package wxclient_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 
 	"github.com/wxrollout/wxrollout/wxclient"
@@ -51,22 +50,6 @@ func TestPrivacyEndpoints(t *testing.T) {
 			want:  got{"POST", set, appQuery, `{"privacy_ver":1,"owner_setting":{"contact_email":"a@example.com","notice_method":"弹窗","store_expire_timestamp":"30天"}}`},
 			reply: ok,
 		},
-		{
-			name:  "interfaces",
-			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.PrivacyInterfaces(ctx, app) },
-			want:  got{"GET", "/wxa/security/get_privacy_interface", appQuery, ""},
-			reply: `{"errcode":0,"interface_list":[{"api_name":"wx.getLocation","api_ch_name":"a","api_desc":"b","api_link":"c","group_name":"d","status":4,"apply_time":"5","audit_id":6,"fail_reason":"no"}]}`,
-			out: []wxclient.PrivacyInterface{{Name: "wx.getLocation", Title: "a", Desc: "b", Link: "c", Group: "d",
-				Status: wxclient.InterfaceFailed, AppliedAt: 5, AuditID: 6, FailReason: "no"}},
-		},
-		{
-			name: "apply",
-			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return c.ApplyPrivacyInterface(ctx, app, wxclient.InterfaceApplication{Name: "wx.getLocation", Content: "送货", URLs: []string{"https://a.example.com/?a&b"}})
-			},
-			want:  got{"POST", "/wxa/security/apply_privacy_interface", appQuery, `{"api_name":"wx.getLocation","content":"送货","url_list":["https://a.example.com/?a&b"]}`},
-			reply: `{"errcode":0,"audit_id":"7"}`, out: int64(7),
-		},
 	})
 }
 
@@ -77,19 +60,12 @@ func TestPrivacyFaults(t *testing.T) {
 		change(&r)
 		return func(ctx context.Context, c *wxclient.Client) error { return c.SetPrivacyGuideline(ctx, app, r) }
 	}
-	apply := func(a wxclient.InterfaceApplication) func(context.Context, *wxclient.Client) error {
-		return func(ctx context.Context, c *wxclient.Client) error {
-			_, err := c.ApplyPrivacyInterface(ctx, app, a)
-			return err
-		}
-	}
 	read := func(version wxclient.PrivacyVersion) func(context.Context, *wxclient.Client) error {
 		return func(ctx context.Context, c *wxclient.Client) error {
 			_, err := c.PrivacyGuideline(ctx, app, version)
 			return err
 		}
 	}
-	evidence := []string{"https://a.example.com"}
 	runRefusals(t, []refusalCase{
 		{"read version 3", "privacy_ver is 3", read(3)},
 		{"set version 0", "privacy_ver is 0", set(func(r *wxclient.GuidelineRequest) { r.Version = 0 })},
@@ -104,18 +80,9 @@ func TestPrivacyFaults(t *testing.T) {
 			r.Version, r.Owner.ExtFileID = wxclient.PrivacyOnline, "1"
 		})},
 		{"all faults at once", "; ", set(func(r *wxclient.GuidelineRequest) { r.Owner = wxclient.PrivacyOwner{} })},
-		{"no interface", "api_name is empty", apply(wxclient.InterfaceApplication{Content: "x", URLs: evidence})},
-		{"no reason", "content has 0", apply(wxclient.InterfaceApplication{Name: "x", URLs: evidence})},
-		{"long reason", "content has 301", apply(wxclient.InterfaceApplication{Name: "x", Content: strings.Repeat("字", 301), URLs: evidence})},
-		{"no evidence", "no evidence", apply(wxclient.InterfaceApplication{Name: "x", Content: "x"})},
 	})
 	runUnreadable(t, []unreadableCase{
 		{"no code_exist", read(1), ok, "lacks code_exist"},
-		{"interface without status", func(ctx context.Context, c *wxclient.Client) error {
-			_, err := c.PrivacyInterfaces(ctx, app)
-			return err
-		}, `{"errcode":0,"interface_list":[{"api_name":"x"}]}`, "lacks interface_list[]"},
-		{"no audit_id", apply(wxclient.InterfaceApplication{Name: "x", Content: "x", URLs: evidence}), ok, "lacks audit_id"},
 	})
 }
 

@@ -19,10 +19,10 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// callRow is one row of docs/calls.md.
+// callRow is one row of docs/calls.md; client is "-" for a route that only the simulator plays.
 type callRow struct{ method, path, client, token, users string }
 
-var rowForm = regexp.MustCompile("(?m)^\\| `(GET|POST) (/[^`]+)` \\| `(\\w+)` \\| (\\w+) \\| (.+) \\|$")
+var rowForm = regexp.MustCompile("(?m)^\\| `(GET|POST) (/[^`]+)` \\| (`\\w+`|-) \\| (\\w+) \\| (.+) \\|$")
 
 // callTable is the rows of docs/calls.md; a line that looks like one and can't be read is an error.
 func callTable(t *testing.T) []callRow {
@@ -30,12 +30,18 @@ func callTable(t *testing.T) []callRow {
 	text := string(read(t, "docs/calls.md"))
 	var rows []callRow
 	for _, m := range rowForm.FindAllStringSubmatch(text, -1) {
-		rows = append(rows, callRow{m[1], m[2], m[3], m[4], m[5]})
+		rows = append(rows, callRow{m[1], m[2], strings.Trim(m[3], "`"), m[4], m[5]})
 	}
 	if n := strings.Count(text, "\n| `"); n != len(rows) || n == 0 {
 		t.Fatalf("docs/calls.md: %d rows read of %d", len(rows), n)
 	}
 	return rows
+}
+
+// clientRows are the rows of the calls that the client makes.
+func clientRows(t *testing.T) []callRow {
+	t.Helper()
+	return slices.DeleteFunc(callTable(t), func(row callRow) bool { return row.client == "-" })
 }
 
 // notCalls are methods of the client that call nothing.
@@ -44,7 +50,7 @@ var notCalls = []string{"ComponentAppID", "WithTokens"}
 func TestCallsListTheClientsMethods(t *testing.T) {
 	t.Parallel()
 	listed := map[string]bool{}
-	for _, row := range callTable(t) {
+	for _, row := range clientRows(t) {
 		if listed[row.client] {
 			t.Errorf("%s is listed twice", row.client)
 		}
@@ -144,7 +150,7 @@ func clientPaths(t *testing.T) map[string][]string {
 func TestCallsNameWhatTheClientCalls(t *testing.T) {
 	t.Parallel()
 	paths := clientPaths(t)
-	for _, row := range callTable(t) {
+	for _, row := range clientRows(t) {
 		if !slices.Equal(paths[row.client], []string{row.path}) {
 			t.Errorf("wxclient.Client.%s names %q in its source, docs/calls.md has %s", row.client, paths[row.client], row.path)
 		}
@@ -204,7 +210,7 @@ func TestCallsNameTheirUsers(t *testing.T) {
 func TestCallsAreTested(t *testing.T) {
 	t.Parallel()
 	tests := goText(t, true, "wxclient")
-	for _, row := range callTable(t) {
+	for _, row := range clientRows(t) {
 		if !strings.Contains(tests, "."+row.client+"(") {
 			t.Errorf("no test of wxclient calls %s", row.client)
 		}
