@@ -127,7 +127,7 @@ func TestTwoReadingsOfPlatform(t *testing.T) {
 	}
 	_, err := c.AuthorizerOption(ctx, id, "location_report", wxclient.OptionByComponent)
 	answered(t, 61015, err)
-	sim.SetQuirks(wxsim.Quirks{OptionByComponent: true})
+	sim.Change(func(s *wxsim.Settings) { s.Quirks.OptionByComponent = true })
 	if got, err := c.AuthorizerOption(ctx, id, "location_report", wxclient.OptionByComponent); err != nil || got != "2" {
 		t.Errorf("got %q, %v", got, err)
 	}

@@ -9,7 +9,7 @@ import (
 
 func TestRejection(t *testing.T) {
 	t.Parallel()
-	b := setup(t, Options{Apps: 2, RejectRate: 1, AuditDelay: Range{time.Hour, time.Hour}, TokenTTL: 100 * time.Hour})
+	b := setup(t, Options{Apps: 2, RejectRate: 1, AuditDelay: Range{Min: time.Hour, Max: time.Hour}, TokenTTL: 100 * time.Hour})
 	id := AppID(1)
 	b.want(85012, b.app(id, "GET", "/wxa/get_latest_auditstatus", nil))
 	b.commit(id, "2", "d")
@@ -35,7 +35,7 @@ func TestRejection(t *testing.T) {
 	b.want(85012, b.app(AppID(0), "POST", "/wxa/get_auditstatus", obj{"auditid": auditid}))
 	b.want(47001, b.app(id, "POST", "/wxa/get_auditstatus", obj{}))
 
-	b.sim.SetRejectRate(0)
+	b.sim.Change(func(s *Settings) { s.RejectRate = 0 })
 	b.submit(id)
 	b.clock.Advance(time.Hour)
 	b.release(id)
@@ -46,7 +46,7 @@ func TestRejection(t *testing.T) {
 
 func TestDelayedAudit(t *testing.T) {
 	t.Parallel()
-	b := setup(t, Options{Apps: 2, DelayRate: 1, AuditDelay: Range{2 * time.Hour, 2 * time.Hour}})
+	b := setup(t, Options{Apps: 2, DelayRate: 1, AuditDelay: Range{Min: 2 * time.Hour, Max: 2 * time.Hour}})
 	id := AppID(1)
 	b.commit(id, "2", "d")
 	auditid := b.submit(id)
@@ -67,13 +67,13 @@ func TestDelayedAudit(t *testing.T) {
 // TestUndo: five a day and ten a month per app, by the calendar of UTC+8, and no unit comes back.
 func TestUndo(t *testing.T) {
 	t.Parallel()
-	b := setup(t, Options{Apps: 2, AuditDelay: Range{time.Hour, time.Hour}, Quota: QuotaOptions{Limit: 50}, TokenTTL: 1000 * time.Hour})
+	b := setup(t, Options{Apps: 2, AuditDelay: Range{Min: time.Hour, Max: time.Hour}, Quota: QuotaOptions{Limit: 50}, TokenTTL: 1000 * time.Hour})
 	id := AppID(1)
 	undo := func() obj { return b.app(id, "GET", "/wxa/undocodeaudit", nil) }
 	b.want(87012, undo())
 	b.commit(id, "2", "d")
 	day := func() {
-		for range undoPerDay {
+		for range 5 {
 			auditid := b.submit(id)
 			b.want(0, undo())
 			b.status(id, auditid, AuditWithdrawn)
@@ -92,7 +92,7 @@ func TestUndo(t *testing.T) {
 	b.want(87013, undo())
 	b.clock.Advance(time.Minute)
 	b.want(0, undo())
-	for range undoPerDay - 1 {
+	for range 5 - 1 {
 		b.submit(id)
 		b.want(0, undo())
 	}
@@ -111,7 +111,7 @@ func TestUndo(t *testing.T) {
 
 func TestReleaseAfterWithdrawal(t *testing.T) {
 	t.Parallel()
-	b := setup(t, Options{Apps: 2, AuditDelay: Range{time.Hour, time.Hour}})
+	b := setup(t, Options{Apps: 2, AuditDelay: Range{Min: time.Hour, Max: time.Hour}})
 	id := AppID(1)
 	b.want(85019, b.app(id, "POST", "/wxa/release", "{}"))
 	b.commit(id, "2", "d")
@@ -122,7 +122,7 @@ func TestReleaseAfterWithdrawal(t *testing.T) {
 
 func TestSpeedup(t *testing.T) {
 	t.Parallel()
-	b := setup(t, Options{Apps: 4, AuditDelay: Range{time.Hour, time.Hour}, Quota: QuotaOptions{SpeedupLimit: 1}})
+	b := setup(t, Options{Apps: 4, AuditDelay: Range{Min: time.Hour, Max: time.Hour}, Quota: QuotaOptions{SpeedupLimit: 1}})
 	ask := func(i int, id int64) obj {
 		return b.app(AppID(i), "POST", "/wxa/speedupaudit", obj{"auditid": id})
 	}

@@ -54,7 +54,7 @@ func TestVisit(t *testing.T) {
 		t.Errorf("a second visit with the same code: %v", err)
 	}
 	old := b.page(id, nil)
-	b.clock.Advance(preAuthLife)
+	b.clock.Advance(30 * time.Minute)
 	if _, err := b.sim.Visit(old, id); err == nil {
 		t.Error("an expired pre_auth_code was taken")
 	}

@@ -79,7 +79,7 @@ func TestCommit(t *testing.T) {
 func TestPrivacyCheck(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{
-		Apps: 2, PrivacyDelay: Range{time.Minute, time.Minute},
+		Apps: 2, PrivacyDelay: Range{Min: time.Minute, Max: time.Minute},
 		Templates: []Template{{ID: 1, Version: "2", Private: []string{"getLocation"}}},
 	})
 	id := AppID(1)

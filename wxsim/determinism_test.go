@@ -46,10 +46,15 @@ type worker struct {
 
 func newWorker(t *testing.T, s *Sim, id string) *worker {
 	t.Helper()
-	a := s.apps.find(id)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return &worker{t: t, sim: s, id: id, token: s.newAccess(a, s.clock.Now())}
+	return &worker{t: t, sim: s, id: id, token: accessToken(s, id)}
+}
+
+// accessToken issues an access token without a call.
+func accessToken(s *Sim, id string) string {
+	a := s.world.App(id)
+	a.Lock()
+	defer a.Unlock()
+	return a.AccessToken(s.world.Clock.Now())
 }
 
 // until repeats a call until it is answered with anything but -1; lost reports that a reply was lost instead.
@@ -197,10 +202,8 @@ func BenchmarkCalls(b *testing.B) {
 	s := New(Options{Apps: apps})
 	defer s.Close()
 	tokens := make([]string, apps)
-	for i, a := range s.apps.all() {
-		a.mu.Lock()
-		tokens[i] = s.newAccess(a, s.clock.Now())
-		a.mu.Unlock()
+	for i := range tokens {
+		tokens[i] = accessToken(s, AppID(i))
 	}
 	b.ReportAllocs()
 	b.ResetTimer()

@@ -74,7 +74,7 @@ func TestFaults(t *testing.T) {
 			default:
 				_ = res.Body.Close()
 			}
-			b.idle(id)
+			b.idle()
 			v, _ := b.sim.App(id)
 			if got := v.Trial == "2"; got != tc.effect {
 				t.Errorf("took effect: %v, want %v", got, tc.effect)
@@ -102,15 +102,8 @@ func (b *bench) eventually(ok func() bool) {
 	}
 }
 
-// idle waits until no call on an app is in flight.
-func (b *bench) idle(appid string) {
-	a := b.sim.apps.find(appid)
-	b.eventually(func() bool {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		return len(a.flights) == 0
-	})
-}
+// idle waits until no call is in flight.
+func (b *bench) idle() { b.eventually(func() bool { return b.active.Load() == 0 }) }
 
 // book is the book of an endpoint.
 func (b *bench) book(path string) EndpointBook {

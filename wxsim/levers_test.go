@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wxrollout/wxrollout/wxsim/internal/clock"
 )
 
 // lever pulls a lever over HTTP and wants a status.
@@ -30,7 +32,7 @@ func (b *bench) lever(status int, method, path, body string) obj {
 func TestLeverExamples(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{Apps: 2})
-	var list []lever
+	var list []struct{ Method, Path, Does, Body string }
 	_, _, out, err := b.raw("GET", "/_sim/", nil)
 	if err == nil {
 		err = json.Unmarshal(out, &list)
@@ -59,7 +61,7 @@ func TestLeverExamples(t *testing.T) {
 
 func TestLeverRefusals(t *testing.T) {
 	t.Parallel()
-	b := setup(t, Options{Apps: 2, Clock: systemClock{}})
+	b := setup(t, Options{Apps: 2, Clock: clock.System{}})
 	for _, tc := range []struct {
 		status       int
 		method, path string
@@ -171,7 +173,7 @@ func TestLeversWork(t *testing.T) {
 // TestTallyAndViews: the paged view and the tally agree on the states of an app's life.
 func TestTallyAndViews(t *testing.T) {
 	t.Parallel()
-	b := setup(t, Options{Apps: 20, AuditDelay: Range{4 * time.Hour, 4 * time.Hour}, TokenTTL: 100 * time.Hour})
+	b := setup(t, Options{Apps: 20, AuditDelay: Range{Min: 4 * time.Hour, Max: 4 * time.Hour}, TokenTTL: 100 * time.Hour})
 	odd := func(n int) string { return AppID(2*n + 1) }
 	for n := range 8 {
 		b.commit(odd(n), "2", "d")
@@ -186,7 +188,7 @@ func TestTallyAndViews(t *testing.T) {
 	b.sim.Approve(odd(5))
 	b.want(0, b.app(odd(4), "POST", "/wxa/grayrelease", obj{"gray_percentage": 5}))
 	b.release(odd(5))
-	b.sim.SetPrivacyDelay(Range{time.Hour, time.Hour})
+	b.sim.Change(func(s *Settings) { s.PrivacyDelay = Range{Min: time.Hour, Max: time.Hour} })
 	b.commit(odd(7), "2", "d")
 	want := map[string]int{
 		AppInAudit: 1, AppRejected: 1, AppWithdrawn: 1, AppApproved: 1, AppGray: 1, AppReleased: 1, AppCommitted: 1, AppChecking: 1, AppIdle: 12,

@@ -13,7 +13,7 @@ func TestLife(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t, Options{
-				Apps: 2, Seed: 3, PrivacyDelay: Range{time.Minute, time.Minute}, AuditDelay: Range{time.Hour, time.Hour},
+				Apps: 2, Seed: 3, PrivacyDelay: Range{Min: time.Minute, Max: time.Minute}, AuditDelay: Range{Min: time.Hour, Max: time.Hour},
 				Quota: QuotaOptions{Limit: 5},
 			})
 			id := AppID(index)

@@ -24,7 +24,7 @@ func TestOptions(t *testing.T) {
 	}
 	b.want(0, b.app(id, "POST", set, body("voice_recognize", "1")))
 
-	b.sim.SetQuirks(Quirks{OptionByComponent: true})
+	b.sim.Change(func(s *Settings) { s.Quirks = Quirks{OptionByComponent: true} })
 	b.want(61014, b.app(id, "POST", get, body("voice_recognize", nil)))
 	if out := b.want(0, b.platform("POST", get, body("voice_recognize", nil))); out["option_value"] != "1" {
 		t.Errorf("reply %v, want what was set", out)

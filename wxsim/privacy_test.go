@@ -65,7 +65,7 @@ func TestPrivacyFields(t *testing.T) {
 func TestPrivacyGoesLiveWithARelease(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{Apps: 2, Templates: []Template{{ID: 1, Version: "2.0.0", Private: []string{"getLocation", "chooseAddress"}}},
-		PrivacyDelay: Range{time.Minute, time.Minute}})
+		PrivacyDelay: Range{Min: time.Minute, Max: time.Minute}})
 	id := AppID(1)
 	read := func(version int) obj {
 		t.Helper()

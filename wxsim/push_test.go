@@ -1,11 +1,17 @@
 package wxsim
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -34,15 +40,40 @@ type pushed struct {
 	}
 }
 
+// unseal is the receiver's side of the encryption: the message and the appid of an encrypted callback.
+func unseal(encrypted string) (msg, appid string, err error) {
+	key, err := base64.StdEncoding.DecodeString(DefaultAESKey + "=")
+	if err != nil {
+		return "", "", err
+	}
+	data, err := base64.StdEncoding.DecodeString(encrypted)
+	if err != nil {
+		return "", "", err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return "", "", err
+	}
+	if len(data) < 32 || len(data)%aes.BlockSize != 0 {
+		return "", "", fmt.Errorf("%d bytes", len(data))
+	}
+	cipher.NewCBCDecrypter(block, key[:aes.BlockSize]).CryptBlocks(data, data)
+	end := 20 + int(binary.BigEndian.Uint32(data[16:20]))
+	return string(data[20:end]), string(data[end : len(data)-int(data[len(data)-1])]), nil
+}
+
+// sign is the msg_signature of a callback.
+func sign(token, timestamp, nonce, encrypted string) string {
+	parts := []string{token, timestamp, nonce, encrypted}
+	slices.Sort(parts)
+	return fmt.Sprintf("%x", sha1.Sum([]byte(strings.Join(parts, ""))))
+}
+
 // receive starts a callback that checks each push and hands it to the channel; answer says what to reply.
 func receive(t *testing.T, answer func(n int) string) (url string, got chan pushed) {
 	t.Helper()
 	got = make(chan pushed, 1000)
 	var n atomic.Int64
-	key, err := aesKey(DefaultAESKey)
-	if err != nil {
-		t.Fatal(err)
-	}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := pushed{path: r.URL.Path, query: map[string]string{}}
 		for k := range r.URL.Query() {
@@ -58,7 +89,7 @@ func receive(t *testing.T, answer func(n int) string) (url string, got chan push
 		if want := sign(DefaultToken, p.query["timestamp"], p.query["nonce"], p.outer.Encrypt); p.query["msg_signature"] != want || p.query["encrypt_type"] != "aes" {
 			t.Errorf("query %v, want msg_signature %s", p.query, want)
 		}
-		_, msg, appid, err := unseal(key, p.outer.Encrypt)
+		msg, appid, err := unseal(p.outer.Encrypt)
 		if err != nil || appid != DefaultComponentAppID {
 			t.Errorf("unseal: appid %q, %v", appid, err)
 		}
@@ -107,7 +138,7 @@ func TestAuditPushes(t *testing.T) {
 	t.Parallel()
 	url, got := receive(t, always("success"))
 	b := setup(t, Options{
-		Apps: 4, AuditDelay: Range{2 * time.Hour, 2 * time.Hour}, DelayRate: 1, TokenTTL: 100 * time.Hour,
+		Apps: 4, AuditDelay: Range{Min: 2 * time.Hour, Max: 2 * time.Hour}, DelayRate: 1, TokenTTL: 100 * time.Hour,
 		Push: PushOptions{AppURL: url + "/cb/$APPID$/end"},
 	})
 	expect := func(id, event string) pushed {
@@ -194,11 +225,7 @@ func TestPushRetries(t *testing.T) {
 			for n := range tc.attempts {
 				<-got
 				b.eventually(tried(n + 1))
-				b.eventually(func() bool { // the next attempt is armed, or none will be
-					b.clock.mu.Lock()
-					defer b.clock.mu.Unlock()
-					return len(b.clock.timers) == 1 || n+1 == tc.attempts
-				})
+				b.eventually(func() bool { return b.clock.Timers() == 1 || n+1 == tc.attempts }) // the next attempt is armed
 				b.clock.Advance(5 * time.Second)
 			}
 			b.clock.Advance(time.Minute)
@@ -219,16 +246,16 @@ func TestPushesGoAstray(t *testing.T) {
 	}
 	b, got := start(PushOptions{Lost: 1})
 	b.sim.PushTicket()
-	b.sim.SetPushShares(0, 0, 1, 0)
+	b.sim.Change(func(s *Settings) { s.PushLost, s.PushDoubled = 0, 1 })
 	ticket := b.sim.PushTicket()
 	for range 2 {
 		if p := <-got; p.got.ComponentVerifyTicket != ticket {
 			t.Errorf("got ticket %q, want the doubled one", p.got.ComponentVerifyTicket)
 		}
 	}
-	b, got = start(PushOptions{Late: 1, LateBy: Range{time.Hour, time.Hour}})
+	b, got = start(PushOptions{Late: 1, LateBy: Range{Min: time.Hour, Max: time.Hour}})
 	ticket = b.sim.PushTicket()
-	b.sim.SetPushShares(0, 0, 0, 0)
+	b.sim.Change(func(s *Settings) { s.PushLate = 0 })
 	if second := b.sim.PushTicket(); (<-got).got.ComponentVerifyTicket != second {
 		t.Error("the late push came first")
 	}
@@ -238,7 +265,7 @@ func TestPushesGoAstray(t *testing.T) {
 	}
 	b, got = start(PushOptions{OutOfOrder: 1})
 	ticket = b.sim.PushTicket()
-	b.sim.SetPushShares(0, 0, 0, 0)
+	b.sim.Change(func(s *Settings) { s.PushOutOfOrder = 0 })
 	second := b.sim.PushTicket()
 	if (<-got).got.ComponentVerifyTicket != second || (<-got).got.ComponentVerifyTicket != ticket {
 		t.Error("the pushes came in order")

@@ -71,7 +71,7 @@ func TestTrialApps(t *testing.T) {
 		out := b.platform("POST", "/cgi-bin/component/api_get_authorizer_info", obj{"component_appid": DefaultComponentAppID, "authorizer_appid": appid})["authorizer_info"].(obj)
 		return out, fmt.Sprint(out["service_type_info"].(obj)["id"], " ", out["register_type"])
 	}
-	if out, kind := info(); kind != "12 13" || out["nick_name"] != "鲜花小店"+trialSuffix {
+	if out, kind := info(); kind != "12 13" || out["nick_name"] != "鲜花小店"+"的体验小程序" {
 		t.Errorf("app %v, want a trial one with the suffix", out)
 	}
 	b.commit(appid, "1", "d")

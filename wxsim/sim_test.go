@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,20 +30,26 @@ type bench struct {
 	http  *http.Client
 	cat   string
 	aat   map[string]string
-	slow  chan time.Time // what takes real time ends when a test closes this
+	slow  chan time.Time // pauses of real time end when a test closes this
+
+	active *atomic.Int64 // calls in flight
 }
 
 // setup starts a simulator with the options and fetches a component token.
 func setup(t testing.TB, o Options) *bench {
 	t.Helper()
-	b := &bench{t: t, aat: map[string]string{}, slow: make(chan time.Time)}
+	b := &bench{t: t, aat: map[string]string{}, slow: make(chan time.Time), active: &atomic.Int64{}}
 	b.clock = NewManualClock(start)
 	if o.Clock == nil {
 		o.Clock = b.clock
 	}
-	o.after = func(time.Duration) (<-chan time.Time, func() bool) { return b.slow, func() bool { return true } }
+	o.timer = func(time.Duration) (<-chan time.Time, func() bool) { return b.slow, func() bool { return true } }
 	b.sim = New(o)
-	b.srv = httptest.NewServer(b.sim)
+	b.srv = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.active.Add(1)
+		defer b.active.Add(-1)
+		b.sim.ServeHTTP(w, r)
+	}))
 	b.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	t.Cleanup(func() {
 		b.sim.Close()

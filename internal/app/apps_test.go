@@ -210,7 +210,7 @@ func TestNewcomersGetTheBaseline(t *testing.T) {
 		})
 	}
 	released(1)
-	f.sim.SetPushShares(1, 0, 0, 0) // the next push is lost
+	f.sim.Change(func(s *wxsim.Settings) { s.PushLost = 1 }) // the next push is lost
 	f.authorize(t, 1, true)
 	if _, err := f.op.SyncApps(t.Context(), operator.SyncOptions{}); err != nil {
 		t.Fatal(err)

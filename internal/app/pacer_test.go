@@ -189,11 +189,11 @@ func TestBusyPlatformIsCalledLess(t *testing.T) {
 	f.until(t, "calls flow", func(map[string]ratelimit.ThrottleState) bool { return f.calls[0].Load() > 50 })
 	v, o := f.perSecond(3 * time.Second)
 	before := v + o
-	f.sim.SetBusyRate(1)
+	f.sim.Change(func(s *wxsim.Settings) { s.BusyRate = 1 })
 	f.until(t, "three cuts of all calls", func(r map[string]ratelimit.ThrottleState) bool {
 		return r[metrics.AllEndpoints].Factor <= 0.125
 	})
-	f.sim.SetBusyRate(0)
+	f.sim.Change(func(s *wxsim.Settings) { s.BusyRate = 0 })
 	cut := f.until(t, "the busy answers are over", func(map[string]ratelimit.ThrottleState) bool { return true })
 	v, o = f.perSecond(3 * time.Second)
 	during := v + o

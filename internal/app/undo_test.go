@@ -17,7 +17,7 @@ func TestUndo(t *testing.T) {
 	f.worker(t)
 	id := f.apply(t, apps, "")
 	f.released(t, id, apps)
-	f.sim.SetLostRate(0.2)
+	f.sim.Change(func(s *wxsim.Settings) { s.LostRate = 0.2 })
 	did, err := f.op.Undo(t.Context(), id, operator.Filter{}, "checkout is broken", false)
 	if want := (operator.Undone{ID: id, Matched: apps, Queued: apps}); err != nil || did != want {
 		t.Fatalf("undo: %+v %v, want %+v", did, err, want)

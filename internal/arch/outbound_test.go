@@ -113,11 +113,10 @@ func TestWhoCallsOut(t *testing.T) {
 		"net.Dial", "net.DialTimeout", "net.Dialer", "net.DialTCP", "net.DialUDP", "tls.Dial", "tls.Dialer", "exec.Command", "exec.CommandContext",
 	}
 	allowed := map[string][]string{
-		"wxclient/client.go":   {"http.Client", "http.DefaultTransport", "http.Transport", "net.Dialer"},
-		"internal/app/core.go": {"http.Client", "http.DefaultTransport", "http.Transport"}, // handed to wxclient and to the broker
-		"registry/broker.go":   {"http.Client"},
-		"wxsim/options.go":     {"http.Client"},
-		"wxsim/push.go":        {"http.Client"},
+		"wxclient/client.go":                {"http.Client", "http.DefaultTransport", "http.Transport", "net.Dialer"},
+		"internal/app/core.go":              {"http.Client", "http.DefaultTransport", "http.Transport"}, // handed to wxclient and to the broker
+		"registry/broker.go":                {"http.Client"},
+		"wxsim/internal/callback/sender.go": {"http.Client"},
 		// The bench runs its own redis-server and workers, and calls its own simulator.
 		"bench/server.go":  {"exec.CommandContext"},
 		"bench/workers.go": {"exec.CommandContext"},

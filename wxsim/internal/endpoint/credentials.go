@@ -1,0 +1,282 @@
+package endpoint
+
+import (
+	"slices"
+
+	"github.com/wxrollout/wxrollout/wxsim/internal/appconfig"
+	"github.com/wxrollout/wxrollout/wxsim/internal/model"
+)
+
+// checkComponent checks component_appid.
+func checkComponent(c *call) (code int) {
+	id, ok := c.F.Text("component_appid")
+	switch {
+	case !ok:
+		return 47001
+	case id == "":
+		return 41018
+	case id != c.World.ComponentAppID:
+		return 40013
+	}
+	return 0
+}
+
+// checkSecret checks the secret under either of its names. One of another form is 40125, a wrong one of the right form
+// is 40001.
+func checkSecret(c *call, key string) (code int) {
+	got, ok := c.F.Text(key)
+	switch {
+	case !ok:
+		return 47001
+	case got == "":
+		return 41004
+	case len(got) != len(c.World.Secret):
+		return 40125
+	case got != c.World.Secret:
+		return 40001
+	}
+	return 0
+}
+
+// authorizer is the app that authorizer_appid names.
+func authorizer(c *call) (a *app, code int) {
+	id, ok := c.F.Text("authorizer_appid")
+	if !ok {
+		return nil, 47001
+	}
+	if a = c.World.App(id); a == nil {
+		return nil, 40013
+	}
+	return a, 0
+}
+
+// withAuthorizer runs f with the app that authorizer_appid names, locked and authorized.
+func withAuthorizer(c *call, f func(*app) reply) reply {
+	a, code := authorizer(c)
+	if code != 0 {
+		return result(code)
+	}
+	return withAuthorized(a, f)
+}
+
+// withAuthorized runs f with an app locked, if it is authorized.
+func withAuthorized(a *app, f func(*app) reply) reply {
+	a.Lock()
+	defer a.Unlock()
+	if !a.Authorized {
+		return result(61003)
+	}
+	return f(a)
+}
+
+// componentToken serves api_component_token.
+func componentToken(c *call) reply {
+	if code := checkSecret(c, "component_appsecret"); code != 0 {
+		return result(code)
+	}
+	ticket, ok := c.F.Text("component_verify_ticket")
+	if !ok {
+		return result(47001)
+	}
+	token, code := c.World.ComponentToken(ticket, c.Now)
+	if code != 0 {
+		return result(code)
+	}
+	return bare(payload{"component_access_token": token, "expires_in": int(c.World.TokenTTL.Seconds())})
+}
+
+// startPushTicket serves api_start_push_ticket. Its body has component_secret where the token call has appsecret.
+func startPushTicket(c *call) reply {
+	if code := checkSecret(c, "component_secret"); code != 0 {
+		return result(code)
+	}
+	if c.World.StartTickets() {
+		return success(nil)
+	}
+	return reply{Text: "in a normal state"}
+}
+
+// createPreAuthCode serves api_create_preauthcode.
+func createPreAuthCode(c *call) reply {
+	return bare(payload{"pre_auth_code": c.World.PreAuthCode(c.Now), "expires_in": int(model.PreAuthLife.Seconds())})
+}
+
+// queryAuth serves api_query_auth: a code works once.
+func queryAuth(c *call) reply {
+	text, ok := c.F.Text("authorization_code")
+	if !ok {
+		return result(47001)
+	}
+	a, code := c.World.UseAuthCode(text, c.Now)
+	if code != 0 {
+		return result(code)
+	}
+	a.Lock()
+	defer a.Unlock()
+	info := authorizationInfo(a)
+	info["authorizer_access_token"], info["expires_in"] = a.AccessToken(c.Now), int(c.World.TokenTTL.Seconds())
+	return bare(payload{"authorization_info": info})
+}
+
+// authorizerToken serves api_authorizer_token.
+func authorizerToken(c *call) reply {
+	return withAuthorizer(c, func(a *app) reply {
+		refresh, _ := c.F.Text("authorizer_refresh_token")
+		token, code := a.Renew(refresh, c.Now)
+		if code != 0 {
+			return result(code)
+		}
+		return bare(payload{
+			"authorizer_access_token": token, "expires_in": int(c.World.TokenTTL.Seconds()), "authorizer_refresh_token": a.Refresh,
+		})
+	})
+}
+
+// maxListCount is the most that api_get_authorizer_list returns per call.
+const maxListCount = 500
+
+// authorizerList serves api_get_authorizer_list, in the order of the apps' indices.
+func authorizerList(c *call) reply {
+	offset, ok := c.F.Number("offset", false)
+	count, ok2 := c.F.Number("count", false)
+	switch {
+	case !ok || !ok2:
+		return result(47001)
+	case count > maxListCount:
+		return result(40170)
+	case offset < 0 || count <= 0:
+		return result(40097)
+	}
+	list, total := []payload{}, int64(0)
+	for _, a := range c.World.Apps() {
+		a.Lock()
+		if a.Authorized {
+			if total >= offset && int64(len(list)) < count {
+				list = append(list, payload{"authorizer_appid": a.ID, "refresh_token": a.Refresh, "auth_time": a.AuthTime.Unix()})
+			}
+			total++
+		}
+		a.Unlock()
+	}
+	return bare(payload{"total_count": total, "list": list})
+}
+
+// authorizerInfo serves api_get_authorizer_info.
+func authorizerInfo(c *call) reply {
+	return withAuthorizer(c, func(a *app) reply {
+		id := func(n int) payload { return payload{"id": n} }
+		info := payload{
+			"nick_name": a.Nick, "head_img": "http://wx.qlogo.cn/mmopen/" + a.User + "/0", "user_name": a.User, "alias": "",
+			"service_type_info": id(a.Service()), "verify_type_info": id(0), "principal_name": a.Principal(),
+			"qrcode_url": "http://mmbiz.qpic.cn/mmbiz/" + a.User + "/0", "signature": "A shop.", "idc": 1,
+			"register_type": a.CreatedBy, "account_status": a.Status,
+			"business_info": payload{"open_store": 0, "open_scan": 0, "open_pay": 0, "open_card": 0, "open_shake": 0},
+			"basic_config":  payload{"is_phone_configured": true, "is_email_configured": true},
+		}
+		if a.MiniProgram {
+			info["MiniProgramInfo"] = miniProgramInfo(a)
+		}
+		return bare(payload{"authorizer_info": info, "authorization_info": authorizationInfo(a)})
+	})
+}
+
+func miniProgramInfo(a *app) payload {
+	categories := []payload{}
+	if a.HasCategory {
+		categories = append(categories, payload{"first": a.Category.FirstClass, "second": a.Category.SecondClass})
+	}
+	d := a.Config.Domains.Live
+	return payload{
+		"network": payload{
+			"RequestDomain": some(d["requestdomain"]), "WsRequestDomain": some(d["wsrequestdomain"]),
+			"UploadDomain": some(d["uploaddomain"]), "DownloadDomain": some(d["downloaddomain"]),
+			"UDPDomain": some(d["udpdomain"]), "TCPDomain": some(d["tcpdomain"]), "BizDomain": some(d[appconfig.WebviewKey]),
+		},
+		"categories": categories, "visit_status": 0,
+	}
+}
+
+// authorizationInfo is what an app granted.
+func authorizationInfo(a *app) payload {
+	grants := []payload{}
+	for _, id := range []int{17, 18, 19, 25, 30, 31, 36, 37, 40} {
+		if id != 18 || a.Set18 {
+			grants = append(grants, payload{"funcscope_category": payload{"id": id}})
+		}
+	}
+	return payload{"authorizer_appid": a.ID, "authorizer_refresh_token": a.Refresh, "func_info": grants}
+}
+
+// optionValues are the options of an account and their values.
+var optionValues = map[string][]string{
+	"location_report": {"0", "1", "2"}, "voice_recognize": {"0", "1"}, "customer_service": {"0", "1"},
+}
+
+// optionOwner is the account of an option call. The sources differ on whose token these calls carry: a quirk decides, and
+// the other kind is refused.
+func optionOwner(c *call) (a *app, code int) {
+	byComponent := c.World.Settings().Quirks.OptionByComponent
+	switch {
+	case !byComponent && c.By.App == nil:
+		return nil, 61015
+	case !byComponent:
+		return c.By.App, 0
+	case c.By.App != nil:
+		return nil, 61014
+	}
+	if code := checkComponent(c); code != 0 {
+		return nil, code
+	}
+	return authorizer(c)
+}
+
+// option is what both calls share: the account and the name of the option.
+func option(c *call) (a *app, name string, code int) {
+	if a, code = optionOwner(c); code != 0 {
+		return nil, "", code
+	}
+	name, ok := c.F.Text("option_name")
+	switch {
+	case !ok:
+		return nil, "", 47001
+	case optionValues[name] == nil:
+		return nil, "", 61012
+	}
+	return a, name, 0
+}
+
+// getOption serves get_authorizer_option. The initial value is 0.
+func getOption(c *call) reply {
+	a, name, code := option(c)
+	if code != 0 {
+		return result(code)
+	}
+	return withAuthorized(a, func(a *app) reply {
+		value := a.Options[name]
+		if value == "" {
+			value = "0"
+		}
+		return bare(payload{"authorizer_appid": a.ID, "option_name": name, "option_value": value})
+	})
+}
+
+// setOption serves set_authorizer_option.
+func setOption(c *call) reply {
+	a, name, code := option(c)
+	value, ok := c.F.Text("option_value")
+	switch {
+	case code != 0:
+		return result(code)
+	case !ok:
+		return result(47001)
+	case !slices.Contains(optionValues[name], value):
+		return result(61013)
+	}
+	return withAuthorized(a, func(a *app) reply {
+		if a.Options == nil {
+			a.Options = map[string]string{}
+		}
+		a.Options[name] = value
+		return success(nil)
+	})
+}
