@@ -1,8 +1,8 @@
-// Asks your backend for a pre-auth code and opens WeChat's page of authorization inside this mini program.
+// Gets a pre-auth code from your backend and opens WeChat's authorization page inside this mini program.
 const provider = requirePlugin('provider')
 
-// Your backend: it runs `enqueue apps authorize-link` for the merchant that is logged in, and answers with
-// {platform, code, app}: component_appid and pre_auth_code of the link, and the merchant's appid if it is known.
+// Your backend runs `enqueue apps authorize-link` for the logged-in merchant and answers with
+// {platform, code, app}: component_appid and pre_auth_code of the link, and the merchant's appid if known.
 const backend = 'https://your.host/join'
 
 function ask(path) {
@@ -23,14 +23,14 @@ Page({
     provider.init(wx)
   },
 
-  // The merchant comes back here from WeChat's page, whatever they did there. Only the platform knows: its worker
-  // heard the push `authorized`.
+  // The merchant returns here from WeChat's page, whether they agreed or not. Only the platform knows:
+  // its worker receives the callback `authorized`.
   async onShow() {
     if (!this.left) return
     this.left = false
     try {
       const {authorized} = await ask('/state')
-      this.setData({done: authorized, problem: authorized ? '' : 'Not authorised yet. You can try again.'})
+      this.setData({done: authorized, problem: authorized ? '' : 'Not authorized yet. You can try again.'})
     } catch (e) {
       this.setData({problem: e.message})
     }
