@@ -34,7 +34,7 @@ func (l *Ledger) Start(ctx context.Context, t rollout.Assignment, lease time.Dur
 		return rollout.Started{}, err
 	}
 	return rollout.Started{
-		Target: target, Status: rollout.Status(list[2]), Released: list[3] != "", Now: time.UnixMicro(us),
+		Target: target, Status: rollout.Status(list[2]), ReleaseApproved: list[3] != "", Now: time.UnixMicro(us),
 		Created: fromMilli(created), Releases: decodeReleases(list[6]), Fault: list[7] == "1",
 	}, nil
 }

@@ -78,7 +78,7 @@ func (l *Ledger) ApproveReleases(ctx context.Context, id, by, why string) (bool,
 	if n == 0 {
 		return false, &StatusError{Rollout: id}
 	}
-	first, err := l.rdb.HSetNX(ctx, keyRollout(id), "released", by+": "+why).Result()
+	first, err := l.rdb.HSetNX(ctx, keyRollout(id), "release_approved", by+": "+why).Result()
 	return first, failed(err, "approve releases of rollout %s", id)
 }
 

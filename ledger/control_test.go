@@ -78,7 +78,7 @@ func TestApproveReleases(t *testing.T) {
 		b.must(err)
 		s, err := b.Start(b.Context(), assignments[0], lease)
 		b.must(err)
-		if !s.Released {
+		if !s.ReleaseApproved {
 			b.Error("a handler doesn't see the approval")
 		}
 		if r, err := b.Rollout(b.Context(), "r1"); err != nil || !r.Released {

@@ -143,7 +143,7 @@ func decodeRollout(v view) (rollout.Rollout, error) {
 	r := rollout.Rollout{
 		ID: id, Name: f["name"], Digest: f["digest"], Status: rollout.Status(f["status"]), Why: f["why"], By: f["by"],
 		Created: fromMilli(num("created")), StartAt: fromMilli(num("start")), Started: fromMilli(num("started")), Ended: fromMilli(num("ended")),
-		Total: int(num("total")), Revision: int(num("revision")), OpenWave: int(num("wave")), Released: f["released"] != "",
+		Total: int(num("total")), Revision: int(num("revision")), OpenWave: int(num("wave")), ReleaseApproved: f["release_approved"] != "",
 		Gates: make(map[int]rollout.GateState), Counts: make(rollout.Counts, len(v.counts)), Codes: make(map[int64]int, len(v.codes)),
 	}
 	if err := json.Unmarshal([]byte(f["plan"]), &r.Plan); err != nil {

@@ -28,6 +28,6 @@ local from = stand(rollout, appid, t)
 t.reason = 'acting'
 t.due = math.max(t.due, now_ms + tonumber(ARGV[4]))
 local record = move(rollout, appid, t, from)
-local r = redis.call('HMGET', root .. 'r:' .. rollout, 'status', 'released', 'created')
+local r = redis.call('HMGET', root .. 'r:' .. rollout, 'status', 'release_approved', 'created')
 return { 'ok', record, r[1] or '', r[2] or '', int(now_us), r[3] or '0', redis.call('HGET', root .. 'released', appid) or '',
          redis.call('EXISTS', root .. 'fault') }

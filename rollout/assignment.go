@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// Started is a target whose turn has begun, as its handler sees it.
+// Started is a target whose assignment has begun, as its handler sees it.
 type Started struct {
 	Target Target
 	Status Status
-	// Released says that an operator approved the rollout's releases.
-	Released bool
+	// ReleaseApproved: an operator approved the rollout's releases.
+	ReleaseApproved bool
 	// Now is the store's time at the start.
 	Now time.Time
-	// Fault says that a fault of the platform stands: no call can work.
+	// Fault: a fault of the platform is present, and no call can work.
 	Fault bool
 	// Created is when the rollout was created.
 	Created time.Time
-	// Releases are what rollouts made live of the app, as far as it is known.
+	// Releases are the versions of the app that rollouts made live, as far as they are known.
 	Releases []Release
 }
 
-// SaveOptions say what a save is for.
+// SaveOptions are the conditions of a save.
 type SaveOptions struct {
-	// Call says that a call with effect follows at once: refused with a
-	// *HeldError unless the rollout is running and no gate tripped that holds it,
-	// and with a *StaleError if the lease has run out.
+	// Call: a call with effect follows at once. The save is refused with a *HeldError unless the
+	// rollout is running and no tripped gate holds the target, and with a *StaleError if the lease
+	// has expired.
 	Call bool
 	// Lease is how long the target stays leased if it is still running.
 	Lease time.Duration
@@ -33,8 +33,8 @@ type SaveOptions struct {
 	Version string
 }
 
-// StaleError says that a target moved on since it was read: another worker has
-// the assignment, or an operator changed it. Nothing was written.
+// StaleError reports that a target has moved on since it was read: another worker has the
+// assignment, or an operator changed it. Nothing was written.
 type StaleError struct {
 	Rollout, AppID string
 	Fence          int64
@@ -44,17 +44,16 @@ func (e *StaleError) Error() string {
 	return fmt.Sprintf("rollout %s, app %s: the assignment with fence %d is over", e.Rollout, e.AppID, e.Fence)
 }
 
-// QuarantineError says that no assignments are given for a while: the store was
-// restarted or failed over, may have forgotten who has which assignment, and waits
-// until everybody who calls WeChat by one is done.
+// QuarantineError reports that no assignments are made for a while: the store was restarted or
+// failed over, may have lost assignments, and waits until calls under lost ones have ended.
 type QuarantineError struct{ Left time.Duration }
 
 func (e *QuarantineError) Error() string {
 	return fmt.Sprintf("Redis was restarted or failed over: no assignments for another %s, until calls of assignments that it may have forgotten are over", e.Left.Round(time.Second))
 }
 
-// HeldError says that the rollout's status, or a gate that tripped, lets no call
-// begin. Nothing was written.
+// HeldError reports that the rollout's status, or a tripped gate, lets no call begin. Nothing was
+// written.
 type HeldError struct {
 	Rollout, AppID string
 	Status         Status
@@ -66,7 +65,7 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("rollout %s, app %s: no call while %s", e.Rollout, e.AppID, e.Why())
 }
 
-// Why says what holds the call.
+// Why is what holds the call.
 func (e *HeldError) Why() string {
 	if e.Gate {
 		return "a gate before its wave has tripped"

@@ -2,16 +2,15 @@ package rollout
 
 import "fmt"
 
-// Breaker limits: the same errcode on this many of the first targets that came so
-// far, or on this share of all that did, says the plan is wrong, not the app.
+// Limits of the breaker. The same errcode on this many of the first targets, or on this share of
+// all that tried, means that the plan is wrong and not the app.
 const (
 	breakerFirst = 5
 	breakerMin   = 3
 	breakerShare = 0.2
 )
 
-// Trip tells whether n targets failing alike, of tried targets in all, should
-// pause the rollout.
+// Trip reports whether n of tried targets that fail alike should pause the rollout.
 func Trip(n, tried int) bool {
 	if n < breakerMin {
 		return false
@@ -19,11 +18,10 @@ func Trip(n, tried int) bool {
 	return tried <= breakerFirst || float64(n) >= breakerShare*float64(tried)
 }
 
-// Tripped finds an errcode that so many targets failed with that the plan must be
-// wrong; why says so. Targets that failed at a stage are compared with those that
-// came past it, ended or not: while audits take days, hardly any but failures have
-// ended, and targets that were up to date never tried the plan. The smallest of
-// several codes is named.
+// Tripped finds an errcode that so many targets failed with that the plan must be wrong, the
+// smallest of several. Targets that failed at a stage are compared with those that passed it, ended
+// or not: while audits take days, hardly any targets but failed ones have ended, and targets that
+// were up to date never tried the plan.
 func Tripped(c Counts, codes map[int64]int) (why string, tripped bool) {
 	found := int64(0)
 	for code, n := range codes {
@@ -31,7 +29,7 @@ func Tripped(c Counts, codes map[int64]int) (why string, tripped bool) {
 			continue
 		}
 		for _, stage := range Stages() {
-			// Which stage a code came from isn't known; no more than failed there did.
+			// The stage of a code isn't known; at most as many as failed there have it.
 			failed := c.At(stage, StateFailed)
 			n := min(n, failed)
 			tried := failed + c.Sum(func(x Cell) bool { return stage.Before(x.Stage) })

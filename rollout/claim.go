@@ -11,15 +11,14 @@ type Assignment struct {
 	AppID   string
 	Stage   Stage
 	Fence   int64
-	// Permit says that a permit of the stage's pool was taken for this assignment and
-	// has to be settled.
+	// Permit: a permit of the stage's pool was taken for this assignment and has to be settled.
 	Permit bool
 }
 
 // PermitID names the permit of a target's assignment in its stage's pool.
 func PermitID(rolloutID, appID string) string { return rolloutID + "/" + appID }
 
-// PermitOf is whose permit it is; ok is false if it is no assignment's.
+// PermitOf is the target of a permit; ok is false if the id is not an assignment's.
 func PermitOf(id string) (rolloutID, appID string, ok bool) {
 	i := strings.LastIndexByte(id, '/')
 	if i <= 0 || i+1 == len(id) {
@@ -38,26 +37,26 @@ type Claim struct {
 	N int
 	// Only, if set, claims just these apps.
 	Only []string
-	// ReadBack claims the targets that have a call of unknown outcome to read back, whatever their
-	// rank, and no others; without it they are left out.
+	// ReadBack claims only the targets that have a call of unknown outcome, of any rank; without
+	// it they are left out.
 	ReadBack bool
 	// Lease is how long an assignment lasts before it goes back to its index.
 	Lease time.Duration
 }
 
-// Allowance is what a stage's pool would give.
+// Allowance is what a stage's pool would grant.
 type Allowance struct {
-	// N is the number of assignments at most; Unlimited if the pool is open without a known
-	// end. How many a rollout gets of permits, Take decides.
+	// N is the largest number of assignments; Unlimited if the pool is open without a known
+	// limit. Take decides how many permits a rollout gets.
 	N int64
-	// Mark changes when the pool does: what Take refused, it may grant then.
+	// Mark changes when the pool does: Take may then grant what it refused.
 	Mark string
-	// Permits says that assignments must take a permit: always at submit, elsewhere
-	// while the stage's calls are throttled.
+	// Permits: assignments must take a permit, always at submit, elsewhere while the stage's calls
+	// are throttled.
 	Permits bool
-	// Probe says that the pool is not open: one permit at a time, for an app that is to
-	// find out whether WeChat grants again. Tried are the apps that did, or were refused,
-	// since it closed, the newest last.
+	// Probe: the pool is not open and grants one permit at a time, to an app that finds out
+	// whether WeChat accepts again. Tried are the apps that tried or were refused since the pool
+	// closed, the newest last.
 	Probe bool
 	Tried []string
 }

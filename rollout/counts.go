@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Cell is one kind of place a target can be in; counts are kept per cell.
+// Cell is one combination of wave, stage, state and reason; counts are kept per cell.
 type Cell struct {
 	Wave   int
 	Stage  Stage
@@ -32,7 +32,7 @@ func ParseCell(s string) (Cell, error) {
 	return Cell{Wave: wave, Stage: Stage(parts[1]), State: State(parts[2]), Reason: Reason(parts[3])}, nil
 }
 
-// Counts says how many targets are in each cell.
+// Counts are the numbers of targets by cell.
 type Counts map[Cell]int
 
 // Sum adds up the cells that match.

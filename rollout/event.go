@@ -2,8 +2,8 @@ package rollout
 
 import "time"
 
-// Event is something that happened to a target. Handlers, the controller and
-// operators turn what they saw into one; Step decides what it means.
+// Event is something that happened to a target. Handlers, the controller and operators produce
+// events; Step decides what they mean.
 type Event interface {
 	// Kind is the event's name in the transition table and in metrics.
 	Kind() string
@@ -14,7 +14,7 @@ type (
 	Intended struct {
 		At time.Time
 		Op Op
-		// What is the setting of an OpConfigure.
+		// What is the kind of an OpConfigure.
 		What string
 	}
 	// Resolved clears the intent: WeChat refused the call, it was never sent, or
@@ -29,8 +29,8 @@ type (
 	Advanced struct {
 		At   time.Time
 		Note string
-		// Keep keeps the assignment for the next stage, which must be of the same queue: a
-		// handler that has begun spares the target its way back to the queue.
+		// Keep keeps the assignment for the next stage, which must be of the same queue. It saves a
+		// round trip through the queue.
 		Keep bool
 		// AuditID is set by the submit stage.
 		AuditID int64
@@ -48,29 +48,29 @@ type (
 		Reason Reason
 		For    time.Duration
 		Note   string
-		// Last error is set when an answer of WeChat made it wait.
+		// LastError is set when a reply of WeChat made it wait.
 		LastError *LastError
-		// Cause is what is counted; "" is the reason's own.
+		// Cause is counted; "" means the cause of the reason.
 		Cause Cause
-		// Again: a wait that was counted goes on, no new try was made.
+		// Again: a wait that was counted continues; there was no new try.
 		Again bool
 	}
-	// Stalled is a busy reply or a connection that failed before the call was
-	// sent: the same task tries again after For, its lease lasting as long. An open intent stays.
+	// Stalled is a busy reply, or a connection that failed before the call was sent. The same task
+	// tries again after For, and the lease lasts as long. An open intent stays.
 	Stalled struct {
 		At        time.Time
 		For       time.Duration
 		LastError LastError
-		// Cause is what is counted; "" is CauseBusy.
+		// Cause is counted; "" means CauseBusy.
 		Cause Cause
 	}
-	// Yielded gives the assignment back unused: shutdown, a closed pool, a paused rollout. An open
+	// Yielded returns the assignment unused: shutdown, a closed pool, a paused rollout. An open
 	// intent stays.
 	Yielded struct {
 		At   time.Time
 		Note string
 	}
-	// GrayStepped says that one more gray step was taken; the next is due after For.
+	// GrayStepped is one more gray step; the next is due after For.
 	GrayStepped struct {
 		At   time.Time
 		Note string
@@ -92,7 +92,7 @@ type (
 		At        time.Time
 		LastError LastError
 	}
-	// Woken makes a parked target pending before its time: a push or an operator.
+	// Woken makes a parked target pending before its time, by a callback or an operator.
 	Woken struct {
 		At   time.Time
 		Note string
@@ -105,7 +105,7 @@ type (
 		Revision int
 		Note     string
 	}
-	// Undo is an operator's wish to take a target's upgrade back.
+	// Undo is an operator's request to take a target's upgrade back.
 	Undo struct {
 		At   time.Time
 		Note string
@@ -115,7 +115,7 @@ type (
 		At   time.Time
 		Note string
 	}
-	// Aborted ends an unfinished target of an aborted rollout that no worker acts on.
+	// Aborted ends an unfinished target of an aborted rollout.
 	Aborted struct {
 		At   time.Time
 		Note string
@@ -124,7 +124,7 @@ type (
 		Holder bool
 		// AuditID is a submission of ours that the read-back found; 0 for none.
 		AuditID int64
-		// Last error is why the outcome could not be read back; nil otherwise.
+		// LastError is why the outcome could not be read back; nil otherwise.
 		LastError *LastError
 	}
 )

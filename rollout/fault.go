@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// PlatformFault is a fault that lets nothing work for any app: the platform's credentials, its IP
-// allow-list or its token service. While it stands no assignments are given, nothing fails and
-// nothing is blamed.
+// PlatformFault is a fault that stops calls for every app: the platform's credentials, its IP
+// allow-list or its token service. During a fault no assignments are made, no target fails, and no
+// app is blamed.
 type PlatformFault struct {
 	// Code is WeChat's errcode; 0 if there was no answer.
 	Code int64 `json:"code"`
@@ -20,12 +20,12 @@ type PlatformFault struct {
 	IP string `json:"ip,omitempty"`
 	// RID is WeChat's request id.
 	RID string `json:"rid,omitempty"`
-	// Apps met it first, a few at most: the probe asks for them.
+	// Apps are the first few that met it: the probe uses them.
 	Apps []string `json:"apps,omitempty"`
-	// Confirm says that the answer may be about these apps alone: the probe asks for another one.
+	// Confirm: the reply may concern these apps alone, so the probe uses another one.
 	Confirm bool `json:"confirm,omitempty"`
-	// Since is when it began, LastSeen when it was met last, ProbeAt when the leader tries again;
-	// all by the store's clock.
+	// Since is when it began, LastSeen when it was last met, and ProbeAt when the leader tries
+	// again, all by the store's clock.
 	Since    time.Time `json:"since"`
 	LastSeen time.Time `json:"last_seen"`
 	ProbeAt  time.Time `json:"probe_at"`
@@ -33,7 +33,7 @@ type PlatformFault struct {
 	Probes int `json:"probes"`
 }
 
-// Cause is the fault on one line: the one cause that is shown everywhere.
+// Cause is the fault on one line, as it is shown everywhere.
 func (f PlatformFault) Cause() string {
 	text := f.Text
 	if f.IP != "" {
@@ -79,7 +79,7 @@ func (f PlatformFault) Kind() FaultCause {
 	case f.Code == 40001 && f.Endpoint == "/cgi-bin/component/api_component_token":
 		return FaultSecret
 	case f.Code == 0 && f.Endpoint == "" && strings.Contains(f.Text, "ticket"):
-		return FaultTicket // none was pushed: there is no answer to it
+		return FaultTicket // no ticket has come yet, so there was no call
 	}
 	if k, ok := faultCodes[f.Code]; ok {
 		return k
@@ -87,23 +87,23 @@ func (f PlatformFault) Kind() FaultCause {
 	return FaultOther
 }
 
-// FaultReport is what became of a reported fault.
+// FaultReport is the result of reporting a fault.
 type FaultReport string
 
-// The news.
+// The results.
 const (
 	// FaultBegan: this report is the first one.
 	FaultBegan FaultReport = "began"
 	// FaultStands: it was reported before.
 	FaultStands FaultReport = "stands"
-	// FaultAlone: the same call was proven to work for another app, and to fail for this one: it is
-	// this app's fault.
+	// FaultAlone: the same call works for another app and fails for this one, so the fault is this
+	// app's.
 	FaultAlone FaultReport = "alone"
 )
 
-// PlatformFaultError says that no assignments are given because a platform fault stands.
+// PlatformFaultError reports that no assignments are made during a fault of the platform.
 type PlatformFaultError struct{}
 
 func (e *PlatformFaultError) Error() string {
-	return "a fault of the platform stands: no assignments until the leader's probe succeeds"
+	return "fault of the platform: no assignments until the leader's probe succeeds"
 }

@@ -8,9 +8,8 @@ import (
 // Decision is the result of a gate's evaluation.
 type Decision string
 
-// The decisions. The store latches all but hold: they stay, except that a gate that passed
-// may trip, and that an operator promotes past a failed or
-// tripped one.
+// The decisions. The store latches all but hold: they stay, except that a gate that passed may
+// trip, and that an operator may promote past a failed or tripped one.
 const (
 	// DecisionHold: not enough known yet, or an operator's promote is awaited.
 	DecisionHold Decision = "hold"
@@ -18,14 +17,13 @@ const (
 	DecisionPass Decision = "pass"
 	// DecisionFail: too many of the wave were rejected, failed or delayed.
 	DecisionFail Decision = "fail"
-	// DecisionTrip: the gate had opened, and what is known of its wave since
-	// would have failed it. Nothing behind it is begun, committed or submitted any
-	// more; what is in audit or approved goes on.
+	// DecisionTrip: the gate had passed, and later verdicts of its wave would have failed it. No
+	// target behind it begins, commits or submits any more; those in audit or approved go on.
 	DecisionTrip Decision = "trip"
 )
 
-// Judge decides the gate after a wave from how the wave's targets stand. It
-// looks at counts only, so judging twice gives the same decision.
+// Judge evaluates the gate after a wave by the counts of the wave's targets alone, so that a second
+// evaluation gives the same decision.
 func Judge(w Wave, wave int, c Counts, promoted bool) (Decision, string) {
 	if promoted || !w.Gated() {
 		return DecisionPass, ""
@@ -61,8 +59,8 @@ func (r Rollout) NextGate(now time.Time) (next GateState, changed bool) {
 	return next, !next.same(was)
 }
 
-// asked completes the state of a gate that waits for an operator, given the one before it: since
-// when, and after the plan's deadline that nobody answered. The gate itself decides nothing.
+// asked completes the state of a gate that waits for an operator, given its state before: since
+// when it waits, and that it is overdue after the plan's deadline.
 func (g GateState) asked(was GateState, now time.Time, limit time.Duration) GateState {
 	if g.Decision != DecisionHold || g.Why != waitsForPromote {
 		return g
@@ -71,22 +69,22 @@ func (g GateState) asked(was GateState, now time.Time, limit time.Duration) Gate
 		g.Since = now
 	}
 	if now.Sub(g.Since) >= limit {
-		g.Why += fmt.Sprintf("; nobody answered for %s (deadline.gate): promote or abort the rollout", limit)
+		g.Why += fmt.Sprintf("; no answer for %s (deadline.gate): promote or abort the rollout", limit)
 	}
 	return g
 }
 
-// Overdue tells whether a gate waits for an operator longer than its plan's deadline.
+// Overdue reports whether a gate has waited for an operator past its plan's deadline.
 func (g GateState) Overdue() bool {
 	return g.Decision == DecisionHold && !g.Since.IsZero() && g.Why != waitsForPromote
 }
 
-// same tells whether two states say the same; a time that was stored has another location.
+// same compares two states; a stored time has another location.
 func (g GateState) same(other GateState) bool {
 	return g.Decision == other.Decision && g.Why == other.Why && g.Promoted == other.Promoted && g.Waived == other.Waived && g.Since.Equal(other.Since)
 }
 
-// score is how the targets of a wave were judged so far.
+// score counts the verdicts on the targets of a wave.
 type score struct{ good, bad, delayed int }
 
 func (c Counts) score(wave int) score {
@@ -96,13 +94,12 @@ func (c Counts) score(wave int) score {
 	return score{
 		bad:  in(func(x Cell) bool { return x.State == StateRejected || x.State == StateFailed }),
 		good: in(func(x Cell) bool { return x.State.Good() || (x.Stage == StageRelease && !x.State.Ended()) }),
-		// While one is looked at again it isn't counted: a trip is latched at the first look that counts too many.
+		// A target whose audit is being polled isn't counted: the gate trips on the first pass that counts too many.
 		delayed: in(func(x Cell) bool { return x.State == StateParked && x.Reason == ReasonDelayed }),
 	}
 }
 
-// need is how many targets must be judged before the wave's gate opens or fails
-// by its share.
+// need is how many targets must be judged before the wave's gate passes or fails by its share.
 func (w Wave) need() int {
 	if w.MinJudged <= 0 || w.MinJudged > w.Size {
 		return w.Size
@@ -110,9 +107,9 @@ func (w Wave) need() int {
 	return w.MinJudged
 }
 
-// AwaitsPerson tells whether the gate that holds what comes next opens only by a
-// promote: it failed or tripped, its plan wants an approval and enough is judged, or
-// no target before it moves any more. It is false if no wave comes after it.
+// AwaitsPerson reports whether the gate that holds the next wave opens only by a promote: it failed
+// or tripped, its plan wants an approval and enough targets are judged, or no target before it moves
+// any more. It is false if no wave comes after it.
 func (r Rollout) AwaitsPerson() bool {
 	wave, g, ok := r.Gate()
 	if !ok {
@@ -128,8 +125,8 @@ func (r Rollout) AwaitsPerson() bool {
 	return r.Counts.Sum(func(x Cell) bool { return x.Wave <= wave && !x.State.Ended() }) == 0
 }
 
-// broken tells whether a wave stands worse than its plan allows. It goes by the
-// wave's own numbers alone, before its gate opened and after.
+// broken reports whether a wave's own numbers are worse than its plan allows, before and after its
+// gate has passed.
 func (w Wave) broken(s score) (why string, broken bool) {
 	judged := s.good + s.bad
 	switch {
@@ -144,21 +141,19 @@ func (w Wave) broken(s score) (why string, broken bool) {
 	}
 }
 
-// above tells whether n is more than a share of all; a share such as 0.29 of 100 is
-// 29, and not a hair less.
+// above reports whether n is more than a share of all. The share 0.29 of 100 is 29, in spite of
+// rounding.
 func above(n int, share float64, all int) bool { return float64(n) > share*float64(all)+1e-9 }
 
-// GateTrip is a gate that had opened, and that what is known of its wave since would
-// not have opened.
+// GateTrip is a gate that had passed and would not pass with the verdicts that came since.
 type GateTrip struct {
 	Wave int
 	Why  string
 }
 
-// GateTrips judges the gates that have opened once more, by what came after: a wave
-// is let go on by its first verdicts, and its last ones may be the bad ones. A gate
-// that tripped, or that an operator opened though it had failed or tripped, is not
-// judged again.
+// GateTrips evaluates the gates that have passed once more: a gate passes by the first verdicts of
+// its wave, and the last ones may be bad. A gate that tripped, or that an operator opened although
+// it had failed or tripped, is not evaluated again.
 func (r Rollout) GateTrips() []GateTrip {
 	var trips []GateTrip
 	for wave := range min(r.OpenWave, len(r.Plan.Waves)) {
@@ -173,7 +168,7 @@ func (r Rollout) GateTrips() []GateTrip {
 	return trips
 }
 
-// TrippedGate is the first gate that tripped after it had opened.
+// TrippedGate is the first gate that tripped.
 func (r Rollout) TrippedGate() (wave int, tripped bool) {
 	for wave := range min(r.OpenWave, len(r.Plan.Waves)) {
 		if r.Gates[wave].Decision == DecisionTrip {
@@ -183,8 +178,8 @@ func (r Rollout) TrippedGate() (wave int, tripped bool) {
 	return 0, false
 }
 
-// Spike tells whether more of the last wave was rejected, failed or delayed than its
-// plan allows: there is no gate after it that could say so.
+// Spike reports whether more of the last wave was rejected, failed or delayed than its plan allows:
+// no gate follows it.
 func (r Rollout) Spike() (why string, spike bool) {
 	last := len(r.Plan.Waves) - 1
 	if r.OpenWave != last {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Cause groups tries of a target that came to nothing. Each has one limit for all stages, counted
-// per target, stage and attempt: docs/limits.md.
+// Cause groups failed tries of a target. Each has one limit for all stages, counted per target,
+// stage and attempt: docs/limits.md.
 type Cause string
 
 // The causes that are counted.
@@ -22,15 +22,15 @@ const (
 	CauseThrottle Cause = "throttle"
 	// CauseQuota: a submission refused for lack of quota (85085) while the platform has some.
 	CauseQuota Cause = "quota"
-	// CauseUnshown: a write was taken, or its reply was lost, and a read-back denies it. It is counted
-	// by that read-back.
+	// CauseUnshown: a write was accepted, or its reply was lost, and a read-back denies it. The
+	// read-back counts it.
 	CauseUnshown Cause = "unshown"
-	// CauseContradicted: WeChat refused a write for a state that the reads deny.
+	// CauseContradicted: WeChat refused a write because of a state that reads deny.
 	CauseContradicted Cause = "contradicted"
-	// CauseUnread: a read does not say what is there.
+	// CauseUnread: a reply does not contain what was asked for.
 	CauseUnread Cause = "unread"
-	// CauseUnlisted: a read got an errcode or a status that nobody documented. A write that gets one
-	// is not repeated at all.
+	// CauseUnlisted: a read got an undocumented errcode or status. A write that gets one is never
+	// repeated.
 	CauseUnlisted Cause = "unlisted"
 	// CauseExternal: something else at WeChat must end first.
 	CauseExternal Cause = "external"
@@ -38,7 +38,7 @@ const (
 	CauseRefused Cause = "refused"
 )
 
-// triesMax is how often a target may meet a cause at a stage: at the last one it fails.
+// triesMax is how often a target may meet a cause at a stage; the last one fails it.
 var triesMax = map[Cause]int{
 	CauseBusy: 60, CauseSubmitBusy: 20, CauseToken: 5, CauseThrottle: 20, CauseQuota: 10, CauseUnshown: 4,
 	CauseContradicted: 4, CauseUnread: 10, CauseUnlisted: 10, CauseExternal: 20, CauseRefused: 4,
@@ -80,15 +80,15 @@ func (e Stalled) cause() Cause {
 	return CauseBusy
 }
 
-// timed are the waits that count against a stage's deadline. A window, an approval, another
-// rollout's app and a gray step's interval are the plan's own.
+// timed are the waits that count against a stage's deadline. Windows, approvals, apps of other
+// rollouts and intervals of gray steps are intended by plans.
 var timed = []Reason{
 	ReasonBusy, ReasonThrottle, ReasonPrivacy, ReasonVerdict, ReasonDelayed, ReasonUnknown, ReasonInAudit,
 	ReasonUnlisted, ReasonExternal,
 }
 
-// Waits adds up what a target has waited at its stage. It counts waits only: what a pause, a closed
-// pool, a gate or an outage of the platform adds is nobody's fault. Milliseconds.
+// Waits adds up how long a target was parked at its stage, in milliseconds. Pauses, closed pools,
+// gates and outages of the platform don't count.
 type Waits struct {
 	// Stage and Merchant are the waits before the last one: for WeChat, and for the merchant.
 	Stage    int64 `json:"s,omitempty"`
@@ -100,7 +100,7 @@ type Waits struct {
 	ForMerchant bool `json:"fm,omitempty"`
 }
 
-// at adds the last wait, as of a time. A target that was woken early has waited less than it was to.
+// at adds the last wait, as of a time. A target that was woken early has waited less than planned.
 func (w Waits) at(now time.Time) Waits {
 	last := max(0, min(now.UnixMilli()-w.At, w.For))
 	if w.ForMerchant {
@@ -119,7 +119,7 @@ func (w Waits) begin(now time.Time, d time.Duration, merchant bool) Waits {
 	return w
 }
 
-// count notes a try that came to nothing.
+// count records a failed try.
 func (t *Target) count(c Cause) {
 	if c == "" {
 		return
@@ -132,7 +132,7 @@ func (t *Target) count(c Cause) {
 	t.Tries = tries
 }
 
-// answered forgets busy replies: WeChat answered a poll. Stages that write keep them.
+// answered clears the count of busy replies, since WeChat answered a poll. Stages that write keep it.
 func (t *Target) answered() {
 	if t.Tries[CauseBusy] == 0 {
 		return
@@ -147,7 +147,7 @@ type Deadlines struct {
 	Commit time.Duration `json:"commit,omitempty"`
 	// Check is for the privacy detection. Default 24 h.
 	Check time.Duration `json:"check,omitempty"`
-	// Submit is mostly for another version in audit. Default 720 h.
+	// Submit is mostly for another version that is in audit. Default 720 h.
 	Submit time.Duration `json:"submit,omitempty"`
 	// Verdict is for WeChat's auditors. Default 504 h.
 	Verdict time.Duration `json:"verdict,omitempty"`
@@ -155,7 +155,8 @@ type Deadlines struct {
 	Release time.Duration `json:"release,omitempty"`
 	// Merchant is for the merchant, at any stage. Default 720 h.
 	Merchant time.Duration `json:"merchant,omitempty"`
-	// Gate is when a gate that waits for an operator asks for one. It decides nothing. Default 72 h.
+	// Gate is how long a gate waits for an operator before it is reported as overdue. It decides
+	// nothing. Default 72 h.
 	Gate time.Duration `json:"gate,omitempty"`
 }
 
@@ -192,7 +193,7 @@ func (d Deadlines) of(s Stage) (key string, limit time.Duration) {
 	}
 }
 
-// Over says that a target has waited or tried enough.
+// Over reports that a target has waited long enough or tried often enough.
 type Over struct {
 	// Cause and Tries are set if it is the tries.
 	Cause Cause
@@ -212,9 +213,9 @@ func (o Over) String() string {
 	return fmt.Sprintf("gave up after %d tries in %s", o.Tries, waited)
 }
 
-// Bound is the one rule that ends repeats and waits, for all stages. It returns the event with its
-// wait cut so that the target wakes by its deadline, or why the target has waited or tried enough. A
-// call of unknown outcome is always read back first: see Repeatable.
+// Bound is the one rule that ends repeats and waits, for all stages. It returns the event, its wait
+// cut to the target's deadline, or the limit that was reached. A call of unknown outcome is always
+// read back first: see Repeatable.
 func Bound(t Target, e Event, d Deadlines) (Event, *Over) {
 	switch w := e.(type) {
 	case Waited:
@@ -250,7 +251,7 @@ func bound(t Target, at time.Time, wait time.Duration, r Reason, c Cause, d Dead
 	return min(wait, left), nil
 }
 
-// Repeatable tells whether a write that a read-back denies may be made once more; else why not.
+// Repeatable reports whether a write that a read-back denies may be made once more, or why not.
 func (t Target) Repeatable(at time.Time) *Over {
 	if n := t.Tries[CauseUnshown]; n >= CauseUnshown.MaxTries() {
 		return &Over{Cause: CauseUnshown, Tries: n, Waited: time.Duration(t.Waits.at(at).Stage) * time.Millisecond}

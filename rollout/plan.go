@@ -9,39 +9,39 @@ import (
 // Plan is the frozen intent of a rollout: what was reviewed and applied. It is
 // stored with the rollout and never changes; a recommit adds a revision.
 type Plan struct {
-	// Name is the operator's word for it; one unfinished rollout per name.
+	// Name is chosen by the operator. A name has at most one unfinished rollout.
 	Name string `json:"name"`
-	// Template is what every target gets.
+	// Template is the version that every target gets.
 	Template Template `json:"template"`
 	// Ext is the text of the ext.json template, rendered per app at commit; "" means {}.
 	Ext string `json:"ext,omitempty"`
-	// Configure is the template of the settings that travel with the code, rendered
-	// per app; "" touches none. Package settings reads it.
+	// Configure is the template of the app configuration that travels with the code, rendered
+	// per app; "" changes nothing. Package appconfig reads it.
 	Configure string `json:"configure,omitempty"`
-	// Audit says how to submit.
+	// Audit is how to submit.
 	Audit AuditPolicy `json:"audit"`
 	// Waves are in order and cover all targets; at least one.
 	Waves []Wave `json:"waves"`
-	// Release says when and how to publish.
+	// Release is when and how to publish.
 	Release ReleasePolicy `json:"release"`
-	// Quota says from which pool submissions come and what is kept for others.
+	// Quota is the pool of the submissions, and the reserves for other pools.
 	Quota QuotaPolicy `json:"quota"`
 	// Deadline bounds how long a target waits at a stage.
 	Deadline Deadlines `json:"deadline,omitzero"`
 	// Priority is 0 to MaxPriority, nil for the default of the pool: see Precedence.
 	Priority *int `json:"priority,omitempty"`
-	// OnConflict is what to do about an app that another unfinished rollout works on.
+	// OnConflict decides about an app that another unfinished rollout works on.
 	OnConflict OnConflict `json:"on_conflict,omitempty"`
-	// AllowDowngrade moves apps also to a version that is not newer than one that a rollout
-	// created later has released.
+	// AllowDowngrade permits a version that is not newer than one that a rollout created later
+	// has released.
 	AllowDowngrade bool `json:"allow_downgrade,omitempty"`
 }
 
 // MaxPriority is the highest priority of a plan.
 const MaxPriority = 1000
 
-// Precedence is the plan's priority: what it says, or 0 for the pool bulk and 100 for any other.
-// The higher one is dispatched first, and takes over apps that lower ones only wait with.
+// Precedence is the plan's priority; by default 0 for the pool bulk and 100 for any other. The
+// higher one is dispatched first, and takes over apps that lower ones only wait with.
 func (p Plan) Precedence() int {
 	switch {
 	case p.Priority != nil:
@@ -53,8 +53,8 @@ func (p Plan) Precedence() int {
 	}
 }
 
-// OnConflict says what to do about an app that another unfinished rollout works on. A rollout of
-// lower priority that only waits gives the app up whatever this says.
+// OnConflict decides about an app that another unfinished rollout works on. A rollout of lower
+// priority that only waits gives the app up in any case.
 type OnConflict string
 
 // The policies for an app that a rollout of the same or a higher priority works on.
@@ -71,7 +71,7 @@ type Template struct {
 	Desc    string `json:"desc,omitempty"`
 }
 
-// InAudit says what to do when another version of the app is in audit.
+// InAudit decides about an app of which another version is in audit.
 type InAudit string
 
 // The policies for another version in audit.
@@ -81,7 +81,7 @@ const (
 	InAuditSkip     InAudit = "skip"     // end the target as skipped
 )
 
-// AuditPolicy says how targets are submitted to audit.
+// AuditPolicy is how targets are submitted to audit.
 type AuditPolicy struct {
 	// Items are sent as item_list; none means auto: the app's first category
 	// from get_category with its first page.
@@ -126,21 +126,21 @@ type Wave struct {
 	// pauses the rollout, once.
 	RejectAbove float64 `json:"reject_above,omitempty"`
 	// DelayAbove fails or trips the gate when WeChat delays the audits of more than
-	// this share (0..1) of the wave's targets; 0 means of any. A delayed audit isn't judged
-	// yet, and says that WeChat hesitates about the version. After the last wave
-	// it pauses the rollout as RejectAbove does, and 0 is no such rule.
+	// this share (0..1) of the wave's targets; 0 means of any. A delayed audit has no verdict
+	// yet and is a sign that WeChat hesitates about the version. After the last wave it pauses
+	// the rollout as RejectAbove does, and 0 means no such rule.
 	DelayAbove float64 `json:"delay_above,omitempty"`
 	// MinJudged is how many targets must have a verdict before the share counts;
 	// 0 means all of the wave.
 	MinJudged int `json:"min_judged,omitempty"`
 }
 
-// Gated tells whether anything but its assignment holds the wave after w.
+// Gated reports whether a gate holds the wave after w.
 func (w Wave) Gated() bool {
 	return w.Approve || w.RejectAbove > 0 || w.DelayAbove > 0 || w.MinJudged > 0
 }
 
-// ReleaseWhen says what lets an approved target go live.
+// ReleaseWhen is what an approved target waits for before it goes live.
 type ReleaseWhen string
 
 // The release policies.
@@ -149,7 +149,7 @@ const (
 	ReleaseManual   ReleaseWhen = "manual"   // when an operator approves the rollout's releases
 )
 
-// ReleasePolicy says when and how approved targets are published.
+// ReleasePolicy is when and how approved targets are published.
 type ReleasePolicy struct {
 	When   ReleaseWhen `json:"when"`
 	Window *Window     `json:"window,omitempty"`
@@ -159,12 +159,12 @@ type ReleasePolicy struct {
 	Every time.Duration `json:"every,omitempty"`
 }
 
-// QuotaPolicy says from which pool a rollout takes submissions.
+// QuotaPolicy is the pool of a rollout's submissions, with its bounds and reserves.
 type QuotaPolicy struct {
 	// Pool names the rollout's share of the platform's quota; "" is "bulk".
 	Pool string `json:"pool,omitempty"`
-	// Reserve keeps submissions of the month for pools: each is sure of so many, of
-	// which what it has spent this month is used. A month and a day are those of UTC+8.
+	// Reserve guarantees submissions of the month to pools, less what they have spent this
+	// month. Months and days are those of UTC+8.
 	Reserve map[string]int64 `json:"reserve,omitempty"`
 	// Cap bounds what the pool spends this month, in units; 0 means no bound.
 	Cap int64 `json:"cap,omitempty"`
@@ -196,9 +196,9 @@ func (q QuotaPolicy) Reserved() int64 {
 	return n
 }
 
-// Marker is the text that makes a committed version recognizable as this
-// rollout's own, whatever was forgotten on our side: it ends user_desc at commit
-// and comes back in getversioninfo and get_latest_auditstatus.
+// Marker identifies a committed version as this rollout's own, even if Redis lost its
+// records: it ends user_desc at commit and comes back in getversioninfo and
+// get_latest_auditstatus.
 func Marker(rolloutID string, revision int) string {
 	return fmt.Sprintf("[%s/%d]", rolloutID, revision)
 }

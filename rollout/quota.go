@@ -15,7 +15,7 @@ const Unlimited = int64(-1)
 // TakeRequest asks for permits of a stage's pool.
 type TakeRequest struct {
 	Stage Stage
-	// Pool is the plan's quota pool, Shares what each pool is sure of: see [Shares].
+	// Pool is the plan's quota pool. Shares are guaranteed to pools: see [Shares].
 	Pool   string
 	Shares map[string]int64
 	// Cap, CapPercent and PerDay are the plan's bounds on what Pool spends and holds;
@@ -25,8 +25,8 @@ type TakeRequest struct {
 	IDs []string
 }
 
-// Request is what a plan's targets ask of a stage's pool. Only submissions are shared and
-// bounded.
+// Request is the request of a plan's targets to a stage's pool. Only submissions have shares
+// and bounds.
 func (q QuotaPolicy) Request(stage Stage, shares map[string]int64) TakeRequest {
 	if stage != StageSubmit {
 		return TakeRequest{Stage: stage}
@@ -45,8 +45,8 @@ type Taken struct {
 	Limit *Limit
 }
 
-// Shares are the submissions that each pool is sure of: of what the plans of unfinished
-// rollouts reserve for it, the most.
+// Shares are the submissions that each pool is guaranteed: the largest reserve for it among the
+// plans of unfinished rollouts.
 func Shares(rollouts []Rollout) map[string]int64 {
 	shares := make(map[string]int64)
 	for _, r := range rollouts {
@@ -73,32 +73,32 @@ const (
 // Limit is what keeps a pool from more submissions, in numbers. Times are the store's;
 // zero means that there is none.
 type Limit struct {
-	// Kind is one of the Limit constants, Pool whose submissions it bounds.
+	// Kind is one of the Limit constants. Pool is the pool that it bounds.
 	Kind string `json:"kind"`
 	Pool string `json:"pool"`
-	// Reason is why the stage is closed: an errcode, or exhausted. Since is since when.
+	// Reason is why the stage is closed, an errcode or exhausted, and Since the time of closing.
 	Reason string    `json:"reason,omitempty"`
 	Since  time.Time `json:"since,omitzero"`
-	// RetryAt is when it is tried again; a reading may change it sooner.
+	// RetryAt is the time of the next probe; a reading may open the pool sooner.
 	RetryAt time.Time `json:"retry_at,omitzero"`
-	// Left is the last reading of the quota less what was spent since and what is Out,
-	// Limit the reading's limit, ReadAt its time; all 0 if the quota is unread.
+	// Left is the last reading of the quota less the units spent since and those in Out. Limit
+	// is the reading's limit and ReadAt its time. All are 0 if the quota is unread.
 	Left   int64     `json:"left"`
 	Limit  int64     `json:"limit"`
 	ReadAt time.Time `json:"read_at,omitzero"`
-	// Reserved is what the shares of other pools lack, For splits it by pool.
+	// Reserved is the unmet part of other pools' shares, and For the same by pool.
 	Reserved int64            `json:"reserved"`
 	For      map[string]int64 `json:"for,omitempty"`
-	// Used of Bound is how much of its cap or per-day bound the pool has spent and holds.
+	// Used of Bound are the units of its cap or daily bound that the pool has spent or holds.
 	Used  int64 `json:"used"`
 	Bound int64 `json:"bound"`
-	// Out is how many permits of all pools are out.
+	// Out is the number of permits of all pools that are out.
 	Out int64 `json:"out"`
-	// Now is when this was so.
+	// Now is the time of these numbers.
 	Now time.Time `json:"now"`
 }
 
-// String says what binds, in numbers; "" for nil.
+// String is the limit in numbers; "" for nil.
 func (l *Limit) String() string {
 	if l == nil {
 		return ""

@@ -2,14 +2,14 @@ package rollout
 
 import "fmt"
 
-// HoldsNextRun says why the next run of a schedule can't begin beside this rollout; "" if it can.
-// A rollout is complete for its schedule when it has ended, or when each target that is left
-// waits for its merchant: one merchant who never acts must not stop a monthly upgrade.
+// HoldsNextRun is why the next run of a schedule can't begin beside this rollout; "" if it can.
+// A rollout is complete for its schedule when it has ended, or when each unfinished target waits
+// for its merchant: one merchant who never acts must not stop a monthly upgrade.
 //
-// What an operator decides is not complete, however long it takes: a pause, a wave behind a gate,
-// releases that wait for approval, an undo. Such targets begin when the operator decides, and would
-// then submit beside the new run what it replaces. Neither is what ends by a clock: an audit, quota,
-// a window, a limit, an unlisted errcode.
+// Targets that wait for an operator are not complete: a pause, a wave behind a gate, releases that
+// wait for approval, an undo. When the operator decides, they would submit the replaced version
+// beside the new run. Targets that wait for time are not complete either: an audit, quota, a
+// window, a limit, an unlisted errcode.
 //
 // elsewhere is how many of the targets that wait for another rollout (ReasonOwner) wait for the
 // merchant there.
@@ -27,7 +27,7 @@ func (r Rollout) HoldsNextRun(elsewhere int) string {
 	switch {
 	case left == 0:
 		return ""
-	case behind+approval < left: // something of it moves
+	case behind+approval < left: // some targets still move
 		return fmt.Sprintf("%d of %d targets have not ended and don't wait for their merchant", left, r.Total)
 	case behind > 0 && gated:
 		why := g.Why
@@ -42,13 +42,13 @@ func (r Rollout) HoldsNextRun(elsewhere int) string {
 	}
 }
 
-// merchants takes the targets that only their merchant can move. One that is being undone is
-// an operator's.
+// merchants matches the targets that only their merchant can move. A target that is being undone
+// is the operator's.
 func merchants(x Cell) bool {
 	return x.State == StateParked && x.Reason == ReasonMerchant && x.Stage != StageUndo
 }
 
-// WaitsForMerchant tells whether only its merchant can move a target.
+// WaitsForMerchant reports whether only its merchant can move a target.
 func (t Target) WaitsForMerchant() bool {
 	return merchants(Cell{Stage: t.Stage, State: t.State, Reason: t.Reason})
 }

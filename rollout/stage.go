@@ -13,11 +13,11 @@ const (
 	StageCheck Stage = "check"
 	// StageSubmit submits the committed code to audit; the only stage that spends quota.
 	StageSubmit Stage = "submit"
-	// StageVerdict waits for the audit's verdict, by push or by poll.
+	// StageVerdict waits for the audit's verdict, by callback or by poll.
 	StageVerdict Stage = "verdict"
 	// StageRelease publishes the approved version.
 	StageRelease Stage = "release"
-	// StageUndo takes an upgrade back: only an operator sends a target there.
+	// StageUndo takes an upgrade back. Only an operator sends a target there.
 	StageUndo Stage = "undo"
 )
 
@@ -74,20 +74,19 @@ func (s Stage) QueueName() QueueName {
 	}
 }
 
-// State says what holds a target at its stage, or how it ended.
+// State is what a target does at its stage, or how it ended.
 type State string
 
 // The states of a target. The first three are unfinished; the rest are ends
 // that only an operator's retry leaves again.
 const (
-	// StatePending waits in its stage's index for the controller to give it an assignment.
+	// StatePending waits in its stage's index for an assignment.
 	StatePending State = "pending"
-	// StateRunning has a lease: a worker acts on it, or soon will. The handler
-	// moves it on; if the handler dies, the controller puts it back to pending
-	// when the lease runs out.
+	// StateRunning has a lease: a worker acts on it, or soon will. If the handler dies, the
+	// controller makes the target pending again when the lease expires.
 	StateRunning State = "running"
-	// StateParked waits for its wake time, which the controller watches. A push
-	// or an operator may wake it earlier. Parking is not failing.
+	// StateParked waits for its wake time, which the controller watches. A callback or an
+	// operator may wake it earlier. Parking is not failing.
 	StateParked State = "parked"
 	// StateReleased is live with the plan's version.
 	StateReleased State = "released"
@@ -113,17 +112,17 @@ func States() []State {
 	}
 }
 
-// Ended tells whether only an operator can move a target out of s.
+// Ended reports whether only an operator can move a target out of s.
 func (s State) Ended() bool {
 	return s != StatePending && s != StateRunning && s != StateParked
 }
 
-// Good tells whether s is an end nobody needs to look at.
+// Good reports whether s is an end that needs no attention.
 func (s State) Good() bool {
 	return s == StateReleased || s == StateUpToDate || s == StateSkipped
 }
 
-// Reason says why a target is parked. The set is closed: it is a metric label.
+// Reason is why a target is parked. The set is closed: it is a metric label.
 type Reason string
 
 // ReasonActing marks a running target whose handler has begun; without it the
@@ -143,8 +142,8 @@ const (
 	// ReasonDelayed waits for the verdict of an audit that WeChat says takes longer.
 	// It is no verdict, but a gate counts it: see Wave.DelayAbove.
 	ReasonDelayed Reason = "delayed"
-	// ReasonUnknown waits before reading back a call whose reply was lost. A pending target has
-	// it, too: its next assignment reads back.
+	// ReasonUnknown waits before a read-back of a call whose reply was lost. A pending target has
+	// it too: its next assignment reads back.
 	ReasonUnknown Reason = "unknown"
 	// ReasonInAudit waits for another version that is in audit.
 	ReasonInAudit Reason = "in-audit"
@@ -161,9 +160,9 @@ const (
 	// ReasonQuota waits since WeChat refused this app for lack of quota (85085) while the
 	// platform has some.
 	ReasonQuota Reason = "quota"
-	// ReasonUnlisted waits for somebody to look at an errcode our table doesn't know.
+	// ReasonUnlisted waits for a person: our table doesn't list the errcode.
 	ReasonUnlisted Reason = "unlisted"
-	// ReasonExternal waits until something else at WeChat ends or agrees; its last error says what.
+	// ReasonExternal waits for something else at WeChat, which the last error names.
 	ReasonExternal Reason = "external"
 )
 

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// IllegalError says that an event doesn't apply to a target as it stands: a
-// bug, or news that came too late. Nothing was changed.
+// IllegalError reports an event that doesn't apply to a target in its present state: a bug, or an
+// event that came too late. Nothing was changed.
 type IllegalError struct {
 	Rollout, AppID string
 	Stage          Stage
@@ -21,9 +21,8 @@ func (e *IllegalError) Error() string {
 		e.Rollout, e.AppID, e.Event, e.Stage, e.State, e.Why)
 }
 
-// Step is the target's state machine: the target after the event. It is pure;
-// the caller stores the result if the stored version is still t's. An event
-// that doesn't apply is an *IllegalError.
+// Step is the target's state machine: it returns the target after the event. The caller stores the
+// result if the stored version is still t's. An event that doesn't apply is an *IllegalError.
 func Step(t Target, e Event) (Target, error) {
 	next := t
 	next.Wait = 0
@@ -132,7 +131,7 @@ func (t *Target) advance(e Advanced) string {
 	return ""
 }
 
-// pend makes the target pending: to be read back, if it has a call of unknown outcome.
+// pend makes the target pending, to be read back if it has a call of unknown outcome.
 func (t *Target) pend() {
 	t.State, t.Reason = StatePending, ""
 	if t.Intent != nil {
@@ -140,7 +139,7 @@ func (t *Target) pend() {
 	}
 }
 
-// enter makes the target pending at a stage, with nothing left of the last one.
+// enter makes the target pending at a stage and clears the records of the stage before.
 func (t *Target) enter(s Stage, at time.Time) {
 	t.Stage, t.State, t.Reason, t.Since = s, StatePending, "", at
 	t.Intent, t.LastError = nil, nil
@@ -168,7 +167,7 @@ func (t *Target) finish(e Finished) string {
 	return ""
 }
 
-// skip leaves the app to another rollout. What a call did must be known first: a release may be live.
+// skip leaves the app to another rollout. An open call must be read back first: a release may be live.
 func (t *Target) skip(e Skipped) string {
 	switch {
 	case t.State.Ended():
@@ -189,8 +188,7 @@ func (t *Target) end(s State, at time.Time, note string) {
 	t.note(Entry{At: at, Stage: t.Stage, What: string(s), Note: note})
 }
 
-// endOpen is end, but a call whose outcome is not known stays open: whoever goes on
-// with the target must read it back first.
+// endOpen is end, but keeps a call of unknown outcome open: the next attempt must read it back.
 func (t *Target) endOpen(s State, at time.Time, note string) {
 	intent := t.Intent
 	t.end(s, at, note)
@@ -313,7 +311,7 @@ func (t *Target) fail(e Failed) string {
 	t.endOpen(StateFailed, e.At, e.LastError.Text)
 	t.Timeline[len(t.Timeline)-1].Code = e.LastError.Code
 	t.LastError = &e.LastError
-	// Any other failure says nothing of the audit, which may go on or have passed.
+	// After any other failure the audit may still run or have passed.
 	if t.Stage == StageVerdict && e.LastError.Class == ClassWithdrawn {
 		t.PastAuditID, t.AuditID = t.AuditID, 0
 	}

@@ -29,7 +29,7 @@ func (t *Target) retry(e Retried) string {
 	t.note(Entry{At: e.At, Stage: t.Stage, What: "retried", Note: e.Note})
 	lastError, intent, stage := t.LastError, t.Intent, t.retryStage(e)
 	if stage != t.Stage {
-		intent = nil // that call's stage reads WeChat's side anyway when it comes up
+		intent = nil // the call's own stage reads WeChat before it writes
 	}
 	t.enter(stage, e.At)
 	t.LastError, t.Intent = lastError, intent
@@ -41,15 +41,14 @@ func (t *Target) retry(e Retried) string {
 	return ""
 }
 
-// retryStage is where a new attempt begins: a rejected or withdrawn audit is
-// submitted again, one that is or may be running or passed is followed, anything
-// else is tried again where it stopped.
+// retryStage is where a new attempt begins: a rejected or withdrawn audit is submitted again, an
+// audit that may be running or passed is followed, and any other target begins where it stopped.
 func (t *Target) retryStage(e Retried) Stage {
 	switch {
 	case e.Recommit && t.Stage != StagePreflight:
 		return StageCommit
 	case t.Stage == StageSubmit && t.AuditID != 0:
-		return StageVerdict // its submission was found: another one would waste a unit
+		return StageVerdict // its submission exists: another one would waste a unit
 	case t.Stage == StageVerdict && t.AuditID == 0:
 		return StageSubmit
 	default:
@@ -57,8 +56,8 @@ func (t *Target) retryStage(e Retried) Stage {
 	}
 }
 
-// undo takes the upgrade back: a target that may have left something at WeChat
-// that users or auditors see goes to the undo stage, any other ends at once.
+// undo takes the upgrade back. A target that may have left a version at WeChat that users or
+// auditors see goes to the undo stage; any other ends at once.
 func (t *Target) undo(e Undo) string {
 	switch {
 	case t.State == StateRunning:
@@ -83,9 +82,8 @@ func (t *Target) undo(e Undo) string {
 	return ""
 }
 
-// traces tells whether a version of this target may be live, in gray release or
-// in audit. A trial version is nobody's matter, and a rejected one is over. What
-// earlier attempts left is only known by looking.
+// traces reports whether a version of this target may be live, in gray release or in audit. Trial
+// versions and rejected ones don't matter. Only a read shows what earlier attempts left.
 func (t *Target) traces() bool {
 	lost := t.Intent != nil && t.Intent.Op != OpCommit
 	return t.State == StateReleased || t.AuditID != 0 || t.Stage == StageUndo || t.Attempt > 1 || lost

@@ -15,14 +15,14 @@ type Release struct {
 	Version string
 }
 
-// Words say that a target is left to the release.
+// Words describe the release as the reason to skip a target.
 func (r Release) Words() string {
 	return fmt.Sprintf("superseded by rollout %s (version %s)", r.Rollout, r.Version)
 }
 
-// Superseded tells whether a rollout must leave an app alone: a rollout created later has
-// released a version that the plan's is not newer than. Versions that can't be compared count as
-// not newer. It says which release; the one created last if there are several.
+// Superseded reports whether a rollout must leave an app alone, and because of which release: a
+// rollout created later has released a version that the plan's is not newer than. Versions that
+// can't be compared count as not newer. Of several releases it is the one created last.
 func Superseded(p Plan, rolloutID string, created time.Time, releases []Release) (by Release, ok bool) {
 	if p.AllowDowngrade {
 		return Release{}, false
@@ -39,7 +39,7 @@ func Superseded(p Plan, rolloutID string, created time.Time, releases []Release)
 	return by, ok
 }
 
-// newer tells whether version a is known to be newer than b.
+// newer reports whether version a is known to be newer than b.
 func newer(a, b string) bool {
 	order, ok := CompareVersions(a, b)
 	return ok && order > 0

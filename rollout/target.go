@@ -2,8 +2,8 @@ package rollout
 
 import "time"
 
-// Target is one mini program in one rollout. The store moves its assignment (State,
-// Fence, Due) in batches; Step decides everything else.
+// Target is one app in one rollout. The store changes its assignment (State, Fence, Due) in
+// batches; Step decides everything else.
 type Target struct {
 	// Rollout and AppID name the target.
 	Rollout string `json:"-"`
@@ -16,8 +16,8 @@ type Target struct {
 	// Reason is why it is parked. Of a pending target it is ReasonUnknown while a call is to be
 	// read back, of a running one ReasonActing once its handler has begun; "" otherwise.
 	Reason Reason `json:"-"`
-	// Fence is the number of the newest assignment given out; a handler that carries
-	// an older one has lost its lease and must not call WeChat.
+	// Fence is the fencing token of the newest assignment. A handler with an older one has lost
+	// its lease and must not call WeChat.
 	Fence int64 `json:"-"`
 	// Version grows with every write; a save names the version it read.
 	Version int64 `json:"-"`
@@ -37,18 +37,18 @@ type Target struct {
 	// Label is the app list's label column.
 	Label string `json:"label,omitempty"`
 
-	// Intent is the call that was about to be made and whose end is not known.
+	// Intent is a call that was about to be made and whose outcome is unknown.
 	Intent *Intent `json:"intent,omitempty"`
 	// AuditID is our submission in audit or approved; 0 before.
 	AuditID int64 `json:"audit,omitempty"`
-	// PastAuditID is our last submission that ended without approval, so that a
-	// read-back tells it from a new one.
+	// PastAuditID is our last submission that ended without approval; a read-back must not take
+	// it for a new one.
 	PastAuditID int64 `json:"past,omitempty"`
-	// Tries counts, by cause, what came to nothing at this stage; waits and stalls alike.
+	// Tries counts the failed tries at this stage by cause, waits and stalls alike.
 	Tries map[Cause]int `json:"tries,omitempty"`
 	// Waits adds up the waits at this stage.
 	Waits Waits `json:"waits,omitzero"`
-	// Polls counts how often the target was parked at this stage without news.
+	// Polls counts how often the target was parked at this stage without a change.
 	Polls int `json:"polls,omitempty"`
 	// Panics counts how often a handler panicked at this stage.
 	Panics int `json:"panics,omitempty"`
@@ -58,18 +58,17 @@ type Target struct {
 	Gray int `json:"gray,omitempty"`
 	// Since is when the target came to its stage.
 	Since time.Time `json:"since,omitzero"`
-	// Last error is the last thing that went wrong: why it failed, was rejected or is parked.
+	// LastError is why the target failed, was rejected or is parked.
 	LastError *LastError `json:"last_error,omitempty"`
-	// Timeline is what happened, oldest first, at most TimelineMax entries.
+	// Timeline holds at most TimelineMax entries, oldest first.
 	Timeline []Entry `json:"log,omitempty"`
 }
 
-// clockSlack is how far a stamp may be ahead of the store's clock: workers count on from
-// it by themselves.
+// clockSlack is how far a stamp may be ahead of the store's clock: workers extrapolate it.
 const clockSlack = time.Minute
 
-// NotAfter brings stamps to now that lie in the future, since the store's clock stepped
-// back after they were made: what is counted from them would wait for that long.
+// NotAfter moves stamps that lie in the future to now. The store's clock stepped back after they
+// were made, and waits that count from them would take that much longer.
 func (t Target) NotAfter(now time.Time) Target {
 	ahead := func(at time.Time) bool { return at.After(now.Add(clockSlack)) }
 	if ahead(t.Since) {
@@ -107,17 +106,17 @@ const (
 	OpRevert Op = "revert"
 	// OpRevertGray ends our gray release.
 	OpRevertGray Op = "revert-gray"
-	// OpConfigure writes a setting of the plan; Intent.What says which.
+	// OpConfigure writes a kind of app configuration; Intent.What names it.
 	OpConfigure Op = "configure"
 )
 
-// Intent is written before a call of its kind and cleared when its end is known.
+// Intent is written before a call of its kind and cleared when the outcome is known.
 type Intent struct {
-	// Waits counts how often the target was parked until its outcome can be read.
+	// Waits counts how often the target was parked before its outcome could be read.
 	Waits int       `json:"waits,omitempty"`
 	Op    Op        `json:"op"`
 	At    time.Time `json:"at"`
-	// What is the setting of an OpConfigure; "" for other calls.
+	// What is the kind of an OpConfigure; "" for other calls.
 	What string `json:"what,omitempty"`
 }
 
@@ -129,7 +128,7 @@ func (i Intent) String() string {
 	return string(i.Op) + " " + i.What
 }
 
-// Classes of our own that rules ask for.
+// Our own classes that rules refer to.
 const (
 	// ClassWithdrawn: the target's submission was withdrawn, so that its audit is over.
 	ClassWithdrawn = "withdrawn"
@@ -137,25 +136,25 @@ const (
 	ClassPanic = "panic"
 )
 
-// LastError says what went wrong, in WeChat's words and ours.
+// LastError is what went wrong, in WeChat's words and ours.
 type LastError struct {
 	Stage Stage  `json:"stage"`
 	Class string `json:"class"`          // class of the errcode, or ours: rejected, delayed, withdrawn, pin, plan, no-category, no-permission
 	Code  int64  `json:"code,omitempty"` // errcode that WeChat sent; 0 if it sent none, whatever was found
 	RID   string `json:"rid,omitempty"`
 	Text  string `json:"text"`
-	// Next is what a person should do; "" leaves it to the class.
+	// Next is what a person should do; "" means the advice of the class.
 	Next string `json:"next,omitempty"`
 	// Screenshots are the audit's media ids, joined by "|".
 	Screenshots string    `json:"shots,omitempty"`
 	At          time.Time `json:"at"`
 }
 
-// Classes of what was found by reading an app, without an errcode from WeChat.
+// Classes of facts that were read from an app, without an errcode from WeChat.
 const (
-	// ClassUnread: a reply does not tell what is there.
+	// ClassUnread: a reply does not contain what was asked for.
 	ClassUnread = "unread"
-	// ClassUnshown: WeChat took a call and does not show its effect.
+	// ClassUnshown: WeChat accepted a call and does not show its effect.
 	ClassUnshown = "unshown"
 	// ClassNoCategory: the app has no approved category.
 	ClassNoCategory = "no-category"
@@ -172,8 +171,8 @@ type Entry struct {
 	Note  string    `json:"n,omitempty"`
 }
 
-// TimelineMax bounds a target's timeline; when it is full, the entries after
-// the first four give way, so that the beginning and the end stay.
+// TimelineMax bounds a target's timeline. When it is full, the fifth entry is dropped, so that the
+// beginning and the end stay.
 const TimelineMax = 16
 
 // note appends to the timeline, merging a repetition of the last entry.

@@ -52,10 +52,10 @@ func (w *Window) UnmarshalText(b []byte) error {
 	return err
 }
 
-// Opens is how long from now until the window is open; 0 when it is.
+// Opens is how long from now until the window opens; 0 if it is open.
 func (w Window) Opens(now time.Time) time.Duration {
 	zone, err := time.LoadLocation(w.Zone)
-	if err != nil { // parsed before; a machine without zone data keeps to UTC
+	if err != nil { // it was parsed before: this machine has no zone data
 		zone = time.UTC
 	}
 	local := now.In(zone)
@@ -75,9 +75,9 @@ func (w Window) Opens(now time.Time) time.Duration {
 	return clockTime(local, 2, w.From).Sub(local)
 }
 
-// clockTime is the given time of day, some days from t's date. A time that the
-// zone's clock skips counts as that much later; time.Date would take it earlier,
-// and the window would open before its hour.
+// clockTime is the given time of day, some days from t's date. A time that the zone's clock skips
+// counts as later by the skipped span; time.Date would take it earlier, and the window would open
+// before its hour.
 func clockTime(t time.Time, days int, d time.Duration) time.Time {
 	at := time.Date(t.Year(), t.Month(), t.Day()+days, int(d.Hours()), int(d.Minutes())%60, 0, 0, t.Location())
 	got := time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute

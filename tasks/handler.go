@@ -163,7 +163,7 @@ func (h *Handler) Run(ctx context.Context, assignment rollout.Assignment) (err e
 	}
 	r := &run{
 		Handler: h, assignment: assignment, t: started.Target.NotAfter(started.Now), deadline: asked.Add(h.timing.Assignment),
-		began: started.Now, begun: h.now(), released: started.Released, created: started.Created, releases: started.Releases,
+		began: started.Now, begun: h.now(), released: started.ReleaseApproved, created: started.Created, releases: started.Releases,
 	}
 	defer func() {
 		if p := recover(); p != nil {

@@ -181,7 +181,7 @@ func TestApproveReleases(t *testing.T) {
 		t.Errorf("approve again: %+v %v", c, err)
 	}
 	b.work()
-	if r := b.rollout(id); r.Status != rollout.StatusDone || !r.Released {
+	if r := b.rollout(id); r.Status != rollout.StatusDone || !r.ReleaseApproved {
 		t.Errorf("after: %s", r.Status)
 	}
 }

@@ -47,9 +47,9 @@ type Summary struct {
 	// Limit is what binds its submissions, though it is running; nil if nothing does or
 	// none waits.
 	Limit *rollout.Limit `json:"limit,omitempty"`
-	// Revision is the newest plan revision, Released whether releases were approved.
-	Revision int  `json:"revision"`
-	Released bool `json:"released"`
+	// Revision is the newest plan revision, ReleaseApproved whether an operator approved the releases.
+	Revision        int  `json:"revision"`
+	ReleaseApproved bool `json:"release_approved"`
 }
 
 // StageSummary is where the targets of one stage stand.
@@ -104,7 +104,7 @@ func Summarize(r rollout.Rollout) Summary {
 		Created: r.Created, StartAt: r.StartAt, Started: r.Started, Ended: r.Ended,
 		Total: r.Total, Good: r.Counts.Good(), Bad: bad(r.Counts),
 		States: make(map[rollout.State]int), Parked: make(map[rollout.Reason]int), Codes: r.Codes,
-		Blocked: blocked(r), Revision: r.Revision, Released: r.Released,
+		Blocked: blocked(r), Revision: r.Revision, ReleaseApproved: r.ReleaseApproved,
 	}
 	if s.Total == 0 { // still loading
 		s.Total = r.Counts.Total()

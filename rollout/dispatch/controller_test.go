@@ -383,7 +383,7 @@ func TestGateThatNobodyAnswers(t *testing.T) {
 			t.Fatalf("minute %d: %+v", minute, g)
 		}
 		for _, news := range p.Gates {
-			if told++; !strings.Contains(news.Why, "nobody answered for 1h0m0s") {
+			if told++; !strings.Contains(news.Why, "no answer for 1h0m0s") {
 				t.Errorf("told %q", news.Why)
 			}
 		}

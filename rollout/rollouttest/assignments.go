@@ -152,7 +152,7 @@ func testStartOnce(b *bench) {
 	assignments := b.claim("r1", rollout.StagePreflight, 2)
 	started, err := b.Start(b.Context(), assignments[0], lease)
 	b.must(err)
-	if started.Status != rollout.StatusRunning || started.Released || started.Now.IsZero() || started.Target.Reason != rollout.ReasonActing {
+	if started.Status != rollout.StatusRunning || started.ReleaseApproved || started.Now.IsZero() || started.Target.Reason != rollout.ReasonActing {
 		b.Errorf("started %+v", started)
 	}
 	_, err = b.Start(b.Context(), assignments[0], lease)

@@ -141,7 +141,7 @@ func reachOf(r rollout.Rollout, o controlOptions) (operator.Change, error) {
 	}
 	to := map[string]rollout.Status{"pause": rollout.StatusPaused, "resume": rollout.StatusRunning, "abort": rollout.StatusAborted, "approve": r.Status}[o.verb]
 	return operator.Change{
-		ID: r.ID, Was: r.Status, Status: to, Done: o.verb == "approve" && !r.Released || to != r.Status, Targets: r.Counts.Unfinished(),
+		ID: r.ID, Was: r.Status, Status: to, Done: o.verb == "approve" && !r.ReleaseApproved || to != r.Status, Targets: r.Counts.Unfinished(),
 	}, nil
 }
 
