@@ -81,8 +81,8 @@ func TestApproveReleases(t *testing.T) {
 		if !s.ReleaseApproved {
 			b.Error("a handler doesn't see the approval")
 		}
-		if r, err := b.Rollout(b.Context(), "r1"); err != nil || !r.Released {
-			b.Errorf("released %t, %v", r.Released, err)
+		if r, err := b.Rollout(b.Context(), "r1"); err != nil || !r.ReleaseApproved {
+			b.Errorf("released %t, %v", r.ReleaseApproved, err)
 		}
 		if _, err := b.ApproveReleases(b.Context(), "r9", "op", "x"); !errors.Is(err, ledger.ErrNotFound) {
 			b.Errorf("approving what nobody created: %v", err)

@@ -50,7 +50,7 @@ func TestVerbsTwice(t *testing.T) {
 		}, func(b *bench, id string) (bool, error) {
 			c, err := b.op.ApproveReleases(b.ctx, id, "")
 			return c.Done, err
-		}, func(r rollout.Rollout) bool { return r.Released }},
+		}, func(r rollout.Rollout) bool { return r.ReleaseApproved }},
 		"retry": {waved, func(b *bench, _ string) {
 			b.worker.Answer(appID(0), rollout.StageVerdict, rejected)
 		}, func(b *bench, id string) (bool, error) {
