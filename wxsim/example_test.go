@@ -10,14 +10,14 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// A test runs its client against a simulator, pulls levers, and lets the books judge the client.
+// A simulator needs nothing but net/http: a test runs its client against it and lets the books judge the client.
 func Example() {
 	sim := wxsim.New(wxsim.Options{Apps: 3, Seed: 1})
 	defer sim.Close()
 	srv := httptest.NewServer(sim)
 	defer srv.Close()
 
-	// The client under test would do this.
+	// The client under test would make this call.
 	res, err := http.Post(srv.URL+"/cgi-bin/component/api_component_token", "application/json", strings.NewReader(`{
 		"component_appid": "`+wxsim.DefaultComponentAppID+`",
 		"component_appsecret": "`+wxsim.DefaultSecret+`",
