@@ -24,7 +24,7 @@ func (b *bench) page(appid string, change map[string]any) string {
 	return "https://mp.weixin.qq.com/cgi-bin/componentloginpage?" + q.Encode()
 }
 
-// TestVisit: a merchant's approval gives a code by redirect and by push; api_query_auth takes it once.
+// TestVisit: a merchant's approval gives a code by redirect and by callback; api_query_auth takes it once.
 func TestVisit(t *testing.T) {
 	t.Parallel()
 	pushURL, got := receive(t, always("success"))
@@ -42,7 +42,7 @@ func TestVisit(t *testing.T) {
 	code := u.Query().Get("auth_code")
 	preAuth := strings.Split(strings.Split(page, "pre_auth_code=")[1], "&")[0]
 	if p := <-got; p.got.InfoType != "authorized" || p.got.AuthorizationCode != code || !strings.Contains(p.msg, strings.ReplaceAll(preAuth, "%40", "@")) {
-		t.Errorf("push %s, want the code and the pre_auth_code", p.msg)
+		t.Errorf("callback %s, want the code and the pre_auth_code", p.msg)
 	}
 	query := obj{"component_appid": DefaultComponentAppID, "authorization_code": code}
 	out := b.want(0, b.platform("POST", "/cgi-bin/component/api_query_auth", query))
@@ -93,7 +93,7 @@ func TestPagesAreStrict(t *testing.T) {
 	}
 }
 
-// TestGrants: the levers of merchants push their events, once each, with codes that work.
+// TestGrants: the levers of merchants send their callbacks, once each, with codes that work.
 func TestGrants(t *testing.T) {
 	t.Parallel()
 	pushURL, got := receive(t, always("success"))
@@ -102,7 +102,7 @@ func TestGrants(t *testing.T) {
 	b.token(id)
 	code := b.sim.UpdateAuthorization(id, false)
 	if p := <-got; p.got.InfoType != "updateauthorized" || p.got.AuthorizationCode != code || code == "" {
-		t.Errorf("push %s, want updateauthorized with the code", p.msg)
+		t.Errorf("callback %s, want updateauthorized with the code", p.msg)
 	}
 	b.want(61007, b.app(id, "GET", "/wxa/get_page", nil))
 	b.want(0, b.platform("POST", "/cgi-bin/component/api_query_auth", obj{"component_appid": DefaultComponentAppID, "authorization_code": code}))
@@ -113,10 +113,10 @@ func TestGrants(t *testing.T) {
 		t.Error("an authorization is taken back once")
 	}
 	if p := <-got; p.got.InfoType != "unauthorized" || p.got.AuthorizerAppid != id {
-		t.Errorf("push %s", p.msg)
+		t.Errorf("callback %s", p.msg)
 	}
 	if n := b.sim.Books().Pushes.Made; n != 2 {
-		t.Errorf("%d pushes, want 2", n)
+		t.Errorf("%d callbacks, want 2", n)
 	}
 }
 
@@ -158,6 +158,6 @@ func TestTicketPace(t *testing.T) {
 	b.sim.SetTicketEvery(0)
 	b.clock.Advance(time.Hour)
 	if n := b.sim.Books().Pushes.Made; n != 11 {
-		t.Errorf("%d pushes, want 11: one at the start, one at the change, nine by the minute", n)
+		t.Errorf("%d callbacks, want 11: one at the start, one at the change, nine by the minute", n)
 	}
 }

@@ -238,15 +238,15 @@ func TestStartPushTicket(t *testing.T) {
 		return b.call("POST", "/cgi-bin/component/api_start_push_ticket", obj{"component_appid": DefaultComponentAppID, "component_secret": secret})
 	}
 	if out := b.want(0, ask(DefaultSecret)); out["errmsg"] != "in a normal state" {
-		t.Errorf("errmsg %q while pushes run", out["errmsg"])
+		t.Errorf("errmsg %q while callbacks are sent", out["errmsg"])
 	}
 	b.sim.StopTickets()
 	b.want(40125, ask("x"))
 	if out := b.want(0, ask(DefaultSecret)); out["errmsg"] != "ok" {
-		t.Errorf("errmsg %q after pushes had stopped", out["errmsg"])
+		t.Errorf("errmsg %q after callbacks had stopped", out["errmsg"])
 	}
 	if out := b.want(0, ask(DefaultSecret)); out["errmsg"] != "in a normal state" {
-		t.Errorf("errmsg %q, want the pushes running again", out["errmsg"])
+		t.Errorf("errmsg %q, want the callbacks resumed", out["errmsg"])
 	}
 }
 

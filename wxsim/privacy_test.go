@@ -164,7 +164,7 @@ func TestPrivacyInterfaces(t *testing.T) {
 		t.Errorf("state %s, want that it failed", state())
 	}
 	if p := <-got; p.got.Event != "wxa_privacy_apply" || !strings.Contains(p.msg, "no reason") {
-		t.Errorf("push %s", p.msg)
+		t.Errorf("callback %s", p.msg)
 	}
 	apply(0, nil)
 	if state() != "3" || !b.sim.DecideInterface(id, "wx.getLocation", "") || state() != "5" {

@@ -61,7 +61,7 @@ func TestTrialApps(t *testing.T) {
 	}
 	if first.got.InfoType != "notify_third_fastregisterbetaapp" || !strings.Contains(first.msg, "<appid><![CDATA["+appid) || !strings.Contains(first.msg, id) ||
 		second.got.InfoType != "authorized" || second.got.AuthorizerAppid != appid {
-		t.Errorf("pushes %s and %s", first.msg, second.msg)
+		t.Errorf("callbacks %s and %s", first.msg, second.msg)
 	}
 	if _, err := b.sim.FinishRegistration(id, 0); err == nil {
 		t.Error("a registration ended twice")
@@ -94,7 +94,7 @@ func TestTrialApps(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p := <-got; p.got.InfoType != "notify_third_fastverifybetaapp" || !strings.Contains(p.msg, "<status>101<") {
-		t.Errorf("push %s", p.msg)
+		t.Errorf("callback %s", p.msg)
 	}
 	if _, kind := info(); kind != "12 13" {
 		t.Errorf("kind %s after a conversion that failed", kind)
@@ -120,7 +120,7 @@ func TestTrialApps(t *testing.T) {
 	b.clock.Advance(24 * time.Hour) // links expire silently
 	trial(0, "鲜花小店", openID)
 	if n := b.sim.Books().Pushes.Made; n != 4 {
-		t.Errorf("%d pushes, want 4", n)
+		t.Errorf("%d callbacks, want 4", n)
 	}
 }
 
@@ -166,11 +166,11 @@ func TestEnterprises(t *testing.T) {
 	_, code, _ := strings.Cut(p.msg, "<auth_code><![CDATA[")
 	code, _, _ = strings.Cut(code, "]]>")
 	if p.got.InfoType != "notify_third_fasteregister" || !strings.Contains(p.msg, "<legal_persona_name><![CDATA[张三]]>") {
-		t.Errorf("push %s", p.msg)
+		t.Errorf("callback %s", p.msg)
 	}
 	grant := b.want(0, b.platform("POST", "/cgi-bin/component/api_query_auth", obj{"component_appid": DefaultComponentAppID, "authorization_code": code}))
 	if grant["authorization_info"].(obj)["authorizer_appid"] != appid {
-		t.Errorf("the pushed code is worth %v", grant)
+		t.Errorf("the code of the callback answers %v", grant)
 	}
 	b.commit(appid, "1", "d")
 	b.want(86002, b.app(appid, "POST", "/wxa/submit_audit", "{}"))
@@ -179,7 +179,7 @@ func TestEnterprises(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p := <-got; !strings.Contains(p.msg, "<status>100002<") || !strings.Contains(p.msg, "<appid><![CDATA[]]>") {
-		t.Errorf("push %s, want the status and no app", p.msg)
+		t.Errorf("callback %s, want the status and no app", p.msg)
 	}
 	b.want(89250, b.old(search, who))
 	for range registrationsPerDay - 2 {
@@ -192,7 +192,7 @@ func TestEnterprises(t *testing.T) {
 	b.want(91030, b.old(create, companyBody("name", nil)))
 	b.clock.Advance(24 * time.Hour)
 	if p := <-got; !strings.Contains(p.msg, "<status>100001<") || !strings.Contains(p.msg, "440300000000001") {
-		t.Errorf("push %s, want the end of what nobody agreed to", p.msg)
+		t.Errorf("callback %s, want the expiry", p.msg)
 	}
 	b.want(0, b.old(create, companyBody("name", nil)))
 }
@@ -224,7 +224,7 @@ func TestPersonalApps(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p := <-got; p.got.InfoType != "notify_third_fasteregister" || !strings.Contains(p.msg, "<idname><![CDATA[张三]]>") {
-		t.Errorf("push %s", p.msg)
+		t.Errorf("callback %s", p.msg)
 	}
 	if got := status(task["taskid"]); got != "6" {
 		t.Errorf("status %s, want 6", got)

@@ -16,13 +16,13 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// config is what the flags and the environment ask for.
+// config is the result of the flags and the environment.
 type config struct {
 	addr string
 	sim  wxsim.Options
 }
 
-// parse reads flags, then the environment for those not given. help reports that usage was asked for and printed.
+// parse reads flags, then the environment for those not given. help reports that usage was requested and printed.
 func parse(args, environ []string, stdout io.Writer) (cfg config, help bool, err error) {
 	ran := false
 	cmd := &cobra.Command{
@@ -52,7 +52,7 @@ func parse(args, environ []string, stdout io.Writer) (cfg config, help bool, err
 	return cfg, false, nil
 }
 
-// none turns a zero that was asked for into what wxsim.QuotaOptions takes for nothing at all.
+// none replaces an explicit zero by -1, which wxsim.QuotaOptions reads as no quota at all.
 func none(flags *pflag.FlagSet, flag string, n *int) {
 	if flags.Changed(flag) && *n == 0 {
 		*n = -1
@@ -64,8 +64,8 @@ func variable(flag string) string {
 	return "WXSIM_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// environment sets the flags that were not given from the environment. A name that no flag has is an error: it is a flag's,
-// misspelt, and the simulator would play something else than was asked for.
+// environment sets the flags that were not given from the environment. A name without a flag is an error: a misspelled
+// setting would be ignored otherwise.
 func environment(flags *pflag.FlagSet, environ []string) error {
 	env := map[string]string{}
 	for _, entry := range environ {
@@ -91,7 +91,7 @@ func environment(flags *pflag.FlagSet, environ []string) error {
 	return errors.Join(errs...)
 }
 
-// kubernetes matches what Kubernetes puts into every pod about a Service that happens to be named wxsim.
+// kubernetes matches the variables that Kubernetes adds to every pod for a Service named wxsim.
 var kubernetes = regexp.MustCompile(`^\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)=|^\w+_PORT=\w+://`)
 
 // define declares the flags.
@@ -102,26 +102,26 @@ func define(flags *pflag.FlagSet, cfg *config) {
 	flags.Uint64Var(&o.Seed, "seed", 1, "seed of every random decision")
 	flags.IntVar(&o.Quota.Rest, "quota", 0, "submissions left this month (default: the limit)")
 	flags.IntVar(&o.Quota.Limit, "quota-limit", 0, fmt.Sprintf("submissions per month (default %d)", wxsim.DefaultQuota))
-	flags.DurationVar(&o.Quota.Refill, "refill", 0, "restore the quota every so often, as if months were that short")
+	flags.DurationVar(&o.Quota.Refill, "refill", 0, "restore the quota at this interval, as if months were that short")
 	flags.Float64Var(&o.BusyRate, "busy", 0, "share of calls answered -1")
 	flags.Float64Var(&o.LostRate, "lost", 0, "share of writes whose reply is dropped after they took effect")
 	flags.Float64Var(&o.RejectRate, "reject", 0, "share of submissions that are rejected")
 	flags.Float64Var(&o.DelayRate, "delay", 0, "share of audits that show status 4 for a while")
-	rangeVar(flags, &o.Latency, "latency", "0s", "real time a call takes, such as 5ms-50ms")
-	rangeVar(flags, &o.AuditDelay, "audit-delay", "1s-3s", "how long an audit takes")
-	rangeVar(flags, &o.PrivacyDelay, "privacy-delay", "1s", "how long the privacy check of a commit takes")
+	rangeVar(flags, &o.Latency, "latency", "0s", "duration of a call in real time, such as 5ms-50ms")
+	rangeVar(flags, &o.AuditDelay, "audit-delay", "1s-3s", "duration of an audit")
+	rangeVar(flags, &o.PrivacyDelay, "privacy-delay", "1s", "duration of the privacy check of a commit")
 	flags.BoolVar(&o.RotateRefreshTokens, "rotate-refresh-tokens", false, "hand out a new refresh token with every access token")
-	flags.StringVar(&o.Push.AuthURL, "push-auth-url", "", "where tickets and authorization events are pushed")
-	flags.StringVar(&o.Push.AppURL, "push-app-url", "", "where audit events are pushed; $APPID$ becomes the appid")
-	flags.DurationVar(&o.Push.TicketEvery, "ticket-every", 10*time.Minute, "pause between ticket pushes; 0 means none")
-	flags.Float64Var(&o.Push.Lost, "push-lost", 0, "share of pushes never sent")
-	flags.Float64Var(&o.Push.Late, "push-late", 0, "share of pushes sent late")
-	flags.Float64Var(&o.Push.Doubled, "push-doubled", 0, "share of pushes sent twice")
-	flags.Float64Var(&o.Push.OutOfOrder, "push-out-of-order", 0, "share of pushes overtaken by another one")
-	rangeVar(flags, &o.Push.LateBy, "push-late-by", "1s-3s", "how late pushes are late")
+	flags.StringVar(&o.Push.AuthURL, "push-auth-url", "", "URL of the callbacks of tickets and authorizations")
+	flags.StringVar(&o.Push.AppURL, "push-app-url", "", "URL of the callbacks of audits; $APPID$ becomes the appid")
+	flags.DurationVar(&o.Push.TicketEvery, "ticket-every", 10*time.Minute, "interval of ticket callbacks; 0 means none")
+	flags.Float64Var(&o.Push.Lost, "push-lost", 0, "share of callbacks that are never sent")
+	flags.Float64Var(&o.Push.Late, "push-late", 0, "share of callbacks that are sent late")
+	flags.Float64Var(&o.Push.Doubled, "push-doubled", 0, "share of callbacks that are sent twice")
+	flags.Float64Var(&o.Push.OutOfOrder, "push-out-of-order", 0, "share of callbacks that another one overtakes")
+	rangeVar(flags, &o.Push.LateBy, "push-late-by", "1s-3s", "delay of late callbacks")
 }
 
-// check refuses values no simulator can be run with; all at once.
+// check refuses invalid values, and reports all of them.
 func check(cfg config) error {
 	var errs []error
 	if cfg.sim.Apps < 0 {

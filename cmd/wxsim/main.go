@@ -1,4 +1,4 @@
-// Command wxsim serves the WeChat simulator of package wxsim on its own, for compose files, demos and manual trials.
+// Command wxsim serves the WeChat simulator of package wxsim, for compose files, demos and manual trials.
 //
 // Its API is that of https://api.weixin.qq.com; its levers are under /_sim/ (GET /_sim/ lists them). Each flag may be
 // given by environment instead: --audit-delay is WXSIM_AUDIT_DELAY. It prints one line with its address and the settings
@@ -31,7 +31,7 @@ const (
 	exitUsage = 2
 )
 
-// drain is how long calls under way may go on after a signal.
+// drain bounds the calls in flight after a signal.
 const drain = 5 * time.Second
 
 // run is main without the process: it returns the exit code.
@@ -46,19 +46,19 @@ func runContext(ctx context.Context, args, environ []string, stdout, stderr io.W
 	cfg, help, err := parse(args, environ, stdout)
 	switch {
 	case err != nil:
-		say(stderr, fmt.Sprintf("wxsim: %v\nRun wxsim --help for the flags.", err))
+		printLine(stderr, fmt.Sprintf("wxsim: %v\nRun wxsim --help for the flags.", err))
 		return exitUsage
 	case help:
 		return exitOK
 	}
 	if err := serve(ctx, cfg, stdout); err != nil {
-		say(stderr, fmt.Sprintf("wxsim: %v", err))
+		printLine(stderr, fmt.Sprintf("wxsim: %v", err))
 		return exitError
 	}
 	return exitOK
 }
 
-// serve plays WeChat on cfg.addr until ctx ends.
+// serve serves the simulator on cfg.addr until ctx ends.
 func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 	listener, err := net.Listen("tcp", cfg.addr)
 	if err != nil {
@@ -66,7 +66,7 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 	}
 	sim := wxsim.New(cfg.sim)
 	srv := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
-	say(stdout, hint(listener.Addr().String(), cfg.sim))
+	printLine(stdout, hint(listener.Addr().String(), cfg.sim))
 
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
@@ -87,11 +87,11 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 	return err
 }
 
-// say prints a line for the user; if nobody can read it there is nobody to tell.
-func say(w io.Writer, line string) { _, _ = fmt.Fprintln(w, line) }
+// printLine prints a line for the user and ignores write errors.
+func printLine(w io.Writer, line string) { _, _ = fmt.Fprintln(w, line) }
 
-// hint is the line that tells where the simulator is and how to point a worker at it. The credentials are made up: they
-// open nothing but this simulator.
+// hint is the line with the simulator's address and the settings of a worker. The credentials are invented: they are
+// valid for this simulator only.
 func hint(addr string, o wxsim.Options) string {
 	or := func(v, def string) string {
 		if v == "" {

@@ -25,7 +25,7 @@ func TestParse(t *testing.T) {
 	env := []string{
 		"WXSIM_APPS=7", "WXSIM_SEED=9", "WXSIM_AUDIT_DELAY=2s-4s", "WXSIM_TICKET_EVERY=30s", "WXSIM_PUSH_AUTH_URL=http://x/a",
 		"PATH=/bin", "WXSIMULATOR=1", "WXSIM_NOTHING=",
-		// What Kubernetes says of a Service named wxsim.
+		// Variables that Kubernetes adds for a Service named wxsim.
 		"WXSIM_SERVICE_HOST=10.0.0.7", "WXSIM_SERVICE_PORT=80", "WXSIM_SERVICE_PORT_HTTP=80", "WXSIM_PORT=tcp://10.0.0.7:80",
 		"WXSIM_PORT_80_TCP=tcp://10.0.0.7:80", "WXSIM_PORT_80_TCP_PROTO=tcp",
 	}
@@ -39,7 +39,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("parsed %+v", cfg)
 	}
 	if o.Quota.Rest != -1 || o.Quota.Limit != 0 {
-		t.Errorf("quota %+v, want a zero that was asked for to mean none, and the rest left alone", o.Quota)
+		t.Errorf("quota %+v, want an explicit zero to mean none, and the limit unchanged", o.Quota)
 	}
 }
 
@@ -56,7 +56,7 @@ func TestUsageErrors(t *testing.T) {
 		"not a number":    {[]string{"--lost", "NaN"}, nil, "--lost NaN"},
 		"range":           {[]string{"--latency", "3s-1s"}, nil, "below the first"},
 		"bad environment": {nil, []string{"WXSIM_APPS=many"}, "WXSIM_APPS"},
-		"misspelt":        {nil, []string{"WXSIM_AUDITDELAY=1s"}, "WXSIM_AUDITDELAY: no such setting"},
+		"misspelled":      {nil, []string{"WXSIM_AUDITDELAY=1s"}, "WXSIM_AUDITDELAY: no such setting"},
 		"negative apps":   {[]string{"--apps", "-1"}, nil, "--apps -1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func started(t *testing.T, ctx context.Context, args ...string) (hint string, ex
 	return string(line[:n]), exit
 }
 
-// TestHintWorks: what the one line says is enough to get a component token.
+// TestHintWorks: the settings of the printed line suffice to get a component token.
 func TestHintWorks(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())

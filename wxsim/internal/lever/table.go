@@ -25,10 +25,10 @@ func (l *Levers) state() []lever {
 	return []lever{
 		{get, "/_sim/", "list the levers", "", show(func() []lever { return l.table })},
 		{get, "/_sim/state", "the settings in force", "", show(w.Settings)},
-		{get, "/_sim/books", "everything accepted and every offence seen", "", show(w.Snapshot)},
+		{get, "/_sim/books", "what was accepted, and every offence", "", show(w.Snapshot)},
 		{get, "/_sim/check", "200 if the books balance, 409 with each imbalance; ?closing=N also bounds 85085 answers per closing", "", l.check},
 		{get, "/_sim/tally", "count the apps by state and live version", "", show(w.Tally)},
-		{get, "/_sim/apps", "look at apps: ?state=&offset=&limit= or ?appid=", "", l.apps},
+		{get, "/_sim/apps", "show apps: ?state=&offset=&limit= or ?appid=", "", l.apps},
 		{post, "/_sim/apps", "add generated apps", `{"add":10000}`, with(l.addApps)},
 		{post, "/_sim/app", "change an app: account_status, authorized, set18, category, profile, mini_program, mini_game, needs_ugc, personal, nick_name, console_domains, no_private, no_release",
 			`{"appid":"wx...","account_status":16}`, with(func(in struct {
@@ -39,7 +39,7 @@ func (l *Levers) state() []lever {
 				return done, w.ChangeApp(in.AppID, in.Change)
 			})},
 		{post, "/_sim/template", "add a template, or replace the one with its id; id -1 means the next free one", `{"id":-1,"version":"3.9.0","desc":"spring"}`, l.template},
-		{post, "/_sim/draft", "upload a draft, replacing the one there is", `{"version":"3.9.0","desc":"spring"}`, with(func(t model.Template) (any, error) {
+		{post, "/_sim/draft", "upload a draft, replacing the last one", `{"version":"3.9.0","desc":"spring"}`, with(func(t model.Template) (any, error) {
 			return map[string]int64{"draft_id": w.PutDraft(t)}, nil
 		})},
 	}
@@ -48,20 +48,20 @@ func (l *Levers) state() []lever {
 // settings lists the levers that change settings, quota, limits and faults.
 func (l *Levers) settings() []lever {
 	return []lever{
-		{post, "/_sim/seed", "change the seed of decisions to come", `{"seed":7}`, with(l.seed)},
-		{post, "/_sim/latency", "real time a call takes", `{"range":"1ms-20ms"}`, l.span(func(x *model.Settings, r chance.Range) { x.Latency = r })},
-		{post, "/_sim/privacy-delay", "how long privacy checks to come take", `{"range":"2s"}`, l.span(func(x *model.Settings, r chance.Range) { x.PrivacyDelay = r })},
-		{post, "/_sim/audit-delay", "how long audits to come take", `{"range":"1s-3s"}`, l.span(func(x *model.Settings, r chance.Range) { x.AuditDelay = r })},
-		{post, "/_sim/reject-rate", "share of submissions to come that are rejected", `{"rate":0.1}`, l.rate(func(x *model.Settings, s float64) { x.RejectRate = s })},
-		{post, "/_sim/delay-rate", "share of audits to come that show status 4 for a while", `{"rate":0.1}`, l.rate(func(x *model.Settings, s float64) { x.DelayRate = s })},
+		{post, "/_sim/seed", "change the seed of later decisions", `{"seed":7}`, with(l.seed)},
+		{post, "/_sim/latency", "duration of a call in real time", `{"range":"1ms-20ms"}`, l.span(func(x *model.Settings, r chance.Range) { x.Latency = r })},
+		{post, "/_sim/privacy-delay", "duration of later privacy checks", `{"range":"2s"}`, l.span(func(x *model.Settings, r chance.Range) { x.PrivacyDelay = r })},
+		{post, "/_sim/audit-delay", "duration of later audits", `{"range":"1s-3s"}`, l.span(func(x *model.Settings, r chance.Range) { x.AuditDelay = r })},
+		{post, "/_sim/reject-rate", "share of later submissions that are rejected", `{"rate":0.1}`, l.rate(func(x *model.Settings, s float64) { x.RejectRate = s })},
+		{post, "/_sim/delay-rate", "share of later audits that show status 4 for a while", `{"rate":0.1}`, l.rate(func(x *model.Settings, s float64) { x.DelayRate = s })},
 		{post, "/_sim/busy-rate", "share of calls answered -1", `{"rate":0.02}`, l.rate(func(x *model.Settings, s float64) { x.BusyRate = s })},
 		{post, "/_sim/lost-rate", "share of writes whose reply is dropped after they took effect", `{"rate":0.01}`, l.rate(func(x *model.Settings, s float64) { x.LostRate = s })},
 		{post, "/_sim/quirks", "choose between behaviors on which sources differ", `{"auditid_string":true,"release_twice":85019,"gray_needs_release":true,"option_by_component":false}`, l.quirks},
 
-		{post, "/_sim/quota", "set the submission quota; fields left out stay", `{"rest":0,"limit":200,"refill":"30s"}`, with(l.quota)},
+		{post, "/_sim/quota", "set the submission quota; absent fields stay", `{"rest":0,"limit":200,"refill":"30s"}`, with(l.quota)},
 		{post, "/_sim/limit", "bound the calls of an endpoint; zeros free it", `{"endpoint":"/wxa/commit","daily":0,"per_minute":600}`, with(l.limit)},
 		{get, "/_sim/faults", "the faults in force", "", show(l.gateway.Faults)},
-		{post, "/_sim/faults", "make calls go wrong: kind busy, code, hang, drop-before, drop-after, 502, garbage, slow; count -1 means until cleared",
+		{post, "/_sim/faults", "make calls fail: kind busy, code, hang, drop-before, drop-after, 502, garbage, slow; count -1 means until cleared",
 			`{"endpoint":"/wxa/commit","appid":"","kind":"code","code":45009,"count":3,"delay":"0s","effect":false}`, with(func(f gateway.Fault) (any, error) {
 				if err := l.gateway.AddFault(f); err != nil {
 					return nil, err
@@ -86,7 +86,7 @@ func (l *Levers) actors() []lever {
 			w.DecideNext(in.AppID, in.Reject, in.Reason)
 			return done, nil
 		})},
-		{post, "/_sim/pass-everything", "running audits and all to come pass", "", do(w.PassEverything)},
+		{post, "/_sim/pass-everything", "let running audits and all later ones pass", "", do(w.PassEverything)},
 		{post, "/_sim/expire-component-token", "component tokens answer 42001", "", do(w.ExpireComponentToken)},
 		{post, "/_sim/expire-tokens", "app tokens answer 42001", `{"appid":"wx..."} or {"all":true}`, l.one(true, func(in appBody) (any, error) {
 			w.ExpireToken(in.AppID)
@@ -96,27 +96,27 @@ func (l *Levers) actors() []lever {
 			w.RotateRefreshToken(in.AppID)
 			return done, nil
 		})},
-		{post, "/_sim/authorize", "a merchant approves the platform: returns and pushes an authorization_code", `{"appid":"wx..."}`, l.one(false, func(in appBody) (any, error) {
+		{post, "/_sim/authorize", "a merchant approves the platform: returns an authorization_code, and sends it in a callback", `{"appid":"wx..."}`, l.one(false, func(in appBody) (any, error) {
 			return map[string]string{"authorization_code": w.Authorize(in.AppID)}, nil
 		})},
-		{post, "/_sim/unauthorize", "a merchant takes the authorization back: pushes unauthorized", `{"appid":"wx..."}`, l.one(false, func(in appBody) (any, error) {
+		{post, "/_sim/unauthorize", "a merchant takes the authorization back: the callback is unauthorized", `{"appid":"wx..."}`, l.one(false, func(in appBody) (any, error) {
 			return map[string]bool{"was_authorized": w.Unauthorize(in.AppID)}, nil
 		})},
-		{post, "/_sim/update-authorization", "a merchant grants permission set 18 or takes it back: returns and pushes an authorization_code", `{"appid":"wx...","set18":false}`, with(l.updateAuthorization)},
-		{post, "/_sim/visit", "a merchant approves on an authorization page: returns where the browser is sent",
+		{post, "/_sim/update-authorization", "a merchant grants permission set 18 or takes it back: returns an authorization_code, and sends it in a callback", `{"appid":"wx...","set18":false}`, with(l.updateAuthorization)},
+		{post, "/_sim/visit", "a merchant approves on an authorization page: returns where the browser is redirected",
 			`{"appid":"wx...","url":"https://..."}`, with(l.visit)},
-		{get, "/_sim/registrations", "the registrations, and which wait for somebody to agree", "", show(w.Creations)},
-		{post, "/_sim/register", "end a registration: status 0 means that somebody agreed", `{"id":"...","status":0}`, with(l.register)},
+		{get, "/_sim/registrations", "the app creations, and which wait for a person to agree", "", show(w.Creations)},
+		{post, "/_sim/register", "end an app creation: status 0 means that the person agreed", `{"id":"...","status":0}`, with(l.register)},
 		{post, "/_sim/place-file", "put the confirm file of an app, or of the component without one, on a host", `{"appid":"wx...","host":"shop.example.com"}`, with(l.placeFile)},
-		{post, "/_sim/privacy-interface", "end an app's application for a location api; without a reason it passes", `{"appid":"wx...","api":"wx.getLocation","reason":""}`, with(l.decideInterface)},
-		{post, "/_sim/forget-renewals", "count the renewals of tokens anew", "", do(w.ForgetRenewals)},
-		{post, "/_sim/ticket-every", "push a ticket now and then so often; 0s ends it", `{"every":"10m"}`, with(l.ticketEvery)},
-		{post, "/_sim/push-ticket", "issue and push a component_verify_ticket", "", show(func() any { return map[string]string{"ticket": w.PushTicket()} })},
-		{post, "/_sim/stop-tickets", "stop ticket pushes until api_start_push_ticket", "", do(w.StopTickets)},
-		{post, "/_sim/push-verdict", "push the end of an app's latest audit again", `{"appid":"wx..."}`, l.one(false, func(in appBody) (any, error) {
+		{post, "/_sim/privacy-interface", "end an app's application for a location api; without a reason it is granted", `{"appid":"wx...","api":"wx.getLocation","reason":""}`, with(l.decideInterface)},
+		{post, "/_sim/forget-renewals", "set the counts of token renewals to zero", "", do(w.ForgetRenewals)},
+		{post, "/_sim/ticket-every", "send a ticket now and at this interval; 0s ends it", `{"every":"10m"}`, with(l.ticketEvery)},
+		{post, "/_sim/push-ticket", "issue a component_verify_ticket, and send it in a callback", "", show(func() any { return map[string]string{"ticket": w.PushTicket()} })},
+		{post, "/_sim/stop-tickets", "stop ticket callbacks until api_start_push_ticket", "", do(w.StopTickets)},
+		{post, "/_sim/push-verdict", "send the callback of the end of an app's latest audit again", `{"appid":"wx..."}`, l.one(false, func(in appBody) (any, error) {
 			return map[string]bool{"pushed": w.PushVerdict(in.AppID)}, nil
 		})},
-		{post, "/_sim/push-shares", "shares of pushes that go astray", `{"lost":0.1,"late":0.1,"doubled":0.1,"out_of_order":0.1}`, l.callbackShares},
+		{post, "/_sim/push-shares", "shares of callbacks that are lost, late, doubled or out of order", `{"lost":0.1,"late":0.1,"doubled":0.1,"out_of_order":0.1}`, l.callbackShares},
 		{post, "/_sim/advance", "move a manual clock", `{"by":"1h"}`, with(l.advance)},
 	}
 }

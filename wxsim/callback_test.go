@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// pushed is one push a test's callback received.
-type pushed struct {
+// received is one callback that a test received.
+type received struct {
 	path  string
 	query map[string]string
 	outer struct {
@@ -69,13 +69,13 @@ func sign(token, timestamp, nonce, encrypted string) string {
 	return fmt.Sprintf("%x", sha1.Sum([]byte(strings.Join(parts, ""))))
 }
 
-// receive starts a callback that checks each push and hands it to the channel; answer says what to reply.
-func receive(t *testing.T, answer func(n int) string) (url string, got chan pushed) {
+// receive starts a receiver that checks each callback and passes it to the channel; answer gives its reply.
+func receive(t *testing.T, answer func(n int) string) (url string, got chan received) {
 	t.Helper()
-	got = make(chan pushed, 1000)
+	got = make(chan received, 1000)
 	var n atomic.Int64
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := pushed{path: r.URL.Path, query: map[string]string{}}
+		p := received{path: r.URL.Path, query: map[string]string{}}
 		for k := range r.URL.Query() {
 			p.query[k] = r.URL.Query().Get(k)
 		}
@@ -84,7 +84,7 @@ func receive(t *testing.T, answer func(n int) string) (url string, got chan push
 			err = xml.Unmarshal(body, &p.outer)
 		}
 		if err != nil {
-			t.Errorf("push %q: %v", body, err)
+			t.Errorf("callback %q: %v", body, err)
 		}
 		if want := sign(DefaultToken, p.query["timestamp"], p.query["nonce"], p.outer.Encrypt); p.query["msg_signature"] != want || p.query["encrypt_type"] != "aes" {
 			t.Errorf("query %v, want msg_signature %s", p.query, want)
@@ -106,8 +106,8 @@ func receive(t *testing.T, answer func(n int) string) (url string, got chan push
 
 func always(text string) func(int) string { return func(int) string { return text } }
 
-// TestTicketPushes: one at the start and one per interval, each different and each good for a token.
-func TestTicketPushes(t *testing.T) {
+// TestTicketCallbacks: one at the start and one per interval, each different and each good for a token.
+func TestTicketCallbacks(t *testing.T) {
 	t.Parallel()
 	url, got := receive(t, always("success"))
 	b := setup(t, Options{Push: PushOptions{AuthURL: url + "/auth", TicketEvery: 10 * time.Minute}})
@@ -116,7 +116,7 @@ func TestTicketPushes(t *testing.T) {
 		p := <-got
 		ticket := p.got.ComponentVerifyTicket
 		if p.path != "/auth" || p.got.InfoType != "component_verify_ticket" || p.outer.AppID != DefaultComponentAppID || seen[ticket] {
-			t.Fatalf("push %+v", p)
+			t.Fatalf("callback %+v", p)
 		}
 		seen[ticket] = true
 		b.want(0, b.call("POST", "/cgi-bin/component/api_component_token", obj{
@@ -129,24 +129,24 @@ func TestTicketPushes(t *testing.T) {
 	b.clock.Advance(10 * time.Minute)
 	b.want(0, b.call("POST", "/cgi-bin/component/api_start_push_ticket", obj{"component_appid": DefaultComponentAppID, "component_secret": DefaultSecret}))
 	if <-got; b.sim.Books().Pushes.Made != 5 {
-		t.Errorf("%d pushes, want none while stopped", b.sim.Books().Pushes.Made)
+		t.Errorf("%d callbacks, want none while stopped", b.sim.Books().Pushes.Made)
 	}
 }
 
-// TestAuditPushes: the verdict goes to the app's own URL, naming neither appid nor auditid nor version.
-func TestAuditPushes(t *testing.T) {
+// TestAuditCallbacks: the verdict goes to the app's own URL, without appid, auditid and version.
+func TestAuditCallbacks(t *testing.T) {
 	t.Parallel()
 	url, got := receive(t, always("success"))
 	b := setup(t, Options{
 		Apps: 4, AuditDelay: Range{Min: 2 * time.Hour, Max: 2 * time.Hour}, DelayRate: 1, TokenTTL: 100 * time.Hour,
 		Push: PushOptions{AppURL: url + "/cb/$APPID$/end"},
 	})
-	expect := func(id, event string) pushed {
+	expect := func(id, event string) received {
 		t.Helper()
 		p := <-got
 		v, _ := b.sim.App(id)
 		if p.got.Event != event || p.path != "/cb/"+id+"/end" || p.got.ToUserName != v.UserName || p.outer.ToUserName != v.UserName {
-			t.Fatalf("push %+v, want %s to %s", p, event, id)
+			t.Fatalf("callback %+v, want %s to %s", p, event, id)
 		}
 		if strings.Contains(p.msg, id) || strings.Contains(p.msg, fmt.Sprint(v.AuditID)) {
 			t.Errorf("message %q names the appid or the audit", p.msg)
@@ -172,39 +172,39 @@ func TestAuditPushes(t *testing.T) {
 	}
 	b.clock.Advance(3 * time.Hour) // its timers come to nothing
 	if !b.sim.PushVerdict(passes) || b.sim.PushVerdict("wx0") {
-		t.Error("PushVerdict pushed the wrong thing")
+		t.Error("PushVerdict reported the wrong result")
 	}
 	expect(passes, "weapp_audit_success")
 	if n := b.sim.Books().Pushes.Made; n != 4 {
-		t.Errorf("%d pushes made, want 4", n)
+		t.Errorf("%d callbacks, want 4", n)
 	}
 }
 
-func TestAuthorizationPushes(t *testing.T) {
+func TestAuthorizationCallbacks(t *testing.T) {
 	t.Parallel()
 	url, got := receive(t, always("success"))
 	b := setup(t, Options{Apps: 1, Push: PushOptions{AuthURL: url}})
 	id, no := AppID(0), false
 	code := b.sim.Authorize(id)
 	if p := <-got; p.got.InfoType != "authorized" || p.got.AuthorizerAppid != id || p.got.AuthorizationCode != code {
-		t.Errorf("push %+v, want authorized with the code", p)
+		t.Errorf("callback %+v, want authorized with the code", p)
 	}
 	if err := b.sim.ChangeApp(id, AppChange{Set18: &no}); err != nil {
 		t.Fatal(err)
 	}
 	if p := <-got; p.got.InfoType != "updateauthorized" {
-		t.Errorf("push %+v, want updateauthorized", p)
+		t.Errorf("callback %+v, want updateauthorized", p)
 	}
 	if err := b.sim.ChangeApp(id, AppChange{Authorized: &no}); err != nil {
 		t.Fatal(err)
 	}
 	if p := <-got; p.got.InfoType != "unauthorized" || p.got.AuthorizerAppid != id {
-		t.Errorf("push %+v, want unauthorized", p)
+		t.Errorf("callback %+v, want unauthorized", p)
 	}
 }
 
-// TestPushRetries: anything but the plain word success is tried again, three times in all.
-func TestPushRetries(t *testing.T) {
+// TestCallbackRetries: anything but the plain word success is tried again, three times in all.
+func TestCallbackRetries(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answer   func(int) string
@@ -236,10 +236,10 @@ func TestPushRetries(t *testing.T) {
 	}
 }
 
-// TestPushesGoAstray: lost ones never come, doubled ones come twice, late and held ones come after the others.
-func TestPushesGoAstray(t *testing.T) {
+// TestUnreliableCallbacks: lost ones never arrive, doubled ones arrive twice, late and held ones arrive after the others.
+func TestUnreliableCallbacks(t *testing.T) {
 	t.Parallel()
-	start := func(o PushOptions) (*bench, chan pushed) {
+	start := func(o PushOptions) (*bench, chan received) {
 		url, got := receive(t, always("success"))
 		o.AuthURL = url
 		return setup(t, Options{Push: o}), got
@@ -257,23 +257,23 @@ func TestPushesGoAstray(t *testing.T) {
 	ticket = b.sim.PushTicket()
 	b.sim.Change(func(s *Settings) { s.PushLate = 0 })
 	if second := b.sim.PushTicket(); (<-got).got.ComponentVerifyTicket != second {
-		t.Error("the late push came first")
+		t.Error("the late callback came first")
 	}
 	b.clock.Advance(time.Hour)
 	if p := <-got; p.got.ComponentVerifyTicket != ticket || p.got.CreateTime >= b.clock.Now().Unix() {
-		t.Errorf("push %+v, want the late one with the time it was made", p.got)
+		t.Errorf("callback %+v, want the late one with the time it was made", p.got)
 	}
 	b, got = start(PushOptions{OutOfOrder: 1})
 	ticket = b.sim.PushTicket()
 	b.sim.Change(func(s *Settings) { s.PushOutOfOrder = 0 })
 	second := b.sim.PushTicket()
 	if (<-got).got.ComponentVerifyTicket != second || (<-got).got.ComponentVerifyTicket != ticket {
-		t.Error("the pushes came in order")
+		t.Error("the callbacks came in order")
 	}
 }
 
-// TestCloseWaitsForPushes: nothing is sent after Close, and a callback that never answers does not hold it up.
-func TestCloseWaitsForPushes(t *testing.T) {
+// TestCloseWaitsForCallbacks: nothing is sent after Close, and a callback that never answers does not delay it.
+func TestCloseWaitsForCallbacks(t *testing.T) {
 	t.Parallel()
 	arrived, end := make(chan bool, 1), make(chan bool)
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- true; <-end }))
