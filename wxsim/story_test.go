@@ -407,7 +407,7 @@ func (s *story) lever() {
 		pull{"seed", map[string]any{"seed": s.rnd.IntN(3)}},
 		pull{"privacy-delay", map[string]any{"range": "0s-1m"}}, pull{"audit-delay", map[string]any{"range": pick(s, "1m-2h", "x")}},
 		pull{"reject-rate", rate}, pull{"delay-rate", rate}, pull{"busy-rate", map[string]any{"rate": 0.02}}, pull{"lost-rate", map[string]any{"rate": 0.02}},
-		pull{"quirks", map[string]any{"auditid_string": pick(s, true, false), "release_twice": pick(s, 0, 85019, -2), "gray_needs_release": pick(s, true, false), "option_by_component": pick(s, true, false)}},
+		pull{"quirks", map[string]any{"auditid_string": pick(s, true, false), "release_twice": pick(s, 0, 85019, -2), "gray_needs_release": pick(s, true, false), "option_by_component": pick(s, true, false), "library_by_app": pick(s, true, false)}},
 		pull{"quota", map[string]any{"rest": pick(s, 0, 10, 40)}}, pull{"quota", map[string]any{"limit": pick(s, 10, 60), "refill": "5h"}},
 		pull{"limit", map[string]any{"endpoint": pick(s, "/wxa/get_category", "x"), "daily": 50, "per_minute": 4}},
 		pull{"faults", map[string]any{"endpoint": pick(s, "/wxa/commit", "*", "/x"), "appid": pick(s, id, ""), "kind": pick(s, "busy", "code", "drop-before", "drop-after", "502", "garbage", "x"), "code": 45009, "effect": pick(s, true, false)}},

@@ -46,10 +46,10 @@ func TestSubmissionFields(t *testing.T) {
 		"one item":                 {times(1), 0},
 		"five items":               {times(5), 0},
 		"no item list":             {body("{}"), 0},
-		"empty item list":          {times(0), 85023},
+		"empty item list":          {times(0), 0},
 		"six items":                {times(6), 85023},
 		"item list as string":      {body(obj{"item_list": "[]"}), 47001},
-		"item list null":           {body(`{"item_list":null}`), 47001},
+		"item list null":           {body(`{"item_list":null}`), 0},
 		"quoted id":                {item(obj{"first_id": "304"}), 47001},
 		"no class":                 {item(obj{"first_class": nil}), 85010},
 		"empty class":              {item(obj{"second_class": ""}), 85010},
@@ -59,14 +59,19 @@ func TestSubmissionFields(t *testing.T) {
 		"third class":              {item(obj{"third_class": "x", "third_id": 3}), 85008},
 		"foreign page":             {item(obj{"address": "pages/x/x"}), 85007},
 		"no page":                  {item(obj{"address": nil}), 0},
+		"page null":                {item(obj{"address": json.RawMessage("null")}), 0},
+		"page empty":               {item(obj{"address": ""}), 0},
 		"ten tags":                 {item(obj{"tag": strings.Repeat("a ", 10)}), 0},
 		"eleven tags":              {item(obj{"tag": strings.Repeat("a ", 11)}), 85006},
 		"tag of 21":                {item(obj{"tag": strings.Repeat("签", 21)}), 85006},
 		"title of 32":              {item(obj{"title": strings.Repeat("题", 32)}), 0},
 		"title of 33":              {item(obj{"title": strings.Repeat("题", 33)}), 85011},
-		"preview null":             {body(`{"preview_info":null}`), 85092},
-		"preview as list":          {body(`{"preview_info":[]}`), 85092},
+		"preview null":             {body(`{"preview_info":null}`), 0},
+		"preview as list":          {body(`{"preview_info":[]}`), 47001},
+		"preview as text":          {body(`{"preview_info":""}`), 47001},
+		"preview list as text":     {body(`{"preview_info":{"pic_id_list":"x"}}`), 85092},
 		"preview empty":            {body(`{"preview_info":{}}`), 0},
+		"preview of nulls":         {body(`{"preview_info":{"video_id_list":null,"pic_id_list":[]}}`), 0},
 		"preview unknown":          {body(obj{"preview_info": obj{"pic_id_list": []string{"x"}}}), 85092},
 		"too many previews":        {body(obj{"preview_info": obj{"pic_id_list": make([]string, 11)}}), 85093},
 		"version_desc":             {body(obj{"version_desc": "what is new"}), 0},
@@ -75,7 +80,10 @@ func TestSubmissionFields(t *testing.T) {
 		"feedback too long":        {body(obj{"feedback_info": strings.Repeat("x", 201)}), 45002},
 		"six feedback files":       {body(obj{"feedback_stuff": "a|b|c|d|e|f"}), 45002},
 		"privacy_api_not_use text": {body(obj{"privacy_api_not_use": "true"}), 47001},
-		"ugc null":                 {body(`{"ugc_declare":null}`), 47001},
+		"ugc null":                 {body(`{"ugc_declare":null}`), 0},
+		"ugc empty":                {body(`{"ugc_declare": { } }`), 0},
+		"ugc as list":              {body(`{"ugc_declare":[]}`), 47001},
+		"what PowerWeChat sends":   {body(`{"item_list":[],"preview_info":null,"ugc_declare":null}`), 0},
 		"ugc":                      {body(obj{"ugc_declare": obj{"scene": []int{1, 4}, "method": []int{1}, "has_audit_team": 1}}), 0},
 		"ugc scene":                {body(obj{"ugc_declare": obj{"scene": []int{6}}}), 40097},
 		"ugc method":               {body(obj{"ugc_declare": obj{"method": []int{0}}}), 40097},
@@ -115,6 +123,7 @@ func TestSubmissionStates(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.want(tc.code, b.app(id, "POST", "/wxa/submit_audit", "{}"))
+			b.want(tc.code, b.app(id, "POST", "/wxa/submit_audit", `{"ugc_declare":{}}`))
 			if tc.then != nil {
 				b.want(0, b.app(id, "POST", "/wxa/submit_audit", tc.then))
 			}

@@ -49,3 +49,22 @@ func TestTemplateLibraryIsBounded(t *testing.T) {
 	b.want(0, b.platform("POST", "/wxa/deletetemplate", obj{"template_id": 0}))
 	b.want(0, b.platform("POST", "/wxa/addtotemplate", obj{"draft_id": 1}))
 }
+
+// TestLibraryByApp: whether the library accepts an app's token is a quirk. App creation never does.
+func TestLibraryByApp(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{Apps: 1})
+	id := AppID(0)
+	calls := func(code int) {
+		t.Helper()
+		b.want(code, b.app(id, "GET", "/wxa/gettemplatelist", nil))
+		b.want(code, b.app(id, "GET", "/wxa/gettemplatedraftlist", nil))
+		b.want(code, b.app(id, "POST", "/wxa/addtotemplate", obj{"draft_id": 1}))
+		b.want(code, b.app(id, "POST", "/wxa/deletetemplate", obj{"template_id": 0}))
+	}
+	calls(61014)
+	b.sim.Change(func(s *Settings) { s.Quirks.LibraryByApp = true })
+	calls(0)
+	b.want(0, b.platform("GET", "/wxa/gettemplatelist", nil))
+	b.want(61014, b.app(id, "POST", "/wxa/component/fastregisterbetaweapp", obj{"name": "shop", "openid": "o1234567890123456789"}))
+}

@@ -43,28 +43,40 @@ func auditID(c *call, au *model.Audit) any {
 	return au.ID
 }
 
+// dropEmpty removes the fields that are null or empty: SDKs send absent fields so.
+func dropEmpty(f fields, empty string, keys ...string) {
+	for _, key := range keys {
+		if raw := strings.Join(strings.Fields(string(f[key])), ""); raw == "null" || raw == empty {
+			delete(f, key)
+		}
+	}
+}
+
 // parseSubmission checks types and sizes: what does not depend on the app.
 func parseSubmission(f fields) (sub model.Submission, code int) {
+	dropEmpty(f, "[]", "item_list")
+	dropEmpty(f, "{}", "preview_info", "ugc_declare")
 	var ok bool
 	if sub.Items, ok = gateway.List[model.Item](f, "item_list"); !ok {
 		return sub, 47001
 	}
-	if f.Has("item_list") && (len(sub.Items) == 0 || len(sub.Items) > maxItems) {
+	if len(sub.Items) > maxItems {
 		return sub, 85023
 	}
-	if raw, has := f["preview_info"]; has {
-		var p *struct {
-			Videos []string `json:"video_id_list"`
-			Pics   []string `json:"pic_id_list"`
-		}
-		if json.Unmarshal(raw, &p) != nil || p == nil {
-			return sub, 85092
-		}
-		if len(p.Videos) > maxPreviews || len(p.Pics) > maxPreviews {
-			return sub, 85093
-		}
-		sub.Media = slices.Concat(p.Videos, p.Pics)
+	preview, ok := f.Object("preview_info")
+	if !ok {
+		return sub, 47001
 	}
+	dropEmpty(preview, "[]", "video_id_list", "pic_id_list")
+	videos, ok := gateway.List[string](preview, "video_id_list")
+	pics, ok2 := gateway.List[string](preview, "pic_id_list")
+	switch {
+	case !ok || !ok2:
+		return sub, 85092
+	case len(videos) > maxPreviews || len(pics) > maxPreviews:
+		return sub, 85093
+	}
+	sub.Media = slices.Concat(videos, pics)
 	texts, ok := f.Texts("version_desc", "feedback_info", "feedback_stuff", "order_path")
 	switch {
 	case !ok:

@@ -48,9 +48,9 @@ func withComponent(play func(*call) reply) func(*call) reply {
 	}
 }
 
-// onLibrary is a call under /wxa/ with the component's token.
+// onLibrary is a call on the template library.
 func onLibrary(method, path string, play func(*call) reply) *gateway.Endpoint {
-	return &gateway.Endpoint{Path: "/wxa/" + path, Method: method, Auth: gateway.ComponentToken, Play: play}
+	return &gateway.Endpoint{Path: "/wxa/" + path, Method: method, Auth: gateway.ComponentToken, Library: true, Play: play}
 }
 
 // onOldName is a call that takes the component's token as component_access_token only.
@@ -106,7 +106,7 @@ func platformCalls() []*gateway.Endpoint {
 		onPlatform("api_get_authorizer_info", withComponent(authorizerInfo)),
 		getOption, setOption,
 
-		onLibrary(post, "component/fastregisterbetaweapp", createTrial),
+		{Path: "/wxa/component/fastregisterbetaweapp", Method: post, Auth: gateway.ComponentToken, Play: createTrial},
 		onOldName("/cgi-bin/component/fastregisterweapp", createEnterprise),
 		onOldName("/wxa/component/fastregisterpersonalweapp", createPersonal),
 

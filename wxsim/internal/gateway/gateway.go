@@ -51,6 +51,8 @@ type Endpoint struct {
 	Code bool
 	// OldName also accepts component_access_token as the name of the token, OldOnly accepts no other.
 	OldName, OldOnly bool
+	// Library takes an app's token, too, if Quirks.LibraryByApp is set.
+	Library bool
 	// Form has a multipart body instead of JSON.
 	Form bool
 	// Configures is a write of an app configuration, counted as such.
@@ -199,9 +201,9 @@ func (c *Call) authenticate() (code int) {
 	if code := c.By.Usable(c.Now); code != 0 {
 		return code
 	}
-	a := c.By.App
+	a, either := c.By.App, c.ep.Library && c.set.Quirks.LibraryByApp
 	switch {
-	case c.ep.Auth == ComponentToken && a != nil:
+	case c.ep.Auth == ComponentToken && a != nil && !either:
 		return 61014
 	case c.ep.Auth == AppToken && a == nil:
 		return 61015

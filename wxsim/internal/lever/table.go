@@ -56,7 +56,7 @@ func (l *Levers) settings() []lever {
 		{post, "/_sim/delay-rate", "share of later audits that show status 4 for a while", `{"rate":0.1}`, l.rate(func(x *model.Settings, s float64) { x.DelayRate = s })},
 		{post, "/_sim/busy-rate", "share of calls answered -1", `{"rate":0.02}`, l.rate(func(x *model.Settings, s float64) { x.BusyRate = s })},
 		{post, "/_sim/lost-rate", "share of writes whose reply is dropped after they took effect", `{"rate":0.01}`, l.rate(func(x *model.Settings, s float64) { x.LostRate = s })},
-		{post, "/_sim/quirks", "choose between behaviors on which sources differ", `{"auditid_string":true,"release_twice":85019,"gray_needs_release":true,"option_by_component":false}`, l.quirks},
+		{post, "/_sim/quirks", "choose between behaviors on which sources differ", `{"auditid_string":true,"release_twice":85019,"gray_needs_release":true,"option_by_component":false,"library_by_app":true}`, l.quirks},
 
 		{post, "/_sim/quota", "set the submission quota; absent fields stay", `{"rest":0,"limit":200,"refill":"30s"}`, with(l.quota)},
 		{post, "/_sim/limit", "bound the calls of an endpoint; zeros free it", `{"endpoint":"/wxa/commit","daily":0,"per_minute":600}`, with(l.limit)},

@@ -17,13 +17,13 @@ const (
 // Submission is the material of submit_audit.
 type Submission struct {
 	Items []Item
-	// Media are the media ids of the preview.
+	// Media are the media ids of preview_info.
 	Media []string
 	// PrivacyNotUsed is privacy_api_not_use; UGCDeclared says that ugc_declare is present.
 	PrivacyNotUsed, UGCDeclared bool
 }
 
-// Item is one entry of item_list. Nil differs from empty.
+// Item is one entry of item_list. Nil differs from zero. An empty address is absent.
 type Item struct {
 	FirstClass  *string `json:"first_class"`
 	SecondClass *string `json:"second_class"`
@@ -31,7 +31,7 @@ type Item struct {
 	SecondID    *int64  `json:"second_id"`
 	ThirdClass  string  `json:"third_class"`
 	ThirdID     int64   `json:"third_id"`
-	Address     *string `json:"address"`
+	Address     string  `json:"address"`
 	Tag         string  `json:"tag"`
 	Title       string  `json:"title"`
 }
@@ -99,7 +99,7 @@ func (it Item) check(cat Category, pages []string) (code int) {
 	switch {
 	case Category{*it.FirstClass, *it.SecondClass, *it.FirstID, *it.SecondID} != cat || it.ThirdClass != "" || it.ThirdID != 0:
 		return 85008
-	case it.Address != nil && !slices.Contains(pages, *it.Address):
+	case it.Address != "" && !slices.Contains(pages, it.Address):
 		return 85007
 	case len(tags) > maxTags || slices.ContainsFunc(tags, func(t string) bool { return utf8.RuneCountInString(t) > maxTag }):
 		return 85006

@@ -63,6 +63,8 @@ type Quirks struct {
 	// OptionByComponent makes the option calls want the component's token and both appids, as old pages have it, in place
 	// of the app's token.
 	OptionByComponent bool `json:"option_by_component"`
+	// LibraryByApp makes the calls of the template library accept an app's token, too.
+	LibraryByApp bool `json:"library_by_app"`
 }
 
 // World is the platform and its apps. All methods are safe for concurrent use.
