@@ -19,6 +19,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 	"github.com/wxrollout/wxrollout/wxclient/callback"
 )
 
@@ -71,7 +72,7 @@ func TestSetsAreTheirOwners(t *testing.T) {
 			rollout.StatusPaused, rollout.StatusDone, rollout.StatusAborted,
 		)},
 		{"wxrollout_rollouts_held", "gate", nil, texts(rollout.DecisionHold, rollout.DecisionFail, rollout.DecisionTrip)},
-		{"wxrollout_wechat_requests_total", "class", []string{metrics.ClassNotSent, metrics.ClassNoAnswer}, texts(wxclient.Classes()...)},
+		{"wxrollout_wechat_requests_total", "class", []string{metrics.ClassNotSent, metrics.ClassNoAnswer}, texts(errcode.Classes()...)},
 		{"wxrollout_callbacks_total", "result", []string{"accepted"}, texts(callback.Reasons()...)},
 		{"wxrollout_platform_fault", "kind", nil, texts(rollout.FaultCauses()...)},
 		{"wxrollout_token_renewals_total", "result", nil, texts(registry.RenewalResults()...)},

@@ -12,6 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
 // configure makes those settings of the plan whose moment it is: each kind is
@@ -189,7 +190,7 @@ type itemsError struct {
 }
 
 func (e *itemsError) Error() string {
-	text := "WeChat refused " + wxclient.RefusedText(e.items)
+	text := "WeChat refused " + errcode.RefusedText(e.items)
 	if e.err != nil {
 		text += ": " + e.err.Error()
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
 // canned answers writes of settings with a body and counts them; reads go on.
@@ -62,7 +62,7 @@ func writesAnswered(t *testing.T, plan string, stage rollout.Stage, body string)
 	r := configured(t, stage, plan)
 	if stage == rollout.StageRelease {
 		r.wx.versionInfo = live(ourVersion, ourDesc)
-		r.must(r.client.PutQRRule(t.Context(), r.app, wxclient.QRRule{Prefix: "https://m.test.cn/t/", Path: "p", Version: wxclient.QROnline}, false))
+		r.must(r.client.PutQRRule(t.Context(), r.app, configapi.QRRule{Prefix: "https://m.test.cn/t/", Path: "p", Version: configapi.QROnline}, false))
 	}
 	c := &canned{next: r.trip.next, body: body}
 	r.trip.next = c
@@ -165,17 +165,17 @@ func TestConfigureNamesWhatIsRefused(t *testing.T) {
 // oneRule is an app that keeps the last QR code rule only.
 type oneRule struct {
 	Settings
-	rules  []wxclient.QRRule
+	rules  []configapi.QRRule
 	writes int
 }
 
-func (o *oneRule) QRRules(context.Context, string) (wxclient.QRRules, error) {
-	return wxclient.QRRules{Rules: o.rules}, nil
+func (o *oneRule) QRRules(context.Context, string) (configapi.QRRules, error) {
+	return configapi.QRRules{Rules: o.rules}, nil
 }
 
-func (o *oneRule) PutQRRule(_ context.Context, _ string, rule wxclient.QRRule, _ bool) error {
+func (o *oneRule) PutQRRule(_ context.Context, _ string, rule configapi.QRRule, _ bool) error {
 	o.writes++
-	o.rules = []wxclient.QRRule{rule}
+	o.rules = []configapi.QRRule{rule}
 	return nil
 }
 

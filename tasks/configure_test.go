@@ -20,6 +20,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/configapi"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
@@ -66,7 +67,7 @@ func configured(t *testing.T, stage rollout.Stage, text string) *confRig {
 	r.rig = newRigOf(t, app, func(p *rollout.Plan) {
 		p.Configure = strings.ReplaceAll(text, "{{.city}}", `{{if eq .city "Foshan"}}foshan{{end}}`)
 	})
-	_, err := r.client.PlatformWebviewDomains(t.Context(), wxclient.DomainAdd, []string{"m.test.cn"}, true)
+	_, err := r.client.PlatformWebviewDomains(t.Context(), configapi.DomainAdd, []string{"m.test.cn"}, true)
 	r.must(err)
 	r.wx.versionInfo = exp("3.8.0", "winter")
 	r.wx.commit = r.committed
@@ -441,7 +442,7 @@ func TestConfigureReleaseTrap(t *testing.T) {
 	r := configured(t, rollout.StageCommit, plan)
 	r.act()
 	r.is("check/pending")
-	_, err := r.client.PlatformWebviewDomains(t.Context(), wxclient.DomainDelete, []string{"m.test.cn"}, true)
+	_, err := r.client.PlatformWebviewDomains(t.Context(), configapi.DomainDelete, []string{"m.test.cn"}, true)
 	r.must(err)
 	r.at(rollout.StageRelease)
 	r.wx.versionInfo = live("3.8.0", "winter")
@@ -452,7 +453,7 @@ func TestConfigureReleaseTrap(t *testing.T) {
 	if ro.Status != rollout.StatusPaused || !strings.Contains(ro.Why, "would drop https://m.test.cn") {
 		t.Fatalf("the rollout is %s: %s", ro.Status, ro.Why)
 	}
-	_, err = r.client.PlatformWebviewDomains(t.Context(), wxclient.DomainAdd, []string{"m.test.cn"}, true)
+	_, err = r.client.PlatformWebviewDomains(t.Context(), configapi.DomainAdd, []string{"m.test.cn"}, true)
 	r.must(err)
 	r.must(r.ledger.Resume(t.Context(), "r1", "test", ""))
 	r.wx.release = func() error { r.wx.versionInfo = live(ourVersion, ourDesc); return nil }
@@ -467,13 +468,13 @@ type blind struct {
 	writes int
 }
 
-func (b *blind) EffectiveDomains(context.Context, string) (wxclient.EffectiveServerDomains, error) {
-	return wxclient.EffectiveServerDomains{Direct: wxclient.ServerDomains{Request: []string{"https://B.test.cn/"}}}, nil
+func (b *blind) EffectiveDomains(context.Context, string) (configapi.EffectiveServerDomains, error) {
+	return configapi.EffectiveServerDomains{Direct: configapi.ServerDomains{Request: []string{"https://B.test.cn/"}}}, nil
 }
 
-func (b *blind) ModifyDomainsDirectly(context.Context, string, wxclient.DomainAction, wxclient.ServerDomains) (wxclient.ChangedDomains, error) {
+func (b *blind) ModifyDomainsDirectly(context.Context, string, configapi.DomainAction, configapi.ServerDomains) (configapi.ChangedDomains, error) {
 	b.writes++
-	return wxclient.ChangedDomains{}, nil
+	return configapi.ChangedDomains{}, nil
 }
 
 // What WeChat takes and doesn't show is not written for ever: the month's changes
@@ -535,9 +536,9 @@ func TestConfigureTesters(t *testing.T) {
 func TestConfigurePrivacyKeepsTheMerchants(t *testing.T) {
 	t.Parallel()
 	r := configured(t, rollout.StageCheck, `{"privacy": {"owner": {"email": "x@test.cn"}, "add": [{"key": "Album", "text": "to show"}]}}`)
-	r.must(r.client.SetPrivacyGuideline(t.Context(), r.app, wxclient.GuidelineRequest{
-		Version: wxclient.PrivacyDraft, Owner: wxclient.PrivacyOwner{Phone: "123", NoticeMethod: "弹窗"},
-		Settings: []wxclient.PrivacySetting{{Key: "Camera", Text: "to scan"}},
+	r.must(r.client.SetPrivacyGuideline(t.Context(), r.app, configapi.GuidelineRequest{
+		Version: configapi.PrivacyDraft, Owner: configapi.PrivacyOwner{Phone: "123", NoticeMethod: "弹窗"},
+		Settings: []configapi.PrivacySetting{{Key: "Camera", Text: "to scan"}},
 	}))
 	r.act()
 	r.is("submit/pending")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
 // cloud is a small WeChat for the property of the handlers: what it keeps of
@@ -214,9 +215,9 @@ type conf struct {
 	wire
 }
 
-func (c conf) LowestLibrary(ctx context.Context, app string) (wxclient.BaseLibrary, error) {
-	return read(ctx, c.wire, "getweappsupportversion", app, func() (wxclient.BaseLibrary, error) {
-		return wxclient.BaseLibrary{Lowest: c.w.cloud.apps[app].library}, nil
+func (c conf) LowestLibrary(ctx context.Context, app string) (configapi.BaseLibrary, error) {
+	return read(ctx, c.wire, "getweappsupportversion", app, func() (configapi.BaseLibrary, error) {
+		return configapi.BaseLibrary{Lowest: c.w.cloud.apps[app].library}, nil
 	})
 }
 

@@ -3,6 +3,8 @@ package wxclient
 import (
 	"context"
 	"fmt"
+
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // AuditStatus is the state of one audit. WeChat moves it; only AuditWithdrawn is our doing.
@@ -58,25 +60,25 @@ type Audit struct {
 }
 
 type auditReply struct {
-	ID          *integer `json:"auditid"`
-	Status      *integer `json:"status"`
-	Reason      string   `json:"reason"`
-	Screenshot  string   `json:"screenshot"` // also sent as ScreenShot
-	Version     string   `json:"user_version"`
-	Desc        string   `json:"user_desc"`
-	SubmittedAt integer  `json:"submit_audit_time"`
+	ID          *wire.Integer `json:"auditid"`
+	Status      *wire.Integer `json:"status"`
+	Reason      string        `json:"reason"`
+	Screenshot  string        `json:"screenshot"` // also sent as ScreenShot
+	Version     string        `json:"user_version"`
+	Desc        string        `json:"user_desc"`
+	SubmittedAt wire.Integer  `json:"submit_audit_time"`
 }
 
-func (r *auditReply) check() error {
+func (r *auditReply) Check() error {
 	if r.Status == nil {
-		return missing("status")
+		return wire.Missing("status")
 	}
 	return nil
 }
 
 func (r *auditReply) audit() Audit {
 	return Audit{
-		ID: r.ID.value(), Status: AuditStatus(r.Status.value()), Reason: r.Reason, Screenshot: r.Screenshot,
+		ID: r.ID.Value(), Status: AuditStatus(r.Status.Value()), Reason: r.Reason, Screenshot: r.Screenshot,
 		Version: r.Version, Desc: r.Desc, SubmittedAt: int64(r.SubmittedAt),
 	}
 }
@@ -88,7 +90,7 @@ func (r *auditReply) audit() Audit {
 // WeChat page: api_getlatestauditstatus. Codes: 85012, 86000, 86001 if there was none.
 func (c *Client) LatestAudit(ctx context.Context, appid string) (Audit, error) {
 	var reply auditReply
-	if err := c.callApp(ctx, appid, get("/wxa/get_latest_auditstatus"), &reply); err != nil {
+	if err := c.wire.CallApp(ctx, appid, wire.Get("/wxa/get_latest_auditstatus"), &reply); err != nil {
 		return Audit{}, err
 	}
 	return reply.audit(), nil
@@ -99,7 +101,7 @@ func (c *Client) LatestAudit(ctx context.Context, appid string) (Audit, error) {
 // WeChat page: api_getauditstatus. Codes: 85012 not an audit of this app (ask LatestAudit).
 func (c *Client) AuditStatus(ctx context.Context, appid string, auditID int64) (Audit, error) {
 	var reply auditReply
-	if err := c.callApp(ctx, appid, post("/wxa/get_auditstatus", auditRef{auditID}), &reply); err != nil {
+	if err := c.wire.CallApp(ctx, appid, wire.Post("/wxa/get_auditstatus", auditRef{auditID}), &reply); err != nil {
 		return Audit{}, err
 	}
 	audit := reply.audit()
@@ -117,16 +119,16 @@ type auditRef struct {
 //
 // WeChat page: api_undoaudit (a GET that writes). Codes: 87013 allowance spent, 87012.
 func (c *Client) UndoAudit(ctx context.Context, appid string) error {
-	r := get("/wxa/undocodeaudit")
-	r.writes = true
-	return c.callApp(ctx, appid, r, nil)
+	r := wire.Get("/wxa/undocodeaudit")
+	r.Writes = true
+	return c.wire.CallApp(ctx, appid, r, nil)
 }
 
 // SpeedUpAudit asks for a verdict within 2 to 12 hours and spends one speed-up of the month.
 //
 // WeChat page: api_speedupcodeaudit. Codes: 89401-89405.
 func (c *Client) SpeedUpAudit(ctx context.Context, appid string, auditID int64) error {
-	return c.callApp(ctx, appid, post("/wxa/speedupaudit", auditRef{auditID}), nil)
+	return c.wire.CallApp(ctx, appid, wire.Post("/wxa/speedupaudit", auditRef{auditID}), nil)
 }
 
 // Quota is what the platform has left this month. All apps of the component share it.
@@ -138,19 +140,19 @@ type Quota struct {
 }
 
 type quotaReply struct {
-	Rest         *integer `json:"rest"`
-	Limit        *integer `json:"limit"`
-	SpeedupRest  *integer `json:"speedup_rest"`
-	SpeedupLimit *integer `json:"speedup_limit"`
+	Rest         *wire.Integer `json:"rest"`
+	Limit        *wire.Integer `json:"limit"`
+	SpeedupRest  *wire.Integer `json:"speedup_rest"`
+	SpeedupLimit *wire.Integer `json:"speedup_limit"`
 }
 
-func (r *quotaReply) check() error {
+func (r *quotaReply) Check() error {
 	for _, f := range []struct {
 		name  string
-		value *integer
+		value *wire.Integer
 	}{{"rest", r.Rest}, {"limit", r.Limit}, {"speedup_rest", r.SpeedupRest}, {"speedup_limit", r.SpeedupLimit}} {
 		if f.value == nil {
-			return missing(f.name)
+			return wire.Missing(f.name)
 		}
 	}
 	return nil
@@ -162,11 +164,11 @@ func (r *quotaReply) check() error {
 // WeChat page: api_setcodeauditquota. Codes: -1.
 func (c *Client) QueryQuota(ctx context.Context, appid string) (Quota, error) {
 	var reply quotaReply
-	if err := c.callApp(ctx, appid, get("/wxa/queryquota"), &reply); err != nil {
+	if err := c.wire.CallApp(ctx, appid, wire.Get("/wxa/queryquota"), &reply); err != nil {
 		return Quota{}, err
 	}
 	return Quota{
-		Rest: reply.Rest.value(), Limit: reply.Limit.value(),
-		SpeedupRest: reply.SpeedupRest.value(), SpeedupLimit: reply.SpeedupLimit.value(),
+		Rest: reply.Rest.Value(), Limit: reply.Limit.Value(),
+		SpeedupRest: reply.SpeedupRest.Value(), SpeedupLimit: reply.SpeedupLimit.Value(),
 	}, nil
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // AuthType says which kinds of account WeChat's authorization page offers.
@@ -121,7 +123,7 @@ func (p AuthorizePage) query() (url.Values, error) {
 		}
 	}
 	if len(faults) > 0 {
-		return nil, oneLine(faults)
+		return nil, wire.OneLine(faults)
 	}
 	query := url.Values{"component_appid": {p.Component}, "pre_auth_code": {p.PreAuthCode}, "redirect_uri": {p.Redirect}}
 	if p.App != "" {
@@ -137,16 +139,4 @@ func (p AuthorizePage) query() (url.Values, error) {
 		query.Set("category_id_list", strings.Join(ids, "|"))
 	}
 	return query, nil
-}
-
-// oneLine joins the faults of a request, so that the caller learns of all at once.
-func oneLine(faults []error) error {
-	if len(faults) == 0 {
-		return nil
-	}
-	texts := make([]string, 0, len(faults))
-	for _, fault := range faults {
-		texts = append(texts, fault.Error())
-	}
-	return errors.New(strings.Join(texts, "; "))
 }

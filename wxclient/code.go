@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // maxVersionRunes is the longest user_version WeChat takes.
@@ -35,7 +37,7 @@ func (c *Client) Commit(ctx context.Context, appid string, r CommitRequest) erro
 	if err != nil {
 		return &InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
-	return c.callApp(ctx, appid, post(path, struct {
+	return c.wire.CallApp(ctx, appid, wire.Post(path, struct {
 		TemplateID int64  `json:"template_id"`
 		ExtJSON    string `json:"ext_json"`
 		Version    string `json:"user_version"`
@@ -58,7 +60,7 @@ func (r CommitRequest) validate() (ext string, err error) {
 	if text[0] != '{' || !json.Valid(text) {
 		return "", fmt.Errorf("ext_json is not a JSON object")
 	}
-	text, err = unescape(text)
+	text, err = wire.Unescape(text)
 	if err != nil {
 		return "", fmt.Errorf("ext_json: %w", err)
 	}
@@ -91,14 +93,14 @@ type VersionInfo struct {
 
 type versionReply struct {
 	Exp *struct {
-		Time    integer `json:"exp_time"`
-		Version string  `json:"exp_version"`
-		Desc    string  `json:"exp_desc"`
+		Time    wire.Integer `json:"exp_time"`
+		Version string       `json:"exp_version"`
+		Desc    string       `json:"exp_desc"`
 	} `json:"exp_info"`
 	Release *struct {
-		Time    integer `json:"release_time"`
-		Version string  `json:"release_version"`
-		Desc    string  `json:"release_desc"`
+		Time    wire.Integer `json:"release_time"`
+		Version string       `json:"release_version"`
+		Desc    string       `json:"release_desc"`
 	} `json:"release_info"`
 }
 
@@ -109,7 +111,7 @@ type versionReply struct {
 // WeChat page: api_getversioninfo. Codes: -1, 44002.
 func (c *Client) VersionInfo(ctx context.Context, appid string) (VersionInfo, error) {
 	var reply versionReply
-	if err := c.callApp(ctx, appid, post("/wxa/getversioninfo", empty{}), &reply); err != nil {
+	if err := c.wire.CallApp(ctx, appid, wire.Post("/wxa/getversioninfo", wire.Empty{}), &reply); err != nil {
 		return VersionInfo{}, err
 	}
 	var info VersionInfo
@@ -140,22 +142,22 @@ type Category struct {
 
 type categoryReply struct {
 	List []struct {
-		FirstClass  string  `json:"first_class"`
-		SecondClass string  `json:"second_class"`
-		ThirdClass  string  `json:"third_class"`
-		FirstID     integer `json:"first_id"`
-		SecondID    integer `json:"second_id"`
-		ThirdID     integer `json:"third_id"`
+		FirstClass  string       `json:"first_class"`
+		SecondClass string       `json:"second_class"`
+		ThirdClass  string       `json:"third_class"`
+		FirstID     wire.Integer `json:"first_id"`
+		SecondID    wire.Integer `json:"second_id"`
+		ThirdID     wire.Integer `json:"third_id"`
 	} `json:"category_list"`
 }
 
-func (r *categoryReply) check() error {
+func (r *categoryReply) Check() error {
 	if r.List == nil {
-		return missing("category_list")
+		return wire.Missing("category_list")
 	}
 	for _, e := range r.List {
 		if e.FirstClass == "" || e.SecondClass == "" || e.FirstID == 0 || e.SecondID == 0 {
-			return missing("a name or an id in category_list")
+			return wire.Missing("a name or an id in category_list")
 		}
 	}
 	return nil
@@ -167,7 +169,7 @@ func (r *categoryReply) check() error {
 // WeChat page: api_getallcategoryname. Codes: -1.
 func (c *Client) Categories(ctx context.Context, appid string) ([]Category, error) {
 	var reply categoryReply
-	if err := c.callApp(ctx, appid, get("/wxa/get_category"), &reply); err != nil {
+	if err := c.wire.CallApp(ctx, appid, wire.Get("/wxa/get_category"), &reply); err != nil {
 		return nil, err
 	}
 	list := make([]Category, 0, len(reply.List))
@@ -184,9 +186,9 @@ type pagesReply struct {
 	List []string `json:"page_list"`
 }
 
-func (r *pagesReply) check() error {
+func (r *pagesReply) Check() error {
 	if r.List == nil {
-		return missing("page_list")
+		return wire.Missing("page_list")
 	}
 	return nil
 }
@@ -196,7 +198,7 @@ func (r *pagesReply) check() error {
 // WeChat page: api_getcodepage. Codes: 86000, 86001 nothing committed.
 func (c *Client) Pages(ctx context.Context, appid string) ([]string, error) {
 	var reply pagesReply
-	err := c.callApp(ctx, appid, get("/wxa/get_page"), &reply)
+	err := c.wire.CallApp(ctx, appid, wire.Get("/wxa/get_page"), &reply)
 	return reply.List, err
 }
 
@@ -214,9 +216,9 @@ type privacyInfoReply struct {
 	WithoutConf []string `json:"without_conf_list"`
 }
 
-func (r *privacyInfoReply) check() error {
+func (r *privacyInfoReply) Check() error {
 	if r.WithoutAuth == nil || r.WithoutConf == nil {
-		return missing("without_auth_list or without_conf_list")
+		return wire.Missing("without_auth_list or without_conf_list")
 	}
 	return nil
 }
@@ -227,6 +229,6 @@ func (r *privacyInfoReply) check() error {
 // WeChat page: api_getcodeprivacyinfo. Codes: 61039 still running, ask again in a minute; 61040.
 func (c *Client) CodePrivacyInfo(ctx context.Context, appid string) (PrivacyInfo, error) {
 	var reply privacyInfoReply
-	err := c.callApp(ctx, appid, get("/wxa/security/get_code_privacy_info"), &reply)
+	err := c.wire.CallApp(ctx, appid, wire.Get("/wxa/security/get_code_privacy_info"), &reply)
 	return PrivacyInfo(reply), err
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // MaxAuthorizerPage is the largest count AuthorizerList may ask for (else 40170).
@@ -59,7 +61,7 @@ func (a AuthorizerInfo) Has(set int64) bool {
 }
 
 type typeID struct {
-	ID integer `json:"id"`
+	ID wire.Integer `json:"id"`
 }
 
 // grants is func_info.
@@ -84,8 +86,8 @@ type authorizerReply struct {
 		PrincipalName string          `json:"principal_name"`
 		ServiceType   *typeID         `json:"service_type_info"`
 		VerifyType    typeID          `json:"verify_type_info"`
-		AccountStatus integer         `json:"account_status"`
-		RegisterType  integer         `json:"register_type"`
+		AccountStatus wire.Integer    `json:"account_status"`
+		RegisterType  wire.Integer    `json:"register_type"`
 		MiniProgram   json.RawMessage `json:"MiniProgramInfo"`
 	} `json:"authorizer_info"`
 	Grant *struct {
@@ -107,16 +109,16 @@ func (r *authorizerReply) miniProgram() bool {
 }
 
 // check wants the grants of mini programs only: for the platform's work official accounts have none.
-func (r *authorizerReply) check() error {
+func (r *authorizerReply) Check() error {
 	switch {
 	case r.Info == nil:
-		return missing("authorizer_info")
+		return wire.Missing("authorizer_info")
 	case r.Grant == nil || r.appID() == "":
-		return missing("authorization_info.authorizer_appid")
+		return wire.Missing("authorization_info.authorizer_appid")
 	case r.Info.ServiceType == nil && !r.miniProgram():
-		return missing("authorizer_info.service_type_info")
+		return wire.Missing("authorizer_info.service_type_info")
 	case r.miniProgram() && (r.Grant.Sets == nil || slices.Contains(r.Grant.Sets.ids(), 0)):
-		return missing("authorization_info.func_info or an id in it")
+		return wire.Missing("authorization_info.func_info or an id in it")
 	}
 	return nil
 }
@@ -132,7 +134,7 @@ func (c *Client) AuthorizerInfo(ctx context.Context, appid string) (AuthorizerIn
 		return AuthorizerInfo{}, &InvalidRequestError{Endpoint: path, Problem: "appid is empty"}
 	}
 	var reply authorizerReply
-	err := c.callComponent(ctx, post(path, componentRef{AppID: c.component, Authorizer: appid}).withoutErrcode(), &reply)
+	err := c.wire.CallComponent(ctx, wire.Post(path, componentRef{AppID: c.wire.Component(), Authorizer: appid}).WithoutErrcode(), &reply)
 	if err != nil {
 		return AuthorizerInfo{}, err
 	}
@@ -196,24 +198,24 @@ type AuthorizerPage struct {
 }
 
 type authorizersReply struct {
-	Total *integer `json:"total_count"`
+	Total *wire.Integer `json:"total_count"`
 	List  []struct {
-		AppID        string  `json:"authorizer_appid"`
-		RefreshToken string  `json:"refresh_token"`
-		AuthTime     integer `json:"auth_time"`
+		AppID        string       `json:"authorizer_appid"`
+		RefreshToken string       `json:"refresh_token"`
+		AuthTime     wire.Integer `json:"auth_time"`
 	} `json:"list"`
 }
 
-func (r *authorizersReply) check() error {
+func (r *authorizersReply) Check() error {
 	switch {
 	case r.Total == nil:
-		return missing("total_count")
+		return wire.Missing("total_count")
 	case r.List == nil && *r.Total != 0:
-		return missing("list")
+		return wire.Missing("list")
 	}
 	for _, e := range r.List {
 		if e.AppID == "" {
-			return missing("authorizer_appid in list")
+			return wire.Missing("authorizer_appid in list")
 		}
 	}
 	return nil
@@ -228,16 +230,16 @@ func (c *Client) AuthorizerList(ctx context.Context, offset, count int) (Authori
 		return AuthorizerPage{}, &InvalidRequestError{Endpoint: path, Problem: "offset is negative or count is outside 1 to 500"}
 	}
 	var reply authorizersReply
-	r := post(path, struct {
+	r := wire.Post(path, struct {
 		AppID  string `json:"component_appid"`
 		Offset int    `json:"offset"`
 		Count  int    `json:"count"`
-	}{c.component, offset, count}).withoutErrcode()
-	r.list = true
-	if err := c.callComponent(ctx, r, &reply); err != nil {
+	}{c.wire.Component(), offset, count}).WithoutErrcode()
+	r.List = true
+	if err := c.wire.CallComponent(ctx, r, &reply); err != nil {
 		return AuthorizerPage{}, err
 	}
-	page := AuthorizerPage{Total: reply.Total.value(), List: make([]Authorizer, 0, len(reply.List))}
+	page := AuthorizerPage{Total: reply.Total.Value(), List: make([]Authorizer, 0, len(reply.List))}
 	for _, e := range reply.List {
 		page.List = append(page.List, Authorizer{AppID: e.AppID, RefreshToken: e.RefreshToken, AuthTime: int64(e.AuthTime)})
 	}
@@ -257,23 +259,23 @@ type APIQuota struct {
 }
 
 type rate struct {
-	Calls  integer `json:"call_count"`
-	Window integer `json:"refresh_second"`
+	Calls  wire.Integer `json:"call_count"`
+	Window wire.Integer `json:"refresh_second"`
 }
 
 type apiQuotaReply struct {
 	Quota *struct {
-		Daily  *integer `json:"daily_limit"`
-		Used   *integer `json:"used"`
-		Remain *integer `json:"remain"`
+		Daily  *wire.Integer `json:"daily_limit"`
+		Used   *wire.Integer `json:"used"`
+		Remain *wire.Integer `json:"remain"`
 	} `json:"quota"`
 	Rate          rate `json:"rate_limit"`
 	ComponentRate rate `json:"component_rate_limit"`
 }
 
-func (r *apiQuotaReply) check() error {
+func (r *apiQuotaReply) Check() error {
 	if q := r.Quota; q == nil || q.Daily == nil || q.Used == nil || q.Remain == nil {
-		return missing("quota.daily_limit, quota.used or quota.remain")
+		return wire.Missing("quota.daily_limit, quota.used or quota.remain")
 	}
 	return nil
 }
@@ -284,15 +286,15 @@ func (r *apiQuotaReply) check() error {
 // WeChat page: get_api_quota. Codes: 76021 no such path, 76022 wrong kind of token.
 func (c *Client) APIQuota(ctx context.Context, appid, cgiPath string) (APIQuota, error) {
 	var reply apiQuotaReply
-	r := post("/cgi-bin/openapi/quota/get", struct {
+	r := wire.Post("/cgi-bin/openapi/quota/get", struct {
 		Path string `json:"cgi_path"`
 	}{cgiPath})
-	r.appid = appid
-	if err := c.call(ctx, r, &reply); err != nil {
+	r.AppID = appid
+	if err := c.wire.Call(ctx, r, &reply); err != nil {
 		return APIQuota{}, err
 	}
 	return APIQuota{
-		DailyLimit: reply.Quota.Daily.value(), Used: reply.Quota.Used.value(), Remain: reply.Quota.Remain.value(),
+		DailyLimit: reply.Quota.Daily.Value(), Used: reply.Quota.Used.Value(), Remain: reply.Quota.Remain.Value(),
 		RateCalls: int64(reply.Rate.Calls), RateWindow: time.Duration(reply.Rate.Window) * time.Second,
 		ComponentRateCalls: int64(reply.ComponentRate.Calls), ComponentRateWindow: time.Duration(reply.ComponentRate.Window) * time.Second,
 	}, nil

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/configapi"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
@@ -113,10 +114,10 @@ func TestTwoReadingsOfPlatform(t *testing.T) {
 		}, nil},
 		{"read option", func() (any, error) { return c.AuthorizerOption(ctx, id, "location_report", wxclient.OptionByApp) }, "2"},
 		{"drafts", func() (any, error) { l, err := c.TemplateDrafts(ctx); return len(l), err }, 1},
-		{"servers", func() (any, error) { return c.PlatformServerDomains(ctx, wxclient.DomainAdd, hosts, true) },
-			wxclient.PlatformDomains{Published: hosts, Testing: hosts}},
-		{"web-views", func() (any, error) { return c.PlatformWebviewDomains(ctx, wxclient.DomainAdd, hosts, true) },
-			wxclient.PlatformDomains{Published: hosts[:1], Testing: hosts[:1],
+		{"servers", func() (any, error) { return c.PlatformServerDomains(ctx, configapi.DomainAdd, hosts, true) },
+			configapi.PlatformDomains{Published: hosts, Testing: hosts}},
+		{"web-views", func() (any, error) { return c.PlatformWebviewDomains(ctx, configapi.DomainAdd, hosts, true) },
+			configapi.PlatformDomains{Published: hosts[:1], Testing: hosts[:1],
 				Refused: []wxclient.RefusedItem{{List: "invalid_wxa_jump_h5_domain", Item: hosts[1]}}}},
 		{"file", func() (any, error) { f, err := c.PlatformFile(ctx); return f.Name != "", err }, true},
 		{"API quota", func() (any, error) { q, err := c.APIQuota(ctx, id, "/wxa/commit"); return q.Remain > 0, err }, true},
@@ -175,9 +176,9 @@ func TestTwoReadingsOfSettings(t *testing.T) {
 	t.Parallel()
 	c, sim := onSim(t)
 	ctx, id := t.Context(), wxsim.AppID(1)
-	owner := wxclient.PrivacyOwner{Email: "a@example.com", NoticeMethod: "弹窗", StoreExpire: "30天"}
-	draft := wxclient.GuidelineRequest{Version: wxclient.PrivacyDraft, Owner: owner, Settings: []wxclient.PrivacySetting{{Key: "Location", Text: "送货"}}}
-	rule := wxclient.QRRule{Prefix: "https://qr.example.com/t/", Exclusive: true, Path: "pages/index/index", Version: wxclient.QRTrial, DebugURLs: []string{"https://qr.example.com/t/1"}}
+	owner := configapi.PrivacyOwner{Email: "a@example.com", NoticeMethod: "弹窗", StoreExpire: "30天"}
+	draft := configapi.GuidelineRequest{Version: configapi.PrivacyDraft, Owner: owner, Settings: []configapi.PrivacySetting{{Key: "Location", Text: "送货"}}}
+	rule := configapi.QRRule{Prefix: "https://qr.example.com/t/", Exclusive: true, Path: "pages/index/index", Version: configapi.QRTrial, DebugURLs: []string{"https://qr.example.com/t/1"}}
 	published := rule
 	published.Published = true
 	sim.PlaceFile(id, "qr.example.com")
@@ -193,7 +194,7 @@ func TestTwoReadingsOfSettings(t *testing.T) {
 		{"media", func() (any, error) { m, err := c.UploadMedia(ctx, id, "a.png", []byte(png)); return m.ID != "", err }, true},
 		{"guideline", func() (any, error) { return nil, c.SetPrivacyGuideline(ctx, id, draft) }, nil},
 		{"detected", func() (any, error) {
-			g, err := c.PrivacyGuideline(ctx, id, wxclient.PrivacyDraft)
+			g, err := c.PrivacyGuideline(ctx, id, configapi.PrivacyDraft)
 			return []any{g.HasCode, g.Detected, g.Owner == draft.Owner, len(g.Settings), g.Settings[0].Label != "", len(g.Keys) > 20}, err
 		}, []any{true, []string{"Location"}, true, 1, true, true}},
 		{"close", func() (any, error) { return nil, c.SetServing(ctx, id, false) }, nil},
@@ -207,7 +208,7 @@ func TestTwoReadingsOfSettings(t *testing.T) {
 		{"rule", func() (any, error) { return nil, c.PutQRRule(ctx, id, rule, false) }, nil},
 		{"edit", func() (any, error) { return nil, c.PutQRRule(ctx, id, rule, true) }, nil},
 		{"publish", func() (any, error) { return nil, c.PublishQRRule(ctx, id, rule.Prefix) }, nil},
-		{"rules", func() (any, error) { return c.QRRules(ctx, id) }, wxclient.QRRules{Open: true, PublishQuota: 99, Rules: []wxclient.QRRule{published}}},
+		{"rules", func() (any, error) { return c.QRRules(ctx, id) }, configapi.QRRules{Open: true, PublishQuota: 99, Rules: []configapi.QRRule{published}}},
 		{"delete", func() (any, error) { return nil, c.DeleteQRRule(ctx, id, rule.Prefix) }, nil},
 	})
 }
@@ -216,9 +217,9 @@ func TestTwoReadingsOfDomains(t *testing.T) {
 	t.Parallel()
 	c, sim := onSim(t)
 	ctx, id := t.Context(), wxsim.AppID(1)
-	some := func(domains ...string) wxclient.ServerDomains { return wxclient.ServerDomains{Request: domains} }
+	some := func(domains ...string) configapi.ServerDomains { return configapi.ServerDomains{Request: domains} }
 	none := []string{}
-	all := func(d wxclient.ServerDomains) wxclient.ServerDomains {
+	all := func(d configapi.ServerDomains) configapi.ServerDomains {
 		for _, list := range []*[]string{&d.Request, &d.WebSocket, &d.Upload, &d.Download, &d.UDP, &d.TCP} {
 			if *list == nil {
 				*list = none
@@ -226,40 +227,40 @@ func TestTwoReadingsOfDomains(t *testing.T) {
 		}
 		return d
 	}
-	_, err := c.ModifyDomains(ctx, id, wxclient.DomainAdd, some("https://a.example.com"))
+	_, err := c.ModifyDomains(ctx, id, configapi.DomainAdd, some("https://a.example.com"))
 	answered(t, 85018, err)
 	sim.PlaceFile("", "example.com")
 	sim.PlaceFile(id, "own.example.net")
 	play(t, []step{
 		{"register", func() (any, error) {
-			return c.PlatformServerDomains(ctx, wxclient.DomainSet, []string{"a.example.com"}, true)
+			return c.PlatformServerDomains(ctx, configapi.DomainSet, []string{"a.example.com"}, true)
 		}, nil},
 		{"register web-view", func() (any, error) {
-			return c.PlatformWebviewDomains(ctx, wxclient.DomainSet, []string{"example.com"}, true)
+			return c.PlatformWebviewDomains(ctx, configapi.DomainSet, []string{"example.com"}, true)
 		}, nil},
 		{"third", func() (any, error) {
-			return c.ModifyDomains(ctx, id, wxclient.DomainAdd, some("https://a.example.com"))
+			return c.ModifyDomains(ctx, id, configapi.DomainAdd, some("https://a.example.com"))
 		},
-			wxclient.ChangedDomains{Domains: all(some("https://a.example.com"))}},
+			configapi.ChangedDomains{Domains: all(some("https://a.example.com"))}},
 		{"direct", func() (any, error) {
-			return c.ModifyDomainsDirectly(ctx, id, wxclient.DomainSet, some("https://c.example.net"))
-		}, wxclient.ChangedDomains{Domains: all(some("https://c.example.net"))}},
+			return c.ModifyDomainsDirectly(ctx, id, configapi.DomainSet, some("https://c.example.net"))
+		}, configapi.ChangedDomains{Domains: all(some("https://c.example.net"))}},
 		{"get", func() (any, error) {
-			return c.ModifyDomains(ctx, id, wxclient.DomainGet, wxclient.ServerDomains{})
-		}, wxclient.ChangedDomains{Domains: all(some("https://a.example.com"))}},
+			return c.ModifyDomains(ctx, id, configapi.DomainGet, configapi.ServerDomains{})
+		}, configapi.ChangedDomains{Domains: all(some("https://a.example.com"))}},
 		{"unregister", func() (any, error) {
-			return c.PlatformServerDomains(ctx, wxclient.DomainDelete, []string{"a.example.com"}, true)
-		}, wxclient.PlatformDomains{}},
-		{"effective", func() (any, error) { return c.EffectiveDomains(ctx, id) }, wxclient.EffectiveServerDomains{
+			return c.PlatformServerDomains(ctx, configapi.DomainDelete, []string{"a.example.com"}, true)
+		}, configapi.PlatformDomains{}},
+		{"effective", func() (any, error) { return c.EffectiveDomains(ctx, id) }, configapi.EffectiveServerDomains{
 			Console: all(some()), Third: all(some("https://a.example.com")), Direct: all(some("https://c.example.net")), Effective: all(some("https://c.example.net")),
 		}},
-		{"web-view copy", func() (any, error) { return c.SetWebviewDomains(ctx, id, wxclient.WebviewCopy, nil) },
-			wxclient.ChangedWebviewDomains{Domains: []string{"https://example.com"}}},
+		{"web-view copy", func() (any, error) { return c.SetWebviewDomains(ctx, id, configapi.WebviewCopy, nil) },
+			configapi.ChangedWebviewDomains{Domains: []string{"https://example.com"}}},
 		{"web-view file", func() (any, error) { f, err := c.WebviewFile(ctx, id); return f.Name != "", err }, true},
 		{"web-view direct", func() (any, error) {
-			return c.SetWebviewDomainsDirectly(ctx, id, wxclient.DomainAdd, []string{"https://own.example.net"})
-		}, wxclient.ChangedWebviewDomains{Domains: []string{"https://own.example.net"}}},
-		{"effective web-views", func() (any, error) { return c.EffectiveWebviewDomains(ctx, id) }, wxclient.EffectiveWebviewDomains{
+			return c.SetWebviewDomainsDirectly(ctx, id, configapi.DomainAdd, []string{"https://own.example.net"})
+		}, configapi.ChangedWebviewDomains{Domains: []string{"https://own.example.net"}}},
+		{"effective web-views", func() (any, error) { return c.EffectiveWebviewDomains(ctx, id) }, configapi.EffectiveWebviewDomains{
 			Console: none, Third: []string{"https://example.com"}, Direct: []string{"https://own.example.net"}, Effective: []string{"https://example.com", "https://own.example.net"},
 		}},
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // componentRef is the body of the calls that name the component and perhaps an app.
@@ -12,69 +14,41 @@ type componentRef struct {
 	Authorizer string `json:"authorizer_appid,omitempty"`
 }
 
-// callComponent is call with the component's token, for bodies that hold the component appid.
-func (c *Client) callComponent(ctx context.Context, r request, out any) error {
-	if err := c.needComponent(r.path); err != nil {
-		return err
-	}
-	return c.call(ctx, r, out)
-}
-
-func (c *Client) needComponent(path string) error {
-	if c.component == "" {
-		return &InvalidRequestError{Endpoint: path, Problem: "Options.ComponentAppID is empty"}
-	}
-	return nil
-}
-
-// callWith makes one exchange with a token given by the caller; "" means without.
-func (c *Client) callWith(ctx context.Context, r request, token string, out any) error {
-	if err := c.needComponent(r.path); err != nil {
-		return err
-	}
-	for _, secret := range r.secrets {
-		if secret == "" {
-			return &InvalidRequestError{Endpoint: r.path, Problem: "a secret, ticket or refresh token is empty"}
-		}
-	}
-	return c.exchange(ctx, r, token, out)
-}
-
 // StartPushTicket restarts the push of verify tickets. restarted is false when it ran already,
 // which makes the call a health probe.
 //
 // WeChat page: api_startpushticket. Codes: 40013, 40125.
 func (c *Client) StartPushTicket(ctx context.Context, secret string) (restarted bool, err error) {
 	var reply struct {
-		Msg looseText `json:"errmsg"`
+		Msg wire.LooseText `json:"errmsg"`
 	}
-	r := post("/cgi-bin/component/api_start_push_ticket", struct {
+	r := wire.Post("/cgi-bin/component/api_start_push_ticket", struct {
 		AppID  string `json:"component_appid"`
 		Secret string `json:"component_secret"`
-	}{c.component, secret})
-	r.secrets = []string{secret}
-	if err := c.callWith(ctx, r, "", &reply); err != nil {
+	}{c.wire.Component(), secret})
+	r.Secrets = []string{secret}
+	if err := c.wire.CallWith(ctx, r, "", &reply); err != nil {
 		return false, err
 	}
 	return !strings.Contains(string(reply.Msg), "normal state"), nil
 }
 
 type componentTokenReply struct {
-	Token     string  `json:"component_access_token"`
-	ExpiresIn integer `json:"expires_in"`
+	Token     string       `json:"component_access_token"`
+	ExpiresIn wire.Integer `json:"expires_in"`
 }
 
-func (r *componentTokenReply) check() error {
+func (r *componentTokenReply) Check() error {
 	return needToken("component_access_token", r.Token, r.ExpiresIn)
 }
 
 // needToken refuses a success without a token, which must never overwrite a stored one.
-func needToken(field, token string, expiresIn integer) error {
+func needToken(field, token string, expiresIn wire.Integer) error {
 	if token == "" {
-		return missing(field)
+		return wire.Missing(field)
 	}
 	if expiresIn <= 0 {
-		return missing("expires_in")
+		return wire.Missing("expires_in")
 	}
 	return nil
 }
@@ -86,34 +60,34 @@ func needToken(field, token string, expiresIn integer) error {
 // ticket ran out or wrong, 61004 address not allowed, 45009.
 func (c *Client) FetchComponentToken(ctx context.Context, secret, ticket string) (token string, expiresIn time.Duration, err error) {
 	var reply componentTokenReply
-	r := post("/cgi-bin/component/api_component_token", struct {
+	r := wire.Post("/cgi-bin/component/api_component_token", struct {
 		AppID  string `json:"component_appid"`
 		Secret string `json:"component_appsecret"`
 		Ticket string `json:"component_verify_ticket"`
-	}{c.component, secret, ticket}).withoutErrcode()
-	r.secrets = []string{secret, ticket}
-	if err := c.callWith(ctx, r, "", &reply); err != nil {
+	}{c.wire.Component(), secret, ticket}).WithoutErrcode()
+	r.Secrets = []string{secret, ticket}
+	if err := c.wire.CallWith(ctx, r, "", &reply); err != nil {
 		return "", 0, err
 	}
 	return reply.Token, seconds(reply.ExpiresIn), nil
 }
 
-func seconds(n integer) time.Duration { return time.Duration(n) * time.Second }
+func seconds(n wire.Integer) time.Duration { return time.Duration(n) * time.Second }
 
 type preAuthReply struct {
-	Code      string  `json:"pre_auth_code"`
-	ExpiresIn integer `json:"expires_in"`
+	Code      string       `json:"pre_auth_code"`
+	ExpiresIn wire.Integer `json:"expires_in"`
 }
 
-func (r *preAuthReply) check() error { return needToken("pre_auth_code", r.Code, r.ExpiresIn) }
+func (r *preAuthReply) Check() error { return needToken("pre_auth_code", r.Code, r.ExpiresIn) }
 
 // PreAuthCode gets a code for WeChat's authorization page. Trust expiresIn: the pages disagree.
 //
 // WeChat page: api_getpreauthcode. Codes: 40013, 61004.
 func (c *Client) PreAuthCode(ctx context.Context) (code string, expiresIn time.Duration, err error) {
 	var reply preAuthReply
-	r := post("/cgi-bin/component/api_create_preauthcode", componentRef{AppID: c.component}).withoutErrcode()
-	if err := c.callComponent(ctx, r, &reply); err != nil {
+	r := wire.Post("/cgi-bin/component/api_create_preauthcode", componentRef{AppID: c.wire.Component()}).WithoutErrcode()
+	if err := c.wire.CallComponent(ctx, r, &reply); err != nil {
 		return "", 0, err
 	}
 	return reply.Code, seconds(reply.ExpiresIn), nil
@@ -137,12 +111,12 @@ func (t AuthorizerToken) String() string { return "authorizer token for " + t.Ex
 func (t AuthorizerToken) GoString() string { return t.String() }
 
 type authorizerTokenReply struct {
-	Access    string  `json:"authorizer_access_token"`
-	Refresh   string  `json:"authorizer_refresh_token"`
-	ExpiresIn integer `json:"expires_in"`
+	Access    string       `json:"authorizer_access_token"`
+	Refresh   string       `json:"authorizer_refresh_token"`
+	ExpiresIn wire.Integer `json:"expires_in"`
 }
 
-func (r *authorizerTokenReply) check() error {
+func (r *authorizerTokenReply) Check() error {
 	return needToken("authorizer_access_token", r.Access, r.ExpiresIn)
 }
 
@@ -154,14 +128,14 @@ func (r *authorizerTokenReply) check() error {
 // component token, 61003 not authorized any more.
 func (c *Client) RefreshAuthorizerToken(ctx context.Context, componentToken, appid, refreshToken string) (AuthorizerToken, error) {
 	var reply authorizerTokenReply
-	r := post("/cgi-bin/component/api_authorizer_token", struct {
+	r := wire.Post("/cgi-bin/component/api_authorizer_token", struct {
 		AppID      string `json:"component_appid"`
 		Authorizer string `json:"authorizer_appid"`
 		Refresh    string `json:"authorizer_refresh_token"`
-	}{c.component, appid, refreshToken}).withoutErrcode()
-	r.appid = appid
-	r.secrets = []string{refreshToken, componentToken}
-	if err := c.callWith(ctx, r, componentToken, &reply); err != nil {
+	}{c.wire.Component(), appid, refreshToken}).WithoutErrcode()
+	r.AppID = appid
+	r.Secrets = []string{refreshToken, componentToken}
+	if err := c.wire.CallWith(ctx, r, componentToken, &reply); err != nil {
 		return AuthorizerToken{}, err
 	}
 	if reply.Refresh == "" {
@@ -188,9 +162,9 @@ type queryAuthReply struct {
 	} `json:"authorization_info"`
 }
 
-func (r *queryAuthReply) check() error {
+func (r *queryAuthReply) Check() error {
 	if r.Info == nil || r.Info.AppID == "" {
-		return missing("authorization_info.authorizer_appid")
+		return wire.Missing("authorization_info.authorizer_appid")
 	}
 	if r.Info.Access == "" {
 		return nil // an app without a right to any API gets no tokens
@@ -203,12 +177,12 @@ func (r *queryAuthReply) check() error {
 // WeChat page: api_getauthorizerrefreshtoken. Codes: 61009 code wrong, 61010 code ran out.
 func (c *Client) QueryAuth(ctx context.Context, authCode string) (Authorization, error) {
 	var reply queryAuthReply
-	r := post("/cgi-bin/component/api_query_auth", struct {
+	r := wire.Post("/cgi-bin/component/api_query_auth", struct {
 		AppID string `json:"component_appid"`
 		Code  string `json:"authorization_code"`
-	}{c.component, authCode}).withoutErrcode()
-	r.secrets = []string{authCode}
-	if err := c.callComponent(ctx, r, &reply); err != nil {
+	}{c.wire.Component(), authCode}).WithoutErrcode()
+	r.Secrets = []string{authCode}
+	if err := c.wire.CallComponent(ctx, r, &reply); err != nil {
 		return Authorization{}, err
 	}
 	info := reply.Info

@@ -6,42 +6,43 @@ import (
 	"testing"
 
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
 func TestDomainEndpoints(t *testing.T) {
 	t.Parallel()
-	domains := wxclient.ServerDomains{Request: []string{"https://a.example.com:8443"}, WebSocket: []string{"wss://b.example.com"},
+	domains := configapi.ServerDomains{Request: []string{"https://a.example.com:8443"}, WebSocket: []string{"wss://b.example.com"},
 		Upload: []string{"https://c.example.com"}, Download: []string{"https://d.example.com"}, UDP: []string{"udp://e.example.com"}, TCP: []string{"tcp://f.example.com"}}
 	const lists = `"requestdomain":["https://a.example.com:8443"],"wsrequestdomain":["wss://b.example.com"],"uploaddomain":["https://c.example.com"],` +
 		`"downloaddomain":["https://d.example.com"],"udpdomain":["udp://e.example.com"],"tcpdomain":["tcp://f.example.com"]`
-	some := func(host string) wxclient.ServerDomains {
-		return wxclient.ServerDomains{Request: []string{"https://" + host}}
+	some := func(host string) configapi.ServerDomains {
+		return configapi.ServerDomains{Request: []string{"https://" + host}}
 	}
 	runEndpoints(t, []endpointCase{
 		{
 			name: "add",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return c.ModifyDomains(ctx, app, wxclient.DomainAdd, domains)
+				return c.ModifyDomains(ctx, app, configapi.DomainAdd, domains)
 			},
 			want:  got{"POST", "/wxa/modify_domain", appQuery, `{"action":"add",` + lists + `}`},
 			reply: `{"errcode":0,` + lists + `,"invalid_requestdomain":["https://x"],"invalid_tcpdomain":["tcp://y"],"invalid_udpdomain":[],"no_icp_domain":["https://z"]}`,
-			out: wxclient.ChangedDomains{Domains: domains, Refused: []wxclient.RefusedItem{
+			out: configapi.ChangedDomains{Domains: domains, Refused: []wxclient.RefusedItem{
 				{List: "invalid_requestdomain", Item: "https://x"}, {List: "invalid_tcpdomain", Item: "tcp://y"}, {List: "no_icp_domain", Item: "https://z"}}},
 		},
 		{
 			name: "get directly",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return c.ModifyDomainsDirectly(ctx, app, wxclient.DomainGet, wxclient.ServerDomains{})
+				return c.ModifyDomainsDirectly(ctx, app, configapi.DomainGet, configapi.ServerDomains{})
 			},
 			want:  got{"POST", "/wxa/modify_domain_directly", appQuery, `{"action":"get"}`},
-			reply: `{"errcode":0,` + lists + `}`, out: wxclient.ChangedDomains{Domains: domains},
+			reply: `{"errcode":0,` + lists + `}`, out: configapi.ChangedDomains{Domains: domains},
 		},
 		{
 			name: "empty all lists",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return c.ModifyDomains(ctx, app, wxclient.DomainSet, wxclient.ServerDomains{})
+				return c.ModifyDomains(ctx, app, configapi.DomainSet, configapi.ServerDomains{})
 			},
-			want: got{"POST", "/wxa/modify_domain", appQuery, `{"action":"set"}`}, reply: ok, out: wxclient.ChangedDomains{},
+			want: got{"POST", "/wxa/modify_domain", appQuery, `{"action":"set"}`}, reply: ok, out: configapi.ChangedDomains{},
 		},
 		{
 			name: "effective",
@@ -49,84 +50,84 @@ func TestDomainEndpoints(t *testing.T) {
 			want: got{"POST", "/wxa/get_effective_domain", appQuery, `{}`},
 			reply: `{"errcode":0,"mp_domain":{"requestdomain":["https://a"]},"third_domain":{"requestdomain":["https://b"]},` +
 				`"direct_domain":{"requestdomain":["https://c"]},"effective_domain":{"requestdomain":["https://d"]}}`,
-			out: wxclient.EffectiveServerDomains{Console: some("a"), Third: some("b"), Direct: some("c"), Effective: some("d")},
+			out: configapi.EffectiveServerDomains{Console: some("a"), Third: some("b"), Direct: some("c"), Effective: some("d")},
 		},
 		{
 			name: "copy web-view domains",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return c.SetWebviewDomains(ctx, app, wxclient.WebviewCopy, nil)
+				return c.SetWebviewDomains(ctx, app, configapi.WebviewCopy, nil)
 			},
-			want: got{"POST", "/wxa/setwebviewdomain", appQuery, `{}`}, reply: ok, out: wxclient.ChangedWebviewDomains{},
+			want: got{"POST", "/wxa/setwebviewdomain", appQuery, `{}`}, reply: ok, out: configapi.ChangedWebviewDomains{},
 		},
 		{
 			name: "set web-view domains",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return c.SetWebviewDomainsDirectly(ctx, app, wxclient.DomainSet, []string{"https://a.example.com"})
+				return c.SetWebviewDomainsDirectly(ctx, app, configapi.DomainSet, []string{"https://a.example.com"})
 			},
 			want:  got{"POST", "/wxa/setwebviewdomain_directly", appQuery, `{"action":"set","webviewdomain":["https://a.example.com"]}`},
 			reply: `{"errcode":0,"webviewdomain":["https://a.example.com"],"invalid_webviewdomain":["https://b.example.com"]}`,
-			out: wxclient.ChangedWebviewDomains{Domains: []string{"https://a.example.com"},
+			out: configapi.ChangedWebviewDomains{Domains: []string{"https://a.example.com"},
 				Refused: []wxclient.RefusedItem{{List: "invalid_webviewdomain", Item: "https://b.example.com"}}},
 		},
 		{
 			name:  "web-view file",
 			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.WebviewFile(ctx, app) },
 			want:  got{"POST", "/wxa/get_webviewdomain_confirmfile", appQuery, `{}`},
-			reply: `{"errcode":0,"file_name":"a.txt","file_content":"b"}`, out: wxclient.ConfirmFile{Name: "a.txt", Content: "b"},
+			reply: `{"errcode":0,"file_name":"a.txt","file_content":"b"}`, out: configapi.ConfirmFile{Name: "a.txt", Content: "b"},
 		},
 		{
 			name:  "effective web-view domains",
 			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.EffectiveWebviewDomains(ctx, app) },
 			want:  got{"POST", "/wxa/get_effective_webviewdomain", appQuery, `{}`},
 			reply: `{"errcode":0,"mp_webviewdomain":["a"],"third_webviewdomain":["b"],"direct_webviewdomain":["c"],"effective_webviewdomain":["d"]}`,
-			out:   wxclient.EffectiveWebviewDomains{Console: []string{"a"}, Third: []string{"b"}, Direct: []string{"c"}, Effective: []string{"d"}},
+			out:   configapi.EffectiveWebviewDomains{Console: []string{"a"}, Third: []string{"b"}, Direct: []string{"c"}, Effective: []string{"d"}},
 		},
 		{
 			name: "platform servers",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return c.PlatformServerDomains(ctx, wxclient.DomainAdd, []string{"a.example.com", "b.example.com"}, true)
+				return c.PlatformServerDomains(ctx, configapi.DomainAdd, []string{"a.example.com", "b.example.com"}, true)
 			},
 			want: got{"POST", "/cgi-bin/component/modify_wxa_server_domain", componentQuery,
 				`{"action":"add","wxa_server_domain":"a.example.com;b.example.com","is_modify_published_together":true}`},
 			reply: `{"errcode":0,"published_wxa_server_domain":"a.example.com","testing_wxa_server_domain":"a.example.com; b.example.com;","invalid_wxa_server_domain":""}`,
-			out:   wxclient.PlatformDomains{Published: []string{"a.example.com"}, Testing: []string{"a.example.com", "b.example.com"}},
+			out:   configapi.PlatformDomains{Published: []string{"a.example.com"}, Testing: []string{"a.example.com", "b.example.com"}},
 		},
 		{
 			name: "platform web-view domains",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return c.PlatformWebviewDomains(ctx, wxclient.DomainGet, nil, false)
+				return c.PlatformWebviewDomains(ctx, configapi.DomainGet, nil, false)
 			},
 			want:  got{"POST", "/cgi-bin/component/modify_wxa_jump_domain", componentQuery, `{"action":"get","is_modify_published_together":false}`},
 			reply: `{"errcode":0,"published_wxa_jump_h5_domain":null,"testing_wxa_jump_h5_domain":"a.example.com","invalid_wxa_jump_h5_domain":"x"}`,
-			out:   wxclient.PlatformDomains{Testing: []string{"a.example.com"}, Refused: []wxclient.RefusedItem{{List: "invalid_wxa_jump_h5_domain", Item: "x"}}},
+			out:   configapi.PlatformDomains{Testing: []string{"a.example.com"}, Refused: []wxclient.RefusedItem{{List: "invalid_wxa_jump_h5_domain", Item: "x"}}},
 		},
 		{
 			name:  "platform file",
 			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.PlatformFile(ctx) },
 			want:  got{"POST", "/cgi-bin/component/get_domain_confirmfile", componentQuery, `{}`},
-			reply: `{"errcode":0,"file_name":"a.txt","file_content":"b"}`, out: wxclient.ConfirmFile{Name: "a.txt", Content: "b"},
+			reply: `{"errcode":0,"file_name":"a.txt","file_content":"b"}`, out: configapi.ConfirmFile{Name: "a.txt", Content: "b"},
 		},
 	})
 }
 
 func TestDomainFaults(t *testing.T) {
 	t.Parallel()
-	modify := func(action wxclient.DomainAction, d wxclient.ServerDomains) func(context.Context, *wxclient.Client) error {
+	modify := func(action configapi.DomainAction, d configapi.ServerDomains) func(context.Context, *wxclient.Client) error {
 		return func(ctx context.Context, c *wxclient.Client) error {
 			_, err := c.ModifyDomains(ctx, app, action, d)
 			return err
 		}
 	}
 	request := func(domain string) func(context.Context, *wxclient.Client) error {
-		return modify(wxclient.DomainAdd, wxclient.ServerDomains{Request: []string{domain}})
+		return modify(configapi.DomainAdd, configapi.ServerDomains{Request: []string{domain}})
 	}
-	webview := func(action wxclient.DomainAction, domains ...string) func(context.Context, *wxclient.Client) error {
+	webview := func(action configapi.DomainAction, domains ...string) func(context.Context, *wxclient.Client) error {
 		return func(ctx context.Context, c *wxclient.Client) error {
 			_, err := c.SetWebviewDomains(ctx, app, action, domains)
 			return err
 		}
 	}
-	platform := func(action wxclient.DomainAction, domains ...string) func(context.Context, *wxclient.Client) error {
+	platform := func(action configapi.DomainAction, domains ...string) func(context.Context, *wxclient.Client) error {
 		return func(ctx context.Context, c *wxclient.Client) error {
 			_, err := c.PlatformWebviewDomains(ctx, action, domains, false)
 			return err
@@ -134,30 +135,30 @@ func TestDomainFaults(t *testing.T) {
 	}
 	many := strings.Split(strings.Repeat("https://a.example.com ", 201), " ")[:201]
 	runRefusals(t, []refusalCase{
-		{"no action", "action is \"\"", modify("", wxclient.ServerDomains{})},
-		{"nothing to add", "no domain to add", modify(wxclient.DomainAdd, wxclient.ServerDomains{})},
-		{"get with domains", "get takes no domains", modify(wxclient.DomainGet, wxclient.ServerDomains{Request: []string{"https://a.example.com"}})},
+		{"no action", "action is \"\"", modify("", configapi.ServerDomains{})},
+		{"nothing to add", "no domain to add", modify(configapi.DomainAdd, configapi.ServerDomains{})},
+		{"get with domains", "get takes no domains", modify(configapi.DomainGet, configapi.ServerDomains{Request: []string{"https://a.example.com"}})},
 		{"http", "not like https", request("http://a.example.com")},
 		{"path", "without a path", request("https://a.example.com/x")},
 		{"address", "IP address", request("https://1.2.3.4")},
 		{"WeChat's own", "can't be a domain of an app", request("https://api.weixin.qq.com")},
 		{"one word", "not a domain", request("https://localhost")},
-		{"wrong list", "wss://example.com", modify(wxclient.DomainSet, wxclient.ServerDomains{WebSocket: []string{"https://a.example.com"}})},
-		{"too many", "201 domains", modify(wxclient.DomainSet, wxclient.ServerDomains{UDP: nil, Request: many})},
-		{"all at once", "; ", modify(wxclient.DomainAdd, wxclient.ServerDomains{Request: []string{"x"}, TCP: []string{"y"}})},
-		{"web-view by http", "not like https", webview(wxclient.DomainAdd, "http://a.example.com")},
-		{"web-view copy with domains", "takes no domains", webview(wxclient.WebviewCopy, "https://a.example.com")},
-		{"many web-views", "201 domains", webview(wxclient.DomainSet, many...)},
+		{"wrong list", "wss://example.com", modify(configapi.DomainSet, configapi.ServerDomains{WebSocket: []string{"https://a.example.com"}})},
+		{"too many", "201 domains", modify(configapi.DomainSet, configapi.ServerDomains{UDP: nil, Request: many})},
+		{"all at once", "; ", modify(configapi.DomainAdd, configapi.ServerDomains{Request: []string{"x"}, TCP: []string{"y"}})},
+		{"web-view by http", "not like https", webview(configapi.DomainAdd, "http://a.example.com")},
+		{"web-view copy with domains", "takes no domains", webview(configapi.WebviewCopy, "https://a.example.com")},
+		{"many web-views", "201 domains", webview(configapi.DomainSet, many...)},
 		{"direct copy", "action is", func(ctx context.Context, c *wxclient.Client) error {
-			_, err := c.SetWebviewDomainsDirectly(ctx, app, wxclient.WebviewCopy, nil)
+			_, err := c.SetWebviewDomainsDirectly(ctx, app, configapi.WebviewCopy, nil)
 			return err
 		}},
-		{"platform with scheme", "no scheme", platform(wxclient.DomainAdd, "https://a.example.com")},
-		{"two in one", "no scheme", platform(wxclient.DomainAdd, "a.example.com;b.example.com")},
-		{"platform deletes nothing", "no domain to delete", platform(wxclient.DomainDelete)},
-		{"many of the platform", "at most 200", platform(wxclient.DomainSet, many...)},
+		{"platform with scheme", "no scheme", platform(configapi.DomainAdd, "https://a.example.com")},
+		{"two in one", "no scheme", platform(configapi.DomainAdd, "a.example.com;b.example.com")},
+		{"platform deletes nothing", "no domain to delete", platform(configapi.DomainDelete)},
+		{"many of the platform", "at most 200", platform(configapi.DomainSet, many...)},
 		{"more servers", "at most 1000", func(ctx context.Context, c *wxclient.Client) error {
-			_, err := c.PlatformServerDomains(ctx, wxclient.DomainSet, make([]string, 1001), true)
+			_, err := c.PlatformServerDomains(ctx, configapi.DomainSet, make([]string, 1001), true)
 			return err
 		}},
 	})

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
 // everyCall is one call of the client, by the name of its method and a variant.
@@ -26,13 +27,13 @@ type everyCall struct {
 func everyCalls() []everyCall {
 	type c = wxclient.Client
 	type x = context.Context
-	some := wxclient.ServerDomains{Request: []string{"https://a.example.com"}}
+	some := configapi.ServerDomains{Request: []string{"https://a.example.com"}}
 	one := []string{"https://a.example.com"}
 	host := []string{"a.example.com"}
 	e := company()
 	e.LegalIDCard = "440300199001011234"
-	rule := wxclient.QRRule{Prefix: "https://a.example.com/", Path: "p", Version: wxclient.QROnline}
-	guideline := wxclient.GuidelineRequest{Version: wxclient.PrivacyDraft, Owner: wxclient.PrivacyOwner{Email: "a@b.c", NoticeMethod: "弹窗"}}
+	rule := configapi.QRRule{Prefix: "https://a.example.com/", Path: "p", Version: configapi.QROnline}
+	guideline := configapi.GuidelineRequest{Version: configapi.PrivacyDraft, Owner: configapi.PrivacyOwner{Email: "a@b.c", NoticeMethod: "弹窗"}}
 	const (
 		file     = `{"errcode":0,"file_name":"a.txt","file_content":"b"}`
 		audit    = `{"errcode":0,"auditid":5,"status":1,"reason":"r","user_version":"1","user_desc":"d","submit_audit_time":1}`
@@ -66,17 +67,17 @@ func everyCalls() []everyCall {
 			return err
 		}},
 		{name: "QueryAuth", good: authorize, bare: true, call: func(ctx x, c *c) error { _, err := c.QueryAuth(ctx, "code"); return err }},
-		{name: "ModifyDomains", good: ok, call: func(ctx x, c *c) error { _, err := c.ModifyDomains(ctx, app, wxclient.DomainAdd, some); return err }},
+		{name: "ModifyDomains", good: ok, call: func(ctx x, c *c) error { _, err := c.ModifyDomains(ctx, app, configapi.DomainAdd, some); return err }},
 		{name: "ModifyDomains get", good: list, call: func(ctx x, c *c) error {
-			_, err := c.ModifyDomains(ctx, app, wxclient.DomainGet, wxclient.ServerDomains{})
+			_, err := c.ModifyDomains(ctx, app, configapi.DomainGet, configapi.ServerDomains{})
 			return err
 		}},
 		{name: "ModifyDomainsDirectly", good: ok, call: func(ctx x, c *c) error {
-			_, err := c.ModifyDomainsDirectly(ctx, app, wxclient.DomainAdd, some)
+			_, err := c.ModifyDomainsDirectly(ctx, app, configapi.DomainAdd, some)
 			return err
 		}},
 		{name: "ModifyDomainsDirectly get", good: list, call: func(ctx x, c *c) error {
-			_, err := c.ModifyDomainsDirectly(ctx, app, wxclient.DomainGet, wxclient.ServerDomains{})
+			_, err := c.ModifyDomainsDirectly(ctx, app, configapi.DomainGet, configapi.ServerDomains{})
 			return err
 		}},
 		{name: "EffectiveDomains", good: domains, call: func(ctx x, c *c) error { _, err := c.EffectiveDomains(ctx, app); return err }},
@@ -97,16 +98,16 @@ func everyCalls() []everyCall {
 			return c.SetAuthorizerOption(ctx, app, "voice_recognize", "1", wxclient.OptionByApp)
 		}},
 		{name: "PlatformServerDomains", good: `{"errcode":0,"testing_wxa_server_domain":""}`, call: func(ctx x, c *c) error {
-			_, err := c.PlatformServerDomains(ctx, wxclient.DomainAdd, host, true)
+			_, err := c.PlatformServerDomains(ctx, configapi.DomainAdd, host, true)
 			return err
 		}},
 		{name: "PlatformWebviewDomains", good: `{"errcode":0,"published_wxa_jump_h5_domain":"a"}`, call: func(ctx x, c *c) error {
-			_, err := c.PlatformWebviewDomains(ctx, wxclient.DomainGet, nil, false)
+			_, err := c.PlatformWebviewDomains(ctx, configapi.DomainGet, nil, false)
 			return err
 		}},
 		{name: "PlatformFile", good: file, call: func(ctx x, c *c) error { _, err := c.PlatformFile(ctx); return err }},
 		{name: "PrivacyGuideline", good: `{"errcode":0,"code_exist":0,"setting_list":[],"owner_setting":{}}`, call: func(ctx x, c *c) error {
-			_, err := c.PrivacyGuideline(ctx, app, wxclient.PrivacyDraft)
+			_, err := c.PrivacyGuideline(ctx, app, configapi.PrivacyDraft)
 			return err
 		}},
 		{name: "SetPrivacyGuideline", good: ok, call: func(ctx x, c *c) error { return c.SetPrivacyGuideline(ctx, app, guideline) }},
@@ -136,13 +137,13 @@ func everyCalls() []everyCall {
 		{name: "Serving", good: `{"errcode":0,"status":1}`, call: func(ctx x, c *c) error { _, err := c.Serving(ctx, app); return err }},
 		{name: "LowestLibrary", good: `{"errcode":0,"now_version":"1.0.0","uv_info":{"items":[]}}`, call: func(ctx x, c *c) error { _, err := c.LowestLibrary(ctx, app); return err }},
 		{name: "SetLowestLibrary", good: ok, call: func(ctx x, c *c) error { return c.SetLowestLibrary(ctx, app, "2.0.0") }},
-		{name: "SetWebviewDomains", good: ok, call: func(ctx x, c *c) error { _, err := c.SetWebviewDomains(ctx, app, wxclient.DomainAdd, one); return err }},
+		{name: "SetWebviewDomains", good: ok, call: func(ctx x, c *c) error { _, err := c.SetWebviewDomains(ctx, app, configapi.DomainAdd, one); return err }},
 		{name: "SetWebviewDomains get", good: `{"errcode":0,"webviewdomain":[]}`, call: func(ctx x, c *c) error {
-			_, err := c.SetWebviewDomains(ctx, app, wxclient.DomainGet, nil)
+			_, err := c.SetWebviewDomains(ctx, app, configapi.DomainGet, nil)
 			return err
 		}},
 		{name: "SetWebviewDomainsDirectly", good: ok, call: func(ctx x, c *c) error {
-			_, err := c.SetWebviewDomainsDirectly(ctx, app, wxclient.DomainAdd, one)
+			_, err := c.SetWebviewDomainsDirectly(ctx, app, configapi.DomainAdd, one)
 			return err
 		}},
 		{name: "WebviewFile", good: file, call: func(ctx x, c *c) error { _, err := c.WebviewFile(ctx, app); return err }},

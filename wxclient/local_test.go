@@ -3,14 +3,10 @@ package wxclient_test
 import (
 	"context"
 	"errors"
-	"os"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/wxrollout/wxrollout/wxclient"
-	"github.com/wxrollout/wxrollout/wxsim"
 )
 
 func TestLocalRefusals(t *testing.T) {
@@ -124,90 +120,6 @@ func TestBasePathIsKept(t *testing.T) {
 	}
 	if path := s.requests()[0].Path; path != "/proxy/wxa/release" {
 		t.Errorf("path %s", path)
-	}
-}
-
-// TestClasses compares the class of every code with the reviewed list in testdata.
-func TestClasses(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("testdata/classes.golden")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var class wxclient.Class
-	n := 0
-	for _, field := range strings.Fields(string(text)) {
-		if name, isClass := strings.CutSuffix(field, ":"); isClass {
-			class = wxclient.Class(name)
-			continue
-		}
-		code, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n++
-		if got := wxclient.ClassOf(code); got != class {
-			t.Errorf("%d is %s, want %s", code, got, class)
-		}
-		if text, known := wxclient.Describe(code); !known || text == "" {
-			t.Errorf("%d has no text", code)
-		}
-	}
-	if n != 277 || n != wxclient.CodeCount() {
-		t.Errorf("%d codes listed and %d in the table, want 277", n, wxclient.CodeCount())
-	}
-}
-
-// TestSimulatorsCodesAreKnown: whatever the simulator answers has a class of its own, so that no rehearsal parks as
-// unlisted what the real WeChat would be understood in.
-func TestSimulatorsCodesAreKnown(t *testing.T) {
-	t.Parallel()
-	codes := wxsim.Codes()
-	if len(codes) < 80 {
-		t.Errorf("the simulator has %d codes only", len(codes))
-	}
-	for _, code := range codes {
-		if _, known := wxclient.Describe(int64(code)); !known {
-			t.Errorf("the simulator answers %d, which errcodes.csv lacks", code)
-		}
-	}
-}
-
-func TestClassOfSpotChecks(t *testing.T) {
-	t.Parallel()
-	for code, want := range map[int64]wxclient.Class{
-		0: wxclient.ClassOK, -1: wxclient.ClassRetryBusy, 40001: wxclient.ClassRetryToken, 45009: wxclient.ClassThrottlePlatform,
-		61039: wxclient.ClassWaitExternal, 85009: wxclient.ClassAlreadyDone, 85014: wxclient.ClassFatalRollout,
-		85085: wxclient.ClassThrottlePlatform, 86008: wxclient.ClassFatalConfig, 9402202: wxclient.ClassThrottleApp,
-		61007: wxclient.ClassFatalApp, 7: wxclient.ClassUnknown, 9402205: wxclient.ClassThrottleApp,
-	} {
-		if got := wxclient.ClassOf(code); got != want || !slices.Contains(wxclient.Classes(), got) {
-			t.Errorf("%d is %s, want %s", code, got, want)
-		}
-	}
-	if _, known := wxclient.Describe(7); known {
-		t.Error("7 is described")
-	}
-}
-
-func TestIsOutcomeUnknown(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		err  error
-		want bool
-	}{
-		{nil, false},
-		{errors.New("x"), false},
-		{&wxclient.Error{Code: 9402202}, true},
-		{&wxclient.Error{Code: 9402205}, true},
-		{&wxclient.Error{Code: -1}, false},
-		{&wxclient.OutcomeUnknownError{Err: errors.New("x")}, true},
-		{&wxclient.NotSentError{Err: &wxclient.OutcomeUnknownError{}}, false},
-		{&wxclient.InvalidRequestError{}, false},
-	} {
-		if got := wxclient.IsOutcomeUnknown(tc.err); got != tc.want {
-			t.Errorf("%T %v: got %v", tc.err, tc.err, got)
-		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // Limits of uploads that WeChat documents, in bytes.
@@ -27,9 +29,9 @@ type mediaReply struct {
 	ID   string `json:"mediaid"`
 }
 
-func (r *mediaReply) check() error {
+func (r *mediaReply) Check() error {
 	if r.ID == "" {
-		return missing("mediaid")
+		return wire.Missing("mediaid")
 	}
 	return nil
 }
@@ -45,9 +47,9 @@ func (c *Client) UploadMedia(ctx context.Context, appid, name string, data []byt
 		return Media{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
 	var reply mediaReply
-	r := post(path, nil)
-	r.file = &file{field: "media", name: filepath.Base(name), data: data}
-	if err := c.callApp(ctx, appid, r, &reply); err != nil {
+	r := wire.Post(path, nil)
+	r.File = &wire.File{Field: "media", Name: filepath.Base(name), Data: data}
+	if err := c.wire.CallApp(ctx, appid, r, &reply); err != nil {
 		return Media{}, err
 	}
 	return Media{ID: reply.ID, Video: video}, nil
@@ -73,13 +75,13 @@ func checkMedia(data []byte) (video bool, err error) {
 //
 // WeChat page: api_gettrialqrcode. Codes: 40001, 86001 nothing committed.
 func (c *Client) TrialQRCode(ctx context.Context, appid, page string) (jpeg []byte, err error) {
-	r := get("/wxa/get_qrcode")
+	r := wire.Get("/wxa/get_qrcode")
 	if page != "" {
-		r.query = url.Values{"path": {page}}
+		r.Query = url.Values{"path": {page}}
 	}
 	var picture []byte
-	r.picture = &picture
-	if err := c.callApp(ctx, appid, r, &needPicture{&picture}); err != nil {
+	r.Picture = &picture
+	if err := c.wire.CallApp(ctx, appid, r, &needPicture{&picture}); err != nil {
 		return nil, err
 	}
 	return picture, nil
@@ -91,9 +93,9 @@ type needPicture struct{ got *[]byte }
 // UnmarshalJSON lets any object pass: check decides.
 func (*needPicture) UnmarshalJSON([]byte) error { return nil }
 
-func (p *needPicture) check() error {
+func (p *needPicture) Check() error {
 	if len(*p.got) == 0 {
-		return missing("the picture")
+		return wire.Missing("the picture")
 	}
 	return nil
 }

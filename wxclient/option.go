@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // OptionToken says whose token the option calls carry. WeChat's pages contradict each other: try
@@ -38,28 +40,28 @@ func (c *Client) option(ctx context.Context, path, appid string, body optionBody
 		return &InvalidRequestError{Endpoint: path, Problem: fmt.Sprintf("option %q is none of location_report, voice_recognize, customer_service", body.Name)}
 	}
 	if via == OptionByApp {
-		return c.callApp(ctx, appid, optionCall(path, body, out), out)
+		return c.wire.CallApp(ctx, appid, optionCall(path, body, out), out)
 	}
 	if appid == "" {
 		return &InvalidRequestError{Endpoint: path, Problem: "appid is empty"}
 	}
-	body.Component, body.Authorizer = c.component, appid
-	return c.callComponent(ctx, optionCall(path, body, out), out)
+	body.Component, body.Authorizer = c.wire.Component(), appid
+	return c.wire.CallComponent(ctx, optionCall(path, body, out), out)
 }
 
-func optionCall(path string, body optionBody, out any) request {
-	r := post(path, body)
-	r.bare = out != nil
+func optionCall(path string, body optionBody, out any) wire.Request {
+	r := wire.Post(path, body)
+	r.Bare = out != nil
 	return r
 }
 
 type optionReply struct {
-	Value *looseText `json:"option_value"`
+	Value *wire.LooseText `json:"option_value"`
 }
 
-func (r *optionReply) check() error {
+func (r *optionReply) Check() error {
 	if r.Value == nil {
-		return missing("option_value")
+		return wire.Missing("option_value")
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
 // A refused change names what was refused, and why: the lists of the reply are read with an errcode
@@ -17,7 +18,7 @@ func TestRefusedListsOfARefusal(t *testing.T) {
 	t.Parallel()
 	c, _, _ := setup(t, `{"errcode":85301,"errmsg":"no domain left to modify rid: 1-2-3","requestdomain":[],`+
 		`"no_icp_domain":["https://b.example.com"],"invalid_wsrequestdomain":["wss://shop.example.com",7],"invalid_requestdomain":["https://shop.example.com"],"invalid_udpdomain":null}`)
-	_, err := c.ModifyDomainsDirectly(t.Context(), app, wxclient.DomainAdd, wxclient.ServerDomains{Request: []string{"https://shop.example.com"}})
+	_, err := c.ModifyDomainsDirectly(t.Context(), app, configapi.DomainAdd, configapi.ServerDomains{Request: []string{"https://shop.example.com"}})
 	var answer *wxclient.Error
 	if !errors.As(err, &answer) {
 		t.Fatalf("got %v", err)
@@ -49,7 +50,7 @@ func TestRefusedListsAreBounded(t *testing.T) {
 		items = append(items, fmt.Sprintf(`"https://%d.example.com"`, n))
 	}
 	c, _, _ := setup(t, `{"errcode":89021,"invalid_webviewdomain":["access_token=s3cret`+strings.Repeat("界", 300)+`",`+strings.Join(items, ",")+`]}`)
-	_, err := c.SetWebviewDomains(t.Context(), app, wxclient.DomainAdd, []string{"https://a.example.com"})
+	_, err := c.SetWebviewDomains(t.Context(), app, configapi.DomainAdd, []string{"https://a.example.com"})
 	var answer *wxclient.Error
 	if !errors.As(err, &answer) || len(answer.Refused) != 200 {
 		t.Fatalf("got %v", err)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/url"
 	"unicode/utf8"
+
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // Limits of a trial app's name, in characters.
@@ -37,9 +39,9 @@ type trialReply struct {
 	URL string `json:"authorize_url"`
 }
 
-func (r *trialReply) check() error {
+func (r *trialReply) Check() error {
 	if r.ID == "" || r.URL == "" {
-		return missing("unique_id or authorize_url")
+		return wire.Missing("unique_id or authorize_url")
 	}
 	return nil
 }
@@ -55,7 +57,7 @@ func CheckTrial(name, openid string) error {
 	if openid == "" {
 		faults = append(faults, errors.New("openid is empty"))
 	}
-	if err := oneLine(faults); err != nil {
+	if err := wire.OneLine(faults); err != nil {
 		return &InvalidRequestError{Endpoint: trialPath, Problem: err.Error()}
 	}
 	return nil
@@ -73,7 +75,7 @@ func (c *Client) RegisterTrial(ctx context.Context, name, openid string) (TrialA
 		return TrialApp{}, err
 	}
 	var reply trialReply
-	err := c.call(ctx, post(trialPath, struct {
+	err := c.wire.Call(ctx, wire.Post(trialPath, struct {
 		Name   string `json:"name"`
 		OpenID string `json:"openid"`
 	}{name, openid}), &reply)
@@ -140,7 +142,7 @@ func (e Enterprise) Check(convert bool) error {
 			faults = append(faults, errors.New("legal_persona_idcard is empty"))
 		}
 	}
-	if err := oneLine(faults); err != nil {
+	if err := wire.OneLine(faults); err != nil {
 		return &InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
 	return nil
@@ -167,20 +169,20 @@ func (c *Client) ConvertTrial(ctx context.Context, appid string, e Enterprise) e
 		LegalIDCard string   `json:"legal_persona_idcard"`
 		Phone       string   `json:"component_phone,omitempty"`
 	}
-	r := post(convertPath, struct {
+	r := wire.Post(convertPath, struct {
 		Info info `json:"verify_info"`
 	}{info(e)})
-	r.secrets = []string{e.LegalIDCard}
-	return c.callApp(ctx, appid, r, nil)
+	r.Secrets = []string{e.LegalIDCard}
+	return c.wire.CallApp(ctx, appid, r, nil)
 }
 
 const enterprisePath = "/cgi-bin/component/fastregisterweapp"
 
 // register prepares a call whose token goes by its old name.
-func register(path, action string, body any) request {
-	r := post(path, body)
-	r.query = url.Values{"action": {action}}
-	r.tokenName = "component_access_token"
+func register(path, action string, body any) wire.Request {
+	r := wire.Post(path, body)
+	r.Query = url.Values{"action": {action}}
+	r.TokenName = "component_access_token"
 	return r
 }
 
@@ -195,7 +197,7 @@ func (c *Client) RegisterEnterprise(ctx context.Context, e Enterprise) error {
 	if err := e.Check(false); err != nil {
 		return err
 	}
-	return c.call(ctx, register(enterprisePath, "create", struct {
+	return c.wire.Call(ctx, register(enterprisePath, "create", struct {
 		Name        string   `json:"name"`
 		Code        string   `json:"code"`
 		CodeType    CodeType `json:"code_type"`

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/url"
 	"strconv"
+
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // Release publishes the version that passed its audit last, whichever that is: compare
@@ -11,7 +13,7 @@ import (
 //
 // WeChat page: api_release. Codes: 85019 nothing audited, 85020 not releasable, 85052 live already.
 func (c *Client) Release(ctx context.Context, appid string) error {
-	return c.callApp(ctx, appid, post("/wxa/release", empty{}), nil)
+	return c.wire.CallApp(ctx, appid, wire.Post("/wxa/release", wire.Empty{}), nil)
 }
 
 const revertPath = "/wxa/revertcoderelease"
@@ -22,12 +24,12 @@ const revertPath = "/wxa/revertcoderelease"
 //
 // WeChat page: api_revertcoderelease (a GET that writes). Codes: 87011 gray release runs, 87012.
 func (c *Client) RevertRelease(ctx context.Context, appid string, appVersion *int64) error {
-	r := get(revertPath)
-	r.writes = true
+	r := wire.Get(revertPath)
+	r.Writes = true
 	if appVersion != nil {
-		r.query = url.Values{"app_version": {strconv.FormatInt(*appVersion, 10)}}
+		r.Query = url.Values{"app_version": {strconv.FormatInt(*appVersion, 10)}}
 	}
-	return c.callApp(ctx, appid, r, nil)
+	return c.wire.CallApp(ctx, appid, r, nil)
 }
 
 // HistoryEntry is a version that can be put live again.
@@ -42,20 +44,20 @@ type HistoryEntry struct {
 
 type historyReply struct {
 	List []struct {
-		AppVersion *integer `json:"app_version"`
-		Version    string   `json:"user_version"`
-		Desc       string   `json:"user_desc"`
-		CommitTime integer  `json:"commit_time"`
+		AppVersion *wire.Integer `json:"app_version"`
+		Version    string        `json:"user_version"`
+		Desc       string        `json:"user_desc"`
+		CommitTime wire.Integer  `json:"commit_time"`
 	} `json:"version_list"`
 }
 
-func (r *historyReply) check() error {
+func (r *historyReply) Check() error {
 	if r.List == nil {
-		return missing("version_list")
+		return wire.Missing("version_list")
 	}
 	for _, e := range r.List {
 		if e.AppVersion == nil {
-			return missing("app_version in version_list")
+			return wire.Missing("app_version in version_list")
 		}
 	}
 	return nil
@@ -66,15 +68,15 @@ func (r *historyReply) check() error {
 // WeChat page: api_revertcoderelease with action=get_history_version. Codes: 45009.
 func (c *Client) History(ctx context.Context, appid string) ([]HistoryEntry, error) {
 	var reply historyReply
-	r := get(revertPath)
-	r.query = url.Values{"action": {"get_history_version"}}
-	if err := c.callApp(ctx, appid, r, &reply); err != nil {
+	r := wire.Get(revertPath)
+	r.Query = url.Values{"action": {"get_history_version"}}
+	if err := c.wire.CallApp(ctx, appid, r, &reply); err != nil {
 		return nil, err
 	}
 	list := make([]HistoryEntry, 0, len(reply.List))
 	for _, e := range reply.List {
 		list = append(list, HistoryEntry{
-			AppVersion: e.AppVersion.value(), Version: e.Version, Desc: e.Desc, CommitTime: int64(e.CommitTime),
+			AppVersion: e.AppVersion.Value(), Version: e.Version, Desc: e.Desc, CommitTime: int64(e.CommitTime),
 		})
 	}
 	return list, nil
@@ -102,7 +104,7 @@ func (c *Client) GrayRelease(ctx context.Context, appid string, r GrayRequest) e
 	if r.Percentage == 0 && !r.DebuggersFirst && !r.ExperiencersFirst {
 		return &InvalidRequestError{Endpoint: path, Problem: "gray_percentage 0 needs developers or testers first"}
 	}
-	return c.callApp(ctx, appid, post(path, r), nil)
+	return c.wire.CallApp(ctx, appid, wire.Post(path, r), nil)
 }
 
 // GrayStatus is the state of a gray plan.
@@ -139,23 +141,23 @@ type GrayPlan struct {
 
 type grayReply struct {
 	Plan *struct {
-		Status            *integer `json:"status"`
-		CreatedAt         integer  `json:"create_timestamp"`
-		Percentage        *integer `json:"gray_percentage"`
-		DebuggersFirst    bool     `json:"support_debuger_first"`
-		ExperiencersFirst bool     `json:"support_experiencer_first"`
+		Status            *wire.Integer `json:"status"`
+		CreatedAt         wire.Integer  `json:"create_timestamp"`
+		Percentage        *wire.Integer `json:"gray_percentage"`
+		DebuggersFirst    bool          `json:"support_debuger_first"`
+		ExperiencersFirst bool          `json:"support_experiencer_first"`
 	} `json:"gray_release_plan"`
 }
 
-func (r *grayReply) check() error {
+func (r *grayReply) Check() error {
 	if r.Plan == nil {
-		return missing("gray_release_plan")
+		return wire.Missing("gray_release_plan")
 	}
 	if r.Plan.Status == nil {
-		return missing("gray_release_plan.status")
+		return wire.Missing("gray_release_plan.status")
 	}
 	if r.Plan.Percentage == nil {
-		return missing("gray_release_plan.gray_percentage")
+		return wire.Missing("gray_release_plan.gray_percentage")
 	}
 	return nil
 }
@@ -165,15 +167,15 @@ func (r *grayReply) check() error {
 // WeChat page: api_getgrayreleaseplan. Codes: -1.
 func (c *Client) GrayPlan(ctx context.Context, appid string) (GrayPlan, error) {
 	var reply grayReply
-	if err := c.callApp(ctx, appid, get("/wxa/getgrayreleaseplan"), &reply); err != nil {
+	if err := c.wire.CallApp(ctx, appid, wire.Get("/wxa/getgrayreleaseplan"), &reply); err != nil {
 		return GrayPlan{}, err
 	}
 	p := reply.Plan
-	if GrayStatus(p.Status.value()) == GrayInitial && p.CreatedAt == 0 && p.Percentage.value() == 0 {
+	if GrayStatus(p.Status.Value()) == GrayInitial && p.CreatedAt == 0 && p.Percentage.Value() == 0 {
 		return GrayPlan{}, nil
 	}
 	return GrayPlan{
-		Exists: true, Status: GrayStatus(p.Status.value()), CreatedAt: int64(p.CreatedAt), Percentage: int(p.Percentage.value()),
+		Exists: true, Status: GrayStatus(p.Status.Value()), CreatedAt: int64(p.CreatedAt), Percentage: int(p.Percentage.Value()),
 		DebuggersFirst: p.DebuggersFirst, ExperiencersFirst: p.ExperiencersFirst,
 	}, nil
 }
@@ -182,7 +184,7 @@ func (c *Client) GrayPlan(ctx context.Context, appid string) (GrayPlan, error) {
 //
 // WeChat page: api_revertgrayrelease (a GET that writes). Codes: -1.
 func (c *Client) RevertGray(ctx context.Context, appid string) error {
-	r := get("/wxa/revertgrayrelease")
-	r.writes = true
-	return c.callApp(ctx, appid, r, nil)
+	r := wire.Get("/wxa/revertgrayrelease")
+	r.Writes = true
+	return c.wire.CallApp(ctx, appid, r, nil)
 }

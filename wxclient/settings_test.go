@@ -5,30 +5,31 @@ import (
 	"testing"
 
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
 func TestPrivacyEndpoints(t *testing.T) {
 	t.Parallel()
-	owner := wxclient.PrivacyOwner{Email: "a@example.com", NoticeMethod: "弹窗", StoreExpire: "30天"}
-	settings := []wxclient.PrivacySetting{{Key: "PhoneNumber", Text: "送货", Label: "手机号"}}
+	owner := configapi.PrivacyOwner{Email: "a@example.com", NoticeMethod: "弹窗", StoreExpire: "30天"}
+	settings := []configapi.PrivacySetting{{Key: "PhoneNumber", Text: "送货", Label: "手机号"}}
 	const set = "/cgi-bin/component/setprivacysetting"
 	runEndpoints(t, []endpointCase{
 		{
 			name: "guideline",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return c.PrivacyGuideline(ctx, app, wxclient.PrivacyDraft)
+				return c.PrivacyGuideline(ctx, app, configapi.PrivacyDraft)
 			},
 			want: got{"POST", "/cgi-bin/component/getprivacysetting", appQuery, `{"privacy_ver":2}`},
 			reply: `{"errcode":0,"code_exist":1,"privacy_list":["Location"],"setting_list":[{"privacy_key":"PhoneNumber","privacy_text":"送货","privacy_label":"手机号"}],` +
 				`"update_time":1600000000,"owner_setting":{"contact_email":"a@example.com","notice_method":"弹窗","store_expire_timestamp":"30天"},` +
 				`"privacy_desc":{"privacy_desc_list":[{"privacy_key":"Location","privacy_desc":"位置"}]}}`,
-			out: wxclient.PrivacyGuideline{HasCode: true, Detected: []string{"Location"}, Settings: settings, Owner: owner, UpdatedAt: 1600000000,
+			out: configapi.PrivacyGuideline{HasCode: true, Detected: []string{"Location"}, Settings: settings, Owner: owner, UpdatedAt: 1600000000,
 				Keys: map[string]string{"Location": "位置"}},
 		},
 		{
 			name: "set a draft",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return nothing(c.SetPrivacyGuideline(ctx, app, wxclient.GuidelineRequest{Version: wxclient.PrivacyDraft, Owner: owner, Settings: settings}))
+				return nothing(c.SetPrivacyGuideline(ctx, app, configapi.GuidelineRequest{Version: configapi.PrivacyDraft, Owner: owner, Settings: settings}))
 			},
 			want: got{"POST", set, appQuery, `{"privacy_ver":2,"owner_setting":{"contact_email":"a@example.com","notice_method":"弹窗","store_expire_timestamp":"30天"},` +
 				`"setting_list":[{"privacy_key":"PhoneNumber","privacy_text":"送货"}]}`},
@@ -37,7 +38,7 @@ func TestPrivacyEndpoints(t *testing.T) {
 		{
 			name: "set a draft of nothing",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return nothing(c.SetPrivacyGuideline(ctx, app, wxclient.GuidelineRequest{Version: wxclient.PrivacyDraft, Owner: owner}))
+				return nothing(c.SetPrivacyGuideline(ctx, app, configapi.GuidelineRequest{Version: configapi.PrivacyDraft, Owner: owner}))
 			},
 			want:  got{"POST", set, appQuery, `{"privacy_ver":2,"owner_setting":{"contact_email":"a@example.com","notice_method":"弹窗","store_expire_timestamp":"30天"},"setting_list":[]}`},
 			reply: ok,
@@ -45,7 +46,7 @@ func TestPrivacyEndpoints(t *testing.T) {
 		{
 			name: "set the contacts online",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return nothing(c.SetPrivacyGuideline(ctx, app, wxclient.GuidelineRequest{Version: wxclient.PrivacyOnline, Owner: owner}))
+				return nothing(c.SetPrivacyGuideline(ctx, app, configapi.GuidelineRequest{Version: configapi.PrivacyOnline, Owner: owner}))
 			},
 			want:  got{"POST", set, appQuery, `{"privacy_ver":1,"owner_setting":{"contact_email":"a@example.com","notice_method":"弹窗","store_expire_timestamp":"30天"}}`},
 			reply: ok,
@@ -55,12 +56,12 @@ func TestPrivacyEndpoints(t *testing.T) {
 
 func TestPrivacyFaults(t *testing.T) {
 	t.Parallel()
-	set := func(change func(*wxclient.GuidelineRequest)) func(context.Context, *wxclient.Client) error {
-		r := wxclient.GuidelineRequest{Version: wxclient.PrivacyDraft, Owner: wxclient.PrivacyOwner{QQ: "1", NoticeMethod: "x"}}
+	set := func(change func(*configapi.GuidelineRequest)) func(context.Context, *wxclient.Client) error {
+		r := configapi.GuidelineRequest{Version: configapi.PrivacyDraft, Owner: configapi.PrivacyOwner{QQ: "1", NoticeMethod: "x"}}
 		change(&r)
 		return func(ctx context.Context, c *wxclient.Client) error { return c.SetPrivacyGuideline(ctx, app, r) }
 	}
-	read := func(version wxclient.PrivacyVersion) func(context.Context, *wxclient.Client) error {
+	read := func(version configapi.PrivacyVersion) func(context.Context, *wxclient.Client) error {
 		return func(ctx context.Context, c *wxclient.Client) error {
 			_, err := c.PrivacyGuideline(ctx, app, version)
 			return err
@@ -68,18 +69,18 @@ func TestPrivacyFaults(t *testing.T) {
 	}
 	runRefusals(t, []refusalCase{
 		{"read version 3", "privacy_ver is 3", read(3)},
-		{"set version 0", "privacy_ver is 0", set(func(r *wxclient.GuidelineRequest) { r.Version = 0 })},
-		{"no notice method", "notice_method is empty", set(func(r *wxclient.GuidelineRequest) { r.Owner.NoticeMethod = "" })},
-		{"no contact", "none of the four contacts", set(func(r *wxclient.GuidelineRequest) { r.Owner.QQ = "" })},
-		{"days in English", "a form like 30天", set(func(r *wxclient.GuidelineRequest) { r.Owner.StoreExpire = "30 days" })},
-		{"setting without text", "setting 1 has no", set(func(r *wxclient.GuidelineRequest) { r.Settings = []wxclient.PrivacySetting{{Key: "Email"}} })},
-		{"online with settings", "setting_list can't be set", set(func(r *wxclient.GuidelineRequest) {
-			r.Version, r.Settings = wxclient.PrivacyOnline, []wxclient.PrivacySetting{{Key: "a", Text: "b"}}
+		{"set version 0", "privacy_ver is 0", set(func(r *configapi.GuidelineRequest) { r.Version = 0 })},
+		{"no notice method", "notice_method is empty", set(func(r *configapi.GuidelineRequest) { r.Owner.NoticeMethod = "" })},
+		{"no contact", "none of the four contacts", set(func(r *configapi.GuidelineRequest) { r.Owner.QQ = "" })},
+		{"days in English", "a form like 30天", set(func(r *configapi.GuidelineRequest) { r.Owner.StoreExpire = "30 days" })},
+		{"setting without text", "setting 1 has no", set(func(r *configapi.GuidelineRequest) { r.Settings = []configapi.PrivacySetting{{Key: "Email"}} })},
+		{"online with settings", "setting_list can't be set", set(func(r *configapi.GuidelineRequest) {
+			r.Version, r.Settings = configapi.PrivacyOnline, []configapi.PrivacySetting{{Key: "a", Text: "b"}}
 		})},
-		{"online with a file", "ext_file_media_id can't be set", set(func(r *wxclient.GuidelineRequest) {
-			r.Version, r.Owner.ExtFileID = wxclient.PrivacyOnline, "1"
+		{"online with a file", "ext_file_media_id can't be set", set(func(r *configapi.GuidelineRequest) {
+			r.Version, r.Owner.ExtFileID = configapi.PrivacyOnline, "1"
 		})},
-		{"all faults at once", "; ", set(func(r *wxclient.GuidelineRequest) { r.Owner = wxclient.PrivacyOwner{} })},
+		{"all faults at once", "; ", set(func(r *configapi.GuidelineRequest) { r.Owner = configapi.PrivacyOwner{} })},
 	})
 	runUnreadable(t, []unreadableCase{
 		{"no code_exist", read(1), ok, "lacks code_exist"},
@@ -113,7 +114,7 @@ func TestVisibilityEndpoints(t *testing.T) {
 			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.LowestLibrary(ctx, app) },
 			want:  got{"POST", "/cgi-bin/wxopen/getweappsupportversion", appQuery, `{}`},
 			reply: `{"errcode":0,"now_version":"1.0.0","uv_info":{"items":[{"version":"2.0.0","percentage":0.5},{"version":"1.0.0","percentage":"99.5"}]}}`,
-			out:   wxclient.BaseLibrary{Lowest: "1.0.0", Users: []wxclient.BaseLibraryShare{{Version: "2.0.0", Percent: 0.5}, {Version: "1.0.0", Percent: 99.5}}},
+			out:   configapi.BaseLibrary{Lowest: "1.0.0", Users: []configapi.BaseLibraryShare{{Version: "2.0.0", Percent: 0.5}, {Version: "1.0.0", Percent: 99.5}}},
 		},
 		{
 			name: "set lowest library",
@@ -180,9 +181,9 @@ func TestTesterEndpoints(t *testing.T) {
 
 func TestQRRuleEndpoints(t *testing.T) {
 	t.Parallel()
-	rule := wxclient.QRRule{Prefix: "https://qr.example.com/t/", Exclusive: true, Path: "pages/index", Version: wxclient.QRTrial,
+	rule := configapi.QRRule{Prefix: "https://qr.example.com/t/", Exclusive: true, Path: "pages/index", Version: configapi.QRTrial,
 		DebugURLs: []string{"https://qr.example.com/t/1"}}
-	bare := wxclient.QRRule{Prefix: "https://qr.example.com/t/", Path: "pages/index", Version: wxclient.QROnline}
+	bare := configapi.QRRule{Prefix: "https://qr.example.com/t/", Path: "pages/index", Version: configapi.QROnline}
 	published := rule
 	published.Published = true
 	const path = "/cgi-bin/wxopen/qrcodejump"
@@ -210,13 +211,13 @@ func TestQRRuleEndpoints(t *testing.T) {
 			want: got{"POST", path + "get", appQuery, `{}`},
 			reply: `{"errcode":0,"rule_list":[{"prefix":"https://qr.example.com/t/","permit_sub_rule":2,"path":"pages/index","open_version":"2",` +
 				`"debug_url":["https://qr.example.com/t/1"],"state":2}],"qrcodejump_open":1,"list_size":1,"qrcodejump_pub_quota":99}`,
-			out: wxclient.QRRules{Open: true, PublishQuota: 99, Rules: []wxclient.QRRule{published}},
+			out: configapi.QRRules{Open: true, PublishQuota: 99, Rules: []configapi.QRRule{published}},
 		},
 		{
 			name:  "file",
 			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.QRFile(ctx, app) },
 			want:  got{"POST", path + "download", appQuery, `{}`},
-			reply: `{"errcode":0,"file_name":"a.txt","file_content":"b"}`, out: wxclient.ConfirmFile{Name: "a.txt", Content: "b"},
+			reply: `{"errcode":0,"file_name":"a.txt","file_content":"b"}`, out: configapi.ConfirmFile{Name: "a.txt", Content: "b"},
 		},
 		{
 			name: "delete",
@@ -235,17 +236,17 @@ func TestQRRuleEndpoints(t *testing.T) {
 			reply: ok,
 		},
 	})
-	put := func(change func(*wxclient.QRRule)) func(context.Context, *wxclient.Client) error {
+	put := func(change func(*configapi.QRRule)) func(context.Context, *wxclient.Client) error {
 		r := bare
 		change(&r)
 		return func(ctx context.Context, c *wxclient.Client) error { return c.PutQRRule(ctx, app, r, false) }
 	}
 	runRefusals(t, []refusalCase{
-		{"prefix a host", "http or https URL", put(func(r *wxclient.QRRule) { r.Prefix = "qr.example.com" })},
-		{"no page", "path is empty", put(func(r *wxclient.QRRule) { r.Path = "" })},
-		{"no version", "open_version is 0", put(func(r *wxclient.QRRule) { r.Version = 0 })},
-		{"six links", "6 links", put(func(r *wxclient.QRRule) { r.DebugURLs = make([]string, 6) })},
-		{"foreign link", "doesn't begin with", put(func(r *wxclient.QRRule) { r.DebugURLs = []string{"https://x"} })},
+		{"prefix a host", "http or https URL", put(func(r *configapi.QRRule) { r.Prefix = "qr.example.com" })},
+		{"no page", "path is empty", put(func(r *configapi.QRRule) { r.Path = "" })},
+		{"no version", "open_version is 0", put(func(r *configapi.QRRule) { r.Version = 0 })},
+		{"six links", "6 links", put(func(r *configapi.QRRule) { r.DebugURLs = make([]string, 6) })},
+		{"foreign link", "doesn't begin with", put(func(r *configapi.QRRule) { r.DebugURLs = []string{"https://x"} })},
 		{"no prefix to delete", "prefix is empty", func(ctx context.Context, c *wxclient.Client) error { return c.DeleteQRRule(ctx, app, "") }},
 	})
 	runUnreadable(t, []unreadableCase{

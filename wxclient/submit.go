@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // Limits of a submission that WeChat documents, in characters where they are of text.
@@ -146,12 +148,12 @@ func (a AuditItem) validate() error {
 }
 
 type submitReply struct {
-	ID *integer `json:"auditid"`
+	ID *wire.Integer `json:"auditid"`
 }
 
-func (r *submitReply) check() error {
-	if r.ID.value() == 0 {
-		return missing("auditid")
+func (r *submitReply) Check() error {
+	if r.ID.Value() == 0 {
+		return wire.Missing("auditid")
 	}
 	return nil
 }
@@ -169,8 +171,8 @@ func (c *Client) SubmitAudit(ctx context.Context, appid string, r SubmitRequest)
 		return 0, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
 	var reply submitReply
-	if err := c.callApp(ctx, appid, post(path, r), &reply); err != nil {
+	if err := c.wire.CallApp(ctx, appid, wire.Post(path, r), &reply); err != nil {
 		return 0, err
 	}
-	return reply.ID.value(), nil
+	return reply.ID.Value(), nil
 }

@@ -1,6 +1,10 @@
 package wxclient
 
-import "context"
+import (
+	"context"
+
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
+)
 
 // Template is one entry of the component's template library.
 type Template struct {
@@ -31,28 +35,28 @@ type TemplateDraft struct {
 }
 
 type libraryEntry struct {
-	ID          *integer `json:"template_id"`
-	DraftID     *integer `json:"draft_id"`
-	Type        integer  `json:"template_type"`
-	Version     string   `json:"user_version"`
-	Desc        string   `json:"user_desc"`
-	CreateTime  integer  `json:"create_time"`
-	SourceAppID string   `json:"source_miniprogram_appid"`
-	Source      string   `json:"source_miniprogram"`
-	Developer   string   `json:"developer"`
+	ID          *wire.Integer `json:"template_id"`
+	DraftID     *wire.Integer `json:"draft_id"`
+	Type        wire.Integer  `json:"template_type"`
+	Version     string        `json:"user_version"`
+	Desc        string        `json:"user_desc"`
+	CreateTime  wire.Integer  `json:"create_time"`
+	SourceAppID string        `json:"source_miniprogram_appid"`
+	Source      string        `json:"source_miniprogram"`
+	Developer   string        `json:"developer"`
 }
 
 type templatesReply struct {
 	List []libraryEntry `json:"template_list"`
 }
 
-func (r *templatesReply) check() error {
+func (r *templatesReply) Check() error {
 	if r.List == nil {
-		return missing("template_list")
+		return wire.Missing("template_list")
 	}
 	for _, e := range r.List {
 		if e.ID == nil {
-			return missing("template_id")
+			return wire.Missing("template_id")
 		}
 	}
 	return nil
@@ -63,15 +67,15 @@ func (r *templatesReply) check() error {
 // WeChat page: api_gettemplatelist. Codes: 43001.
 func (c *Client) Templates(ctx context.Context) ([]Template, error) {
 	var reply templatesReply
-	r := get("/wxa/gettemplatelist")
-	r.list = true
-	if err := c.call(ctx, r, &reply); err != nil {
+	r := wire.Get("/wxa/gettemplatelist")
+	r.List = true
+	if err := c.wire.Call(ctx, r, &reply); err != nil {
 		return nil, err
 	}
 	list := make([]Template, 0, len(reply.List))
 	for _, e := range reply.List {
 		list = append(list, Template{
-			ID: e.ID.value(), Type: int64(e.Type), DraftID: e.DraftID.value(), Version: e.Version, Desc: e.Desc,
+			ID: e.ID.Value(), Type: int64(e.Type), DraftID: e.DraftID.Value(), Version: e.Version, Desc: e.Desc,
 			CreateTime: int64(e.CreateTime), SourceAppID: e.SourceAppID, Source: e.Source,
 		})
 	}
@@ -82,13 +86,13 @@ type draftsReply struct {
 	List []libraryEntry `json:"draft_list"`
 }
 
-func (r *draftsReply) check() error {
+func (r *draftsReply) Check() error {
 	if r.List == nil {
-		return missing("draft_list")
+		return wire.Missing("draft_list")
 	}
 	for _, e := range r.List {
 		if e.DraftID == nil {
-			return missing("draft_id")
+			return wire.Missing("draft_id")
 		}
 	}
 	return nil
@@ -99,15 +103,15 @@ func (r *draftsReply) check() error {
 // WeChat page: api_gettemplatedraftlist. Codes: -1.
 func (c *Client) TemplateDrafts(ctx context.Context) ([]TemplateDraft, error) {
 	var reply draftsReply
-	r := get("/wxa/gettemplatedraftlist")
-	r.list = true
-	if err := c.call(ctx, r, &reply); err != nil {
+	r := wire.Get("/wxa/gettemplatedraftlist")
+	r.List = true
+	if err := c.wire.Call(ctx, r, &reply); err != nil {
 		return nil, err
 	}
 	list := make([]TemplateDraft, 0, len(reply.List))
 	for _, e := range reply.List {
 		list = append(list, TemplateDraft{
-			ID: e.DraftID.value(), Version: e.Version, Desc: e.Desc, CreateTime: int64(e.CreateTime),
+			ID: e.DraftID.Value(), Version: e.Version, Desc: e.Desc, CreateTime: int64(e.CreateTime),
 			SourceAppID: e.SourceAppID, Source: e.Source, Developer: e.Developer,
 		})
 	}
@@ -119,7 +123,7 @@ func (c *Client) TemplateDrafts(ctx context.Context) ([]TemplateDraft, error) {
 //
 // WeChat page: api_addtotemplate. Codes: 85064 no such draft, 85065 library full.
 func (c *Client) AddTemplate(ctx context.Context, draftID int64) error {
-	return c.call(ctx, post("/wxa/addtotemplate", struct {
+	return c.wire.Call(ctx, wire.Post("/wxa/addtotemplate", struct {
 		DraftID int64 `json:"draft_id"`
 		Type    int64 `json:"template_type"`
 	}{DraftID: draftID}), nil)
@@ -129,7 +133,7 @@ func (c *Client) AddTemplate(ctx context.Context, draftID int64) error {
 //
 // WeChat page: api_deletetemplate. Codes: 85064 no such template.
 func (c *Client) DeleteTemplate(ctx context.Context, templateID int64) error {
-	return c.call(ctx, post("/wxa/deletetemplate", struct {
+	return c.wire.Call(ctx, wire.Post("/wxa/deletetemplate", struct {
 		ID int64 `json:"template_id"`
 	}{templateID}), nil)
 }

@@ -89,9 +89,13 @@ func TestCallsListTheSimulatorsRoutes(t *testing.T) {
 // clientPaths are the paths that each method of the client names in its source, by itself or by a constant.
 func clientPaths(t *testing.T) map[string][]string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root, "wxclient", "*.go"))
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, folder := range []string{"wxclient", "wxclient/configapi"} {
+		found, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	literal := func(n ast.Node) string {
 		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {

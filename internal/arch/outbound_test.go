@@ -113,7 +113,9 @@ func TestWhoCallsOut(t *testing.T) {
 		"net.Dial", "net.DialTimeout", "net.Dialer", "net.DialTCP", "net.DialUDP", "tls.Dial", "tls.Dialer", "exec.Command", "exec.CommandContext",
 	}
 	allowed := map[string][]string{
-		"wxclient/client.go":                {"http.Client", "http.DefaultTransport", "http.Transport", "net.Dialer"},
+		"wxclient/client.go":                {"http.Client"}, // the option
+		"wxclient/internal/wire/wire.go":    {"http.Client"}, // the option
+		"wxclient/internal/wire/origin.go":  {"http.Client", "http.DefaultTransport", "http.Transport", "net.Dialer"},
 		"internal/app/core.go":              {"http.Client", "http.DefaultTransport", "http.Transport"}, // handed to wxclient and to the broker
 		"registry/broker.go":                {"http.Client"},
 		"wxsim/internal/callback/sender.go": {"http.Client"},

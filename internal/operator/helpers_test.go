@@ -6,7 +6,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
 // parkedMerchant waits for the merchant at commit.
@@ -22,7 +22,7 @@ func reading(rest, limit int64) ratelimit.Reading {
 // known is our text for an errcode.
 func known(t *testing.T, code int64) string {
 	t.Helper()
-	text, _ := wxclient.Advice(code, "")
+	text, _ := errcode.Advice(code, "")
 	if text == "" {
 		t.Fatalf("errcode %d is not in the table", code)
 	}

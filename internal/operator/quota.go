@@ -13,6 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
 // Pool is a stage's pool of permits as it stands.
@@ -85,7 +86,7 @@ func closureWords(reason string) string {
 	if err != nil {
 		return reason
 	}
-	meaning, _ := wxclient.Advice(code, "")
+	meaning, _ := errcode.Advice(code, "")
 	text := cmp.Or(meaning, "an errcode our table lacks")
 	if tasks.Penalty(code) {
 		return fmt.Sprintf("punished: errcode %d: %s; nothing is submitted for any rollout", code, text)

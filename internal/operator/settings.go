@@ -17,6 +17,8 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
+	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
 // Settings are the calls about settings: what apps have, and the platform's own
@@ -24,9 +26,9 @@ import (
 // *wxclient.Client implements it.
 type Settings interface {
 	tasks.SettingsReader
-	PlatformServerDomains(ctx context.Context, action wxclient.DomainAction, domains []string, published bool) (wxclient.PlatformDomains, error)
-	PlatformWebviewDomains(ctx context.Context, action wxclient.DomainAction, domains []string, published bool) (wxclient.PlatformDomains, error)
-	PlatformFile(ctx context.Context) (wxclient.ConfirmFile, error)
+	PlatformServerDomains(ctx context.Context, action configapi.DomainAction, domains []string, published bool) (configapi.PlatformDomains, error)
+	PlatformWebviewDomains(ctx context.Context, action configapi.DomainAction, domains []string, published bool) (configapi.PlatformDomains, error)
+	PlatformFile(ctx context.Context) (configapi.ConfirmFile, error)
 }
 
 const (
@@ -298,7 +300,7 @@ func (o *Operator) missingHosts(ctx context.Context, tmpl *appconfig.Template, t
 		if wanted[i] == nil {
 			continue
 		}
-		have, err := o.platformDomains(ctx, kind, wxclient.DomainGet, nil)
+		have, err := o.platformDomains(ctx, kind, configapi.DomainGet, nil)
 		if err != nil {
 			return nil, fmt.Errorf("read the platform's %s: %w", kind, err)
 		}
@@ -317,8 +319,8 @@ func (o *Operator) missingHosts(ctx context.Context, tmpl *appconfig.Template, t
 	return missing, nil
 }
 
-func (o *Operator) platformDomains(ctx context.Context, kind appconfig.Kind, action wxclient.DomainAction, hosts []string) (wxclient.PlatformDomains, error) {
-	wx, published := o.settings, action != wxclient.DomainGet
+func (o *Operator) platformDomains(ctx context.Context, kind appconfig.Kind, action configapi.DomainAction, hosts []string) (configapi.PlatformDomains, error) {
+	wx, published := o.settings, action != configapi.DomainGet
 	if kind == appconfig.Webview {
 		return wx.PlatformWebviewDomains(ctx, action, hosts, published)
 	}
@@ -343,7 +345,7 @@ func (o *Operator) register(ctx context.Context, plan rollout.Plan, targets iter
 		if !m.Register {
 			continue
 		}
-		after, err := o.platformDomains(ctx, m.Kind, wxclient.DomainAdd, m.Hosts)
+		after, err := o.platformDomains(ctx, m.Kind, configapi.DomainAdd, m.Hosts)
 		if err != nil {
 			return fmt.Errorf("register %s on the platform: %w", shortList(m.Hosts), err)
 		}
@@ -359,10 +361,10 @@ func (o *Operator) notTaken(ctx context.Context, kind appconfig.Kind, refused []
 	wx := o.settings
 	if kind == appconfig.Webview {
 		if file, err := wx.PlatformFile(ctx); err == nil {
-			return fmt.Errorf("add domains to the platform: WeChat refused %s: the file %s must lie at the root of each, byte for byte", wxclient.RefusedText(refused), file.Name)
+			return fmt.Errorf("add domains to the platform: WeChat refused %s: the file %s must lie at the root of each, byte for byte", errcode.RefusedText(refused), file.Name)
 		}
 	}
-	return fmt.Errorf("add domains to the platform: WeChat refused %s", wxclient.RefusedText(refused))
+	return fmt.Errorf("add domains to the platform: WeChat refused %s", errcode.RefusedText(refused))
 }
 
 // targets are the preview's targets in order.

@@ -14,6 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
 // fakeSettings has the platform's lists, and the same settings for every app.
@@ -28,31 +29,31 @@ type fakeSettings struct {
 	asked             int
 }
 
-func (f *fakeSettings) PlatformServerDomains(_ context.Context, action wxclient.DomainAction, domains []string, published bool) (wxclient.PlatformDomains, error) {
+func (f *fakeSettings) PlatformServerDomains(_ context.Context, action configapi.DomainAction, domains []string, published bool) (configapi.PlatformDomains, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if action == wxclient.DomainAdd {
+	if action == configapi.DomainAdd {
 		if !published {
-			return wxclient.PlatformDomains{}, errors.New("only the test accounts would notice")
+			return configapi.PlatformDomains{}, errors.New("only the test accounts would notice")
 		}
 		f.added = append(f.added, domains)
 		f.server = append(f.server, domains...)
 	}
-	return wxclient.PlatformDomains{Published: slices.Clone(f.server), Refused: f.refused}, nil
+	return configapi.PlatformDomains{Published: slices.Clone(f.server), Refused: f.refused}, nil
 }
 
-func (f *fakeSettings) LowestLibrary(_ context.Context, appid string) (wxclient.BaseLibrary, error) {
+func (f *fakeSettings) LowestLibrary(_ context.Context, appid string) (configapi.BaseLibrary, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked++
 	if f.err != nil && appid == appID(1) {
-		return wxclient.BaseLibrary{}, f.err
+		return configapi.BaseLibrary{}, f.err
 	}
-	return wxclient.BaseLibrary{Lowest: f.lowest}, nil
+	return configapi.BaseLibrary{Lowest: f.lowest}, nil
 }
 
-func (f *fakeSettings) EffectiveDomains(context.Context, string) (wxclient.EffectiveServerDomains, error) {
-	return wxclient.EffectiveServerDomains{}, nil
+func (f *fakeSettings) EffectiveDomains(context.Context, string) (configapi.EffectiveServerDomains, error) {
+	return configapi.EffectiveServerDomains{}, nil
 }
 
 // with gives the bench's operator settings.

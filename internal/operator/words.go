@@ -6,7 +6,7 @@ import (
 	"regexp"
 
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
 // reasonWords say what a parked target waits for.
@@ -81,7 +81,7 @@ func advice(code int64, text string) (meaning, next string) {
 	if found := calledIn.FindStringSubmatch(text); found != nil {
 		endpoint = found[1]
 	}
-	return wxclient.AdviceFor(code, endpoint, text)
+	return errcode.AdviceFor(code, endpoint, text)
 }
 
 // calledIn finds the endpoint in the text of a *wxclient.Error.

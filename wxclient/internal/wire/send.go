@@ -1,4 +1,4 @@
-package wxclient
+package wire
 
 import (
 	"context"
@@ -10,22 +10,24 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
+
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
-// call sends r with a token of the source and decodes the answer into out. A refused
+// Call sends r with a token of the source and decodes the answer into out. A refused
 // token is reported to the source, and the call goes out once more with the new token;
 // a refused call has had no effect, so this repeats nothing.
-func (c *Client) call(ctx context.Context, r request, out any) error {
+func (c *Client) Call(ctx context.Context, r Request, out any) error {
 	first, err := c.token(ctx, r)
 	if err != nil {
 		return err
 	}
 	err = c.exchange(ctx, r, first, out)
-	var answer *Error
-	if !errors.As(err, &answer) || answer.Class != ClassRetryToken {
+	var answer *errcode.Error
+	if !errors.As(err, &answer) || answer.Class != errcode.ClassRetryToken {
 		return err
 	}
-	if rerr := c.tokens.Refused(ctx, r.appid, first); rerr != nil {
+	if rerr := c.tokens.Refused(ctx, r.AppID, first); rerr != nil {
 		return fmt.Errorf("%w (reporting the refused token: %w)", err, sanitize(rerr, []string{first}))
 	}
 	second, err := c.token(ctx, r)
@@ -35,78 +37,78 @@ func (c *Client) call(ctx context.Context, r request, out any) error {
 	return c.exchange(ctx, r, second, out)
 }
 
-func (c *Client) token(ctx context.Context, r request) (string, error) {
+func (c *Client) token(ctx context.Context, r Request) (string, error) {
 	var token string
 	var err error
-	if r.appid == "" {
+	if r.AppID == "" {
 		token, err = c.tokens.ComponentToken(ctx)
 	} else {
-		token, err = c.tokens.AuthorizerToken(ctx, r.appid)
+		token, err = c.tokens.AuthorizerToken(ctx, r.AppID)
 	}
 	if err == nil && token == "" {
 		err = errors.New("the token source gave an empty token")
 	}
 	if err != nil {
-		return "", &NotSentError{Endpoint: r.path, Err: &TokenError{AppID: r.appid, Err: err}}
+		return "", &errcode.NotSentError{Endpoint: r.path, Err: &errcode.TokenError{AppID: r.AppID, Err: err}}
 	}
 	return token, nil
 }
 
-// callApp is call on behalf of an app.
-func (c *Client) callApp(ctx context.Context, appid string, r request, out any) error {
+// CallApp is Call on behalf of an app.
+func (c *Client) CallApp(ctx context.Context, appid string, r Request, out any) error {
 	if appid == "" {
-		return &InvalidRequestError{Endpoint: r.path, Problem: "appid is empty"}
+		return &errcode.InvalidRequestError{Endpoint: r.path, Problem: "appid is empty"}
 	}
-	r.appid = appid
-	return c.call(ctx, r, out)
+	r.AppID = appid
+	return c.Call(ctx, r, out)
 }
 
 // exchange makes one HTTP exchange and shows it to the observer.
-func (c *Client) exchange(ctx context.Context, r request, token string, out any) error {
+func (c *Client) exchange(ctx context.Context, r Request, token string, out any) error {
 	hr, err := c.build(ctx, r, token)
 	if err != nil {
 		return err
 	}
 	start := c.now()
 	err = c.roundTrip(hr, r, token, out)
-	seen := Call{Endpoint: r.path, AppID: r.appid, Err: err, Duration: c.now().Sub(start)}
-	var answer *Error
+	seen := Exchange{Endpoint: r.path, AppID: r.AppID, Err: err, Duration: c.now().Sub(start)}
+	var answer *errcode.Error
 	if errors.As(err, &answer) {
 		seen.Code, seen.Class = answer.Code, answer.Class
 	} else if err == nil {
-		seen.Class = ClassOK
+		seen.Class = errcode.ClassOK
 	}
 	c.observe(ctx, seen)
 	return err
 }
 
-func (c *Client) roundTrip(hr *http.Request, r request, token string, out any) error {
+func (c *Client) roundTrip(hr *http.Request, r Request, token string, out any) error {
 	if err := hr.Context().Err(); err != nil {
-		return &NotSentError{Endpoint: r.path, Err: err}
+		return &errcode.NotSentError{Endpoint: r.path, Err: err}
 	}
-	secrets := append([]string{token}, r.secrets...)
+	secrets := append([]string{token}, r.Secrets...)
 	var at progress
 	resp, err := c.http.Do(hr.WithContext(httptrace.WithClientTrace(hr.Context(), at.trace())))
 	if err != nil {
 		clean := sanitize(err, secrets)
 		if at.notSent(err) {
-			return &NotSentError{Endpoint: r.path, Err: clean}
+			return &errcode.NotSentError{Endpoint: r.path, Err: clean}
 		}
-		return &OutcomeUnknownError{Endpoint: r.path, Err: clean}
+		return &errcode.OutcomeUnknownError{Endpoint: r.path, Err: clean}
 	}
 	body, err := readReply(resp, c.limit(r))
 	if err != nil {
 		return answer{r, secrets, body}.cutOff(resp.StatusCode, sanitize(err, secrets))
 	}
-	if r.picture != nil && strings.HasPrefix(resp.Header.Get("Content-Type"), "image/") && len(body) > 0 {
-		*r.picture = body
+	if r.Picture != nil && strings.HasPrefix(resp.Header.Get("Content-Type"), "image/") && len(body) > 0 {
+		*r.Picture = body
 		return nil
 	}
-	return decodeReply(r, body, secrets, out)
+	return Decode(r, body, secrets, out)
 }
 
-func (c *Client) limit(r request) int64 {
-	if r.list {
+func (c *Client) limit(r Request) int64 {
+	if r.List {
 		return max(c.maxReply, listMaxReply)
 	}
 	return c.maxReply
@@ -129,7 +131,7 @@ func readReply(resp *http.Response, limit int64) ([]byte, error) {
 	return body, nil
 }
 
-// progress notes how far a request came.
+// progress notes how far a Request came.
 type progress struct {
 	asked, connected atomic.Bool
 }
@@ -159,4 +161,32 @@ func (p *progress) notSent(err error) bool {
 	}
 	var dns *net.DNSError
 	return errors.As(err, &dns)
+}
+
+// CallComponent is Call with the component's token, for bodies that hold the component appid.
+func (c *Client) CallComponent(ctx context.Context, r Request, out any) error {
+	if err := c.needComponent(r.path); err != nil {
+		return err
+	}
+	return c.Call(ctx, r, out)
+}
+
+func (c *Client) needComponent(path string) error {
+	if c.component == "" {
+		return &errcode.InvalidRequestError{Endpoint: path, Problem: "Options.ComponentAppID is empty"}
+	}
+	return nil
+}
+
+// CallWith makes one exchange with a token given by the caller; "" means without.
+func (c *Client) CallWith(ctx context.Context, r Request, token string, out any) error {
+	if err := c.needComponent(r.path); err != nil {
+		return err
+	}
+	for _, secret := range r.Secrets {
+		if secret == "" {
+			return &errcode.InvalidRequestError{Endpoint: r.path, Problem: "a secret, ticket or refresh token is empty"}
+		}
+	}
+	return c.exchange(ctx, r, token, out)
 }

@@ -1,4 +1,4 @@
-package wxclient
+package errcode
 
 import (
 	"os"
@@ -51,7 +51,7 @@ func TestErrcodesNamedAreInTheTable(t *testing.T) {
 	t.Parallel()
 	errcode := regexp.MustCompile(`(?:^|[^\w.-])(-80\d{3}|-60\d{3}|4[0-9]\d{3}|6[01]\d{3}|8[0-9]\d{3}|94\d{5})\b`)
 	named := make(map[int64]string)
-	for _, pattern := range []string{"*.go", "*.csv", "../tasks/*.go", "../rollout/*.go", "../internal/operator/*.go", "../docs/*.md", "../README.md"} {
+	for _, pattern := range []string{"*.go", "*.csv", "../*.go", "../*/*.go", "../../tasks/*.go", "../../rollout/*.go", "../../internal/operator/*.go", "../../docs/*.md", "../../README.md"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
@@ -130,6 +130,21 @@ func TestBrokenAdviceIsRefused(t *testing.T) {
 	for _, text := range []string{head + "x,,,n\n", head + "1,,,\n", head + "1 1,,,n\n", head + "1,,n\n"} {
 		if _, err := parseAdvice(text); err == nil {
 			t.Errorf("%q: no error", text)
+		}
+	}
+}
+
+func TestParseCodesRefusesBadTables(t *testing.T) {
+	t.Parallel()
+	for name, table := range map[string]string{
+		"double":   "code,class,text\n1,ok,a\n1,ok,a\n",
+		"no class": "code,class,text\n1,nice,a\n",
+		"no text":  "code,class,text\n1,ok,\n",
+		"no code":  "code,class,text\nx,ok,a\n",
+		"columns":  "code,class,text\n1,ok\n",
+	} {
+		if _, err := parseCodes(table); err == nil {
+			t.Errorf("%s was taken", name)
 		}
 	}
 }

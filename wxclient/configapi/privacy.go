@@ -1,10 +1,13 @@
-package wxclient
+package configapi
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
+
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // PrivacyVersion says which privacy guideline is meant.
@@ -63,11 +66,11 @@ type PrivacyGuideline struct {
 }
 
 type guidelineReply struct {
-	HasCode   *integer         `json:"code_exist"`
+	HasCode   *wire.Integer    `json:"code_exist"`
 	Detected  []string         `json:"privacy_list"`
 	Settings  []PrivacySetting `json:"setting_list"`
 	Owner     *PrivacyOwner    `json:"owner_setting"`
-	UpdatedAt integer          `json:"update_time"`
+	UpdatedAt wire.Integer     `json:"update_time"`
 	Desc      struct {
 		List []struct {
 			Key  string `json:"privacy_key"`
@@ -76,14 +79,14 @@ type guidelineReply struct {
 	} `json:"privacy_desc"`
 }
 
-func (r *guidelineReply) check() error {
+func (r *guidelineReply) Check() error {
 	switch {
 	case r.HasCode == nil:
-		return missing("code_exist")
+		return wire.Missing("code_exist")
 	case r.Settings == nil:
-		return missing("setting_list")
+		return wire.Missing("setting_list")
 	case r.Owner == nil:
-		return missing("owner_setting")
+		return wire.Missing("owner_setting")
 	}
 	return nil
 }
@@ -91,20 +94,20 @@ func (r *guidelineReply) check() error {
 // PrivacyGuideline reads an app's privacy guideline: the online one or the draft.
 //
 // WeChat page: api_getprivacysetting. Codes: 61039 the check of the commit still runs, 86071.
-func (c *Client) PrivacyGuideline(ctx context.Context, appid string, version PrivacyVersion) (PrivacyGuideline, error) {
+func (c Calls) PrivacyGuideline(ctx context.Context, appid string, version PrivacyVersion) (PrivacyGuideline, error) {
 	const path = "/cgi-bin/component/getprivacysetting"
 	if version != PrivacyOnline && version != PrivacyDraft {
-		return PrivacyGuideline{}, &InvalidRequestError{Endpoint: path, Problem: fmt.Sprintf("privacy_ver is %d, want 1 or 2", version)}
+		return PrivacyGuideline{}, &errcode.InvalidRequestError{Endpoint: path, Problem: fmt.Sprintf("privacy_ver is %d, want 1 or 2", version)}
 	}
 	var reply guidelineReply
-	err := c.callApp(ctx, appid, post(path, struct {
+	err := c.wire.CallApp(ctx, appid, wire.Post(path, struct {
 		Version PrivacyVersion `json:"privacy_ver"`
 	}{version}), &reply)
 	if err != nil {
 		return PrivacyGuideline{}, err
 	}
 	guideline := PrivacyGuideline{
-		HasCode: reply.HasCode.value() != 0, Detected: reply.Detected, Settings: reply.Settings, Owner: *reply.Owner,
+		HasCode: reply.HasCode.Value() != 0, Detected: reply.Detected, Settings: reply.Settings, Owner: *reply.Owner,
 		UpdatedAt: int64(reply.UpdatedAt),
 	}
 	for _, d := range reply.Desc.List {
@@ -146,7 +149,7 @@ func (r GuidelineRequest) validate() error {
 	for i, s := range r.Settings {
 		fault(s.Key == "" || s.Text == "", fmt.Sprintf("setting %d has no privacy_key or no privacy_text", i+1))
 	}
-	return oneLine(faults)
+	return wire.OneLine(faults)
 }
 
 // SetPrivacyGuideline sets an app's privacy guideline. A draft takes effect with the next audit and
@@ -154,10 +157,10 @@ func (r GuidelineRequest) validate() error {
 //
 // WeChat page: api_setprivacysetting. Codes: 61039 the check of the commit still runs, 86069 a field
 // is missing, 86071, 86074 there is no online guideline, 87072 store_expire_timestamp.
-func (c *Client) SetPrivacyGuideline(ctx context.Context, appid string, r GuidelineRequest) error {
+func (c Calls) SetPrivacyGuideline(ctx context.Context, appid string, r GuidelineRequest) error {
 	const path = "/cgi-bin/component/setprivacysetting"
 	if err := r.validate(); err != nil {
-		return &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+		return &errcode.InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
 	settings := make([]PrivacySetting, 0, len(r.Settings))
 	for _, s := range r.Settings {
@@ -167,5 +170,5 @@ func (c *Client) SetPrivacyGuideline(ctx context.Context, appid string, r Guidel
 	if r.Version == PrivacyOnline {
 		r.Settings = nil
 	}
-	return c.callApp(ctx, appid, post(path, r), nil)
+	return c.wire.CallApp(ctx, appid, wire.Post(path, r), nil)
 }

@@ -1,4 +1,4 @@
-package wxclient
+package errcode
 
 import (
 	_ "embed"

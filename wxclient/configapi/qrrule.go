@@ -1,4 +1,4 @@
-package wxclient
+package configapi
 
 import (
 	"context"
@@ -7,6 +7,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // maxDebugURLs is how many test links a QR code rule may have.
@@ -57,7 +60,7 @@ func (r QRRule) validate() error {
 			faults = append(faults, fmt.Errorf("debug_url %q doesn't begin with the prefix", link))
 		}
 	}
-	return oneLine(faults)
+	return wire.OneLine(faults)
 }
 
 // PutQRRule adds a rule, or with edit replaces the one with its prefix. QRFile must lie where
@@ -66,10 +69,10 @@ func (r QRRule) validate() error {
 // WeChat page: api_addjumpqrcode. Codes: 85066 malformed, 85068 a test link is not under the prefix,
 // 85069 the file isn't there, 85070 blacklisted, 85071 added already, 85072 used by another app,
 // 85073 too many, 85075 personal apps can't, 85076 no ICP filing.
-func (c *Client) PutQRRule(ctx context.Context, appid string, rule QRRule, edit bool) error {
+func (c Calls) PutQRRule(ctx context.Context, appid string, rule QRRule, edit bool) error {
 	const path = "/cgi-bin/wxopen/qrcodejumpadd"
 	if err := rule.validate(); err != nil {
-		return &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+		return &errcode.InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
 	body := struct {
 		Prefix    string   `json:"prefix"`
@@ -85,7 +88,7 @@ func (c *Client) PutQRRule(ctx context.Context, appid string, rule QRRule, edit 
 	if edit {
 		body.Edit = 1
 	}
-	return c.callApp(ctx, appid, post(path, body), nil)
+	return c.wire.CallApp(ctx, appid, wire.Post(path, body), nil)
 }
 
 // QRRules is what an app has of QR code rules.
@@ -99,29 +102,29 @@ type QRRules struct {
 }
 
 type qrReply struct {
-	Open  integer  `json:"qrcodejump_open"`
-	Quota *integer `json:"qrcodejump_pub_quota"`
-	Size  *integer `json:"list_size"`
+	Open  wire.Integer  `json:"qrcodejump_open"`
+	Quota *wire.Integer `json:"qrcodejump_pub_quota"`
+	Size  *wire.Integer `json:"list_size"`
 	Rules []struct {
-		Prefix    string   `json:"prefix"`
-		SubRule   integer  `json:"permit_sub_rule"`
-		Path      string   `json:"path"`
-		Version   integer  `json:"open_version"`
-		DebugURLs []string `json:"debug_url"`
-		State     *integer `json:"state"`
+		Prefix    string        `json:"prefix"`
+		SubRule   wire.Integer  `json:"permit_sub_rule"`
+		Path      string        `json:"path"`
+		Version   wire.Integer  `json:"open_version"`
+		DebugURLs []string      `json:"debug_url"`
+		State     *wire.Integer `json:"state"`
 	} `json:"rule_list"`
 }
 
-func (r *qrReply) check() error {
+func (r *qrReply) Check() error {
 	if r.Quota == nil {
-		return missing("qrcodejump_pub_quota")
+		return wire.Missing("qrcodejump_pub_quota")
 	}
 	if r.Rules == nil && (r.Size == nil || *r.Size != 0) {
-		return missing("rule_list")
+		return wire.Missing("rule_list")
 	}
 	for _, e := range r.Rules {
 		if e.Prefix == "" || e.State == nil {
-			return missing("prefix or state in rule_list")
+			return wire.Missing("prefix or state in rule_list")
 		}
 	}
 	return nil
@@ -130,18 +133,18 @@ func (r *qrReply) check() error {
 // QRRules reads the rules of an app.
 //
 // WeChat page: api_getjumpqrcode. Codes: -1, 44002.
-func (c *Client) QRRules(ctx context.Context, appid string) (QRRules, error) {
+func (c Calls) QRRules(ctx context.Context, appid string) (QRRules, error) {
 	var reply qrReply
-	r := post("/cgi-bin/wxopen/qrcodejumpget", empty{})
-	r.list = true
-	if err := c.callApp(ctx, appid, r, &reply); err != nil {
+	r := wire.Post("/cgi-bin/wxopen/qrcodejumpget", wire.Empty{})
+	r.List = true
+	if err := c.wire.CallApp(ctx, appid, r, &reply); err != nil {
 		return QRRules{}, err
 	}
-	rules := QRRules{Open: reply.Open != 0, PublishQuota: reply.Quota.value()}
+	rules := QRRules{Open: reply.Open != 0, PublishQuota: reply.Quota.Value()}
 	for _, e := range reply.Rules {
 		rules.Rules = append(rules.Rules, QRRule{
 			Prefix: e.Prefix, Exclusive: e.SubRule == 2, Path: e.Path, Version: QRVersion(e.Version), DebugURLs: e.DebugURLs,
-			Published: e.State.value() == 2,
+			Published: e.State.Value() == 2,
 		})
 	}
 	return rules, nil
@@ -150,31 +153,31 @@ func (c *Client) QRRules(ctx context.Context, appid string) (QRRules, error) {
 // QRFile reads the file that proves the prefixes of an app's rules.
 //
 // WeChat page: api_downloadqrcodetext. Codes: -1, 44002.
-func (c *Client) QRFile(ctx context.Context, appid string) (ConfirmFile, error) {
-	var reply ConfirmFile
-	err := c.callApp(ctx, appid, post("/cgi-bin/wxopen/qrcodejumpdownload", empty{}), &reply)
-	return reply, err
+func (c Calls) QRFile(ctx context.Context, appid string) (ConfirmFile, error) {
+	var reply confirmFileReply
+	err := c.wire.CallApp(ctx, appid, wire.Post("/cgi-bin/wxopen/qrcodejumpdownload", wire.Empty{}), &reply)
+	return reply.ConfirmFile, err
 }
 
 // DeleteQRRule deletes the rule with a prefix.
 //
 // WeChat page: api_deletejumpqrcode. Codes: 85066, 85075.
-func (c *Client) DeleteQRRule(ctx context.Context, appid, prefix string) error {
+func (c Calls) DeleteQRRule(ctx context.Context, appid, prefix string) error {
 	return c.qrPrefix(ctx, "/cgi-bin/wxopen/qrcodejumpdelete", appid, prefix)
 }
 
 // PublishQRRule makes a rule hold for every user; the app must be live. See QRRules for how often.
 //
 // WeChat page: api_publishjumpqrcode. Codes: 85066, 85074 release the app first, 85075.
-func (c *Client) PublishQRRule(ctx context.Context, appid, prefix string) error {
+func (c Calls) PublishQRRule(ctx context.Context, appid, prefix string) error {
 	return c.qrPrefix(ctx, "/cgi-bin/wxopen/qrcodejumppublish", appid, prefix)
 }
 
-func (c *Client) qrPrefix(ctx context.Context, path, appid, prefix string) error {
+func (c Calls) qrPrefix(ctx context.Context, path, appid, prefix string) error {
 	if prefix == "" {
-		return &InvalidRequestError{Endpoint: path, Problem: "prefix is empty"}
+		return &errcode.InvalidRequestError{Endpoint: path, Problem: "prefix is empty"}
 	}
-	return c.callApp(ctx, appid, post(path, struct {
+	return c.wire.CallApp(ctx, appid, wire.Post(path, struct {
 		Prefix string `json:"prefix"`
 	}{prefix}), nil)
 }

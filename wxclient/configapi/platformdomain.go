@@ -1,9 +1,12 @@
-package wxclient
+package configapi
 
 import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // Limits of the component's own lists.
@@ -17,7 +20,7 @@ type PlatformDomains struct {
 	// Published is what holds for every app; Testing for the component's test accounts only.
 	Published, Testing []string
 	// Refused are the domains that WeChat left out, each with the reason.
-	Refused []RefusedItem
+	Refused []errcode.RefusedItem
 }
 
 // checkHosts checks a list for the component, whose domains go without schemes.
@@ -31,29 +34,18 @@ func checkHosts(action DomainAction, hosts []string, limit int) error {
 			faults = append(faults, fmt.Errorf("%w (the component's domains have no scheme)", err))
 		}
 	}
-	return oneLine(append(faults, checkAction(action, len(hosts))...))
-}
-
-// hosts splits a list that WeChat joins by semicolons.
-func hosts(joined string) []string {
-	var list []string
-	for host := range strings.SplitSeq(joined, ";") {
-		if host = strings.TrimSpace(host); host != "" {
-			list = append(list, host)
-		}
-	}
-	return list
+	return wire.OneLine(append(faults, checkAction(action, len(hosts))...))
 }
 
 type platformServersReply struct {
-	Published *looseText `json:"published_wxa_server_domain"`
-	Testing   *looseText `json:"testing_wxa_server_domain"`
-	refusals
+	Published *wire.LooseText `json:"published_wxa_server_domain"`
+	Testing   *wire.LooseText `json:"testing_wxa_server_domain"`
+	wire.Refusals
 }
 
-func (r *platformServersReply) check() error {
+func (r *platformServersReply) Check() error {
 	if r.Published == nil && r.Testing == nil {
-		return missing("published_wxa_server_domain and testing_wxa_server_domain")
+		return wire.Missing("published_wxa_server_domain and testing_wxa_server_domain")
 	}
 	return nil
 }
@@ -63,29 +55,29 @@ func (r *platformServersReply) check() error {
 // notice. Taking one away takes it from the next release of every app that has it.
 //
 // WeChat page: api_modifythirdpartyserverdomain. Codes: 40013, 48001.
-func (c *Client) PlatformServerDomains(ctx context.Context, action DomainAction, domains []string, published bool) (PlatformDomains, error) {
+func (c Calls) PlatformServerDomains(ctx context.Context, action DomainAction, domains []string, published bool) (PlatformDomains, error) {
 	const path = "/cgi-bin/component/modify_wxa_server_domain"
 	if err := checkHosts(action, domains, maxPlatformServers); err != nil {
-		return PlatformDomains{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+		return PlatformDomains{}, &errcode.InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
 	var reply platformServersReply
-	err := c.call(ctx, post(path, struct {
+	err := c.wire.Call(ctx, wire.Post(path, struct {
 		Action    DomainAction `json:"action"`
 		Domains   string       `json:"wxa_server_domain,omitempty"`
 		Published bool         `json:"is_modify_published_together"`
 	}{action, strings.Join(domains, ";"), published}), &reply)
-	return PlatformDomains{hosts(reply.Published.value()), hosts(reply.Testing.value()), reply.refused}, err
+	return PlatformDomains{wire.SplitList(reply.Published.Value()), wire.SplitList(reply.Testing.Value()), reply.Refused}, err
 }
 
 type platformJumpsReply struct {
-	Published *looseText `json:"published_wxa_jump_h5_domain"`
-	Testing   *looseText `json:"testing_wxa_jump_h5_domain"`
-	refusals
+	Published *wire.LooseText `json:"published_wxa_jump_h5_domain"`
+	Testing   *wire.LooseText `json:"testing_wxa_jump_h5_domain"`
+	wire.Refusals
 }
 
-func (r *platformJumpsReply) check() error {
+func (r *platformJumpsReply) Check() error {
 	if r.Published == nil && r.Testing == nil {
-		return missing("published_wxa_jump_h5_domain and testing_wxa_jump_h5_domain")
+		return wire.Missing("published_wxa_jump_h5_domain and testing_wxa_jump_h5_domain")
 	}
 	return nil
 }
@@ -94,25 +86,25 @@ func (r *platformJumpsReply) check() error {
 // lie at the root of each.
 //
 // WeChat page: api_modifythirdpartyjumpdomain. Codes: 40013, 48001.
-func (c *Client) PlatformWebviewDomains(ctx context.Context, action DomainAction, domains []string, published bool) (PlatformDomains, error) {
+func (c Calls) PlatformWebviewDomains(ctx context.Context, action DomainAction, domains []string, published bool) (PlatformDomains, error) {
 	const path = "/cgi-bin/component/modify_wxa_jump_domain"
 	if err := checkHosts(action, domains, maxPlatformJumps); err != nil {
-		return PlatformDomains{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+		return PlatformDomains{}, &errcode.InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
 	var reply platformJumpsReply
-	err := c.call(ctx, post(path, struct {
+	err := c.wire.Call(ctx, wire.Post(path, struct {
 		Action    DomainAction `json:"action"`
 		Domains   string       `json:"wxa_jump_h5_domain,omitempty"`
 		Published bool         `json:"is_modify_published_together"`
 	}{action, strings.Join(domains, ";"), published}), &reply)
-	return PlatformDomains{hosts(reply.Published.value()), hosts(reply.Testing.value()), reply.refused}, err
+	return PlatformDomains{wire.SplitList(reply.Published.Value()), wire.SplitList(reply.Testing.Value()), reply.Refused}, err
 }
 
 // PlatformFile reads the file that proves web-view domains of the component.
 //
 // WeChat page: api_getthirdpartyjumpdomainconfirmfile. Codes: -1, 44002.
-func (c *Client) PlatformFile(ctx context.Context) (ConfirmFile, error) {
-	var reply ConfirmFile
-	err := c.call(ctx, post("/cgi-bin/component/get_domain_confirmfile", empty{}), &reply)
-	return reply, err
+func (c Calls) PlatformFile(ctx context.Context) (ConfirmFile, error) {
+	var reply confirmFileReply
+	err := c.wire.Call(ctx, wire.Post("/cgi-bin/component/get_domain_confirmfile", wire.Empty{}), &reply)
+	return reply.ConfirmFile, err
 }

@@ -1,14 +1,19 @@
-package wxclient
+package configapi
 
-import "context"
+import (
+	"context"
+
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
+)
 
 type testerReply struct {
 	User string `json:"userstr"`
 }
 
-func (r *testerReply) check() error {
+func (r *testerReply) Check() error {
 	if r.User == "" {
-		return missing("userstr")
+		return wire.Missing("userstr")
 	}
 	return nil
 }
@@ -18,13 +23,13 @@ func (r *testerReply) check() error {
 //
 // WeChat page: api_bindtester. Codes: 85001 no such user, 85002 the app has too many, 85003 the user
 // tests too many apps, 85004 bound already.
-func (c *Client) BindTester(ctx context.Context, appid, wechatID string) (user string, err error) {
+func (c Calls) BindTester(ctx context.Context, appid, wechatID string) (user string, err error) {
 	const path = "/wxa/bind_tester"
 	if wechatID == "" {
-		return "", &InvalidRequestError{Endpoint: path, Problem: "wechatid is empty"}
+		return "", &errcode.InvalidRequestError{Endpoint: path, Problem: "wechatid is empty"}
 	}
 	var reply testerReply
-	err = c.callApp(ctx, appid, post(path, testerRef{WeChatID: wechatID}), &reply)
+	err = c.wire.CallApp(ctx, appid, wire.Post(path, testerRef{WeChatID: wechatID}), &reply)
 	return reply.User, err
 }
 
@@ -36,28 +41,28 @@ type testerRef struct {
 // UnbindTester takes a tester back, named by the WeChat id or, if that is empty, by the userstr.
 //
 // WeChat page: api_unbindtester. Codes: 85001, 89033 both empty, 89034 no such userstr.
-func (c *Client) UnbindTester(ctx context.Context, appid, wechatID, user string) error {
+func (c Calls) UnbindTester(ctx context.Context, appid, wechatID, user string) error {
 	const path = "/wxa/unbind_tester"
 	ref := testerRef{WeChatID: wechatID}
 	switch {
 	case wechatID == "" && user == "":
-		return &InvalidRequestError{Endpoint: path, Problem: "wechatid and userstr are empty"}
+		return &errcode.InvalidRequestError{Endpoint: path, Problem: "wechatid and userstr are empty"}
 	case wechatID == "":
 		ref.User = user
 	}
-	return c.callApp(ctx, appid, post(path, ref), nil)
+	return c.wire.CallApp(ctx, appid, wire.Post(path, ref), nil)
 }
 
 type testersReply struct {
 	Members []testerReply `json:"members"`
 }
 
-func (r *testersReply) check() error {
+func (r *testersReply) Check() error {
 	if r.Members == nil {
-		return missing("members")
+		return wire.Missing("members")
 	}
 	for _, m := range r.Members {
-		if err := m.check(); err != nil {
+		if err := m.Check(); err != nil {
 			return err
 		}
 	}
@@ -67,9 +72,9 @@ func (r *testersReply) check() error {
 // Testers lists the userstrs of the app's testers.
 //
 // WeChat page: api_gettester. Codes: -1.
-func (c *Client) Testers(ctx context.Context, appid string) ([]string, error) {
+func (c Calls) Testers(ctx context.Context, appid string) ([]string, error) {
 	var reply testersReply
-	err := c.callApp(ctx, appid, post("/wxa/memberauth", struct {
+	err := c.wire.CallApp(ctx, appid, wire.Post("/wxa/memberauth", struct {
 		Action string `json:"action"`
 	}{"get_experiencer"}), &reply)
 	if err != nil {

@@ -1,4 +1,4 @@
-package wxclient
+package wire
 
 import (
 	"bytes"
@@ -7,35 +7,38 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
-// checker is a reply that knows which of its fields must be there: a success without its payload must
+// Checker is a reply that knows which of its fields must be there: a success without its payload must
 // not pass for one.
-type checker interface {
-	check() error
+type Checker interface {
+	Check() error
 }
 
 // envelope is what every reply may carry beside its payload.
 type envelope struct {
 	// Code is nil for a reply without an errcode, or with null.
-	Code *integer        `json:"errcode"`
-	Msg  looseText       `json:"errmsg"`
+	Code *Integer        `json:"errcode"`
+	Msg  LooseText       `json:"errmsg"`
 	Hint json.RawMessage `json:"hint"`
-	RID  looseText       `json:"rid"`
+	RID  LooseText       `json:"rid"`
 }
 
 // answer is one reply being read.
 type answer struct {
-	request
+	Request
 	secrets []string
 	body    []byte
 }
 
-// decodeReply turns a reply body into out, an *Error, or an *OutcomeUnknownError when it does not
-// tell what happened. A success needs errcode 0, except from the calls that WeChat documents without
-// one (request.bare), and every field that out's check wants. out may be nil.
-func decodeReply(r request, body []byte, secrets []string, out any) error {
-	a := answer{request: r, secrets: secrets, body: body}
+// Decode reads a reply body into out. It returns an *errcode.Error for a reply with an errcode, and an
+// *errcode.OutcomeUnknownError for one that does not show what happened. A success needs errcode 0,
+// except from the calls that WeChat documents without one (Request.Bare), and every field that out's
+// Check requires. out may be nil.
+func Decode(r Request, body []byte, secrets []string, out any) error {
+	a := answer{Request: r, secrets: secrets, body: body}
 	text := bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xef\xbb\xbf")))
 	if len(text) == 0 {
 		return a.unknown(errors.New("the reply is empty"))
@@ -52,10 +55,10 @@ func decodeReply(r request, body []byte, secrets []string, out any) error {
 		return a.unknown(fmt.Errorf("decode the reply: %w", err))
 	}
 	switch {
-	case env.Code.value() != 0:
+	case env.Code.Value() != 0:
 		return a.refusal(env, refusedIn(text, secrets))
-	case env.Code == nil && !r.bare:
-		return a.unknown(missing("errcode"))
+	case env.Code == nil && !r.Bare:
+		return a.unknown(Missing("errcode"))
 	case out == nil:
 		return nil
 	}
@@ -65,8 +68,8 @@ func decodeReply(r request, body []byte, secrets []string, out any) error {
 	if reply, ok := out.(refusable); ok {
 		reply.setRefused(refusedIn(text, secrets))
 	}
-	if reply, ok := out.(checker); ok {
-		if err := reply.check(); err != nil {
+	if reply, ok := out.(Checker); ok {
+		if err := reply.Check(); err != nil {
 			return a.unknown(err)
 		}
 	}
@@ -76,7 +79,7 @@ func decodeReply(r request, body []byte, secrets []string, out any) error {
 // unknown is the error of a reply that does not tell what happened.
 func (a answer) unknown(err error) error {
 	// encoding/json may quote a number of any length.
-	return &OutcomeUnknownError{Endpoint: a.path, Err: errors.New(tidy(err.Error(), a.secrets, maxMsgRunes)), Raw: a.raw()}
+	return &errcode.OutcomeUnknownError{Endpoint: a.path, Err: errors.New(tidy(err.Error(), a.secrets, maxMsgRunes)), Raw: a.raw()}
 }
 
 // cutOff is the error of a reply that could not be read to its end. An errcode that arrived counts,
@@ -87,13 +90,13 @@ func (a answer) cutOff(status int, err error) error {
 			return a.refusal(env, nil)
 		}
 	}
-	return &OutcomeUnknownError{Endpoint: a.path, Err: err, Raw: a.raw()}
+	return &errcode.OutcomeUnknownError{Endpoint: a.path, Err: err, Raw: a.raw()}
 }
 
 // ridPattern finds the request id that WeChat appends to errmsg, or the hint of older replies.
 var ridPattern = regexp.MustCompile(`,?\s*(?:rid:\s*([0-9A-Za-z-]+)|hint:\s*\[([^\]]*)\]?)`)
 
-func (a answer) refusal(env envelope, refused []RefusedItem) *Error {
+func (a answer) refusal(env envelope, refused []errcode.RefusedItem) *errcode.Error {
 	msg, rid := string(env.Msg), string(env.RID)
 	if found := ridPattern.FindStringSubmatch(msg); found != nil {
 		rid = found[1] + found[2]
@@ -102,13 +105,13 @@ func (a answer) refusal(env envelope, refused []RefusedItem) *Error {
 	if rid == "" && len(env.Hint) > 0 {
 		rid = strings.Trim(string(env.Hint), `[]" `)
 	}
-	code := env.Code.value()
-	return &Error{
+	code := env.Code.Value()
+	return &errcode.Error{
 		Endpoint: a.path,
 		Code:     code,
 		Msg:      tidy(msg, a.secrets, maxMsgRunes),
 		RID:      tidy(rid, a.secrets, maxSnippetRunes),
-		Class:    ClassOf(code),
+		Class:    errcode.ClassOf(code),
 		Refused:  refused,
 		Raw:      a.raw(),
 	}
@@ -137,8 +140,8 @@ func escapeControls(text []byte) []byte {
 	return append(out, text[last:]...)
 }
 
-// missing is the error of a reply that lacks a field it must have. A list that is absent or null
+// Missing is the error of a reply that lacks a field it must have. A list that is absent or null
 // decodes to nil, an empty one does not: checks compare with nil.
-func missing(field string) error {
+func Missing(field string) error {
 	return fmt.Errorf("the reply lacks %s", field)
 }

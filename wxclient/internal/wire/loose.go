@@ -1,4 +1,4 @@
-package wxclient
+package wire
 
 import (
 	"bytes"
@@ -8,12 +8,12 @@ import (
 	"strconv"
 )
 
-// integer is a whole number that WeChat sends bare or quoted. null leaves it as it is, so
-// a *integer that is nil means "not sent".
-type integer int64
+// Integer is a whole number that WeChat sends bare or quoted. null leaves it as it is, so
+// a *Integer that is nil means "not sent".
+type Integer int64
 
 // UnmarshalJSON accepts 12, "12" and null, and nothing else.
-func (n *integer) UnmarshalJSON(text []byte) error {
+func (n *Integer) UnmarshalJSON(text []byte) error {
 	if bytes.Equal(text, []byte("null")) {
 		return nil
 	}
@@ -22,23 +22,23 @@ func (n *integer) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("%.40q is not a whole number", text)
 	}
-	*n = integer(v)
+	*n = Integer(v)
 	return nil
 }
 
-// value returns the number, or 0 for one that was not sent.
-func (n *integer) value() int64 {
+// Value returns the number, or 0 for one that was not sent.
+func (n *Integer) Value() int64 {
 	if n == nil {
 		return 0
 	}
 	return int64(*n)
 }
 
-// looseText is a text for humans that may also come as some other JSON value.
-type looseText string
+// LooseText is a text for humans that may also come as some other JSON value.
+type LooseText string
 
 // UnmarshalJSON takes a string as it is and anything else as its JSON text.
-func (t *looseText) UnmarshalJSON(text []byte) error {
+func (t *LooseText) UnmarshalJSON(text []byte) error {
 	if bytes.Equal(text, []byte("null")) {
 		return nil
 	}
@@ -46,23 +46,23 @@ func (t *looseText) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &s); err != nil {
 		s = string(text)
 	}
-	*t = looseText(s)
+	*t = LooseText(s)
 	return nil
 }
 
-// value returns the text, or "" for one that was not sent.
-func (t *looseText) value() string {
+// Value returns the text, or "" for one that was not sent.
+func (t *LooseText) Value() string {
 	if t == nil {
 		return ""
 	}
 	return string(*t)
 }
 
-// decimal is a number with a fraction that WeChat sends bare or quoted.
-type decimal float64
+// Decimal is a number with a fraction that WeChat sends bare or quoted.
+type Decimal float64
 
 // UnmarshalJSON accepts 12.5, "12.5" and null, and nothing else.
-func (d *decimal) UnmarshalJSON(text []byte) error {
+func (d *Decimal) UnmarshalJSON(text []byte) error {
 	if bytes.Equal(text, []byte("null")) {
 		return nil
 	}
@@ -70,6 +70,6 @@ func (d *decimal) UnmarshalJSON(text []byte) error {
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 		return fmt.Errorf("%.40q is not a number", text)
 	}
-	*d = decimal(v)
+	*d = Decimal(v)
 	return nil
 }

@@ -1,4 +1,4 @@
-package wxclient
+package wire
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ const (
 // reply of a call that answers with credentials is withheld: what cannot be parsed cannot be
 // redacted with certainty.
 func (a answer) raw() string {
-	if a.bare && !json.Valid(a.body) && holdsCredential.Match(a.body) {
+	if a.Bare && !json.Valid(a.body) && holdsCredential.Match(a.body) {
 		return fmt.Sprintf("%d bytes, withheld: they may hold a token", len(a.body))
 	}
 	head := a.body
@@ -52,7 +52,7 @@ func salvage(text []byte) (env envelope, ok bool) {
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
 			if strings.EqualFold(name, "errmsg") {
-				env.Msg = looseText(partialText(text[d.InputOffset():]))
+				env.Msg = LooseText(partialText(text[d.InputOffset():]))
 			}
 			break
 		}
@@ -61,19 +61,19 @@ func salvage(text []byte) (env envelope, ok bool) {
 		}
 		env.take(name, value)
 	}
-	return env, env.Code.value() != 0
+	return env, env.Code.Value() != 0
 }
 
 // take sets the field of that name; a value of the wrong form leaves it as it is.
 func (e *envelope) take(name string, value json.RawMessage) {
 	switch strings.ToLower(name) {
 	case "errcode":
-		var code integer
+		var code Integer
 		if json.Unmarshal(value, &code) == nil {
 			e.Code = &code
 		}
 	case "errmsg":
-		_ = json.Unmarshal(value, &e.Msg) // a looseText takes any value
+		_ = json.Unmarshal(value, &e.Msg) // a LooseText takes any value
 	case "rid":
 		_ = json.Unmarshal(value, &e.RID)
 	case "hint":

@@ -1,9 +1,12 @@
-package wxclient
+package configapi
 
 import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // WebviewCopy copies all web-view domains of the component; only for SetWebviewDomains.
@@ -31,7 +34,7 @@ func (b webviewBody) validate(mayCopy bool) error {
 	default:
 		faults = append(faults, checkAction(b.Action, len(b.Domains))...)
 	}
-	return oneLine(faults)
+	return wire.OneLine(faults)
 }
 
 // ChangedWebviewDomains is what an app's web-view domains are after a call.
@@ -39,37 +42,37 @@ type ChangedWebviewDomains struct {
 	// Domains is the list; only sure to be returned for DomainGet.
 	Domains []string
 	// Refused are the domains that WeChat left out, each with the reason; the others were taken.
-	Refused []RefusedItem
+	Refused []errcode.RefusedItem
 }
 
 type webviewReply struct {
 	Domains []string `json:"webviewdomain"`
-	refusals
+	wire.Refusals
 }
 
 // readWebviewReply is the reply to DomainGet, which promises the list.
 type readWebviewReply struct{ webviewReply }
 
-func (r *readWebviewReply) check() error {
+func (r *readWebviewReply) Check() error {
 	if r.Domains == nil {
-		return missing("webviewdomain")
+		return wire.Missing("webviewdomain")
 	}
 	return nil
 }
 
-func (c *Client) setWebview(ctx context.Context, path, appid string, body webviewBody, mayCopy bool) (ChangedWebviewDomains, error) {
+func (c Calls) setWebview(ctx context.Context, path, appid string, body webviewBody, mayCopy bool) (ChangedWebviewDomains, error) {
 	if err := body.validate(mayCopy); err != nil {
-		return ChangedWebviewDomains{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+		return ChangedWebviewDomains{}, &errcode.InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
 	var reply readWebviewReply
 	var out any = &reply.webviewReply
 	if body.Action == DomainGet {
 		out = &reply
 	}
-	if err := c.callApp(ctx, appid, post(path, body), out); err != nil {
+	if err := c.wire.CallApp(ctx, appid, wire.Post(path, body), out); err != nil {
 		return ChangedWebviewDomains{}, err
 	}
-	return ChangedWebviewDomains{Domains: reply.Domains, Refused: reply.refused}, nil
+	return ChangedWebviewDomains{Domains: reply.Domains, Refused: reply.Refused}, nil
 }
 
 // SetWebviewDomains changes or reads the domains an app may show in a web-view (业务域名): domains
@@ -78,7 +81,7 @@ func (c *Client) setWebview(ctx context.Context, path, appid string, body webvie
 //
 // WeChat page: api_modifyjumpdomain. Codes: 89019 unchanged, 89020 the component has none, 89021 not
 // one of the component's, 89029 too many, 89231 personal apps can't.
-func (c *Client) SetWebviewDomains(ctx context.Context, appid string, action DomainAction, domains []string) (ChangedWebviewDomains, error) {
+func (c Calls) SetWebviewDomains(ctx context.Context, appid string, action DomainAction, domains []string) (ChangedWebviewDomains, error) {
 	return c.setWebview(ctx, "/wxa/setwebviewdomain", appid, webviewBody{action, domains}, true)
 }
 
@@ -86,7 +89,7 @@ func (c *Client) SetWebviewDomains(ctx context.Context, appid string, action Dom
 // WebviewFile must lie at the root of each domain first, byte for byte.
 //
 // WeChat page: api_modifyjumpdomaindirectly. Codes: 86103 the file isn't there, 89019, 89029, 89231.
-func (c *Client) SetWebviewDomainsDirectly(ctx context.Context, appid string, action DomainAction, domains []string) (ChangedWebviewDomains, error) {
+func (c Calls) SetWebviewDomainsDirectly(ctx context.Context, appid string, action DomainAction, domains []string) (ChangedWebviewDomains, error) {
 	return c.setWebview(ctx, "/wxa/setwebviewdomain_directly", appid, webviewBody{action, domains}, false)
 }
 
@@ -97,9 +100,11 @@ type ConfirmFile struct {
 	Content string `json:"file_content"`
 }
 
-func (f *ConfirmFile) check() error {
+type confirmFileReply struct{ ConfirmFile }
+
+func (f *confirmFileReply) Check() error {
 	if f.Name == "" || f.Content == "" {
-		return missing("file_name or file_content")
+		return wire.Missing("file_name or file_content")
 	}
 	return nil
 }
@@ -107,10 +112,10 @@ func (f *ConfirmFile) check() error {
 // WebviewFile reads the file that proves domains for SetWebviewDomainsDirectly. It is the app's own.
 //
 // WeChat page: api_getjumpdomainconfirmfile. Codes: -1, 44002.
-func (c *Client) WebviewFile(ctx context.Context, appid string) (ConfirmFile, error) {
-	var reply ConfirmFile
-	err := c.callApp(ctx, appid, post("/wxa/get_webviewdomain_confirmfile", empty{}), &reply)
-	return reply, err
+func (c Calls) WebviewFile(ctx context.Context, appid string) (ConfirmFile, error) {
+	var reply confirmFileReply
+	err := c.wire.CallApp(ctx, appid, wire.Post("/wxa/get_webviewdomain_confirmfile", wire.Empty{}), &reply)
+	return reply.ConfirmFile, err
 }
 
 // EffectiveWebviewDomains are an app's web-view domains by the way they were set.
@@ -130,12 +135,12 @@ type effectiveWebviewReply struct {
 	Effective []string `json:"effective_webviewdomain"`
 }
 
-func (r *effectiveWebviewReply) check() error {
+func (r *effectiveWebviewReply) Check() error {
 	switch {
 	case r.Effective == nil:
-		return missing("effective_webviewdomain")
+		return wire.Missing("effective_webviewdomain")
 	case r.Console == nil || r.Third == nil || r.Direct == nil:
-		return missing("mp_webviewdomain, third_webviewdomain or direct_webviewdomain")
+		return wire.Missing("mp_webviewdomain, third_webviewdomain or direct_webviewdomain")
 	}
 	return nil
 }
@@ -143,9 +148,9 @@ func (r *effectiveWebviewReply) check() error {
 // EffectiveWebviewDomains reads which web-view domains a release would leave.
 //
 // WeChat page: api_geteffectivejumpdomain. Codes: -1, 44002.
-func (c *Client) EffectiveWebviewDomains(ctx context.Context, appid string) (EffectiveWebviewDomains, error) {
+func (c Calls) EffectiveWebviewDomains(ctx context.Context, appid string) (EffectiveWebviewDomains, error) {
 	var reply effectiveWebviewReply
-	if err := c.callApp(ctx, appid, post("/wxa/get_effective_webviewdomain", empty{}), &reply); err != nil {
+	if err := c.wire.CallApp(ctx, appid, wire.Post("/wxa/get_effective_webviewdomain", wire.Empty{}), &reply); err != nil {
 		return EffectiveWebviewDomains{}, err
 	}
 	return EffectiveWebviewDomains(reply), nil

@@ -1,4 +1,4 @@
-package wxclient
+package wire
 
 import (
 	"bytes"
@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// unescape replaces every \uXXXX escape of a JSON text by the character it stands for.
+// Unescape replaces every \uXXXX escape of a JSON text by the character it stands for.
 // An escape that JSON cannot do without (a control character, half a surrogate pair) is an
 // error: WeChat answers such text with 47002 or stores the escape itself. Escaped quotes and
 // backslashes keep their short form.
-func unescape(text []byte) ([]byte, error) {
+func Unescape(text []byte) ([]byte, error) {
 	if !bytes.Contains(text, []byte(`\u`)) {
 		return text, nil
 	}

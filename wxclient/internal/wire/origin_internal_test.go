@@ -1,4 +1,4 @@
-package wxclient
+package wire
 
 import (
 	"crypto/tls"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
 // TestOnlyTheBaseURLsHost: whatever a call's URL becomes, no other host is told
@@ -30,16 +32,16 @@ func TestOnlyTheBaseURLsHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	otherHost := strings.TrimPrefix(others.URL, "http://")
-	for name, r := range map[string]request{
+	for name, r := range map[string]Request{
 		"a path that makes the base a user": {method: http.MethodGet, path: "@" + otherHost + "/x"},
 		"a path that goes on with the port": {method: http.MethodGet, path: "0/x"},
-		"a POST with a body":                {method: http.MethodPost, path: "@" + otherHost + "/x", secrets: []string{"s3cret"}},
+		"a POST with a body":                {method: http.MethodPost, path: "@" + otherHost + "/x", Secrets: []string{"s3cret"}},
 	} {
 		err := c.exchange(t.Context(), r, "tokentoken", nil)
-		if errors.As(err, new(*InvalidRequestError)) {
+		if errors.As(err, new(*errcode.InvalidRequestError)) {
 			continue // no URL at all
 		}
-		if !errors.As(err, new(*NotSentError)) || !errors.Is(err, errElsewhere) || strings.Contains(err.Error(), "tokentoken") {
+		if !errors.As(err, new(*errcode.NotSentError)) || !errors.Is(err, errElsewhere) || strings.Contains(err.Error(), "tokentoken") {
 			t.Errorf("%s: %v, want a NotSentError about the host, without the token", name, err)
 		}
 	}
@@ -56,7 +58,7 @@ func TestOnlyTheBaseURLsHost(t *testing.T) {
 			_ = resp.Body.Close() // it shouldn't be there
 		}
 	}
-	if err := c.exchange(t.Context(), get("/x"), "tokentoken", nil); err != nil || here.Load() != 1 {
+	if err := c.exchange(t.Context(), Get("/x"), "tokentoken", nil); err != nil || here.Load() != 1 {
 		t.Errorf("the base URL itself: %v, %d requests", err, here.Load())
 	}
 	if n := elsewhere.Load(); n != 0 {

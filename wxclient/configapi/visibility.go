@@ -1,32 +1,35 @@
-package wxclient
+package configapi
 
 import (
 	"context"
 	"fmt"
 	"regexp"
+
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // SetServing opens the live version to its users or closes it to them. A closed app shows users a
 // notice; trial and development versions work on.
 //
 // WeChat page: api_setvisitstatus. Codes: 85021 it is so already or may not change, 85022.
-func (c *Client) SetServing(ctx context.Context, appid string, serving bool) error {
+func (c Calls) SetServing(ctx context.Context, appid string, serving bool) error {
 	action := "close"
 	if serving {
 		action = "open"
 	}
-	return c.callApp(ctx, appid, post("/wxa/change_visitstatus", struct {
+	return c.wire.CallApp(ctx, appid, wire.Post("/wxa/change_visitstatus", struct {
 		Action string `json:"action"`
 	}{action}), nil)
 }
 
 type servingReply struct {
-	Status *integer `json:"status"`
+	Status *wire.Integer `json:"status"`
 }
 
-func (r *servingReply) check() error {
+func (r *servingReply) Check() error {
 	if r.Status == nil {
-		return missing("status")
+		return wire.Missing("status")
 	}
 	return nil
 }
@@ -34,12 +37,12 @@ func (r *servingReply) check() error {
 // Serving reads whether users can open the live version.
 //
 // WeChat page: api_getvisitstatus. Codes: -1, 44002.
-func (c *Client) Serving(ctx context.Context, appid string) (bool, error) {
+func (c Calls) Serving(ctx context.Context, appid string) (bool, error) {
 	var reply servingReply
-	if err := c.callApp(ctx, appid, post("/wxa/getvisitstatus", empty{}), &reply); err != nil {
+	if err := c.wire.CallApp(ctx, appid, wire.Post("/wxa/getvisitstatus", wire.Empty{}), &reply); err != nil {
 		return false, err
 	}
-	return reply.Status.value() != 0, nil
+	return reply.Status.Value() != 0, nil
 }
 
 // BaseLibrary tells on which base library an app insists and what its users have.
@@ -59,18 +62,18 @@ type BaseLibraryShare struct {
 }
 
 type libraryReply struct {
-	Lowest *looseText `json:"now_version"`
+	Lowest *wire.LooseText `json:"now_version"`
 	Users  struct {
 		Items []struct {
-			Version    string  `json:"version"`
-			Percentage decimal `json:"percentage"`
+			Version    string       `json:"version"`
+			Percentage wire.Decimal `json:"percentage"`
 		} `json:"items"`
 	} `json:"uv_info"`
 }
 
-func (r *libraryReply) check() error {
+func (r *libraryReply) Check() error {
 	if r.Lowest == nil {
-		return missing("now_version")
+		return wire.Missing("now_version")
 	}
 	return nil
 }
@@ -78,9 +81,9 @@ func (r *libraryReply) check() error {
 // LowestLibrary reads the lowest base library of an app and what its users have.
 //
 // WeChat page: api_getsupportversion. Codes: -1, 44002.
-func (c *Client) LowestLibrary(ctx context.Context, appid string) (BaseLibrary, error) {
+func (c Calls) LowestLibrary(ctx context.Context, appid string) (BaseLibrary, error) {
 	var reply libraryReply
-	if err := c.callApp(ctx, appid, post("/cgi-bin/wxopen/getweappsupportversion", empty{}), &reply); err != nil {
+	if err := c.wire.CallApp(ctx, appid, wire.Post("/cgi-bin/wxopen/getweappsupportversion", wire.Empty{}), &reply); err != nil {
 		return BaseLibrary{}, err
 	}
 	library := BaseLibrary{Lowest: string(*reply.Lowest)}
@@ -95,12 +98,12 @@ var libraryVersion = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
 // SetLowestLibrary sets the lowest base library of an app, like "2.32.0".
 //
 // WeChat page: api_setsupportversion. Codes: 89014 no such version, 85015 (2019).
-func (c *Client) SetLowestLibrary(ctx context.Context, appid, version string) error {
+func (c Calls) SetLowestLibrary(ctx context.Context, appid, version string) error {
 	const path = "/cgi-bin/wxopen/setweappsupportversion"
 	if !libraryVersion.MatchString(version) {
-		return &InvalidRequestError{Endpoint: path, Problem: fmt.Sprintf("version is %q, want a form like 2.32.0", version)}
+		return &errcode.InvalidRequestError{Endpoint: path, Problem: fmt.Sprintf("version is %q, want a form like 2.32.0", version)}
 	}
-	return c.callApp(ctx, appid, post(path, struct {
+	return c.wire.CallApp(ctx, appid, wire.Post(path, struct {
 		Version string `json:"version"`
 	}{version}), nil)
 }

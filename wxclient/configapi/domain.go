@@ -1,4 +1,4 @@
-package wxclient
+package configapi
 
 import (
 	"context"
@@ -7,6 +7,9 @@ import (
 	"net"
 	"net/url"
 	"strings"
+
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
+	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
 // maxDomains is how many domains one list of an app may hold.
@@ -64,7 +67,7 @@ func (d ServerDomains) validate(action DomainAction) error {
 			}
 		}
 	}
-	return oneLine(append(faults, checkAction(action, n)...))
+	return wire.OneLine(append(faults, checkAction(action, n)...))
 }
 
 // checkAction compares an action with how many domains it was given.
@@ -113,41 +116,41 @@ type ChangedDomains struct {
 	// Domains are the lists of the way the call stands for.
 	Domains ServerDomains
 	// Refused are the domains that WeChat left out, each with the reason; the others were taken.
-	Refused []RefusedItem
+	Refused []errcode.RefusedItem
 }
 
 type domainsReply struct {
 	ServerDomains
-	refusals
+	wire.Refusals
 }
 
 // readDomainsReply is the reply to DomainGet, which promises the lists.
 type readDomainsReply struct{ domainsReply }
 
-func (r *readDomainsReply) check() error {
+func (r *readDomainsReply) Check() error {
 	if r.Request == nil {
-		return missing("requestdomain")
+		return wire.Missing("requestdomain")
 	}
 	return nil
 }
 
-func (c *Client) modifyDomains(ctx context.Context, path, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
+func (c Calls) modifyDomains(ctx context.Context, path, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
 	if err := d.validate(action); err != nil {
-		return ChangedDomains{}, &InvalidRequestError{Endpoint: path, Problem: err.Error()}
+		return ChangedDomains{}, &errcode.InvalidRequestError{Endpoint: path, Problem: err.Error()}
 	}
 	var reply readDomainsReply
 	var out any = &reply.domainsReply
 	if action == DomainGet {
 		out = &reply
 	}
-	err := c.callApp(ctx, appid, post(path, struct {
+	err := c.wire.CallApp(ctx, appid, wire.Post(path, struct {
 		Action DomainAction `json:"action"`
 		ServerDomains
 	}{action, d}), out)
 	if err != nil {
 		return ChangedDomains{}, err
 	}
-	return ChangedDomains{Domains: reply.ServerDomains, Refused: reply.refused}, nil
+	return ChangedDomains{Domains: reply.ServerDomains, Refused: reply.Refused}, nil
 }
 
 // ModifyDomains changes or reads an app's server domains that are registered on the component. An
@@ -158,7 +161,7 @@ func (c *Client) modifyDomains(ctx context.Context, path, appid string, action D
 // WeChat page: api_modifyserverdomain. Codes: 85015 not a mini program, 85016 too many, 85017 nothing
 // to change (or nothing registered: read with DomainGet), 85018 not registered on the component, 85301 WeChat
 // takes none of them (Error.Refused names each).
-func (c *Client) ModifyDomains(ctx context.Context, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
+func (c Calls) ModifyDomains(ctx context.Context, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
 	return c.modifyDomains(ctx, "/wxa/modify_domain", appid, action, d)
 }
 
@@ -168,7 +171,7 @@ func (c *Client) ModifyDomains(ctx context.Context, appid string, action DomainA
 //
 // WeChat page: api_modifyserverdomaindirectly. Codes: 85015-85017, 85301 WeChat takes none of them
 // (Error.Refused names each).
-func (c *Client) ModifyDomainsDirectly(ctx context.Context, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
+func (c Calls) ModifyDomainsDirectly(ctx context.Context, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
 	return c.modifyDomains(ctx, "/wxa/modify_domain_directly", appid, action, d)
 }
 
@@ -189,12 +192,12 @@ type effectiveDomainsReply struct {
 	Effective *ServerDomains `json:"effective_domain"`
 }
 
-func (r *effectiveDomainsReply) check() error {
+func (r *effectiveDomainsReply) Check() error {
 	switch {
 	case r.Effective == nil:
-		return missing("effective_domain")
+		return wire.Missing("effective_domain")
 	case r.Console == nil || r.Third == nil || r.Direct == nil:
-		return missing("mp_domain, third_domain or direct_domain")
+		return wire.Missing("mp_domain, third_domain or direct_domain")
 	}
 	return nil
 }
@@ -202,9 +205,9 @@ func (r *effectiveDomainsReply) check() error {
 // EffectiveDomains reads which server domains a release would leave: the call to make before one.
 //
 // WeChat page: api_geteffectiveserverdomain. Codes: -1, 44002.
-func (c *Client) EffectiveDomains(ctx context.Context, appid string) (EffectiveServerDomains, error) {
+func (c Calls) EffectiveDomains(ctx context.Context, appid string) (EffectiveServerDomains, error) {
 	var reply effectiveDomainsReply
-	if err := c.callApp(ctx, appid, post("/wxa/get_effective_domain", empty{}), &reply); err != nil {
+	if err := c.wire.CallApp(ctx, appid, wire.Post("/wxa/get_effective_domain", wire.Empty{}), &reply); err != nil {
 		return EffectiveServerDomains{}, err
 	}
 	return EffectiveServerDomains{Console: *reply.Console, Third: *reply.Third, Direct: *reply.Direct, Effective: *reply.Effective}, nil
