@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/wxrollout/wxrollout/internal/controller"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -25,13 +26,13 @@ const perQueue = 32
 
 // engine is a worker's inside without HTTP, metrics and credentials.
 type engine struct {
-	rdb        []redis.UniversalClient
-	ledger     *ledger.Ledger
-	pools      *pool.Pools
-	servers    *queue.Servers
-	controller *dispatch.Controller
-	stop       context.CancelFunc
-	done       sync.WaitGroup
+	rdb     []redis.UniversalClient
+	ledger  *ledger.Ledger
+	pools   *pool.Pools
+	servers *queue.Servers
+	runner  *controller.Runner
+	stop    context.CancelFunc
+	done    sync.WaitGroup
 }
 
 // engineOptions are what a row changes; the zero value is the product's own.
@@ -57,7 +58,10 @@ func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOption
 	e.rdb[1].AddHook(queue.AckHook{})
 	queueNames := map[rollout.QueueName]int{rollout.QueueCommit: perQueue, rollout.QueueAudit: perQueue, rollout.QueueRelease: perQueue}
 	e.servers = queue.NewServers(e.rdb[1], handler, queue.ServersOptions{Concurrency: queueNames, Log: zerolog.Nop()})
-	e.controller = dispatch.New(e.ledger, queue.New(e.rdb[2], queue.Options{}), e.pools, wallClock{}, dispatch.Options{})
+	log := zerolog.New(os.Stderr)
+	e.runner = controller.NewRunner(log, controller.Loop{Name: "rollouts", Reconciler: controller.NewRollouts(controller.RolloutsOptions{
+		Controller: dispatch.New(e.ledger, queue.New(e.rdb[2], queue.Options{}), e.pools, wallClock{}, dispatch.Options{}), Log: log,
+	})})
 	// The leader's first act: an unread quota gives one permit at a time.
 	if _, err := e.pools.Refill(ctx, func(ctx context.Context) (rest, limit int64, err error) {
 		q, err := wx.QueryQuota(ctx, plainID(0))
@@ -76,17 +80,9 @@ func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOption
 		}
 	}
 	if !o.noController {
-		e.done.Go(func() { e.reconcile(running) })
+		e.done.Go(func() { e.runner.Run(running) })
 	}
 	return e, nil
-}
-
-func (e *engine) reconcile(ctx context.Context) {
-	_ = e.controller.Run(ctx, func(_ dispatch.Progress, err error) {
-		if err != nil && ctx.Err() == nil {
-			fmt.Fprintln(os.Stderr, "bench: pass:", err)
-		}
-	})
 }
 
 func (e *engine) close(ctx context.Context) {

@@ -36,7 +36,7 @@ func idleRow(ctx context.Context, b *bench) error {
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	e.done.Go(func() { e.reconcile(running) })
+	e.done.Go(func() { e.runner.Run(running) })
 	before := cpuOf(b.redis)
 	if err := (wallClock{}).Sleep(ctx, idleFor); err != nil {
 		return err

@@ -69,8 +69,7 @@ func (w *probeWeChat) Release(ctx context.Context, app string) error {
 // probeClock is the controller's time: that of Redis.
 type probeClock struct{ now func() time.Time }
 
-func (c probeClock) Now() time.Time                                   { return c.now() }
-func (c probeClock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+func (c probeClock) Now() time.Time { return c.now() }
 
 // probeQueue keeps the assignments it is given.
 type probeQueue struct{ assignments []rollout.Assignment }

@@ -130,9 +130,8 @@ func (w *world) log(format string, args ...any) {
 func (w *world) now() time.Time    { return w.rdb.Time(w.ctx).Val() }
 func (w *world) skewed() time.Time { return w.now().Add(7 * time.Minute) }
 
-// Now and Sleep implement dispatch.Clock.
-func (w *world) Now() time.Time                                   { return w.skewed() }
-func (w *world) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+// Now implements dispatch.Clock.
+func (w *world) Now() time.Time { return w.skewed() }
 
 // Enqueue implements dispatch.Queue.
 func (w *world) Enqueue(_ context.Context, assignments []rollout.Assignment) error {

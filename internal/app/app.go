@@ -16,6 +16,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/wxrollout/wxrollout/internal/controller"
+	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -49,26 +51,32 @@ type App struct {
 	metrics *metrics.Metrics
 	reg     *prometheus.Registry
 	servers *queue.Servers
-	leader  *leader
-	http    *httpSide
-	pprof   *httpSide // nil if no profiles are served
-	jobs    *jobs
-	breaker *tasks.Breaker
-	stack   stack
-	started atomic.Bool
-	background
+	leader  *controller.Leader
+	// operator has the use cases of loops and callbacks.
+	operator   *operator.Operator
+	http       *httpSide
+	pprof      *httpSide // nil if no profiles are served
+	jobs       *jobs
+	background *background
+	breaker    *tasks.Breaker
+	// opened are the connections of New, running the parts that Start started.
+	opened, running stack
+	started         atomic.Bool
 }
 
 // New builds a worker and checks that it can do its work: the settings must
 // have been loaded; Redis must answer and keep what it is given. Nothing is
 // started.
 func New(ctx context.Context, cfg *Config, o Options) (*App, error) {
-	a := &App{cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry(), jobs: newJobs(jobsAtOnce), breaker: tasks.NewBreaker()}
+	a := &App{
+		cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry(),
+		jobs: newJobs(jobsAtOnce), background: newBackground(), breaker: tasks.NewBreaker(),
+	}
 	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = metrics.New(a.reg)
 	a.metrics.Build(o.Version, "")
 	if err := a.build(ctx); err != nil {
-		return nil, errors.Join(err, a.stack.unwind(ctx))
+		return nil, errors.Join(err, a.opened.unwind(ctx))
 	}
 	return a, nil
 }
@@ -79,7 +87,7 @@ func (a *App) build(ctx context.Context) error {
 		co.redis, co.embedded = a.opts.EmbeddedRedis(), true
 	}
 	var err error
-	if a.core, err = newCore(ctx, a.cfg, co, &a.stack); err != nil {
+	if a.core, err = newCore(ctx, a.cfg, co, &a.opened); err != nil {
 		return err
 	}
 	queueRedis, err := a.client("queue redis")
@@ -99,9 +107,10 @@ func (a *App) build(ctx context.Context) error {
 	a.servers = queue.NewServers(serverRedis, handler, queue.ServersOptions{
 		Concurrency: a.cfg.concurrency(), Drain: a.cfg.Drain, Dropped: hooks.Dropped, Log: a.log,
 	})
+	a.operator = a.core.operator(a.cfg, "worker "+a.name)
 	a.leader = a.newLeader(queue.New(queueRedis, queue.Options{}))
 	a.metrics.Watch(metrics.WatchOptions{
-		Leader: a.leader.Held, Source: source{a.core}, Redis: a.core.rdb,
+		Leader: a.leader.Leading, Source: source{a.core}, Redis: a.core.rdb,
 		Failed: func(part string, err error) { a.log.Warn().Err(err).Str("collector", part).Msg("scrape incomplete") },
 	})
 	a.http, err = a.newHTTPSide()
@@ -119,7 +128,7 @@ func (a *App) client(name string) (redis.UniversalClient, error) {
 			return nil, err
 		}
 	}
-	a.stack.push(name, func(context.Context) error { return rdb.Close() })
+	a.opened.push(name, func(context.Context) error { return rdb.Close() })
 	return rdb, nil
 }
 
@@ -145,28 +154,25 @@ func (a *App) Start(ctx context.Context) error {
 	if a.started.Swap(true) {
 		return errors.New("start worker: it was started before; make another one")
 	}
-	a.stack.push("work of pushes", a.jobs.stop)
+	a.running.push("background jobs", a.jobs.stop)
 	if err := a.http.listen(ctx, a.cfg.Listen); err != nil {
 		return fmt.Errorf("WXROLLOUT_LISTEN=%q: %w", a.cfg.Listen, err)
 	}
-	a.stack.push("http", a.http.shutdown)
+	a.running.push("http", a.http.shutdown)
 	if err := a.listenPprof(ctx); err != nil {
 		return err
 	}
 	if err := a.beat(ctx); err != nil {
 		return err
 	}
-	a.run(a.heartbeats)
-	a.run(a.core.pacer.run)
-	a.run(a.leader.run)
-	a.stack.push("controller and heartbeats", func(context.Context) error {
-		a.background.stop()
-		return nil
-	})
+	a.background.run(a.heartbeats)
+	a.background.run(a.core.pacer.run)
+	a.background.run(a.leader.Run)
+	a.running.push("controller and heartbeats", a.background.stop)
 	if err := a.servers.Start(); err != nil {
 		return err
 	}
-	a.stack.push("queues", a.servers.Shutdown)
+	a.running.push("queues", a.servers.Shutdown)
 	a.http.ready.Store(true)
 	a.log.Info().Str("worker", a.name).Str("listen", a.Addr().String()).Str("version", a.opts.Version).Msg("worker started")
 	return nil
@@ -175,37 +181,38 @@ func (a *App) Start(ctx context.Context) error {
 // Addr is where the HTTP side listens.
 func (a *App) Addr() net.Addr { return a.http.addr() }
 
-// Stop drains: it takes no more tasks and gives up the leader's lease, lets
-// running calls end until ctx does, and closes what New opened. Stopping twice
-// is harmless.
+// Stop drains: it takes no more tasks, releases the leader's lease, waits for running calls until
+// ctx ends or for the drain time of the settings, and closes what New opened. A part that has not
+// ended soon after is left behind with its connections, and named in the error. Stopping twice is
+// harmless.
 func (a *App) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Drain)
+	defer cancel()
 	served := a.http.ready.Swap(false)
-	a.leader.stepDown()
-	err := a.stack.unwind(ctx)
+	a.leader.StepDown()
+	err := a.running.unwind(ctx)
+	if err == nil { // else what runs on needs the connections
+		err = a.opened.unwind(ctx)
+	}
 	if served {
 		a.log.Info().Str("worker", a.name).Msg("worker stopped")
 	}
 	return err
 }
 
-// Run starts the worker, waits for stop to end, and drains within the deadline
-// of the settings. It drains too, and returns the error, if the HTTP side ends: without it
-// WeChat's callbacks are lost, and nothing shows that the worker is well.
+// Run starts the worker, waits until stop is closed or ctx ends, and drains. It drains too, and
+// returns the error, if the HTTP server ends: WeChat's callbacks would be lost, and nothing would
+// show that the worker is well.
 func (a *App) Run(ctx context.Context, stop <-chan struct{}) error {
-	if err := a.Start(ctx); err != nil {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.Drain)
-		defer cancel()
-		return errors.Join(err, a.Stop(stopping))
+	err := a.Start(ctx)
+	if err == nil {
+		select {
+		case <-stop:
+		case <-ctx.Done():
+		case err = <-a.http.failed:
+		}
 	}
-	var failed error
-	select {
-	case <-stop:
-	case <-ctx.Done():
-	case failed = <-a.http.failed:
-	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.Drain)
-	defer cancel()
-	return errors.Join(failed, a.Stop(stopping))
+	return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
 }
 
 // heartbeatTTL is how long a worker counts as alive without a beat.

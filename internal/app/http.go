@@ -11,8 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/wxrollout/wxrollout/internal/controller"
 	"github.com/wxrollout/wxrollout/ledger"
-	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/tasks/queue"
 	"github.com/wxrollout/wxrollout/wxclient/callback"
@@ -111,7 +111,7 @@ func (a *App) readiness(ctx context.Context) (*ledger.PlatformFault, []queue.Pau
 			return nil, nil, fmt.Errorf("token source: %w", err)
 		}
 	}
-	holder, _, err := ratelimit.NewLease(a.core.rdb, "controller", a.name, leaderTTL).Holder(ctx)
+	holder, _, err := controller.NewLease(a.core.rdb, a.name).Holder(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("redis: %w", err)
 	}

@@ -41,7 +41,7 @@ func (a *App) hooks() tasks.Hooks {
 // seen keeps what a handler saw of an app in the registry. That it can't is no reason
 // to hold the app up.
 func (a *App) seen(ctx context.Context, appID string, s tasks.Seen) {
-	err := a.leader.operator.AppSeen(ctx, appID, s)
+	err := a.operator.AppSeen(ctx, appID, s)
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn().Err(err).Str("target", appID).Msg("what was seen of an app not kept")
 	}

@@ -49,7 +49,7 @@ func (a *App) listenPprof(ctx context.Context) error {
 		return fmt.Errorf("WXROLLOUT_PPROF_LISTEN=%q: %w", a.cfg.PprofListen, err)
 	}
 	a.pprof = side
-	a.stack.push("pprof", func(context.Context) error { return side.server.Close() }) // a profile is not worth waiting for
+	a.running.push("pprof", func(context.Context) error { return side.server.Close() }) // a profile is not worth waiting for
 	a.log.Info().Str("listen", side.addr().String()).Msg("profiles are served under /debug/pprof/")
 	return nil
 }

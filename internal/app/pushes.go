@@ -24,14 +24,14 @@ func (p pushes) Handle(ctx context.Context, e callback.Event) error {
 	switch e.Type {
 	case callback.TypeAuditSuccess, callback.TypeAuditFail, callback.TypeAuditDelay:
 		// The push itself proves nothing: it names no version.
-		return p.core.ledger.Wake(ctx, e.AppID, e.Type, wallClock{}.Now(), waitsForAudit)
+		return p.core.ledger.Wake(ctx, e.AppID, e.Type, time.Now(), waitsForAudit)
 	case callback.TypeAuthorized, callback.TypeUpdateAuthorized:
 		return p.jobs.do(func(ctx context.Context) { p.joined(ctx, e) })
 	case callback.TypeUnauthorized:
 		if err := p.credential(ctx, e); err != nil {
 			return err
 		}
-		return p.leader.operator.AppLeft(ctx, e.AppID, time.Unix(e.CreateTime, 0))
+		return p.operator.AppLeft(ctx, e.AppID, time.Unix(e.CreateTime, 0))
 	case callback.TypeTrial, callback.TypeConversion, callback.TypeEnterprise:
 		return p.registered(ctx, e)
 	default:
@@ -51,7 +51,7 @@ func (p pushes) registered(ctx context.Context, e callback.Event) error {
 	default:
 		end.Kind, end.ID = apps.KindEnterprise, e.Code
 	}
-	if err := p.leader.operator.RegistrationEnded(ctx, end); err != nil {
+	if err := p.operator.RegistrationEnded(ctx, end); err != nil {
 		return err
 	}
 	if e.Status != 0 || e.AppID == "" || e.Type == callback.TypeTrial {
@@ -68,7 +68,7 @@ func (p pushes) joined(ctx context.Context, e callback.Event) {
 	if err := p.credential(ctx, e); err != nil { // the refresh token is read back when it is needed
 		p.log.Warn().Err(err).Stringer("push", e).Msg("authorization not traded for tokens")
 	}
-	if err := p.leader.operator.AppJoined(ctx, e.AppID, time.Unix(e.CreateTime, 0)); err != nil {
+	if err := p.operator.AppJoined(ctx, e.AppID, time.Unix(e.CreateTime, 0)); err != nil {
 		p.log.Warn().Err(err).Stringer("push", e).Msg("app not noted as authorized; a sync of apps finds it")
 	}
 }

@@ -30,7 +30,7 @@ func TestQuotaIsReadWithoutRollouts(t *testing.T) {
 	})
 }
 
-// TestReadsNeverCrossACall: persons and the leader's quota reader ask through the few apps of a
+// TestReadsNeverCrossACall: persons and the leader's quota loop ask through the few apps of a
 // rollout all the time, and no two calls for one app are ever in flight at once.
 func TestReadsNeverCrossACall(t *testing.T) {
 	t.Parallel()

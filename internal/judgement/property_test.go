@@ -41,7 +41,7 @@ func play(ctx context.Context, d draw, rdb redis.UniversalClient, advance func(t
 //   - no pool reaches into what another one is still sure of, as far as the last reading tells,
 //   - no pool passes its cap of the month or the day,
 //   - no app is moved to an older version than a rollout created later has released,
-//   - an app has one call in flight at most, also by the quota readers,
+//   - an app has one call in flight at most, also by the quota loops,
 //   - nothing fails while no app gets an answer, and 15 minutes later nothing waits for that any more,
 //   - no wait or lease grows when the clock of Redis steps back,
 //

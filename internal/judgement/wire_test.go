@@ -16,7 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// caller is a process that calls WeChat: a worker, or a leader's quota reader.
+// caller is a process that calls WeChat: a worker, or a leader's quota loop.
 type caller struct {
 	w    *world
 	name string
@@ -348,7 +348,7 @@ func (w *world) refill(ctx context.Context, c *caller, store refill, ask func(co
 	return rest, err
 }
 
-// readings are a leader's pools as its quota reader uses them.
+// readings are a leader's pools as its quota loop uses them.
 type readings struct {
 	*pool.Pools
 	*caller

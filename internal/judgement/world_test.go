@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
-	"github.com/wxrollout/wxrollout/internal/quotareader"
+	"github.com/wxrollout/wxrollout/internal/controller"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -56,13 +56,13 @@ type applied struct {
 	apps     []string
 }
 
-// leader is a controller with its quota reader. Two of them lead at once.
+// leader is a controller with its quota loop. Two of them lead at once.
 type leader struct {
 	*caller
 	cond   *dispatch.Controller
-	reader *quotareader.Reader
+	reader *controller.Quota
+	readAt time.Time // not before: the last reading failed
 	pools  *pool.Pools
-	err    error // of the last reading
 }
 
 // worker runs assignments.
@@ -165,9 +165,6 @@ type clock struct {
 
 func (c clock) Now() time.Time { return c.w.now.Add(c.skew) }
 
-// Sleep ends the loop of the quota reader, so that the world decides when it looks.
-func (c clock) Sleep(context.Context, time.Duration) error { return context.Canceled }
-
 func (w *world) newPools(c clock) *pool.Pools {
 	return pool.New(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(w.rdb, name, ratelimit.QuotaOptions{
@@ -188,10 +185,9 @@ func (w *world) newLeader(name string) *leader {
 		store = w.mutant.store(w.ledger, w)
 	}
 	l.cond = dispatch.New(store, w, till{pools, w}, c, dispatch.Options{})
-	l.reader = quotareader.New(quotareader.Options{
-		Apps: w, Loans: lender{w.ledger}, WeChat: wire{l.caller}, Pools: readings{l.pools, l.caller}, Clock: c, Every: time.Minute,
-		Platform: func(error) bool { return w.cloud.out.platform() },
-		Report:   func(o quotareader.Outcome) { l.err = o.Err },
+	l.reader = controller.NewQuota(controller.QuotaOptions{
+		Apps: w, Loans: lender{w.ledger}, WeChat: wire{l.caller}, Readings: readings{l.pools, l.caller}, Clock: c, Every: time.Minute,
+		Platform: func(error) bool { return w.cloud.out.platform() }, Log: zerolog.Nop(),
 	})
 	return l
 }
@@ -218,7 +214,7 @@ func (w *world) newWorker(name string) *worker {
 	return k
 }
 
-// ReadingApps implements quotareader.Apps.
+// ReadingApps implements controller.ReadingApps.
 func (w *world) ReadingApps(_ context.Context, n int) ([]string, error) {
 	return w.apps[:min(n, len(w.apps))], nil
 }
@@ -326,13 +322,16 @@ func (w *world) probe() {
 	}
 }
 
-// read lets a leader's quota reader look at its clock.
+// read runs a pass of a leader's quota loop. After a failure it waits as long as the backoff may
+// grow.
 func (w *world) read(l *leader) {
-	if l.busy {
+	if l.busy || w.now.Before(l.readAt) {
 		return
 	}
 	l.busy = true
-	l.reader.Run(w.ctx)
+	if next, err := l.reader.Reconcile(w.ctx); err != nil {
+		l.readAt = w.now.Add(next)
+	}
 	l.busy = false
 }
 

@@ -19,20 +19,12 @@ type Options struct {
 	Window int
 	// Batch bounds each script call. Default 500.
 	Batch int
-	// Busy and Idle are the waits after a pass that moved something and after
-	// one that didn't. Default 20 ms and 200 ms.
-	Busy, Idle time.Duration
 }
 
 func (o Options) withDefaults() Options {
-	def := func(d *time.Duration, v time.Duration) {
-		if *d <= 0 {
-			*d = v
-		}
+	if o.Lease <= 0 {
+		o.Lease = time.Minute
 	}
-	def(&o.Lease, time.Minute)
-	def(&o.Busy, 20*time.Millisecond)
-	def(&o.Idle, 200*time.Millisecond)
 	if o.Window <= 0 {
 		o.Window = 6
 	}
@@ -89,24 +81,6 @@ type GateReport struct {
 
 // Moved reports whether the pass did anything, so that the next should follow soon.
 func (p Progress) Moved() bool { return p.Woken+p.Expired+p.Claimed+p.Changed > 0 }
-
-// Run makes passes until ctx ends, which is its only error, and reports each of them.
-func (c *Controller) Run(ctx context.Context, report func(Progress, error)) error {
-	for {
-		p, err := c.Reconcile(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		report(p, err)
-		wait := c.opts.Idle
-		if err == nil && p.Moved() {
-			wait = c.opts.Busy
-		}
-		if err := c.clock.Sleep(ctx, wait); err != nil {
-			return err
-		}
-	}
-}
 
 // Reconcile makes one pass: it wakes what is due, settles gates and ends, and dispatches
 // assignments. It continues past an error where it can and joins the errors.

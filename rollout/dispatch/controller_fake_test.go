@@ -174,19 +174,10 @@ func (p *fakePools) Return(_ context.Context, _ rollout.Stage, ids []string) err
 	return p.returnErr
 }
 
-// virtualClock moves only by Sleep.
-type virtualClock struct {
-	now   time.Time
-	slept []time.Duration
-}
+// virtualClock moves when a test sets it.
+type virtualClock struct{ now time.Time }
 
 func (c *virtualClock) Now() time.Time { return c.now }
-
-func (c *virtualClock) Sleep(ctx context.Context, d time.Duration) error {
-	c.now = c.now.Add(d)
-	c.slept = append(c.slept, d)
-	return ctx.Err()
-}
 
 // stage is a controller over fakes.
 type stage struct {

@@ -1,7 +1,6 @@
 package dispatch_test
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -305,37 +304,6 @@ func TestControllerGates(t *testing.T) {
 				t.Errorf("told of %+v", p.Gates)
 			}
 		})
-	}
-}
-
-func TestControllerRunsUntilItsContextEnds(t *testing.T) {
-	t.Parallel()
-	s := setup(running("a", map[rollout.Stage]int{rollout.StageCommit: 1}))
-	ctx, cancel := context.WithCancel(t.Context())
-	ticks := 0
-	err := s.controller(dispatch.Options{}).Run(ctx, func(p dispatch.Progress, err error) {
-		switch ticks++; ticks {
-		case 1: // moved: soon again
-			if p.Claimed != 1 || err != nil {
-				t.Errorf("tick 1: %+v, %v", p, err)
-			}
-			s.store.active = nil
-		case 2: // nothing to do
-			s.store.active, s.store.listErr = nil, errDown
-		case 3: // down: not soon
-			if !errors.Is(err, errDown) {
-				t.Errorf("tick 3: %v, want %v", err, errDown)
-			}
-		case 4:
-			cancel()
-		}
-	})
-	if !errors.Is(err, context.Canceled) || ticks != 4 {
-		t.Errorf("%d ticks, then %v; want 4 and the context's end", ticks, err)
-	}
-	want := []time.Duration{20 * time.Millisecond, 200 * time.Millisecond, 200 * time.Millisecond, 200 * time.Millisecond}
-	if !slices.Equal(s.clock.slept, want) {
-		t.Errorf("slept %v, want %v", s.clock.slept, want)
 	}
 }
 

@@ -61,8 +61,4 @@ type Pools interface {
 }
 
 // Clock is the controller's time; the store keeps its own for leases and wakes.
-type Clock interface {
-	Now() time.Time
-	// Sleep waits for d or until ctx ends, whose error it returns.
-	Sleep(ctx context.Context, d time.Duration) error
-}
+type Clock interface{ Now() time.Time }

@@ -73,8 +73,7 @@ func (openPools) Return(context.Context, rollout.Stage, []string) error { return
 // stillClock never moves by itself.
 type stillClock struct{}
 
-func (stillClock) Now() time.Time                                   { return at }
-func (stillClock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+func (stillClock) Now() time.Time { return at }
 
 // testWholeRollout lets the controller bring a rollout of three waves to its end.
 func testWholeRollout(b *bench) {

@@ -128,11 +128,10 @@ func (openPools) Take(_ context.Context, r rollout.TakeRequest) (rollout.Taken, 
 
 func (openPools) Return(context.Context, rollout.Stage, []string) error { return nil }
 
-// clock is the machine's; the controller never sleeps here.
+// clock is the machine's.
 type clock struct{}
 
-func (clock) Now() time.Time                                   { return time.Now() }
-func (clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+func (clock) Now() time.Time { return time.Now() }
 
 // Rejected is the audit's refusal.
 func Rejected(text string) Reply {

@@ -1,4 +1,4 @@
-package quotareader_test
+package controller_test
 
 import (
 	"context"
@@ -7,43 +7,34 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/wxrollout/wxrollout/internal/quotareader"
+	"github.com/rs/zerolog"
+
+	"github.com/wxrollout/wxrollout/internal/controller"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// world is all that a reader works with, in virtual time.
+// world is what the quota loop works with, in virtual time.
 type world struct {
 	*testing.T
-	now, end time.Time
-	apps     []string
-	busy     map[string]bool  // a worker calls for it
-	refuses  map[string]error // WeChat's answer through it
-	lent     string
-	read     bool // something is known of the quota
+	apps    []string
+	busy    map[string]bool  // a worker calls for it
+	refuses map[string]error // WeChat's answer through it
+	lent    string
+	read    bool // the quota is known
 
-	calls    []string // "app at seconds"
+	calls    []string
 	readings int
 	failures []string
 }
 
 func newWorld(t *testing.T, apps ...string) *world {
 	t.Helper()
-	w := &world{T: t, apps: apps, busy: map[string]bool{}, refuses: map[string]error{}}
-	w.now = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	return w
-}
-
-func (w *world) Now() time.Time { return w.now }
-
-func (w *world) Sleep(ctx context.Context, d time.Duration) error {
-	if w.now = w.now.Add(d); w.now.After(w.end) {
-		return context.Canceled
-	}
-	return ctx.Err()
+	return &world{T: t, apps: apps, busy: map[string]bool{}, refuses: map[string]error{}}
 }
 
 func (w *world) ReadingApps(_ context.Context, n int) ([]string, error) {
@@ -92,20 +83,19 @@ func (w *world) ReadFailed(_ context.Context, why string) error {
 // every is how old a reading may be in these tests.
 const every = time.Minute
 
-func (w *world) reader() *quotareader.Reader {
-	return quotareader.New(quotareader.Options{
-		Apps: w, Loans: w, WeChat: w, Pools: w, Clock: w, Every: every,
-		Platform: func(err error) bool { return errors.Is(err, errPlatform) },
+func (w *world) loop() *controller.Quota {
+	return controller.NewQuota(controller.QuotaOptions{
+		Apps: w, Loans: w, WeChat: w, Readings: w, Clock: machineClock{}, Every: every,
+		Platform: func(err error) bool { return errors.Is(err, errPlatform) }, Log: zerolog.Nop(),
 	})
 }
 
 var errPlatform = errors.New("no ticket")
 
-// run lets a reader work for so long.
-func (w *world) run(r *quotareader.Reader, d time.Duration) {
+// run repeats the loop for so long.
+func (w *world) run(q *controller.Quota, d time.Duration) {
 	w.calls, w.readings, w.failures = nil, 0, nil
-	w.end = w.now.Add(d)
-	r.Run(w.Context())
+	run(w.T, d, controller.Loop{Name: "quota", Reconciler: q})
 }
 
 func refusal(code int64) error { return &wxclient.Error{Endpoint: "/wxa/queryquota", Code: code} }
@@ -113,32 +103,33 @@ func refusal(code int64) error { return &wxclient.Error{Endpoint: "/wxa/queryquo
 // The quota is read on the clock, though nothing waits for it.
 func TestReadsOnTheClock(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "wx1", "wx2")
-	r := w.reader()
-	w.run(r, 10*every)
-	if w.readings < 10 || w.readings > 11 || len(w.failures) > 0 {
-		t.Errorf("%d readings in ten times %s, failures %q", w.readings, every, w.failures)
-	}
-	if slices.Contains(w.calls, "wx2") {
-		t.Error("another app is asked though the first one answers")
-	}
-	w.read = false // an operator opened the pool
-	w.run(r, 6*time.Second)
-	if w.readings != 1 {
-		t.Errorf("%d readings within 6 s of an unread pool, want 1", w.readings)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "wx1", "wx2")
+		q := w.loop()
+		w.run(q, 10*every)
+		if w.readings < 10 || w.readings > 11 || len(w.failures) > 0 {
+			t.Errorf("%d readings in ten times %s, failures %q", w.readings, every, w.failures)
+		}
+		if slices.Contains(w.calls, "wx2") {
+			t.Error("another app is asked though the first one answers")
+		}
+		w.read = false // an operator opened the pool
+		w.run(q, 6*time.Second)
+		if w.readings != 1 {
+			t.Errorf("%d readings within 6 s of an unread pool, want 1", w.readings)
+		}
+	})
 }
 
-// An app that refuses, whatever for, costs the reading nothing but a call: the next one is
+// An app that refuses, whatever for, costs the reading one call: the next one is
 // asked, and the one that answered stays the first.
 func TestRefusalMovesOn(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int64{61003, 48001, 61007, 43007, 85085, -1} {
-		t.Run(fmt.Sprint(code), func(t *testing.T) {
-			t.Parallel()
+		virtual(t, fmt.Sprint(code), func(t *testing.T) {
 			w := newWorld(t, "wx1", "wx2", "wx3", "wx4")
 			w.refuses["wx1"], w.busy["wx2"], w.refuses["wx3"] = refusal(code), true, refusal(code)
-			w.run(w.reader(), 5*every)
+			w.run(w.loop(), 5*every)
 			if w.readings < 5 || len(w.failures) > 0 {
 				t.Errorf("%d readings, failures %q", w.readings, w.failures)
 			}
@@ -146,7 +137,7 @@ func TestRefusalMovesOn(t *testing.T) {
 				t.Errorf("asked through %q, want to begin with %q", w.calls, want)
 			}
 			w.busy["wx4"], w.busy["wx2"] = true, false
-			w.run(w.reader(), every/2)
+			w.run(w.loop(), every/2)
 			if w.readings == 0 {
 				t.Error("no reading while the app that answered last is busy")
 			}
@@ -165,16 +156,15 @@ func TestFailureIsStoredAndSpaced(t *testing.T) {
 		{"every app refuses", refusal(48001), 5},
 		{"the platform has no token", errPlatform, 1},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+		virtual(t, tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			for i := range 30 {
 				app := fmt.Sprintf("wx%02d", i)
 				w.apps = append(w.apps, app)
 				w.refuses[app] = tt.err
 			}
-			r := w.reader()
-			w.run(r, 10*every)
+			q := w.loop()
+			w.run(q, 10*every)
 			rounds := len(w.failures)
 			if rounds < 10 || rounds > 15 || len(w.calls) != rounds*tt.perRound {
 				t.Errorf("%d calls in %d rounds", len(w.calls), rounds)
@@ -183,39 +173,43 @@ func TestFailureIsStoredAndSpaced(t *testing.T) {
 				t.Errorf("stored: %q", why)
 			}
 			clear(w.refuses)
-			w.run(r, every+time.Second)
+			w.run(q, every+time.Second)
 			if w.readings == 0 {
 				t.Error("not read within a minute of its healing")
 			}
 		})
 	}
-	w := newWorld(t)
-	w.run(w.reader(), every)
-	if len(w.failures) == 0 || !strings.Contains(w.failures[0], "enqueue apps sync") {
-		t.Errorf("no app is known: %q", w.failures)
-	}
+	virtual(t, "no app is known", func(t *testing.T) {
+		w := newWorld(t)
+		w.run(w.loop(), every)
+		if len(w.failures) == 0 || !strings.Contains(w.failures[0], "enqueue apps sync") {
+			t.Errorf("stored: %q", w.failures)
+		}
+	})
 }
 
-// While workers call for every app, the reader looks each second, and tells of it only when
-// the reading is old.
+// While workers call for every app, the loop tries each second, and stores a failure only once the
+// reading is old.
 func TestBusyAppsAreWaitedFor(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "wx1", "wx2")
-	w.busy["wx1"], w.busy["wx2"] = true, true
-	r := w.reader()
-	w.run(r, every)
-	if len(w.failures)+len(w.calls) > 0 {
-		t.Errorf("failures %q, calls %q", w.failures, w.calls)
-	}
-	w.run(r, 2*every)
-	if len(w.failures) == 0 || !strings.Contains(w.failures[0], "workers call for each app") {
-		t.Errorf("an old reading isn't told of: %q", w.failures)
-	}
-	w.busy["wx2"] = false
-	w.run(r, 2*time.Second)
-	if w.readings == 0 {
-		t.Error("not read soon after an app came free")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "wx1", "wx2")
+		w.busy["wx1"], w.busy["wx2"] = true, true
+		q := w.loop()
+		w.run(q, every)
+		if len(w.failures)+len(w.calls) > 0 {
+			t.Errorf("failures %q, calls %q", w.failures, w.calls)
+		}
+		w.run(q, 2*every)
+		if len(w.failures) == 0 || !strings.Contains(w.failures[0], "workers call for each app") {
+			t.Errorf("an old reading isn't told of: %q", w.failures)
+		}
+		w.busy["wx2"] = false
+		w.run(q, 2*time.Second)
+		if w.readings == 0 {
+			t.Error("not read soon after an app came free")
+		}
+	})
 }
 
 // hanging is WeChat that answers when the caller gives up.
@@ -227,22 +221,21 @@ func (h hanging) QueryQuota(ctx context.Context, _ string) (wxclient.Quota, erro
 	return wxclient.Quota{}, ctx.Err()
 }
 
-// A reader that is stopped in the middle of a call gives its app back.
+// A loop that is stopped in the middle of a call gives its app back.
 func TestLoanIsReturnedAtShutdown(t *testing.T) {
 	t.Parallel()
 	_, rdb := redistest.Mini(t)
 	l := ledger.New(rdb, ledger.Options{})
 	w := newWorld(t, "wx1")
-	w.end = w.now.Add(every)
 	wx := hanging{asked: make(chan struct{})}
-	r := quotareader.New(quotareader.Options{
-		Apps: w, Loans: l, WeChat: wx, Pools: w, Clock: w, Every: every, Platform: func(error) bool { return false },
+	loop := controller.NewQuota(controller.QuotaOptions{
+		Apps: w, Loans: l, WeChat: wx, Readings: w, Clock: machineClock{}, Every: every, Platform: func(error) bool { return false }, Log: zerolog.Nop(),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.Run(ctx)
+		_, _ = loop.Reconcile(ctx)
 	}()
 	<-wx.asked
 	if _, err := l.Loan(t.Context(), "wx1", time.Second); !errors.As(err, new(*ledger.LentError)) {

@@ -1,0 +1,44 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/wxrollout/wxrollout/internal/operator"
+)
+
+const (
+	// baselineEvery is the least wait between two passes.
+	baselineEvery = 2 * time.Second
+	// baselineShare bounds the share of time that passes take to one part in so many: newcomers that
+	// the baseline cannot take are read in every pass, and may be many.
+	baselineShare = 50
+)
+
+// Gatherer moves newcomers into rollouts of the baseline.
+type Gatherer interface {
+	ReconcileBaseline(ctx context.Context) (*operator.Gathered, error)
+}
+
+// Baseline is the loop that gives newcomers the baseline.
+type Baseline struct {
+	Gatherer Gatherer
+	Log      zerolog.Logger
+}
+
+// Reconcile implements Reconciler.
+func (b Baseline) Reconcile(ctx context.Context) (next time.Duration, err error) {
+	began := time.Now()
+	made, err := b.Gatherer.ReconcileBaseline(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case made != nil:
+		b.Log.Info().Str("rollout", made.ID).Int("targets", made.Targets).Msg("newcomers get the baseline")
+		return baselineEvery, nil
+	default:
+		return max(baselineEvery, baselineShare*time.Since(began)), nil
+	}
+}
