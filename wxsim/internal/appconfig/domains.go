@@ -52,8 +52,8 @@ func (d DomainSet) keep(f func(key, domain string) bool) DomainSet {
 	return out
 }
 
-// With is the union with another set.
-func (d DomainSet) With(other DomainSet) DomainSet {
+// with is the union with another set.
+func (d DomainSet) with(other DomainSet) DomainSet {
 	out := DomainSet{}
 	for _, set := range []DomainSet{d, other} {
 		for key, list := range set {
@@ -114,11 +114,11 @@ type Domains struct {
 // SetConsole sets request domains as if on mp.weixin.qq.com.
 func (d *Domains) SetConsole(domains []string) {
 	d.Console = DomainSet{"requestdomain": domains}
-	d.Live = d.Live.With(d.Console)
+	d.Live = d.Live.with(d.Console)
 }
 
 // Effective is what a release would leave at this moment: of Third, only the domains the component has published.
-func (p *Platform) Effective(d *Domains) DomainSet { return d.Third.keep(p.registered).With(d.Direct) }
+func (p *Platform) Effective(d *Domains) DomainSet { return d.Third.keep(p.registered).with(d.Direct) }
 
 // ReleaseDomains applies the rule of releases: domains that were taken off the component's lists between commit and
 // release disappear from the live version here.
@@ -185,11 +185,11 @@ func (p *Platform) ModifyDomainsDirectly(appid string, d *Domains, action string
 func (d *Domains) modify(set *DomainSet, action string, given DomainSet, now time.Time) (next DomainSet, code int) {
 	switch action {
 	case Add:
-		next = set.With(given)
+		next = set.with(given)
 	case Delete:
 		next = set.without(given)
 	default: // set: web-view domains have calls for themselves
-		next = given.With(set.only(WebviewKey))
+		next = given.with(set.only(WebviewKey))
 	}
 	return next, d.store(set, next, now, 85017, 85016)
 }
@@ -256,11 +256,11 @@ func (d *Domains) modifyWebview(set *DomainSet, action string, domains []string,
 	case Get:
 		return *set, 0
 	case Add:
-		next = set.With(given)
+		next = set.with(given)
 	case Delete:
 		next = set.without(given)
 	default:
-		next = given.With(set.without(set.only(WebviewKey)))
+		next = given.with(set.without(set.only(WebviewKey)))
 	}
 	return next, d.store(set, next, now, 89019, 89029)
 }

@@ -51,15 +51,15 @@ func (rep Reply) write(w http.ResponseWriter) {
 func (rep Reply) json() []byte {
 	out := make(Payload, len(rep.Data)+2)
 	maps.Copy(out, rep.Data)
-	text := rep.Text
-	if text == "" {
-		text = Text(rep.Code)
+	msg := rep.Text
+	if msg == "" {
+		msg = text(rep.Code)
 	}
 	switch {
 	case rep.Code != 0:
-		out["errcode"], out["errmsg"] = rep.Code, text+" rid: "+rep.rid
+		out["errcode"], out["errmsg"] = rep.Code, msg+" rid: "+rep.rid
 	case !rep.Bare:
-		out["errcode"], out["errmsg"] = 0, text
+		out["errcode"], out["errmsg"] = 0, msg
 	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -70,8 +70,8 @@ func (rep Reply) json() []byte {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
-// Text is the errmsg of a code.
-func Text(code int) string {
+// text is the errmsg of a code.
+func text(code int) string {
 	if msg := texts[code]; msg != "" {
 		return msg
 	}

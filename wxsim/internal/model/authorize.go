@@ -32,7 +32,7 @@ func (a *App) authCode(now time.Time) string {
 		co.codes = map[string]authCode{}
 	}
 	text := "queryauthcode@@@" + a.world.opaque("authcode", a.ID, co.nCodes, 64)
-	co.codes[text] = authCode{app: a, expires: now.Add(AuthCodeLife)}
+	co.codes[text] = authCode{app: a, expires: now.Add(authCodeLife)}
 	return text
 }
 
@@ -47,7 +47,7 @@ func (a *App) authorize(preAuth string, now time.Time) (code string) {
 func (a *App) grant(event, preAuth string, now time.Time) (code string) {
 	code = a.authCode(now)
 	a.world.platformEvent(event, Field{"AuthorizerAppid", a.ID}, Field{"AuthorizationCode", code},
-		Field{"AuthorizationCodeExpiredTime", now.Add(AuthCodeLife).Unix()}, Field{"PreAuthCode", preAuth})
+		Field{"AuthorizationCodeExpiredTime", now.Add(authCodeLife).Unix()}, Field{"PreAuthCode", preAuth})
 	return code
 }
 
@@ -124,7 +124,7 @@ func (w *World) Visit(page, appid string) (redirect string, err error) {
 	defer a.Unlock()
 	q := back.Query()
 	q.Set("auth_code", a.authorize(preAuth, now))
-	q.Set("expires_in", strconv.Itoa(int(AuthCodeLife.Seconds())))
+	q.Set("expires_in", strconv.Itoa(int(authCodeLife.Seconds())))
 	back.RawQuery = q.Encode()
 	return back.String(), nil
 }

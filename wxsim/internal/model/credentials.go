@@ -13,7 +13,7 @@ import (
 const (
 	ticketLife   = 12 * time.Hour
 	overlapLife  = 5 * time.Minute // of a replaced component token or refresh token
-	AuthCodeLife = 10 * time.Minute
+	authCodeLife = 10 * time.Minute
 	PreAuthLife  = 1800 * time.Second
 )
 
