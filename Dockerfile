@@ -11,7 +11,7 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 ARG TARGETOS TARGETARCH VERSION=dev
-# timetzdata: release windows name time zones, and the final image has no zone files.
+# timetzdata: release windows use time zones, and the final image has no zone files.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -tags timetzdata -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/worker ./cmd/enqueue ./cmd/wxsim
@@ -21,9 +21,9 @@ LABEL org.opencontainers.image.title=wxrollout \
       org.opencontainers.image.source=https://github.com/wxrollout/wxrollout
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/ /
-# nonroot, as a number: there is no passwd file to look a name up in.
+# nonroot, as a number: the image has no passwd file.
 USER 65532:65532
-# /metrics, /healthz, /readyz and WeChat's pushes under /wechat/. An orchestrator
-# asks /readyz itself; there is no shell here to ask with.
+# /metrics, /healthz, /readyz and WeChat's callbacks under /wechat/. Let the orchestrator
+# probe /readyz: the image has no shell for a HEALTHCHECK.
 EXPOSE 9090
 ENTRYPOINT ["/worker"]

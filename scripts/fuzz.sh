@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs each fuzz test for a while: what it finds goes to its testdata/fuzz, to be
-# committed with the fix.
+# Runs each fuzz test for a given time. Go writes failing inputs to testdata/fuzz:
+# commit them with the fix.
 #
 #   scripts/fuzz.sh 10s
 set -eu
@@ -9,8 +9,8 @@ for package in $(go list ./...); do
 	for name in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
 		found=$((found + 1))
 		echo "fuzz: $package $name for $time"
-		# Inputs are interesting by chance too, as memory is measured: minimizing each
-		# for its usual minute would leave no time to look for others.
+		# Tests that measure memory make some inputs interesting by chance. Minimizing
+		# each for the default minute would leave no time to find others.
 		go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 20x "$package"
 	done
 done

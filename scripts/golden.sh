@@ -1,6 +1,6 @@
 #!/bin/sh
-# Rewrites the golden files of every package whose tests compare with some. Those that
-# no test writes any more are gone afterwards.
+# Rewrites the golden files of every package whose tests use them, and removes those
+# that no test writes any more.
 #
 #   scripts/golden.sh
 set -eu

@@ -1,8 +1,7 @@
 #!/bin/sh
-# Sees to what the tests need beside Go: redis-server, prometheus with promtool,
-# and a C compiler for the race detector. Says what it does. What is missing it
-# installs where it may (Debian or Ubuntu, as root); elsewhere it says what to
-# install, and fails.
+# Checks for what the tests need beside Go: redis-server, prometheus with promtool,
+# and a C compiler for the race detector. It installs what is missing on Debian or
+# Ubuntu as root; elsewhere it names what to install, and fails.
 #
 #   scripts/needs.sh
 set -eu
@@ -41,8 +40,8 @@ if ! has apt-get || [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
-# The packages would start servers of their own. Tests start theirs on free
-# ports, so nothing else shall run: while this file is there, none is started.
+# The packages would start their services, but tests start their own servers on free
+# ports. While this file exists, Debian starts none.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
 	trap 'rm -f "$policy"' EXIT INT TERM
