@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -34,10 +35,10 @@ func rolling(t *testing.T, o wxsim.Options) *platform {
 	sim, url := simulator(t, o)
 	srv := redistest.Start(t)
 	p := &platform{sim: sim, env: settings(srv.Addr(), url), ledger: ledger.New(srv.Client(t), ledger.Options{})}
-	var cfg app.Config
+	var cfg config.Config
 	set := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	app.BindFlags(set, &cfg, app.RoleOperator)
-	if err := app.Load(set, &cfg, app.RoleOperator, p.env, nil); err != nil {
+	config.Bind(set, &cfg, config.RoleOperator)
+	if err := config.Load(set, &cfg, config.RoleOperator, p.env, nil); err != nil {
 		t.Fatal(err)
 	}
 	op, done, err := app.OpenOperator(t.Context(), &cfg)

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 )
 
 // version is set when a release is built.
@@ -53,9 +54,9 @@ Flags:
 %s`
 
 func run(args, environ []string, stdout, stderr io.Writer) int {
-	var cfg app.Config
+	var cfg config.Config
 	settings := pflag.NewFlagSet("settings", pflag.ContinueOnError)
-	app.BindFlags(settings, &cfg, app.RoleWorker)
+	config.Bind(settings, &cfg, config.RoleWorker)
 	fs := pflag.NewFlagSet("worker", pflag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.AddFlagSet(settings) // check and version are for people, not settings
@@ -64,7 +65,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
-		fmt.Fprintf(stdout, usage, app.SecretUsage(), fs.FlagUsages())
+		fmt.Fprintf(stdout, usage, config.SecretUsage(), fs.FlagUsages())
 		return exitOK
 	case err != nil:
 		fmt.Fprintf(stderr, "worker: %v\nsee worker --help\n", err)
@@ -76,7 +77,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "worker: unexpected argument %q\nsee worker --help\n", fs.Arg(0))
 		return exitUsage
 	}
-	if err := app.Load(settings, &cfg, app.RoleWorker, environ, os.ReadFile); err != nil {
+	if err := config.Load(settings, &cfg, config.RoleWorker, environ, os.ReadFile); err != nil {
 		fmt.Fprintln(stderr, "worker:", err)
 		return exitUsage
 	}
@@ -84,7 +85,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 }
 
 // serve runs a worker until a signal; the second one ends the process at once.
-func serve(cfg *app.Config, check bool, stdout, stderr io.Writer) int {
+func serve(cfg *config.Config, check bool, stdout, stderr io.Writer) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	defer signal.Stop(signals)
@@ -93,7 +94,7 @@ func serve(cfg *app.Config, check bool, stdout, stderr io.Writer) int {
 	a, err := app.New(ctx, cfg, app.Options{Log: app.NewLog(cfg, stderr), Version: fullVersion()})
 	if err != nil {
 		fmt.Fprintln(stderr, "worker:", err)
-		if errors.As(err, new(*app.SettingsError)) {
+		if errors.As(err, new(*config.Error)) {
 			return exitUsage
 		}
 		return exitError

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/controller"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -42,7 +43,7 @@ type Options struct {
 // App is a worker: three queues of handlers, a candidate for the controller's
 // lease, and the HTTP side.
 type App struct {
-	cfg  *Config
+	cfg  *config.Config
 	opts Options
 	log  zerolog.Logger
 	name string
@@ -67,7 +68,7 @@ type App struct {
 // New builds a worker and checks that it can do its work: the settings must
 // have been loaded; Redis must answer and keep what it is given. Nothing is
 // started.
-func New(ctx context.Context, cfg *Config, o Options) (*App, error) {
+func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	a := &App{
 		cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry(),
 		jobs: newJobs(jobsAtOnce), background: newBackground(), breaker: tasks.NewBreaker(),
@@ -102,10 +103,10 @@ func (a *App) build(ctx context.Context) error {
 	hooks := a.hooks()
 	handler := tasks.NewHandler(tasks.HandlerOptions{
 		WeChat: a.core.wx, Settings: a.core.wx, Ledger: a.core.ledger, Permits: a.core.pools, Log: a.log,
-		Timing: a.cfg.timing(), Hooks: hooks, Breaker: a.breaker, Seed: a.opts.Seed,
+		Timing: a.cfg.HandlerTiming(), Hooks: hooks, Breaker: a.breaker, Seed: a.opts.Seed,
 	})
 	a.servers = queue.NewServers(serverRedis, handler, queue.ServersOptions{
-		Concurrency: a.cfg.concurrency(), Drain: a.cfg.Drain, Dropped: hooks.Dropped, Log: a.log,
+		Concurrency: concurrency(a.cfg), Drain: a.cfg.Drain, Dropped: hooks.Dropped, Log: a.log,
 	})
 	a.operator = a.core.operator(a.cfg, "worker "+a.name)
 	a.leader = a.newLeader(queue.New(queueRedis, queue.Options{}))
@@ -124,7 +125,7 @@ func (a *App) client(name string) (redis.UniversalClient, error) {
 		rdb = a.opts.EmbeddedRedis()
 	} else {
 		var err error
-		if rdb, err = a.cfg.openRedis(); err != nil {
+		if rdb, err = a.cfg.OpenRedis(); err != nil {
 			return nil, err
 		}
 	}
@@ -143,7 +144,7 @@ func workerName() string {
 	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), hex.EncodeToString(b[:]))
 }
 
-func (c *Config) concurrency() map[rollout.QueueName]int {
+func concurrency(c *config.Config) map[rollout.QueueName]int {
 	return map[rollout.QueueName]int{
 		rollout.QueueCommit: c.Commit, rollout.QueueAudit: c.Audit, rollout.QueueRelease: c.Release,
 	}
@@ -166,7 +167,7 @@ func (a *App) Start(ctx context.Context) error {
 		return err
 	}
 	a.background.run(a.heartbeats)
-	a.background.run(a.core.pacer.run)
+	a.background.run(a.core.pacer.Run)
 	a.background.run(a.leader.Run)
 	a.running.push("controller and heartbeats", a.background.stop)
 	if err := a.servers.Start(); err != nil {
@@ -219,7 +220,7 @@ func (a *App) Run(ctx context.Context, stop <-chan struct{}) error {
 const heartbeatTTL = 15 * time.Second
 
 func (a *App) beat(ctx context.Context) error {
-	err := a.core.ledger.Heartbeat(ctx, a.name, a.cfg.concurrency(), heartbeatTTL)
+	err := a.core.ledger.Heartbeat(ctx, a.name, concurrency(a.cfg), heartbeatTTL)
 	if step := (*ledger.ClockStepError)(nil); errors.As(err, &step) {
 		a.log.Warn().Dur("back", step.Back).Msg("the Redis clock stepped back: leases and wakes were brought near; set the clocks of all Redis servers by NTP")
 		return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -27,7 +28,7 @@ type fleet struct {
 	sim    *wxsim.Sim
 	door   *door
 	redis  *redistest.Server // nil for a cluster or sentinels
-	cfg    *app.Config
+	cfg    *config.Config
 	op     *operator.Operator
 	ledger *ledger.Ledger
 }
@@ -47,12 +48,12 @@ func environment(redisAddr, wechat string) []string {
 	}
 }
 
-func load(t *testing.T, env []string) *app.Config {
+func load(t *testing.T, env []string) *config.Config {
 	t.Helper()
-	var cfg app.Config
+	var cfg config.Config
 	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	app.BindFlags(fs, &cfg, app.RoleWorker)
-	if err := app.Load(fs, &cfg, app.RoleWorker, env, os.ReadFile); err != nil {
+	config.Bind(fs, &cfg, config.RoleWorker)
+	if err := config.Load(fs, &cfg, config.RoleWorker, env, os.ReadFile); err != nil {
 		t.Fatal(err)
 	}
 	return &cfg
@@ -104,7 +105,7 @@ func (f *fleet) worker(t *testing.T) *app.App {
 	return startWorker(t, f.cfg)
 }
 
-func startWorker(t *testing.T, cfg *app.Config) *app.App {
+func startWorker(t *testing.T, cfg *config.Config) *app.App {
 	t.Helper()
 	a, err := app.New(t.Context(), cfg, app.Options{Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel), Version: "test"})
 	if err != nil {

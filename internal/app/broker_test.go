@@ -12,7 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -220,7 +220,7 @@ func TestBrokerSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := read(app.RoleWorker, nil, with(with(good(), service...), tt.change...), noFiles)
+			_, err := read(config.RoleWorker, nil, with(with(good(), service...), tt.change...), noFiles)
 			if (err == nil) != (len(tt.want) == 0) {
 				t.Fatalf("got %v, want %q", err, tt.want)
 			}

@@ -10,12 +10,14 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/pace"
 )
 
 // core is what workers and operators share.
@@ -27,7 +29,7 @@ type core struct {
 	source wxclient.TokenSource // nil without credentials
 	tokens *registry.Tokens     // nil without credentials, or with a broker
 	broker *registry.Broker     // nil without one
-	pacer  *pacer               // nil for an operator
+	pacer  *pace.Pacer          // nil for an operator
 }
 
 // coreOptions are what differs between the two.
@@ -43,10 +45,10 @@ type coreOptions struct {
 
 // newCore connects and checks the server. The teardown of what it opened is
 // pushed on s.
-func newCore(ctx context.Context, c *Config, o coreOptions, s *stack) (*core, error) {
+func newCore(ctx context.Context, c *config.Config, o coreOptions, s *stack) (*core, error) {
 	k := &core{rdb: o.redis}
 	if k.rdb == nil {
-		rdb, err := c.openRedis()
+		rdb, err := c.OpenRedis()
 		if err != nil {
 			return nil, err
 		}
@@ -59,17 +61,11 @@ func newCore(ctx context.Context, c *Config, o coreOptions, s *stack) (*core, er
 	k.ledger = ledger.New(k.rdb, ledger.Options{Lease: c.Timing.Lease})
 	k.pools = pool.New(func(name string) *ratelimit.Quota {
 		return ratelimit.NewQuota(k.rdb, name, ratelimit.QuotaOptions{
-			ProbeAfter: c.QuotaPoll, PermitTTL: c.permitTTL(), Metered: name == string(rollout.StageSubmit),
+			ProbeAfter: c.QuotaPoll, PermitTTL: c.PermitTTL(), Metered: name == string(rollout.StageSubmit),
 		})
 	}, pool.Options{ReadEvery: c.QuotaPoll})
 	return k, k.openWeChat(c, o, s)
 }
-
-// permitTTL is when a permit that nobody settled comes back: soon after the
-// lease of a dead worker's assignment has run out, or submissions would wait for the
-// dead while there is quota. 0, the limiter's default, for an operator, who
-// takes none.
-func (c *Config) permitTTL() time.Duration { return c.Timing.Lease + c.Timing.Busy.Cap }
 
 // checkRedis asks whether the server answers and keeps what it is given.
 func (k *core) checkRedis(ctx context.Context, embedded bool) error {
@@ -84,7 +80,7 @@ func (k *core) checkRedis(ctx context.Context, embedded bool) error {
 	return ledger.CheckServer(ctx, k.rdb)
 }
 
-func (k *core) openWeChat(c *Config, o coreOptions, s *stack) error {
+func (k *core) openWeChat(c *config.Config, o coreOptions, s *stack) error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	// A proxy of the environment is honored: platforms have to call from listed
 	// addresses, and a proxy is how. It sees the host alone, since calls that
@@ -101,9 +97,9 @@ func (k *core) openWeChat(c *Config, o coreOptions, s *stack) error {
 	observe := o.observe
 	if o.pace {
 		throttle := ratelimit.NewThrottle(k.rdb, "wechat", ratelimit.Rate{Permits: c.Rate, Per: time.Second})
-		k.pacer = newPacer(throttle, c.WeChatURL, transport, o.log)
+		k.pacer = pace.New(throttle, pace.Options{BaseURL: c.WeChatURL, Endpoints: endpoints, Next: transport, Slowed: logSlowed(o.log)})
 		rt, observe = k.pacer, func(ctx context.Context, call wxclient.Call) {
-			k.pacer.saw(call)
+			k.pacer.Observe(call)
 			o.observe(ctx, call)
 		}
 	}
@@ -123,14 +119,14 @@ func (k *core) openWeChat(c *Config, o coreOptions, s *stack) error {
 }
 
 // openTokens makes the source of tokens: another system's, or our own.
-func (k *core) openTokens(c *Config, o coreOptions, client *wxclient.Client, transport http.RoundTripper) error {
+func (k *core) openTokens(c *config.Config, o coreOptions, client *wxclient.Client, transport http.RoundTripper) error {
 	if c.TokenURL != "" {
 		broker, err := registry.NewBroker(registry.BrokerOptions{
 			URL: c.TokenURL, Bearer: c.TokenBearer.Reveal(), ComponentAppID: c.ComponentAppID,
 			HTTPClient: &http.Client{Transport: transport}, Renewed: o.renewed,
 		})
 		if err != nil {
-			return &SettingsError{Faults: []string{"WXROLLOUT_TOKEN_URL, WXROLLOUT_TOKEN_BEARER: " + err.Error()}}
+			return &config.Error{Faults: []string{"WXROLLOUT_TOKEN_URL, WXROLLOUT_TOKEN_BEARER: " + err.Error()}}
 		}
 		k.source, k.broker = broker, broker
 		return nil
@@ -140,7 +136,7 @@ func (k *core) openTokens(c *Config, o coreOptions, client *wxclient.Client, tra
 	}
 	sealer, err := registry.NewSealer(c.SealKey.Reveal(), c.SealKeyPrevious.Reveal())
 	if err != nil {
-		return &SettingsError{Faults: []string{"WXROLLOUT_SEAL_KEY: " + err.Error()}}
+		return &config.Error{Faults: []string{"WXROLLOUT_SEAL_KEY: " + err.Error()}}
 	}
 	tokens, err := registry.New(registry.Options{
 		ComponentAppID: c.ComponentAppID, Secret: c.ComponentSecret.Reveal(), Ticket: c.ComponentTicket.Reveal(),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/controller"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry"
@@ -40,7 +41,7 @@ func (a *App) newHTTPSide() (*httpSide, error) {
 			Sink: pushes{a}, Replay: registry.NewReplay(a.core.rdb, a.cfg.ComponentAppID), Refused: a.metrics.PushRefused,
 		})
 		if err != nil {
-			return nil, &SettingsError{Faults: []string{"WXROLLOUT_CALLBACK_AES_KEY: " + err.Error()}}
+			return nil, &config.Error{Faults: []string{"WXROLLOUT_CALLBACK_AES_KEY: " + err.Error()}}
 		}
 		mux.Handle("/wechat/", http.StripPrefix("/wechat", push))
 	}

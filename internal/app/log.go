@@ -7,11 +7,13 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
+
+	"github.com/wxrollout/wxrollout/internal/config"
 )
 
 // NewLog makes the log of the settings. Its writer gets one JSON object a line,
 // or colored text for people.
-func NewLog(c *Config, w io.Writer) zerolog.Logger {
+func NewLog(c *config.Config, w io.Writer) zerolog.Logger {
 	if c.LogFormat == "console" {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05"}
 	}

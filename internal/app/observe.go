@@ -1,9 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/metrics"
@@ -21,6 +24,18 @@ func (a *App) observe(ctx context.Context, c wxclient.Call) {
 		class = metrics.ClassNotSent
 	}
 	a.metrics.Call(c.Endpoint, class, c.Code, c.Duration)
+}
+
+// logSlowed logs that a rate of calls was halved, or could not be.
+func logSlowed(log zerolog.Logger) func(endpoint string, factor float64, err error) {
+	return func(endpoint string, factor float64, err error) {
+		endpoint = cmp.Or(endpoint, metrics.AllEndpoints)
+		if err != nil {
+			log.Warn().Err(err).Str("endpoint", endpoint).Msg("WeChat refuses calls, and they could not be slowed")
+			return
+		}
+		log.Warn().Str("endpoint", endpoint).Float64("factor", factor).Msg("WeChat refuses calls: slowed for all workers; the rate recovers with time")
+	}
 }
 
 // hooks count what the handlers do.
@@ -117,10 +132,10 @@ func (s source) Pools(ctx context.Context) (metrics.Pools, error) {
 
 // Rates implements metrics.Source.
 func (s source) Rates(ctx context.Context) (metrics.Rates, error) {
-	all, err := s.pacer.rates(ctx)
+	all, err := s.pacer.Rates(ctx)
 	out := make(metrics.Rates, len(all))
 	for endpoint, state := range all {
-		out[endpoint] = state.Factor
+		out[cmp.Or(endpoint, metrics.AllEndpoints)] = state.Factor
 	}
 	return out, err
 }

@@ -7,21 +7,22 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
 // OpenOperator connects an operator's verbs. Without the component's
 // credentials it works offline: what needs WeChat says so. close ends it.
-func OpenOperator(ctx context.Context, c *Config) (op *operator.Operator, closeAll func() error, err error) {
+func OpenOperator(ctx context.Context, c *config.Config) (op *operator.Operator, closeAll func() error, err error) {
 	return openOperator(ctx, c, coreOptions{})
 }
 
 // OpenEmbeddedOperator is OpenOperator on an in-process Redis, for the demo.
-func OpenEmbeddedOperator(ctx context.Context, c *Config, rdb redis.UniversalClient) (op *operator.Operator, closeAll func() error, err error) {
+func OpenEmbeddedOperator(ctx context.Context, c *config.Config, rdb redis.UniversalClient) (op *operator.Operator, closeAll func() error, err error) {
 	return openOperator(ctx, c, coreOptions{redis: rdb, embedded: true})
 }
 
-func openOperator(ctx context.Context, c *Config, o coreOptions) (*operator.Operator, func() error, error) {
+func openOperator(ctx context.Context, c *config.Config, o coreOptions) (*operator.Operator, func() error, error) {
 	var s stack
 	done := func() error { return s.unwind(context.WithoutCancel(ctx)) }
 	k, err := newCore(ctx, c, o, &s)
@@ -33,7 +34,7 @@ func openOperator(ctx context.Context, c *Config, o coreOptions) (*operator.Oper
 }
 
 // operator makes an operator's verbs for somebody.
-func (k *core) operator(c *Config, by string) *operator.Operator {
+func (k *core) operator(c *config.Config, by string) *operator.Operator {
 	d := operator.Deps{Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, By: by}
 	if k.source != nil {
 		d.WeChat, d.Settings = k.wx, k.wx

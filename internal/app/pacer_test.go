@@ -13,72 +13,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"github.com/wxrollout/wxrollout/internal/redistest"
-	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/pace"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
 const (
-	commitPath  = "/wxa/commit"
 	versionPath = "/wxa/getversioninfo"
 	auditPath   = "/wxa/get_latest_auditstatus"
 )
-
-// What WeChat's answers slow.
-func TestRefusals(t *testing.T) {
-	t.Parallel()
-	type calls struct {
-		after    time.Duration // before each
-		n        int
-		endpoint string
-		code     int64
-	}
-	quick := func(n int, endpoint string, code int64) calls { return calls{10 * time.Millisecond, n, endpoint, code} }
-	for _, tc := range []struct {
-		name string
-		seq  []calls
-		want []string // what was slowed, in order; all = ""
-	}{
-		{"a busy reply now and then", []calls{quick(9, commitPath, -1), quick(20, commitPath, 0), quick(9, commitPath, -1)}, nil},
-		{"half of an endpoint's answers", []calls{quick(10, commitPath, 0), quick(10, commitPath, -1)}, []string{commitPath}},
-		{"too slowly to be a burst", []calls{{2 * time.Second, 20, commitPath, -1}}, nil},
-		{"once a second", []calls{quick(100, commitPath, -1)}, []string{commitPath}},
-		{"and again", []calls{quick(120, commitPath, -1)}, []string{commitPath, commitPath}},
-		{"several endpoints: all calls", []calls{quick(6, commitPath, -1), quick(6, versionPath, -1)}, []string{""}},
-		{"one endpoint's limit, at once", []calls{quick(1, commitPath, 45009)}, []string{commitPath}},
-		{"of calls per minute too", []calls{quick(2, versionPath, 45011)}, []string{versionPath}},
-		{"many of it are still one endpoint's", []calls{quick(40, commitPath, 45009), quick(40, versionPath, 0)}, []string{commitPath}},
-		{"two endpoints' limits", []calls{quick(8, commitPath, 45009), quick(8, versionPath, 45009)}, []string{commitPath, versionPath, ""}},
-		{"submissions used up are no rate", []calls{quick(40, "/wxa/submit_audit", 85085)}, nil},
-		{"one app's throttling is its own", []calls{quick(40, commitPath, 9402202), quick(40, versionPath, 85090)}, nil},
-		{"a penalty is no rate", []calls{quick(40, "/wxa/submit_audit", 86008)}, nil},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			var f refusals
-			var got []string
-			now := time.Unix(1e9, 0)
-			for _, c := range tc.seq {
-				for range c.n {
-					now = now.Add(c.after)
-					class := wxclient.ClassOf(c.code)
-					if c.code == 0 {
-						class = wxclient.ClassOK
-					}
-					got = append(got, f.add(now, wxclient.Call{Endpoint: c.endpoint, Code: c.code, Class: class})...)
-				}
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("slowed (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
 
 // platform is two workers' pacers on one Redis, and a simulator that counts what
 // reaches it.
@@ -86,7 +33,7 @@ type platform struct {
 	sim   *wxsim.Sim
 	cores []*core
 	calls [2]atomic.Int64 // of getversioninfo, of everything else
-	pacer *pacer
+	pacer *pace.Pacer
 }
 
 func newPlatform(t *testing.T, rate string) *platform {
@@ -114,7 +61,7 @@ func newPlatform(t *testing.T, rate string) *platform {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wg.Go(func() { k.pacer.run(ctx) })
+		wg.Go(func() { k.pacer.Run(ctx) })
 		t.Cleanup(func() {
 			stop()
 			wg.Wait()
@@ -168,7 +115,7 @@ func (f *platform) until(t *testing.T, what string, ok func(map[string]ratelimit
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		rates, err := f.pacer.rates(ctx)
+		rates, err := f.pacer.Rates(ctx)
 		if err == nil && ok(rates) {
 			return rates
 		}
@@ -191,17 +138,17 @@ func TestBusyPlatformIsCalledLess(t *testing.T) {
 	before := v + o
 	f.sim.Change(func(s *wxsim.Settings) { s.BusyRate = 1 })
 	f.until(t, "three cuts of all calls", func(r map[string]ratelimit.ThrottleState) bool {
-		return r[metrics.AllEndpoints].Factor <= 0.125
+		return r[pace.All].Factor <= 0.125
 	})
 	f.sim.Change(func(s *wxsim.Settings) { s.BusyRate = 0 })
 	cut := f.until(t, "the busy answers are over", func(map[string]ratelimit.ThrottleState) bool { return true })
 	v, o = f.perSecond(3 * time.Second)
 	during := v + o
 	if during > before/2 {
-		t.Errorf("%.1f calls a second before, %.1f at a factor of %g", before, during, cut[metrics.AllEndpoints].Factor)
+		t.Errorf("%.1f calls a second before, %.1f at a factor of %g", before, during, cut[pace.All].Factor)
 	}
 	f.until(t, "it climbs", func(r map[string]ratelimit.ThrottleState) bool {
-		return r[metrics.AllEndpoints].Factor >= cut[metrics.AllEndpoints].Factor+0.125
+		return r[pace.All].Factor >= cut[pace.All].Factor+0.125
 	})
 	v, o = f.perSecond(3 * time.Second)
 	if after := v + o; after < during*1.2 {
@@ -265,7 +212,7 @@ func TestPacerKeepsFewKeys(t *testing.T) {
 	f.until(t, "calls flow", func(map[string]ratelimit.ThrottleState) bool { return f.calls[0].Load() > 50 && f.calls[1].Load() > 50 })
 	stop()
 	keys, err := f.cores[0].rdb.Keys(t.Context(), "wxrollout:{throttle*").Result()
-	if err != nil || len(keys) == 0 || len(keys) > 1+len(metrics.Endpoints()) {
+	if err != nil || len(keys) == 0 || len(keys) > 1+len(endpoints) {
 		t.Errorf("keys %q: %v", keys, err)
 	}
 	for _, k := range keys {

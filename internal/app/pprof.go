@@ -9,20 +9,6 @@ import (
 	"time"
 )
 
-// checkPprof says what is wrong with the profiles' address. Profiles show names of
-// functions and not data, but each costs the worker's time: they must not be open to
-// everybody by a forgotten host.
-func (c *Config) checkPprof() (fault string) {
-	if c.PprofListen == "" {
-		return ""
-	}
-	host, _, err := net.SplitHostPort(c.PprofListen)
-	if err != nil || host == "" {
-		return fmt.Sprintf("WXROLLOUT_PPROF_LISTEN=%q: want host:port, such as 127.0.0.1:6060; without a host everybody could take profiles", c.PprofListen)
-	}
-	return ""
-}
-
 // PprofAddr is where profiles are served; nil if nowhere.
 func (a *App) PprofAddr() net.Addr {
 	if a.pprof == nil {

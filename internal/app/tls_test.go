@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 )
 
@@ -123,7 +124,7 @@ func TestRedisByTLSAndUser(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg, err := read(app.RoleWorker, nil, with(with(good(), full...), tt.change...), noFiles)
+			cfg, err := read(config.RoleWorker, nil, with(with(good(), full...), tt.change...), noFiles)
 			if err == nil {
 				err = opened(t, cfg)
 			}
@@ -144,7 +145,7 @@ func TestRedisByTLSAndUser(t *testing.T) {
 }
 
 // opened builds a worker and lets it go.
-func opened(t *testing.T, cfg *app.Config) error {
+func opened(t *testing.T, cfg *config.Config) error {
 	t.Helper()
 	a, err := app.New(t.Context(), cfg, app.Options{})
 	if err != nil {

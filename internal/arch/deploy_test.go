@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 
-	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
@@ -180,9 +180,9 @@ func TestSettingsExist(t *testing.T) {
 			for key, v := range env {
 				environ = append(environ, key+"="+v)
 			}
-			role := app.RoleWorker
+			role := config.RoleWorker
 			if service == "enqueue" {
-				role = app.RoleOperator
+				role = config.RoleOperator
 			}
 			if err := loadSettings(role, environ); err != nil {
 				t.Error(err)
@@ -191,18 +191,18 @@ func TestSettingsExist(t *testing.T) {
 	}
 	// The example lacks only what the operator has to fill in.
 	for key := range settings(t, "deploy/worker.env.example") {
-		if err := loadSettings(app.RoleWorker, []string{key + "=x"}); err != nil && strings.Contains(err.Error(), key+": no such setting") {
+		if err := loadSettings(config.RoleWorker, []string{key + "=x"}); err != nil && strings.Contains(err.Error(), key+": no such setting") {
 			t.Errorf("worker.env.example: %s is no setting", key)
 		}
 	}
 }
 
 // loadSettings is what a program does with its environment.
-func loadSettings(role app.Role, environ []string) error {
-	var cfg app.Config
+func loadSettings(role config.Role, environ []string) error {
+	var cfg config.Config
 	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	app.BindFlags(fs, &cfg, role)
-	return app.Load(fs, &cfg, role, environ, os.ReadFile)
+	config.Bind(fs, &cfg, role)
+	return config.Load(fs, &cfg, role, environ, os.ReadFile)
 }
 
 // TestSimulatorSettingsExist: the names are those of cmd/wxsim's flags.

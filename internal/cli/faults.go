@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/operator"
@@ -18,7 +18,7 @@ import (
 func codeOf(err error) exit.Code {
 	switch {
 	case errors.As(err, new(*exit.StatusError)):
-	case errors.As(err, new(*app.SettingsError)), errors.As(err, new(*operator.FilterError)), errors.As(err, new(*selector.Error)):
+	case errors.As(err, new(*config.Error)), errors.As(err, new(*operator.FilterError)), errors.As(err, new(*selector.Error)):
 		return exit.Usage
 	case operator.IsCredential(err):
 		return exit.Credentials
@@ -52,7 +52,7 @@ func faultLines(err error) []string {
 			lines[i] = f.String()
 		}
 		return lines
-	case *app.SettingsError:
+	case *config.Error:
 		return e.Faults
 	case interface{ Unwrap() []error }:
 		var lines []string

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -26,7 +26,7 @@ func TestExitCodes(t *testing.T) {
 		{"faults of a plan", planfile.Faults{{Msg: "x"}}, 1},
 		{"usage", exit.Usagef("x"), 2},
 		{"a yes is missing", exit.Unconfirmed("x"), 2},
-		{"settings", &app.SettingsError{}, 2},
+		{"settings", &config.Error{}, 2},
 		{"filter", fmt.Errorf("x: %w", &operator.FilterError{}), 2},
 		{"held", exit.With(exit.Held), 3},
 		{"credentials", &wxclient.Error{Code: 40125, Class: wxclient.ClassFatalConfig}, 4},

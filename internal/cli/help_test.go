@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/goldentest"
 )
 
@@ -26,10 +26,10 @@ func everyCommand(cmd *cobra.Command, f func(*cobra.Command)) {
 
 // newTestRoot is the command tree in a fake environment.
 func newTestRoot() *cobra.Command {
-	var cfg app.Config
+	var cfg config.Config
 	settings := pflag.NewFlagSet("settings", pflag.ContinueOnError)
 	settings.SortFlags = false
-	app.BindFlags(settings, &cfg, app.RoleOperator)
+	config.Bind(settings, &cfg, config.RoleOperator)
 	return newRoot(newFake("").Env, settings, "dev")
 }
 

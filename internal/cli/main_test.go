@@ -9,7 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/pflag"
 
-	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/cli/clitest"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 )
@@ -29,8 +29,8 @@ func newFake(in string) fake { return fake{clitest.New(in)} }
 
 // execute runs a command line.
 func (f fake) execute(args ...string) exit.Code {
-	var cfg app.Config
+	var cfg config.Config
 	settings := pflag.NewFlagSet("settings", pflag.ContinueOnError)
-	app.BindFlags(settings, &cfg, app.RoleOperator)
+	config.Bind(settings, &cfg, config.RoleOperator)
 	return execute(context.Background(), f.Env, settings, "dev", args)
 }

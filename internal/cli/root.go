@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/cli/apps"
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
@@ -49,7 +49,7 @@ Settings (flags of every command; each is also an environment variable:
 Secrets are read from the environment only, or from the file that the same name
 with _FILE names. Without COMPONENT_SECRET and SEAL_KEY, or token-url and
 TOKEN_BEARER, enqueue works offline: what needs WeChat says so.
-` + app.SecretUsage()
+` + config.SecretUsage()
 }
 
 // newRoot makes the command tree.

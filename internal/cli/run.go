@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/operator"
@@ -25,14 +26,14 @@ func Run(version string, args, environ []string, stdin io.Reader, stdout, stderr
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	redis.SetLogger(silent{})
-	var cfg app.Config
+	var cfg config.Config
 	settings := pflag.NewFlagSet("settings", pflag.ContinueOnError)
 	settings.SortFlags = false
-	app.BindFlags(settings, &cfg, app.RoleOperator)
+	config.Bind(settings, &cfg, config.RoleOperator)
 	env := &command.Env{
 		Streams: term.NewStreams(stdin, stdout, stderr),
 		Open: func(ctx context.Context) (*operator.Operator, func() error, error) {
-			if err := app.Load(settings, &cfg, app.RoleOperator, environ, os.ReadFile); err != nil {
+			if err := config.Load(settings, &cfg, config.RoleOperator, environ, os.ReadFile); err != nil {
 				return nil, nil, err
 			}
 			return app.OpenOperator(ctx, &cfg)

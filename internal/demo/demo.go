@@ -25,6 +25,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
@@ -134,7 +135,7 @@ func (d *Demo) playWeChat() {
 
 // settings are a worker's, with waits as short as the simulator's. embedded is
 // nil with a real Redis.
-func (d *Demo) settings() (*app.Config, func() redis.UniversalClient, error) {
+func (d *Demo) settings() (*config.Config, func() redis.UniversalClient, error) {
 	env := map[string]string{
 		"REDIS_URL": d.opts.RedisURL, "WECHAT_URL": d.server.URL, "LISTEN": "127.0.0.1:0",
 		"COMPONENT_APPID": wxsim.DefaultComponentAppID, "COMPONENT_SECRET": wxsim.DefaultSecret,
@@ -147,10 +148,10 @@ func (d *Demo) settings() (*app.Config, func() redis.UniversalClient, error) {
 	for name, v := range env {
 		environ = append(environ, "WXROLLOUT_"+name+"="+v)
 	}
-	cfg := &app.Config{}
+	cfg := &config.Config{}
 	fs := pflag.NewFlagSet("demo", pflag.ContinueOnError)
-	app.BindFlags(fs, cfg, app.RoleWorker)
-	if err := app.Load(fs, cfg, app.RoleWorker, environ, os.ReadFile); err != nil {
+	config.Bind(fs, cfg, config.RoleWorker)
+	if err := config.Load(fs, cfg, config.RoleWorker, environ, os.ReadFile); err != nil {
 		return nil, nil, err
 	}
 	if d.opts.RedisURL != "" {
@@ -167,7 +168,7 @@ func (d *Demo) settings() (*app.Config, func() redis.UniversalClient, error) {
 }
 
 // open connects the operator and makes sure that nobody else's rollouts are there.
-func (d *Demo) open(ctx context.Context, cfg *app.Config, embedded func() redis.UniversalClient) error {
+func (d *Demo) open(ctx context.Context, cfg *config.Config, embedded func() redis.UniversalClient) error {
 	var done func() error
 	var err error
 	if embedded != nil {

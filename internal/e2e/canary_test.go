@@ -12,7 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 )
 
 // canaries are the values of every secret setting, each of them found nowhere
@@ -37,7 +37,7 @@ func canaries() map[string]string {
 func TestEverySecretSettingHasACanary(t *testing.T) {
 	t.Parallel()
 	want := make(map[string]bool)
-	for _, name := range regexp.MustCompile(`(?m)^\s*(WXROLLOUT_\w+)`).FindAllStringSubmatch(app.SecretUsage(), -1) {
+	for _, name := range regexp.MustCompile(`(?m)^\s*(WXROLLOUT_\w+)`).FindAllStringSubmatch(config.SecretUsage(), -1) {
 		want[name[1]] = true
 	}
 	if len(want) == 0 {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
@@ -110,7 +110,7 @@ func runCheck(ctx context.Context, env *command.Env, o checkOptions) error {
 		results = op.Check(ctx, o.app)
 		return ctx.Err()
 	})
-	if errors.As(err, new(*app.SettingsError)) || ctx.Err() != nil {
+	if errors.As(err, new(*config.Error)) || ctx.Err() != nil {
 		return err
 	}
 	if err != nil && len(results) == 0 { // nothing could be opened

@@ -1,4 +1,4 @@
-package app_test
+package config_test
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
-	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/goldentest"
 )
 
@@ -33,20 +33,29 @@ func with(env []string, changes ...string) []string {
 }
 
 // good is a worker's environment that is right.
-func good() []string { return environment("127.0.0.1:6379", "https://wechat.example") }
+func good() []string {
+	return []string{
+		"WXROLLOUT_REDIS_URL=redis://127.0.0.1:6379/0",
+		"WXROLLOUT_WECHAT_URL=https://wechat.example",
+		"WXROLLOUT_COMPONENT_APPID=wxcomponent",
+		"WXROLLOUT_COMPONENT_SECRET=secret",
+		"WXROLLOUT_COMPONENT_TICKET=ticket",
+		"WXROLLOUT_SEAL_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+	}
+}
 
 // noFiles is a machine without files.
 func noFiles(string) ([]byte, error) { return nil, fs.ErrNotExist }
 
 // read loads settings as a program does.
-func read(role app.Role, args, env []string, files func(string) ([]byte, error)) (*app.Config, error) {
-	var cfg app.Config
+func read(role config.Role, args, env []string, files func(string) ([]byte, error)) (*config.Config, error) {
+	var cfg config.Config
 	set := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	app.BindFlags(set, &cfg, role)
+	config.Bind(set, &cfg, role)
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
-	return &cfg, app.Load(set, &cfg, role, env, files)
+	return &cfg, config.Load(set, &cfg, role, env, files)
 }
 
 func TestFlagOverEnvironmentOverDefault(t *testing.T) {
@@ -73,7 +82,7 @@ func TestFlagOverEnvironmentOverDefault(t *testing.T) {
 			if strings.HasPrefix(name, "the last") {
 				env = append([]string{"WXROLLOUT_CALL_TIMEOUT=3s"}, env...)
 			}
-			cfg, err := read(app.RoleWorker, tt.args, env, noFiles)
+			cfg, err := read(config.RoleWorker, tt.args, env, noFiles)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,8 +107,8 @@ func wrong() []string {
 
 func TestAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := read(app.RoleWorker, nil, wrong(), noFiles)
-	faults := (*app.SettingsError)(nil)
+	_, err := read(config.RoleWorker, nil, wrong(), noFiles)
+	faults := (*config.Error)(nil)
 	if !errors.As(err, &faults) {
 		t.Fatalf("load: %v, want a *SettingsError", err)
 	}
@@ -114,44 +123,44 @@ func TestAllFaultsAtOnce(t *testing.T) {
 func TestOneFault(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		role   app.Role
+		role   config.Role
 		change []string
 		want   string // a fault; "" for none
 	}{
-		"right":                        {app.RoleWorker, nil, ""},
-		"profiles for everybody":       {app.RoleWorker, []string{"PPROF_LISTEN=:6060"}, "without a host everybody could take profiles"},
-		"profiles for this machine":    {app.RoleWorker, []string{"PPROF_LISTEN=localhost:6060"}, ""},
-		"no appid":                     {app.RoleWorker, []string{"COMPONENT_APPID"}, "WXROLLOUT_COMPONENT_APPID: required"},
-		"no secret":                    {app.RoleWorker, []string{"COMPONENT_SECRET"}, "WXROLLOUT_COMPONENT_SECRET (or _FILE): required"},
-		"no ticket, no callback":       {app.RoleWorker, []string{"COMPONENT_TICKET"}, "required to receive verify tickets"},
-		"no ticket, but callback":      {app.RoleWorker, []string{"COMPONENT_TICKET", "CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, ""},
-		"no polls, no pushes":          {app.RoleWorker, []string{"VERDICT_POLL=0"}, "WXROLLOUT_VERDICT_POLL=0: leaves verdicts to pushes"},
-		"no polls, but pushes":         {app.RoleWorker, []string{"VERDICT_POLL=0", "CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, ""},
-		"no wait for an overlap":       {app.RoleWorker, []string{"OVERLAP_WAIT=0s"}, "WXROLLOUT_OVERLAP_WAIT=0s: want more than 0"},
-		"a poll before it is time":     {app.RoleWorker, []string{"VERDICT_POLL=-1s"}, "WXROLLOUT_VERDICT_POLL=-1s: want 0 or more"},
-		"unknown":                      {app.RoleWorker, []string{"COMIT_CONCURRENCY=4"}, "WXROLLOUT_COMIT_CONCURRENCY: no such setting"},
-		"a fraction":                   {app.RoleWorker, []string{"RATE=1.5"}, `WXROLLOUT_RATE="1.5": `},
-		"a lease too short for a call": {app.RoleWorker, []string{"LEASE=44s"}, "WXROLLOUT_LEASE=44s: must be at least three times"},
-		"an operator needs nothing":    {app.RoleOperator, []string{"COMPONENT_APPID", "COMPONENT_SECRET", "COMPONENT_TICKET", "SEAL_KEY"}, ""},
-		"an operator on workers' file": {app.RoleOperator, []string{"COMMIT_CONCURRENCY=3", "DRAIN=30s", "CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, ""},
-		"an operator's typing error":   {app.RoleOperator, []string{"REDISURL=redis://h"}, "WXROLLOUT_REDISURL: no such setting"},
-		"an operator's bad redis":      {app.RoleOperator, []string{"REDIS_URL=h:6379"}, "WXROLLOUT_REDIS_URL: no scheme"},
-		"WeChat without TLS":           {app.RoleWorker, []string{"WECHAT_URL=http://wechat.example"}, "without TLS every token is readable"},
-		"an address without TLS":       {app.RoleOperator, []string{"WECHAT_URL=http://10.0.0.7:8070"}, "without TLS every token is readable"},
-		"a simulator elsewhere":        {app.RoleWorker, []string{"WECHAT_URL=http://wxsim:8070", "WECHAT_PLAIN_HTTP=true"}, ""},
-		"a simulator here":             {app.RoleWorker, []string{"WECHAT_URL=http://127.0.0.1:8070"}, ""},
-		"a simulator here by IPv6":     {app.RoleWorker, []string{"WECHAT_URL=http://[::1]:8070"}, ""},
-		"a simulator here by name":     {app.RoleWorker, []string{"WECHAT_URL=http://localhost:8070"}, ""},
-		"a name that looks like here":  {app.RoleWorker, []string{"WECHAT_URL=http://localhost.evil.example"}, "without TLS"},
-		"another scheme":               {app.RoleWorker, []string{"WECHAT_URL=ftp://wechat.example"}, "want https://host"},
-		"a port without a host":        {app.RoleWorker, []string{"WECHAT_URL=https://:443"}, "want https://host"},
-		"a user in WeChat's URL":       {app.RoleWorker, []string{"WECHAT_URL=https://me:hunter2@wechat.example"}, "WXROLLOUT_WECHAT_URL: want https://host, without a user"},
-		"a Service named wxrollout": {app.RoleWorker, []string{
+		"right":                        {config.RoleWorker, nil, ""},
+		"profiles for everybody":       {config.RoleWorker, []string{"PPROF_LISTEN=:6060"}, "without a host anyone could take profiles"},
+		"profiles for this machine":    {config.RoleWorker, []string{"PPROF_LISTEN=localhost:6060"}, ""},
+		"no appid":                     {config.RoleWorker, []string{"COMPONENT_APPID"}, "WXROLLOUT_COMPONENT_APPID: required"},
+		"no secret":                    {config.RoleWorker, []string{"COMPONENT_SECRET"}, "WXROLLOUT_COMPONENT_SECRET (or _FILE): required"},
+		"no ticket, no callback":       {config.RoleWorker, []string{"COMPONENT_TICKET"}, "required to receive verify tickets"},
+		"no ticket, but callback":      {config.RoleWorker, []string{"COMPONENT_TICKET", "CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, ""},
+		"no polls, no pushes":          {config.RoleWorker, []string{"VERDICT_POLL=0"}, "WXROLLOUT_VERDICT_POLL=0: leaves verdicts to callbacks"},
+		"no polls, but pushes":         {config.RoleWorker, []string{"VERDICT_POLL=0", "CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, ""},
+		"no wait for an overlap":       {config.RoleWorker, []string{"OVERLAP_WAIT=0s"}, "WXROLLOUT_OVERLAP_WAIT=0s: want more than 0"},
+		"a poll before it is time":     {config.RoleWorker, []string{"VERDICT_POLL=-1s"}, "WXROLLOUT_VERDICT_POLL=-1s: want 0 or more"},
+		"unknown":                      {config.RoleWorker, []string{"COMIT_CONCURRENCY=4"}, "WXROLLOUT_COMIT_CONCURRENCY: no such setting"},
+		"a fraction":                   {config.RoleWorker, []string{"RATE=1.5"}, `WXROLLOUT_RATE="1.5": `},
+		"a lease too short for a call": {config.RoleWorker, []string{"LEASE=44s"}, "WXROLLOUT_LEASE=44s: must be at least three times"},
+		"an operator needs nothing":    {config.RoleOperator, []string{"COMPONENT_APPID", "COMPONENT_SECRET", "COMPONENT_TICKET", "SEAL_KEY"}, ""},
+		"an operator on workers' file": {config.RoleOperator, []string{"COMMIT_CONCURRENCY=3", "DRAIN=30s", "CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, ""},
+		"an operator's typing error":   {config.RoleOperator, []string{"REDISURL=redis://h"}, "WXROLLOUT_REDISURL: no such setting"},
+		"an operator's bad redis":      {config.RoleOperator, []string{"REDIS_URL=h:6379"}, "WXROLLOUT_REDIS_URL: no scheme"},
+		"WeChat without TLS":           {config.RoleWorker, []string{"WECHAT_URL=http://wechat.example"}, "without TLS every token is readable"},
+		"an address without TLS":       {config.RoleOperator, []string{"WECHAT_URL=http://10.0.0.7:8070"}, "without TLS every token is readable"},
+		"a simulator elsewhere":        {config.RoleWorker, []string{"WECHAT_URL=http://wxsim:8070", "WECHAT_PLAIN_HTTP=true"}, ""},
+		"a simulator here":             {config.RoleWorker, []string{"WECHAT_URL=http://127.0.0.1:8070"}, ""},
+		"a simulator here by IPv6":     {config.RoleWorker, []string{"WECHAT_URL=http://[::1]:8070"}, ""},
+		"a simulator here by name":     {config.RoleWorker, []string{"WECHAT_URL=http://localhost:8070"}, ""},
+		"a name that looks like here":  {config.RoleWorker, []string{"WECHAT_URL=http://localhost.evil.example"}, "without TLS"},
+		"another scheme":               {config.RoleWorker, []string{"WECHAT_URL=ftp://wechat.example"}, "want https://host"},
+		"a port without a host":        {config.RoleWorker, []string{"WECHAT_URL=https://:443"}, "want https://host"},
+		"a user in WeChat's URL":       {config.RoleWorker, []string{"WECHAT_URL=https://me:hunter2@wechat.example"}, "WXROLLOUT_WECHAT_URL: want https://host, without a user"},
+		"a Service named wxrollout": {config.RoleWorker, []string{
 			"SERVICE_HOST=10.0.0.7", "SERVICE_PORT=80", "SERVICE_PORT_HTTP=80", "PORT=tcp://10.0.0.7:80",
 			"PORT_80_TCP=tcp://10.0.0.7:80", "PORT_80_TCP_ADDR=10.0.0.7", "METRICS_SERVICE_HOST=10.0.0.8",
 		}, ""},
-		"a port that is no Service's":   {app.RoleWorker, []string{"PORT=9090"}, "WXROLLOUT_PORT: no such setting"},
-		"a flag of the program, not of": {app.RoleWorker, []string{"HELP=1"}, "WXROLLOUT_HELP: no such setting"},
+		"a port that is no Service's":   {config.RoleWorker, []string{"PORT=9090"}, "WXROLLOUT_PORT: no such setting"},
+		"a flag of the program, not of": {config.RoleWorker, []string{"HELP=1"}, "WXROLLOUT_HELP: no such setting"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -163,7 +172,7 @@ func TestOneFault(t *testing.T) {
 				}
 				return
 			}
-			faults := (*app.SettingsError)(nil)
+			faults := (*config.Error)(nil)
 			if !errors.As(err, &faults) || len(faults.Faults) != 1 || !strings.Contains(faults.Faults[0], tt.want) {
 				t.Errorf("load: %v, want one fault with %q", err, tt.want)
 			}
@@ -191,7 +200,7 @@ func TestSecretsFromFiles(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg, err := read(app.RoleWorker, nil, with(good(), tt.change...), files)
+			cfg, err := read(config.RoleWorker, nil, with(good(), tt.change...), files)
 			if tt.fault != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.fault) {
 					t.Errorf("load: %v, want %q", err, tt.fault)
@@ -210,7 +219,7 @@ func TestSettingsShowNoSecret(t *testing.T) {
 	t.Parallel()
 	env := with(good(), "REDIS_URL=redis://worker:red%40pass@127.0.0.1:6379/0", "CALLBACK_TOKEN=pushtoken",
 		"CALLBACK_AES_KEY=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ", "SEAL_KEY_PREVIOUS=formerkey")
-	cfg, err := read(app.RoleWorker, nil, env, noFiles)
+	cfg, err := read(config.RoleWorker, nil, env, noFiles)
 	if err != nil {
 		t.Fatal(err)
 	}

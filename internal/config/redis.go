@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"cmp"
@@ -181,9 +181,9 @@ func (c *Config) redisTLS() (*tls.Config, error) {
 	return t, nil
 }
 
-// openRedis makes one client. Each use has its own: Asynq's servers want a hook
+// OpenRedis returns one client. Each use has its own: Asynq's servers want a hook
 // that repeats acknowledgements, the queue one that batches.
-func (c *Config) openRedis() (redis.UniversalClient, error) {
+func (c *Config) OpenRedis() (redis.UniversalClient, error) {
 	o, err := c.redisOptions()
 	if err != nil {
 		return nil, err
