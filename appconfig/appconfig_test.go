@@ -1,77 +1,79 @@
 package appconfig_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
+	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
-func TestDiff(t *testing.T) {
+func third(list ...string) *cloud {
+	return &cloud{domains: configapi.EffectiveServerDomains{Third: configapi.ServerDomains{Request: list}}}
+}
+
+func TestChanges(t *testing.T) {
 	t.Parallel()
-	request := func(way appconfig.Way, e appconfig.Edit) appconfig.Spec {
-		return appconfig.Spec{Domains: &appconfig.DomainSpec{Way: way, Lists: map[appconfig.List]appconfig.Edit{appconfig.Request: e}}}
-	}
-	third := func(list ...string) appconfig.Have {
-		return appconfig.Have{Domains: appconfig.DomainsHave{Platform: appconfig.DomainLists{appconfig.Request: list}}}
-	}
 	const a, b, c = "https://a.test.cn", "https://b.test.cn", "https://c.test.cn"
-	rule := appconfig.Rule{Prefix: "https://a.test.cn/t/", Path: "pages/a"}
-	other := appconfig.Rule{Prefix: rule.Prefix, Path: "pages/b", Published: true}
-	sound := appconfig.Guideline{Owner: appconfig.Owner{Notice: "弹窗", Phone: "1"}, Uses: []appconfig.Use{{Key: "Album", Text: "x"}}}
+	const prefix = "https://a.test.cn/t/"
+	request := func(way, edit string) string {
+		return fmt.Sprintf(`{"domains": {"way": %q, "request": {%s}}}`, way, edit)
+	}
+	rules := func(more, rule string) string { return fmt.Sprintf(`{"qr_rules": {%s "add": [{%s}]}}`, more, rule) }
+	rule := `"prefix": "` + prefix + `", "path": "pages/a"`
+	other := &cloud{rules: []configapi.QRRule{{Prefix: prefix, Path: "pages/b", Published: true}}}
+	plain := &cloud{rules: []configapi.QRRule{{Prefix: prefix, Path: "pages/a"}}}
+	sound := &cloud{draft: configapi.PrivacyGuideline{
+		Owner: configapi.PrivacyOwner{NoticeMethod: "弹窗", Phone: "1"}, Settings: []configapi.PrivacySetting{{Key: "Album", Text: "x"}},
+	}}
 	for _, tc := range []struct {
-		name string
-		kind appconfig.Kind
-		want appconfig.Spec
-		have appconfig.Have
-		is   string // verb: lines
+		name, kind, want string
+		have             *cloud
+		is               string // verb: lines
 	}{
-		{"nothing asked", appconfig.Domains, appconfig.Spec{}, third(a), ""},
-		{"there already", appconfig.Domains, request(appconfig.Platform, appconfig.Edit{Add: []string{a}}), third(a, b), ""},
-		{"one more", appconfig.Domains, request(appconfig.Platform, appconfig.Edit{Add: []string{a, c}}), third(a, b), "add: + request " + c},
-		{"one less", appconfig.Domains, request(appconfig.Platform, appconfig.Edit{Remove: []string{a, c}}), third(a, b), "remove: - request " + a},
-		{"both in one write", appconfig.Domains, request(appconfig.Platform, appconfig.Edit{Add: []string{c}, Remove: []string{a}}), third(a, b), "set: + request " + c + ", - request " + a},
-		{"exactly", appconfig.Domains, request(appconfig.Platform, appconfig.Edit{Set: []string{b}}), third(a, b), "remove: - request " + a},
-		{"none at all", appconfig.Domains, request(appconfig.Platform, appconfig.Edit{Set: []string{}}), third(a), "remove: - request " + a},
-		{"the other way has it", appconfig.Domains, request(appconfig.Direct, appconfig.Edit{Add: []string{a}}), third(a), "add: + request " + a},
-		{"unknown tester", appconfig.Testers, appconfig.Spec{Testers: &appconfig.Edit{Add: []string{"li"}}}, appconfig.Have{}, "add: + li"},
-		{"known tester", appconfig.Testers, appconfig.Spec{Testers: &appconfig.Edit{Add: []string{"li"}}}, appconfig.Have{Testers: map[string]bool{"li": true}}, ""},
-		{"tester to go, and none there", appconfig.Testers, appconfig.Spec{Testers: &appconfig.Edit{Remove: []string{"li"}}}, appconfig.Have{NoTesters: true}, ""},
-		{"tester gone", appconfig.Testers, appconfig.Spec{Testers: &appconfig.Edit{Remove: []string{"li"}}}, appconfig.Have{Testers: map[string]bool{"li": false}}, ""},
-		{"new rule", appconfig.QRRules, appconfig.Spec{QRRules: &appconfig.QRSpec{Add: []appconfig.Rule{rule}}}, appconfig.Have{}, "add: + https://a.test.cn/t/ opens pages/a"},
-		{"rule as published", appconfig.QRRules, appconfig.Spec{QRRules: &appconfig.QRSpec{Add: []appconfig.Rule{{Prefix: rule.Prefix, Path: "pages/b", Version: "online"}}}}, appconfig.Have{Rules: []appconfig.Rule{other}}, ""},
-		{"published rule to change", appconfig.QRRules, appconfig.Spec{QRRules: &appconfig.QRSpec{Add: []appconfig.Rule{rule}}}, appconfig.Have{Rules: []appconfig.Rule{other}},
-			"set: ~ https://a.test.cn/t/ opens pages/a, not pages/b (it stops for users until it is published: say publish: true)"},
-		{"rule in WeChat's form", appconfig.QRRules, appconfig.Spec{QRRules: &appconfig.QRSpec{Add: []appconfig.Rule{{Prefix: "https://a.cn/", Path: "pages/b", Debug: []string{"1", "2"}}}}},
-			appconfig.Have{Rules: []appconfig.Rule{{Prefix: "https://a.cn/", Path: "/pages/b", Version: "online", Debug: []string{"2", "1"}}}}, ""},
-		{"rules of others stay", appconfig.QRRules, appconfig.Spec{QRRules: &appconfig.QRSpec{Remove: []string{"https://x.test.cn/"}}}, appconfig.Have{Rules: []appconfig.Rule{other}}, ""},
-		{"no rule stays", appconfig.QRRules, appconfig.Spec{QRRules: &appconfig.QRSpec{Set: []appconfig.Rule{}}}, appconfig.Have{Rules: []appconfig.Rule{other}}, "remove: - " + rule.Prefix},
-		{"to publish", appconfig.QRPublish, appconfig.Spec{QRRules: &appconfig.QRSpec{Add: []appconfig.Rule{rule}, Publish: true}}, appconfig.Have{Rules: []appconfig.Rule{rule}}, "publish: ~ " + rule.Prefix + " published"},
-		{"published", appconfig.QRPublish, appconfig.Spec{QRRules: &appconfig.QRSpec{Add: []appconfig.Rule{rule}, Publish: true}}, appconfig.Have{Rules: []appconfig.Rule{other}}, ""},
-		{"raised", appconfig.Library, appconfig.Spec{Library: &appconfig.LibrarySpec{AtLeast: "2.10.0"}}, appconfig.Have{Library: "2.9.9"}, "set: ~ 2.10.0, not 2.9.9"},
-		{"higher already", appconfig.Library, appconfig.Spec{Library: &appconfig.LibrarySpec{AtLeast: "2.9.9"}}, appconfig.Have{Library: "2.10.0"}, ""},
-		{"lowered", appconfig.Library, appconfig.Spec{Library: &appconfig.LibrarySpec{Set: "2.9.9"}}, appconfig.Have{Library: "2.10.0"}, "set: ~ 2.9.9, not 2.10.0"},
-		{"never set", appconfig.Library, appconfig.Spec{Library: &appconfig.LibrarySpec{AtLeast: "2.9.9"}}, appconfig.Have{}, "set: ~ 2.9.9"},
-		{"closed", appconfig.Visibility, appconfig.Spec{Visibility: appconfig.VisibilityClosed}, appconfig.Have{Serving: true}, "set: ~ closed"},
-		{"open already", appconfig.Visibility, appconfig.Spec{Visibility: appconfig.VisibilityOpen}, appconfig.Have{Serving: true}, ""},
-		{"owner's fields stay", appconfig.Privacy, appconfig.Spec{Privacy: &appconfig.PrivacySpec{Owner: appconfig.Owner{Phone: "1"}}}, appconfig.Have{Guideline: sound}, ""},
-		{"another use", appconfig.Privacy, appconfig.Spec{Privacy: &appconfig.PrivacySpec{Owner: appconfig.Owner{Email: "e"}, Add: []appconfig.Use{{Key: "Camera", Text: "y"}}, Remove: []string{"Album"}}}, appconfig.Have{Guideline: sound},
+		{"there already", "domains", request("platform", `"add": ["`+a+`"]`), third(a, b), ""},
+		{"one more", "domains", request("platform", `"add": ["`+a+`", "`+c+`"]`), third(a, b), "add: + request " + c},
+		{"one less", "domains", request("platform", `"remove": ["`+a+`", "`+c+`"]`), third(a, b), "remove: - request " + a},
+		{"both in one write", "domains", request("platform", `"add": ["`+c+`"], "remove": ["`+a+`"]`), third(a, b), "set: + request " + c + ", - request " + a},
+		{"exactly", "domains", request("platform", `"set": ["`+b+`"]`), third(a, b), "remove: - request " + a},
+		{"none at all", "domains", request("platform", `"set": []`), third(a), "remove: - request " + a},
+		{"the other way has it", "domains", request("direct", `"add": ["`+a+`"]`), third(a), "add: + request " + a},
+		{"unknown tester", "testers", `{"testers": {"add": ["li"]}}`, &cloud{}, "add: + li"},
+		{"tester to go, and none there", "testers", `{"testers": {"remove": ["li"]}}`, &cloud{}, ""},
+		{"tester to go, perhaps", "testers", `{"testers": {"remove": ["li"]}}`, &cloud{testers: []string{"u-wang"}}, "remove: - li"},
+		{"new rule", "qr_rules", rules("", rule), &cloud{}, "add: + " + prefix + " opens pages/a"},
+		{"rule as published", "qr_rules", rules("", `"prefix": "`+prefix+`", "path": "pages/b", "version": "online"`), other, ""},
+		{"published rule to change", "qr_rules", rules("", rule), other,
+			"set: ~ " + prefix + " opens pages/a, not pages/b (it stops for users until it is published: say publish: true)"},
+		{"rule in WeChat's form", "qr_rules", rules("", `"prefix": "https://a.cn/", "path": "pages/b", "debug": ["https://a.cn/1", "https://a.cn/2"]`),
+			&cloud{rules: []configapi.QRRule{{Prefix: "https://a.cn/", Path: "/pages/b", Version: configapi.QROnline, DebugURLs: []string{"https://a.cn/2", "https://a.cn/1"}}}}, ""},
+		{"rules of others stay", "qr_rules", `{"qr_rules": {"remove": ["https://x.test.cn/"]}}`, other, ""},
+		{"no rule stays", "qr_rules", `{"qr_rules": {"set": []}}`, other, "remove: - " + prefix},
+		{"to publish", "qr_publish", rules(`"publish": true,`, rule), plain, "publish: ~ " + prefix + " published"},
+		{"published", "qr_publish", rules(`"publish": true,`, rule), other, ""},
+		{"raised", "base_library", `{"base_library": {"at_least": "2.10.0"}}`, &cloud{lowest: "2.9.9"}, "set: ~ 2.10.0, not 2.9.9"},
+		{"higher already", "base_library", `{"base_library": {"at_least": "2.9.9"}}`, &cloud{lowest: "2.10.0"}, ""},
+		{"lowered", "base_library", `{"base_library": {"set": "2.9.9"}}`, &cloud{lowest: "2.10.0"}, "set: ~ 2.9.9, not 2.10.0"},
+		{"never set", "base_library", `{"base_library": {"at_least": "2.9.9"}}`, &cloud{}, "set: ~ 2.9.9"},
+		{"closed", "visibility", `{"visibility": "closed"}`, &cloud{serving: true}, "set: ~ closed"},
+		{"open already", "visibility", `{"visibility": "open"}`, &cloud{serving: true}, ""},
+		{"owner's fields stay", "privacy", `{"privacy": {"owner": {"phone": "1"}}}`, sound, ""},
+		{"another use", "privacy", `{"privacy": {"owner": {"email": "e"}, "add": [{"key": "Camera", "text": "y"}], "remove": ["Album"]}}`, sound,
 			"set: ~ owner, + Camera, - Album"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			changes, err := appconfig.Diff(tc.kind, tc.want, tc.have)
-			if err != nil {
-				t.Fatal(err)
-			}
+			w := opened(t, tc.have.copy(), tc.kind, wanting(t, tc.want, nil))
 			var got []string
-			for _, ch := range changes {
+			for _, ch := range changes(t, w) {
 				got = append(got, string(ch.Verb)+": "+strings.Join(ch.Lines, ", "))
 			}
 			if text := strings.Join(got, "; "); text != tc.is {
@@ -81,152 +83,209 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// A list that would not fit, and a guideline that WeChat would not take, are told
-// before anything is written; what doesn't fit already may shrink.
-func TestDiffErrors(t *testing.T) {
+// TestNothingAsked: an empty value asks for nothing, and so does a section that is not there.
+func TestNothingAsked(t *testing.T) {
+	t.Parallel()
+	want := wanting(t, `{"visibility": "{{default "" .v}}", "base_library": {"at_least": "{{default "" .v}}"}}`, obj{"v": ""})
+	if kinds := want.Kinds(); len(kinds) > 0 || len(want.Faults) > 0 {
+		t.Errorf("kinds %v, faults %v", kinds, want.Faults)
+	}
+}
+
+// A list that would not fit, and a guideline that WeChat would not take, are errors before anything
+// is written; what doesn't fit already may shrink.
+func TestChangesErrors(t *testing.T) {
 	t.Parallel()
 	var many []string
 	for i := range appconfig.DomainsMax + 1 {
 		many = append(many, fmt.Sprintf("https://a%d.test.cn", i))
 	}
-	for kind, want := range map[appconfig.Kind]appconfig.Spec{
-		appconfig.Domains: {Domains: &appconfig.DomainSpec{Lists: map[appconfig.List]appconfig.Edit{appconfig.Upload: {Add: many}}}},
-		appconfig.Webview: {Webview: &appconfig.WebSpec{Edit: appconfig.Edit{Add: many}}},
+	for kind, tc := range map[string]struct {
+		section obj
+		says    string
+	}{
+		"domains": {obj{"way": "platform", "upload": obj{"add": many}}, "configure.domains.upload: the app would have 201"},
+		"webview": {obj{"way": "platform", "add": many}, "configure.webview: the app would have 201"},
+		"privacy": {obj{"owner": obj{"email": "e"}}, "notice is missing"},
 	} {
-		_, err := appconfig.Diff(kind, want, appconfig.Have{})
-		if limit := (*appconfig.LimitError)(nil); !errors.As(err, &limit) || limit.Have != appconfig.DomainsMax+1 {
+		w := opened(t, &cloud{}, kind, wanting(t, asText(t, obj{kind: tc.section}), nil))
+		if _, err := w.Changes(); err == nil || !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
-	for want, owner := range map[string]appconfig.Owner{"notice": {Email: "e"}, "contact": {Notice: "n"}} {
-		_, err := appconfig.Diff(appconfig.Privacy, appconfig.Spec{Privacy: &appconfig.PrivacySpec{Owner: owner}}, appconfig.Have{})
-		if missing := (*appconfig.MissingError)(nil); !errors.As(err, &missing) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", want, err)
-		}
+	w := opened(t, &cloud{}, "privacy", wanting(t, `{"privacy": {"owner": {"notice": "n"}}}`, nil))
+	if _, err := w.Changes(); err == nil || !strings.Contains(err.Error(), "contact") {
+		t.Errorf("no contact: %v", err)
 	}
-	shrink := appconfig.Spec{Webview: &appconfig.WebSpec{Edit: appconfig.Edit{Remove: many[:1]}}}
-	have := appconfig.Have{Webview: appconfig.WebviewHave{Platform: append(many, "https://b.test.cn")}}
-	if changes, err := appconfig.Diff(appconfig.Webview, shrink, have); err != nil || len(changes) != 1 {
-		t.Errorf("a full list can't shrink: %v %v", changes, err)
+	full := &cloud{webview: configapi.EffectiveWebviewDomains{Third: append(many, "https://b.test.cn")}}
+	shrink := wanting(t, asText(t, obj{"webview": obj{"way": "platform", "remove": many[:1]}}), nil)
+	if list := changes(t, opened(t, full, "webview", shrink)); len(list) != 1 {
+		t.Errorf("a full list can't shrink: %v", list)
 	}
 }
 
-// What the platform registers no more is dropped by a release, and so is what was
-// set at mp.weixin.qq.com.
+// A release drops what the platform's list lacks, and what was set at mp.weixin.qq.com.
 func TestTraps(t *testing.T) {
 	t.Parallel()
 	const a, b, c = "https://a.test.cn", "https://b.test.cn", "https://c.test.cn"
-	have := appconfig.Have{
-		Domains: appconfig.DomainsHave{
-			Console: appconfig.DomainLists{appconfig.Request: {b, c}}, Platform: appconfig.DomainLists{appconfig.Request: {a, b}},
-			Effective: appconfig.DomainLists{appconfig.Request: {b}},
+	have := &cloud{
+		domains: configapi.EffectiveServerDomains{
+			Console: configapi.ServerDomains{Request: []string{b, c}}, Third: configapi.ServerDomains{Request: []string{a, b}},
+			Effective: configapi.ServerDomains{Request: []string{b}},
 		},
-		Webview: appconfig.WebviewHave{Console: []string{c}, Platform: []string{a, b}, Effective: []string{b}},
+		webview: configapi.EffectiveWebviewDomains{Console: []string{c}, Third: []string{a, b}, Effective: []string{b}},
 	}
-	add := appconfig.Edit{Add: []string{a, b}}
-	want := appconfig.Spec{
-		Domains: &appconfig.DomainSpec{Way: appconfig.Platform, Lists: map[appconfig.List]appconfig.Edit{appconfig.Request: add}},
-		Webview: &appconfig.WebSpec{Way: appconfig.Platform, Edit: add},
+	section := func(way string, adopt bool) *appconfig.Want {
+		add := obj{"add": []string{a, b}}
+		return wanting(t, asText(t, obj{
+			"domains": obj{"way": way, "adopt": adopt, "request": add}, "webview": obj{"way": way, "adopt": adopt, "add": add["add"]},
+		}), nil)
 	}
-	for _, kind := range []appconfig.Kind{appconfig.Domains, appconfig.Webview} {
-		if got := appconfig.Trapped(kind, want, have); !slices.Equal(got, []string{a}) {
+	for _, kind := range []string{"domains", "webview"} {
+		w := opened(t, have.copy(), kind, section("platform", false))
+		if got := w.Trapped(); !slices.Equal(got, []string{a}) {
 			t.Errorf("%s: trapped %v, want %s", kind, got, a)
 		}
-		if got := appconfig.Dropped(kind, want, have); !slices.Equal(got, []string{c}) {
+		if got := w.Dropped(); !slices.Equal(got, []string{c}) {
 			t.Errorf("%s: dropped %v, want %s", kind, got, c)
 		}
-		if got := want.Hosts(kind); !slices.Equal(got, []string{"a.test.cn", "b.test.cn"}) {
-			t.Errorf("%s: hosts %v", kind, got)
-		}
-	}
-	want.Domains.Way, want.Webview.Way, want.Domains.Adopt, want.Webview.Adopt = appconfig.Direct, appconfig.Direct, true, true
-	for _, kind := range []appconfig.Kind{appconfig.Domains, appconfig.Webview} {
-		if got := slices.Concat(appconfig.Trapped(kind, want, have), appconfig.Dropped(kind, want, have), want.Hosts(kind)); len(got) > 0 {
+		w = opened(t, have.copy(), kind, section("direct", true))
+		if got := slices.Concat(w.Trapped(), w.Dropped()); len(got) > 0 {
 			t.Errorf("%s, directly: %v", kind, got)
 		}
-		changes, err := appconfig.Diff(kind, want, have)
-		if err != nil || len(changes) != 1 || !strings.Contains(changes[0].String(), c) {
-			t.Errorf("%s: %s isn't adopted: %v %v", kind, c, changes, err)
+		list := changes(t, w)
+		if len(list) != 1 || !strings.Contains(strings.Join(list[0].Lines, ","), c) {
+			t.Errorf("%s: %s isn't adopted: %v", kind, c, list)
 		}
 	}
 }
+
+// The platform's list gets what it lacks, in one write, if the plan says so.
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	section := func(way string, add bool) iter.Seq2[*appconfig.Want, error] {
+		return func(yield func(*appconfig.Want, error) bool) {
+			yield(wanting(t, asText(t, obj{"domains": obj{"way": way, "add_to_platform": add, "request": obj{"add": []string{"https://a.test.cn", "https://b.test.cn:444"}}}}), nil), nil)
+		}
+	}
+	c := &cloud{servers: []string{"a.test.cn"}}
+	find := func(way string, add bool) []appconfig.Missing {
+		missing, err := appconfig.FindMissing(t.Context(), c, section(way, add))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return missing
+	}
+	if got := find(wayDirect, false); len(got) > 0 {
+		t.Errorf("directly: %v", got)
+	}
+	missing := find(wayPlatform, false)
+	if len(missing) != 1 || !slices.Equal(missing[0].Hosts, []string{"b.test.cn"}) || !strings.Contains(missing[0].Warning(), "85018") {
+		t.Fatalf("%+v", missing)
+	}
+	for _, add := range []bool{false, true} {
+		if err := appconfig.AddMissing(t.Context(), c, find(wayPlatform, add)); err != nil || len(c.servers) != map[bool]int{false: 1, true: 2}[add] {
+			t.Errorf("add %t: %v, %v", add, c.servers, err)
+		}
+	}
+	if got := find(wayPlatform, true); len(got) > 0 {
+		t.Errorf("afterwards: %v", got)
+	}
+}
+
+const (
+	wayPlatform = "platform"
+	wayDirect   = "direct"
+)
 
 func TestChecks(t *testing.T) {
 	t.Parallel()
-	request := func(v string) string { return appconfig.CheckDomain(appconfig.Request, v) }
+	list := func(name string) string {
+		return `{"domains": {"way": "direct", "` + name + `": {"add": ["{{.v}}"]}}}`
+	}
+	const (
+		web     = `{"webview": {"way": "direct", "add": ["{{.v}}"]}}`
+		tester  = `{"testers": {"add": ["{{.v}}"]}}`
+		prefix  = `{"qr_rules": {"remove": ["{{.v}}"]}}`
+		library = `{"base_library": {"set": "{{.v}}"}}`
+		store   = `{"privacy": {"owner": {"store": "{{.v}}"}}}`
+		visible = `{"visibility": "{{.v}}"}`
+	)
 	for _, tc := range []struct {
-		check func(string) string
-		value string
-		why   string // a part of it; "" for sound
+		section, value string
+		why            string // a part of it; "" for valid
 	}{
-		{request, "https://api.example.com", ""},
-		{request, "https://api.example.com:8443", ""},
-		{request, "https://xn--fiqs8s.cn", ""},
-		{request, "http://api.example.com", "want https://"},
-		{request, "api.example.com", "want https://"},
-		{request, "https://", "want https://"},
-		{request, "https://u:p@api.example.com", "want https://"},
-		{request, "https://api.example.com?x=1", "want https://"},
-		{request, "https://api.example.com/", "no path"},
-		{request, "https://api.example.com:443", "leave the port 443 out"},
-		{request, "https://api.example.com:", "want a port"},
-		{request, "https://api.example.com:0", "want a port"},
-		{request, "https://192.168.1.1", "IP address"},
-		{request, "https://[::1]", "IP address"},
-		{request, "https://localhost", "is no domain"},
-		{request, "https://*.example.com", "is no domain"},
-		{request, "https://中国.cn", "punycode"},
-		{request, "https://API.example.com", "lower case"},
-		{request, "https://api.weixin.qq.com", "WeChat's own"},
-		{func(v string) string { return appconfig.CheckDomain(appconfig.WSRequest, v) }, "wss://ws.example.com", ""},
-		{func(v string) string { return appconfig.CheckDomain(appconfig.WSRequest, v) }, "https://ws.example.com", "want wss://"},
-		{func(v string) string { return appconfig.CheckDomain(appconfig.UDP, v) }, "udp://u.example.com", ""},
-		{func(v string) string { return appconfig.CheckDomain(appconfig.TCP, v) }, "tcp://t.example.com:9000", ""},
-		{appconfig.CheckWebview, "https://m.example.com", ""},
-		{appconfig.CheckWebview, "https://m.example.com:8443", "no port"},
-		{appconfig.CheckTester, "li_lei", ""},
-		{appconfig.CheckTester, "li lei", "WeChat id"},
-		{appconfig.CheckPrefix, "http://m.example.com/t/", ""},
-		{appconfig.CheckPrefix, "m.example.com/t/", "http or https"},
-		{appconfig.CheckPrefix, "https://10.0.0.1/t/", "IP address"},
-		{appconfig.CheckLibrary, "2.32.0", ""},
-		{appconfig.CheckLibrary, "2.32", "such as"},
-		{appconfig.CheckStore, "30天", ""},
-		{appconfig.CheckStore, "30 days", "30天"},
+		{list("request"), "https://api.example.com", ""},
+		{list("request"), "https://api.example.com:8443", ""},
+		{list("request"), "https://xn--fiqs8s.cn", ""},
+		{list("request"), "http://api.example.com", "want https://"},
+		{list("request"), "api.example.com", "want https://"},
+		{list("request"), "https://", "want https://"},
+		{list("request"), "https://u:p@api.example.com", "want https://"},
+		{list("request"), "https://api.example.com?x=1", "want https://"},
+		{list("request"), "https://api.example.com/", "no path"},
+		{list("request"), "https://api.example.com:443", "leave the port 443 out"},
+		{list("request"), "https://api.example.com:", "want a port"},
+		{list("request"), "https://api.example.com:0", "want a port"},
+		{list("request"), "https://192.168.1.1", "IP address"},
+		{list("request"), "https://[::1]", "IP address"},
+		{list("request"), "https://localhost", "is no domain"},
+		{list("request"), "https://*.example.com", "is no domain"},
+		{list("request"), "https://中国.cn", "punycode"},
+		{list("request"), "https://API.example.com", "lower case"},
+		{list("request"), "https://api.weixin.qq.com", "WeChat's own"},
+		{list("wsrequest"), "wss://ws.example.com", ""},
+		{list("wsrequest"), "https://ws.example.com", "want wss://"},
+		{list("udp"), "udp://u.example.com", ""},
+		{list("tcp"), "tcp://t.example.com:9000", ""},
+		{web, "https://m.example.com", ""},
+		{web, "https://m.example.com:8443", "no port"},
+		{tester, "li_lei", ""},
+		{tester, strings.Repeat("l", 65), "WeChat id"},
+		{prefix, "http://m.example.com/t/", ""},
+		{prefix, "m.example.com/t/", "http or https"},
+		{prefix, "https://10.0.0.1/t/", "IP address"},
+		{library, "2.32.0", ""},
+		{library, "2.32", "such as"},
+		{store, "30天", ""},
+		{store, "30 days", "30天"},
+		{visible, "hidden", "open or closed"},
 	} {
-		if got := tc.check(tc.value); (tc.why == "") != (got == "") || !strings.Contains(got, tc.why) {
-			t.Errorf("%s: %q, want %q", tc.value, got, tc.why)
+		faults := wanting(t, tc.section, obj{"v": tc.value}).Faults
+		if (tc.why == "") != (len(faults) == 0) || tc.why != "" && !strings.Contains(faults[0].Msg, tc.why) {
+			t.Errorf("%s: %v, want %q", tc.value, faults, tc.why)
 		}
 	}
 }
 
-// TestTemplate: columns fill the strings in, several values in one, or none.
+// TestTemplate: columns fill in the strings, with several values in one, or none.
 func TestTemplate(t *testing.T) {
 	t.Parallel()
-	tmpl, err := appconfig.Parse(`{
-"domains": {"way": "direct", "lists": {"request": {"add": ["https://{{.host}}", "{{default "" .more}}"]}}},
+	const text = `{
+"domains": {"way": "direct", "request": {"add": ["https://{{.host}}", "{{default "" .more}}"]}},
 "qr_rules": {"add": [{"prefix": "{{default "" .link}}", "path": "pages/a"}]},
 "testers": {"add": ["{{.who}}"]}
-}`)
-	if err != nil {
-		t.Fatal(err)
+}`
+	want := wanting(t, text, obj{"host": "a.test.cn", "more": " https://b.test.cn\thttps://c.test.cn https://a.test.cn", "link": "", "who": "li wang"})
+	if len(want.Faults) > 0 {
+		t.Errorf("faults %v", want.Faults)
 	}
-	got, err := tmpl.Render(extjson.App{AppID: "wx1", Columns: map[string]string{
-		"host": "a.test.cn", "more": " https://b.test.cn\thttps://c.test.cn https://a.test.cn", "link": "", "who": "li wang",
-	}})
-	if err != nil {
-		t.Fatal(err)
+	var got []string
+	for _, k := range want.Kinds() {
+		for _, c := range changes(t, opened(t, &cloud{}, k.Name, want)) {
+			got = append(got, c.ID()+" "+strings.Join(c.Lines, ", "))
+		}
 	}
-	want := appconfig.Spec{
-		AppID:   "wx1",
-		Domains: &appconfig.DomainSpec{Way: appconfig.Direct, Lists: map[appconfig.List]appconfig.Edit{appconfig.Request: {Add: []string{"https://a.test.cn", "https://b.test.cn", "https://c.test.cn"}}}},
-		QRRules: &appconfig.QRSpec{Add: []appconfig.Rule{}}, Testers: &appconfig.Edit{Add: []string{"li", "wang"}},
+	lines := []string{
+		"domains + request https://a.test.cn, + request https://b.test.cn, + request https://c.test.cn",
+		"testers add li + li", "testers add wang + wang",
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(lines, got); diff != "" {
 		t.Error(diff)
 	}
-	if faults := got.Faults(); len(faults) > 0 {
-		t.Errorf("faults %v", faults)
+	tmpl, err := appconfig.Parse(text)
+	if err != nil {
+		t.Fatal(err)
 	}
 	_, err = tmpl.Render(extjson.App{AppID: "wx1", Columns: map[string]string{"host": "", "more": "", "link": "", "who": "x"}})
 	if bad := (*extjson.Error)(nil); !errors.As(err, &bad) || bad.Column != "host" || bad.Line != 2 {
@@ -235,28 +294,41 @@ func TestTemplate(t *testing.T) {
 	if tmpl, err := appconfig.Parse(""); tmpl != nil || err != nil {
 		t.Errorf("no text gives %v, %v", tmpl, err)
 	}
+	for _, bad := range []string{`{"domain": {}}`, `{"domains": {"way": "direct", "reqest": {}}}`, `{"visibility": {}}`} {
+		tmpl, err := appconfig.Parse(bad)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tmpl.Render(extjson.App{AppID: "wx1"}); err == nil {
+			t.Errorf("%s was read", bad)
+		}
+	}
 }
 
 // TestFaults: all of them, each with its key.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	s := appconfig.Spec{
-		Domains: &appconfig.DomainSpec{Lists: map[appconfig.List]appconfig.Edit{appconfig.Upload: {Add: []string{"http://a.cn", "https://b.cn"}, Remove: []string{"https://b.cn"}}}},
-		Webview: &appconfig.WebSpec{Edit: appconfig.Edit{Set: []string{"https://a.cn:81"}}},
-		Testers: &appconfig.Edit{Add: []string{"li"}, Remove: []string{"li"}},
-		QRRules: &appconfig.QRSpec{Add: []appconfig.Rule{{Prefix: "ftp://a.cn"}, {Prefix: "https://a.cn/t/", Path: "p", Debug: []string{"https://b.cn/"}}}, Remove: []string{"https://a.cn/t/"}},
-		Library: &appconfig.LibrarySpec{AtLeast: "2"}, Privacy: &appconfig.PrivacySpec{Owner: appconfig.Owner{Store: "30"}, Add: []appconfig.Use{{Key: "Album", Text: " "}}},
-	}
+	want := wanting(t, `{
+"domains": {"way": "platform", "upload": {"add": ["http://a.cn", "https://b.cn"], "remove": ["https://b.cn"]}},
+"webview": {"way": "platform", "set": ["https://a.cn:81"]},
+"testers": {"add": ["li"], "remove": ["li"]},
+"qr_rules": {"add": [{"prefix": "ftp://a.cn"}, {"prefix": "https://a.cn/t/", "path": "p", "debug": ["https://b.cn/"]}, {"prefix": "https://a.cn/t/", "path": "q"}],
+	"remove": ["https://a.cn/t/"]},
+"base_library": {"at_least": "2"},
+"privacy": {"owner": {"store": "30"}, "add": [{"key": "Album", "text": " "}], "remove": ["Album"]}
+}`, nil)
 	var got []string
-	for _, f := range s.Faults() {
+	for _, f := range want.Faults {
 		got = append(got, f.Key+" "+f.Value)
 	}
-	want := []string{
-		"domains.upload http://a.cn", "domains.upload https://b.cn", "webview https://a.cn:81", "testers li",
-		"qr_rules ftp://a.cn", "qr_rules ftp://a.cn", "qr_rules https://b.cn/", "qr_rules https://a.cn/t/",
-		"base_library 2", "privacy.owner.store 30", "privacy.Album  ",
+	lines := []string{
+		"base_library 2", "domains.upload http://a.cn", "domains.upload https://b.cn",
+		"privacy Album", "privacy.Album  ", "privacy.owner.store 30",
+		"qr_rules ftp://a.cn", "qr_rules https://a.cn/t/", "qr_rules https://a.cn/t/", "qr_rules https://a.cn/t/", "qr_rules https://b.cn/", "qr_rules.prefix ftp://a.cn",
+		"testers li", "webview https://a.cn:81",
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	slices.SortFunc(got, cmp.Compare[string])
+	if diff := gocmp.Diff(lines, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -1,7 +1,7 @@
 package appconfig_test
 
 import (
-	"encoding/json"
+	"context"
 	"reflect"
 	"slices"
 	"testing"
@@ -10,23 +10,25 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/wxrollout/wxrollout/appconfig"
+	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
 func some(words ...string) *rapid.Generator[[]string] {
 	return rapid.SliceOfNDistinct(rapid.SampledFrom(words), 0, len(words), rapid.ID[string])
 }
 
-// edits are what a plan may say of a list: add and remove apart, or set.
-func edits(words ...string) *rapid.Generator[appconfig.Edit] {
-	return rapid.Custom(func(t *rapid.T) appconfig.Edit {
-		if rapid.Bool().Draw(t, "set") {
-			return appconfig.Edit{Set: some(words...).Draw(t, "whole")}
-		}
-		add := some(words...).Draw(t, "add")
-		remove := slices.DeleteFunc(some(words...).Draw(t, "remove"), func(v string) bool { return slices.Contains(add, v) })
-		return appconfig.Edit{Add: add, Remove: remove}
-	})
+// edit is what a plan may say of a list: add and remove apart, or set. list makes the values of what
+// is added.
+func edit(t *rapid.T, name string, ids []string, list func([]string) any) obj {
+	if rapid.Bool().Draw(t, name+" set") {
+		return obj{"set": list(some(ids...).Draw(t, name+" whole"))}
+	}
+	add := some(ids...).Draw(t, name+" add")
+	remove := slices.DeleteFunc(some(ids...).Draw(t, name+" remove"), func(v string) bool { return slices.Contains(add, v) })
+	return obj{"add": list(add), "remove": remove}
 }
+
+func plain(ids []string) any { return append([]string{}, ids...) }
 
 var (
 	hosts    = []string{"https://a.test.cn", "https://b.test.cn", "https://c.test.cn", "https://d.test.cn"}
@@ -35,178 +37,155 @@ var (
 	versions = []string{"2.0.0", "2.9.9", "2.10.0", "3.0.1"}
 )
 
-var ways = rapid.SampledFrom([]appconfig.Way{appconfig.Platform, appconfig.Direct})
+var sections = rapid.Custom(func(t *rapid.T) obj {
+	way := func() string { return rapid.SampledFrom([]string{"platform", "direct"}).Draw(t, "way") }
+	domains := obj{"way": way(), "request": edit(t, "request", hosts, plain), "upload": edit(t, "upload", hosts, plain)}
+	if adopt := rapid.Bool().Draw(t, "adopt"); adopt && domains["request"].(obj)["set"] == nil && domains["upload"].(obj)["set"] == nil {
+		domains["adopt"] = true
+	}
+	webview := edit(t, "webview", hosts, plain)
+	webview["way"] = way()
+	rules := edit(t, "rules", prefixes, func(ids []string) any {
+		out := []obj{}
+		for _, id := range ids {
+			out = append(out, obj{
+				"prefix": id, "path": rapid.SampledFrom([]string{"pages/a", "pages/b"}).Draw(t, "path"),
+				"version": rapid.SampledFrom([]string{"online", "develop", "trial"}).Draw(t, "version"),
+			})
+		}
+		return out
+	})
+	rules["publish"] = rapid.Bool().Draw(t, "publish")
+	privacy := edit(t, "uses", keys, func(ids []string) any {
+		out := []obj{}
+		for _, id := range ids {
+			out = append(out, obj{"key": id, "text": rapid.SampledFrom([]string{"to deliver", "to call"}).Draw(t, "text")})
+		}
+		return out
+	})
+	privacy["owner"] = obj{"email": rapid.SampledFrom([]string{"", "x@test.cn"}).Draw(t, "email")}
+	testers := edit(t, "testers", []string{"li", "wang"}, plain)
+	delete(testers, "set")
+	return obj{
+		"domains": domains, "webview": webview, "testers": testers, "qr_rules": rules, "privacy": privacy,
+		"base_library": obj{rapid.SampledFrom([]string{"set", "at_least"}).Draw(t, "library"): rapid.SampledFrom(versions).Draw(t, "version")},
+		"visibility":   rapid.SampledFrom([]string{"", "open", "closed"}).Draw(t, "visibility"),
+	}
+})
 
-var rules = rapid.Custom(func(t *rapid.T) []appconfig.Rule {
-	var out []appconfig.Rule
-	for _, p := range some(prefixes...).Draw(t, "prefixes") {
-		out = append(out, appconfig.Rule{
+var clouds = rapid.Custom(func(t *rapid.T) *cloud {
+	lists := func(name string) configapi.ServerDomains {
+		return configapi.ServerDomains{Request: some(hosts...).Draw(t, name), Upload: some(hosts...).Draw(t, name), UDP: []string{"udp://u.test.cn"}}
+	}
+	c := &cloud{
+		domains: configapi.EffectiveServerDomains{Console: lists("console"), Third: lists("third"), Direct: lists("direct")},
+		webview: configapi.EffectiveWebviewDomains{Console: some(hosts...).Draw(t, "console"), Third: some(hosts...).Draw(t, "third"), Direct: some(hosts...).Draw(t, "direct")},
+		testers: some("u-li", "u-other").Draw(t, "testers"), lowest: rapid.SampledFrom(versions).Draw(t, "lowest"), serving: rapid.Bool().Draw(t, "serving"),
+		draft: configapi.PrivacyGuideline{Owner: configapi.PrivacyOwner{NoticeMethod: "弹窗", Phone: "1", ExtFileID: "f"}},
+	}
+	for _, p := range some(prefixes...).Draw(t, "rules") {
+		c.rules = append(c.rules, configapi.QRRule{
 			Prefix: p, Path: rapid.SampledFrom([]string{"pages/a", "pages/b"}).Draw(t, "path"), Published: rapid.Bool().Draw(t, "published"),
-			Version: rapid.SampledFrom(append([]string{""}, appconfig.Versions...)).Draw(t, "version"),
+			Version: configapi.QRVersion(rapid.Int64Range(0, 3).Draw(t, "version")),
 		})
 	}
-	return out
+	for _, key := range some(keys...).Draw(t, "uses") {
+		c.draft.Settings = append(c.draft.Settings, configapi.PrivacySetting{Key: key, Text: rapid.SampledFrom([]string{"to deliver", "to call"}).Draw(t, "text")})
+	}
+	return c
 })
 
-var uses = rapid.Custom(func(t *rapid.T) []appconfig.Use {
-	out := []appconfig.Use{}
-	for _, k := range some(keys...).Draw(t, "keys") {
-		out = append(out, appconfig.Use{Key: k, Text: rapid.SampledFrom([]string{"to deliver", "to call"}).Draw(t, "text")})
-	}
-	return out
-})
-
-var specs = rapid.Custom(func(t *rapid.T) appconfig.Spec {
-	s := appconfig.Spec{
-		Domains: &appconfig.DomainSpec{Way: ways.Draw(t, "way"), Lists: map[appconfig.List]appconfig.Edit{
-			appconfig.Request: edits(hosts...).Draw(t, "request"), appconfig.Upload: edits(hosts...).Draw(t, "upload"),
-		}},
-		Webview:    &appconfig.WebSpec{Way: ways.Draw(t, "way"), Edit: edits(hosts...).Draw(t, "webview")},
-		QRRules:    &appconfig.QRSpec{Publish: rapid.Bool().Draw(t, "publish")},
-		Library:    &appconfig.LibrarySpec{},
-		Visibility: rapid.SampledFrom([]string{"", appconfig.VisibilityOpen, appconfig.VisibilityClosed}).Draw(t, "visibility"),
-		Privacy:    &appconfig.PrivacySpec{Owner: appconfig.Owner{Email: rapid.SampledFrom([]string{"", "x@test.cn"}).Draw(t, "email")}},
-	}
-	testers := edits("li", "wang").Draw(t, "testers")
-	s.Testers = &appconfig.Edit{Add: testers.Add, Remove: testers.Remove}
-	version := rapid.SampledFrom(versions).Draw(t, "library")
-	if rapid.Bool().Draw(t, "exactly") {
-		s.Library.Set = version
-	} else {
-		s.Library.AtLeast = version
-	}
-	q, p := s.QRRules, s.Privacy
-	if q.Add = rules.Draw(t, "rules"); rapid.Bool().Draw(t, "all rules") {
-		q.Set, q.Add = append([]appconfig.Rule{}, q.Add...), nil
-	} else {
-		q.Remove = slices.DeleteFunc(some(prefixes...).Draw(t, "remove"), func(v string) bool {
-			return slices.ContainsFunc(q.Add, func(r appconfig.Rule) bool { return r.Prefix == v })
-		})
-	}
-	if p.Add = uses.Draw(t, "uses"); rapid.Bool().Draw(t, "all uses") {
-		p.Set, p.Add = p.Add, nil
-	} else {
-		p.Remove = slices.DeleteFunc(some(keys...).Draw(t, "remove"), func(v string) bool {
-			return slices.ContainsFunc(p.Add, func(u appconfig.Use) bool { return u.Key == v })
-		})
-	}
-	return s
-})
-
-var haves = rapid.Custom(func(t *rapid.T) appconfig.Have {
-	lists := func(name string) appconfig.DomainLists {
-		return appconfig.DomainLists{appconfig.Request: some(hosts...).Draw(t, name), appconfig.Upload: some(hosts...).Draw(t, name), appconfig.UDP: {"udp://u.test.cn"}}
-	}
-	return appconfig.Have{
-		Domains: appconfig.DomainsHave{Console: lists("console"), Platform: lists("platform"), Direct: lists("direct")},
-		Webview: appconfig.WebviewHave{Console: some(hosts...).Draw(t, "console"), Platform: some(hosts...).Draw(t, "platform"), Direct: some(hosts...).Draw(t, "direct")},
-		Rules:   rules.Draw(t, "have rules"), Library: rapid.SampledFrom(versions).Draw(t, "have library"), Serving: rapid.Bool().Draw(t, "serving"),
-		Guideline: appconfig.Guideline{Owner: appconfig.Owner{Notice: "弹窗", Phone: "1"}, Uses: uses.Draw(t, "have uses"), File: "f"},
-	}
-})
-
-// TestDiffProperty: the writes of a diff lead to what is wanted, in as many writes
-// as there are changes; nothing is left to do then. What the plan doesn't tell of
-// is there as before.
-func TestDiffProperty(t *testing.T) {
+// TestWritesLeadToTheWant: the writes of each kind lead to what is wanted, in as many writes as there
+// are changes; then nothing is left. What the plan doesn't name is there as before.
+func TestWritesLeadToTheWant(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		want, have := specs.Draw(t, "want"), haves.Draw(t, "have")
-		if d := want.Domains; rapid.Bool().Draw(t, "adopt") && d.Lists[appconfig.Request].Set == nil && d.Lists[appconfig.Upload].Set == nil {
-			d.Adopt = true
+		section, c := sections.Draw(t, "section"), clouds.Draw(t, "cloud")
+		want := wanting(t, asText(t, section), nil)
+		if len(want.Faults) > 0 {
+			t.Fatalf("faults %v", want.Faults)
 		}
-		for _, kind := range appconfig.Kinds() {
-			after := have
-			changes := diff(t, kind, want, have)
+		for _, kind := range want.Kinds() {
+			before := c.copy()
+			w := opened(t, c, kind.Name, want)
+			todo := changes(t, w)
 			seen := map[string]bool{}
-			for _, c := range changes {
-				if seen[c.ID()] || len(c.Lines) == 0 || c.Kind != kind {
-					t.Fatalf("%s: change %+v", kind, c)
+			for _, ch := range todo {
+				if seen[ch.ID()] || len(ch.Lines) == 0 || ch.Kind != kind.Name {
+					t.Fatalf("%s: change %+v", kind.Name, ch)
 				}
-				seen[c.ID()] = true
-				after = wrote(after, c)
+				seen[ch.ID()] = true
+				if err := w.Write(context.Background(), ch); err != nil {
+					t.Fatal(err)
+				}
+				if err := w.Read(context.Background()); err != nil {
+					t.Fatal(err)
+				}
 			}
-			if left := diff(t, kind, want, after); len(left) > 0 {
-				t.Fatalf("%s: still to do after %v: %v", kind, changes, left)
+			if left := changes(t, w); len(left) > 0 {
+				t.Fatalf("%s: still to do after %v: %v", kind.Name, todo, left)
 			}
-			if len(changes) == 0 && !reflect.DeepEqual(after, have) {
-				t.Fatalf("%s: changed without a change", kind)
+			if len(todo) == 0 && !reflect.DeepEqual(before, c) {
+				t.Fatalf("%s: changed without a change", kind.Name)
 			}
-			if (kind == appconfig.Domains || kind == appconfig.Webview) && len(changes) > 1 {
-				t.Fatalf("%s: %d of the month's changes", kind, len(changes))
+			if c.writes-before.writes != len(todo) || kind.Platform != nil && len(todo) > 1 {
+				t.Fatalf("%s: %d writes for %d changes", kind.Name, c.writes-before.writes, len(todo))
 			}
-			untold(t, want, have, after)
+			unnamed(t, section, before, c)
+		}
+		if again, err := appconfig.Compare(context.Background(), c, want, "", func(ctx context.Context, read func(context.Context) error) error { return read(ctx) }); err != nil || !again.Right() {
+			t.Fatalf("a second comparison finds %+v, %v", again, err)
 		}
 	})
 }
 
-func diff(t *rapid.T, kind appconfig.Kind, want appconfig.Spec, have appconfig.Have) []appconfig.Change {
-	changes, err := appconfig.Diff(kind, want, have)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return changes
-}
-
-// untold: nothing is gone that the plan doesn't name under remove, or leaves out of set.
-func untold(t *rapid.T, want appconfig.Spec, have, after appconfig.Have) {
-	stays := func(what string, e appconfig.Edit, have, after []string) {
-		for _, v := range have {
-			told := slices.Contains(e.Remove, v) || e.Set != nil && !slices.Contains(e.Set, v)
-			if !told && !slices.Contains(after, v) {
-				t.Fatalf("%s: %s is gone, and nobody told it to go", what, v)
+// unnamed: nothing is gone that the plan doesn't name under remove, or leaves out of set.
+func unnamed(t *rapid.T, section obj, before, after *cloud) {
+	stays := func(what string, e obj, was, is []string) {
+		set, whole := e["set"].([]string)
+		removed, _ := e["remove"].([]string)
+		for _, v := range was {
+			if !slices.Contains(removed, v) && (!whole || slices.Contains(set, v)) && !slices.Contains(is, v) {
+				t.Fatalf("%s: %s is gone, and nothing asked for that", what, v)
 			}
 		}
 	}
-	for _, name := range appconfig.Lists() {
-		e := want.Domains.Lists[name]
-		if want.Domains.Way == appconfig.Direct {
-			stays("direct "+string(name), e, have.Domains.Direct[name], after.Domains.Direct[name])
-			if diff := cmp.Diff(have.Domains.Platform, after.Domains.Platform); diff != "" {
-				t.Fatalf("the other way's domains changed: %s", diff)
-			}
-		} else {
-			stays("platform "+string(name), e, have.Domains.Platform[name], after.Domains.Platform[name])
-		}
+	domains := section["domains"].(obj)
+	was, is, otherWas, otherIs := before.domains.Third, after.domains.Third, before.domains.Direct, after.domains.Direct
+	if domains["way"] == "direct" {
+		was, is, otherWas, otherIs = otherWas, otherIs, was, is
 	}
-	for _, u := range have.Guideline.Uses {
-		p := want.Privacy
-		told := slices.Contains(p.Remove, u.Key) || p.Set != nil
-		if !told && !slices.ContainsFunc(after.Guideline.Uses, func(x appconfig.Use) bool { return x.Key == u.Key }) {
-			t.Fatalf("the use %s is gone", u.Key)
-		}
+	if diff := cmp.Diff(otherWas, otherIs); diff != "" {
+		t.Fatalf("the other way's domains changed: %s", diff)
 	}
-	for _, r := range have.Rules {
-		q := want.QRRules
-		told := slices.Contains(q.Remove, r.Prefix) || q.Set != nil
-		if !told && !slices.ContainsFunc(after.Rules, func(x appconfig.Rule) bool { return x.Prefix == r.Prefix }) {
-			t.Fatalf("the rule %s is gone", r.Prefix)
+	stays("request", domains["request"].(obj), was.Request, is.Request)
+	stays("upload", domains["upload"].(obj), was.Upload, is.Upload)
+	stays("udp", obj{}, was.UDP, is.UDP)
+	named := func(key string) obj {
+		e := section[key].(obj)
+		if _, whole := e["set"]; whole {
+			return obj{"set": []string{}}
 		}
+		return e
+	}
+	stays("uses", named("privacy"), usesOf(before), usesOf(after))
+	stays("rules", named("qr_rules"), prefixesOf(before), prefixesOf(after))
+	stays("testers", obj{"remove": []string{"u-li", "u-wang"}}, before.testers, after.testers)
+	if after.draft.Owner.ExtFileID != "f" || after.draft.Owner.Phone != "1" {
+		t.Fatalf("the owner lost %+v", after.draft.Owner)
 	}
 }
 
-// TestSpecRoundTrip: a spec survives being kept as text.
-func TestSpecRoundTrip(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		want := specs.Draw(t, "spec")
-		for i := range want.QRRules.Add {
-			want.QRRules.Add[i].Published = false
-		}
-		for i := range want.QRRules.Set {
-			want.QRRules.Set[i].Published = false
-		}
-		text, err := json.Marshal(want)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got appconfig.Spec
-		if err := json.Unmarshal(text, &got); err != nil {
-			t.Fatal(err)
-		}
-		again, err := json.Marshal(got)
-		if err != nil || string(again) != string(text) {
-			t.Fatalf("%s became %s (%v)", text, again, err)
-		}
-	})
+func usesOf(c *cloud) (out []string) {
+	for _, s := range c.draft.Settings {
+		out = append(out, s.Key)
+	}
+	return out
+}
+
+func prefixesOf(c *cloud) (out []string) {
+	for _, r := range c.rules {
+		out = append(out, r.Prefix)
+	}
+	return out
 }

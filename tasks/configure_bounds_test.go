@@ -15,22 +15,22 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
-// canned answers writes of settings with a body and counts them; reads go on.
+// canned answers writes of app configuration with a body and counts them; reads go on.
 type canned struct {
 	next   http.RoundTripper
 	body   string
 	writes int
 }
 
-// settingWrites are the paths of all writes of settings.
-var settingWrites = []string{
+// configWrites are the paths of all writes of app configuration.
+var configWrites = []string{
 	"/wxa/modify_domain", "/wxa/modify_domain_directly", "/wxa/setwebviewdomain", "/wxa/setwebviewdomain_directly",
 	"/wxa/bind_tester", "/wxa/unbind_tester", "/cgi-bin/wxopen/qrcodejumpadd", "/cgi-bin/wxopen/qrcodejumppublish",
 	"/cgi-bin/wxopen/setweappsupportversion", "/wxa/change_visitstatus", "/cgi-bin/component/setprivacysetting",
 }
 
 func (c *canned) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !slices.Contains(settingWrites, r.URL.Path) {
+	if !slices.Contains(configWrites, r.URL.Path) {
 		return c.next.RoundTrip(r)
 	}
 	c.writes++
@@ -40,23 +40,23 @@ func (c *canned) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// settingKinds are one setting of each kind, with the stage that writes it.
-var settingKinds = []struct {
-	kind  appconfig.Kind
+// kindPlans ask for one change of each kind, with the stage that writes it.
+var kindPlans = []struct {
+	kind  string
 	plan  string
 	stage rollout.Stage
 }{
-	{appconfig.Domains, `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://a.test.cn"]}}}}`, rollout.StageCommit},
-	{appconfig.Webview, `{"webview": {"way": "platform", "add": ["https://m.test.cn"]}}`, rollout.StageCommit},
-	{appconfig.Testers, `{"testers": {"add": ["qa_zhang"]}}`, rollout.StageCommit},
-	{appconfig.QRRules, `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}]}}`, rollout.StageCommit},
-	{appconfig.Library, `{"base_library": {"at_least": "2.32.0"}}`, rollout.StageCommit},
-	{appconfig.Visibility, `{"visibility": "closed"}`, rollout.StageCommit},
-	{appconfig.Privacy, `{"privacy": {"owner": {"email": "x@test.cn", "notice": "弹窗"}, "add": [{"key": "Album", "text": "to show"}]}}`, rollout.StageCheck},
-	{appconfig.QRPublish, `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}], "publish": true}}`, rollout.StageRelease},
+	{"domains", `{"domains": {"way": "direct", "request": {"add": ["https://a.test.cn"]}}}`, rollout.StageCommit},
+	{"webview", `{"webview": {"way": "platform", "add": ["https://m.test.cn"]}}`, rollout.StageCommit},
+	{"testers", `{"testers": {"add": ["qa_zhang"]}}`, rollout.StageCommit},
+	{"qr_rules", `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}]}}`, rollout.StageCommit},
+	{"base_library", `{"base_library": {"at_least": "2.32.0"}}`, rollout.StageCommit},
+	{"visibility", `{"visibility": "closed"}`, rollout.StageCommit},
+	{"privacy", `{"privacy": {"owner": {"email": "x@test.cn", "notice": "弹窗"}, "add": [{"key": "Album", "text": "to show"}]}}`, rollout.StageCheck},
+	{"qr_publish", `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}], "publish": true}}`, rollout.StageRelease},
 }
 
-// answered runs an app whose writes of one setting all get the same answer, until it ends.
+// answered runs an app whose writes of one kind all get the same answer, until it ends.
 func writesAnswered(t *testing.T, plan string, stage rollout.Stage, body string) (rollout.Target, int) {
 	t.Helper()
 	r := configured(t, stage, plan)
@@ -80,7 +80,7 @@ func writesAnswered(t *testing.T, plan string, stage rollout.Stage, body string)
 	}
 }
 
-// TestConfigureWritesAreBounded: whatever WeChat answers to a write of a setting for ever, the
+// TestConfigureWritesAreBounded: whatever WeChat answers to a write of app configuration for ever, the
 // target ends with a reason after few writes; an errcode that nobody knows is one write.
 func TestConfigureWritesAreBounded(t *testing.T) {
 	t.Parallel()
@@ -96,18 +96,18 @@ func TestConfigureWritesAreBounded(t *testing.T) {
 		{"busy", `{"errcode": -1, "errmsg": "system error"}`, rollout.CauseBusy.MaxTries(), "-1"},
 		{"no reply", `<html>`, unshown, "shows no effect"},
 	} {
-		for _, k := range settingKinds {
-			t.Run(answer.name+" "+string(k.kind), func(t *testing.T) {
+		for _, k := range kindPlans {
+			t.Run(answer.name+" "+k.kind, func(t *testing.T) {
 				t.Parallel()
 				x, writes := writesAnswered(t, k.plan, k.stage, answer.body)
 				most := answer.writes
-				if answer.name == "busy" && slices.Contains(allotted, k.kind) {
+				if answer.name == "busy" && appconfig.KindOf(k.kind).Allotted {
 					most = rollout.CauseThrottle.MaxTries()
 				}
 				if x.State != rollout.StateFailed || writes > most || writes == 0 {
 					t.Fatalf("after %d writes, at most %d, it is %s: %+v", writes, most, place(x), x.LastError)
 				}
-				if !strings.Contains(x.LastError.Text, answer.says) || !strings.Contains(x.LastError.Text, strings.TrimSuffix(string(k.kind), "s")) {
+				if !strings.Contains(x.LastError.Text, answer.says) || !strings.Contains(x.LastError.Text, strings.TrimSuffix(k.kind, "s")) {
 					t.Errorf("it says %q", x.LastError.Text)
 				}
 			})
@@ -128,22 +128,22 @@ func TestConfigureNamesWhatIsRefused(t *testing.T) {
 		says       []string
 	}{
 		"85301": {
-			settingKinds[0].plan, `{"errcode": 85301, "errmsg": "no domain left to modify rid: 1-2-3", "invalid_requestdomain": ["https://a.test.cn"], "no_icp_domain": []}`,
+			kindPlans[0].plan, `{"errcode": 85301, "errmsg": "no domain left to modify rid: 1-2-3", "invalid_requestdomain": ["https://a.test.cn"], "no_icp_domain": []}`,
 			[]string{"https://a.test.cn", "does not accept it as requestdomain", "85301"},
 		},
 		"an unknown errcode": {
-			settingKinds[0].plan, `{"errcode": 987654, "errmsg": "no", "no_icp_domain": ["https://a.test.cn"]}`,
+			kindPlans[0].plan, `{"errcode": 987654, "errmsg": "no", "no_icp_domain": ["https://a.test.cn"]}`,
 			[]string{"https://a.test.cn", "has no ICP filing", "987654"},
 		},
 		"ok, and one is dropped": {
-			settingKinds[0].plan, `{"errcode": 0, "errmsg": "ok", "requestdomain": [], "no_icp_domain": ["https://a.test.cn"]}`,
+			kindPlans[0].plan, `{"errcode": 0, "errmsg": "ok", "requestdomain": [], "no_icp_domain": ["https://a.test.cn"]}`,
 			[]string{"https://a.test.cn", "has no ICP filing"},
 		},
 		"many": {
-			settingKinds[0].plan, `{"errcode": 85301, "errmsg": "no", "invalid_requestdomain": ["` + strings.Join(many, `","`) + `"]}`, many,
+			kindPlans[0].plan, `{"errcode": 85301, "errmsg": "no", "invalid_requestdomain": ["` + strings.Join(many, `","`) + `"]}`, many,
 		},
 		"web-view": {
-			settingKinds[1].plan, `{"errcode": 0, "errmsg": "ok", "invalid_webviewdomain": ["https://m.test.cn"]}`,
+			kindPlans[1].plan, `{"errcode": 0, "errmsg": "ok", "invalid_webviewdomain": ["https://m.test.cn"]}`,
 			[]string{"https://m.test.cn", "does not accept it as webviewdomain"},
 		},
 	} {
@@ -164,9 +164,9 @@ func TestConfigureNamesWhatIsRefused(t *testing.T) {
 
 // oneRule is an app that keeps the last QR code rule only.
 type oneRule struct {
-	Settings
-	rules  []configapi.QRRule
-	writes int
+	configapi.Calls // nil: no other call is made
+	rules           []configapi.QRRule
+	writes          int
 }
 
 func (o *oneRule) QRRules(context.Context, string) (configapi.QRRules, error) {
@@ -185,7 +185,7 @@ func TestConfigureChangesThatExcludeEachOther(t *testing.T) {
 	t.Parallel()
 	r := configured(t, rollout.StageCommit, `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}, {"prefix": "https://m.test.cn/u/", "path": "p"}]}}`)
 	o := &oneRule{}
-	r.sets = o
+	r.configs = o
 	r.h = r.handler(Timing{})
 	for rounds := 0; !r.target().State.Ended() && rounds < 100; rounds++ {
 		r.act()

@@ -24,9 +24,9 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// allSettings asks for something of each kind.
-const allSettings = `{
-"domains": {"way": "direct", "lists": {"request": {"add": ["https://{{.city}}.test.cn"]}, "udp": {"add": ["udp://u.test.cn"]}}},
+// everyKind asks for something of each kind.
+const everyKind = `{
+"domains": {"way": "direct", "request": {"add": ["https://{{.city}}.test.cn"]}, "udp": {"add": ["udp://u.test.cn"]}},
 "webview": {"way": "platform", "add": ["https://m.test.cn"]},
 "testers": {"add": ["qa_zhang", "qa_wang"]},
 "qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "pages/index"}, {"prefix": "https://m.test.cn/u/", "path": "pages/user"}], "publish": true},
@@ -42,7 +42,7 @@ const allWrites = 11
 // allCalls is how many calls there are, with one commit and release: see TestConfigure.
 const allCalls = 30
 
-// confRig is a rig whose settings are at the simulator; code calls go to the fake.
+// confRig is a rig whose app configuration is at the simulator; code calls go to the fake.
 type confRig struct {
 	*rig
 	sim    *wxsim.Sim
@@ -50,7 +50,7 @@ type confRig struct {
 	trip   *tripper
 }
 
-// configured is an app at a stage whose plan has settings.
+// configured is an app at a stage whose plan has app configuration.
 func configured(t *testing.T, stage rollout.Stage, text string) *confRig {
 	t.Helper()
 	r := &confRig{sim: wxsim.New(wxsim.Options{Apps: 1, Seed: 3}), trip: &tripper{}}
@@ -71,7 +71,7 @@ func configured(t *testing.T, stage rollout.Stage, text string) *confRig {
 	r.must(err)
 	r.wx.versionInfo = exp("3.8.0", "winter")
 	r.wx.commit = r.committed
-	r.sets = r.client
+	r.configs = r.client
 	r.h = r.handler(Timing{})
 	r.at(stage)
 	return r
@@ -101,7 +101,7 @@ func connect(t *testing.T, url string, rt http.RoundTripper) *wxclient.Client {
 	return client.WithTokens(tokens)
 }
 
-// tripper sees the requests about settings, and lets one of them go wrong.
+// tripper sees the requests about app configuration, and lets one of them go wrong.
 type tripper struct {
 	next  http.RoundTripper
 	wrong func(n int, path string, send func() error) error // nil: all goes well
@@ -142,11 +142,11 @@ func (r *confRig) took() []string {
 func (r *confRig) writes(want int64) {
 	r.Helper()
 	if got := r.sim.Books().SettingWrites; got != want {
-		r.Errorf("%d settings were written, want %d", got, want)
+		r.Errorf("%d changes were written, want %d", got, want)
 	}
 }
 
-// left are the changes that the plan's settings would still make.
+// left are the changes that the plan would still make.
 func (r *confRig) left() []appconfig.Change {
 	r.Helper()
 	tmpl, err := appconfig.Parse(r.plan().Configure)
@@ -154,15 +154,13 @@ func (r *confRig) left() []appconfig.Change {
 	want, err := tmpl.Render(extjson.App{AppID: r.app, Columns: r.target().Columns})
 	r.must(err)
 	var all []appconfig.Change
-	for _, kind := range appconfig.Kinds() {
-		if kind == appconfig.Testers {
-			continue // only an attempt tells
-		}
-		have, err := ReadSettings(r.Context(), r.client, r.app, kind)
+	for _, kind := range want.Kinds() {
+		work, err := kind.Open(r.client, want)
 		r.must(err)
-		changes, err := appconfig.Diff(kind, want, have)
+		r.must(work.Read(r.Context()))
+		changes, err := work.Changes()
 		r.must(err)
-		all = append(all, changes...)
+		all = append(all, slices.DeleteFunc(changes, func(c appconfig.Change) bool { return c.Perhaps })...)
 	}
 	return all
 }
@@ -207,7 +205,7 @@ func (r *confRig) wait(d time.Duration) {
 // all as it should be and writes nothing.
 func TestConfigure(t *testing.T) {
 	t.Parallel()
-	r := configured(t, rollout.StageCommit, allSettings)
+	r := configured(t, rollout.StageCommit, everyKind)
 	r.took()
 	r.act()
 	r.is("check/pending")
@@ -236,7 +234,7 @@ func TestConfigure(t *testing.T) {
 
 	again := *r
 	again.rig = newRigOf(t, r.app, func(p *rollout.Plan) { p.Configure = r.plan().Configure })
-	again.sets, again.wx.commit = r.client, again.committed
+	again.configs, again.wx.commit = r.client, again.committed
 	again.h = again.handler(Timing{})
 	again.through()
 	again.writes(allWrites)
@@ -248,13 +246,13 @@ func TestConfigure(t *testing.T) {
 }
 
 // A worker dies at any call, before it is sent or after it took effect; another
-// goes on. Each setting is written once all the same.
+// goes on. Each change is written once.
 func TestConfigureSurvivesDeathAtEachCall(t *testing.T) {
 	t.Parallel()
 	for _, after := range []bool{false, true} {
 		for n := 1; n <= allCalls; n++ {
 			t.Run(fmt.Sprintf("%d after=%t", n, after), func(t *testing.T) {
-				r := configured(t, rollout.StageCommit, allSettings)
+				r := configured(t, rollout.StageCommit, everyKind)
 				grave := &grave{Ledger: r.ledger}
 				r.trip.n = 0
 				died := false
@@ -270,7 +268,7 @@ func TestConfigureSurvivesDeathAtEachCall(t *testing.T) {
 					grave.dead = true
 					return errors.Join(err, errors.New("killed"))
 				}
-				mortal := NewHandler(HandlerOptions{WeChat: r.wx, Settings: r.client, Ledger: grave, Permits: r.permits, Log: r.h.log, Seed: 1})
+				mortal := NewHandler(HandlerOptions{WeChat: r.wx, AppConfig: r.client, Ledger: grave, Permits: r.permits, Log: r.h.log, Seed: 1})
 				living := r.h
 				r.h = mortal
 				r.at(rollout.StageCommit)
@@ -357,7 +355,7 @@ func TestConfigureWaitsForALateEffect(t *testing.T) {
 	t.Parallel()
 	r := configured(t, rollout.StageCommit, `{"base_library": {"at_least": "2.32.0"}}`)
 	r.at(rollout.StageCommit, func(x *rollout.Target) {
-		x.Intent = &rollout.Intent{Op: rollout.OpConfigure, What: string(appconfig.Library), At: r.now().Add(-20 * time.Second)}
+		x.Intent = &rollout.Intent{Op: rollout.OpConfigure, What: "base_library", At: r.now().Add(-20 * time.Second)}
 	})
 	r.took()
 	r.act()
@@ -386,7 +384,7 @@ func TestConfigureNeedsTheLease(t *testing.T) {
 	r.called()
 }
 
-// What WeChat refuses becomes an outcome by its class, and tells the setting.
+// What WeChat refuses becomes an outcome by its class, and names the kind.
 func TestConfigureRefused(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -395,15 +393,15 @@ func TestConfigureRefused(t *testing.T) {
 		place            string
 		text             string
 	}{
-		{"month's changes spent", `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://a.test.cn"]}}}}`, "/wxa/modify_domain_directly", 86102, "commit/parked/throttle", "configure domains"},
+		{"month's changes spent", `{"domains": {"way": "direct", "request": {"add": ["https://a.test.cn"]}}}`, "/wxa/modify_domain_directly", 86102, "commit/parked/throttle", "configure domains"},
 		{"publications spent", `{"qr_rules": {"add": [{"prefix": "https://m.test.cn/t/", "path": "p"}]}}`, "/cgi-bin/wxopen/qrcodejumpadd", 89030, "commit/parked/throttle", "configure qr_rules"},
 		{"too many testers", `{"testers": {"add": ["qa_zhang"]}}`, "/wxa/bind_tester", 85002, "commit/failed", "configure testers: add qa_zhang"},
 		{"no such library", `{"base_library": {"set": "9.9.9"}}`, "", 89014, "commit/failed", "configure base_library"},
 		{"busy", `{"visibility": "closed"}`, "/wxa/change_visitstatus", -1, "commit/running", "configure visibility"},
 		{"file of the web-view", `{"webview": {"way": "direct", "add": ["https://other.test.cn"]}}`, "", 86103, "commit/parked/merchant", ".txt must lie at the root"},
 		{"file of the rule", `{"qr_rules": {"add": [{"prefix": "https://other.test.cn/t/", "path": "p"}]}}`, "", 85069, "commit/parked/merchant", ".txt must lie below the prefix"},
-		{"not registered", `{"domains": {"way": "platform", "lists": {"request": {"add": ["https://a.test.cn"]}}}}`, "", 85018, "commit/pending", "configure domains"},
-		{"fault of the values", `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://{{.city}}"]}}}}`, "", 0, "commit/failed", "is no domain"},
+		{"not registered", `{"domains": {"way": "platform", "request": {"add": ["https://a.test.cn"]}}}`, "", 85018, "commit/pending", "configure domains"},
+		{"fault of the values", `{"domains": {"way": "direct", "request": {"add": ["https://{{.city}}"]}}}`, "", 0, "commit/failed", "is no domain"},
 		{"nothing declared", `{"privacy": {"add": [{"key": "Album", "text": "x"}]}}`, "", 0, "check/failed", "privacy.owner.notice"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -434,8 +432,8 @@ func TestConfigureRefused(t *testing.T) {
 	}
 }
 
-// The release trap: a domain that the platform registers no more when the release
-// is due would go from the live app, so that the rollout stops before it.
+// The release trap: a domain that the platform's list lacks when the release is due would go from
+// the live app, so that the rollout stops before it.
 func TestConfigureReleaseTrap(t *testing.T) {
 	t.Parallel()
 	const plan = `{"webview": {"way": "platform", "add": ["https://m.test.cn"]}}`
@@ -464,8 +462,8 @@ func TestConfigureReleaseTrap(t *testing.T) {
 
 // blind takes a write and never shows it.
 type blind struct {
-	Settings
-	writes int
+	configapi.Calls // nil: no other call is made
+	writes          int
 }
 
 func (b *blind) EffectiveDomains(context.Context, string) (configapi.EffectiveServerDomains, error) {
@@ -481,9 +479,9 @@ func (b *blind) ModifyDomainsDirectly(context.Context, string, configapi.DomainA
 // would be spent on it.
 func TestConfigureUnshown(t *testing.T) {
 	t.Parallel()
-	r := configured(t, rollout.StageCommit, `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://a.test.cn", "https://b.test.cn"]}}}}`)
+	r := configured(t, rollout.StageCommit, `{"domains": {"way": "direct", "request": {"add": ["https://a.test.cn", "https://b.test.cn"]}}}`)
 	b := &blind{}
-	r.sets = b
+	r.configs = b
 	r.h = r.handler(Timing{})
 	for range 20 {
 		if r.target().State.Ended() {
@@ -500,9 +498,9 @@ func TestConfigureUnshown(t *testing.T) {
 // Domains that WeChat shows in another form are the same.
 func TestConfigureFormOfDomains(t *testing.T) {
 	t.Parallel()
-	r := configured(t, rollout.StageCommit, `{"domains": {"way": "direct", "lists": {"request": {"add": ["https://b.test.cn"]}}}}`)
+	r := configured(t, rollout.StageCommit, `{"domains": {"way": "direct", "request": {"add": ["https://b.test.cn"]}}}`)
 	b := &blind{}
-	r.sets = b
+	r.configs = b
 	r.h = r.handler(Timing{})
 	r.act()
 	r.is("check/pending")
@@ -523,7 +521,7 @@ func TestConfigureTesters(t *testing.T) {
 	r.act()
 	r.is("check/pending")
 	same(t, "calls", r.took(), "memberauth", "unbind_tester", "unbind_tester", "bind_tester", "memberauth")
-	for id, want := range map[string]int64{"qa_merchant": codeIsTester, "qa_zhang": codeIsTester, "qa_wang": 0} {
+	for id, want := range map[string]int64{"qa_merchant": 85004, "qa_zhang": 85004, "qa_wang": 0} {
 		_, err := r.client.BindTester(t.Context(), r.app, id)
 		if got := code(err); got != want {
 			t.Errorf("%s: %v, want errcode %d", id, err, want)
@@ -542,22 +540,24 @@ func TestConfigurePrivacyKeepsTheMerchants(t *testing.T) {
 	}))
 	r.act()
 	r.is("submit/pending")
-	got, err := ReadSettings(t.Context(), r.client, r.app, appconfig.Privacy)
+	got, err := r.client.PrivacyGuideline(t.Context(), r.app, configapi.PrivacyDraft)
 	r.must(err)
-	want := appconfig.Guideline{
-		Owner: appconfig.Owner{Email: "x@test.cn", Phone: "123", Notice: "弹窗"},
-		Uses:  []appconfig.Use{{Key: "Camera", Text: "to scan"}, {Key: "Album", Text: "to show"}},
-	}
-	if diff := cmp.Diff(want, got.Guideline); diff != "" {
+	want := configapi.PrivacyOwner{Email: "x@test.cn", Phone: "123", NoticeMethod: "弹窗"}
+	if diff := cmp.Diff(want, got.Owner); diff != "" {
 		t.Error(diff)
 	}
+	var uses []string
+	for _, s := range got.Settings {
+		uses = append(uses, s.Key+" "+s.Text)
+	}
+	same(t, "uses", uses, "Camera to scan", "Album to show")
 }
 
-// A worker that can't make settings does no half of a plan.
-func TestConfigureWithoutSettings(t *testing.T) {
+// A worker that can't write app configuration does no half of a plan.
+func TestConfigureWithoutClient(t *testing.T) {
 	t.Parallel()
 	r := configured(t, rollout.StageCommit, `{"visibility": "closed"}`)
-	r.sets = nil
+	r.configs = nil
 	r.h = r.handler(Timing{})
 	r.act()
 	r.called()

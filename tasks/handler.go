@@ -77,17 +77,17 @@ func (t Timing) WithDefaults() Timing {
 	return t
 }
 
-// HandlerOptions are what a handler works with. All but Settings, Timing, Hooks, Breaker,
+// HandlerOptions are what a handler works with. All but AppConfig, Timing, Hooks, Breaker,
 // Seed and Now are required.
 type HandlerOptions struct {
 	WeChat  WeChat
 	Ledger  Ledger
 	Permits Permits
-	// Settings makes the settings of plans that have some; nil refuses such plans.
-	Settings Settings
-	Log      zerolog.Logger
-	Timing   Timing
-	Hooks    Hooks
+	// AppConfig makes the calls about app configuration; nil refuses plans that have some.
+	AppConfig appconfig.Client
+	Log       zerolog.Logger
+	Timing    Timing
+	Hooks     Hooks
 	// Breaker, if set, sees every call: see [Breaker.Saw]. Default one that sees what the handler's
 	// errors tell.
 	Breaker *Breaker
@@ -100,14 +100,14 @@ type HandlerOptions struct {
 
 // Handler runs assignments.
 type Handler struct {
-	wx      WeChat
-	ledger  Ledger
-	permits Permits
-	setter  Settings
-	log     zerolog.Logger
-	timing  Timing
-	hooks   Hooks
-	now     func() time.Time
+	wx        WeChat
+	ledger    Ledger
+	permits   Permits
+	appConfig appconfig.Client
+	log       zerolog.Logger
+	timing    Timing
+	hooks     Hooks
+	now       func() time.Time
 
 	mu    sync.Mutex
 	rnd   *rand.Rand
@@ -118,9 +118,9 @@ type Handler struct {
 
 // parsedPlan is a plan revision with its templates parsed.
 type parsedPlan struct {
-	plan rollout.Plan
-	ext  *extjson.Template
-	sets *appconfig.Template // nil if the plan has none
+	plan    rollout.Plan
+	ext     *extjson.Template
+	configs *appconfig.Template // nil if the plan has none
 }
 
 type planKey struct {
@@ -141,7 +141,7 @@ func NewHandler(o HandlerOptions) *Handler {
 		seed = uint64(o.Now().UnixNano())
 	}
 	return &Handler{
-		wx: o.WeChat, ledger: o.Ledger, permits: o.Permits, setter: o.Settings, log: o.Log,
+		wx: o.WeChat, ledger: o.Ledger, permits: o.Permits, appConfig: o.AppConfig, log: o.Log,
 		timing: o.Timing.WithDefaults(), hooks: o.Hooks, now: o.Now,
 		rnd:   rand.New(rand.NewPCG(seed, seed)),
 		plans: make(map[planKey]parsedPlan), breaker: o.Breaker,
@@ -207,8 +207,8 @@ func (h *Handler) readPlan(ctx context.Context, id string, revision int) (parsed
 	if p.ext, err = extjson.Parse(p.plan.Ext); err != nil {
 		return p, &planError{fmt.Errorf("parse the ext template: %w", err)}
 	}
-	if p.sets, err = appconfig.Parse(p.plan.Configure); err != nil {
-		return p, &planError{fmt.Errorf("parse the settings: %w", err)}
+	if p.configs, err = appconfig.Parse(p.plan.Configure); err != nil {
+		return p, &planError{fmt.Errorf("parse the app configuration: %w", err)}
 	}
 	const planCacheMax = 256
 	h.mu.Lock()

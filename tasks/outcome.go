@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
@@ -36,12 +37,6 @@ const (
 	codeNoApproved      = 85080 // gray release: no approved version
 	codeDayUsed         = 45009
 	codeNotRegistered   = 85018
-	codeNoUser          = 85001 // the WeChat id is nobody's, or no tester
-	codeNoTester        = 89034
-	codeIsTester        = 85004
-	codeNoQRFile        = 85069
-	codeNoFiling        = 85076
-	codeNoWebFile       = 86103
 	codeDomainQuota     = 86102 // 50 changes of an app's domains a month
 	codeMonthQuota      = 89030
 	codeOperationRuns   = 9402202 // an earlier operation on the app still runs: it ends in seconds
@@ -74,7 +69,7 @@ func (r *run) outcome(ctx context.Context, err error) rollout.Event {
 		inval *wxclient.InvalidRequestError
 		lost  *lostError
 		owner *ownerError
-		items *itemsError
+		items *appconfig.RefusedError
 		drops *dropsError
 		cred  credentialError
 		newer *supersededError

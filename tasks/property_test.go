@@ -482,7 +482,7 @@ func (w *world) stuck() {
 //   - what is released is the target's own version, and what is taken back the
 //     rollout's own,
 //   - an app has one call in flight at most,
-//   - the settings of a plan are made before its code is committed,
+//   - the app configuration of a plan is written before its code is committed,
 //   - a call with effect has its intent stored and its assignment running, and is not
 //     made while an earlier one may still take effect,
 //   - a call is begun only while the rollout lets it,

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/wxrollout/wxrollout/appconfig"
@@ -90,7 +89,7 @@ func (r *run) took(ctx context.Context) (*effect, error) {
 	case rollout.OpRelease:
 		return r.tookRelease(ctx)
 	case rollout.OpConfigure:
-		return r.tookSetting(ctx)
+		return r.tookChange(ctx)
 	default:
 		return nil, fmt.Errorf("no reading shows what a %s did", r.t.Intent.Op)
 	}
@@ -114,17 +113,16 @@ func (r *run) tookRelease(ctx context.Context) (*effect, error) {
 	return &effect{note: fmt.Sprintf("a gray release to %d%% of the users runs", plan.Percentage)}, nil
 }
 
-func (r *run) tookSetting(ctx context.Context) (*effect, error) {
-	name, _, _ := strings.Cut(r.t.Intent.What, " ")
-	if name == string(appconfig.Testers) {
-		return nil, &untoldError{"WeChat doesn't list testers by their WeChat id"}
+func (r *run) tookChange(ctx context.Context) (*effect, error) {
+	if k := appconfig.KindOf(kindName(r.t.Intent.What)); k != nil && k.Unreadable != "" {
+		return nil, &untoldError{k.Unreadable}
 	}
 	want, err := r.wanted()
 	if err != nil {
 		return nil, err
 	}
-	shows, err := r.shows(ctx, want, r.t.Intent.What)
-	if err != nil || !shows {
+	changed, err := r.changed(ctx, want, r.t.Intent.What)
+	if err != nil || !changed {
 		return nil, err
 	}
 	return &effect{note: "its write of " + r.t.Intent.What + " took effect"}, nil

@@ -31,7 +31,7 @@ func (r *run) release(ctx context.Context) (rollout.Event, error) {
 	if event := r.mayRelease(); event != nil {
 		return event, nil
 	}
-	// A release drops domains that the platform registers no more, so they are looked at last.
+	// A release drops domains that the platform's list lacks by then, so they are read last.
 	if event, err := r.configure(ctx, appconfig.BeforeRelease); event != nil || err != nil {
 		return event, err
 	}
@@ -47,7 +47,7 @@ func (r *run) release(ctx context.Context) (rollout.Event, error) {
 // whichLive is what a reply lacks that does not tell whose the live version is.
 const whichLive = "which version is live"
 
-// goneLive ends the target, once the settings are made that need a live version.
+// goneLive ends the target, once the app configuration is written that needs a live version.
 func (r *run) goneLive(ctx context.Context, note string) (rollout.Event, error) {
 	if in := r.t.Intent; in != nil && in.Op == rollout.OpRelease {
 		if err := r.apply(rollout.Resolved{At: r.now()}); err != nil {

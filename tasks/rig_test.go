@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -22,7 +23,7 @@ type rig struct {
 	*testing.T
 	ledger  *ledger.Ledger
 	wx      *fakeWeChat
-	sets    Settings // of its handlers
+	configs appconfig.Client // of its handlers
 	app     string
 	permits *fakePermits
 	h       *Handler
@@ -63,7 +64,7 @@ func newRigOf(t *testing.T, app string, change ...func(*rollout.Plan)) *rig {
 // handler makes one more handler on the same ports.
 func (r *rig) handler(timing Timing) *Handler {
 	return NewHandler(HandlerOptions{
-		WeChat: r.wx, Settings: r.sets, Ledger: r.ledger, Permits: r.permits, Log: zerolog.Nop(), Timing: timing, Seed: 1,
+		WeChat: r.wx, AppConfig: r.configs, Ledger: r.ledger, Permits: r.permits, Log: zerolog.Nop(), Timing: timing, Seed: 1,
 		Hooks: Hooks{
 			Transition: func(from rollout.Target, event string, to rollout.Target) {
 				r.moves = append(r.moves, fmt.Sprintf("%s %s %s", place(from), event, place(to)))

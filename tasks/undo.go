@@ -160,7 +160,7 @@ func (s standing) shows(op, next rollout.Op) bool {
 	case rollout.OpRelease:
 		return s.live || s.gray
 	case rollout.OpConfigure:
-		return false // settings stay; what may still take effect is waited out
+		return false // app configuration stays; what may still take effect is waited out
 	default:
 		return op != next
 	}

@@ -101,7 +101,7 @@ func (w *world) spawn(assignment rollout.Assignment) *process {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	h := NewHandler(HandlerOptions{
-		WeChat: wire{p}, Settings: conf{wire: wire{p}}, Ledger: disk{p}, Permits: w.pools, Log: zerolog.Nop(), Seed: 1, Now: w.skewed,
+		WeChat: wire{p}, AppConfig: conf{wire: wire{p}}, Ledger: disk{p}, Permits: w.pools, Log: zerolog.Nop(), Seed: 1, Now: w.skewed,
 	})
 	w.live = append(w.live, p)
 	go func() {

@@ -98,7 +98,7 @@ func (w *world) apply(id, version string) {
 	if rapid.Bool().Draw(w.t, "gray") {
 		plan.Release.Gray, plan.Release.Every = []int{5, 50}, time.Minute
 	}
-	if rapid.Bool().Draw(w.t, "settings") {
+	if rapid.Bool().Draw(w.t, "app configuration") {
 		plan.Configure = fmt.Sprintf(`{"base_library": {"set": %q}}`, version)
 	}
 	_, err := w.ledger.Create(w.ctx, ledger.NewRollout{ID: id, Plan: plan, Digest: id})
@@ -217,7 +217,7 @@ func (w *world) pinned(p *process) {
 	}
 }
 
-// settled: the settings of the plan are made before its code is committed. A lost
+// settled: the app configuration of the plan is written before its code is committed. A lost
 // write of another rollout may still come.
 func (w *world) settled(p *process, app string) {
 	plan, err := w.ledger.Plan(w.ctx, p.assignment.Rollout, 0)

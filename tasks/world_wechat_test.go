@@ -208,10 +208,9 @@ type wire struct {
 
 var _ WeChat = wire{}
 
-// conf is a process's connection for settings: the one that the world knows, as
+// conf is a process's connection for app configuration: the one kind that the world knows, as
 // all go the same way.
 type conf struct {
-	Settings // panics where nobody asks
 	wire
 }
 

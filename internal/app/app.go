@@ -102,7 +102,7 @@ func (a *App) build(ctx context.Context) error {
 	serverRedis.AddHook(queue.AckHook{})
 	hooks := a.hooks()
 	handler := tasks.NewHandler(tasks.HandlerOptions{
-		WeChat: a.core.wx, Settings: a.core.wx, Ledger: a.core.ledger, Permits: a.core.pools, Log: a.log,
+		WeChat: a.core.wx, AppConfig: a.core.wx, Ledger: a.core.ledger, Permits: a.core.pools, Log: a.log,
 		Timing: a.cfg.HandlerTiming(), Hooks: hooks, Breaker: a.breaker, Seed: a.opts.Seed,
 	})
 	a.servers = queue.NewServers(serverRedis, handler, queue.ServersOptions{

@@ -12,10 +12,10 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// travelling are settings of every kind, some of them each app's own.
-const travelling = `
+// everyKind asks for each kind of app configuration, with values of each app's own.
+const everyKind = `
 configure:
-  domains: {register: true, request: ["https://{{.host}}"]}
+  domains: {add_to_platform: true, request: ["https://{{.host}}"]}
   testers: [qa_zhang]
   qr_rules:
     add: [{prefix: "https://{{.host}}/t/", path: pages/index/index}]
@@ -25,15 +25,15 @@ configure:
   privacy: {owner: {email: qa@example.com, notice: notice}, add: {PhoneNumber: to deliver}}
 `
 
-// applySettings rolls a version with these settings out to the first n apps.
-func (f *fleet) applySettings(t *testing.T, n int, version string) string {
+// applyConfigured rolls a version with this app configuration out to the first n apps.
+func (f *fleet) applyConfigured(t *testing.T, n int, version string) string {
 	t.Helper()
 	var list strings.Builder
 	list.WriteString("appid,host\n")
 	for i := range n {
 		fmt.Fprintf(&list, "%s,shop%d.example.com\n", wxsim.AppID(i), i)
 	}
-	plan := "name: spring\ntemplate: {id: 1, version: " + version + "}\ntargets: {file: apps.csv}" + travelling
+	plan := "name: spring\ntemplate: {id: 1, version: " + version + "}\ntargets: {file: apps.csv}" + everyKind
 	file, err := planfile.Parse("plan.yaml", []byte(plan), func(string) ([]byte, error) { return []byte(list.String()), nil })
 	if err != nil {
 		t.Fatal(err)
@@ -49,9 +49,8 @@ func (f *fleet) applySettings(t *testing.T, n int, version string) string {
 	return applied.ID
 }
 
-// TestConfigure: two workers roll out code with its settings while WeChat is busy
-// and loses replies. Each setting is written once; the next version finds all as it
-// should be, and writes none.
+// TestConfigure: two workers roll out code with its app configuration while WeChat is busy and loses
+// replies. Each change is written once; the next version finds all as it should be, and writes none.
 func TestConfigure(t *testing.T) {
 	t.Parallel()
 	const apps = 16
@@ -69,7 +68,7 @@ func TestConfigure(t *testing.T) {
 	f.worker(t)
 	f.worker(t)
 	for n, version := range []string{"3.9.0", "3.9.1"} {
-		id := f.applySettings(t, apps, version)
+		id := f.applyConfigured(t, apps, version)
 		r := f.finished(t, id)
 		f.sound(t, id)
 		if got := r.Counts.State(rollout.StateReleased); got != apps {
@@ -77,11 +76,11 @@ func TestConfigure(t *testing.T) {
 		}
 		b := f.sim.Books()
 		if b.SettingWrites != writes {
-			t.Errorf("%s: %d settings written in %d rollouts, want %d in the first", version, b.SettingWrites, n+1, writes)
+			t.Errorf("%s: %d changes written in %d rollouts, want %d in the first", version, b.SettingWrites, n+1, writes)
 		}
 		for _, e := range b.Endpoints {
 			if e.Path == "/cgi-bin/component/modify_wxa_server_domain" && e.Calls != int64([]int{3, 5}[n]) {
-				t.Errorf("%s: %d calls about the platform's domains: want a look of plan and apply each, and one write", version, e.Calls)
+				t.Errorf("%s: %d calls about the platform's domains: want a read by plan and apply each, and one write", version, e.Calls)
 			}
 		}
 	}

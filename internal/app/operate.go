@@ -37,7 +37,7 @@ func openOperator(ctx context.Context, c *config.Config, o coreOptions) (*operat
 func (k *core) operator(c *config.Config, by string) *operator.Operator {
 	d := operator.Deps{Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, By: by}
 	if k.source != nil {
-		d.WeChat, d.Settings = k.wx, k.wx
+		d.WeChat, d.AppConfig = k.wx, k.wx
 	}
 	if k.tokens != nil { // not with a broker: its system keeps the credentials
 		d.Credentials = credentials{k.tokens, !c.ComponentTicket.Empty()}

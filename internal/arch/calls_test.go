@@ -184,13 +184,13 @@ func goText(t *testing.T, tests bool, folders ...string) string {
 // TestCallsNameTheirUsers: a call is used if and only if the page says so, and the commands that it names exist.
 func TestCallsNameTheirUsers(t *testing.T) {
 	t.Parallel()
-	product := goText(t, false, "tasks", "registry", "internal", "cmd")
+	product := goText(t, false, "appconfig", "tasks", "registry", "internal", "cmd")
 	commands := map[string]bool{}
 	for _, m := range regexp.MustCompile(`Use:\s+"(\w+)`).FindAllStringSubmatch(goText(t, false, "internal/cli"), -1) {
 		commands[m[1]] = true
 	}
 	calls := map[string]bool{}
-	for _, m := range regexp.MustCompile(`\b(?:wx|wechat|WeChat|client|Client)\.(\w+)\(`).FindAllStringSubmatch(product, -1) {
+	for _, m := range regexp.MustCompile(`\b(?:wx|wechat|WeChat|client|Client|\w+Port|\w+Platform)\.(\w+)\b`).FindAllStringSubmatch(product, -1) {
 		calls[m[1]] = true
 	}
 	for _, row := range callTable(t) {

@@ -88,7 +88,7 @@ func (o *Operator) Apply(ctx context.Context, p *Preview, opt ApplyOptions) (App
 	now := o.now()
 	err = l.run(ctx, func(n int) rollout.Target { return p.target(n, now) })
 	if err == nil { // before it may move: its apps need them
-		err = o.register(ctx, p.full, p.targets())
+		err = o.addToPlatform(ctx, p.full, p.targets())
 	}
 	if err == nil {
 		err = o.ledger.Seal(ctx, id, p.Total, !p.StartAt.IsZero(), o.by, cmp.Or(opt.Why, "applied"))

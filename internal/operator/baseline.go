@@ -246,7 +246,7 @@ func (o *Operator) newcomers(ctx context.Context, b apps.Baseline, file *planfil
 	return fit, held, nil
 }
 
-// renders tells whether an app has the values that its ext.json and settings need.
+// renders tells whether an app has the values that its ext.json and app configuration need.
 func renders(file *planfile.File, a apps.App) bool {
 	list := planfile.NewApps(a.AppID, []planfile.App{planApp(a)})
 	return len(planfile.CheckExt(file.Ext, list)) == 0 && len(planfile.CheckConfigure(file.Configure, list)) == 0
@@ -351,7 +351,7 @@ func (o *Operator) handOn(ctx context.Context, b apps.Baseline) (*Gathered, erro
 	if created.New || created.Status == rollout.StatusLoading {
 		err := o.addNewcomers(ctx, open.ID, ids)
 		if err == nil {
-			err = o.register(ctx, plan, o.newcomerTargets(ctx, ids))
+			err = o.addToPlatform(ctx, plan, o.newcomerTargets(ctx, ids))
 		}
 		if err == nil {
 			err = o.ledger.Seal(ctx, open.ID, len(ids), false, "baseline", fmt.Sprintf("%d apps authorized the platform", len(ids)))

@@ -252,7 +252,7 @@ func (o *Operator) start(ctx context.Context, s ledger.Schedule, id, before stri
 	if err := o.copyTargets(ctx, s.Name, id); err != nil {
 		return o.elsewhere(err)
 	}
-	if err := o.register(ctx, plan, o.ledger.ScheduleTargets(ctx, s.Name)); err != nil {
+	if err := o.addToPlatform(ctx, plan, o.ledger.ScheduleTargets(ctx, s.Name)); err != nil {
 		return "", err
 	}
 	err = o.ledger.Seal(ctx, id, s.Total, false, "schedule", "due "+s.NextRun.UTC().Format(time.RFC3339))

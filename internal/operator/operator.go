@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/tasks/pool"
@@ -45,8 +46,8 @@ type Deps struct {
 	// WeChat answers reading calls; nil (the interface, not a nil pointer in it)
 	// means offline: what needs WeChat is an *OfflineError.
 	WeChat WeChat
-	// Settings reads the settings of apps; nil (the interface) is as WeChat's.
-	Settings Settings
+	// AppConfig makes the calls about app configuration; nil means offline.
+	AppConfig appconfig.Client
 	// Credentials looks after stored credentials; nil (the interface) if this
 	// installation stores none.
 	Credentials Credentials
@@ -66,7 +67,7 @@ type Operator struct {
 	ledger      *ledger.Ledger
 	pools       *pool.Pools
 	wx          WeChat
-	settings    Settings
+	appConfig   appconfig.Client
 	credentials Credentials
 	apps        *apps.Store
 	tokens      TokenKeeper
@@ -78,7 +79,7 @@ type Operator struct {
 // New makes an operator; it starts nothing and needs no closing.
 func New(d Deps) *Operator {
 	o := &Operator{
-		ledger: d.Ledger, pools: d.Pools, wx: d.WeChat, settings: d.Settings, credentials: d.Credentials, rdb: d.Redis,
+		ledger: d.Ledger, pools: d.Pools, wx: d.WeChat, appConfig: d.AppConfig, credentials: d.Credentials, rdb: d.Redis,
 		apps: apps.New(d.Redis), tokens: d.Tokens, now: d.Now, by: d.By,
 	}
 	if o.now == nil {

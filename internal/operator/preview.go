@@ -18,11 +18,11 @@ import (
 type PlanOptions struct {
 	// Offline asks WeChat nothing; a plan that needs it is an *OfflineError.
 	Offline bool
-	// Settings is how many apps' settings are compared with a plan that has some, the
+	// Compare is how many apps are compared with the app configuration of a plan that has some, the
 	// first ones; below 0 is all.
-	Settings int
-	// SettingsRate is how many calls a second that makes at most; 0 is no limit of ours.
-	SettingsRate int
+	Compare int
+	// CompareRate bounds the calls a second for that; 0 is no limit.
+	CompareRate int
 	// Progress hears of long work; nil is fine.
 	Progress func(what string, done, total int)
 }
@@ -58,15 +58,15 @@ type Preview struct {
 	Owned Owned `json:"owned"`
 	// Earlier is the newest rollout of the same content, if there is one.
 	Earlier *Earlier `json:"earlier,omitempty"`
-	// Settings tells what the plan's configure would change; nil if it has none.
-	Settings *SettingsDiff `json:"settings,omitempty"`
+	// AppConfig is what the plan's configure would change; nil if it has none.
+	AppConfig *ConfigDiff `json:"app_config,omitempty"`
 	// Warnings are for a person to read before applying.
 	Warnings []string `json:"warnings,omitempty"`
 
-	full     rollout.Plan // with the templates
-	ext      *extjson.Template
-	settings *appconfig.Template
-	apps     *planfile.Apps
+	full    rollout.Plan // with the templates
+	ext     *extjson.Template
+	configs *appconfig.Template
+	apps    *planfile.Apps
 	// recipe chooses the apps of each run of a schedule; "" for a list of its own.
 	recipe string
 	// kept are submissions that the baseline keeps from the plan, beyond what the plan does.
@@ -120,7 +120,7 @@ func (o *Operator) Plan(ctx context.Context, file *planfile.File, opt PlanOption
 	p := &Preview{
 		Name: file.Name, Digest: file.Digest(plan, apps), Plan: plan, Total: apps.Len(), Source: apps.Name(),
 		Latest: file.Template.Latest, StartAt: file.Start, Schedule: file.Schedule, Warnings: warnings,
-		full: plan, ext: file.Ext, settings: file.Configure.Template(), apps: apps,
+		full: plan, ext: file.Ext, configs: file.Configure.Template(), apps: apps,
 	}
 	if file.Schedule != "" && file.Targets.Registry() {
 		// Each run takes the apps of its time: they are no part of what it is.
@@ -137,7 +137,7 @@ func (o *Operator) Plan(ctx context.Context, file *planfile.File, opt PlanOption
 	if err := o.surroundings(ctx, p, opt); err != nil {
 		return p, err
 	}
-	return p, o.settingsDiff(ctx, p, opt)
+	return p, o.configDiff(ctx, p, opt)
 }
 
 // planApps are the plan's apps, selected and in order, with what to warn of.

@@ -1,6 +1,7 @@
 package planfile_test
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,14 +13,14 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
-// everything is a plan with all settings, whose values come from columns.
+// everything is a plan with all kinds of app configuration, whose values come from columns.
 const everything = minimal + `configure:
   domains:
     way: direct
     adopt: true
     request: ["https://{{.host}}", 'https://{{default "api.test.cn" .api}}']
     udp: {remove: [udp://old.test.cn]}
-  webview: {register: true, set: []}
+  webview: {add_to_platform: true, set: []}
   testers: [qa_zhang, "{{.tester}}"]
   qr_rules:
     add:
@@ -40,41 +41,49 @@ func TestConfigure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl, err := appconfig.Parse(plan.Configure)
+	app := extjson.App{AppID: id1, Columns: map[string]string{"host": "a.test.cn", "api": "", "tester": "li_lei", "email": "x@test.cn"}}
+	tmpl, err := extjson.Parse(plan.Configure)
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, plan.Configure)
 	}
-	got, err := tmpl.Render(extjson.App{AppID: id1, Columns: map[string]string{"host": "a.test.cn", "api": "", "tester": "li_lei", "email": "x@test.cn"}})
+	doc, err := tmpl.Render(app)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := appconfig.Spec{
-		AppID: id1,
-		Domains: &appconfig.DomainSpec{Way: appconfig.Direct, Adopt: true, Lists: map[appconfig.List]appconfig.Edit{
-			appconfig.Request: {Add: []string{"https://a.test.cn", "https://api.test.cn"}}, appconfig.UDP: {Remove: []string{"udp://old.test.cn"}},
-		}},
-		Webview: &appconfig.WebSpec{Way: appconfig.Platform, Register: true, Edit: appconfig.Edit{Set: []string{}}},
-		Testers: &appconfig.Edit{Add: []string{"qa_zhang", "li_lei"}},
-		QRRules: &appconfig.QRSpec{
-			Add:    []appconfig.Rule{{Prefix: "https://a.test.cn/t/", Path: "pages/index/index", Exclusive: true, Version: "trial", Debug: []string{"https://a.test.cn/t/1"}}},
-			Remove: []string{"https://old.test.cn/t/"}, Publish: true,
+	type obj = map[string]any
+	type list = []any
+	want := obj{
+		"extAppid": id1,
+		"domains": obj{
+			"way": "direct", "adopt": true,
+			"request": obj{"add": list{"https://a.test.cn", "https://api.test.cn"}}, "udp": obj{"remove": list{"udp://old.test.cn"}},
 		},
-		Library: &appconfig.LibrarySpec{Set: "2.32.0"}, Visibility: appconfig.VisibilityClosed,
-		Privacy: &appconfig.PrivacySpec{
-			Owner: appconfig.Owner{Email: "x@test.cn", Notice: `弹窗 <"now">`},
-			Set:   []appconfig.Use{{Key: "Album", Text: `\u003c as is`}, {Key: "PhoneNumber", Text: "to call you"}},
+		"webview": obj{"way": "platform", "add_to_platform": true, "set": list{}},
+		"testers": obj{"add": list{"qa_zhang", "li_lei"}},
+		"qr_rules": obj{
+			"add":    list{obj{"prefix": "https://a.test.cn/t/", "path": "pages/index/index", "exclusive": true, "version": "trial", "debug": list{"https://a.test.cn/t/1"}}},
+			"remove": list{"https://old.test.cn/t/"}, "publish": true,
 		},
+		"base_library": obj{"set": "2.32.0"}, "visibility": "closed",
+		"privacy": obj{
+			"owner": obj{"email": "x@test.cn", "notice": `弹窗 <"now">`},
+			"set":   list{obj{"key": "Album", "text": `\u003c as is`}, obj{"key": "PhoneNumber", "text": "to call you"}},
+		},
+	}
+	var got obj
+	if err := json.Unmarshal([]byte(doc), &got); err != nil {
+		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s\nof %s", diff, plan.Configure)
 	}
-	if faults := got.Faults(); len(faults) > 0 {
-		t.Errorf("faults %v", faults)
+	wanted, err := f.Configure.Template().Render(app)
+	if err != nil || len(wanted.Faults) > 0 || len(wanted.Kinds()) != len(appconfig.Kinds()) {
+		t.Errorf("%v, faults %v, kinds %v", err, wanted.Faults, wanted.Kinds())
 	}
 }
 
-// A plan that says nothing of settings keeps nothing of them: its text, and so its
-// digest, is as before.
+// A plan without configure keeps nothing of it: its text, and with it its digest, is as before.
 func TestNoConfigure(t *testing.T) {
 	t.Parallel()
 	f := parse(t, minimal, nil)
@@ -119,7 +128,7 @@ func TestCheckConfigure(t *testing.T) {
 	}
 }
 
-// The settings that the sample plan shows behind # are sound.
+// The app configuration that the sample plan shows behind # is valid.
 func TestSampleConfigure(t *testing.T) {
 	t.Parallel()
 	all := string(planfile.Sample())
@@ -127,13 +136,13 @@ func TestSampleConfigure(t *testing.T) {
 	section, _, _ := strings.Cut(all[at:], "\n\n")
 	section = regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(section, "")
 	f := parse(t, minimal+section+"\n", nil)
-	spec, err := f.Configure.Template().Render(extjson.App{AppID: id1, Columns: map[string]string{"host": "a.test.cn", "email": "x@test.cn"}})
-	if err != nil || len(spec.Faults()) > 0 {
-		t.Errorf("%v %v", err, spec.Faults())
+	want, err := f.Configure.Template().Render(extjson.App{AppID: id1, Columns: map[string]string{"host": "a.test.cn", "email": "x@test.cn"}})
+	if err != nil || len(want.Faults) > 0 {
+		t.Fatalf("%v %+v", err, want)
 	}
 	for _, kind := range appconfig.Kinds() {
-		if !spec.Has(kind) {
-			t.Errorf("the sample shows no %s", kind)
+		if !want.Asks(kind) {
+			t.Errorf("the sample shows no %s", kind.Name)
 		}
 	}
 }

@@ -36,7 +36,7 @@ type File struct {
 	Conflict Conflict
 	// Deadline bounds how long targets wait; zero is the default.
 	Deadline rollout.Deadlines
-	// Configure are the settings that travel with the code; nil when the plan has none.
+	// Configure is the app configuration that comes with the code; nil when the plan has none.
 	Configure *Configure
 	// Waves are in order, at least one.
 	Waves []WaveSpec

@@ -23,12 +23,12 @@ type planOptions struct {
 	offline bool
 	apps    bool
 	ext     string
-	looks   looks
+	compare appCount
 	format  term.Format
 }
 
 func newPlan(env *command.Env, run func(context.Context, *command.Env, planOptions) error) *cobra.Command {
-	o := planOptions{looks: operator.SettingsLooked}
+	o := planOptions{compare: operator.ComparedApps}
 	cmd := &cobra.Command{
 		Use:   "plan -f FILE",
 		Short: "Show what a plan would do",
@@ -37,9 +37,9 @@ targets and their waves, what fits in the submission quota, and which apps other
 rollouts work on. Everything that is wrong with the plan, the app list and the
 ext template is told at once, with file, line and value.
 
-The settings of a plan that has configure are compared with what apps have: up to
-seven calls an app, 20 a second at most, so only of the first 20 apps unless
---settings says how many. -o wide and json tell of every app that was looked at.
+The app configuration of a plan that has configure is compared with what apps have:
+up to seven calls an app, 20 a second at most, so only for the first 20 apps unless
+--app-config sets another number. -o wide and json name every app that was compared.
 
 The rollout's id is made of the plan's name and its content: the same plan, list
 and template have the same id. apply --expect ID does just what was shown.`,
@@ -47,7 +47,7 @@ and template have the same id. apply --expect ID does just what was shown.`,
   enqueue plan -f spring.yaml
   enqueue plan -f spring.yaml --apps -o csv > order.csv
   enqueue plan -f spring.yaml --ext wx1234567890abcdef
-  enqueue plan -f spring.yaml --settings all -o wide      # what would change, app by app`,
+  enqueue plan -f spring.yaml --app-config all -o wide    # what would change, app by app`,
 		Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.file == "" && !o.sample {
@@ -62,7 +62,7 @@ and template have the same id. apply --expect ID does just what was shown.`,
 	f.BoolVar(&o.offline, "offline", false, "don't ask WeChat: the template and the quota are not looked up")
 	f.BoolVar(&o.apps, "apps", false, "list every app with its wave, in order")
 	f.StringVar(&o.ext, "ext", "", "print the ext.json of this appid")
-	f.Var(&o.looks, "settings", "of how many apps to compare the settings, from the first one on: a number, or all; 0 asks nobody")
+	f.Var(&o.compare, "app-config", "for how many apps to compare the app configuration, from the first one on: a number, or all; 0 makes no call")
 	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
 	return cmd
 }
@@ -106,11 +106,11 @@ func previewPlan(ctx context.Context, env *command.Env, op *operator.Operator, f
 	return op.Plan(ctx, file, opt)
 }
 
-// asks is what the command line asks WeChat: nobody's settings where they aren't shown.
+// asks is what the command line asks WeChat: no app configuration where it isn't shown.
 func (o planOptions) asks() operator.PlanOptions {
-	opt := operator.PlanOptions{Offline: o.offline, Settings: int(o.looks), SettingsRate: operator.SettingsRate}
+	opt := operator.PlanOptions{Offline: o.offline, Compare: int(o.compare), CompareRate: operator.CompareRate}
 	if o.apps || o.ext != "" || o.format == term.CSV {
-		opt.Settings = 0
+		opt.Compare = 0
 	}
 	return opt
 }
@@ -169,7 +169,7 @@ func printPreview(env *command.Env, p *operator.Preview, f term.Format) error {
 	if err := term.List(env.Out, term.Table, waveColumns, p.Waves); err != nil {
 		return err
 	}
-	if err := printSettings(env, p.Settings, f); err != nil {
+	if err := printConfigDiff(env, p.AppConfig, f); err != nil {
 		return err
 	}
 	for _, note := range previewNotes(p) {

@@ -1,0 +1,29 @@
+package appconfig
+
+import "slices"
+
+// table lists the kinds in the order in which they are read and written.
+var table = []*Kind{domains, webview, testers, qrRules, baseLibrary, visibility, privacy, qrPublish}
+
+// Kinds lists all kinds in the order in which they are read and written.
+func Kinds() []*Kind { return slices.Clone(table) }
+
+// KindOf returns the kind of that name; nil if there is none.
+func KindOf(name string) *Kind {
+	i := slices.IndexFunc(table, func(k *Kind) bool { return k.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return table[i]
+}
+
+// Schema describes the plan's configure section.
+func Schema() Object {
+	var o Object
+	for _, k := range table {
+		if k.Schema != nil {
+			o.Fields = append(o.Fields, Field{Key: k.Key, Node: k.Schema})
+		}
+	}
+	return o
+}
