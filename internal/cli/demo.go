@@ -28,11 +28,12 @@ func newDemo(env *command.Env, run func(context.Context, *command.Env, demoOptio
 	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show a whole rollout without an account or a Redis",
-		Long: `Show a whole rollout in this process: a simulated WeChat that is busy, loses
-replies, rejects some apps and runs out of quota, a worker, and an embedded Redis.
-In the end the simulator's own books are compared with the ledger: every app was
-submitted and released at most once. The same seed ends with the same numbers.`,
+		Short: "Run a whole rollout without a WeChat account or Redis",
+		Long: `Run a whole rollout in this process, with a worker, an embedded Redis and a
+simulated WeChat that is busy, loses replies, rejects some apps and runs out of
+quota. At the end the demo compares the simulator's records with the ledger: every
+app was submitted and released at most once. A seed always yields the same
+numbers."`,
 		Example: `  enqueue demo
   enqueue demo --apps 2000 --seed 7
   enqueue demo --redis redis://127.0.0.1:6379/15`,
@@ -45,14 +46,14 @@ submitted and released at most once. The same seed ends with the same numbers.`,
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.apps, "apps", demo.DefaultApps, "how many mini programs")
-	f.Uint64Var(&o.seed, "seed", 1, "decides who is busy, lost and rejected")
+	f.IntVar(&o.apps, "apps", demo.DefaultApps, "number of mini programs")
+	f.Uint64Var(&o.seed, "seed", 1, "seed of the busy replies, lost replies and rejections")
 	f.StringVar(&o.redis, "redis", "", "use this empty Redis database instead of the embedded one")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
 
-// demoEvery is how often the demo is looked at.
+// demoEvery is the interval between two snapshots.
 const demoEvery = 500 * time.Millisecond
 
 func runDemo(ctx context.Context, env *command.Env, o demoOptions) (err error) {
@@ -62,11 +63,11 @@ func runDemo(ctx context.Context, env *command.Env, o demoOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, story.Close()) }()
-	env.Talk("a simulated platform with %s and %s, which is fewer; it is given more when they run out\n",
+	env.Talk("a simulated platform with %s and a quota of only %s; it gets more when the quota is used up\n",
 		human.Plural(o.apps, "app"), human.Plural(story.Quota(), "submission"))
 	shown := *env
 	if o.format == term.JSON {
-		shown.Out = env.Err // the tally alone is data
+		shown.Out = env.Err // only the tally is data
 	}
 	last, err := rollouts.Follow(ctx, &shown, story.Operator(), story.Rollout(), demoEvery, term.Table)
 	if err != nil || ctx.Err() != nil {
@@ -82,7 +83,7 @@ func runDemo(ctx context.Context, env *command.Env, o demoOptions) (err error) {
 	return printDemo(ctx, &shown, story, tally)
 }
 
-// printDemo writes the report, the books and where to look next.
+// printDemo writes the failures, the tally and what to try next.
 func printDemo(ctx context.Context, env *command.Env, story *demo.Demo, tally demo.Tally) error {
 	op := story.Operator()
 	r, err := op.Rollout(ctx, story.Rollout())
@@ -93,22 +94,22 @@ func printDemo(ctx context.Context, env *command.Env, story *demo.Demo, tally de
 	if err != nil {
 		return err
 	}
-	if err := env.Print("\nwhat a person would look at (enqueue get failures):\n"); err != nil {
+	if err := env.Print("\nwhat needs attention (enqueue get failures):\n"); err != nil {
 		return err
 	}
 	if err := rollouts.PrintFailures(env, r.ID, failures); err != nil {
 		return err
 	}
 	return env.Print(`
-the ledger:   %s, %s released, %s rejected, %s failed, %s other
-the books:    %s submissions, %s units of quota spent, %s releases; balanced:
-              nothing submitted or released twice, nothing released unpinned, no
-              two calls at once on one app
-WeChat was:   busy %s times, lost %s replies, refused %s submissions for lack of quota
+ledger:     %s: %s released, %s rejected, %s failed, %s other
+simulator:  %s submissions, %s units of quota spent, %s releases. Both agree:
+            no app was submitted or released twice, only audited versions were
+            released, and no app received two calls at once
+faults:     %s busy replies, %s lost replies, %s submissions refused for lack of quota
 
-where to look next:
-  enqueue plan --sample > spring.yaml    write a plan of your own
-  enqueue check                          what a real platform needs, and what is there
+next steps:
+  enqueue plan --sample > spring.yaml    write your own plan
+  enqueue check                          check a real platform
   README.md                              credentials, workers, Prometheus and Grafana
 `, human.Plural(tally.Apps, "app"), human.Count(tally.Released), human.Count(tally.Rejected), human.Count(tally.Failed), human.Count(tally.Other),
 		human.Count(tally.Submissions), human.Count(tally.Spent), human.Count(tally.Released),

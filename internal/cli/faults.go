@@ -14,7 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
-// codeOf is the exit code that fits an error.
+// codeOf returns the exit code of an error.
 func codeOf(err error) exit.Code {
 	switch {
 	case errors.As(err, new(*exit.StatusError)):
@@ -26,8 +26,8 @@ func codeOf(err error) exit.Code {
 	return exit.CodeOf(err)
 }
 
-// report prints an error for a person: all of it, a line per fault, and the usage
-// only where the command line was at fault.
+// report prints an error with a line per fault, followed by the usage if the command
+// line is at fault.
 func report(env *command.Env, cmd *cobra.Command, err error) {
 	if errors.As(err, new(*exit.StatusError)) {
 		return
@@ -43,9 +43,9 @@ func report(env *command.Env, cmd *cobra.Command, err error) {
 	}
 }
 
-// faultLines are the lines of an error, without the limit of planfile.Faults.
+// faultLines are all lines of an error: planfile.Faults prints only the first ones.
 func faultLines(err error) []string {
-	switch e := err.(type) { //nolint:errorlint // taken apart as it was joined
+	switch e := err.(type) { //nolint:errorlint // a joined error is split into its parts
 	case planfile.Faults:
 		lines := make([]string, len(e))
 		for i, f := range e {

@@ -18,7 +18,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/rollouts"
 )
 
-// execute runs a command line and gives its exit code.
+// execute runs a command line and returns its exit code.
 func execute(ctx context.Context, env *command.Env, settings *pflag.FlagSet, version string, args []string) exit.Code {
 	root := newRoot(env, settings, version)
 	root.SetArgs(args)
@@ -29,34 +29,35 @@ func execute(ctx context.Context, env *command.Env, settings *pflag.FlagSet, ver
 	return codeOf(err)
 }
 
-const rootLong = `enqueue plans and applies rollouts of a WeChat third-party platform's mini
-programs, shows where every app stands and why, and holds, retries, schedules
-and checks them. The workers do the work: enqueue may go away at any time.
+const rootLong = `enqueue rolls out new versions to the mini programs of a WeChat third-party
+platform. It plans and applies rollouts, shows the state of every app and the
+reason for it, and pauses, retries, schedules and checks rollouts. The workers do
+the work: you can stop enqueue at any time.
 
-A ROLLOUT is an id (spring-1a2b3c4d), the beginning of one, or a plan's name,
-which is the newest rollout of that name. Commands that only read take the only
-unfinished rollout when none is named.
+ROLLOUT is an id (spring-1a2b3c4d), a prefix of one, or the name of a plan, which
+means the newest rollout of that name. Without ROLLOUT, commands that only read
+use the only unfinished rollout.
 
 Exit codes: 0 done or healthy, 1 error, 2 usage, 3 held by a gate or paused,
-4 credentials, 5 aborted, 6 completed with failures.`
+4 credentials, 5 aborted, 6 done with failures.`
 
-// settingsHelp is what the root's help adds.
+// settingsHelp is the last part of the root's help.
 func settingsHelp() string {
 	return `
-Settings (flags of every command; each is also an environment variable:
---redis-url is WXROLLOUT_REDIS_URL):
+Settings (flags of every command and environment variables: --redis-url is
+WXROLLOUT_REDIS_URL):
 %s
-Secrets are read from the environment only, or from the file that the same name
-with _FILE names. Without COMPONENT_SECRET and SEAL_KEY, or token-url and
-TOKEN_BEARER, enqueue works offline: what needs WeChat says so.
+Secrets come from the environment, or from the file that a variable ending in
+_FILE names. Without COMPONENT_SECRET and SEAL_KEY, or --token-url and
+TOKEN_BEARER, enqueue works offline: commands that need WeChat fail and say so.
 ` + config.SecretUsage()
 }
 
-// newRoot makes the command tree.
+// newRoot returns the command tree.
 func newRoot(env *command.Env, settings *pflag.FlagSet, version string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "enqueue",
-		Short: "Plan, apply and look after rollouts of WeChat mini programs",
+		Short: "Roll out new versions of WeChat mini programs",
 		Long:  rootLong,
 		Example: `  enqueue plan --sample > spring.yaml
   enqueue plan -f spring.yaml
@@ -73,9 +74,9 @@ func newRoot(env *command.Env, settings *pflag.FlagSet, version string) *cobra.C
 	root.PersistentFlags().AddFlagSet(settings)
 	root.AddGroup(
 		&cobra.Group{ID: "plan", Title: "Plan and apply:"},
-		&cobra.Group{ID: "look", Title: "Look:"},
-		&cobra.Group{ID: "act", Title: "Act:"},
-		&cobra.Group{ID: "platform", Title: "The platform:"},
+		&cobra.Group{ID: "look", Title: "Inspect:"},
+		&cobra.Group{ID: "act", Title: "Control:"},
+		&cobra.Group{ID: "platform", Title: "Platform:"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
@@ -95,17 +96,17 @@ func newRoot(env *command.Env, settings *pflag.FlagSet, version string) *cobra.C
 	return root
 }
 
-// mayBeEmpty are the flags for which nothing is a value like any other.
+// mayBeEmpty names the flags for which the empty string is a valid value.
 var mayBeEmpty = map[string]bool{"reason": true}
 
-// refuseEmpty makes an empty argument or flag a usage error for all commands of a
-// tree. A script's unset variable must not become "the only one" or "all of them".
+// refuseEmpty makes an empty argument or flag a usage error of every command of a tree:
+// an unset variable in a script must not select the only rollout, or all targets.
 func refuseEmpty(cmd *cobra.Command) {
 	check := cmd.Args
 	cmd.Args = func(cmd *cobra.Command, given []string) error {
 		for i, a := range given {
 			if strings.TrimSpace(a) == "" {
-				return exit.Usagef("argument %d is empty: give a name, or leave it out", i+1)
+				return exit.Usagef("argument %d is empty: give a value or omit it", i+1)
 			}
 		}
 		if err := emptyFlag(cmd); err != nil || check == nil {
@@ -118,7 +119,7 @@ func refuseEmpty(cmd *cobra.Command) {
 	}
 }
 
-// emptyFlag is an error if a flag of the command itself was given an empty value.
+// emptyFlag returns an error if a local flag of the command has an empty value.
 func emptyFlag(cmd *cobra.Command) error {
 	var err error
 	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
@@ -130,16 +131,16 @@ func emptyFlag(cmd *cobra.Command) error {
 			values = list.GetSlice()
 		}
 		if len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return strings.TrimSpace(v) == "" }) {
-			err = exit.Usagef("--%s is empty: give a value, or leave it out", f.Name)
+			err = exit.Usagef("--%s is empty: give a value or omit it", f.Name)
 		}
 	})
 	return err
 }
 
-// shapeHelp keeps the settings out of every command's help but the root's.
+// shapeHelp shows the settings in the help of the root only.
 func shapeHelp(root *cobra.Command, settings *pflag.FlagSet) {
 	usage := strings.NewReplacer(
-		"Global Flags:\n{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}", "Redis, WeChat and secrets are set by flags of every command: see enqueue --help.",
+		"Global Flags:\n{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}", "Every command also accepts the settings of Redis and WeChat: see enqueue --help.",
 	).Replace(root.UsageTemplate())
 	root.SetUsageTemplate(usage)
 	plain := root.HelpFunc()

@@ -19,8 +19,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
-// Run is main without the process: it returns the exit code. The first Ctrl-C
-// ends what is done at a good place, the second ends the process.
+// Run runs a command line and returns its exit code. The first Ctrl-C stops the command
+// at a safe point, the second kills the process.
 func Run(version string, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -42,8 +42,7 @@ func Run(version string, args, environ []string, stdin io.Reader, stdout, stderr
 	return int(execute(ctx, env, settings, version, args))
 }
 
-// silent keeps the Redis client's own lines off stderr: what matters of them comes
-// back as an error.
+// silent discards the log of the Redis client: its failures are returned as errors.
 type silent struct{}
 
 // Printf implements the Redis client's logger.

@@ -14,7 +14,7 @@ func newVersion(env *command.Env, version string) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
-		Long:    "Print the version of enqueue and of the Go that built it.",
+		Long:    "Print the version of enqueue and of the Go release that built it.",
 		Example: "  enqueue version",
 		Args:    command.Args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
@@ -23,7 +23,7 @@ func newVersion(env *command.Env, version string) *cobra.Command {
 	}
 }
 
-// fullVersion is the release, or the commit it was built from.
+// fullVersion is the release, or the commit of a build without one.
 func fullVersion(version string) string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || version != "dev" {

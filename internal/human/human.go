@@ -1,46 +1,42 @@
-// Package human formats numbers, counts, durations, times and foreign text for people.
+// Package human formats numbers, counts, durations, times, tables and foreign text for people.
 package human
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/mattn/go-runewidth"
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // Count writes a number with commas: 12,345.
-func Count[N int | int64](n N) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func Count[N int | int64](n N) string { return humanize.Comma(int64(n)) }
 
-// Plural is "1 target" or "2 targets".
+// Plural is "1 target" or "2,000 targets".
 func Plural[N int | int64](n N, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+	return Count(n) + " " + english.PluralWord(int(n), noun, "")
+}
+
+// Number is n without commas, and blank for 0.
+func Number(n int64) string {
+	if n == 0 {
+		return ""
 	}
-	return Count(n) + " " + noun + "s"
+	return strconv.FormatInt(n, 10)
 }
 
-// OneLine makes text fit a table's cell: line ends and what a terminal would
-// take for commands become blanks.
-func OneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, s)
+// Percent is the rounded-down share of done in total.
+func Percent(done, total int) string {
+	if total == 0 {
+		return "0%"
+	}
+	return fmt.Sprintf("%d%%", done*100/total)
 }
 
-// Shorten cuts text to a width.
-func Shorten(s string, width int) string { return runewidth.Truncate(OneLine(s), width, "…") }
-
-// Duration writes a duration for people.
+// Duration writes a duration in its one or two largest units: 45s, 12m, 3h20m, 2d02h.
 func Duration(d time.Duration) string {
 	switch d = max(0, d); {
 	case d < time.Minute:
@@ -54,7 +50,7 @@ func Duration(d time.Duration) string {
 	}
 }
 
-// Local is a time for people, in their zone; "" for none.
+// Local writes a time in the local zone; the zero time is blank.
 func Local(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -62,7 +58,7 @@ func Local(t time.Time) string {
 	return t.Local().Format("2006-01-02 15:04:05 MST")
 }
 
-// Stamp is a time for programs; "" for none.
+// Stamp writes a time for programs, by RFC 3339; the zero time is blank.
 func Stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -70,18 +66,16 @@ func Stamp(t time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
-// OrBlank is n, and blank for 0.
-func OrBlank(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprint(n)
+// OneLine replaces line ends and control characters with blanks: WeChat and merchants
+// write text that must not move the cursor.
+func OneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s)
 }
 
-// Percent is done of total.
-func Percent(done, total int) string {
-	if total == 0 {
-		return "0%"
-	}
-	return fmt.Sprintf("%d%%", done*100/total)
-}
+// Shorten cuts text to a width in columns; a Chinese character takes two.
+func Shorten(s string, width int) string { return text.Snip(OneLine(s), width, "…") }

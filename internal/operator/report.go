@@ -24,9 +24,6 @@ const (
 	FormatMarkdown Format = "markdown"
 )
 
-// Formats lists the forms of a report.
-func Formats() []Format { return []Format{FormatCSV, FormatJSON, FormatMarkdown} }
-
 // Report is what a report says besides its targets.
 type Report struct {
 	At      time.Time       `json:"at"`
@@ -71,14 +68,6 @@ func (o *Operator) Report(ctx context.Context, id string, w io.Writer, format Fo
 		err = buffered.Flush()
 	}
 	return report, err
-}
-
-// stamp is a time as reports write it; "" for none.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Format(time.RFC3339)
 }
 
 // gateText says how a wave's gate stands.

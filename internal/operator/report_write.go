@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -47,20 +49,12 @@ func CSVLine(row Row) []string {
 	}
 	return []string{
 		row.AppID, plainCell(row.Label), row.Wave, string(row.Stage), string(row.State), string(row.Reason),
-		t.Class, number(t.Code), plainCell(t.RID), plainCell(t.Text),
-		number(row.AuditID), strconv.Itoa(row.Attempt), stamp(row.Submitted), stamp(row.Ended), plainCell(t.Screenshots),
+		t.Class, human.Number(t.Code), plainCell(t.RID), plainCell(t.Text),
+		human.Number(row.AuditID), strconv.Itoa(row.Attempt), human.Stamp(row.Submitted), human.Stamp(row.Ended), plainCell(t.Screenshots),
 	}
 }
 
-// number is n, and blank for 0.
-func number(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.FormatInt(n, 10)
-}
-
-// plainCell keeps a spreadsheet from taking text that others wrote for a formula.
+// plainCell keeps a spreadsheet from reading foreign text as a formula.
 func plainCell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return "'" + s
@@ -73,7 +67,7 @@ func writeJSON(w io.Writer, r Report, rows iter.Seq2[Row, error]) error {
 	if err != nil {
 		return err
 	}
-	// The targets go on behind the report's own fields, one a line.
+	// The targets follow the report's own fields, one per line.
 	if _, err := fmt.Fprintf(w, "%s,\n  \"targets\": [", strings.TrimSuffix(string(head), "\n}")); err != nil {
 		return err
 	}
@@ -95,7 +89,7 @@ func writeJSON(w io.Writer, r Report, rows iter.Seq2[Row, error]) error {
 	return err
 }
 
-// listedMax bounds the targets that a report for people lists.
+// listedMax bounds the targets that a Markdown report lists.
 const listedMax = 1000
 
 func writeMarkdown(w io.Writer, r Report, plan rollout.Plan, f Failures) error {
@@ -104,26 +98,21 @@ func writeMarkdown(w io.Writer, r Report, plan rollout.Plan, f Failures) error {
 	fmt.Fprintf(&b, "# Rollout %s\n\n", s.ID)
 	fmt.Fprintf(&b, "- status: %s", s.Status)
 	if s.Why != "" {
-		fmt.Fprintf(&b, ", by %s: %s", s.By, oneCell(s.Why))
+		fmt.Fprintf(&b, ", by %s: %s", s.By, human.OneLine(s.Why))
 	}
 	fmt.Fprintf(&b, "\n- template: %s\n", templateText(s.Template))
-	fmt.Fprintf(&b, "- targets: %d, of which %d ended: %d well, %d rejected or failed\n", s.Total, s.Done, s.Good, s.Bad)
-	fmt.Fprintf(&b, "- created %s", stamp(s.Created))
+	fmt.Fprintf(&b, "- targets: %d, %d ended: %d good, %d rejected or failed\n", s.Total, s.Done, s.Good, s.Bad)
+	fmt.Fprintf(&b, "- created %s", human.Stamp(s.Created))
 	if !s.Started.IsZero() {
-		fmt.Fprintf(&b, ", started %s", stamp(s.Started))
+		fmt.Fprintf(&b, ", started %s", human.Stamp(s.Started))
 	}
 	if !s.Ended.IsZero() {
-		fmt.Fprintf(&b, ", ended %s", stamp(s.Ended))
+		fmt.Fprintf(&b, ", ended %s", human.Stamp(s.Ended))
 	}
-	fmt.Fprintf(&b, "\n- release: %s\n- report of %s\n", releaseText(plan.Release), stamp(r.At))
+	fmt.Fprintf(&b, "\n- release: %s\n- report of %s\n", releaseText(plan.Release), human.Stamp(r.At))
 	markdownStates(&b, s)
 	markdownFailures(&b, f)
-	if len(r.Actions) > 0 {
-		b.WriteString("\n## What was done\n\n| when | by | change | why |\n|---|---|---|---|\n")
-		for _, a := range r.Actions {
-			fmt.Fprintf(&b, "| %s | %s | %s to %s | %s |\n", stamp(a.Time()), oneCell(a.By), a.From, a.To, oneCell(a.Why))
-		}
-	}
+	markdownActions(&b, r.Actions)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -139,37 +128,58 @@ func releaseText(p rollout.ReleasePolicy) string {
 	return text
 }
 
+func markdownActions(b *strings.Builder, actions []ledger.Action) {
+	if len(actions) == 0 {
+		return
+	}
+	rows := make([][]string, len(actions))
+	for i, a := range actions {
+		rows[i] = []string{human.Stamp(a.Time()), a.By, fmt.Sprintf("%s to %s", a.From, a.To), a.Why}
+	}
+	section(b, "Operator actions", []string{"time", "by", "change", "reason"}, rows)
+}
+
+// section writes a heading and a table.
+func section(b *strings.Builder, title string, head []string, rows [][]string) {
+	fmt.Fprintf(b, "\n## %s\n\n%s", title, human.Markdown(head, rows))
+}
+
 func markdownStates(b *strings.Builder, s Summary) {
-	b.WriteString("\n## Where they stand\n\n| state | targets |\n|---|---:|\n")
+	var states [][]string
 	for _, state := range rollout.States() {
 		if n := s.States[state]; n > 0 {
-			fmt.Fprintf(b, "| %s | %d |\n", state, n)
+			states = append(states, []string{string(state), strconv.Itoa(n)})
 		}
 	}
-	b.WriteString("\n| wave | targets | ended | well | bad | gate |\n|---|---:|---:|---:|---:|---|\n")
-	for _, w := range s.Waves {
-		fmt.Fprintf(b, "| %s | %d | %d | %d | %d | %s |\n", w.Name, w.Size, w.Done, w.Good, w.Bad, oneCell(gateText(w)))
+	section(b, "Progress", []string{"state", "targets"}, states)
+	waves := make([][]string, len(s.Waves))
+	for i, w := range s.Waves {
+		waves[i] = []string{w.Name, strconv.Itoa(w.Size), strconv.Itoa(w.Done), strconv.Itoa(w.Good), strconv.Itoa(w.Bad), gateText(w)}
 	}
+	b.WriteString("\n" + human.Markdown([]string{"wave", "targets", "ended", "good", "bad", "gate"}, waves))
 }
 
 func markdownFailures(b *strings.Builder, f Failures) {
 	if f.Total == 0 {
 		return
 	}
-	b.WriteString("\n## To look at\n\n| targets | state | stage | class | errcode | cause |\n|---:|---|---|---|---|---|\n")
-	for _, g := range f.Groups {
-		fmt.Fprintf(b, "| %d | %s | %s | %s | %s | %s |\n", g.Count, stateText(g.State, g.Reason), g.Stage, g.Class, number(g.Code), oneCell(g.Text))
+	causes := make([][]string, len(f.Groups))
+	for i, g := range f.Groups {
+		causes[i] = []string{strconv.Itoa(g.Count), stateText(g.State, g.Reason), string(g.Stage), g.Class, human.Number(g.Code), g.Text}
 	}
-	b.WriteString("\n| appid | label | state | errcode | rid | text |\n|---|---|---|---|---|---|\n")
-	for _, row := range f.Rows[:min(len(f.Rows), listedMax)] {
+	section(b, "Needs attention", []string{"targets", "state", "stage", "class", "errcode", "cause"}, causes)
+	listed := f.Rows[:min(len(f.Rows), listedMax)]
+	rows := make([][]string, len(listed))
+	for i, row := range listed {
 		t := LastError{}
 		if row.LastError != nil {
 			t = *row.LastError
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", row.AppID, oneCell(row.Label), stateText(row.State, row.Reason), number(t.Code), oneCell(t.RID), oneCell(t.Text))
+		rows[i] = []string{row.AppID, row.Label, stateText(row.State, row.Reason), human.Number(t.Code), t.RID, t.Text}
 	}
+	b.WriteString("\n" + human.Markdown([]string{"appid", "label", "state", "errcode", "rid", "text"}, rows))
 	if more := len(f.Rows) - listedMax; more > 0 {
-		fmt.Fprintf(b, "\nand %d more: the CSV report has them all.\n", more)
+		fmt.Fprintf(b, "\nand %s more, which the CSV report lists.\n", human.Count(more))
 	}
 }
 
@@ -179,9 +189,4 @@ func stateText(s rollout.State, r rollout.Reason) string {
 		return string(s)
 	}
 	return string(s) + ": " + string(r)
-}
-
-// oneCell makes text fit a cell of a Markdown table.
-func oneCell(s string) string {
-	return strings.NewReplacer("|", `\|`, "\r", " ", "\n", " ", "<", "&lt;").Replace(s)
 }

@@ -24,13 +24,13 @@ import (
 func Command(env *command.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apps",
-		Short: "Look after the registry of authorized apps",
-		Long: `The registry holds every app that authorized the platform, with labels and values of
-your own beside what WeChat says of it. Plans with all: true or select: without a
-file take their targets from it, and ext.json its values.
+		Short: "Manage the registry of authorized apps",
+		Long: `The registry holds every app that has authorized the platform: your labels and
+values, and what WeChat reports about the app. Plans with all: true, or with
+select: and no file, take their targets from it; ext.json uses its values.
 
-Workers keep it true by themselves: they sync an empty one, take in pushes, and read
-WeChat's list once a day.`,
+Workers keep the registry up to date: they fill an empty one, process callbacks,
+and read WeChat's list once a day.`,
 		Example: `  enqueue apps sync
   enqueue apps import crm.csv
   enqueue apps get -l "tier=gold,wx.live!=3.9.0"
@@ -41,13 +41,13 @@ WeChat's list once a day.`,
 	cmd.AddCommand(
 		newAppsGet(env, runAppsGet), newAppsInspect(env, runAppsInspect), newAppsNeeds(env, runAppsNeeds), newAppsExport(env, runAppsExport),
 		newAppsSync(env, runAppsSync), newAppsImport(env, runAppsImport), newAppsLabel(env, runAppsLabel), newAppsLink(env, runAppsLink),
-		newAppsCreateTrial(env, runAppsCreateTrial), newAppsCreate(env, runAppsCreate), newAppsConvert(env, runAppsConvert), newAppsRegistrations(env, runAppsRegistrations),
+		newAppsCreateTrial(env, runAppsCreateTrial), newAppsCreate(env, runAppsCreate), newAppsConvert(env, runAppsConvert), newAppsCreations(env, runAppsCreations),
 		newAppsHistory(env, runAppsHistory),
 	)
 	return cmd
 }
 
-// appsOptions are the command line of apps get and apps export.
+// appsOptions is the command line of apps get and apps export.
 type appsOptions struct {
 	selector string
 	left     bool
@@ -55,7 +55,7 @@ type appsOptions struct {
 	format   term.Format
 }
 
-// filter reads the choice.
+// filter parses the selection.
 func (o appsOptions) filter() (operator.AppFilter, error) {
 	s, err := selector.Parse(o.selector)
 	if err != nil {
@@ -69,10 +69,11 @@ func newAppsGet(env *command.Env, run func(context.Context, *command.Env, appsOp
 	cmd := &cobra.Command{
 		Use:   "get",
 		Short: "List the apps of the registry",
-		Long: `List the apps of the registry, by appid. A selector may name appid, label, values
-of your own, and what WeChat said last: wx.name, wx.principal, wx.live (the version
-users have), wx.status (1 normal, 14 canceled, 16 banned, 18 warned, 19 frozen),
-wx.service, wx.category, wx.privacy, wx.state (authorized, left) and wx.needs.`,
+		Long: `List the apps of the registry by appid. A selector can use appid, label, your own
+values, and what WeChat last reported: wx.name, wx.principal, wx.live (the version
+that users have), wx.status (1 normal, 14 canceled, 16 banned, 18 warned, 19
+frozen), wx.service, wx.category, wx.privacy, wx.state (authorized, left) and
+wx.needs.`,
 		Example: `  enqueue apps get
   enqueue apps get -l "tier=gold,wx.live!=3.9.0" -o wide
   enqueue apps get --needs-merchant -o json`,
@@ -85,9 +86,9 @@ wx.service, wx.category, wx.privacy, wx.state (authorized, left) and wx.needs.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.selector, "select", "l", "", `only those that match, such as "tier=gold,region!=test"`)
-	f.BoolVar(&o.left, "left", false, "those that left, too")
-	f.BoolVar(&o.needs, "needs-merchant", false, "only those whose merchant must do something")
+	f.StringVarP(&o.selector, "select", "l", "", `only apps that match a selector, such as "tier=gold,region!=test"`)
+	f.BoolVar(&o.left, "left", false, "include apps that have revoked their authorization")
+	f.BoolVar(&o.needs, "needs-merchant", false, "only apps whose merchant must act")
 	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
 	return cmd
 }
@@ -109,7 +110,7 @@ func runAppsGet(ctx context.Context, env *command.Env, o appsOptions) error {
 	})
 }
 
-// hintSync says why a list may be empty.
+// hintSync explains an empty list.
 func hintSync(ctx context.Context, env *command.Env, op *operator.Operator, found int) error {
 	if found > 0 {
 		return nil
@@ -131,7 +132,7 @@ func appColumns() []term.Column[operator.AppView] {
 		{Name: "needs", Text: func(a operator.AppView) string { return command.Joined(a.Needs) }},
 		{Name: "values", Text: func(a operator.AppView) string { return human.Shorten(valueText(a.Values), command.CellWidth) }},
 		{Name: "principal", Wide: true, Text: func(a operator.AppView) string { return human.Shorten(a.Principal, 30) }},
-		{Name: "account_status", Wide: true, Text: func(a operator.AppView) string { return human.OrBlank(a.AccountStatus) }},
+		{Name: "account_status", Wide: true, Text: func(a operator.AppView) string { return human.Number(a.AccountStatus) }},
 		{Name: "categories", Wide: true, Text: func(a operator.AppView) string { return strings.Join(a.Categories, " ") }},
 		{Name: "privacy", Wide: true, Text: func(a operator.AppView) string { return human.Shorten(a.Privacy, 30) }},
 		{Name: "authorized", Wide: true, Text: func(a operator.AppView) string { return human.Stamp(a.Authorized) }},
@@ -139,7 +140,7 @@ func appColumns() []term.Column[operator.AppView] {
 	}
 }
 
-// valueText writes an app's values: city=Shanghai tier=gold.
+// valueText formats values: city=Shanghai tier=gold.
 func valueText(values map[string]string) string {
 	var parts []string
 	for name, v := range values {
@@ -154,9 +155,9 @@ func newAppsExport(env *command.Env, run func(context.Context, *command.Env, app
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write the registry as an app list",
-		Long: `Write the apps of the registry with label and values, as a list that apps import
-and plans read (csv, the default), or with all that is known, one JSON object a
-line. It is written as it is read: 100,000 apps need little memory.`,
+		Long: `Write the apps of the registry with label and values, as a CSV list for apps
+import and plans, or with everything that is known as one JSON object per line.
+Apps are streamed: 100,000 of them need little memory.`,
 		Example: `  enqueue apps export > apps.csv
   enqueue apps export -l tier=gold -o json`,
 		Args: command.Args(cobra.NoArgs),
@@ -168,8 +169,8 @@ line. It is written as it is read: 100,000 apps need little memory.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.selector, "select", "l", "", `only those that match, such as "tier=gold"`)
-	f.BoolVar(&o.left, "left", false, "those that left, too")
+	f.StringVarP(&o.selector, "select", "l", "", `only apps that match a selector, such as "tier=gold"`)
+	f.BoolVar(&o.left, "left", false, "include apps that have revoked their authorization")
 	command.BindFormat(cmd, &o.format, term.CSV, term.JSON)
 	return cmd
 }
@@ -201,7 +202,7 @@ func exportJSON(ctx context.Context, env *command.Env, op *operator.Operator, fi
 	return nil
 }
 
-// exportCSV walks twice: the header names every value that some app has.
+// exportCSV reads twice: the header has a column for every value of any app.
 func exportCSV(ctx context.Context, env *command.Env, op *operator.Operator, filter operator.AppFilter) error {
 	names := make(map[string]bool)
 	for a, err := range op.Apps(ctx, filter) {
@@ -234,7 +235,7 @@ func exportCSV(ctx context.Context, env *command.Env, op *operator.Operator, fil
 	return w.Error()
 }
 
-// inspectOptions are the command line of apps inspect.
+// inspectOptions is the command line of apps inspect.
 type inspectOptions struct {
 	app    string
 	live   bool
@@ -245,10 +246,10 @@ func newAppsInspect(env *command.Env, run func(context.Context, *command.Env, in
 	var o inspectOptions
 	cmd := &cobra.Command{
 		Use:   "inspect APPID",
-		Short: "Show all that is known of one app",
-		Long: `Show all that is known of one app: label and values, what WeChat said of the
-account, what its merchant must do, and where it stands in rollouts. --live asks
-WeChat now, keeps what it says of the account, and adds the versions and the audit.`,
+		Short: "Show everything that is known about an app",
+		Long: `Show everything that is known about an app: label and values, the account at
+WeChat, what its merchant must do, and its state in rollouts. --live reads the
+account from WeChat, stores it, and adds the versions and the audit.`,
 		Example: `  enqueue apps inspect wx1234567890abcdef
   enqueue apps inspect wx1234567890abcdef --live -o json`,
 		Args: command.Args(command.One("APPID")),
@@ -257,7 +258,7 @@ WeChat now, keeps what it says of the account, and adds the versions and the aud
 			return run(cmd.Context(), env, o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.live, "live", false, "ask WeChat now")
+	cmd.Flags().BoolVar(&o.live, "live", false, "read the app from WeChat now")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
@@ -275,7 +276,7 @@ func runAppsInspect(ctx context.Context, env *command.Env, o inspectOptions) err
 	})
 }
 
-// printApp writes an app for a person; what is not known is left out.
+// printApp writes what is known about an app.
 func printApp(env *command.Env, a operator.AppDetails) error {
 	var lines []string
 	add := func(name, format string, values ...any) {
@@ -285,7 +286,7 @@ func printApp(env *command.Env, a operator.AppDetails) error {
 	}
 	add("app", "%s  %s", a.AppID, a.Label)
 	if !a.InRegistry {
-		add("registry", "it has no record of this app: enqueue apps sync")
+		add("registry", "no record of this app: run enqueue apps sync")
 	}
 	add("name", "%s", a.Name)
 	add("principal", "%s", a.Principal)
@@ -307,7 +308,7 @@ func printApp(env *command.Env, a operator.AppDetails) error {
 	}
 	if a.Now != nil {
 		if a.Now.Busy != "" {
-			add("wechat", "not asked: %s", human.OneLine(a.Now.Busy))
+			add("wechat", "not read: %s", human.OneLine(a.Now.Busy))
 		}
 		if v := a.Now.Release; v != nil {
 			add("wechat live", "%s, %s", v.Version, v.Desc)

@@ -17,8 +17,8 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// registerOptions are the command line of apps create-trial, create and convert.
-type registerOptions struct {
+// createOptions is the command line of apps create-trial, create and convert.
+type createOptions struct {
 	why    string
 	dryRun bool
 	format term.Format
@@ -27,59 +27,58 @@ type registerOptions struct {
 	name     string
 	openid   string // create-trial
 	owner    ownerOptions
-	cardFile string // convert: where the identity card's number is
+	cardFile string // convert: the file with the identity card number
 }
 
-// ownerOptions are the flags that name an enterprise.
+// ownerOptions has the flags that describe an enterprise.
 type ownerOptions struct {
 	code, codeType                string
 	legalName, legalWeChat, phone string
 }
 
-// codeTypes are the kinds of an enterprise's code, as flags name them.
+// codeTypes are the values of --code-type.
 var codeTypes = map[string]wxclient.CodeType{
 	"credit": wxclient.CodeCredit, "organization": wxclient.CodeOrganization, "license": wxclient.CodeLicense,
 }
 
-// enterprise is what the flags name.
-func (o registerOptions) enterprise() wxclient.Enterprise {
+// enterprise returns the enterprise of the flags.
+func (o createOptions) enterprise() wxclient.Enterprise {
 	return wxclient.Enterprise{
 		Name: o.name, Code: o.owner.code, CodeType: codeTypes[o.owner.codeType],
 		LegalName: o.owner.legalName, LegalWeChat: o.owner.legalWeChat, Phone: o.owner.phone,
 	}
 }
 
-// bindRegister adds the flags that all three have.
-func bindRegister(cmd *cobra.Command, o *registerOptions) {
-	f := cmd.Flags()
-	f.StringVar(&o.why, "reason", "", "why, for the registration's record")
-	f.BoolVar(&o.dryRun, "dry-run", false, "check what was given, and ask WeChat nothing")
+// bindCreate adds the flags of all three commands.
+func bindCreate(cmd *cobra.Command, o *createOptions) {
+	command.BindReason(cmd, &o.why)
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "only check the input, without calling WeChat")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 }
 
-// bindOwner adds the flags that name an enterprise.
+// bindOwner adds the flags that describe an enterprise.
 func bindOwner(cmd *cobra.Command, o *ownerOptions) {
 	f := cmd.Flags()
-	f.StringVar(&o.code, "code", "", "the enterprise's code")
-	f.StringVar(&o.codeType, "code-type", "credit", "what code it is: credit (18 characters), organization (10) or license (15)")
-	f.StringVar(&o.legalName, "legal-name", "", "the legal person's name")
-	f.StringVar(&o.legalWeChat, "legal-wechat", "", "the legal person's WeChat id")
-	f.StringVar(&o.phone, "phone", "", "the platform's telephone, for questions")
+	f.StringVar(&o.code, "code", "", "code of the enterprise")
+	f.StringVar(&o.codeType, "code-type", "credit", "kind of the code: credit (18 characters), organization (10) or license (15)")
+	f.StringVar(&o.legalName, "legal-name", "", "name of the legal representative")
+	f.StringVar(&o.legalWeChat, "legal-wechat", "", "WeChat id of the legal representative")
+	f.StringVar(&o.phone, "phone", "", "phone number of the platform, for questions")
 	command.Complete(cmd, "code-type", "credit", "organization", "license")
 }
 
-func newAppsCreateTrial(env *command.Env, run func(context.Context, *command.Env, registerOptions) error) *cobra.Command {
-	var o registerOptions
+func newAppsCreateTrial(env *command.Env, run func(context.Context, *command.Env, createOptions) error) *cobra.Command {
+	var o createOptions
 	cmd := &cobra.Command{
 		Use:   "create-trial NAME --openid OPENID",
-		Short: "Ask for a trial mini program",
-		Long: `Ask WeChat for a trial mini program for one of your users. WeChat adds a suffix to
-the name, 4 to 30 characters. The user agrees by the link within 24 hours, in WeChat
-or through the service provider's plugin (docs/onboarding.md). The link is shown
-once and kept nowhere: who has it can agree.
+		Short: "Create a trial mini program",
+		Long: `Create a trial mini program for one of your users. The name has 4 to 30
+characters; WeChat adds a suffix. The user must confirm through the link within 24
+hours, in WeChat or in the service provider's plugin (docs/onboarding.md). The
+link is printed once and stored nowhere: whoever has it can confirm.
 
-The worker hears by push when the app is there, and it joins the registry; enqueue
-apps registrations shows how far it is. A trial app fails audits until it is
+When WeChat has created the app, its callback adds it to the registry; enqueue
+apps registrations shows the progress. A trial app fails audits until it is
 converted (enqueue apps convert) and renamed.`,
 		Example: `  enqueue apps create-trial "Flower shop" --openid oAbCdEfGhIjKlMnOpQrStUvWxYz0
   enqueue apps create-trial "Flower shop" --openid oAbCdEfGhIjKlMnOpQrStUvWxYz0 -o json`,
@@ -89,22 +88,22 @@ converted (enqueue apps convert) and renamed.`,
 			return run(cmd.Context(), env, o)
 		},
 	}
-	cmd.Flags().StringVar(&o.openid, "openid", "", "the user, by the openid that your platform knows")
-	bindRegister(cmd, &o)
+	cmd.Flags().StringVar(&o.openid, "openid", "", "openid of the user at your platform")
+	bindCreate(cmd, &o)
 	return cmd
 }
 
-func newAppsCreate(env *command.Env, run func(context.Context, *command.Env, registerOptions) error) *cobra.Command {
-	var o registerOptions
+func newAppsCreate(env *command.Env, run func(context.Context, *command.Env, createOptions) error) *cobra.Command {
+	var o createOptions
 	cmd := &cobra.Command{
 		Use:   "create NAME",
-		Short: "Ask for an enterprise's mini program",
-		Long: `Ask WeChat for a mini program of an enterprise, NAME as the register of companies
-has it. WeChat asks its legal person, who agrees and shows their face within 24
-hours. The worker hears by push how it ended, trades the authorization that comes
-with it for tokens, and the app joins the registry; enqueue apps registrations shows
-how far it is, and what to do when it was refused. One at a time waits for each
-enterprise.`,
+		Short: "Create a mini program for an enterprise",
+		Long: `Create a mini program for an enterprise. NAME is its name in the company register.
+WeChat asks the legal representative, who must confirm with a face check within 24
+hours. WeChat's callback then reports the result: the worker exchanges its
+authorization code for tokens and adds the app to the registry. enqueue apps
+registrations shows the progress and, after a refusal, the next step. Only one
+creation per enterprise can be pending.`,
 		Example: `  enqueue apps create "某某公司" --code 91440300MA5FXXXX0X --legal-name 张三 --legal-wechat zhangsan
   enqueue apps create "某某公司" --code 123456789012345 --code-type license --legal-name 张三 --legal-wechat zhangsan --dry-run`,
 		Args: command.Args(command.One("NAME")),
@@ -117,22 +116,22 @@ enterprise.`,
 		},
 	}
 	bindOwner(cmd, &o.owner)
-	bindRegister(cmd, &o)
+	bindCreate(cmd, &o)
 	return cmd
 }
 
-func newAppsConvert(env *command.Env, run func(context.Context, *command.Env, registerOptions) error) *cobra.Command {
-	var o registerOptions
+func newAppsConvert(env *command.Env, run func(context.Context, *command.Env, createOptions) error) *cobra.Command {
+	var o createOptions
 	cmd := &cobra.Command{
 		Use:   "convert APPID",
-		Short: "Ask to make a trial mini program its enterprise's own",
-		Long: `Ask WeChat to make a trial mini program the enterprise's own. The legal person shows
-their face, then the app's administrator agrees. The worker hears by push how it
-ended; enqueue apps registrations shows it. Rename the app afterwards: audits refuse
-the trial's suffix (86020).
+		Short: "Convert a trial mini program into one of an enterprise",
+		Long: `Convert a trial mini program into one of an enterprise. The legal representative
+confirms with a face check, then the app's administrator confirms. enqueue apps
+registrations shows the progress and the result. Rename the app afterwards: audits
+reject the suffix of trial names (86020).
 
-The number of the legal person's identity card is read from a file, or from the
-standard input with -, so that no list of processes and no shell remembers it.`,
+The identity card number of the legal representative is read from a file, or with
+- from stdin, so that it appears in no process list and no shell history.`,
 		Example: `  enqueue apps convert wx1234567890abcdef --name "某某公司" --code 91440300MA5FXXXX0X --legal-name 张三 --legal-wechat zhangsan --legal-id-file card.txt`,
 		Args:    command.Args(command.One("APPID")),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -144,10 +143,10 @@ standard input with -, so that no list of processes and no shell remembers it.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.name, "name", "", "the enterprise's name, as the register of companies has it")
-	f.StringVar(&o.cardFile, "legal-id-file", "", "a file with the number of the legal person's identity card; - is the standard input")
+	f.StringVar(&o.name, "name", "", "name of the enterprise in the company register")
+	f.StringVar(&o.cardFile, "legal-id-file", "", "file with the identity card number of the legal representative; - is stdin")
 	bindOwner(cmd, &o.owner)
-	bindRegister(cmd, &o)
+	bindCreate(cmd, &o)
 	return cmd
 }
 
@@ -158,7 +157,7 @@ func (o ownerOptions) check() error {
 	return nil
 }
 
-func runAppsCreateTrial(ctx context.Context, env *command.Env, o registerOptions) error {
+func runAppsCreateTrial(ctx context.Context, env *command.Env, o createOptions) error {
 	if err := wxclient.CheckTrial(o.name, o.openid); err != nil {
 		return exit.UsageOf(err)
 	}
@@ -167,7 +166,7 @@ func runAppsCreateTrial(ctx context.Context, env *command.Env, o registerOptions
 	})
 }
 
-func runAppsCreate(ctx context.Context, env *command.Env, o registerOptions) error {
+func runAppsCreate(ctx context.Context, env *command.Env, o createOptions) error {
 	e := o.enterprise()
 	if err := e.Check(false); err != nil {
 		return exit.UsageOf(err)
@@ -177,7 +176,7 @@ func runAppsCreate(ctx context.Context, env *command.Env, o registerOptions) err
 	})
 }
 
-func runAppsConvert(ctx context.Context, env *command.Env, o registerOptions) error {
+func runAppsConvert(ctx context.Context, env *command.Env, o createOptions) error {
 	e := o.enterprise()
 	var err error
 	if e.LegalIDCard, err = readCard(env, o.cardFile); err != nil {
@@ -191,7 +190,7 @@ func runAppsConvert(ctx context.Context, env *command.Env, o registerOptions) er
 	})
 }
 
-// readCard reads the number of an identity card.
+// readCard reads an identity card number.
 func readCard(env *command.Env, path string) (string, error) {
 	const most = 64 // bytes
 	in := env.In
@@ -202,22 +201,23 @@ func readCard(env *command.Env, path string) (string, error) {
 	default:
 		f, err := os.Open(path)
 		if err != nil {
-			return "", fmt.Errorf("read the identity card's number: %w", err)
+			return "", fmt.Errorf("read the identity card number: %w", err)
 		}
 		defer f.Close() //nolint:errcheck // only read
 		in = f
 	}
 	text, err := io.ReadAll(io.LimitReader(in, most))
 	if err != nil {
-		return "", fmt.Errorf("read the identity card's number: %w", err)
+		return "", fmt.Errorf("read the identity card number: %w", err)
 	}
 	return strings.TrimSpace(string(text)), nil
 }
 
-// requestApp asks, unless it is a dry run, and tells what happens next.
-func requestApp(ctx context.Context, env *command.Env, o registerOptions, ask func(*operator.Operator) (operator.Registered, error)) error {
+// requestApp makes a request, unless in a dry run, and prints the next step.
+func requestApp(ctx context.Context, env *command.Env, o createOptions, ask func(*operator.Operator) (operator.Registered, error)) error {
 	if o.dryRun {
-		env.Talk("this is a dry run: what was given is well-formed, and WeChat was not asked\n")
+		env.Talk("the input is well-formed; WeChat was not called\n")
+		env.DryRun()
 		return nil
 	}
 	return env.With(ctx, func(op *operator.Operator) error {
@@ -228,57 +228,57 @@ func requestApp(ctx context.Context, env *command.Env, o registerOptions, ask fu
 		if o.format == term.JSON {
 			return term.WriteJSON(env.Out, r)
 		}
-		text := fmt.Sprintf("%s %s was asked for; until %s %s", r.Kind, r.ID, human.Local(r.Until), r.Next)
+		text := fmt.Sprintf("%s %s was requested; until %s %s", r.Kind, r.ID, human.Local(r.Until), r.Next)
 		if r.Link != "" {
 			text += "\nlink  " + r.Link
 		}
-		env.Talk("how far it is: enqueue apps registrations\n")
+		env.Talk("to see the progress: enqueue apps registrations\n")
 		return env.Print("%s\n", text)
 	})
 }
 
-// registrationsOptions are the command line of apps registrations.
-type registrationsOptions struct {
+// creationsOptions is the command line of apps registrations.
+type creationsOptions struct {
 	waiting bool
 	format  term.Format
 }
 
-func newAppsRegistrations(env *command.Env, run func(context.Context, *command.Env, registrationsOptions) error) *cobra.Command {
-	var o registrationsOptions
+func newAppsCreations(env *command.Env, run func(context.Context, *command.Env, creationsOptions) error) *cobra.Command {
+	var o creationsOptions
 	cmd := &cobra.Command{
 		Use:   "registrations",
-		Short: "List the apps that were asked for, and how far each is",
-		Long: `List the mini programs that were asked for, the newest first: waiting for somebody
-to agree, created, refused with WeChat's reason, or overdue when nothing was heard
-for a day. NEXT says what to do. WeChat tells by push, so a worker has to run; what
-another tool asked for shows up when it ends.`,
+		Short: "List requested mini programs and their progress",
+		Long: `List requested mini programs, newest first. A request is waiting for a
+confirmation, created, refused with WeChat's reason, or overdue after a day
+without a callback. NEXT is the next step. Results arrive by callback, so a worker
+must run; requests of other tools appear when they end.`,
 		Example: `  enqueue apps registrations
   enqueue apps registrations --waiting -o json`,
 		Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
 	}
-	cmd.Flags().BoolVar(&o.waiting, "waiting", false, "only those that have not ended")
+	cmd.Flags().BoolVar(&o.waiting, "waiting", false, "only pending requests")
 	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
 	return cmd
 }
 
-func runAppsRegistrations(ctx context.Context, env *command.Env, o registrationsOptions) error {
+func runAppsCreations(ctx context.Context, env *command.Env, o creationsOptions) error {
 	return env.With(ctx, func(op *operator.Operator) error {
 		found, err := op.Registrations(ctx, o.waiting)
 		if err != nil {
 			return err
 		}
-		return term.List(env.Out, o.format, registrationColumns, found)
+		return term.List(env.Out, o.format, creationColumns, found)
 	})
 }
 
-var registrationColumns = []term.Column[operator.Registration]{
+var creationColumns = []term.Column[operator.Registration]{
 	{Name: "kind", Text: func(r operator.Registration) string { return string(r.Kind) }},
 	{Name: "id", Text: func(r operator.Registration) string { return r.ID }},
 	{Name: "name", Text: func(r operator.Registration) string { return human.Shorten(r.Name, 24) }},
 	{Name: "state", Text: func(r operator.Registration) string { return string(r.State) }},
 	{Name: "appid", Text: func(r operator.Registration) string { return r.AppID }},
-	{Name: "why", Text: reasonOfRegistration},
+	{Name: "why", Text: refusal},
 	{Name: "next", Text: func(r operator.Registration) string { return r.Next }},
 	{Name: "asked", Wide: true, Text: func(r operator.Registration) string { return human.Stamp(r.Asked) }},
 	{Name: "until", Wide: true, Text: func(r operator.Registration) string { return human.Stamp(r.Until) }},
@@ -287,8 +287,8 @@ var registrationColumns = []term.Column[operator.Registration]{
 	{Name: "reason", Wide: true, Text: func(r operator.Registration) string { return r.Why }},
 }
 
-// reasonOfRegistration is why WeChat refused.
-func reasonOfRegistration(r operator.Registration) string {
+// refusal is WeChat's reason for refusing a request.
+func refusal(r operator.Registration) string {
 	switch {
 	case r.Refused != 0:
 		return human.Shorten(fmt.Sprintf("errcode %d: %s", r.Refused, r.Text), command.CellWidth)

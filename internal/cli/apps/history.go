@@ -13,7 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/registry/apps"
 )
 
-// historyOptions are the command line of apps history.
+// historyOptions is the command line of apps history.
 type historyOptions struct {
 	limit  int
 	format term.Format
@@ -24,8 +24,8 @@ func newAppsHistory(env *command.Env, run func(context.Context, *command.Env, hi
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show who changed labels and values, and why",
-		Long: `Show what operators did to the registry, the newest first: imports and labels, by
-whom and for what reason. The last thousand are kept.`,
+		Long: `Show the changes that operators made to the registry, newest first, with operator
+and reason. The last 1,000 are kept.`,
 		Example: `  enqueue apps history
   enqueue apps history --limit 5 -o json`,
 		Args: command.Args(cobra.NoArgs),
@@ -36,7 +36,7 @@ whom and for what reason. The last thousand are kept.`,
 			return run(cmd.Context(), env, o)
 		},
 	}
-	cmd.Flags().IntVar(&o.limit, "limit", 20, "how many to show")
+	cmd.Flags().IntVar(&o.limit, "limit", 20, "maximum number of changes")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON, term.CSV)
 	return cmd
 }

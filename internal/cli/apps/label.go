@@ -17,7 +17,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
-// importOptions are the command line of apps import.
+// importOptions is the command line of apps import.
 type importOptions struct {
 	command.Change
 	file        string
@@ -30,11 +30,11 @@ func newAppsImport(env *command.Env, run func(context.Context, *command.Env, imp
 	var o importOptions
 	cmd := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Give apps the labels and values of a list",
-		Long: `Give apps the label and the values of a list: CSV with a column appid, a label if
-you like, and columns of your own. A blank value is taken away; what the list has
-no column for stays, unless --replace. Everything that is wrong is told at once,
-with line and value, and then nothing is changed.`,
+		Short: "Import labels and values of apps from a list",
+		Long: `Import the labels and values of apps from a CSV file with a column appid, an
+optional column label, and your own columns. A blank cell removes a value. Values
+without a column stay, unless --replace is set. If the file has faults, the
+command reports all of them with line and value, and changes nothing.`,
 		Example: `  enqueue apps import crm.csv --dry-run
   enqueue apps import crm.csv --yes --reason "from the CRM"`,
 		Args: command.Args(command.One("FILE")),
@@ -45,8 +45,8 @@ with line and value, and then nothing is changed.`,
 	}
 	command.BindChange(cmd, &o.Change)
 	f := cmd.Flags()
-	f.BoolVar(&o.replace, "replace", false, "take away every value of these apps that the list has no column for")
-	f.BoolVar(&o.skipUnknown, "skip-unknown", false, "leave out apps that the registry has no record of")
+	f.BoolVar(&o.replace, "replace", false, "remove values of these apps for which the list has no column")
+	f.BoolVar(&o.skipUnknown, "skip-unknown", false, "skip apps that are not in the registry")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
@@ -58,7 +58,7 @@ func runAppsImport(ctx context.Context, env *command.Env, o importOptions) error
 	}
 	return env.With(ctx, func(op *operator.Operator) error {
 		opt := operator.EditOptions{DryRun: true, Why: o.Why, Replace: o.replace, SkipUnknown: o.skipUnknown}
-		return editApps(env, o.Change, o.format, "import "+o.file, opt, func(opt operator.EditOptions) (operator.Edited, error) {
+		return editApps(env, o.Change, o.format, "Import "+strings.ReplaceAll(o.file, "%", "%%")+" into %s", opt, func(opt operator.EditOptions) (operator.Edited, error) {
 			return op.ImportApps(ctx, list, opt)
 		})
 	})
@@ -73,7 +73,8 @@ func readAppList(path string) (*planfile.Apps, error) {
 	return planfile.ReadApps(path, f)
 }
 
-// editApps looks first, asks past many apps, and does it.
+// editApps shows the effect of an edit, asks for confirmation, and makes it. what is the
+// question, with a verb for the apps.
 func editApps(env *command.Env, c command.Change, f term.Format, what string, opt operator.EditOptions, edit func(operator.EditOptions) (operator.Edited, error)) error {
 	opt.DryRun = true
 	would, err := edit(opt)
@@ -83,7 +84,7 @@ func editApps(env *command.Env, c command.Change, f term.Format, what string, op
 	if c.DryRun || would.Changed == 0 {
 		return printEdited(env, would, f, c.DryRun)
 	}
-	if err := env.Confirm(c.Yes, would.Changed, what); err != nil {
+	if err := env.Confirm(c.Yes, would.Changed, fmt.Sprintf(what, human.Plural(would.Changed, "app"))); err != nil {
 		return err
 	}
 	bar := env.Bar()
@@ -96,22 +97,22 @@ func editApps(env *command.Env, c command.Change, f term.Format, what string, op
 	return printEdited(env, done, f, false)
 }
 
-// printEdited tells what a change of the registry did.
+// printEdited prints what an edit did.
 func printEdited(env *command.Env, e operator.Edited, f term.Format, dryRun bool) error {
 	if dryRun {
-		env.Talk("this is a dry run: nothing was changed\n")
+		env.DryRun()
 	}
 	if f == term.JSON {
 		return term.WriteJSON(env.Out, e)
 	}
 	text := fmt.Sprintf("%s of %s changed", human.Count(e.Changed), human.Plural(e.Apps, "app"))
 	if e.Unknown > 0 {
-		text += fmt.Sprintf("; %s left out, which the registry has no record of", human.Count(e.Unknown))
+		text += fmt.Sprintf("; %s skipped, not in the registry", human.Count(e.Unknown))
 	}
 	return env.Print("%s\n", text)
 }
 
-// labelOptions are the command line of apps label.
+// labelOptions is the command line of apps label.
 type labelOptions struct {
 	command.Change
 	ids      []string
@@ -125,11 +126,11 @@ func newAppsLabel(env *command.Env, run func(context.Context, *command.Env, labe
 	var o labelOptions
 	cmd := &cobra.Command{
 		Use:   "label [APPID...] NAME=VALUE... NAME-...",
-		Short: "Set values of apps, or take them away",
-		Long: `Set values of apps (tier=gold), or take them away (note-): of the apps named, of
-those a selector chooses, or of all. label=... is the label, which lists show.
-Selectors, the order of a plan and ext.json see them; a rollout keeps the values
-that it began with.`,
+		Short: "Set or remove values of apps",
+		Long: `Set (tier=gold) or remove (note-) values of the named apps, of those that match a
+selector, or of all. label=... sets the label, which lists show. Selectors, the
+order of a plan and ext.json use the values. A rollout keeps the values it started
+with.`,
 		Example: `  enqueue apps label wx1234567890abcdef tier=gold "label=Corner shop"
   enqueue apps label -l "wx.principal=Chain Ltd" chain=yes --yes
   enqueue apps label --all note- --reason "tidied up"`,
@@ -143,13 +144,13 @@ that it began with.`,
 	}
 	command.BindChange(cmd, &o.Change)
 	f := cmd.Flags()
-	f.StringVarP(&o.selector, "select", "l", "", `the apps that match, such as "tier=gold"`)
+	f.StringVarP(&o.selector, "select", "l", "", `apps that match a selector, such as "tier=gold"`)
 	f.BoolVar(&o.all, "all", false, "every app of the registry")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
 
-// parse tells appids from values.
+// parse separates appids from values.
 func (o *labelOptions) parse(given []string) error {
 	var words []string
 	for _, g := range given {
@@ -160,7 +161,7 @@ func (o *labelOptions) parse(given []string) error {
 		}
 	}
 	if len(words) == 0 {
-		return exit.Usagef("no value is given: want NAME=VALUE to set one, or NAME- to take it away")
+		return exit.Usagef("no value is given: want NAME=VALUE to set one, or NAME- to remove it")
 	}
 	var err error
 	if o.edit, err = apps.ParseEdit(words); err != nil {
@@ -173,7 +174,7 @@ func (o *labelOptions) parse(given []string) error {
 		}
 	}
 	if chosen != 1 {
-		return exit.Usagef("which apps? Name appids, or give --select, or --all: one of them")
+		return exit.Usagef("no apps are selected: give either appids, --select or --all")
 	}
 	_, err = appsOptions{selector: o.selector}.filter()
 	return err
@@ -185,7 +186,7 @@ func runAppsLabel(ctx context.Context, env *command.Env, o labelOptions) error {
 		return err
 	}
 	return env.With(ctx, func(op *operator.Operator) error {
-		return editApps(env, o.Change, o.format, "label", operator.EditOptions{Why: o.Why}, func(opt operator.EditOptions) (operator.Edited, error) {
+		return editApps(env, o.Change, o.format, "Label %s", operator.EditOptions{Why: o.Why}, func(opt operator.EditOptions) (operator.Edited, error) {
 			return op.LabelApps(ctx, o.ids, filter, o.edit, opt)
 		})
 	})

@@ -16,7 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 )
 
-// needsOptions are the command line of apps needs-merchant.
+// needsOptions is the command line of apps needs-merchant.
 type needsOptions struct {
 	redirect string
 	format   term.Format
@@ -26,12 +26,12 @@ func newAppsNeeds(env *command.Env, run func(context.Context, *command.Env, need
 	var o needsOptions
 	cmd := &cobra.Command{
 		Use:   "needs-merchant",
-		Short: "List what merchants must do, with the links to send",
-		Long: `List the apps that only their merchants can help on, and what each must do:
-authorize again, grant permission set 18, add a category, and so on. Apps that a
-rollout waits for come first. With --redirect-uri each authorization has its link,
-for that one app, to be opened in WeChat (-o wide and csv show it). Such a link ends
-after minutes: make the list when you send it.`,
+		Short: "List what merchants must do, with links to send",
+		Long: `List the apps whose merchants must act, and what each must do: authorize again,
+grant permission set 18, add a category, and so on. Apps that block a rollout come
+first. With --redirect-uri each authorization gets a link for its app, to be
+opened in WeChat (shown by -o wide and csv). Links expire within minutes: create
+the list when you send it.`,
 		Example: `  enqueue apps needs-merchant
   enqueue apps needs-merchant --redirect-uri https://your.host/authorized -o csv > merchants.csv`,
 		Args: command.Args(cobra.NoArgs),
@@ -42,19 +42,19 @@ after minutes: make the list when you send it.`,
 			return run(cmd.Context(), env, o)
 		},
 	}
-	cmd.Flags().StringVar(&o.redirect, "redirect-uri", "", "where the merchant's browser goes afterwards: makes the links")
+	cmd.Flags().StringVar(&o.redirect, "redirect-uri", "", "page that the merchant's browser opens afterwards; enables links")
 	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
 	return cmd
 }
 
-// checkRedirect refuses what WeChat can't send a browser to.
+// checkRedirect refuses a page that a browser can't open.
 func checkRedirect(text string, needed bool) error {
 	if text == "" && !needed {
 		return nil
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return exit.Usagef("--redirect-uri %q: want a page of the platform's own, such as https://your.host/authorized", text)
+		return exit.Usagef("--redirect-uri %q: want a page of your platform, such as https://your.host/authorized", text)
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func needsColumns() []term.Column[operator.MerchantTask] {
 		{Name: "need", Text: func(t operator.MerchantTask) string { return string(t.Need) }},
 		{Name: "rollout", Text: func(t operator.MerchantTask) string { return t.Rollout }},
 		{Name: "what", Text: func(t operator.MerchantTask) string { return t.Words }},
-		{Name: "errcode", Wide: true, Text: func(t operator.MerchantTask) string { return human.OrBlank(t.Code) }},
+		{Name: "errcode", Wide: true, Text: func(t operator.MerchantTask) string { return human.Number(t.Code) }},
 		{Name: "last_error", Wide: true, Text: func(t operator.MerchantTask) string { return human.Shorten(t.Text, command.CellWidth) }},
 		{Name: "since", Wide: true, Text: func(t operator.MerchantTask) string { return human.Stamp(t.Since) }},
 		{Name: "link", Wide: true, Text: func(t operator.MerchantTask) string { return t.Link }},
@@ -92,7 +92,7 @@ func needsColumns() []term.Column[operator.MerchantTask] {
 	}
 }
 
-// linkOptions are the command line of apps authorize-link.
+// linkOptions is the command line of apps authorize-link.
 type linkOptions struct {
 	app      string
 	redirect string
@@ -103,11 +103,11 @@ func newAppsLink(env *command.Env, run func(context.Context, *command.Env, linkO
 	var o linkOptions
 	cmd := &cobra.Command{
 		Use:   "authorize-link [APPID]",
-		Short: "Make the link by which a merchant authorizes the platform",
-		Long: `Make the link by which a merchant authorizes the platform: one for a desktop browser
-and one to open in WeChat. With an appid only that app can be authorized there. The
-links end after minutes. WeChat wants the visitor to come from a page on the domain
-that the platform registered for it: put the link on such a page.`,
+		Short: "Create a link for merchants to authorize the platform",
+		Long: `Create the links by which a merchant authorizes the platform: one for a desktop
+browser and one for WeChat. With an appid, only that app can be authorized. Links
+expire within minutes. WeChat accepts visitors only from a page on the platform's
+authorization domain: put the link on such a page.`,
 		Example: `  enqueue apps authorize-link wx1234567890abcdef --redirect-uri https://your.host/authorized
   enqueue apps authorize-link --redirect-uri https://your.host/authorized -o json`,
 		Args: command.Args(cobra.MaximumNArgs(1)),
@@ -119,7 +119,7 @@ that the platform registered for it: put the link on such a page.`,
 			return run(cmd.Context(), env, o)
 		},
 	}
-	cmd.Flags().StringVar(&o.redirect, "redirect-uri", "", "where the merchant's browser goes afterwards")
+	cmd.Flags().StringVar(&o.redirect, "redirect-uri", "", "page that the merchant's browser opens afterwards")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
@@ -133,6 +133,6 @@ func runAppsLink(ctx context.Context, env *command.Env, o linkOptions) error {
 		if o.format == term.JSON {
 			return term.WriteJSON(env.Out, link)
 		}
-		return env.Print("%s", fmt.Sprintf("in a browser  %s\nin WeChat     %s\nboth end in %s\n", link.PC, link.H5, human.Duration(link.Until.Sub(env.Now()))))
+		return env.Print("%s", fmt.Sprintf("in a browser  %s\nin WeChat     %s\nboth expire in %s\n", link.PC, link.H5, human.Duration(link.Until.Sub(env.Now()))))
 	})
 }

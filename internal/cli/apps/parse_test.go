@@ -25,11 +25,11 @@ func TestParse(t *testing.T) {
 	clitest.Same(t, newAppsNeeds, "--redirect-uri https://h/x -o csv", needsOptions{redirect: "https://h/x", format: term.CSV})
 	clitest.Same(t, newAppsLink, "wx1 --redirect-uri https://h/x", linkOptions{app: "wx1", redirect: "https://h/x", format: term.Table})
 	owner := ownerOptions{code: "91", codeType: "license", legalName: "n", legalWeChat: "w", phone: "1"}
-	clitest.Same(t, newAppsCreateTrial, "shop --openid o1 --reason n --dry-run -o json", registerOptions{name: "shop", openid: "o1", why: "n", dryRun: true, format: term.JSON})
-	clitest.Same(t, newAppsCreate, "co --code 91 --code-type license --legal-name n --legal-wechat w --phone 1", registerOptions{name: "co", owner: owner, format: term.Table})
-	clitest.Same(t, newAppsConvert, "wx1 --name co --code 91 --code-type license --legal-name n --legal-wechat w --phone 1 --legal-id-file -", registerOptions{
+	clitest.Same(t, newAppsCreateTrial, "shop --openid o1 --reason n --dry-run -o json", createOptions{name: "shop", openid: "o1", why: "n", dryRun: true, format: term.JSON})
+	clitest.Same(t, newAppsCreate, "co --code 91 --code-type license --legal-name n --legal-wechat w --phone 1", createOptions{name: "co", owner: owner, format: term.Table})
+	clitest.Same(t, newAppsConvert, "wx1 --name co --code 91 --code-type license --legal-name n --legal-wechat w --phone 1 --legal-id-file -", createOptions{
 		app: "wx1", name: "co", owner: owner, cardFile: "-", format: term.Table,
 	})
 	clitest.Same(t, newAppsHistory, "--limit 3 -o csv", historyOptions{limit: 3, format: term.CSV})
-	clitest.Same(t, newAppsRegistrations, "--waiting", registrationsOptions{waiting: true, format: term.Table})
+	clitest.Same(t, newAppsCreations, "--waiting", creationsOptions{waiting: true, format: term.Table})
 }

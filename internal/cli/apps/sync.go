@@ -14,7 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
-// syncOptions are the command line of apps sync.
+// syncOptions is the command line of apps sync.
 type syncOptions struct {
 	full, versions, status bool
 	rate                   int
@@ -25,13 +25,13 @@ func newAppsSync(env *command.Env, run func(context.Context, *command.Env, syncO
 	var o syncOptions
 	cmd := &cobra.Command{
 		Use:   "sync",
-		Short: "Bring the registry up to WeChat's list of authorized apps",
-		Long: `Read WeChat's list of authorized apps, 500 at a time, mark those that are gone, and
-ask about each that is new or changed: one call an app, two more with --versions.
-100,000 new apps take about 90 minutes at the default rate.
+		Short: "Sync the registry with WeChat's list of authorized apps",
+		Long: `Read WeChat's list of authorized apps, 500 per call, mark the apps that are gone,
+and read each new or changed app with one call, or three with --versions. 100,000
+new apps take about 90 minutes at the default rate.
 
-Ctrl-C is safe at any moment: the same command goes on from there, and so does a
-worker. One sync runs at a time. Refresh tokens go sealed into the token store.`,
+Ctrl-C is always safe: the same command, or a worker, continues where it stopped.
+Only one sync runs at a time. Refresh tokens are stored sealed.`,
 		Example: `  enqueue apps sync
   enqueue apps sync --full --versions --rate 50
   enqueue apps sync --status`,
@@ -44,10 +44,10 @@ worker. One sync runs at a time. Refresh tokens go sealed into the token store.`
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.full, "full", false, "ask about every app anew")
-	f.BoolVar(&o.versions, "versions", false, "look at the version users have, too")
-	f.IntVar(&o.rate, "rate", 20, "calls to WeChat a second, at most")
-	f.BoolVar(&o.status, "status", false, "only tell how complete the registry is")
+	f.BoolVar(&o.full, "full", false, "read every app again")
+	f.BoolVar(&o.versions, "versions", false, "also read the live version of each app")
+	f.IntVar(&o.rate, "rate", 20, "maximum number of calls per second to WeChat")
+	f.BoolVar(&o.status, "status", false, "only show how complete the registry is")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
@@ -60,7 +60,7 @@ func runAppsSync(ctx context.Context, env *command.Env, o syncOptions) error {
 		bar := env.Bar()
 		done, err := op.SyncApps(ctx, operator.SyncOptions{Full: o.full, Versions: o.versions, Rate: o.rate, Progress: bar.Show})
 		bar.End()
-		short := errors.As(err, new(*operator.ListShortError)) // the rest of the sync was done
+		short := errors.As(err, new(*operator.ListShortError)) // the rest of the sync is done
 		if err != nil && !short {
 			return err
 		}
@@ -71,12 +71,12 @@ func runAppsSync(ctx context.Context, env *command.Env, o syncOptions) error {
 		if done.Listed < done.Of {
 			listed = fmt.Sprintf("%s of %s", human.Count(done.Listed), human.Plural(done.Of, "app"))
 		}
-		text := fmt.Sprintf("%s listed, %s new or back, %s gone, %s asked about", listed, human.Count(done.Joined), human.Count(done.Left), human.Count(done.Read))
+		text := fmt.Sprintf("%s listed, %s new or back, %s gone, %s read", listed, human.Count(done.Joined), human.Count(done.Left), human.Count(done.Read))
 		if done.Resumed {
-			text = "went on with a sync that was interrupted: " + text
+			text = "continued an interrupted sync: " + text
 		}
 		if done.Failed > 0 {
-			text += fmt.Sprintf("; %s could not be read and are tried again later", human.Count(done.Failed))
+			text += fmt.Sprintf("; %s could not be read and will be retried", human.Count(done.Failed))
 		}
 		for _, reason := range done.Errors {
 			env.Talk("%s\n", human.OneLine(reason))
@@ -93,14 +93,14 @@ func appsStatus(ctx context.Context, env *command.Env, op *operator.Operator, f 
 	if f == term.JSON {
 		return term.WriteJSON(env.Out, s)
 	}
-	text := fmt.Sprintf("%s, %s to be asked about", human.Plural(s.Apps, "app"), human.Count(s.Unread))
+	text := fmt.Sprintf("%s, %s unread", human.Plural(s.Apps, "app"), human.Count(s.Unread))
 	switch {
 	case s.Phase != "":
-		text += "; a sync is under way or was interrupted: " + string(s.Phase)
+		text += "; a sync is running or was interrupted: " + string(s.Phase)
 	case s.Listed.IsZero():
 		text += "; WeChat's list was never read"
 	default:
-		text += "; WeChat's list was read at " + human.Local(s.Listed)
+		text += "; WeChat's list was last read at " + human.Local(s.Listed)
 	}
 	if s.Short != "" {
 		text += "; " + s.Short

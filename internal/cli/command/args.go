@@ -9,21 +9,21 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 )
 
-// Group is a command that only has others below it.
+// Group runs a command that has only subcommands.
 func Group(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
 	}
-	const typos = 2 // letters wrong, for a suggestion
+	const typos = 2 // the edit distance of a suggestion
 	cmd.SuggestionsMinimumDistance = typos
 	text := fmt.Sprintf("unknown command %q", cmd.CommandPath()+" "+args[0])
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		text += ": is it " + strings.Join(near, " or ") + "?"
+		text += ": did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return exit.Usagef("%s", text)
 }
 
-// Args wraps a check of arguments so that its error counts as usage.
+// Args makes the errors of a check of arguments usage errors.
 func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
 		if err := check(cmd, given); err != nil {
@@ -33,7 +33,7 @@ func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// One wants exactly one argument and says which.
+// One requires exactly one argument, called what in errors.
 func One(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, given []string) error {
 		switch len(given) {
@@ -42,12 +42,12 @@ func One(what string) cobra.PositionalArgs {
 		case 0:
 			return exit.Usagef("%s is missing", what)
 		default:
-			return exit.Usagef("one %s only, not also %q", what, given[1])
+			return exit.Usagef("more than one %s: %q is extra", what, given[1])
 		}
 	}
 }
 
-// First is the first argument, or "".
+// First returns the first argument, or "".
 func First(given []string) string {
 	if len(given) == 0 {
 		return ""
@@ -55,7 +55,7 @@ func First(given []string) string {
 	return given[0]
 }
 
-// Some wants at least one argument and says which.
+// Some requires at least one argument, called what in errors.
 func Some(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, given []string) error {
 		if len(given) == 0 {

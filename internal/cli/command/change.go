@@ -8,17 +8,26 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 )
 
-// Change is the flags that every changing command has.
+// Change has the flags of commands that change something.
 type Change struct {
 	Why    string
 	Yes    bool
 	DryRun bool
 }
 
-// BindChange adds them.
+// BindChange adds the flags of Change.
 func BindChange(cmd *cobra.Command, c *Change) {
-	f := cmd.Flags()
-	f.StringVar(&c.Why, "reason", "", "why, for the rollout's record")
-	f.BoolVarP(&c.Yes, "yes", "y", false, fmt.Sprintf("don't ask when it reaches more than %d targets", term.ConfirmAbove))
-	f.BoolVar(&c.DryRun, "dry-run", false, "tell what would be done, and change nothing")
+	BindReason(cmd, &c.Why)
+	cmd.Flags().BoolVarP(&c.Yes, "yes", "y", false, fmt.Sprintf("skip the confirmation of changes to more than %d targets", term.ConfirmAbove))
+	BindDryRun(cmd, &c.DryRun)
+}
+
+// BindReason adds --reason.
+func BindReason(cmd *cobra.Command, why *string) {
+	cmd.Flags().StringVar(why, "reason", "", "why, for the record")
+}
+
+// BindDryRun adds --dry-run.
+func BindDryRun(cmd *cobra.Command, dryRun *bool) {
+	cmd.Flags().BoolVar(dryRun, "dry-run", false, "show the effect without changing anything")
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
-// Choice is the flags that choose targets, as they were given.
+// Choice has the values of the flags that select targets.
 type Choice struct {
 	States, Stages, Reasons []string
 	Classes, Apps, Waves    []string
@@ -24,24 +24,24 @@ type Choice struct {
 	Text, Selector          string
 }
 
-// BindChoice adds the flags that choose targets.
+// BindChoice adds the flags of Choice.
 func BindChoice(cmd *cobra.Command, c *Choice) {
 	f := cmd.Flags()
 	f.StringSliceVar(&c.States, "state", nil, "only targets in these states: "+Joined(rollout.States()))
-	f.StringSliceVar(&c.Stages, "stage", nil, "only at these stages: "+Joined(rollout.Stages()))
-	f.StringSliceVar(&c.Reasons, "waits-for", nil, "only parked for these reasons: "+Joined(rollout.Reasons()))
-	f.StringSliceVar(&c.Classes, "class", nil, "only with a last error of these classes, such as fatal-app, rejected or plan")
-	f.StringSliceVar(&c.Codes, "errcode", nil, "only with a last error of these errcodes")
-	f.StringVar(&c.Text, "text", "", "only with this in the last error's text")
-	f.StringVarP(&c.Selector, "select", "l", "", `only whose columns match, such as "tier=gold,region!=test"`)
+	f.StringSliceVar(&c.Stages, "stage", nil, "only targets at these stages: "+Joined(rollout.Stages()))
+	f.StringSliceVar(&c.Reasons, "waits-for", nil, "only targets parked for these reasons: "+Joined(rollout.Reasons()))
+	f.StringSliceVar(&c.Classes, "class", nil, "only targets whose last error has one of these classes, such as fatal-app, rejected or plan")
+	f.StringSliceVar(&c.Codes, "errcode", nil, "only targets whose last error has one of these errcodes")
+	f.StringVar(&c.Text, "text", "", "only targets whose last error contains this text")
+	f.StringVarP(&c.Selector, "select", "l", "", `only targets whose columns match a selector, such as "tier=gold,region!=test"`)
 	f.StringSliceVar(&c.Apps, "app", nil, "only these appids")
-	f.StringSliceVar(&c.Waves, "wave", nil, "only these waves")
+	f.StringSliceVar(&c.Waves, "wave", nil, "only targets of these waves")
 	Complete(cmd, "state", Texts(rollout.States())...)
 	Complete(cmd, "stage", Texts(rollout.Stages())...)
 	Complete(cmd, "waits-for", Texts(rollout.Reasons())...)
 }
 
-// Filter reads the choice; what can't be read is a usage error.
+// Filter returns the filter of a choice; a wrong value is a usage error.
 func (c Choice) Filter() (operator.Filter, error) {
 	f := operator.Filter{Classes: c.Classes, Text: c.Text, AppIDs: c.Apps, Waves: c.Waves}
 	for _, text := range c.Codes {
@@ -67,7 +67,7 @@ func (c Choice) Filter() (operator.Filter, error) {
 	return f, nil
 }
 
-// words reads values of a closed set.
+// words reads the values of a closed set.
 func words[T ~string](flag string, given []string, known []T) ([]T, error) {
 	var out []T
 	for _, g := range given {
@@ -91,7 +91,7 @@ func Texts[T ~string](values []T) []string {
 // Joined returns values as a list for people.
 func Joined[T ~string](values []T) string { return strings.Join(Texts(values), ", ") }
 
-// CompleteRollouts lets the shell complete the ids of the newest rollouts.
+// CompleteRollouts completes the ids of the newest rollouts.
 func CompleteRollouts(env *Env) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(given) > 0 {

@@ -9,14 +9,13 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
-// Env are what every command works with.
+// Env is what every command works with.
 type Env struct {
 	term.Streams
 	Open func(context.Context) (*operator.Operator, func() error, error)
 }
 
-// With opens the operator for f and closes it after. Closing is worth an error
-// only if nothing else went wrong.
+// With opens the operator for f and closes it afterwards. An error of f hides one of closing.
 func (env *Env) With(ctx context.Context, f func(*operator.Operator) error) error {
 	op, done, err := env.Open(ctx)
 	if err != nil {

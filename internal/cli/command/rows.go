@@ -4,10 +4,10 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
-// CellWidth is how much of a last error's text a table shows.
+// CellWidth is the width to which tables cut long texts.
 const CellWidth = 80
 
-// StateText is a state with the reason to park.
+// StateText is the state of a target with the reason why it is parked.
 func StateText(r operator.Row) string {
 	if r.Reason == "" {
 		return string(r.State)

@@ -15,7 +15,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
-// applyOptions are the command line of apply, and of schedule -f.
+// applyOptions is the command line of apply and of schedule -f.
 type applyOptions struct {
 	command.Change
 	file     string
@@ -30,13 +30,13 @@ func newApply(env *command.Env, run func(context.Context, *command.Env, applyOpt
 	var o applyOptions
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
-		Short: "Begin the rollout of a plan",
-		Long: `Make the rollout that plan shows, and let the workers begin. Applying the same
-plan twice makes one rollout. Ctrl-C is safe at any moment: nothing of a rollout
-runs before all its targets are written, and the same apply completes it.
+		Short: "Start the rollout of a plan",
+		Long: `Create the rollout that plan shows and start it. Applying the same plan twice
+creates one rollout. Ctrl-C is always safe: a rollout starts when all its targets
+are written, and the same apply completes an interrupted one.
 
-A plan whose content was rolled out to its end before is refused without
---again, and a name that an unfinished rollout of other content has is refused.`,
+A plan whose rollout has ended is refused without --again. So is a plan whose name
+belongs to an unfinished rollout with other content.`,
 		Example: `  enqueue apply -f spring.yaml
   enqueue apply -f spring.yaml --expect spring-1a2b3c4d --yes   # in a pipeline
   enqueue apply -f spring.yaml --again --reason "after the outage"`,
@@ -49,15 +49,15 @@ A plan whose content was rolled out to its end before is refused without
 		},
 	}
 	bindApply(cmd, &o)
-	cmd.Flags().BoolVar(&o.again, "again", false, "make a new rollout although one of the same content has ended")
+	cmd.Flags().BoolVar(&o.again, "again", false, "create a new rollout although one with the same content has ended")
 	return cmd
 }
 
 func bindApply(cmd *cobra.Command, o *applyOptions) {
 	f := cmd.Flags()
-	f.StringVarP(&o.file, "file", "f", "", "the plan")
-	f.StringVar(&o.expect, "expect", "", "refuse unless the rollout has this id, as plan showed it")
-	f.BoolVar(&o.offline, "offline", false, "don't ask WeChat: the template and the quota are not looked up")
+	f.StringVarP(&o.file, "file", "f", "", "the plan file")
+	f.StringVar(&o.expect, "expect", "", "refuse unless the rollout has this id, which plan shows")
+	f.BoolVar(&o.offline, "offline", false, "work without WeChat: template and quota are not checked")
 	command.BindChange(cmd, &o.Change)
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 }
@@ -81,17 +81,17 @@ func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
 		if o.DryRun {
 			return printDryRun(env, p, o.format)
 		}
-		if o.expect == "" || o.expect != p.ID { // what was reviewed needs no second look
+		if o.expect == "" || o.expect != p.ID { // already reviewed
 			for _, note := range previewNotes(p) {
 				env.Talk("%s\n", note)
 			}
 		}
-		verb := "apply"
+		verb := "Apply"
 		if o.schedule {
-			verb = "schedule"
+			verb = "Schedule"
 		}
 		if o.makes(p) {
-			if err := env.Confirm(o.Yes, p.Total, fmt.Sprintf("%s %s", verb, p.ID)); err != nil {
+			if err := env.Confirm(o.Yes, p.Total, fmt.Sprintf("%s %s to %s", verb, p.ID, human.Plural(p.Total, "target"))); err != nil {
 				return err
 			}
 		}
@@ -111,8 +111,8 @@ func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
 	})
 }
 
-// makes tells whether applying would make something new. It doesn't where the same
-// content was applied before: that is left, completed or refused.
+// makes reports whether applying would create something. A rollout with the same content
+// is left alone, completed or refused instead.
 func (o applyOptions) makes(p *operator.Preview) bool {
 	return p.Earlier == nil || o.again && p.Earlier.Status.Ended()
 }
@@ -124,11 +124,11 @@ func printDryRun(env *command.Env, p *operator.Preview, f term.Format) error {
 	if err := printPreview(env, p, term.Table); err != nil {
 		return err
 	}
-	env.Talk("\nthis was a dry run: nothing was changed\n")
+	env.DryRun()
 	return nil
 }
 
-// printApplied tells what applying did.
+// printApplied prints what apply did.
 func printApplied(env *command.Env, a operator.Applied, f term.Format, err error) error {
 	if err != nil {
 		return err
@@ -137,20 +137,20 @@ func printApplied(env *command.Env, a operator.Applied, f term.Format, err error
 		return term.WriteJSON(env.Out, a)
 	}
 	text := map[operator.Outcome]string{
-		operator.OutcomeCreated: "rollout %s was made for %s and is %s\n",
-		operator.OutcomeResumed: "rollout %s is complete now, after an apply that was interrupted, with %s, and is %s\n",
-		operator.OutcomeExists:  "rollout %s of the same content for %s exists already and is %s; nothing was changed\n",
+		operator.OutcomeCreated: "rollout %s with %s was created and is %s\n",
+		operator.OutcomeResumed: "rollout %s with %s was completed after an interrupted apply and is %s\n",
+		operator.OutcomeExists:  "rollout %s with %s and the same content exists and is %s; nothing was changed\n",
 	}[a.Outcome]
 	if err := env.Print(text, a.ID, human.Plural(a.Total, "target"), a.Status); err != nil {
 		return err
 	}
 	if a.Status != rollout.StatusDone && a.Status != rollout.StatusAborted {
-		env.Talk("look at it: enqueue watch %s\n", a.ID)
+		env.Talk("to follow it: enqueue watch %s\n", a.ID)
 	}
 	return nil
 }
 
-// printScheduled tells what scheduling did.
+// printScheduled prints what schedule did.
 func printScheduled(env *command.Env, s operator.Schedule, f term.Format, err error) error {
 	if err != nil {
 		return err

@@ -7,10 +7,10 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 )
 
-// Commands are the commands that make rollouts out of plans.
+// Commands returns plan, apply and schedule.
 func Commands(env *command.Env) []*cobra.Command {
 	return []*cobra.Command{newPlan(env, runPlan), newApply(env, runApply), newSchedule(env)}
 }
 
-// Schedules is get schedules.
+// Schedules returns get schedules.
 func Schedules(env *command.Env) *cobra.Command { return newGetSchedules(env, runGetSchedules) }

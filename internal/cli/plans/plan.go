@@ -16,7 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
-// planOptions are the command line of plan.
+// planOptions is the command line of plan.
 type planOptions struct {
 	file    string
 	sample  bool
@@ -32,18 +32,18 @@ func newPlan(env *command.Env, run func(context.Context, *command.Env, planOptio
 	cmd := &cobra.Command{
 		Use:   "plan -f FILE",
 		Short: "Show what a plan would do",
-		Long: `Show what applying a plan would do, and change nothing: the template, the
-targets and their waves, what fits in the submission quota, and which apps other
-rollouts work on. Everything that is wrong with the plan, the app list and the
-ext template is told at once, with file, line and value.
+		Long: `Show what applying a plan would do, without changing anything: the template, the
+targets and their waves, how many fit into the submission quota, and which apps
+belong to other rollouts. All faults of the plan, the app list and the ext
+template are reported together, with file, line and value.
 
-The app configuration of a plan that has configure is compared with what apps have:
-up to seven calls an app, 20 a second at most, so only for the first 20 apps unless
---app-config sets another number. -o wide and json name every app that was compared.
+If the plan has configure, the command compares it with the configuration of apps.
+This takes up to seven calls per app, at most 20 a second; --app-config sets the
+number of apps, 20 by default. -o wide and json show every compared app.
 
-The rollout's id is made of the plan's name and its content: the same plan, list
-and template have the same id. apply --expect ID does just what was shown.`,
-		Example: `  enqueue plan --sample > spring.yaml     # a commented plan to begin with
+The id of a rollout derives from its name and content: the same plan, list and
+template have the same id. apply --expect ID applies exactly what plan has shown.`,
+		Example: `  enqueue plan --sample > spring.yaml     # a commented plan to start with
   enqueue plan -f spring.yaml
   enqueue plan -f spring.yaml --apps -o csv > order.csv
   enqueue plan -f spring.yaml --ext wx1234567890abcdef
@@ -57,12 +57,12 @@ and template have the same id. apply --expect ID does just what was shown.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.file, "file", "f", "", "the plan")
-	f.BoolVar(&o.sample, "sample", false, "print a commented plan and exit")
-	f.BoolVar(&o.offline, "offline", false, "don't ask WeChat: the template and the quota are not looked up")
-	f.BoolVar(&o.apps, "apps", false, "list every app with its wave, in order")
+	f.StringVarP(&o.file, "file", "f", "", "the plan file")
+	f.BoolVar(&o.sample, "sample", false, "print a commented sample plan and exit")
+	f.BoolVar(&o.offline, "offline", false, "work without WeChat: template and quota are not checked")
+	f.BoolVar(&o.apps, "apps", false, "list every app with its wave, in dispatch order")
 	f.StringVar(&o.ext, "ext", "", "print the ext.json of this appid")
-	f.Var(&o.compare, "app-config", "for how many apps to compare the app configuration, from the first one on: a number, or all; 0 makes no call")
+	f.Var(&o.compare, "app-config", "number of apps whose configuration is compared, or all; 0 compares none")
 	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
 	return cmd
 }
@@ -94,11 +94,11 @@ func runPlan(ctx context.Context, env *command.Env, o planOptions) error {
 		if p.Schedule != "" {
 			verb = "schedule"
 		}
-		return env.Print("\nto do it: enqueue %s -f %s --expect %s\n", verb, o.file, p.ID)
+		return env.Print("\nto start it: enqueue %s -f %s --expect %s\n", verb, o.file, p.ID)
 	})
 }
 
-// previewPlan looks at a plan, with a progress bar where that takes long.
+// previewPlan previews a plan behind a progress bar.
 func previewPlan(ctx context.Context, env *command.Env, op *operator.Operator, file *planfile.File, opt operator.PlanOptions) (*operator.Preview, error) {
 	bar := env.Bar()
 	defer bar.End()
@@ -106,7 +106,7 @@ func previewPlan(ctx context.Context, env *command.Env, op *operator.Operator, f
 	return op.Plan(ctx, file, opt)
 }
 
-// asks is what the command line asks WeChat: no app configuration where it isn't shown.
+// asks returns the options of a preview, without configuration that is not shown.
 func (o planOptions) asks() operator.PlanOptions {
 	opt := operator.PlanOptions{Offline: o.offline, Compare: int(o.compare), CompareRate: operator.CompareRate}
 	if o.apps || o.ext != "" || o.format == term.CSV {
@@ -140,26 +140,26 @@ var waveColumns = []term.Column[operator.WavePlan]{
 	{Name: "wave", Text: func(w operator.WavePlan) string { return w.Name }},
 	{Name: "targets", Text: func(w operator.WavePlan) string { return human.Count(w.Size) }},
 	{Name: "first", Text: func(w operator.WavePlan) string { return w.First }},
-	{Name: "the next one waits for", Text: func(w operator.WavePlan) string { return w.Gate }},
+	{Name: "gate of the next wave", Text: func(w operator.WavePlan) string { return w.Gate }},
 }
 
-// printPreview writes a preview for a person.
+// printPreview writes a preview.
 func printPreview(env *command.Env, p *operator.Preview, f term.Format) error {
 	template := fmt.Sprint(p.Plan.Template.ID)
 	if p.Plan.Template.ID == operator.LatestTemplate {
-		template = "the newest template of each run"
+		template = "the newest template at each run"
 	}
 	if v := p.Plan.Template.Version; v != "" {
 		template += ", version " + v
 	}
 	if p.Latest && p.Schedule == "" {
-		template += "; the newest now, and applying pins it"
+		template += "; the newest one, pinned by apply"
 	}
 	lines := []string{
 		"rollout   " + p.ID,
 		"template  " + template,
 		fmt.Sprintf("targets   %s of %s", human.Count(p.Total), p.Source),
-		"begins    " + beginning(p),
+		"starts    " + beginning(p),
 		"release   " + releaseWords(p),
 	}
 	lines = append(lines, quotaLines(p.Quota)...)
@@ -180,7 +180,7 @@ func printPreview(env *command.Env, p *operator.Preview, f term.Format) error {
 	return nil
 }
 
-// beginning says when a plan starts.
+// beginning is when a plan starts.
 func beginning(p *operator.Preview) string {
 	switch {
 	case p.Schedule != "":
@@ -198,32 +198,32 @@ func beginning(p *operator.Preview) string {
 
 func releaseWords(p *operator.Preview) string {
 	r := p.Plan.Release
-	text := map[bool]string{true: "each app once its audit passed", false: "after enqueue approve"}[r.When == "approved"]
+	text := map[bool]string{true: "each app when its audit passes", false: "after enqueue approve"}[r.When == "approved"]
 	if r.Window != nil {
 		text += ", " + r.Window.String()
 	}
 	if len(r.Gray) > 0 {
-		text += fmt.Sprintf(", to %v %% of its users, a step each %s", r.Gray, r.Every)
+		text += fmt.Sprintf(", in steps of %v %% of its users, every %s", r.Gray, r.Every)
 	}
 	return text
 }
 
-// quotaLines say what fits.
+// quotaLines compare the targets with the quota.
 func quotaLines(q operator.QuotaFit) []string {
 	if q.Source == "" {
 		return []string{"quota     unknown: " + human.Shorten(q.Note, 200)}
 	}
-	when := "as the workers read it last"
+	when := "last read by the workers"
 	if q.Source == "wechat" {
-		when = "asked just now"
+		when = "read now"
 	}
 	text := fmt.Sprintf("quota     %s of %s submissions left (%s)", human.Count(q.Rest), human.Count(q.Limit), when)
 	if q.Reserved > 0 {
-		text += fmt.Sprintf(", %s kept for other pools", human.Count(q.Reserved))
+		text += fmt.Sprintf(", %s reserved for other pools", human.Count(q.Reserved))
 	}
 	lines := []string{text, fmt.Sprintf("          %s fit, %s wait for more quota", human.Plural(q.Fits, "target"), human.Count(q.Over))}
 	if q.Ahead > 0 {
-		lines = append(lines, fmt.Sprintf("          other rollouts still want %s of them", human.Count(q.Ahead)))
+		lines = append(lines, fmt.Sprintf("          other rollouts still need %s of them", human.Count(q.Ahead)))
 	}
 	if !q.Pool.Open() {
 		lines = append(lines, "          the submit pool is "+q.Pool.State+": "+q.Pool.Words)
@@ -231,14 +231,14 @@ func quotaLines(q operator.QuotaFit) []string {
 	return lines
 }
 
-// previewNotes are what a person should read before applying.
+// previewNotes are the notes and warnings to read before applying.
 func previewNotes(p *operator.Preview) []string {
 	var notes []string
 	if p.Earlier != nil {
-		notes = append(notes, fmt.Sprintf("note: rollout %s of the same content is %s", p.Earlier.ID, p.Earlier.Status))
+		notes = append(notes, fmt.Sprintf("note: rollout %s with the same content is %s", p.Earlier.ID, p.Earlier.Status))
 	}
 	if o := p.Owned; o.Total > 0 {
-		notes = append(notes, fmt.Sprintf("note: other rollouts work on %d of the first %s apps, which wait for them: %s", o.Total, human.Count(o.Checked), strings.Join(o.Apps, ", ")))
+		notes = append(notes, fmt.Sprintf("note: %d of the first %s apps belong to other rollouts and wait for them: %s", o.Total, human.Count(o.Checked), strings.Join(o.Apps, ", ")))
 	}
 	for _, w := range p.Warnings {
 		notes = append(notes, "warning: "+w)

@@ -17,16 +17,16 @@ func newSchedule(env *command.Env) *cobra.Command {
 	o := applyOptions{schedule: true}
 	cmd := &cobra.Command{
 		Use:   "schedule -f FILE",
-		Short: "Run a plan again and again at its times",
-		Long: `Store a plan with a schedule: the workers begin a rollout of it each time it comes
-up. A run whose time passed while no worker was alive is made up for once, and those
-between count as missed. A run that comes up while the one before has not ended is
-skipped, but not for targets that only wait for their merchant. Schedule list counts
-both, and says with -o wide why the last run was skipped.
+		Short: "Run a plan on its schedule",
+		Long: `Store a plan that has a schedule: the workers start a rollout of it at each
+scheduled time. If no worker was alive at a scheduled time, one run starts late
+and the others count as missed. A run is skipped while the previous rollout is
+unfinished, unless that only waits for merchants. schedule list counts missed and
+skipped runs; with -o wide it also shows why the last one was skipped.
 
-A plan with latest: true takes the newest template of each run. One with all: true
-or select: without a file takes the apps of each run's time from the registry; a
-file's apps are those of now. The same plan again only changes when it runs.`,
+With latest: true each run uses the newest template. With all: true or select: and
+no file, each run selects its apps from the registry; the apps of a file are fixed
+now. Scheduling the same plan again changes only its times.`,
 		Example: `  enqueue schedule -f monthly.yaml
   enqueue schedule list
   enqueue schedule pause monthly
@@ -42,14 +42,14 @@ file's apps are those of now. The same plan again only changes when it runs.`,
 	bindApply(cmd, &o)
 	cmd.AddCommand(
 		newScheduleList(env, runGetSchedules),
-		newScheduleVerb(env, "pause", "Keep a schedule from running", "Keep a schedule from running. Rollouts that it began go on.", runScheduleVerb),
-		newScheduleVerb(env, "resume", "Let a paused schedule run again", "Let a paused schedule run again at its next time. What came up meanwhile is not\nmade up for.", runScheduleVerb),
-		newScheduleVerb(env, "delete", "Take a schedule away", "Take a schedule away for good. Rollouts that it began go on.", runScheduleVerb),
+		newScheduleVerb(env, "pause", "Pause a schedule", "Pause a schedule: no run starts. Rollouts that it started continue.", runScheduleVerb),
+		newScheduleVerb(env, "resume", "Resume a paused schedule", "Resume a paused schedule at its next time. Runs that were due meanwhile are not\nmade up for.", runScheduleVerb),
+		newScheduleVerb(env, "delete", "Delete a schedule", "Delete a schedule. Rollouts that it started continue.", runScheduleVerb),
 	)
 	return cmd
 }
 
-// schedulesOptions are the command line of get schedules.
+// schedulesOptions is the command line of get schedules.
 type schedulesOptions struct{ format term.Format }
 
 func newGetSchedules(env *command.Env, run func(context.Context, *command.Env, schedulesOptions) error) *cobra.Command {
@@ -64,9 +64,10 @@ func newScheduleList(env *command.Env, run func(context.Context, *command.Env, s
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List schedules by their next run",
-		Long: `List schedules by their next run. MISSED counts runs that no worker began before
-the next one came. SKIPPED counts runs that were left out on purpose: the run before
-had not ended, or no apps could be chosen. -o wide says when that was last, and why.`,
+		Long: `List schedules by their next run. MISSED counts runs that no worker started before
+the next run was due. SKIPPED counts runs that were skipped because the previous
+rollout was unfinished or no apps were selected. -o wide shows time and reason of
+the last one.`,
 		Example: "  enqueue schedule list -o wide",
 		Args:    command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -118,7 +119,7 @@ func scheduleState(s operator.Schedule) string {
 
 func scheduleTargets(s operator.Schedule) string {
 	if s.Chooses {
-		return fmt.Sprintf("%d, chosen at each run", s.Total)
+		return fmt.Sprintf("%d, selected at each run", s.Total)
 	}
 	return fmt.Sprint(s.Total)
 }
@@ -130,7 +131,7 @@ func scheduleTemplate(s operator.Schedule) string {
 	return fmt.Sprintf("%d (%s)", s.Template.ID, s.Template.Version)
 }
 
-// scheduleVerbOptions are the command line of schedule pause, resume and delete.
+// scheduleVerbOptions is the command line of schedule pause, resume and delete.
 type scheduleVerbOptions struct{ verb, name string }
 
 func newScheduleVerb(env *command.Env, verb, short, long string, run func(context.Context, *command.Env, scheduleVerbOptions) error) *cobra.Command {

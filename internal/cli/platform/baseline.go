@@ -16,7 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
-// baselineOptions are the command line of baseline and its verbs.
+// baselineOptions is the command line of baseline and its verbs.
 type baselineOptions struct {
 	command.Change
 	verb    string
@@ -30,10 +30,10 @@ type baselineOptions struct {
 func newBaseline(env *command.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "baseline",
-		Short: "Give every newly authorized app the live version",
-		Long: `A baseline is a plan that stands: every app that authorizes the platform while it
-does gets the plan's version, through a rollout of its own with a quota pool of its
-own. The workers gather newcomers; an app is taken once.`,
+		Short: "Roll out a version to newly authorized apps",
+		Long: `A baseline is a standing plan: every app that authorizes the platform from then on
+gets the version of the plan. The workers batch newcomers into rollouts with their
+own quota pool. Each app is taken once.`,
 		Example: `  enqueue baseline set -f standing.yaml --reserve 20
   enqueue baseline get
   enqueue baseline pause --reason "template is broken"`,
@@ -42,9 +42,9 @@ own. The workers gather newcomers; an app is taken once.`,
 	}
 	cmd.AddCommand(
 		newBaselineSet(env, runBaselineSet), newBaselineGet(env, runBaselineGet),
-		newBaselineVerb(env, "pause", "Keep the baseline from gathering", "Keep the baseline from gathering. Newcomers wait; rollouts that it made go on.", runBaselineVerb),
-		newBaselineVerb(env, "resume", "Let a paused baseline gather again", "Let a paused baseline gather again, those first that came meanwhile.", runBaselineVerb),
-		newBaselineVerb(env, "clear", "Take the baseline away", "Take the baseline away. Rollouts that it made go on; newcomers get nothing by\nthemselves any more.", runBaselineVerb),
+		newBaselineVerb(env, "pause", "Pause the baseline", "Pause the baseline: newcomers wait, and rollouts that it created continue.", runBaselineVerb),
+		newBaselineVerb(env, "resume", "Resume a paused baseline", "Resume a paused baseline. Newcomers that waited come first.", runBaselineVerb),
+		newBaselineVerb(env, "clear", "Remove the baseline", "Remove the baseline. Rollouts that it created continue; newcomers no longer get a\nversion automatically.", runBaselineVerb),
 	)
 	return cmd
 }
@@ -53,16 +53,16 @@ func newBaselineSet(env *command.Env, run func(context.Context, *command.Env, ba
 	var o baselineOptions
 	cmd := &cobra.Command{
 		Use:   "set -f FILE",
-		Short: "Let a plan stand for newcomers",
-		Long: `Let a plan stand for every app that authorizes the platform from now on (or from
---since on), in place of the baseline before. Its targets are all: true, or select:
-an app that a selector leaves out, or that lacks a value which ext.json needs, waits
-until that changes. It has no waves, schedule or start. With latest: true newcomers
-get the template that is newest when they come.
+		Short: "Set the plan for newcomers",
+		Long: `Set the plan for every app that authorizes the platform from now on (or since
+--since). It replaces the previous baseline. The targets of the plan are all: true
+or select:. Apps that don't match the selector, or lack a value for ext.json, wait
+until that changes. The plan has no waves, schedule or start. With latest: true
+newcomers get the template that is newest when they are taken.
 
-Newcomers are gathered every --every into a rollout baseline-DATE-N, of the quota
-pool "baseline" unless the plan names another. --reserve keeps so many submissions
-for that pool each month: rollouts of other pools leave them, those that run too.`,
+Every --every, newcomers become a rollout baseline-DATE-N in the quota pool
+"baseline", or the pool that the plan names. --reserve reserves submissions for
+this pool each month, also from rollouts that are already running.`,
 		Example: `  enqueue baseline set -f standing.yaml
   enqueue baseline set -f standing.yaml --since 2026-11-01T00:00+08:00 --reserve 20 --reason "spring is live"`,
 		Args: command.Args(cobra.NoArgs),
@@ -74,12 +74,12 @@ for that pool each month: rollouts of other pools leave them, those that run too
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.file, "file", "f", "", "the plan")
-	f.StringVar(&o.since, "since", "", "apps that authorized since this time are newcomers; now if left out")
-	f.DurationVar(&o.every, "every", operator.DefaultGather, "how often newcomers are gathered")
-	f.Int64Var(&o.reserve, "reserve", 0, "submissions that other pools leave to the baseline's")
-	f.StringVar(&o.Why, "reason", "", "why, for the record")
-	f.BoolVar(&o.DryRun, "dry-run", false, "tell what would be done, and change nothing")
+	f.StringVarP(&o.file, "file", "f", "", "the plan file")
+	f.StringVar(&o.since, "since", "", "time since when authorized apps are newcomers (default: now)")
+	f.DurationVar(&o.every, "every", operator.DefaultGather, "interval between two batches of newcomers")
+	f.Int64Var(&o.reserve, "reserve", 0, "submissions reserved for the baseline's pool each month")
+	command.BindReason(cmd, &o.Why)
+	command.BindDryRun(cmd, &o.DryRun)
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
@@ -89,7 +89,7 @@ func (o baselineOptions) check() error {
 	case o.file == "":
 		return exit.Usagef("-f FILE is missing")
 	case o.every < time.Second:
-		return exit.Usagef("--every %s: want a second or more", o.every)
+		return exit.Usagef("--every %s: want 1s or more", o.every)
 	case o.reserve < 0:
 		return exit.Usagef("--reserve %d: want 0 or more", o.reserve)
 	}
@@ -124,7 +124,7 @@ func runBaselineSet(ctx context.Context, env *command.Env, o baselineOptions) er
 			return err
 		}
 		if o.DryRun {
-			env.Talk("this is a dry run: nothing was changed\n")
+			env.DryRun()
 		}
 		return printBaseline(env, b, o.format)
 	})
@@ -134,8 +134,8 @@ func newBaselineGet(env *command.Env, run func(context.Context, *command.Env, ba
 	var o baselineOptions
 	cmd := &cobra.Command{
 		Use:     "get",
-		Short:   "Show the baseline and what became of newcomers",
-		Long:    "Show what stands for newcomers, how many wait and why, and the newest rollout that\nwas made for them.",
+		Short:   "Show the baseline and its newcomers",
+		Long:    "Show the baseline, the number of newcomers that wait and why, and the newest rollout\nfor them.",
 		Example: "  enqueue baseline get -o json",
 		Args:    command.Args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
@@ -163,7 +163,7 @@ func newBaselineVerb(env *command.Env, verb, short, long string, run func(contex
 		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
 	}
 	if verb != "clear" {
-		cmd.Flags().StringVar(&o.Why, "reason", "", "why, for the record")
+		command.BindReason(cmd, &o.Why)
 	}
 	return cmd
 }
@@ -174,7 +174,7 @@ func runBaselineVerb(ctx context.Context, env *command.Env, o baselineOptions) e
 			if err := op.ClearBaseline(ctx); err != nil {
 				return err
 			}
-			return env.Print("no baseline stands any more\n")
+			return env.Print("the baseline is removed\n")
 		}
 		b, err := op.PauseBaseline(ctx, o.verb == "pause", o.Why)
 		if err != nil {
@@ -184,27 +184,27 @@ func runBaselineVerb(ctx context.Context, env *command.Env, o baselineOptions) e
 	})
 }
 
-// printBaseline writes what stands for newcomers.
+// printBaseline writes the baseline and its newcomers.
 func printBaseline(env *command.Env, b operator.Baseline, f term.Format) error {
 	if f == term.JSON {
 		return term.WriteJSON(env.Out, b)
 	}
 	if b.Set.IsZero() {
-		return env.Print("%s\n", "no baseline stands: enqueue baseline set -f PLAN makes one")
+		return env.Print("%s\n", "no baseline is set: enqueue baseline set -f PLAN sets one")
 	}
 	template := "the newest template"
 	if b.Template.ID != operator.LatestTemplate {
 		template = fmt.Sprintf("template %d, version %s", b.Template.ID, b.Template.Version)
 	}
-	state := "gathers every " + b.Gathers
+	state := "takes newcomers every " + b.Gathers
 	if b.Paused {
 		state = "is paused"
 	}
 	lines := []string{
 		fmt.Sprintf("baseline  %s %s, set by %s at %s  %s", b.Name, state, b.By, human.Local(b.Set), b.Why),
-		"gives     " + template + " to apps that authorized since " + human.Local(b.Since),
-		fmt.Sprintf("pool      %s, %s kept for it", b.Pool, human.Plural(b.Reserve, "submission")),
-		fmt.Sprintf("waiting   %s, %s of them held: the selector leaves them out, or ext.json lacks a value", human.Plural(b.Waiting, "app"), human.Count(b.Held)),
+		"version   " + template + " to apps that authorized since " + human.Local(b.Since),
+		fmt.Sprintf("pool      %s, %s reserved", b.Pool, human.Plural(b.Reserve, "submission")),
+		fmt.Sprintf("waiting   %s, of which %s do not match the selector or lack a value for ext.json", human.Plural(b.Waiting, "app"), human.Count(b.Held)),
 		fmt.Sprintf("taken     %s  %s", human.Plural(b.Taken, "app"), b.Last),
 	}
 	if b.Select != "" {

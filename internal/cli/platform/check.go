@@ -16,12 +16,12 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
-// checkOptions are the command line of check.
+// checkOptions is the command line of check.
 type checkOptions struct {
 	command.Change
 	app    string
 	format term.Format
-	// deep looks into the ledger, at the rollouts that refs name.
+	// deep checks the ledger, or only the rollouts that refs names.
 	deep, ended, repair bool
 	refs                []string
 }
@@ -30,27 +30,25 @@ func newCheck(env *command.Env, run func(context.Context, *command.Env, checkOpt
 	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check [--deep [ROLLOUT...]]",
-		Short: "Check that everything a rollout needs is there, or that nothing is lost",
+		Short: "Check the requirements of rollouts, or the consistency of the ledger",
 		Long: `Check Redis and its settings, the platform's credentials, the IP allow-list, the
 template library, the submission quota, the daily limits of calls and the workers.
-It changes nothing. The exit code is 0 if nothing fails (warnings are fine), 4 if
-the credentials are at fault, and 1 for anything else.
+The check changes nothing. Exit code: 0 if no check fails (warnings are allowed),
+4 if the credentials are wrong, 1 for any other failure.
 
---deep proves in one pass over the ledger, beside the workers, that nothing is
-lost: every target of every unfinished rollout is in exactly one place that fits
-its state, the counts add up, each unfinished target has something that holds it,
-what only waits is not parked for ever or failed, and no index, owner, permit or
-archived task keeps what is gone. Each finding says what is wrong and what a repair
-would do. ROLLOUT looks at that one and leaves out what belongs to none; --all looks
-at the targets of ended rollouts too. The exit code is 0 if the ledger is sound and
-1 if there are findings.
+--deep checks the consistency of the ledger in one pass, while workers run: every
+target of an unfinished rollout is in exactly one index, the one of its state;
+counts add up; every unfinished target has a way to continue; and no index, owner,
+permit or archived task refers to something that is gone. Each finding comes with
+its repair. ROLLOUT limits the check to one rollout; --all includes the targets of
+ended rollouts. Exit code: 0 if the ledger is consistent, 1 if there are findings.
 
---repair repairs them: it puts targets into the index that their record asks for,
-drops what names nothing, counts anew, wakes what sleeps, frees and assigns owners,
-and gives dead permits back. It never changes a target's stage or state, and looks
-at each finding again in the same step that repairs it. Doing it twice does nothing.
-What it can't know, such as the state in a broken record, it leaves to a person
-and says how to go on. The exit code is 0 if nothing is left, and 1 if something is.`,
+--repair repairs the findings: it moves targets to the index of their state,
+removes dangling references, recounts, wakes stuck targets, corrects owners and
+returns lost permits. It never changes the stage or state of a target, verifies
+each finding in the step that repairs it, and can be repeated safely. Findings
+that need a decision, such as a broken record, are left with advice. Exit code: 0
+if none is left, else 1.`,
 		Example: `  enqueue check
   enqueue check -o json --app wx1234567890abcdef
   enqueue check --deep
@@ -75,18 +73,18 @@ and says how to go on. The exit code is 0 if nothing is left, and 1 if something
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.app, "app", "", "the app to ask WeChat through")
-	f.BoolVar(&o.deep, "deep", false, "prove that nothing in the ledger is lost")
-	f.BoolVar(&o.ended, "all", false, "with --deep: the targets of ended rollouts too")
-	f.BoolVar(&o.repair, "repair", false, "with --deep: repair what is found")
-	f.StringVar(&o.Why, "reason", "", "with --repair: why, for the rollouts' record")
-	f.BoolVarP(&o.Yes, "yes", "y", false, fmt.Sprintf("with --repair: don't ask when it repairs more than %d findings", term.ConfirmAbove))
-	f.BoolVar(&o.DryRun, "dry-run", false, "with --repair: tell what would be done, and change nothing")
+	f.StringVar(&o.app, "app", "", "appid whose token reads from WeChat")
+	f.BoolVar(&o.deep, "deep", false, "check the consistency of the ledger")
+	f.BoolVar(&o.ended, "all", false, "with --deep: include the targets of ended rollouts")
+	f.BoolVar(&o.repair, "repair", false, "with --deep: repair the findings")
+	f.StringVar(&o.Why, "reason", "", "with --repair: why, for the record")
+	f.BoolVarP(&o.Yes, "yes", "y", false, fmt.Sprintf("with --repair: skip the confirmation of more than %d repairs", term.ConfirmAbove))
+	f.BoolVar(&o.DryRun, "dry-run", false, "with --repair: show the effect without changing anything")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON, term.CSV)
 	return cmd
 }
 
-// check refuses flags that don't go together.
+// check refuses flags that contradict each other.
 func (o checkOptions) check() error {
 	switch {
 	case !o.deep && (o.ended || o.repair):
@@ -94,9 +92,9 @@ func (o checkOptions) check() error {
 	case !o.repair && (o.DryRun || o.Yes || o.Why != ""):
 		return exit.Usagef("--reason, --yes and --dry-run need --repair")
 	case o.deep && o.app != "":
-		return exit.Usagef("--app is for a check without --deep: name rollouts instead")
+		return exit.Usagef("--app does not apply to --deep: name rollouts instead")
 	case o.repair && !o.DryRun && o.Why == "":
-		return exit.Usagef("--repair needs a --reason for the rollouts' record, or --dry-run to look first")
+		return exit.Usagef("--repair needs --reason, or --dry-run to look first")
 	}
 	return nil
 }
@@ -113,7 +111,7 @@ func runCheck(ctx context.Context, env *command.Env, o checkOptions) error {
 	if errors.As(err, new(*config.Error)) || ctx.Err() != nil {
 		return err
 	}
-	if err != nil && len(results) == 0 { // nothing could be opened
+	if err != nil && len(results) == 0 { // Redis could not be opened
 		results = []operator.Result{{Name: "redis", Level: operator.LevelFail, Detail: err.Error(), Credentials: operator.IsCredential(err)}}
 	}
 	if err := term.List(env.Out, o.format, resultColumns, results); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 )
 
-// runDeep looks into the ledger, and repairs what it finds if that is asked.
+// runDeep checks the ledger and, with --repair, repairs the findings.
 func runDeep(ctx context.Context, env *command.Env, o checkOptions) error {
 	return env.With(ctx, func(op *operator.Operator) error {
 		found, err := deepCheck(ctx, env, op, o, false)
@@ -22,7 +22,7 @@ func runDeep(ctx context.Context, env *command.Env, o checkOptions) error {
 			return err
 		}
 		if o.repair && !o.DryRun && found.Repairable > 0 {
-			if err := env.ConfirmRepair(o.Yes, found.Repairable); err != nil {
+			if err := env.Confirm(o.Yes, found.Repairable, "Repair "+human.Plural(found.Repairable, "finding")); err != nil {
 				return err
 			}
 			if found, err = deepCheck(ctx, env, op, o, true); err != nil {
@@ -30,7 +30,7 @@ func runDeep(ctx context.Context, env *command.Env, o checkOptions) error {
 			}
 		}
 		if o.repair && o.DryRun {
-			env.Talk("this is a dry run: nothing was changed\n")
+			env.DryRun()
 		}
 		if err := printFindings(env, o, found); err != nil {
 			return err
@@ -44,11 +44,11 @@ func runDeep(ctx context.Context, env *command.Env, o checkOptions) error {
 	})
 }
 
-// deepCheck makes one pass, with a bar.
+// deepCheck makes one pass behind a progress bar.
 func deepCheck(ctx context.Context, env *command.Env, op *operator.Operator, o checkOptions, repair bool) (operator.Deep, error) {
 	bar := env.Bar()
 	defer bar.End()
-	what := "looked at"
+	what := "checked"
 	if repair {
 		what = "repaired"
 	}
@@ -58,7 +58,7 @@ func deepCheck(ctx context.Context, env *command.Env, op *operator.Operator, o c
 	})
 }
 
-// printFindings tells what a check found, and what a repair did.
+// printFindings prints the findings and what a repair did.
 func printFindings(env *command.Env, o checkOptions, f operator.Deep) error {
 	repaired := o.repair && !o.DryRun
 	if o.format == term.JSON {
@@ -85,10 +85,10 @@ func printFindings(env *command.Env, o checkOptions, f operator.Deep) error {
 	return nil
 }
 
-// deepLines sum a deep check up.
+// deepLines summarize a deep check.
 func deepLines(f operator.Deep, repaired bool) []string {
-	looked := human.Plural(f.Targets, "target") + " of " + human.Plural(f.Rollouts, "rollout") + ", " + human.Plural(f.Permits, "permit") + " and " + human.Plural(f.Tasks, "task") + " were looked at"
-	lines := []string{looked + ": nothing is lost"}
+	looked := human.Plural(f.Targets, "target") + " of " + human.Plural(f.Rollouts, "rollout") + ", " + human.Plural(f.Permits, "permit") + " and " + human.Plural(f.Tasks, "task") + " checked"
+	lines := []string{looked + ": consistent"}
 	if !f.Sound() {
 		var kinds []string
 		for _, fault := range slices.Sorted(maps.Keys(f.Faults)) {
@@ -96,25 +96,25 @@ func deepLines(f operator.Deep, repaired bool) []string {
 		}
 		lines = []string{looked, human.Plural(f.Findings, "finding") + ": " + strings.Join(kinds, ", ")}
 		if repaired {
-			lines = append(lines, "repaired "+human.Count(f.Repaired)+", left to a person "+human.Count(f.Left)+", in order by then "+human.Count(f.Findings-f.Repaired-f.Left))
+			lines = append(lines, "repaired "+human.Count(f.Repaired)+", left to an operator "+human.Count(f.Left)+", already in order "+human.Count(f.Findings-f.Repaired-f.Left))
 		} else {
-			lines = append(lines, "a repair repairs "+human.Count(f.Repairable)+" of them: enqueue check --deep --repair")
+			lines = append(lines, human.Count(f.Repairable)+" can be repaired: enqueue check --deep --repair")
 		}
 	}
 	if f.Stray > 0 {
-		lines = append(lines, human.Plural(f.Stray, "task")+" in Asynq for assignments that are over: harmless, workers drop them")
+		lines = append(lines, human.Plural(f.Stray, "task")+" in Asynq for finished assignments: harmless, workers drop them")
 	}
 	if len(f.Moving) > 0 {
-		lines = append(lines, "counts were compared as sums only, since targets moved all the time: "+strings.Join(f.Moving, ", "))
+		lines = append(lines, "only the sums of counts were compared, because targets kept moving: "+strings.Join(f.Moving, ", "))
 	}
 	return lines
 }
 
-// findingColumns are what a finding is shown as.
+// findingColumns are the columns of a finding.
 func findingColumns(repaired bool) []term.Column[ledger.Finding] {
 	last := term.Column[ledger.Finding]{Name: "repair", Text: func(f ledger.Finding) string {
 		if f.Repair == "" {
-			return "by a person: " + f.Advice
+			return "manual: " + f.Advice
 		}
 		return f.Repair
 	}}
@@ -124,9 +124,9 @@ func findingColumns(repaired bool) []term.Column[ledger.Finding] {
 			case f.Done != "":
 				return f.Done
 			case f.Advice != "":
-				return "left to a person: " + f.Advice
+				return "left: " + f.Advice
 			default:
-				return "nothing: it was in order by then"
+				return "nothing: already in order"
 			}
 		}}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 )
 
-// Commands are the commands about what all rollouts share.
+// Commands returns the commands of this package.
 func Commands(env *command.Env) []*cobra.Command {
 	return []*cobra.Command{newQuota(env, runQuota), newTemplates(env), newBaseline(env), newCheck(env, runCheck), newSeal(env, runSealRotate)}
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// quotaOptions are the command line of quota and quota open.
+// quotaOptions is the command line of quota and quota open.
 type quotaOptions struct {
 	command.Change
 	app    string
-	open   rollout.Stage // "" looks only
+	open   rollout.Stage // "" opens none
 	format term.Format
 }
 
@@ -26,10 +26,10 @@ func newQuota(env *command.Env, run func(context.Context, *command.Env, quotaOpt
 	var o quotaOptions
 	cmd := &cobra.Command{
 		Use:   "quota",
-		Short: "Show what is left of the platform's submissions",
-		Long: `Show what WeChat says is left of the platform's submissions, and how the pools of
-all stages stand: a closed one gives no assignments to any rollout until it is tried
-again. All apps share one quota; --app names the one to ask through.`,
+		Short: "Show the submission quota and the pools",
+		Long: `Show the platform's submission quota at WeChat and the pools of all stages. While
+a pool is closed, no rollout gets assignments of its stage until the next try. All
+apps share one quota; --app selects the app whose token reads it.`,
 		Example: `  enqueue quota
   enqueue quota -o json
   enqueue quota open submit --reason "the penalty is over"`,
@@ -41,7 +41,7 @@ again. All apps share one quota; --app names the one to ask through.`,
 			return run(cmd.Context(), env, o)
 		},
 	}
-	cmd.Flags().StringVar(&o.app, "app", "", "the app to ask WeChat through")
+	cmd.Flags().StringVar(&o.app, "app", "", "appid whose token reads the quota")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON, term.CSV)
 	cmd.AddCommand(newQuotaOpen(env, run))
 	return cmd
@@ -52,10 +52,10 @@ func newQuotaOpen(env *command.Env, run func(context.Context, *command.Env, quot
 	cmd := &cobra.Command{
 		Use:   "open [STAGE]",
 		Short: "Open a closed pool at once",
-		Long: `Open a stage's pool (submit if none is named) whatever closed it. It is for a
-closing that is over and not noticed yet: pools open by themselves. If WeChat still
-refuses, the next call closes it again. After 86008 or 86010, which close it for a
-day, make sure first that the penalty is over. Who opened it and why is recorded.`,
+		Long: `Open the pool of a stage (default: submit), whatever closed it. Pools also open
+automatically; use this when the cause is gone and the next try is late. If WeChat
+still refuses, the next call closes the pool again. 86008 and 86010 close it for a
+day: make sure that the penalty is over. The operator and the reason are recorded.`,
 		Example:   `  enqueue quota open submit --reason "the penalty is over"`,
 		Args:      command.Args(cobra.MaximumNArgs(1)),
 		ValidArgs: command.Texts(rollout.Stages()),
@@ -70,8 +70,8 @@ day, make sure first that the penalty is over. Who opened it and why is recorded
 			return run(cmd.Context(), env, o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "tell what would be done, and change nothing")
-	cmd.Flags().StringVar(&o.Why, "reason", "", "why, for the platform's record")
+	command.BindDryRun(cmd, &o.DryRun)
+	command.BindReason(cmd, &o.Why)
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
@@ -89,9 +89,9 @@ func runQuota(ctx context.Context, env *command.Env, o quotaOptions) error {
 			return term.WriteJSON(env.Out, q)
 		}
 		if o.format == term.Table {
-			text := "WeChat was not asked: " + q.Note
+			text := "WeChat was not read: " + q.Note
 			if q.Live != nil {
-				text = fmt.Sprintf("WeChat says %s of %s submissions and %d of %d speed-ups are left (asked through %s)",
+				text = fmt.Sprintf("%s of %s submissions and %d of %d speed-ups are left at WeChat (read through %s)",
 					human.Count(q.Live.Rest), human.Count(q.Live.Limit), q.Live.SpeedupRest, q.Live.SpeedupLimit, q.Live.AppID)
 			}
 			if err := env.Print("%s\n\n", text); err != nil {
@@ -102,7 +102,7 @@ func runQuota(ctx context.Context, env *command.Env, o quotaOptions) error {
 			return err
 		}
 		if len(q.Books.Pools) > 0 {
-			if err := env.Print("\nsubmissions of %s by the plans' pools:\n", q.Books.Month); err != nil {
+			if err := env.Print("\nsubmissions in %s by quota pool:\n", q.Books.Month); err != nil {
 				return err
 			}
 			if err := term.List(env.Out, o.format, bookColumns(), q.Books.Pools); err != nil {
@@ -127,20 +127,20 @@ func bookColumns() []term.Column[operator.PoolBooks] {
 	}
 }
 
-// bookNotes say who waits for quota, who else spends it, and that it can't be read.
+// bookNotes name the rollouts that wait for quota, spending by other systems, and a failed reading.
 func bookNotes(env *command.Env, b operator.QuotaBooks) string {
 	text := ""
 	if b.Unread != "" {
-		text += fmt.Sprintf("\nthe quota is not read since %s ago: %s\n", env.Ago(b.UnreadSince), human.OneLine(b.Unread))
+		text += fmt.Sprintf("\nthe quota could not be read for %s: %s\n", env.Ago(b.UnreadSince), human.OneLine(b.Unread))
 	}
 	if b.External > 0 {
-		text += fmt.Sprintf("\nanother system spent %s of this platform's submissions this month\n", human.Count(b.External))
+		text += fmt.Sprintf("\nother systems spent %s of the platform's submissions this month\n", human.Count(b.External))
 	}
 	if b.Raised > 0 {
 		text += fmt.Sprintf("\nWeChat added %s this month\n", human.Plural(b.Raised, "submission"))
 	}
 	for _, w := range b.Waiting {
-		why := "about to be submitted"
+		why := "submission is next"
 		if w.Limit != nil {
 			why = w.Limit.String()
 		}
@@ -149,7 +149,7 @@ func bookNotes(env *command.Env, b operator.QuotaBooks) string {
 	return text
 }
 
-// poolNotes say what to do about the pools, and who opened one last.
+// poolNotes have the next steps for the pools, and who opened one last.
 func poolNotes(env *command.Env, q operator.QuotaReport) string {
 	text := ""
 	if q.Fault != nil {
@@ -175,7 +175,7 @@ func openPool(ctx context.Context, env *command.Env, op *operator.Operator, o qu
 		}
 		for _, p := range pools {
 			if p.Stage == o.open {
-				env.Talk("this is a dry run: nothing was changed\n")
+				env.DryRun()
 				return printOpened(env, p, o.format, "would be opened")
 			}
 		}
@@ -187,13 +187,13 @@ func openPool(ctx context.Context, env *command.Env, op *operator.Operator, o qu
 	return printOpened(env, was, o.format, "is open")
 }
 
-// printOpened tells how a pool was before.
+// printOpened prints the previous state of a pool.
 func printOpened(env *command.Env, was operator.Pool, f term.Format, now string) error {
 	if f == term.JSON {
 		return term.WriteJSON(env.Out, was)
 	}
 	if was.Open() {
-		return env.Print("the %s pool is open already\n", was.Stage)
+		return env.Print("the %s pool is already open\n", was.Stage)
 	}
 	return env.Print("the %s pool %s; it was %s: %s\n", was.Stage, now, was.State, was.Words)
 }
@@ -215,7 +215,7 @@ func poolColumns(env *command.Env) []term.Column[operator.Pool] {
 		{Name: "out", Text: func(p operator.Pool) string { return fmt.Sprint(p.Outstanding) }},
 		{Name: "spent", Text: func(p operator.Pool) string { return fmt.Sprint(p.Spent) }},
 		{Name: "closings", Text: func(p operator.Pool) string { return fmt.Sprint(p.Closings) }},
-		{Name: "tried again", Text: func(p operator.Pool) string { return env.Until(p.RetryAt) }},
+		{Name: "next try", Text: func(p operator.Pool) string { return env.Until(p.RetryAt) }},
 		{Name: "why", Text: func(p operator.Pool) string { return p.Words }},
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
-// sealOptions are the command line of seal rotate.
+// sealOptions is the command line of seal rotate.
 type sealOptions struct {
 	dryRun bool
 	format term.Format
@@ -22,9 +22,9 @@ type sealOptions struct {
 func newSeal(env *command.Env, run func(context.Context, *command.Env, sealOptions) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "seal",
-		Short: "Look after the key that seals tokens in Redis",
-		Long: `Tickets and tokens are in Redis only under AES-256-GCM, with WXROLLOUT_SEAL_KEY.
-enqueue check says whether some still need the previous key.`,
+		Short: "Manage the key that seals tokens in Redis",
+		Long: `Tickets and tokens in Redis are sealed by AES-256-GCM with WXROLLOUT_SEAL_KEY.
+enqueue check reports values that still need the previous key.`,
 		Example: `  enqueue seal rotate --dry-run`,
 		Args:    cobra.ArbitraryArgs,
 		RunE:    command.Group,
@@ -38,23 +38,24 @@ func newSealRotate(env *command.Env, run func(context.Context, *command.Env, sea
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "Seal every stored token with the current key",
-		Long: `Seal everything with WXROLLOUT_SEAL_KEY that WXROLLOUT_SEAL_KEY_PREVIOUS sealed. It
-may run beside live workers, be stopped, and be run again. To change the key:
+		Long: `Seal all values under WXROLLOUT_SEAL_KEY_PREVIOUS again with WXROLLOUT_SEAL_KEY.
+The command can run beside live workers, be interrupted, and be repeated. To
+change the key:
 
-  1. make a new one: openssl rand -base64 32
-  2. give it to every worker as WXROLLOUT_SEAL_KEY, and the old one as
-     WXROLLOUT_SEAL_KEY_PREVIOUS, and restart them
-  3. enqueue seal rotate, with the same two
-  4. when it says that nothing is left, take the previous key away
+  1. create a key: openssl rand -base64 32
+  2. set it as WXROLLOUT_SEAL_KEY of every worker, and the old key as
+     WXROLLOUT_SEAL_KEY_PREVIOUS; restart the workers
+  3. run enqueue seal rotate with the same two keys
+  4. when no value is left, remove the previous key
 
-The exit code is 4 if some values open with neither key, and 1 if some are left
-because a worker still seals with the previous one.`,
+Exit code: 4 if a value opens with neither key, 1 if values are left because a
+worker still seals with the previous key.`,
 		Example: `  enqueue seal rotate --dry-run
   enqueue seal rotate`,
 		Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
 	}
-	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "count only, and change nothing")
+	command.BindDryRun(cmd, &o.dryRun)
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
@@ -83,23 +84,23 @@ func runSealRotate(ctx context.Context, env *command.Env, o sealOptions) error {
 	}
 }
 
-// printSeals tells what was found and done.
+// printSeals prints what was sealed.
 func printSeals(env *command.Env, s operator.Seals, o sealOptions) error {
 	if o.format == term.JSON {
 		return term.WriteJSON(env.Out, s)
 	}
 	if s.Unreadable > 0 {
-		env.Talk("%s stored values open with neither key, such as %s:\ngive the key they were sealed with as WXROLLOUT_SEAL_KEY_PREVIOUS; if it is lost, delete these rows, and the tokens are read back\n",
+		env.Talk("%s stored values open with neither key, such as %s:\nset the key that sealed them as WXROLLOUT_SEAL_KEY_PREVIOUS; if it is lost, delete these rows, and the tokens are fetched again\n",
 			human.Count(s.Unreadable), strings.Join(s.Examples, ", "))
 	}
 	switch {
 	case o.dryRun:
-		env.Talk("this is a dry run: nothing was changed\n")
+		env.DryRun()
 		return env.Print("%s of %s stored values would be sealed with the current key\n", human.Count(s.Previous), human.Count(s.Values))
 	case s.Previous > 0:
-		env.Talk("a worker still seals with the previous key: restart it with both, and run this again\n")
+		env.Talk("a worker still seals with the previous key: restart it with both keys, then run this again\n")
 		return env.Print("%s of %s stored values were sealed with the current key; %s are left\n", human.Count(s.Resealed), human.Count(s.Values), human.Count(s.Previous))
 	default:
-		return env.Print("%s of %s stored values were sealed with the current key; none is left that only the previous one opens\n", human.Count(s.Resealed), human.Count(s.Values))
+		return env.Print("%s of %s stored values were sealed with the current key; none needs the previous one\n", human.Count(s.Resealed), human.Count(s.Values))
 	}
 }

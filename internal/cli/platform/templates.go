@@ -13,16 +13,16 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
-// templatesOptions are the command line of templates list and templates drafts.
+// templatesOptions is the command line of templates list and templates drafts.
 type templatesOptions struct{ format term.Format }
 
 func newTemplates(env *command.Env) *cobra.Command {
 	var o templatesOptions
 	cmd := &cobra.Command{
 		Use:   "templates",
-		Short: "List the template library, add to it, delete from it",
-		Long: `The platform's template library: what is in it, what needs each template, and how
-much room is left. Without a command it lists, as templates list does.`,
+		Short: "List, add and delete templates of the library",
+		Long: `Manage the platform's template library. Without a subcommand it lists the library,
+as templates list does.`,
 		Example: `  enqueue templates
   enqueue templates add --newest --reason "spring"
   enqueue templates prune --keep 20 --dry-run`,
@@ -47,10 +47,11 @@ func newTemplatesList(env *command.Env, run func(context.Context, *command.Env, 
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the template library, newest first",
-		Long: `List the template library, newest first, with what needs each template: unfinished
-rollouts in any revision of their plan, schedules, the baseline; and how many apps
-have its version live, as far as the registry of apps knows. The ID is what a plan
-names; latest: true in a plan takes the first one that is not a standard template.`,
+		Long: `List the template library, newest first. USED BY names the unfinished rollouts
+(any revision of their plan), schedules and the baseline that need a template.
+LIVE counts the apps whose live version it is, according to the app registry.
+Plans name a template by its ID; latest: true means the newest one that is not a
+standard template.`,
 		Example: `  enqueue templates list
   enqueue templates list -o json`,
 		Args: command.Args(cobra.NoArgs),
@@ -73,19 +74,19 @@ func runTemplates(ctx context.Context, env *command.Env, o templatesOptions) err
 	})
 }
 
-// libraryNotes say how much room is left, and who changed the library last.
+// libraryNotes have the free room and the last change.
 func libraryNotes(env *command.Env, l operator.Library) string {
 	text := fmt.Sprintf("%s, room for %s more", human.Plural(len(l.Entries), "template"), human.Count(l.Room()))
 	if len(l.Entries) >= operator.LibraryNearlyFull {
-		text += fmt.Sprintf(": nearly full, and enqueue templates prune would free %s", human.Count(len(l.Prunable(operator.DefaultKeep, false))))
+		text += fmt.Sprintf(": nearly full; enqueue templates prune would free %s", human.Count(len(l.Prunable(operator.DefaultKeep, false))))
 	}
 	if a := l.Last; a != nil {
-		text += fmt.Sprintf("\nlast changed %s ago by %s: %s became %s: %s", env.Ago(a.Time()), a.By, a.From, a.To, human.OneLine(a.Why))
+		text += fmt.Sprintf("\nlast change %s ago by %s: %s to %s: %s", env.Ago(a.Time()), a.By, a.From, a.To, human.OneLine(a.Why))
 	}
 	return text
 }
 
-// usedBy are the uses of a template in one cell.
+// usedBy lists the uses of a template.
 func usedBy(e operator.LibraryEntry) string {
 	var uses []string
 	for _, u := range e.Uses {
@@ -110,10 +111,10 @@ func newTemplatesDrafts(env *command.Env, run func(context.Context, *command.Env
 	var o templatesOptions
 	cmd := &cobra.Command{
 		Use:   "drafts",
-		Short: "List the uploads that can become templates",
-		Long: `List the drafts: the last upload of each development mini program, the newest
-first. An upload replaces the one before, so add a draft before the next upload.
-TEMPLATE is the template that was made of it already.`,
+		Short: "List the drafts that can become templates",
+		Long: `List the drafts, newest first: the last upload of each development mini program.
+An upload replaces the previous draft, so add a draft before the next upload.
+TEMPLATE is the template that was made from the draft.`,
 		Example: `  enqueue templates drafts
   enqueue templates drafts -o json`,
 		Args: command.Args(cobra.NoArgs),

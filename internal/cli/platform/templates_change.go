@@ -15,7 +15,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
-// addTemplateOptions are the command line of templates add.
+// addTemplateOptions is the command line of templates add.
 type addTemplateOptions struct {
 	draft  *int64 // nil is the newest
 	why    string
@@ -28,18 +28,18 @@ func newTemplatesAdd(env *command.Env, run func(context.Context, *command.Env, a
 	newest := false
 	cmd := &cobra.Command{
 		Use:   "add DRAFT | --newest",
-		Short: "Put a draft into the template library",
-		Long: fmt.Sprintf(`Put a draft into the template library, and tell the id that plans name it by. A
-draft that is there already is left alone, so that a script may repeat it.
+		Short: "Add a draft to the template library",
+		Long: fmt.Sprintf(`Add a draft to the template library and print the id for plans. A draft that is
+already a template is left alone, so scripts can repeat the command.
 
-The library holds %d templates by WeChat's page (older pages say 50). When it is
-full nothing is tried: what templates prune would free is told.`, operator.LibraryMax),
+The library holds %d templates (older WeChat pages say 50). If it is full, the
+command fails and shows what templates prune would free.`, operator.LibraryMax),
 		Example: `  enqueue templates add 12 --reason "spring"
   enqueue templates add --newest -o json`,
 		Args: command.Args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if newest == (len(given) == 1) {
-				return exit.Usagef("which draft? Name its id (enqueue templates drafts), or give --newest: one of them")
+				return exit.Usagef("no draft is selected: give either a draft id (enqueue templates drafts) or --newest")
 			}
 			if !newest {
 				ids, err := templateIDs(given)
@@ -53,19 +53,19 @@ full nothing is tried: what templates prune would free is told.`, operator.Libra
 	}
 	f := cmd.Flags()
 	f.BoolVar(&newest, "newest", false, "the newest draft")
-	f.StringVar(&o.why, "reason", "", "why, for the platform's record")
-	f.BoolVar(&o.dryRun, "dry-run", false, "tell what would be done, and change nothing")
+	command.BindReason(cmd, &o.why)
+	command.BindDryRun(cmd, &o.dryRun)
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
 
-// templateIDs reads ids; 0 is one.
+// templateIDs parses ids; 0 is a valid id.
 func templateIDs(given []string) ([]int64, error) {
 	var ids []int64
 	for _, text := range given {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || id < 0 {
-			return nil, exit.Usagef("%q: want an id such as 118", text)
+			return nil, exit.Usagef("template %q: want an id such as 118", text)
 		}
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)
@@ -81,10 +81,10 @@ func runTemplatesAdd(ctx context.Context, env *command.Env, o addTemplateOptions
 			return err
 		}
 		if o.dryRun {
-			env.Talk("this is a dry run: nothing was changed\n")
+			env.DryRun()
 		}
 		if added.Templates >= operator.LibraryNearlyFull {
-			env.Talk("warning: the library has %d templates of %d: see enqueue templates prune --dry-run\n", added.Templates, added.LibraryMax)
+			env.Talk("warning: the library has %d of at most %d templates: see enqueue templates prune --dry-run\n", added.Templates, added.LibraryMax)
 		}
 		if o.format == term.JSON {
 			return term.WriteJSON(env.Out, added)
@@ -92,16 +92,16 @@ func runTemplatesAdd(ctx context.Context, env *command.Env, o addTemplateOptions
 		what := fmt.Sprintf("draft %d, version %s", added.Draft.ID, added.Draft.Version)
 		switch {
 		case added.Existed:
-			return env.Print("%s, is template %d already\n", what, added.Template.ID)
+			return env.Print("%s, is already template %d\n", what, added.Template.ID)
 		case o.dryRun:
-			return env.Print("%s, would be added to the %s there are\n", what, human.Plural(added.Templates, "template"))
+			return env.Print("%s, would be added to %s\n", what, human.Plural(added.Templates, "template"))
 		default:
-			return env.Print("%s, is template %d now; %s of %d\n", what, added.Template.ID, human.Plural(added.Templates, "template"), added.LibraryMax)
+			return env.Print("%s, was added as template %d; %s of at most %d\n", what, added.Template.ID, human.Plural(added.Templates, "template"), added.LibraryMax)
 		}
 	})
 }
 
-// deleteTemplatesOptions are the command line of templates delete and templates prune.
+// deleteTemplatesOptions is the command line of templates delete and templates prune.
 type deleteTemplatesOptions struct {
 	command.Change
 	ids    []int64
@@ -110,12 +110,11 @@ type deleteTemplatesOptions struct {
 	format term.Format
 }
 
-// bindTemplateChange adds the flags of a command that deletes templates.
+// bindTemplateChange adds the flags of commands that delete templates.
 func bindTemplateChange(cmd *cobra.Command, o *deleteTemplatesOptions) {
-	f := cmd.Flags()
-	f.StringVar(&o.Why, "reason", "", "why, for the platform's record")
-	f.BoolVarP(&o.Yes, "yes", "y", false, "don't ask")
-	f.BoolVar(&o.DryRun, "dry-run", false, "tell what would be done, and change nothing")
+	command.BindReason(cmd, &o.Why)
+	cmd.Flags().BoolVarP(&o.Yes, "yes", "y", false, "skip the confirmation")
+	command.BindDryRun(cmd, &o.DryRun)
 	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
 }
 
@@ -123,10 +122,10 @@ func newTemplatesDelete(env *command.Env, run func(context.Context, *command.Env
 	var o deleteTemplatesOptions
 	cmd := &cobra.Command{
 		Use:   "delete ID...",
-		Short: "Delete templates that nothing needs",
-		Long: `Delete templates for good: their code can be had back only by uploading it anew.
-One that an unfinished rollout, a schedule or the baseline uses can't be deleted;
-then none of those named is, and all that is wrong is told at once.`,
+		Short: "Delete unused templates",
+		Long: `Delete templates permanently: restoring one requires another upload of its code.
+If an unfinished rollout, a schedule or the baseline needs one of the templates,
+none is deleted, and the error names all uses.`,
 		Example: `  enqueue templates delete 101 102 --dry-run
   enqueue templates delete 101 --yes --reason "broken upload"`,
 		Args: command.Args(cobra.MinimumNArgs(1)),
@@ -146,11 +145,11 @@ func newTemplatesPrune(env *command.Env, run func(context.Context, *command.Env,
 	var o deleteTemplatesOptions
 	cmd := &cobra.Command{
 		Use:   "prune",
-		Short: "Delete old templates that nothing needs",
-		Long: `Delete the oldest templates that nothing needs. Kept are the newest --keep, those
-that unfinished rollouts, schedules or the baseline use, and those whose version
-some app of the registry has live (--live deletes them too). What users have stays
-live whatever is deleted; only committing it to one more app needs the template.`,
+		Short: "Delete old unused templates",
+		Long: `Delete the oldest unused templates. Kept are the newest --keep templates, those
+that unfinished rollouts, schedules or the baseline need, and those whose version
+is live in an app of the registry (unless --live is set). Deleting a template does
+not affect live apps: only committing its version to another app needs it.`,
 		Example: `  enqueue templates prune --dry-run
   enqueue templates prune --keep 10 --yes --reason "make room"`,
 		Args: command.Args(cobra.NoArgs),
@@ -162,8 +161,8 @@ live whatever is deleted; only committing it to one more app needs the template.
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.keep, "keep", operator.DefaultKeep, "how many of the newest to keep")
-	f.BoolVar(&o.live, "live", false, "also those whose version apps have live")
+	f.IntVar(&o.keep, "keep", operator.DefaultKeep, "number of newest templates to keep")
+	f.BoolVar(&o.live, "live", false, "also delete templates whose version is live in apps")
 	bindTemplateChange(cmd, &o)
 	return cmd
 }
@@ -191,23 +190,24 @@ func runTemplatesPrune(ctx context.Context, env *command.Env, o deleteTemplatesO
 		}
 		would := l.Prunable(o.keep, o.live)
 		if l.Unseen > 0 && !o.live && len(would) > 0 {
-			env.Talk("warning: which version %s have live is not known: enqueue apps sync --full --versions looks\n", human.Plural(l.Unseen, "app"))
+			env.Talk("warning: the live version of %s is unknown: run enqueue apps sync --full --versions\n", human.Plural(l.Unseen, "app"))
 		}
 		return deleteTemplates(ctx, env, op, would, o)
 	})
 }
 
-// deleteTemplates shows, asks and deletes.
+// deleteTemplates lists templates, asks for confirmation and deletes them.
 func deleteTemplates(ctx context.Context, env *command.Env, op *operator.Operator, would []operator.LibraryEntry, o deleteTemplatesOptions) error {
 	if len(would) == 0 {
-		env.Talk("nothing is to be deleted\n")
+		env.Talk("no template can be deleted\n")
 		return term.List(env.Out, o.format, templateColumns, would)
 	}
 	if o.DryRun {
-		env.Talk("this is a dry run: %s would be deleted, and nothing was changed\n", human.Plural(len(would), "template"))
+		env.DryRun()
+		env.Talk("%s would be deleted\n", human.Plural(len(would), "template"))
 		return term.List(env.Out, o.format, templateColumns, would)
 	}
-	if err := env.ConfirmDeletion(o.Yes, len(would)); err != nil {
+	if err := env.Confirm(o.Yes, term.Always, fmt.Sprintf("Delete %s for good", human.Plural(len(would), "template"))); err != nil {
 		return err
 	}
 	ids := make([]int64, len(would))

@@ -23,7 +23,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// archiveOptions are the command line of archive.
+// archiveOptions is the command line of archive.
 type archiveOptions struct {
 	command.Change
 	refs      []string
@@ -37,17 +37,17 @@ func newArchive(env *command.Env, run func(context.Context, *command.Env, archiv
 	var o archiveOptions
 	cmd := &cobra.Command{
 		Use:   "archive [ROLLOUT...]",
-		Short: "Write finished rollouts to files, and free their memory",
+		Short: "Write finished rollouts to files and free their memory",
 		Long: `Write finished rollouts (done, or aborted with every target ended) to files: the
-plan with its revisions, what operators did, and every target with its timeline.
-Each file is read back before anything else is done. With --prune the rollout is
-then taken out of Redis; its id, name and file are remembered. Nothing brings it
-back, so that retry and undo of it end. What changed meanwhile is not pruned, and
-a command that was interrupted can be given again.
+plan with its revisions, the actions of operators, and every target with its
+history. Each file is verified by reading it back. --prune then removes the
+rollout from Redis, which keeps its id, name and file. This is irreversible: a
+pruned rollout can't be retried or undone. A rollout that changed meanwhile is not
+pruned. An interrupted command can be repeated.
 
-Files are gzip of JSON lines (docs/archive.md) and hold what the app list held.
-Without a ROLLOUT, --older-than chooses all that ended so long ago. Rollouts that
-can't be read are named and left, and the exit code is then 1.`,
+Files are gzipped JSON lines (docs/archive.md) and contain the columns of the app
+list. Without ROLLOUT, --older-than selects all rollouts that ended that long ago.
+Unreadable rollouts are named and skipped; the exit code is then 1.`,
 		Example: `  enqueue archive spring --to spring.jsonl.gz
   enqueue archive --older-than 30d --to archive/ --prune --reason "yearly" --yes
   enqueue archive --older-than 30d --prune --dry-run
@@ -60,15 +60,15 @@ can't be read are named and left, and the exit code is then 1.`,
 				return err
 			}
 			if len(given) == 0 && o.olderThan == "" {
-				return exit.Usagef("ROLLOUT is missing; or choose all finished ones with --older-than, such as 30d")
+				return exit.Usagef("ROLLOUT is missing: name one, or select finished rollouts with --older-than 30d")
 			}
 			return run(cmd.Context(), env, o)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.to, "to", "", "file for one rollout, or a directory; here by its id if left out")
-	f.StringVar(&o.olderThan, "older-than", "", "only rollouts that ended so long ago, such as 30d or 12h")
-	f.BoolVar(&o.prune, "prune", false, "take them out of Redis when their files are whole")
+	f.StringVar(&o.to, "to", "", "file of a single rollout, or a directory (default: ID.jsonl.gz in the working directory)")
+	f.StringVar(&o.olderThan, "older-than", "", "only rollouts that ended at least this long ago, such as 30d or 12h")
+	f.BoolVar(&o.prune, "prune", false, "remove the rollouts from Redis once their files are verified")
 	command.BindChange(cmd, &o.Change)
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	cmd.AddCommand(newArchiveList(env, runArchiveList), newArchiveShow(env, runArchiveShow))
@@ -77,7 +77,7 @@ can't be read are named and left, and the exit code is then 1.`,
 
 var days = regexp.MustCompile(`^(\d{1,5})d$`)
 
-// parseAge reads a duration that may be in days; "" is 0.
+// parseAge parses a duration, which may be in days; "" is 0.
 func parseAge(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
@@ -88,7 +88,7 @@ func parseAge(text string) (time.Duration, error) {
 	}
 	age, err := time.ParseDuration(text)
 	if err != nil || age < 0 {
-		return 0, exit.Usagef("--older-than %q: want a time such as 30d or 12h", text)
+		return 0, exit.Usagef("--older-than %q: want a duration such as 30d or 12h", text)
 	}
 	return age, nil
 }
@@ -112,7 +112,7 @@ func runArchive(ctx context.Context, env *command.Env, o archiveOptions) error {
 			return errors.Join(wouldArchive(env, o, chosen, targets), ledger.JoinBroken(broken))
 		}
 		if o.prune {
-			if err := env.Agree(o.Yes, targets, fmt.Sprintf("archive and prune %s reaches %s and can't be undone", human.Plural(len(chosen), "rollout"), human.Plural(targets, "target"))); err != nil {
+			if err := env.Confirm(o.Yes, targets, fmt.Sprintf("Archive and prune %s with %s for good", human.Plural(len(chosen), "rollout"), human.Plural(targets, "target"))); err != nil {
 				return err
 			}
 		}
@@ -120,7 +120,7 @@ func runArchive(ctx context.Context, env *command.Env, o archiveOptions) error {
 	})
 }
 
-// archivable are the rollouts that were named, or all that ended long ago.
+// archivable returns the named rollouts, or all that ended before age.
 func archivable(ctx context.Context, op *operator.Operator, refs []string, age time.Duration) ([]rollout.Rollout, error) {
 	if len(refs) == 0 {
 		return op.Archivable(ctx, age)
@@ -151,7 +151,8 @@ func wouldArchive(env *command.Env, o archiveOptions, chosen []rollout.Rollout, 
 	if o.prune {
 		verb = "archived and pruned"
 	}
-	env.Talk("%s with %s would be %s; this was a dry run: nothing was changed\n", human.Plural(len(chosen), "rollout"), human.Plural(targets, "target"), verb)
+	env.DryRun()
+	env.Talk("%s with %s would be %s\n", human.Plural(len(chosen), "rollout"), human.Plural(targets, "target"), verb)
 	done := make([]operator.ArchiveDone, 0, len(chosen))
 	for _, r := range chosen {
 		done = append(done, operator.ArchiveDone{ID: r.ID, Status: r.Status, File: o.file(r.ID, len(chosen)), Targets: r.Total})
@@ -159,7 +160,7 @@ func wouldArchive(env *command.Env, o archiveOptions, chosen []rollout.Rollout, 
 	return term.List(env.Out, o.format, archiveColumns(), done)
 }
 
-// archiveAll goes on past a rollout that can't be archived, and says what was done.
+// archiveAll archives rollouts, continues after a failed one, and lists what it did.
 func archiveAll(ctx context.Context, env *command.Env, op *operator.Operator, o archiveOptions, chosen []rollout.Rollout) error {
 	var all []operator.ArchiveDone
 	var errs []error
@@ -174,8 +175,8 @@ func archiveAll(ctx context.Context, env *command.Env, op *operator.Operator, o 
 	return errors.Join(append(errs, term.List(env.Out, o.format, archiveColumns(), all))...)
 }
 
-// file is where a rollout goes: --to is a directory if it ends so, is one, or has
-// to hold several.
+// file is the path for a rollout. --to is a directory if it ends with a separator, exists
+// as one, or must hold several rollouts.
 func (o archiveOptions) file(id string, rollouts int) string {
 	name := id + operator.ArchiveSuffix
 	if o.to == "" {
@@ -201,12 +202,12 @@ func archiveColumns() []term.Column[operator.ArchiveDone] {
 		{Name: "targets", Text: func(a operator.ArchiveDone) string { return fmt.Sprint(a.Targets) }},
 		{Name: "file", Text: func(a operator.ArchiveDone) string { return a.File }},
 		{Name: "done", Text: func(a operator.ArchiveDone) string {
-			return cmp.Or(yes(a.Pruned, "pruned"), yes(a.Found, "there already"), yes(a.Sum != "", "written"), "nothing")
+			return cmp.Or(yes(a.Pruned, "pruned"), yes(a.Found, "already there"), yes(a.Sum != "", "written"), "nothing")
 		}},
 	}
 }
 
-// archivesOptions are the command line of archive list.
+// archivesOptions is the command line of archive list.
 type archivesOptions struct {
 	limit  int
 	format term.Format
@@ -216,8 +217,8 @@ func newArchiveList(env *command.Env, run func(context.Context, *command.Env, ar
 	var o archivesOptions
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List rollouts that were taken out of Redis, and their files",
-		Long:    fmt.Sprintf("List the rollouts that were archived with --prune, newest first. The last %d are\nremembered.", ledger.ArchivedMax),
+		Short:   "List pruned rollouts and their files",
+		Long:    fmt.Sprintf("List the rollouts that archive --prune removed, newest first. Redis keeps the last\n%d.", ledger.ArchivedMax),
 		Example: `  enqueue archive list -o wide`,
 		Args:    command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -227,7 +228,7 @@ func newArchiveList(env *command.Env, run func(context.Context, *command.Env, ar
 			return run(cmd.Context(), env, o)
 		},
 	}
-	cmd.Flags().IntVar(&o.limit, "limit", 20, "how many at most")
+	cmd.Flags().IntVar(&o.limit, "limit", 20, "maximum number of rollouts")
 	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
 	return cmd
 }
@@ -251,7 +252,7 @@ func runArchiveList(ctx context.Context, env *command.Env, o archivesOptions) er
 	})
 }
 
-// archiveShowOptions are the command line of archive show.
+// archiveShowOptions is the command line of archive show.
 type archiveShowOptions struct {
 	file   string
 	choice command.Choice
@@ -263,9 +264,9 @@ func newArchiveShow(env *command.Env, run func(context.Context, *command.Env, ar
 	cmd := &cobra.Command{
 		Use:   "show FILE",
 		Short: "List the targets of an archived rollout",
-		Long: `List the targets of an archive file as get targets does, and say what became of
-its rollout. It needs no Redis. Flags choose among the targets; -o json has their
-timelines. A file that is not whole is an error, after what could be read of it.`,
+		Long: `List the targets in an archive file as get targets does, with the status of the
+rollout. It needs no Redis. Flags select targets; -o json includes their history.
+For a truncated file, the command lists the readable part and then fails.`,
 		Example: `  enqueue archive show spring-1a2b3c4d.jsonl.gz --state failed
   enqueue archive show spring-1a2b3c4d.jsonl.gz --app wx0123456789abcdef -o json`,
 		Args: command.Args(command.One("FILE")),
@@ -282,7 +283,7 @@ timelines. A file that is not whole is an error, after what could be read of it.
 	return cmd
 }
 
-// archivedRow is a target as archive show writes it in JSON.
+// archivedRow is a target in the JSON of archive show.
 type archivedRow struct {
 	operator.Row
 	Columns  map[string]string `json:"columns,omitempty"`
@@ -309,7 +310,7 @@ func runArchiveShow(_ context.Context, env *command.Env, o archiveShowOptions) e
 		return err
 	}
 	s := read.Head.Summary
-	env.Talk("rollout %s was %s when it was archived at %s by %s: %s, %s ended well, %s rejected or failed\n",
+	env.Talk("rollout %s was %s when it was archived at %s by %s: %s, %s good, %s rejected or failed\n",
 		s.ID, s.Status, human.Stamp(read.Head.At), read.Head.By, human.Plural(s.Total, "target"), human.Count(s.Good), human.Count(s.Bad))
 	slices.SortFunc(found, func(a, b archivedRow) int {
 		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.AppID, b.AppID))

@@ -3,6 +3,7 @@ package rollouts
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// controlOptions are the command line of the verbs that change a rollout as a whole.
+// controlOptions is the command line of a verb that changes a whole rollout.
 type controlOptions struct {
 	command.Change
 	verb   string
@@ -22,7 +23,7 @@ type controlOptions struct {
 	format term.Format
 }
 
-// newControl makes one of these commands.
+// newControl completes the command of such a verb.
 func newControl(env *command.Env, o *controlOptions, cmd *cobra.Command, run func(context.Context, *command.Env, controlOptions) error) *cobra.Command {
 	o.verb = cmd.Name()
 	cmd.Args = command.Args(command.One("ROLLOUT"))
@@ -40,8 +41,9 @@ func newPause(env *command.Env, run func(context.Context, *command.Env, controlO
 	return newControl(env, new(controlOptions), &cobra.Command{
 		Use:   "pause ROLLOUT",
 		Short: "Stop a rollout until it is resumed",
-		Long: `Stop a rollout at once: no target gets an assignment and no call with effect begins
-until it is resumed. Audits that run go on at WeChat. It never asks.`,
+		Long: `Stop a rollout at once: until it is resumed, no target gets an assignment and no
+write to WeChat starts. Audits continue at WeChat. pause never asks for
+confirmation.`,
 		Example: `  enqueue pause spring --reason "the new version crashes"`,
 	}, run)
 }
@@ -49,9 +51,9 @@ until it is resumed. Audits that run go on at WeChat. It never asks.`,
 func newResume(env *command.Env, run func(context.Context, *command.Env, controlOptions) error) *cobra.Command {
 	return newControl(env, new(controlOptions), &cobra.Command{
 		Use:   "resume ROLLOUT",
-		Short: "Let a paused rollout go on",
-		Long: `Let a paused rollout go on. The failures that made it pause by itself are
-forgiven: it pauses again only after new ones.`,
+		Short: "Resume a paused rollout",
+		Long: `Resume a paused rollout. Failures so far no longer count towards an automatic
+pause: the rollout pauses again only after new failures.`,
 		Example: `  enqueue resume spring --reason "it was the staging server"`,
 	}, run)
 }
@@ -61,25 +63,24 @@ func newPromote(env *command.Env, run func(context.Context, *command.Env, contro
 	cmd := newControl(env, &o, &cobra.Command{
 		Use:   "promote ROLLOUT",
 		Short: "Open the next wave",
-		Long: `Open the next wave, past a gate that waits for a person or failed. After a gate
-has tripped, what waits behind it goes on. A gate that failed or tripped and was
-promoted is not judged again. A gate that still counts is opened only with --wave,
-so that the same command twice, or by two people at once, opens one wave. With
---wave it opens just that one, and does nothing if it is open already. A gate that
-changed after it was shown is not opened.`,
+		Long: `Open the next wave although its gate holds for an operator, has failed or has
+tripped. A promoted gate is not evaluated again. A gate that is still counting
+opens only with --wave: giving the command twice, or by two operators at once,
+opens one wave. With --wave the command opens that wave only, and does nothing if
+it is open. A gate that changed after it was shown is not opened.`,
 		Example: `  enqueue promote spring
   enqueue promote spring --wave early --reason "canary looks good" --yes`,
 	}, run)
-	cmd.Flags().StringVar(&o.wave, "wave", "", "the wave to open; if it is left out, the next one, whose gate has to wait for a person")
+	cmd.Flags().StringVar(&o.wave, "wave", "", "the wave to open (default: the next one, if its gate needs an operator)")
 	return cmd
 }
 
 func newApprove(env *command.Env, run func(context.Context, *command.Env, controlOptions) error) *cobra.Command {
 	return newControl(env, new(controlOptions), &cobra.Command{
 		Use:   "approve ROLLOUT",
-		Short: "Let audited apps go live (release.when: manual)",
-		Long: `Let the apps of a rollout go live once their audit has passed: those that wait
-now and those to come. It is for plans with release.when: manual.`,
+		Short: "Approve the release of audited apps (release.when: manual)",
+		Long: `Approve the releases of a rollout whose plan has release.when: manual. Apps with a
+passed audit go live at once, the others when their audit passes.`,
 		Example: `  enqueue approve spring --reason "go"`,
 	}, run)
 }
@@ -87,11 +88,11 @@ now and those to come. It is for plans with release.when: manual.`,
 func newAbort(env *command.Env, run func(context.Context, *command.Env, controlOptions) error) *cobra.Command {
 	return newControl(env, new(controlOptions), &cobra.Command{
 		Use:   "abort ROLLOUT",
-		Short: "End a rollout for good",
-		Long: `End a rollout for good. What is live stays live; what is committed or in audit
-stays so at WeChat; no write is made. Targets end at once, but those with a call
-whose reply was lost: workers read back first what it did. It can't be resumed:
-apply its plan again with --again to go on with the rest.`,
+		Short: "End a rollout permanently",
+		Long: `End a rollout permanently, without a write to WeChat: live versions stay live, and
+committed code and audits stay as they are. Targets end at once, except those with
+an unknown result of a call, which workers read back first. An aborted rollout
+can't be resumed: to continue with the rest, apply the plan again with --again.`,
 		Example: `  enqueue abort spring --reason "superseded by summer"`,
 	}, run)
 }
@@ -112,17 +113,17 @@ func runControl(ctx context.Context, env *command.Env, o controlOptions) error {
 			}
 		}
 		if o.DryRun {
-			env.Talk("%s %s reaches %s; this was a dry run: nothing was changed\n", o.verb, r.ID, human.Plural(reach.Targets, "target"))
+			env.DryRun()
 			return printChange(env, o, reach, "would ")
 		}
 		if o.verb == "promote" && reach.Done {
-			env.Talk("opens wave %s of rollout %s; its gate is %s: %s\n", reach.Wave, r.ID, reach.Gate, reach.Why)
+			env.Talk("this opens wave %s of rollout %s; its gate is %s: %s\n", reach.Wave, r.ID, reach.Gate, reach.Why)
 		}
 		if !reach.Pause.At.IsZero() {
-			env.Talk("ends the pause%s\n", pauseWords(reach.Pause))
+			env.Talk("this ends the pause%s\n", pauseWords(reach.Pause))
 		}
-		if o.verb != "pause" { // a brake must not ask
-			if err := env.Confirm(o.Yes, reach.Targets, o.verb+" "+r.ID); err != nil {
+		if o.verb != "pause" { // stopping must not wait for an answer
+			if err := env.Confirm(o.Yes, reach.Targets, question(o.verb, r.ID, reach.Targets)); err != nil {
 				return err
 			}
 		}
@@ -134,7 +135,12 @@ func runControl(ctx context.Context, env *command.Env, o controlOptions) error {
 	})
 }
 
-// reachOf tells what a verb would do.
+// question asks whether a verb may affect so many targets: "Abort spring with 60 unfinished targets".
+func question(verb, id string, targets int) string {
+	return fmt.Sprintf("%s%s %s with %s", strings.ToUpper(verb[:1]), verb[1:], id, human.Plural(targets, "target"))
+}
+
+// reachOf returns the effect of a verb.
 func reachOf(r rollout.Rollout, o controlOptions) (operator.Change, error) {
 	if o.verb == "promote" {
 		return operator.PlanPromote(r, o.wave)
@@ -145,7 +151,7 @@ func reachOf(r rollout.Rollout, o controlOptions) (operator.Change, error) {
 	}, nil
 }
 
-// do carries a verb out; a promotion only as it was shown.
+// do executes a verb. It promotes a gate only if it is still as shown.
 func do(ctx context.Context, op *operator.Operator, reach operator.Change, o controlOptions) (operator.Change, error) {
 	id := reach.ID
 	switch o.verb {
@@ -165,7 +171,7 @@ func do(ctx context.Context, op *operator.Operator, reach operator.Change, o con
 	}
 }
 
-// printChange tells what was done, or with "would " what would be.
+// printChange prints what was done or, with would = "would ", what would be.
 func printChange(env *command.Env, o controlOptions, c operator.Change, would string) error {
 	if o.format == term.JSON {
 		return term.WriteJSON(env.Out, c)
@@ -184,16 +190,16 @@ func printChange(env *command.Env, o controlOptions, c operator.Change, would st
 	case o.verb == "approve" && would != "":
 		text = fmt.Sprintf("the releases of rollout %s would be approved", c.ID)
 	case o.verb == "approve":
-		text = fmt.Sprintf("the releases of rollout %s are approved; %s go on at once", c.ID, human.Plural(c.Targets, "waiting target"))
+		text = fmt.Sprintf("the releases of rollout %s are approved; %s continue at once", c.ID, human.Plural(c.Targets, "waiting target"))
 	case !c.Done:
 		text = fmt.Sprintf("rollout %s is %s already", c.ID, c.Status)
 	default:
-		text = fmt.Sprintf("rollout %s %s%s, was %s%s; %s not ended", c.ID, orIs(would), c.Status, c.Was, pauseWords(c.Pause), human.Plural(c.Targets, "target"))
+		text = fmt.Sprintf("rollout %s %s%s, was %s%s; %s unfinished", c.ID, orIs(would), c.Status, c.Was, pauseWords(c.Pause), human.Plural(c.Targets, "target"))
 	}
 	return env.Print("%s\n", text)
 }
 
-// pauseWords say since when, by whom and why a rollout was paused; "" if it was not.
+// pauseWords describes a pause; "" if there was none.
 func pauseWords(p operator.Pause) string {
 	if p.At.IsZero() {
 		return ""

@@ -7,12 +7,12 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 )
 
-// Readers are the commands that only read; more are further things that get lists.
+// Readers returns the commands that only read; more are further subcommands of get.
 func Readers(env *command.Env, more ...*cobra.Command) []*cobra.Command {
 	return []*cobra.Command{newGet(env, more...), newWatch(env, runWatch), newWhy(env, runWhy), newReport(env, runReport)}
 }
 
-// Verbs are the commands that change a rollout.
+// Verbs returns the commands that change a rollout.
 func Verbs(env *command.Env) []*cobra.Command {
 	return []*cobra.Command{
 		newPause(env, runControl), newResume(env, runControl), newPromote(env, runControl), newApprove(env, runControl), newAbort(env, runControl),

@@ -16,7 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// failuresOptions are the command line of get failures.
+// failuresOptions is the command line of get failures.
 type failuresOptions struct {
 	ref    string
 	format term.Format
@@ -27,10 +27,10 @@ func newGetFailures(env *command.Env, run func(context.Context, *command.Env, fa
 	cmd := &cobra.Command{
 		Use:     "failures [ROLLOUT]",
 		Aliases: []string{"failure"},
-		Short:   "Show what a person has to look at, grouped by cause",
-		Long: `Show the targets that a person has to look at - rejected, failed, or parked until
-the merchant or an operator acts - grouped by cause with what to do about each.
--o wide and -o csv list every one of them.`,
+		Short:   "Show what needs attention, grouped by cause",
+		Long: `Show the targets that were rejected, failed, or wait for a merchant or an
+operator, grouped by cause, with the next step for each group. -o wide and -o csv
+list every target.`,
 		Example: `  enqueue get failures spring
   enqueue get failures spring -o csv > failures.csv`,
 		Args:              command.Args(cobra.MaximumNArgs(1)),
@@ -69,10 +69,10 @@ func runGetFailures(ctx context.Context, env *command.Env, o failuresOptions) er
 	})
 }
 
-// PrintFailures writes the causes for a person.
+// PrintFailures writes the causes and the next steps.
 func PrintFailures(env *command.Env, id string, f operator.Failures) error {
 	if f.Total == 0 {
-		return env.Print("nothing of rollout %s needs a person\n", id)
+		return env.Print("no target of rollout %s needs attention\n", id)
 	}
 	var b strings.Builder
 	for _, g := range f.Groups {
@@ -94,5 +94,5 @@ func PrintFailures(env *command.Env, id string, f operator.Failures) error {
 			fmt.Fprintf(&b, "  next: %s\n", g.Next)
 		}
 	}
-	return env.Print("%s\n%s in all; -o wide lists each\n", b.String(), human.Plural(f.Total, "target"))
+	return env.Print("%s\n%s in total; -o wide lists them\n", b.String(), human.Plural(f.Total, "target"))
 }

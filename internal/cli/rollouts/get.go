@@ -21,8 +21,8 @@ func newGet(env *command.Env, more ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get",
 		Short: "List rollouts, targets, failures or schedules",
-		Long: `List rollouts, the targets of one, those of its targets that a person has to
-look at, or schedules.`,
+		Long: `List rollouts, the targets of a rollout, the targets that need an operator or a
+merchant, or schedules.`,
 		Example: `  enqueue get rollouts
   enqueue get targets spring --state parked
   enqueue get failures spring -o json`,
@@ -34,7 +34,7 @@ look at, or schedules.`,
 	return cmd
 }
 
-// rolloutsOptions are the command line of get rollouts.
+// rolloutsOptions is the command line of get rollouts.
 type rolloutsOptions struct {
 	limit  int
 	active bool
@@ -47,9 +47,9 @@ func newGetRollouts(env *command.Env, run func(context.Context, *command.Env, ro
 		Use:     "rollouts",
 		Aliases: []string{"rollout", "ro"},
 		Short:   "List rollouts, newest first",
-		Long: `List rollouts, newest first. WHY says why one is paused, held or aborted.
--o wide adds who did it and when it began and ended. Rollouts that can't be read are
-listed last as unreadable, and the exit code is then 1.`,
+		Long: `List rollouts, newest first. WHY is the reason why a rollout is paused, held or
+aborted. -o wide adds who did that, and the times of start and end. Unreadable
+rollouts are listed last; the exit code is then 1.`,
 		Example: `  enqueue get rollouts
   enqueue get rollouts --active -o json`,
 		Args: command.Args(cobra.NoArgs),
@@ -60,8 +60,8 @@ listed last as unreadable, and the exit code is then 1.`,
 			return run(cmd.Context(), env, o)
 		},
 	}
-	cmd.Flags().IntVar(&o.limit, "limit", 20, "how many at most")
-	cmd.Flags().BoolVar(&o.active, "active", false, "only those that have not ended")
+	cmd.Flags().IntVar(&o.limit, "limit", 20, "maximum number of rollouts")
+	cmd.Flags().BoolVar(&o.active, "active", false, "only unfinished rollouts")
 	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
 	return cmd
 }
@@ -108,7 +108,7 @@ func rolloutColumns(env *command.Env) []term.Column[operator.Summary] {
 	}
 }
 
-// targetsOptions are the command line of get targets.
+// targetsOptions is the command line of get targets.
 type targetsOptions struct {
 	ref    string
 	choice command.Choice
@@ -122,9 +122,9 @@ func newGetTargets(env *command.Env, run func(context.Context, *command.Env, tar
 		Use:     "targets [ROLLOUT]",
 		Aliases: []string{"target", "apps"},
 		Short:   "List the targets of a rollout",
-		Long: `List the targets of a rollout in dispatch order: where each stands, and for
-a parked one why and when it is looked at again. Flags choose among them; several
-values of one flag are "or", several flags are "and".`,
+		Long: `List the targets of a rollout in dispatch order, with stage and state. For parked
+targets the list shows the reason and the time until they wake. Flags select
+targets: the values of one flag are alternatives, and all flags must match.`,
 		Example: `  enqueue get targets spring --state parked --waits-for merchant
   enqueue get targets spring --errcode 85013 -o wide
   enqueue get targets spring -l "tier=gold" --wave canary -o csv`,
@@ -142,7 +142,7 @@ values of one flag are "or", several flags are "and".`,
 		},
 	}
 	command.BindChoice(cmd, &o.choice)
-	cmd.Flags().IntVar(&o.limit, "limit", 0, "how many at most; 0 is all")
+	cmd.Flags().IntVar(&o.limit, "limit", 0, "maximum number of targets; 0 means all")
 	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
 	return cmd
 }
@@ -186,7 +186,7 @@ func runGetTargets(ctx context.Context, env *command.Env, o targetsOptions) erro
 			return err
 		}
 		if all > len(rows) {
-			env.Talk("%s more; --limit 0 shows all\n", human.Count(all-len(rows)))
+			env.Talk("%s more: --limit 0 lists all\n", human.Count(all-len(rows)))
 		}
 		return ledger.JoinBroken(broken)
 	})
@@ -210,9 +210,9 @@ func targetColumns(env *command.Env) []term.Column[operator.Row] {
 		{Name: "since", Text: func(r operator.Row) string { return env.Ago(r.Since) }},
 		{Name: "wakes", Text: func(r operator.Row) string { return wakes(env, r) }},
 		{Name: "attempt", Wide: true, Text: func(r operator.Row) string { return fmt.Sprint(r.Attempt) }},
-		{Name: "audit", Wide: true, Text: func(r operator.Row) string { return human.OrBlank(r.AuditID) }},
+		{Name: "audit", Wide: true, Text: func(r operator.Row) string { return human.Number(r.AuditID) }},
 		{Name: "class", Wide: true, Text: lastError(func(t operator.LastError) string { return t.Class })},
-		{Name: "errcode", Text: lastError(func(t operator.LastError) string { return human.OrBlank(t.Code) })},
+		{Name: "errcode", Text: lastError(func(t operator.LastError) string { return human.Number(t.Code) })},
 		{Name: "rid", Wide: true, Text: lastError(func(t operator.LastError) string { return t.RID })},
 		{Name: "last_error", Text: func(r operator.Row) string {
 			if r.LastError != nil {
@@ -223,7 +223,7 @@ func targetColumns(env *command.Env) []term.Column[operator.Row] {
 	}
 }
 
-// csvColumns are those of reports, so that both open in the same spreadsheet.
+// csvColumns are the columns of reports, for the same spreadsheet.
 func csvColumns() []term.Column[operator.Row] {
 	var columns []term.Column[operator.Row]
 	for i, name := range operator.CSVHead() {
@@ -232,7 +232,7 @@ func csvColumns() []term.Column[operator.Row] {
 	return columns
 }
 
-// wakes is when a parked target is looked at again.
+// wakes is the time until a parked target wakes.
 func wakes(env *command.Env, r operator.Row) string {
 	if r.Reason == "" {
 		return ""

@@ -16,7 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
-// reportOptions are the command line of report.
+// reportOptions is the command line of report.
 type reportOptions struct {
 	ref    string
 	file   string
@@ -28,10 +28,10 @@ func newReport(env *command.Env, run func(context.Context, *command.Env, reportO
 	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report [ROLLOUT]",
-		Short: "Write what became of every target",
-		Long: `Write what became of a rollout: csv has one line per target, json everything, and
-markdown the numbers, the causes of failures and what operators did, for people.
-Targets come in no order, so that a report of 100,000 takes no memory.`,
+		Short: "Write a report with the result of every target",
+		Long: `Write a report of a rollout. csv has a line per target, json has everything, and
+markdown has the numbers, the causes of failures and the actions of operators.
+Targets are streamed in no order: a report of 100,000 targets needs little memory.`,
 		Example: `  enqueue report spring -o csv --excel --to spring.csv
   enqueue report spring -o markdown`,
 		Args:              command.Args(cobra.MaximumNArgs(1)),
@@ -45,8 +45,8 @@ Targets come in no order, so that a report of 100,000 takes no memory.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.file, "to", "", "write to this file instead of stdout")
-	f.BoolVar(&o.excel, "excel", false, "begin the csv with the mark by which Excel knows UTF-8")
+	f.StringVar(&o.file, "to", "", "file to write (default: stdout)")
+	f.BoolVar(&o.excel, "excel", false, "start the csv with a byte order mark, which Excel needs for UTF-8")
 	command.BindFormat(cmd, &o.format, term.CSV, term.JSON, term.Format(operator.FormatMarkdown))
 	return cmd
 }
@@ -68,14 +68,14 @@ func runReport(ctx context.Context, env *command.Env, o reportOptions) error {
 				return err
 			}
 			s := report.Summary
-			env.Talk("rollout %s is %s: %s, %s ended well, %s rejected or failed\n",
+			env.Talk("rollout %s is %s: %s, %s good, %s rejected or failed\n",
 				s.ID, s.Status, human.Plural(s.Total, "target"), human.Count(s.Good), human.Count(s.Bad))
 			return nil
 		})
 	})
 }
 
-// writeTo writes to a file, which is there only if it is whole, or to stdout.
+// writeTo writes to stdout, or to a file that appears only when it is complete.
 func writeTo(env *command.Env, path string, write func(io.Writer) error) error {
 	if path == "" {
 		return write(env.Out)

@@ -15,7 +15,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// retryOptions are the command line of retry.
+// retryOptions is the command line of retry.
 type retryOptions struct {
 	command.Change
 	ref      string
@@ -28,23 +28,22 @@ type retryOptions struct {
 	format   term.Format
 }
 
-// noTemplate is --template left out; 0 is a valid id.
+// noTemplate is the default of --template; 0 is a valid id.
 const noTemplate = -1
 
 func newRetry(env *command.Env, run func(context.Context, *command.Env, retryOptions) error) *cobra.Command {
 	var o retryOptions
 	cmd := &cobra.Command{
 		Use:   "retry ROLLOUT",
-		Short: "Try targets again that were rejected or failed, or wake parked ones",
-		Long: `Try targets again: the rejected and the failed ones, less what flags leave out. A
-rejected one is submitted again, which spends one submission more; a failed one
-goes on where it failed, with its own submission if that is in audit or has
-passed. How many submissions are spent is told first. --state, --waits-for or
---app choose others: parked targets are looked at again at once.
+		Short: "Retry rejected and failed targets, or wake parked ones",
+		Long: `Retry the rejected and failed targets that match the flags. A rejected target is
+submitted again, which spends another submission. A failed target continues where
+it failed, and keeps its submission if that is in audit or has passed. The command
+shows how many submissions it spends before it asks. --state, --waits-for and
+--app select other targets: parked ones wake at once.
 
---recommit begins again at commit, for a template or an ext.json that had to be
-fixed. Every chosen target's ext.json is checked first: one that would not
-render changes nothing at all.`,
+--recommit starts again at commit, for a fixed template or ext.json. It first
+renders the ext.json of every selected target, and changes nothing if one fails.`,
 		Example: `  enqueue retry spring --state rejected --text "login page" --dry-run
   enqueue retry spring --class plan --recommit --ext fixed.json.tmpl
   enqueue retry spring --recommit --template 119 --version 3.9.1 --reason "hotfix"
@@ -61,19 +60,17 @@ render changes nothing at all.`,
 	}
 	command.BindChoice(cmd, &o.choice)
 	f := cmd.Flags()
-	f.BoolVar(&o.recommit, "recommit", false, "begin again at commit")
-	f.Int64Var(&o.template, "template", noTemplate, "with --recommit: another template, by its id")
-	f.StringVar(&o.version, "version", "", "with --template: the version users see; the library's if left out")
-	f.StringVar(&o.desc, "desc", "", "with --template: the version's description")
-	f.StringVar(&o.ext, "ext", "", "with --recommit: another ext.json template, a file")
-	f.StringVar(&o.Why, "reason", "", "why, for the targets' record")
-	f.BoolVarP(&o.Yes, "yes", "y", false, fmt.Sprintf("don't ask when it reaches more than %d targets", term.ConfirmAbove))
-	f.BoolVar(&o.DryRun, "dry-run", false, "tell what would be done, and change nothing")
+	f.BoolVar(&o.recommit, "recommit", false, "start again at commit")
+	f.Int64Var(&o.template, "template", noTemplate, "with --recommit: the id of another template")
+	f.StringVar(&o.version, "version", "", "with --template: the version that users see (default: the version in the library)")
+	f.StringVar(&o.desc, "desc", "", "with --template: the description of the version")
+	f.StringVar(&o.ext, "ext", "", "with --recommit: the file of another ext.json template")
+	command.BindChange(cmd, &o.Change)
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
 
-// check refuses flags that don't go together.
+// check refuses flags that contradict each other.
 func (o retryOptions) check() error {
 	if _, err := o.choice.Filter(); err != nil {
 		return err
@@ -118,9 +115,9 @@ func runRetry(ctx context.Context, env *command.Env, o retryOptions) error {
 		if o.DryRun || would.Retried+would.Woken == 0 {
 			return printRetried(env, o, would)
 		}
-		what := "retry " + r.ID
+		what := question("retry", r.ID, would.Retried+would.Woken)
 		if text := spends(would); text != "" {
-			what += " spends " + text + " and"
+			what += ", which spends " + text
 		}
 		if err := env.Confirm(o.Yes, would.Retried+would.Woken, what); err != nil {
 			return err
@@ -134,7 +131,7 @@ func runRetry(ctx context.Context, env *command.Env, o retryOptions) error {
 	})
 }
 
-// spends tells how many submissions a retry spends; "" for none.
+// spends is the number of submissions that a retry spends; "" for none.
 func spends(r operator.Retried) string {
 	switch {
 	case r.Unsure > 0:
@@ -146,32 +143,32 @@ func spends(r operator.Retried) string {
 	}
 }
 
-// printRetried tells what a retry did.
+// printRetried prints what a retry did.
 func printRetried(env *command.Env, o retryOptions, r operator.Retried) error {
 	if o.DryRun {
-		env.Talk("this is a dry run: nothing was changed\n")
+		env.DryRun()
 	}
 	if o.format == term.JSON {
 		return term.WriteJSON(env.Out, r)
 	}
 	if r.Matched == 0 {
-		return env.Print("no target of rollout %s was chosen\n", r.ID)
+		return env.Print("no target of rollout %s matches\n", r.ID)
 	}
-	text := fmt.Sprintf("rollout %s: %s tried again, %s woken", r.ID, human.Count(r.Retried), human.Count(r.Woken))
+	text := fmt.Sprintf("rollout %s: %s retried, %s woken", r.ID, human.Count(r.Retried), human.Count(r.Woken))
 	if spent := spends(r); spent != "" {
-		text += "; " + spent + " will be spent"
+		text += "; this spends " + spent
 	}
 	if r.Follows > 0 {
-		text += fmt.Sprintf("; %s with a submission of their own spend none", human.Count(r.Follows))
+		text += fmt.Sprintf("; %s keep their submission and spend none", human.Count(r.Follows))
 	}
 	if r.Revision > 0 {
-		text += fmt.Sprintf("; committed again as plan revision %d", r.Revision)
+		text += fmt.Sprintf("; they commit plan revision %d", r.Revision)
 	}
 	if r.Going > 0 {
-		text += fmt.Sprintf("; %s left alone, which go on by themselves or are live", human.Count(r.Going))
+		text += fmt.Sprintf("; %s skipped: still in progress, or live", human.Count(r.Going))
 	}
 	if r.Moved > 0 {
-		text += fmt.Sprintf("; %s moved on meanwhile", human.Count(r.Moved))
+		text += fmt.Sprintf("; %s changed meanwhile and were skipped", human.Count(r.Moved))
 	}
 	return env.Print("%s\n", text)
 }

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mattn/go-runewidth"
-
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
@@ -14,10 +12,10 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// treeViewer draws a rollout as a tree, again and again in the same place.
+// treeViewer draws snapshots over each other.
 type treeViewer struct {
 	env   *command.Env
-	lines int // drawn last
+	lines int // of the last drawing
 	note  string
 }
 
@@ -26,7 +24,7 @@ func (v *treeViewer) show(s operator.Snapshot) error {
 	return v.draw(treeOf(s, v.env.Now()))
 }
 
-// last error stays below the tree until the next good look.
+// lastError stays below the tree until the next snapshot.
 func (v *treeViewer) lastError(err error) {
 	width, _ := v.env.Size()
 	v.env.Talk("\r\x1b[K%s", human.Shorten(err.Error(), width-1))
@@ -39,8 +37,8 @@ func (v *treeViewer) end() {
 	}
 }
 
-// draw replaces what was drawn. A line that the terminal would break, or one that
-// scrolls away, would put everything after it in the wrong place: both are cut.
+// draw replaces the last drawing. It cuts lines to the width and height of the terminal:
+// a wrapped or scrolled line would misplace the next drawing.
 func (v *treeViewer) draw(lines []string) error {
 	var b strings.Builder
 	if v.lines > 0 {
@@ -56,7 +54,7 @@ func (v *treeViewer) draw(lines []string) error {
 	return v.env.Print("%s", b.String())
 }
 
-// treeOf is a snapshot as a tree.
+// treeOf returns the lines of a snapshot.
 func treeOf(s operator.Snapshot, now time.Time) []string {
 	head := fmt.Sprintf("%s  %s  %s/%s ended (%s)", s.ID, s.Status, human.Count(s.Done), human.Count(s.Total), human.Percent(s.Done, s.Total))
 	if !s.Started.IsZero() {
@@ -85,7 +83,7 @@ func treeOf(s operator.Snapshot, now time.Time) []string {
 	return lines
 }
 
-// branch is a part of the tree; one without lines is not drawn.
+// branch is a part of the tree. Without lines it is not drawn.
 type branch struct {
 	name  string
 	lines []string
@@ -103,7 +101,7 @@ func (b branch) draw() []string {
 	return out
 }
 
-// haltLines are why nothing moves, if that is so.
+// haltLines are the reasons why nothing moves.
 func haltLines(s operator.Snapshot) []string {
 	if s.Halted == "" {
 		return nil
@@ -115,20 +113,20 @@ func paceLines(s operator.Snapshot) []string {
 	if s.Status.Ended() {
 		return nil
 	}
-	text := "not known yet"
+	text := "unknown yet"
 	if s.PerMinute != nil {
 		text = fmt.Sprintf("%.3g targets a minute", *s.PerMinute)
 	}
 	switch {
 	case s.ETA.Unknown != "":
-		text += "; the end can't be told: " + s.ETA.Unknown
+		text += "; no estimate of the end: " + s.ETA.Unknown
 	case s.ETA.Left > 0:
 		text += "; ends in about " + human.Duration(s.ETA.Left)
 	}
 	return []string{text}
 }
 
-// stageCells is how long a stage's bar is.
+// stageCells is the length of the bar of a stage.
 const stageCells = 20
 
 func stageLines(s operator.Snapshot) []string {
@@ -149,13 +147,12 @@ func stageLines(s operator.Snapshot) []string {
 }
 
 func waveLines(s operator.Snapshot) []string {
-	wide := 0
-	for _, w := range s.Waves {
-		wide = max(wide, runewidth.StringWidth(w.Name))
+	if len(s.Waves) == 0 {
+		return nil
 	}
-	var lines []string
-	for _, w := range s.Waves {
-		line := fmt.Sprintf("%s %s %s/%s ended", runewidth.FillRight(w.Name, wide), term.Cells(w.Done, w.Size, stageCells), human.Count(w.Done), human.Count(w.Size))
+	rows := make([][]string, len(s.Waves))
+	for i, w := range s.Waves {
+		line := fmt.Sprintf("%s %s/%s ended", term.Cells(w.Done, w.Size, stageCells), human.Count(w.Done), human.Count(w.Size))
 		if w.Bad > 0 {
 			line += fmt.Sprintf(", %s bad", human.Count(w.Bad))
 		}
@@ -168,9 +165,9 @@ func waveLines(s operator.Snapshot) []string {
 				line += ": " + w.GateWhy
 			}
 		}
-		lines = append(lines, line)
+		rows[i] = []string{w.Name, line}
 	}
-	return lines
+	return strings.Split(strings.TrimSuffix(human.Table(nil, rows), "\n"), "\n")
 }
 
 func parkedLines(s operator.Snapshot) []string {
@@ -210,7 +207,7 @@ func poolLines(s operator.Snapshot, now time.Time) []string {
 			line += ": " + p.Words
 		}
 		if !p.Open() && p.RetryAt.After(now) {
-			line += "; tried again in " + human.Duration(p.RetryAt.Sub(now))
+			line += "; next try in " + human.Duration(p.RetryAt.Sub(now))
 		}
 		lines = append(lines, line)
 		if next := p.Next(); next != "" {
@@ -220,7 +217,7 @@ func poolLines(s operator.Snapshot, now time.Time) []string {
 	return lines
 }
 
-// workerLines tell only of queues that nobody serves.
+// workerLines name the queues without workers.
 func workerLines(s operator.Snapshot) []string {
 	if s.Status.Ended() {
 		return nil
@@ -234,7 +231,7 @@ func workerLines(s operator.Snapshot) []string {
 	if len(lack) == 0 {
 		return nil
 	}
-	return []string{"none is alive for " + strings.Join(lack, ", ") + ": start one"}
+	return []string{"no worker serves " + strings.Join(lack, ", ") + ": start one"}
 }
 
 func waitLines(s operator.Snapshot) []string {

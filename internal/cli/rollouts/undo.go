@@ -12,7 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
-// undoOptions are the command line of undo.
+// undoOptions is the command line of undo.
 type undoOptions struct {
 	command.Change
 	ref    string
@@ -24,18 +24,18 @@ func newUndo(env *command.Env, run func(context.Context, *command.Env, undoOptio
 	var o undoOptions
 	cmd := &cobra.Command{
 		Use:   "undo ROLLOUT [APPID...]",
-		Short: "Take an upgrade back: the version before goes live again",
-		Long: `Take the upgrade of targets back, all of them or those that appids and flags
-choose. What is live goes back to the version before, a gray release ends, what is
-in audit is withdrawn, and what was never submitted ends. A version that isn't this
-rollout's own is never touched. WeChat lets a platform go back about 30 times a day,
-and withdraw 5 times a day and 10 times a month per app; submissions that were spent
-stay spent. What doesn't fit in waits, and can be watched as any stage.
+		Short: "Undo an upgrade: the previous version goes live again",
+		Long: `Undo the upgrade of all targets, or of those that appids and flags select. Live
+versions are reverted, gray releases end, audits are withdrawn, and targets that
+were never submitted end. Versions of other rollouts or tools are never touched.
+WeChat limits reverts to about 30 a day per platform, and withdrawals to 5 a day
+and 10 a month per app. Targets beyond these limits wait; watch shows them like
+any stage. Quota that was spent is not returned.
 
-The rollout must be paused, aborted or done, so that it doesn't upgrade others
-meanwhile; targets that are named by their appids may be undone while it runs.
-Targets that a worker acts on at this moment are told of: undo again for those.
-What was undone is upgraded again only by retry --state undone --recommit.`,
+The rollout must be paused, aborted or done, so that it upgrades no other target
+meanwhile. Targets selected by appid can be undone while it runs. The output
+counts targets that a worker is acting on: run undo again for those. To upgrade
+undone targets again, use retry --state undone --recommit.`,
 		Example: `  enqueue pause spring && enqueue undo spring --dry-run
   enqueue undo spring --reason "checkout is broken" --yes
   enqueue undo spring wx0123456789abcdef
@@ -52,10 +52,7 @@ What was undone is upgraded again only by retry --state undone --recommit.`,
 		},
 	}
 	command.BindChoice(cmd, &o.choice)
-	f := cmd.Flags()
-	f.StringVar(&o.Why, "reason", "", "why, for the record of the rollout and its targets")
-	f.BoolVarP(&o.Yes, "yes", "y", false, fmt.Sprintf("don't ask when it reaches more than %d targets", term.ConfirmAbove))
-	f.BoolVar(&o.DryRun, "dry-run", false, "tell what would be done, and change nothing")
+	command.BindChange(cmd, &o.Change)
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
@@ -77,7 +74,7 @@ func runUndo(ctx context.Context, env *command.Env, o undoOptions) error {
 		if o.DryRun || would.Reaches() == 0 {
 			return printUndone(env, o, would)
 		}
-		if err := env.Confirm(o.Yes, would.Reaches(), "undo "+r.ID); err != nil {
+		if err := env.Confirm(o.Yes, would.Reaches(), question("undo", r.ID, would.Reaches())); err != nil {
 			return err
 		}
 		done, err := op.Undo(ctx, r.ID, filter, o.Why, false)
@@ -88,23 +85,23 @@ func runUndo(ctx context.Context, env *command.Env, o undoOptions) error {
 	})
 }
 
-// printUndone tells what an undo did.
+// printUndone prints what an undo did.
 func printUndone(env *command.Env, o undoOptions, u operator.Undone) error {
 	if o.DryRun {
-		env.Talk("this is a dry run: nothing was changed\n")
+		env.DryRun()
 	}
 	if o.format == term.JSON {
 		return term.WriteJSON(env.Out, u)
 	}
 	if u.Matched == 0 {
-		return env.Print("no target of rollout %s was chosen\n", u.ID)
+		return env.Print("no target of rollout %s matches\n", u.ID)
 	}
-	text := fmt.Sprintf("rollout %s: %s being taken back at WeChat, %s ended with nothing there", u.ID, human.Count(u.Queued), human.Count(u.Ended))
+	text := fmt.Sprintf("rollout %s: %s to be reverted at WeChat, %s ended, with nothing to revert", u.ID, human.Count(u.Queued), human.Count(u.Ended))
 	if u.Left > 0 {
-		text += fmt.Sprintf("; %s left alone, which it did not upgrade or which are undone", human.Count(u.Left))
+		text += fmt.Sprintf("; %s skipped, not upgraded by it or undone already", human.Count(u.Left))
 	}
 	if n := u.Acting + u.Moved; n > 0 {
-		text += fmt.Sprintf("; %s in a worker's hands: undo again in a minute", human.Count(n))
+		text += fmt.Sprintf("; %s in progress at a worker: run undo again in a minute", human.Count(n))
 	}
 	return env.Print("%s\n", text)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// watchOptions are the command line of watch.
+// watchOptions is the command line of watch.
 type watchOptions struct {
 	ref        string
 	every      time.Duration
@@ -30,16 +30,17 @@ func newWatch(env *command.Env, run func(context.Context, *command.Env, watchOpt
 	var o watchOptions
 	cmd := &cobra.Command{
 		Use:   "watch [ROLLOUT]",
-		Short: "Follow a rollout until it ends or needs a person",
-		Long: `Follow a rollout: its stages, waves and gates, why targets are parked, the quota,
-how fast it goes and when it will end. It ends when the rollout has ended, or when
-nothing can go on without a person: a gate holds it, or it is paused.
+		Short: "Follow a rollout until it ends or needs an operator",
+		Long: `Follow the stages, waves and gates of a rollout, the reasons why targets are
+parked, the quota, the pace and the estimated end. watch returns when the rollout
+has ended, or when it can't continue without an operator: a gate holds it, or it
+is paused.
 
-On a terminal it is drawn in place; elsewhere a line is written when something
-changed, and with -o json one object per look. Ctrl-C ends only the watching.
+On a terminal watch redraws one screen. Elsewhere it writes a line per change, and
+with -o json an object per snapshot. Ctrl-C stops watch, not the rollout.
 
-With --exit-status the exit code tells how the rollout stands: 0 done, 3 held by
-a gate or paused, 5 aborted, 6 done with rejected or failed targets.`,
+With --exit-status the exit code is the status of the rollout: 0 done, 3 held by a
+gate or paused, 5 aborted, 6 done with rejected or failed targets.`,
 		Example: `  enqueue watch spring
   enqueue watch spring --exit-status && echo "all live"
   enqueue watch -o json --every 30s | jq .done`,
@@ -54,8 +55,8 @@ a gate or paused, 5 aborted, 6 done with rejected or failed targets.`,
 		},
 	}
 	f := cmd.Flags()
-	f.DurationVar(&o.every, "every", 2*time.Second, "how often to look")
-	f.BoolVar(&o.exitStatus, "exit-status", false, "end with a code that tells how the rollout stands")
+	f.DurationVar(&o.every, "every", 2*time.Second, "interval between snapshots")
+	f.BoolVar(&o.exitStatus, "exit-status", false, "return the status of the rollout as exit code")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
@@ -71,7 +72,7 @@ func runWatch(ctx context.Context, env *command.Env, o watchOptions) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			env.Talk("\nno longer watching; the rollout goes on: enqueue watch %s\n", r.ID)
+			env.Talk("\nstopped watching; the rollout continues: enqueue watch %s\n", r.ID)
 			if o.exitStatus {
 				return exit.With(exit.Error)
 			}
@@ -84,14 +85,14 @@ func runWatch(ctx context.Context, env *command.Env, o watchOptions) error {
 // viewer shows snapshots.
 type viewer interface {
 	show(operator.Snapshot) error
-	// lastError describes a look that failed.
+	// lastError shows why a snapshot could not be taken.
 	lastError(error)
-	// end leaves the screen as it is.
+	// end leaves the last snapshot on the screen.
 	end()
 }
 
-// Follow shows looks until the rollout ends, needs a person, or ctx ends. A look
-// that fails is told and the next is awaited: Redis may be restarting.
+// Follow shows snapshots until the rollout ends or needs an operator, or ctx ends. It
+// shows the error of a failed snapshot and continues: Redis may be restarting.
 func Follow(ctx context.Context, env *command.Env, op *operator.Operator, id string, every time.Duration, f term.Format) (last operator.Snapshot, err error) {
 	v := newViewer(env, f)
 	defer v.end()
@@ -114,7 +115,7 @@ func Follow(ctx context.Context, env *command.Env, op *operator.Operator, id str
 	return last, nil
 }
 
-// newViewer is the one that fits the output.
+// newViewer returns the viewer for an output.
 func newViewer(env *command.Env, f term.Format) viewer {
 	switch {
 	case f == term.JSON:
@@ -126,7 +127,7 @@ func newViewer(env *command.Env, f term.Format) viewer {
 	}
 }
 
-// Conclude says how the rollout stands in the end, and what to do.
+// Conclude prints the last status of a rollout and the next step.
 func Conclude(env *command.Env, s operator.Snapshot, exitStatus bool) error {
 	code := exit.OK
 	switch {
@@ -135,19 +136,19 @@ func Conclude(env *command.Env, s operator.Snapshot, exitStatus bool) error {
 		env.Talk("aborted by %s: %s\n", s.By, s.Why)
 	case s.Status == rollout.StatusDone && s.Bad > 0:
 		code = exit.Failures
-		env.Talk("done, %s rejected or failed: enqueue get failures %s\n", human.Plural(s.Bad, "target"), s.ID)
+		env.Talk("done, with %s rejected or failed: enqueue get failures %s\n", human.Plural(s.Bad, "target"), s.ID)
 	case s.Status == rollout.StatusPaused && s.Halted != "":
 		code = exit.Held
-		env.Talk("%s\n%s\nto go on: %s\n", s.Blocked, s.Halted, s.Pools[0].Next())
+		env.Talk("%s\n%s\nto continue: %s\n", s.Blocked, s.Halted, s.Pools[0].Next())
 	case s.Status == rollout.StatusPaused:
 		code = exit.Held
-		env.Talk("%s; to go on: enqueue resume %s\n", s.Blocked, s.ID)
+		env.Talk("%s; to continue: enqueue resume %s\n", s.Blocked, s.ID)
 	case s.Blocked != "" && s.Parked[rollout.ReasonApproval] > 0:
 		code = exit.Held
-		env.Talk("%s; to go on: enqueue approve %s\n", s.Blocked, s.ID)
+		env.Talk("%s; to continue: enqueue approve %s\n", s.Blocked, s.ID)
 	case s.Blocked != "":
 		code = exit.Held
-		env.Talk("%s; to go on: %s\n", s.Blocked, s.Promote())
+		env.Talk("%s; to continue: %s\n", s.Blocked, s.Promote())
 	}
 	if !exitStatus || code == exit.OK {
 		return nil
@@ -155,14 +156,14 @@ func Conclude(env *command.Env, s operator.Snapshot, exitStatus bool) error {
 	return exit.With(code)
 }
 
-// jsonViewer writes one object per look.
+// jsonViewer writes an object per snapshot.
 type jsonViewer struct{ env *command.Env }
 
 func (v jsonViewer) show(s operator.Snapshot) error { return json.NewEncoder(v.env.Out).Encode(s) }
 func (v jsonViewer) lastError(err error)            { v.env.Talk("enqueue: %v\n", err) }
 func (jsonViewer) end()                             {}
 
-// lineViewer writes a line when something changed.
+// lineViewer writes a line per change.
 type lineViewer struct {
 	env  *command.Env
 	last string
@@ -180,7 +181,7 @@ func (v *lineViewer) show(s operator.Snapshot) error {
 func (v *lineViewer) lastError(err error) { v.env.Talk("enqueue: %v\n", err) }
 func (*lineViewer) end()                  {}
 
-// lineOf is a snapshot on one line, the same as long as nothing changed.
+// lineOf is a snapshot on one line, without values that change with time alone.
 func lineOf(s operator.Snapshot) string {
 	line := fmt.Sprintf("%s %s %d/%d ended", s.ID, s.Status, s.Done, s.Total)
 	for _, state := range rollout.States() {
@@ -205,7 +206,7 @@ func lineOf(s operator.Snapshot) string {
 		line += "; " + human.OneLine(s.Halted)
 	}
 	if s.Limit != nil {
-		still := *s.Limit // without what changes by itself
+		still := *s.Limit // without its age
 		still.ReadAt = time.Time{}
 		line += "; " + still.String()
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// whyOptions are the command line of why.
+// whyOptions is the command line of why.
 type whyOptions struct {
 	app    string
 	ref    string
@@ -28,11 +28,11 @@ func newWhy(env *command.Env, run func(context.Context, *command.Env, whyOptions
 	var o whyOptions
 	cmd := &cobra.Command{
 		Use:   "why APPID",
-		Short: "Explain where one app stands, and why",
-		Long: `Explain where one app stands in every rollout that has it: what it waits for and
-until when, what went wrong with errcode and rid, what to do, and everything that
-happened to it. --live asks WeChat too: its trial and live version and last audit.
-Rollouts that can't be read are named after the others, and the exit code is then 1.`,
+		Short: "Explain the state of an app",
+		Long: `Explain the state of an app in each of its rollouts: what it waits for and until
+when, the last error with errcode and rid, the next step, and its history. --live
+also reads the trial version, the live version and the last audit from WeChat.
+Unreadable rollouts are listed last; the exit code is then 1.`,
 		Example: `  enqueue why wx1234567890abcdef
   enqueue why wx1234567890abcdef --rollout spring --live`,
 		Args: command.Args(command.One("APPID")),
@@ -43,7 +43,7 @@ Rollouts that can't be read are named after the others, and the exit code is the
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.ref, "rollout", "", "only in this rollout")
-	f.BoolVar(&o.live, "live", false, "ask WeChat about the app too")
+	f.BoolVar(&o.live, "live", false, "also read the app's versions and audit from WeChat")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
 	return cmd
 }
@@ -51,7 +51,7 @@ Rollouts that can't be read are named after the others, and the exit code is the
 func runWhy(ctx context.Context, env *command.Env, o whyOptions) error {
 	return env.With(ctx, func(op *operator.Operator) error {
 		e, err := op.Why(ctx, o.app, o.ref)
-		// Nobody holds the app: WeChat's side may be what was asked for.
+		// No rollout has the app: what WeChat says of it is still an answer.
 		if err != nil && (!o.live || !errors.Is(err, ledger.ErrNotFound)) {
 			return err
 		}
@@ -74,7 +74,7 @@ func runWhy(ctx context.Context, env *command.Env, o whyOptions) error {
 	})
 }
 
-// explain writes an explanation for a person.
+// explain formats an explanation.
 func explain(env *command.Env, e operator.Explanation) string {
 	var b strings.Builder
 	b.WriteString(e.AppID)
@@ -82,7 +82,7 @@ func explain(env *command.Env, e operator.Explanation) string {
 		b.WriteString(" " + human.OneLine(e.Label))
 	}
 	if e.Owner != "" {
-		b.WriteString("; rollout " + e.Owner + " works on it")
+		b.WriteString("; owned by rollout " + e.Owner)
 	}
 	b.WriteString("\n")
 	for _, p := range e.Places {
@@ -92,7 +92,7 @@ func explain(env *command.Env, e operator.Explanation) string {
 		}
 	}
 	if e.Live != nil {
-		b.WriteString("\nWeChat says\n")
+		b.WriteString("\nWeChat\n")
 		for _, line := range liveLines(*e.Live) {
 			b.WriteString("  " + line + "\n")
 		}
@@ -100,7 +100,7 @@ func explain(env *command.Env, e operator.Explanation) string {
 	return b.String()
 }
 
-// placeLines tell where a target stands.
+// placeLines describe a target in a rollout.
 func placeLines(env *command.Env, p operator.Place) []string {
 	where := fmt.Sprintf("%s, %s", p.Stage, command.StateText(p.Row))
 	switch {
@@ -112,7 +112,7 @@ func placeLines(env *command.Env, p operator.Place) []string {
 	if p.Attempt > 1 {
 		where += fmt.Sprintf(", attempt %d", p.Attempt)
 	}
-	lines := []string{"where    " + where, "why      " + human.OneLine(p.Waits)}
+	lines := []string{"state    " + where, "why      " + human.OneLine(p.Waits)}
 	if wakes := wakes(env, p.Row); wakes != "" {
 		lines = append(lines, fmt.Sprintf("wakes    %s, in %s", human.Local(p.Due), wakes))
 	}
@@ -127,13 +127,13 @@ func placeLines(env *command.Env, p operator.Place) []string {
 	case p.State == rollout.StateRunning && p.Reason == rollout.ReasonActing:
 		lines = append(lines, fmt.Sprintf("doing    %s, since %s", human.OneLine(in.String()), human.Local(in.At)))
 	default:
-		lines = append(lines, fmt.Sprintf("unknown  what the %s of %s did; it is read back before anything else", human.OneLine(in.String()), human.Local(in.At)))
+		lines = append(lines, fmt.Sprintf("unknown  the result of %s at %s; it is read back before the next call", human.OneLine(in.String()), human.Local(in.At)))
 	}
 	if p.Next != "" {
 		lines = append(lines, "next     "+p.Next)
 	}
 	if len(p.Timeline) > 0 {
-		lines = append(lines, "happened")
+		lines = append(lines, "history")
 	}
 	for _, t := range p.Timeline {
 		line := fmt.Sprintf("  %s  %-9s %s", human.Local(t.At), t.Stage, t.What)
@@ -174,12 +174,12 @@ func liveLines(l operator.Live) []string {
 			return name + "none"
 		}
 		if v.Version == "" {
-			return name + "unknown: WeChat shows that there is one, and not which"
+			return name + "unknown: WeChat reports one without its version"
 		}
 		return fmt.Sprintf("%s%s of %s: %s", name, human.OneLine(v.Version), human.Local(v.At), human.OneLine(v.Desc))
 	}
 	if l.Busy != "" {
-		return []string{"not asked: " + human.OneLine(l.Busy)}
+		return []string{"not read: " + human.OneLine(l.Busy)}
 	}
 	lines := []string{version("trial    ", l.Trial), version("live     ", l.Release)}
 	if a := l.Audit; a != nil {

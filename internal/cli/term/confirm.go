@@ -6,37 +6,24 @@ import (
 	"strings"
 
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
-	"github.com/wxrollout/wxrollout/internal/human"
 )
 
-// ConfirmAbove is how many targets a change may reach before it wants a confirmation.
+// ConfirmAbove is how many things a change may affect before it needs a confirmation.
 const ConfirmAbove = 50
 
-// Confirm asks a person before a change that reaches more than many targets; a
-// script has to say --yes.
-func (s Streams) Confirm(yes bool, targets int, what string) error {
-	return s.Agree(yes, targets, what+" reaches "+human.Plural(targets, "target"))
-}
+// Always makes Confirm ask however little a change affects.
+const Always = ConfirmAbove + 1
 
-// ConfirmRepair is confirm for a repair of findings.
-func (s Streams) ConfirmRepair(yes bool, findings int) error {
-	return s.Agree(yes, findings, "the repair fixes "+human.Plural(findings, "finding"))
-}
-
-// ConfirmDeletion asks before any deletion of templates: nothing brings them back.
-func (s Streams) ConfirmDeletion(yes bool, templates int) error {
-	return s.Agree(yes, ConfirmAbove+templates, "deleting "+human.Plural(templates, "template")+" can't be undone")
-}
-
-// Agree asks what if n is more than ConfirmAbove, unless yes answers already.
-func (s Streams) Agree(yes bool, n int, what string) error {
-	if yes || n <= ConfirmAbove {
+// Confirm asks before an action that affects more than ConfirmAbove things, such as
+// "Apply spring to 60 targets". Without a terminal, --yes is required.
+func (s Streams) Confirm(yes bool, affected int, action string) error {
+	if yes || affected <= ConfirmAbove {
 		return nil
 	}
 	if !s.InTTY || !s.ErrTTY {
-		return exit.Unconfirmed(what + ": add --yes to do it, or --dry-run to look first")
+		return exit.Unconfirmed(strings.ToLower(action[:1]) + action[1:] + ": not confirmed: add --yes, or look first with --dry-run")
 	}
-	s.Talk("%s. Do it? [y/N] ", what)
+	s.Talk("%s? [y/N] ", action)
 	answer, err := bufio.NewReader(s.In).ReadString('\n')
 	if err != nil && answer == "" {
 		return fmt.Errorf("read the answer: %w", err)
@@ -45,7 +32,10 @@ func (s Streams) Agree(yes bool, n int, what string) error {
 	case "y", "yes":
 		return nil
 	default:
-		s.Talk("nothing was done\n")
+		s.Talk("nothing was changed\n")
 		return exit.With(exit.Error)
 	}
 }
+
+// DryRun notes on stderr that the output shows a dry run.
+func (s Streams) DryRun() { s.Talk("dry run: nothing was changed\n") }

@@ -8,12 +8,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mattn/go-runewidth"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/wxrollout/wxrollout/internal/human"
 )
 
-// Format is how data is written.
+// Format is an output format.
 type Format string
 
 // The formats.
@@ -24,7 +24,7 @@ const (
 	CSV   Format = "csv"
 )
 
-// FormatFlag is -o with the formats a command knows, the first being its default.
+// FormatFlag is the flag -o of a command that knows some formats.
 type FormatFlag struct {
 	Value *Format
 	Known []Format
@@ -51,25 +51,22 @@ func (f FormatFlag) Set(s string) error {
 
 // List names the formats for people.
 func (f FormatFlag) List() string {
-	var names []string
-	for _, k := range f.Known {
-		names = append(names, string(k))
+	names := make([]string, len(f.Known))
+	for i, k := range f.Known {
+		names[i] = string(k)
 	}
-	if len(names) == 1 {
-		return names[0]
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+	return english.OxfordWordSeries(names, "or")
 }
 
 // Column is one column of a list.
 type Column[T any] struct {
 	Name string
-	// Wide ones are shown by -o wide and csv only.
+	// Wide columns are for -o wide and csv only.
 	Wide bool
 	Text func(T) string
 }
 
-// List writes a list of things; json writes them as they are.
+// List writes items as rows of columns, or as JSON.
 func List[T any](out io.Writer, f Format, columns []Column[T], items []T) error {
 	if items == nil {
 		items = []T{}
@@ -80,12 +77,11 @@ func List[T any](out io.Writer, f Format, columns []Column[T], items []T) error 
 	if f == Table {
 		columns = slices.DeleteFunc(slices.Clone(columns), func(c Column[T]) bool { return c.Wide })
 	}
-	rows := make([][]string, 0, len(items)+1)
+	rows := make([][]string, 0, len(items))
 	head := make([]string, len(columns))
 	for i, c := range columns {
 		head[i] = c.Name
 	}
-	rows = append(rows, head)
 	for _, item := range items {
 		row := make([]string, len(columns))
 		for i, c := range columns {
@@ -94,45 +90,19 @@ func List[T any](out io.Writer, f Format, columns []Column[T], items []T) error 
 		rows = append(rows, row)
 	}
 	if f == CSV {
-		w := csv.NewWriter(out)
-		return w.WriteAll(rows)
+		return csv.NewWriter(out).WriteAll(append([][]string{head}, rows...))
 	}
 	for i, name := range head {
-		head[i] = strings.ToUpper(strings.ReplaceAll(name, "_", " "))
+		head[i] = strings.ReplaceAll(name, "_", " ")
 	}
-	return writeTable(out, rows)
+	_, err := io.WriteString(out, human.Table(head, rows))
+	return err
 }
 
-// WriteJSON writes a value for programs and people.
+// WriteJSON writes an indented value.
 func WriteJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
-}
-
-// gap parts the columns of a table.
-const gap = "  "
-
-// writeTable aligns rows in columns. Chinese characters are two columns wide.
-func writeTable(w io.Writer, rows [][]string) error {
-	var widths []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], runewidth.StringWidth(human.OneLine(cell)))
-		}
-	}
-	var b strings.Builder
-	for _, row := range rows {
-		var line strings.Builder
-		for i, cell := range row {
-			line.WriteString(runewidth.FillRight(human.OneLine(cell), widths[i]) + gap)
-		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }

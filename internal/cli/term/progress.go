@@ -7,27 +7,27 @@ import (
 	"github.com/wxrollout/wxrollout/internal/human"
 )
 
-// Bar is a line of progress on stderr: redrawn in place on a terminal, a new line
-// now and then elsewhere.
+// Bar reports progress on stderr: one line redrawn in place on a terminal, a new line
+// every few seconds elsewhere. It draws only when it is called, by the clock of its streams.
 type Bar struct {
 	s     Streams
 	drawn time.Time
 	open  bool
 }
 
-// Bar returns a progress line that nothing has drawn yet.
+// Bar returns a bar that has drawn nothing.
 func (s Streams) Bar() *Bar { return &Bar{s: s} }
 
-// How often a bar is redrawn on a terminal, and how often a line is written.
+// Intervals between drawings on a terminal and between lines elsewhere.
 const (
 	barEvery  = 100 * time.Millisecond
 	lineEvery = 5 * time.Second
 )
 
-// barCells is how long a bar is.
+// barCells is the length of a bar.
 const barCells = 30
 
-// Show tells how far something is. What needs no second look is not told.
+// Show draws a bar. Work that ends within the first interval shows none.
 func (b *Bar) Show(what string, done, total int) {
 	every := lineEvery
 	if b.s.ErrTTY {
@@ -36,7 +36,7 @@ func (b *Bar) Show(what string, done, total int) {
 	now := b.s.Now()
 	switch {
 	case b.drawn.IsZero() && !b.s.ErrTTY:
-		b.drawn = now // a quick one says nothing at all
+		b.drawn = now
 		return
 	case now.Sub(b.drawn) < every && done < total || total == 0 || !b.open && done == total:
 		return
@@ -49,7 +49,7 @@ func (b *Bar) Show(what string, done, total int) {
 	b.s.Talk("%s: %s of %s\n", what, human.Count(done), human.Count(total))
 }
 
-// End leaves the line.
+// End removes the bar from a terminal.
 func (b *Bar) End() {
 	if b.open && b.s.ErrTTY {
 		b.s.Talk("\r\x1b[K")
@@ -57,7 +57,7 @@ func (b *Bar) End() {
 	b.open = false
 }
 
-// Cells draws a bar of a width.
+// Cells draws a bar of width cells.
 func Cells(done, total, width int) string {
 	full := 0
 	if total > 0 {

@@ -13,18 +13,18 @@ import (
 	"github.com/wxrollout/wxrollout/internal/human"
 )
 
-// Streams are where a command reads and writes: data goes to out, talk to err.
+// Streams are the input and outputs of a command. Data goes to Out, everything else to Err.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
-	// InTTY, outTTY and ErrTTY tell whether a person is there.
+	// InTTY, OutTTY and ErrTTY report which of them are terminals.
 	InTTY, OutTTY, ErrTTY bool
 	Now                   func() time.Time
 	// Size is the columns and lines of the terminal, at least 40 by 5.
 	Size func() (width, height int)
 }
 
-// NewStreams looks at what the streams are.
+// NewStreams returns the streams of a process.
 func NewStreams(in io.Reader, out, err io.Writer) Streams {
 	s := Streams{In: in, Out: out, Err: err, InTTY: isTerminal(in), OutTTY: isTerminal(out), ErrTTY: isTerminal(err), Now: time.Now}
 	s.Size = func() (int, int) {
@@ -43,18 +43,18 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Talk tells a person something. That nobody hears it is no error.
+// Talk writes to Err and ignores write errors.
 func (s Streams) Talk(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.Err, format, args...)
 }
 
-// Print writes data.
+// Print writes data to Out.
 func (s Streams) Print(format string, args ...any) error {
 	_, err := fmt.Fprintf(s.Out, format, args...)
 	return err
 }
 
-// Ago is how long ago a time was, in one unit and a bit: 4m, 3h20m, 5d.
+// Ago writes the time since t; blank for the zero time.
 func (s Streams) Ago(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -62,7 +62,7 @@ func (s Streams) Ago(t time.Time) string {
 	return human.Duration(s.Now().Sub(t))
 }
 
-// Until is how long until a time; "now" when it has come.
+// Until writes the time until t, "now" when it has passed; blank for the zero time.
 func (s Streams) Until(t time.Time) string {
 	if t.IsZero() {
 		return ""
