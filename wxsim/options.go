@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"time"
 
-	"github.com/wxrollout/wxrollout/wxsim/internal/callback"
 	"github.com/wxrollout/wxrollout/wxsim/internal/clock"
 	"github.com/wxrollout/wxrollout/wxsim/internal/gateway"
 	"github.com/wxrollout/wxrollout/wxsim/internal/model"
@@ -36,7 +35,7 @@ type Options struct {
 	Apps int
 	// ComponentAppID, Secret and Ticket default to the constants of this package.
 	ComponentAppID, Secret, Ticket string
-	// Templates is the initial template library; nil means DefaultTemplates().
+	// Templates is the initial template library; nil means ids 0 to 2 with versions 1.0.0, 2.0.0 and 3.0.0.
 	Templates []Template
 	// Quota is the platform's monthly submission quota.
 	Quota QuotaOptions
@@ -120,6 +119,3 @@ func (o Options) model() model.Options {
 		Quota: o.Quota, TokenTTL: o.TokenTTL, RotateRefreshTokens: o.RotateRefreshTokens,
 	}
 }
-
-// PushOptions say where callbacks go and how unreliable they are. Shares are 0..1.
-type PushOptions = callback.Options

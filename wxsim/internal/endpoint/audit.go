@@ -22,17 +22,17 @@ const (
 	maxPreviews    = 10
 )
 
-// submitAudit serves submit_audit. Malformed fields are refused before the state of the app is checked.
-func submitAudit(c *call) reply {
+// submitAudit refuses malformed fields before the state of the app is checked.
+func submitAudit(c *call) (payload, int) {
 	sub, code := parseSubmission(c.F)
 	if code != 0 {
-		return result(code)
+		return nil, code
 	}
 	au, code := c.App.Submit(sub, c.Now)
 	if code != 0 {
-		return result(code)
+		return nil, code
 	}
-	return success(payload{"auditid": auditID(c, au)})
+	return payload{"auditid": auditID(c, au)}, 0
 }
 
 // auditID is an auditid in the form of the quirks.
@@ -77,16 +77,24 @@ func parseSubmission(f fields) (sub model.Submission, code int) {
 		return sub, 85093
 	}
 	sub.Media = slices.Concat(videos, pics)
-	texts, ok := f.Texts("version_desc", "feedback_info", "feedback_stuff", "order_path")
+	texts, ok := gateway.Decode[struct {
+		Version   string `in:"version_desc"`
+		Feedback  string `in:"feedback_info"`
+		Stuff     string `in:"feedback_stuff"`
+		OrderPath string `in:"order_path"`
+	}](f)
 	switch {
 	case !ok:
 		return sub, 47001
-	case utf8.RuneCountInString(texts[0]) > maxVersionDesc:
+	case utf8.RuneCountInString(texts.Version) > maxVersionDesc:
 		return sub, 85051
-	case utf8.RuneCountInString(texts[1]) > maxFeedback, strings.Count(texts[2], "|") >= maxStuff:
+	case utf8.RuneCountInString(texts.Feedback) > maxFeedback, strings.Count(texts.Stuff, "|") >= maxStuff:
 		return sub, 45002
 	}
-	if sub.PrivacyNotUsed, ok = f.Flag("privacy_api_not_use"); !ok {
+	flag, ok := gateway.Decode[struct {
+		NotUsed bool `in:"privacy_api_not_use"`
+	}](f)
+	if sub.PrivacyNotUsed = flag.NotUsed; !ok {
 		return sub, 47001
 	}
 	if raw, has := f["ugc_declare"]; has {
@@ -132,50 +140,43 @@ func verdict(c *call, au *model.Audit, shot string) payload {
 	return p
 }
 
-// auditStatus serves get_auditstatus.
-func auditStatus(c *call) reply {
-	id, ok := c.F.Number("auditid", true)
-	if !ok {
-		return result(47001)
-	}
-	au := c.App.Audit(id)
-	if au == nil {
-		return result(85012)
-	}
-	return success(verdict(c, au, "screenshot"))
+type auditRef = struct {
+	ID int64 `in:"auditid,quoted"`
 }
 
-// latestAuditStatus serves get_latest_auditstatus, which spells the screenshots ScreenShot.
-func latestAuditStatus(c *call) reply {
+func auditStatus(c *call, in auditRef) (payload, int) {
+	au := c.App.Audit(in.ID)
+	if au == nil {
+		return nil, 85012
+	}
+	return verdict(c, au, "screenshot"), 0
+}
+
+// latestAuditStatus spells the screenshots ScreenShot.
+func latestAuditStatus(c *call) (payload, int) {
 	au := c.App.Latest()
 	if au == nil {
-		return result(85012)
+		return nil, 85012
 	}
 	p := verdict(c, au, "ScreenShot")
 	p["auditid"], p["user_version"], p["user_desc"], p["submit_audit_time"] = auditID(c, au), au.Version, au.Desc, au.At.Unix()
-	return success(p)
+	return p, 0
 }
 
-// speedupAudit serves speedupaudit.
-func speedupAudit(c *call) reply {
-	id, ok := c.F.Number("auditid", true)
-	if !ok {
-		return result(47001)
-	}
-	return result(c.App.SpeedUp(id, c.Now))
-}
+func speedupAudit(c *call, in auditRef) (payload, int) { return nil, c.App.SpeedUp(in.ID, c.Now) }
 
-// queryQuota serves queryquota: every app's token shows the platform's numbers.
-func queryQuota(c *call) reply {
+// queryQuota shows the platform's numbers to every app's token.
+func queryQuota(c *call) (payload, int) {
 	q := c.World.Allowance(c.Now)
-	return success(payload{"rest": q.Rest, "limit": q.Limit, "speedup_rest": q.SpeedupRest, "speedup_limit": q.SpeedupLimit})
+	return payload{"rest": q.Rest, "limit": q.Limit, "speedup_rest": q.SpeedupRest, "speedup_limit": q.SpeedupLimit}, 0
 }
 
-// revertRelease serves revertcoderelease, and its history when the query asks for it.
-func revertRelease(c *call) reply {
+// revertRelease reverts, or lists the history when the query asks for it.
+func revertRelease(c *call) (payload, int) {
 	q := c.R.URL.Query()
 	switch q.Get("action") {
 	case "":
+		return nil, c.App.Revert(q.Get("app_version"))
 	case "get_history_version":
 		list := []payload{}
 		for _, p := range c.App.History() {
@@ -183,26 +184,25 @@ func revertRelease(c *call) reply {
 				"app_version": p.AppVersion, "user_version": p.Version, "user_desc": p.Desc, "commit_time": p.At.Unix(),
 			})
 		}
-		return success(payload{"version_list": list})
-	default:
-		return result(40097)
+		return payload{"version_list": list}, 0
 	}
-	return result(c.App.Revert(q.Get("app_version")))
+	return nil, 40097
 }
 
-// grayRelease serves grayrelease.
-func grayRelease(c *call) reply {
-	percent, ok := c.F.Number("gray_percentage", false)
-	debuggers, ok2 := c.F.Flag("support_debuger_first")
-	testers, ok3 := c.F.Flag("support_experiencer_first")
-	if !ok || !ok2 || !ok3 {
-		return result(40097)
+func grayRelease(c *call) (payload, int) {
+	in, ok := gateway.Decode[struct {
+		Percent   int64 `in:"gray_percentage"`
+		Debuggers bool  `in:"support_debuger_first"`
+		Testers   bool  `in:"support_experiencer_first"`
+	}](c.F)
+	if !ok {
+		return nil, 40097
 	}
-	return result(c.App.GrayRelease(percent, debuggers, testers, c.Now))
+	return nil, c.App.GrayRelease(in.Percent, in.Debuggers, in.Testers, c.Now)
 }
 
-// grayPlan serves getgrayreleaseplan; without a gray release the status is 0.
-func grayPlan(c *call) reply {
+// grayPlan has status 0 without a gray release.
+func grayPlan(c *call) (payload, int) {
 	g := c.App.Gray
 	if g == nil {
 		g = &model.Gray{}
@@ -214,5 +214,5 @@ func grayPlan(c *call) reply {
 	if !g.At.IsZero() {
 		plan["create_timestamp"] = g.At.Unix()
 	}
-	return success(payload{"gray_release_plan": plan})
+	return payload{"gray_release_plan": plan}, 0
 }

@@ -13,34 +13,31 @@ import (
 // maxVersion is the longest user_version, in characters.
 const maxVersion = 64
 
-// commit serves wxa/commit.
-func commit(c *call) reply {
-	id, ok := c.F.Number("template_id", true)
-	ext, ok2 := c.F.Text("ext_json")
-	version, ok3 := c.F.Text("user_version")
-	desc, ok4 := c.F.Text("user_desc")
+func commit(c *call, in struct {
+	Template int64  `in:"template_id,quoted"`
+	Ext      string `in:"ext_json"`
+	Version  string `in:"user_version"`
+	Desc     string `in:"user_desc"`
+},
+) (payload, int) {
+	t, found := c.World.Template(in.Template)
 	switch {
-	case !ok || !ok2 || !ok3 || !ok4:
-		return result(47001)
 	case !c.F.Has("user_desc"):
-		return result(40097)
-	case version == "" || utf8.RuneCountInString(version) > maxVersion:
-		return result(85015)
-	}
-	t, found := c.World.Template(id)
-	switch {
+		return nil, 40097
+	case in.Version == "" || utf8.RuneCountInString(in.Version) > maxVersion:
+		return nil, 85015
 	case !found:
-		return result(85014)
-	case ext == "":
-		return result(85013)
+		return nil, 85014
+	case in.Ext == "":
+		return nil, 85013
 	}
-	up, code := parseExt(ext, t, c.App.ID)
+	up, code := parseExt(in.Ext, t, c.App.ID)
 	if code != 0 {
-		return result(code)
+		return nil, code
 	}
-	up.Version, up.Desc = version, desc
+	up.Version, up.Desc = in.Version, in.Desc
 	check := c.World.Settings().PrivacyDelay.At(c.Draw(c.App.ID, "privacy"))
-	return result(c.App.Commit(up, check, c.Now))
+	return nil, c.App.Commit(up, check, c.Now)
 }
 
 // parseExt checks the document of ext_json against a template and an app.
@@ -134,37 +131,35 @@ func requiredPrivateInfos(f fields) (names []string, code int) {
 	return names, 0
 }
 
-// codePrivacyInfo serves get_code_privacy_info: 61039 until the check of the last commit has ended.
-func codePrivacyInfo(c *call) reply {
+// codePrivacyInfo answers 61039 until the check of the last commit has ended.
+func codePrivacyInfo(c *call) (payload, int) {
 	tr := c.App.Trial
 	switch {
 	case tr == nil:
-		return result(86001)
+		return nil, 86001
 	case c.App.Checking(c.Now):
-		return result(61039)
+		return nil, 61039
 	}
-	return success(payload{"without_auth_list": some(tr.WithoutAuth), "without_conf_list": some(tr.WithoutConf)})
+	return payload{"without_auth_list": some(tr.WithoutAuth), "without_conf_list": some(tr.WithoutConf)}, 0
 }
 
-// getPage serves get_page: the pages of the trial version.
-func getPage(c *call) reply {
+func getPage(c *call) (payload, int) {
 	if c.App.Trial == nil {
-		return result(86001)
+		return nil, 86001
 	}
-	return success(payload{"page_list": c.App.Trial.Pages})
+	return payload{"page_list": c.App.Trial.Pages}, 0
 }
 
-// getCategory serves get_category.
-func getCategory(c *call) reply {
+func getCategory(c *call) (payload, int) {
 	list := []model.Category{}
 	if c.App.HasCategory {
 		list = append(list, c.App.Category)
 	}
-	return success(payload{"category_list": list})
+	return payload{"category_list": list}, 0
 }
 
-// versionInfo serves getversioninfo: absent objects mean that there is none yet.
-func versionInfo(c *call) reply {
+// versionInfo leaves out what does not exist yet.
+func versionInfo(c *call) (payload, int) {
 	p := payload{}
 	if tr := c.App.Trial; tr != nil {
 		p["exp_info"] = payload{"exp_time": tr.At.Unix(), "exp_version": tr.Version, "exp_desc": tr.Desc}
@@ -172,5 +167,5 @@ func versionInfo(c *call) reply {
 	if l := c.App.Live; l != nil {
 		p["release_info"] = payload{"release_time": l.At.Unix(), "release_version": l.Version, "release_desc": l.Desc}
 	}
-	return success(p)
+	return p, 0
 }

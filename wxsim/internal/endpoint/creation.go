@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/wxrollout/wxrollout/wxsim/internal/appconfig"
+	"github.com/wxrollout/wxrollout/wxsim/internal/gateway"
 	"github.com/wxrollout/wxrollout/wxsim/internal/model"
 )
 
@@ -15,116 +16,129 @@ const (
 	minOpenID = 20
 )
 
-// createTrial serves fastregisterbetaweapp.
-func createTrial(c *call) reply {
-	got, ok := c.F.Texts("name", "openid")
-	if !ok {
-		return result(47001)
-	}
-	name, openID := got[0], got[1]
-	n := utf8.RuneCountInString(name)
+func createTrial(c *call, in struct {
+	Name   string `in:"name"`
+	OpenID string `in:"openid"`
+},
+) (payload, int) {
+	n := utf8.RuneCountInString(in.Name)
 	switch {
 	case n < minName || n > maxName:
-		return result(86017)
-	case len(openID) < minOpenID || strings.Trim(openID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "":
-		return result(86012)
+		return nil, 86017
+	case len(in.OpenID) < minOpenID || strings.Trim(in.OpenID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "":
+		return nil, 86012
 	}
-	g, code := c.World.CreateTrial(name, openID, func(secret string) string {
+	g, code := c.World.CreateTrial(in.Name, in.OpenID, func(secret string) string {
 		return "https://mp.weixin.qq.com/wxopen/fastregisterbetaweapp?" + url.Values{"create_token": {secret}}.Encode()
 	}, c.Now)
-	if code != 0 {
-		return result(code)
-	}
-	return success(payload{"unique_id": g.ID, "authorize_url": g.URL()})
+	return payload{"unique_id": g.ID, "authorize_url": g.URL()}, code
 }
 
 // parseCompany checks what an enterprise must give; name is the key of its name.
 func parseCompany(f fields, name string) (co model.Company, code int) {
-	got, ok := f.Texts(name, "code", "legal_persona_wechat", "legal_persona_name", "component_phone")
-	kind, ok2 := f.Number("code_type", false)
+	in, ok := gateway.Decode[struct {
+		Code   string `in:"code"`
+		WeChat string `in:"legal_persona_wechat"`
+		Person string `in:"legal_persona_name"`
+		Phone  string `in:"component_phone"`
+	}](f)
+	title, ok2 := f.Text(name)
+	kind, ok3 := gateway.Decode[struct {
+		Type int64 `in:"code_type"`
+	}](f)
 	lengths := map[int64]int{1: 18, 2: 10, 3: 15}
 	switch {
-	case !ok:
+	case !ok || !ok2:
 		return co, 47001
-	case got[0] == "" || got[1] == "" || got[3] == "" || !f.Has("code_type"):
+	case title == "" || in.Code == "" || in.Person == "" || !f.Has("code_type"):
 		return co, 89253
-	case !ok2 || lengths[kind] == 0:
+	case !ok3 || lengths[kind.Type] == 0:
 		return co, 89248
-	case len(got[1]) != lengths[kind]:
+	case len(in.Code) != lengths[kind.Type]:
 		return co, 89255
-	case !appconfig.WeChatForm.MatchString(got[2]):
+	case !appconfig.WeChatForm.MatchString(in.WeChat):
 		return co, 86004
 	}
-	return model.Company{Name: got[0], Code: got[1], CodeType: kind, PersonaWeChat: got[2], PersonaName: got[3], Phone: got[4]}, 0
+	return model.Company{Name: title, Code: in.Code, CodeType: kind.Type, PersonaWeChat: in.WeChat, PersonaName: in.Person, Phone: in.Phone}, 0
 }
 
-// convertTrial serves verifybetaweapp. It belongs to permission set 81, which only trial apps have.
-func convertTrial(c *call) reply {
+func convertTrial(c *call) (payload, int) {
 	f, ok := c.F.Object("verify_info")
 	if !ok || f == nil {
-		return result(47001)
+		return nil, 47001
 	}
 	co, code := parseCompany(f, "enterprise_name")
 	card, ok := f.Text("legal_persona_idcard")
 	switch {
 	case !c.App.IsTrial():
-		return result(48001)
+		return nil, 48001
 	case code != 0:
-		return result(code)
+		return nil, code
 	case !ok || card == "":
-		return result(89253)
+		return nil, 89253
 	}
-	return result(c.App.Convert(co, c.Now))
+	return nil, c.App.Convert(co, c.Now)
 }
 
-// createEnterprise serves fastregisterweapp.
-func createEnterprise(c *call) reply {
+func createEnterprise(c *call) (payload, int) {
 	switch c.R.URL.Query().Get("action") {
 	case "create":
 		co, code := parseCompany(c.F, "name")
 		if code != 0 {
-			return result(code)
+			return nil, code
 		}
-		return result(c.World.CreateEnterprise(co, c.Now))
+		return nil, c.World.CreateEnterprise(co, c.Now)
 	case "search":
-		got, ok := c.F.Texts("name", "legal_persona_wechat", "legal_persona_name")
-		if !ok {
-			return result(47001)
-		}
-		return result(c.World.SearchEnterprise(got[0], got[1], got[2]))
+		return in(searchEnterprise)(c)
 	}
-	return result(40097)
+	return nil, 40097
 }
 
-// createPersonal serves fastregisterpersonalweapp.
-func createPersonal(c *call) reply {
-	var g model.Creation
-	var code int
+func searchEnterprise(c *call, in struct {
+	Name   string `in:"name"`
+	WeChat string `in:"legal_persona_wechat"`
+	Person string `in:"legal_persona_name"`
+},
+) (payload, int) {
+	return nil, c.World.SearchEnterprise(in.Name, in.WeChat, in.Person)
+}
+
+func createPersonal(c *call) (payload, int) {
 	switch c.R.URL.Query().Get("action") {
 	case "create":
-		got, ok := c.F.Texts("idname", "wxuser", "component_phone")
-		switch {
-		case !ok:
-			return result(47001)
-		case got[0] == "":
-			return result(89253)
-		case !appconfig.WeChatForm.MatchString(got[1]):
-			return result(86004)
-		}
-		g, code = c.World.CreatePersonal(got[0], got[1], got[2], func(id string) string {
-			return "https://mp.weixin.qq.com/wxopen/fastregisterpersonal?taskid=" + url.QueryEscape(id)
-		}, c.Now)
+		return in(startPersonal)(c)
 	case "query":
-		id, ok := c.F.Text("taskid")
-		if !ok {
-			return result(47001)
-		}
-		g, code = c.World.PersonalCreation(id)
-	default:
-		return result(40097)
+		return in(queryPersonal)(c)
 	}
-	if code != 0 {
-		return result(code)
+	return nil, 40097
+}
+
+func startPersonal(c *call, in struct {
+	Name   string `in:"idname"`
+	WeChat string `in:"wxuser"`
+	Phone  string `in:"component_phone"`
+},
+) (payload, int) {
+	switch {
+	case in.Name == "":
+		return nil, 89253
+	case !appconfig.WeChatForm.MatchString(in.WeChat):
+		return nil, 86004
 	}
-	return success(payload{"taskid": g.ID, "authorize_url": g.URL(), "status": g.FaceCheck()})
+	g, code := c.World.CreatePersonal(in.Name, in.WeChat, in.Phone, func(id string) string {
+		return "https://mp.weixin.qq.com/wxopen/fastregisterpersonal?taskid=" + url.QueryEscape(id)
+	}, c.Now)
+	return personal(g), code
+}
+
+func queryPersonal(c *call, in struct {
+	ID string `in:"taskid"`
+},
+) (payload, int) {
+	g, code := c.World.PersonalCreation(in.ID)
+	return personal(g), code
+}
+
+func personal(g model.Creation) payload {
+	return payload{"taskid": g.ID, "authorize_url": g.URL(), "status": g.FaceCheck()}
 }

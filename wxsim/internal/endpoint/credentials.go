@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/wxrollout/wxrollout/wxsim/internal/appconfig"
@@ -51,119 +52,107 @@ func authorizer(c *call) (a *app, code int) {
 }
 
 // withAuthorizer runs f with the app that authorizer_appid names, locked and authorized.
-func withAuthorizer(c *call, f func(*app) reply) reply {
+func withAuthorizer(c *call, f func(*app) (payload, int)) (payload, int) {
 	a, code := authorizer(c)
 	if code != 0 {
-		return result(code)
+		return nil, code
 	}
 	return withAuthorized(a, f)
 }
 
 // withAuthorized runs f with an app locked, if it is authorized.
-func withAuthorized(a *app, f func(*app) reply) reply {
+func withAuthorized(a *app, f func(*app) (payload, int)) (payload, int) {
 	a.Lock()
 	defer a.Unlock()
 	if !a.Authorized {
-		return result(61003)
+		return nil, 61003
 	}
 	return f(a)
 }
 
-// componentToken serves api_component_token.
-func componentToken(c *call) reply {
-	if code := checkSecret(c, "component_appsecret"); code != 0 {
-		return result(code)
-	}
+func componentToken(c *call) (payload, int) {
 	ticket, ok := c.F.Text("component_verify_ticket")
+	if code := checkSecret(c, "component_appsecret"); code != 0 {
+		return nil, code
+	}
 	if !ok {
-		return result(47001)
+		return nil, 47001
 	}
 	token, code := c.World.ComponentToken(ticket, c.Now)
-	if code != 0 {
-		return result(code)
-	}
-	return bare(payload{"component_access_token": token, "expires_in": int(c.World.TokenTTL.Seconds())})
+	return payload{"component_access_token": token, "expires_in": int(c.World.TokenTTL.Seconds())}, code
 }
 
-// startPushTicket serves api_start_push_ticket. Its body has component_secret where the token call has appsecret.
-func startPushTicket(c *call) reply {
+// startPushTicket has component_secret where the token call has component_appsecret.
+func startPushTicket(c *call) (payload, int) {
 	if code := checkSecret(c, "component_secret"); code != 0 {
-		return result(code)
+		return nil, code
 	}
 	if c.World.StartTickets() {
-		return success(nil)
+		return nil, 0
 	}
-	return reply{Text: "in a normal state"}
+	return payload{"errmsg": "in a normal state"}, 0
 }
 
-// createPreAuthCode serves api_create_preauthcode.
-func createPreAuthCode(c *call) reply {
-	return bare(payload{"pre_auth_code": c.World.PreAuthCode(c.Now), "expires_in": int(model.PreAuthLife.Seconds())})
+func createPreAuthCode(c *call) (payload, int) {
+	return payload{"pre_auth_code": c.World.PreAuthCode(c.Now), "expires_in": int(model.PreAuthLife.Seconds())}, 0
 }
 
-// queryAuth serves api_query_auth: a code works once.
-func queryAuth(c *call) reply {
-	text, ok := c.F.Text("authorization_code")
-	if !ok {
-		return result(47001)
-	}
-	a, code := c.World.UseAuthCode(text, c.Now)
+func queryAuth(c *call, in struct {
+	Code string `in:"authorization_code"`
+},
+) (payload, int) {
+	a, code := c.World.UseAuthCode(in.Code, c.Now)
 	if code != 0 {
-		return result(code)
+		return nil, code
 	}
 	a.Lock()
 	defer a.Unlock()
 	info := authorizationInfo(a)
 	info["authorizer_access_token"], info["expires_in"] = a.AccessToken(c.Now), int(c.World.TokenTTL.Seconds())
-	return bare(payload{"authorization_info": info})
+	return payload{"authorization_info": info}, 0
 }
 
-// authorizerToken serves api_authorizer_token.
-func authorizerToken(c *call) reply {
-	return withAuthorizer(c, func(a *app) reply {
+func authorizerToken(c *call) (payload, int) {
+	return withAuthorizer(c, func(a *app) (payload, int) {
 		refresh, _ := c.F.Text("authorizer_refresh_token")
 		token, code := a.Renew(refresh, c.Now)
-		if code != 0 {
-			return result(code)
-		}
-		return bare(payload{
+		return payload{
 			"authorizer_access_token": token, "expires_in": int(c.World.TokenTTL.Seconds()), "authorizer_refresh_token": a.Refresh,
-		})
+		}, code
 	})
 }
 
 // maxListCount is the most that api_get_authorizer_list returns per call.
 const maxListCount = 500
 
-// authorizerList serves api_get_authorizer_list, in the order of the apps' indices.
-func authorizerList(c *call) reply {
-	offset, ok := c.F.Number("offset", false)
-	count, ok2 := c.F.Number("count", false)
+// authorizerList is in the order of the apps' indices.
+func authorizerList(c *call, in struct {
+	Offset int64 `in:"offset"`
+	Count  int64 `in:"count"`
+},
+) (payload, int) {
 	switch {
-	case !ok || !ok2:
-		return result(47001)
-	case count > maxListCount:
-		return result(40170)
-	case offset < 0 || count <= 0:
-		return result(40097)
+	case in.Count > maxListCount:
+		return nil, 40170
+	case in.Offset < 0 || in.Count <= 0:
+		return nil, 40097
 	}
 	list, total := []payload{}, int64(0)
 	for _, a := range c.World.Apps() {
 		a.Lock()
 		if a.Authorized {
-			if total >= offset && int64(len(list)) < count {
+			if total >= in.Offset && int64(len(list)) < in.Count {
 				list = append(list, payload{"authorizer_appid": a.ID, "refresh_token": a.Refresh, "auth_time": a.AuthTime.Unix()})
 			}
 			total++
 		}
 		a.Unlock()
 	}
-	return bare(payload{"total_count": total, "list": list})
+	return payload{"total_count": total, "list": list}, 0
 }
 
-// authorizerInfo serves api_get_authorizer_info.
-func authorizerInfo(c *call) reply {
-	return withAuthorizer(c, func(a *app) reply {
+func authorizerInfo(c *call) (payload, int) {
+	return withAuthorizer(c, func(a *app) (payload, int) {
 		id := func(n int) payload { return payload{"id": n} }
 		info := payload{
 			"nick_name": a.Nick, "head_img": "http://wx.qlogo.cn/mmopen/" + a.User + "/0", "user_name": a.User, "alias": "",
@@ -176,7 +165,7 @@ func authorizerInfo(c *call) reply {
 		if a.MiniProgram {
 			info["MiniProgramInfo"] = miniProgramInfo(a)
 		}
-		return bare(payload{"authorizer_info": info, "authorization_info": authorizationInfo(a)})
+		return payload{"authorizer_info": info, "authorization_info": authorizationInfo(a)}, 0
 	})
 }
 
@@ -245,38 +234,33 @@ func option(c *call) (a *app, name string, code int) {
 	return a, name, 0
 }
 
-// getOption serves get_authorizer_option. The initial value is 0.
-func getOption(c *call) reply {
+// getOption answers 0 for an option that was never set.
+func getOption(c *call) (payload, int) {
 	a, name, code := option(c)
 	if code != 0 {
-		return result(code)
+		return nil, code
 	}
-	return withAuthorized(a, func(a *app) reply {
-		value := a.Options[name]
-		if value == "" {
-			value = "0"
-		}
-		return bare(payload{"authorizer_appid": a.ID, "option_name": name, "option_value": value})
+	return withAuthorized(a, func(a *app) (payload, int) {
+		return payload{"authorizer_appid": a.ID, "option_name": name, "option_value": cmp.Or(a.Options[name], "0")}, 0
 	})
 }
 
-// setOption serves set_authorizer_option.
-func setOption(c *call) reply {
+func setOption(c *call) (payload, int) {
 	a, name, code := option(c)
 	value, ok := c.F.Text("option_value")
 	switch {
 	case code != 0:
-		return result(code)
+		return nil, code
 	case !ok:
-		return result(47001)
+		return nil, 47001
 	case !slices.Contains(optionValues[name], value):
-		return result(61013)
+		return nil, 61013
 	}
-	return withAuthorized(a, func(a *app) reply {
+	return withAuthorized(a, func(a *app) (payload, int) {
 		if a.Options == nil {
 			a.Options = map[string]string{}
 		}
 		a.Options[name] = value
-		return success(nil)
+		return nil, 0
 	})
 }

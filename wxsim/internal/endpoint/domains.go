@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,11 +13,11 @@ import (
 )
 
 // confirmFile answers the file that proves the domains and prefixes of an app, or of the component if appid is empty.
-func confirmFile(c *call, appid string) reply {
+func confirmFile(c *call, appid string) (payload, int) {
 	h := chance.Hash(c.World.Settings().Seed, appid, "confirm-file", 0)
-	return success(payload{
+	return payload{
 		"file_name": fmt.Sprintf("%010x.txt", h&0xffffffffff), "file_content": fmt.Sprintf("%032x", chance.Mix(h)),
-	})
+	}, 0
 }
 
 // servers are the server domains of a set, every list present.
@@ -60,119 +61,103 @@ func parseDomains(f fields) (action string, given appconfig.DomainSet, invalid p
 }
 
 // changeDomains changes one set of an app's server domains by modify; get only reads it.
-func changeDomains(c *call, set *appconfig.DomainSet, modify func(action string, given appconfig.DomainSet) (appconfig.DomainSet, int)) reply {
+func changeDomains(c *call, set *appconfig.DomainSet, modify func(action string, given appconfig.DomainSet) (appconfig.DomainSet, int)) (payload, int) {
 	action, given, invalid, code := parseDomains(c.F)
 	switch {
 	case code != 0:
-		return result(code)
+		return nil, code
 	case action == appconfig.Get:
-		return success(servers(*set))
+		return servers(*set), 0
 	}
 	next, code := modify(action, given)
-	if code != 0 {
-		return result(code)
-	}
 	p := servers(next)
-	for key, bad := range invalid {
-		p[key] = bad
-	}
-	return success(p)
+	maps.Copy(p, invalid)
+	return p, code
 }
 
-// modifyDomain serves modify_domain.
-func modifyDomain(c *call) reply {
+func modifyDomain(c *call) (payload, int) {
 	d := &c.App.Config.Domains
 	return changeDomains(c, &d.Third, func(action string, given appconfig.DomainSet) (appconfig.DomainSet, int) {
 		return c.World.Platform.ModifyDomains(d, action, given, c.Now)
 	})
 }
 
-// modifyDomainDirectly serves modify_domain_directly.
-func modifyDomainDirectly(c *call) reply {
+func modifyDomainDirectly(c *call) (payload, int) {
 	d := &c.App.Config.Domains
 	return changeDomains(c, &d.Direct, func(action string, given appconfig.DomainSet) (appconfig.DomainSet, int) {
 		return c.World.Platform.ModifyDomainsDirectly(c.App.ID, d, action, given, c.Now)
 	})
 }
 
-// effectiveDomain serves get_effective_domain.
-func effectiveDomain(c *call) reply {
+func effectiveDomain(c *call) (payload, int) {
 	d := &c.App.Config.Domains
-	return success(payload{
+	return payload{
 		"mp_domain": servers(d.Console), "third_domain": servers(d.Third), "direct_domain": servers(d.Direct),
 		"effective_domain": servers(c.World.Platform.Effective(d)),
-	})
+	}, 0
 }
 
 // webviews are the web-view domains of a set.
 func webviews(d appconfig.DomainSet) []string { return some(d[appconfig.WebviewKey]) }
 
-// parseWebviews reads the body of both calls on web-view domains. Malformed domains are refused. No action copies the
-// component's list, where that is allowed.
-func parseWebviews(c *call, mayCopy bool) (action string, domains []string, code int) {
-	action, ok := c.F.Text("action")
-	domains, ok2 := gateway.List[string](c.F, appconfig.WebviewKey)
+// webviewChange is the body of both calls on web-view domains.
+type webviewChange struct {
+	Action  string   `in:"action"`
+	Domains []string `in:"webviewdomain"`
+}
+
+// check refuses malformed domains. No action copies the component's list, where that is allowed.
+func (ch webviewChange) check(c *call, mayCopy bool) (code int) {
 	malformed := func(domain string) bool { return appconfig.HostOf(domain, "https") == "" }
 	switch {
-	case !ok || !ok2:
-		return "", nil, 47001
-	case !appconfig.KnownAction(action) && (action != "" || !mayCopy):
-		return "", nil, 85022
+	case !appconfig.KnownAction(ch.Action) && (ch.Action != "" || !mayCopy):
+		return 85022
 	case c.App.Personal:
-		return "", nil, 89231
-	case slices.ContainsFunc(domains, malformed):
-		return "", nil, 89021
+		return 89231
+	case slices.ContainsFunc(ch.Domains, malformed):
+		return 89021
 	}
-	return action, domains, 0
+	return 0
 }
 
-// setWebview serves setwebviewdomain.
-func setWebview(c *call) reply {
-	action, domains, code := parseWebviews(c, true)
-	if code != 0 {
-		return result(code)
+func setWebview(c *call, in webviewChange) (payload, int) {
+	if code := in.check(c, true); code != 0 {
+		return nil, code
 	}
-	next, code := c.World.Platform.ModifyWebview(&c.App.Config.Domains, action, domains, c.Now)
-	if code != 0 {
-		return result(code)
-	}
-	return success(payload{appconfig.WebviewKey: webviews(next)})
+	next, code := c.World.Platform.ModifyWebview(&c.App.Config.Domains, in.Action, in.Domains, c.Now)
+	return payload{appconfig.WebviewKey: webviews(next)}, code
 }
 
-// setWebviewDirectly serves setwebviewdomain_directly.
-func setWebviewDirectly(c *call) reply {
-	action, domains, code := parseWebviews(c, false)
-	if code != 0 {
-		return result(code)
+func setWebviewDirectly(c *call, in webviewChange) (payload, int) {
+	if code := in.check(c, false); code != 0 {
+		return nil, code
 	}
-	next, code := c.World.Platform.ModifyWebviewDirectly(c.App.ID, &c.App.Config.Domains, action, domains, c.Now)
-	if code != 0 {
-		return result(code)
-	}
-	return success(payload{appconfig.WebviewKey: webviews(next)})
+	next, code := c.World.Platform.ModifyWebviewDirectly(c.App.ID, &c.App.Config.Domains, in.Action, in.Domains, c.Now)
+	return payload{appconfig.WebviewKey: webviews(next)}, code
 }
 
-// effectiveWebview serves get_effective_webviewdomain.
-func effectiveWebview(c *call) reply {
+func effectiveWebview(c *call) (payload, int) {
 	d := &c.App.Config.Domains
-	return success(payload{
+	return payload{
 		"mp_webviewdomain": webviews(d.Console), "third_webviewdomain": webviews(d.Third), "direct_webviewdomain": webviews(d.Direct),
 		"effective_webviewdomain": webviews(c.World.Platform.Effective(d)),
-	})
+	}, 0
 }
 
 // parseHosts reads the body of the component's calls on its domains.
 func parseHosts(f fields, key string) (ch appconfig.HostChange, code int) {
 	joined, ok := f.Text(key)
-	var ok2, ok3 bool
-	ch.Action, ok2 = f.Text("action")
-	ch.Both, ok3 = f.Flag("is_modify_published_together")
+	in, ok2 := gateway.Decode[struct {
+		Action string `in:"action"`
+		Both   bool   `in:"is_modify_published_together"`
+	}](f)
 	switch {
-	case !ok || !ok2 || !ok3:
+	case !ok || !ok2:
 		return ch, 47001
-	case !appconfig.KnownAction(ch.Action):
+	case !appconfig.KnownAction(in.Action):
 		return ch, 40097
 	}
+	ch.Action, ch.Both = in.Action, in.Both
 	for given := range strings.SplitSeq(joined, ";") {
 		switch host := appconfig.BareHost(given); {
 		case given == "":
@@ -189,27 +174,23 @@ func parseHosts(f fields, key string) (ch appconfig.HostChange, code int) {
 }
 
 // platformHosts serves the component's calls on its domains. change may move hosts to the invalid ones.
-func platformHosts(c *call, key string, change func(*appconfig.HostChange, time.Time) (published, testing []string, code int)) reply {
+func platformHosts(c *call, key string, change func(*appconfig.HostChange, time.Time) (published, testing []string, code int)) (payload, int) {
 	ch, code := parseHosts(c.F, key)
 	if code != 0 {
-		return result(code)
+		return nil, code
 	}
 	published, testing, code := change(&ch, c.Now)
-	if code != 0 {
-		return result(code)
-	}
-	return success(payload{
+	return payload{
 		"published_" + key: strings.Join(published, ";"), "testing_" + key: strings.Join(testing, ";"),
 		"invalid_" + key: strings.Join(ch.Bad, ";"),
-	})
+	}, code
 }
 
-// platformServers serves modify_wxa_server_domain.
-func platformServers(c *call) reply {
+func platformServers(c *call) (payload, int) {
 	return platformHosts(c, "wxa_server_domain", c.World.Platform.ChangeServers)
 }
 
-// platformJumps serves modify_wxa_jump_domain: hosts without the component's confirm file are invalid.
-func platformJumps(c *call) reply {
+// platformJumps answers hosts without the component's confirm file as invalid.
+func platformJumps(c *call) (payload, int) {
 	return platformHosts(c, "wxa_jump_h5_domain", c.World.Platform.ChangeJumps)
 }

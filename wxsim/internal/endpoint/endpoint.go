@@ -1,5 +1,5 @@
 // Package endpoint holds the calls of the API that the simulator serves: each reads its request, asks the model, and
-// writes the reply as WeChat does.
+// writes the reply as WeChat does. Table says which function serves which path.
 package endpoint
 
 import (
@@ -13,9 +13,10 @@ import (
 type (
 	call    = gateway.Call
 	fields  = gateway.Fields
-	reply   = gateway.Reply
 	payload = gateway.Payload
 	app     = model.App
+	// play serves a call: it returns the members of the reply, or an errcode.
+	play = func(*call) (payload, int)
 )
 
 const (
@@ -23,68 +24,42 @@ const (
 	post = http.MethodPost
 )
 
-// result is a refusal for a code other than 0, else a success without data.
-func result(code int) reply { return gateway.Result(code) }
+// Traits of common kinds of calls.
+const (
+	component = gateway.ComponentToken | gateway.OldName
+	oldName   = gateway.ComponentToken | gateway.OldOnly
+	library   = gateway.ComponentToken | gateway.Library
+	either    = gateway.ComponentToken | gateway.AppToken
+	read      = gateway.AppToken | gateway.Code
+	write     = read | gateway.Write
+	setting   = write | gateway.Configures
+	form      = gateway.Form
+	bare      = gateway.Bare
+)
 
-func success(data payload) reply { return gateway.OK(data) }
+func serve(method, path string, traits gateway.Traits, play play) *gateway.Endpoint {
+	return &gateway.Endpoint{Method: method, Path: path, Traits: traits, Play: play}
+}
 
-// bare is a success without errcode and errmsg.
-func bare(data payload) reply { return gateway.Bare(data) }
-
-// onPlatform is a call under /cgi-bin/component/ with the component's token and component_appid in its body.
-func onPlatform(path string, play func(*call) reply) *gateway.Endpoint {
-	return &gateway.Endpoint{
-		Path: "/cgi-bin/component/" + path, Method: post, Auth: gateway.ComponentToken, OldName: true, Play: play,
+// in makes a play of a function that takes the decoded members of the body; see gateway.Decode.
+func in[T any](f func(*call, T) (payload, int)) play {
+	return func(c *call) (payload, int) {
+		members, ok := gateway.Decode[T](c.F)
+		if !ok {
+			return nil, 47001
+		}
+		return f(c, members)
 	}
 }
 
-// withComponent adds the check of component_appid to a call.
-func withComponent(play func(*call) reply) func(*call) reply {
-	return func(c *call) reply {
-		if code := checkComponent(c); code != 0 {
-			return result(code)
+// after makes a play with a check before it.
+func after(check func(*call) (code int), play play) play {
+	return func(c *call) (payload, int) {
+		if code := check(c); code != 0 {
+			return nil, code
 		}
 		return play(c)
 	}
-}
-
-// onLibrary is a call on the template library.
-func onLibrary(method, path string, play func(*call) reply) *gateway.Endpoint {
-	return &gateway.Endpoint{Path: "/wxa/" + path, Method: method, Auth: gateway.ComponentToken, Library: true, Play: play}
-}
-
-// onOldName is a call that takes the component's token as component_access_token only.
-func onOldName(path string, play func(*call) reply) *gateway.Endpoint {
-	return &gateway.Endpoint{Path: path, Method: post, Auth: gateway.ComponentToken, OldOnly: true, Play: play}
-}
-
-// onEither is a call for both kinds of token.
-func onEither(path string, play func(*call) reply) *gateway.Endpoint {
-	return &gateway.Endpoint{Path: path, Method: post, Auth: gateway.EitherToken, Play: play}
-}
-
-// bySecret is a call without a token.
-func bySecret(path string, play func(*call) reply) *gateway.Endpoint {
-	return &gateway.Endpoint{Path: "/cgi-bin/component/" + path, Method: post, Play: play}
-}
-
-// read is a call on an app.
-func read(method, path string, play func(*call) reply) *gateway.Endpoint {
-	return &gateway.Endpoint{Path: path, Method: method, Auth: gateway.AppToken, Code: true, Play: play}
-}
-
-// write is a call that changes an app.
-func write(method, path string, play func(*call) reply) *gateway.Endpoint {
-	ep := read(method, path, play)
-	ep.Write = true
-	return ep
-}
-
-// upload is a write whose body is a form.
-func upload(path string, play func(*call) reply) *gateway.Endpoint {
-	ep := write(post, path, play)
-	ep.Form = true
-	return ep
 }
 
 // Table lists the endpoints, the platform's first.
@@ -94,60 +69,60 @@ func Table() []*gateway.Endpoint {
 
 // platformCalls are the component's: credentials, app creation, the template library, its domains, support.
 func platformCalls() []*gateway.Endpoint {
-	getOption, setOption := onEither("/cgi-bin/component/get_authorizer_option", getOption), onEither("/cgi-bin/component/set_authorizer_option", setOption)
-	getOption.OldName, setOption.OldName = true, true
+	const prefix = "/cgi-bin/component/"
 	return []*gateway.Endpoint{
-		bySecret("api_component_token", withComponent(componentToken)),
-		bySecret("api_start_push_ticket", withComponent(startPushTicket)),
-		onPlatform("api_create_preauthcode", withComponent(createPreAuthCode)),
-		onPlatform("api_query_auth", withComponent(queryAuth)),
-		onPlatform("api_authorizer_token", withComponent(authorizerToken)),
-		onPlatform("api_get_authorizer_list", withComponent(authorizerList)),
-		onPlatform("api_get_authorizer_info", withComponent(authorizerInfo)),
-		getOption, setOption,
+		serve(post, prefix+"api_component_token", bare, after(checkComponent, componentToken)),
+		serve(post, prefix+"api_start_push_ticket", 0, after(checkComponent, startPushTicket)),
+		serve(post, prefix+"api_create_preauthcode", component|bare, after(checkComponent, createPreAuthCode)),
+		serve(post, prefix+"api_query_auth", component|bare, after(checkComponent, in(queryAuth))),
+		serve(post, prefix+"api_authorizer_token", component|bare, after(checkComponent, authorizerToken)),
+		serve(post, prefix+"api_get_authorizer_list", component|bare, after(checkComponent, in(authorizerList))),
+		serve(post, prefix+"api_get_authorizer_info", component|bare, after(checkComponent, authorizerInfo)),
+		serve(post, prefix+"get_authorizer_option", either|gateway.OldName|bare, getOption),
+		serve(post, prefix+"set_authorizer_option", either|gateway.OldName, setOption),
 
-		{Path: "/wxa/component/fastregisterbetaweapp", Method: post, Auth: gateway.ComponentToken, Play: createTrial},
-		onOldName("/cgi-bin/component/fastregisterweapp", createEnterprise),
-		onOldName("/wxa/component/fastregisterpersonalweapp", createPersonal),
+		serve(post, "/wxa/component/fastregisterbetaweapp", gateway.ComponentToken, in(createTrial)),
+		serve(post, prefix+"fastregisterweapp", oldName, createEnterprise),
+		serve(post, "/wxa/component/fastregisterpersonalweapp", oldName, createPersonal),
 
-		onLibrary(get, "gettemplatedraftlist", draftList),
-		onLibrary(post, "addtotemplate", addToTemplate),
-		onLibrary(get, "gettemplatelist", templateList),
-		onLibrary(post, "deletetemplate", deleteTemplate),
+		serve(get, "/wxa/gettemplatedraftlist", library, draftList),
+		serve(post, "/wxa/addtotemplate", library, in(addToTemplate)),
+		serve(get, "/wxa/gettemplatelist", library, templateList),
+		serve(post, "/wxa/deletetemplate", library, in(deleteTemplate)),
 
-		onPlatform("modify_wxa_server_domain", platformServers),
-		onPlatform("modify_wxa_jump_domain", platformJumps),
-		onPlatform("get_domain_confirmfile", func(c *call) reply { return confirmFile(c, "") }),
+		serve(post, prefix+"modify_wxa_server_domain", component, platformServers),
+		serve(post, prefix+"modify_wxa_jump_domain", component, platformJumps),
+		serve(post, prefix+"get_domain_confirmfile", component, func(c *call) (payload, int) { return confirmFile(c, "") }),
 
-		{Path: "/cgi-bin/getcallbackip", Method: get, Auth: gateway.ComponentToken, Play: callbackIP},
-		onEither("/cgi-bin/openapi/quota/get", apiQuota),
-		onEither("/cgi-bin/openapi/rid/get", ridInfo),
-		onEither("/cgi-bin/clear_quota", clearQuota),
-		bySecret("clear_quota/v2", clearQuotaBySecret),
+		serve(get, "/cgi-bin/getcallbackip", gateway.ComponentToken|bare, callbackIP),
+		serve(post, "/cgi-bin/openapi/quota/get", either, in(apiQuota)),
+		serve(post, "/cgi-bin/openapi/rid/get", either, in(ridInfo)),
+		serve(post, "/cgi-bin/clear_quota", either, in(clearQuota)),
+		serve(post, prefix+"clear_quota/v2", 0, in(clearQuotaBySecret)),
 	}
 }
 
 // codeCalls are those on an app's code, from a commit to its release.
 func codeCalls() []*gateway.Endpoint {
 	return []*gateway.Endpoint{
-		write(post, "/wxa/commit", commit),
-		read(get, "/wxa/security/get_code_privacy_info", codePrivacyInfo),
-		read(get, "/wxa/get_page", getPage),
-		read(get, "/wxa/get_qrcode", getQRCode),
-		read(get, "/wxa/get_category", getCategory),
-		upload("/wxa/uploadmedia", uploadMedia),
-		write(post, "/wxa/submit_audit", submitAudit),
-		read(post, "/wxa/get_auditstatus", auditStatus),
-		read(get, "/wxa/get_latest_auditstatus", latestAuditStatus),
-		write(get, "/wxa/undocodeaudit", func(c *call) reply { return result(c.App.Withdraw(c.Now)) }),
-		write(post, "/wxa/speedupaudit", speedupAudit),
-		write(post, "/wxa/release", func(c *call) reply { return result(c.App.Release(c.Now)) }),
-		read(post, "/wxa/getversioninfo", versionInfo),
-		write(get, "/wxa/revertcoderelease", revertRelease),
-		write(post, "/wxa/grayrelease", grayRelease),
-		read(get, "/wxa/getgrayreleaseplan", grayPlan),
-		write(get, "/wxa/revertgrayrelease", func(c *call) reply { c.App.RevertGray(); return success(nil) }),
-		read(get, "/wxa/queryquota", queryQuota),
+		serve(post, "/wxa/commit", write, in(commit)),
+		serve(get, "/wxa/security/get_code_privacy_info", read, codePrivacyInfo),
+		serve(get, "/wxa/get_page", read, getPage),
+		serve(get, "/wxa/get_qrcode", read, getQRCode),
+		serve(get, "/wxa/get_category", read, getCategory),
+		serve(post, "/wxa/uploadmedia", write|form, uploadMedia),
+		serve(post, "/wxa/submit_audit", write, submitAudit),
+		serve(post, "/wxa/get_auditstatus", read, in(auditStatus)),
+		serve(get, "/wxa/get_latest_auditstatus", read, latestAuditStatus),
+		serve(get, "/wxa/undocodeaudit", write, func(c *call) (payload, int) { return nil, c.App.Withdraw(c.Now) }),
+		serve(post, "/wxa/speedupaudit", write, in(speedupAudit)),
+		serve(post, "/wxa/release", write, func(c *call) (payload, int) { return nil, c.App.Release(c.Now) }),
+		serve(post, "/wxa/getversioninfo", read, versionInfo),
+		serve(get, "/wxa/revertcoderelease", write, revertRelease),
+		serve(post, "/wxa/grayrelease", write, grayRelease),
+		serve(get, "/wxa/getgrayreleaseplan", read, grayPlan),
+		serve(get, "/wxa/revertgrayrelease", write, func(c *call) (payload, int) { c.App.RevertGray(); return nil, 0 }),
+		serve(get, "/wxa/queryquota", read, queryQuota),
 	}
 }
 
@@ -156,44 +131,41 @@ const applicationsPerMinute = 280
 
 // configurationCalls are those on an app's configuration, and the conversion of trial apps.
 func configurationCalls() []*gateway.Endpoint {
-	convert := write(post, "/wxa/verifybetaweapp", convertTrial)
-	convert.Code = false // another permission set
-	apply := write(post, "/wxa/security/apply_privacy_interface", applyInterface)
+	apply := serve(post, "/wxa/security/apply_privacy_interface", setting, in(applyInterface))
 	apply.Limit = gateway.Limit{PerMinute: applicationsPerMinute}
-	appFile := func(c *call) reply { return confirmFile(c, c.App.ID) }
-	list := []*gateway.Endpoint{
-		read(post, "/cgi-bin/component/getprivacysetting", getPrivacy),
-		write(post, "/cgi-bin/component/setprivacysetting", setPrivacy),
-		upload("/cgi-bin/component/uploadprivacyextfile", uploadPrivacy),
-		read(get, "/wxa/security/get_privacy_interface", privacyInterfaces),
+	appFile := func(c *call) (payload, int) { return confirmFile(c, c.App.ID) }
+	return []*gateway.Endpoint{
+		serve(post, "/cgi-bin/component/getprivacysetting", read, getPrivacy),
+		serve(post, "/cgi-bin/component/setprivacysetting", setting, setPrivacy),
+		serve(post, "/cgi-bin/component/uploadprivacyextfile", setting|form, uploadPrivacy),
+		serve(get, "/wxa/security/get_privacy_interface", read, privacyInterfaces),
 		apply,
-		write(post, "/wxa/change_visitstatus", changeVisit),
-		read(post, "/wxa/getvisitstatus", visitStatus),
-		read(post, "/cgi-bin/wxopen/getweappsupportversion", supportVersion),
-		write(post, "/cgi-bin/wxopen/setweappsupportversion", setSupportVersion),
+		serve(post, "/wxa/change_visitstatus", setting, in(changeVisit)),
+		serve(post, "/wxa/getvisitstatus", read, visitStatus),
+		serve(post, "/cgi-bin/wxopen/getweappsupportversion", read, supportVersion),
+		serve(post, "/cgi-bin/wxopen/setweappsupportversion", setting, in(setSupportVersion)),
 
-		write(post, "/wxa/modify_domain", modifyDomain),
-		write(post, "/wxa/modify_domain_directly", modifyDomainDirectly),
-		read(post, "/wxa/get_effective_domain", effectiveDomain),
-		write(post, "/wxa/setwebviewdomain", setWebview),
-		write(post, "/wxa/setwebviewdomain_directly", setWebviewDirectly),
-		read(post, "/wxa/get_webviewdomain_confirmfile", appFile),
-		read(post, "/wxa/get_effective_webviewdomain", effectiveWebview),
+		serve(post, "/wxa/modify_domain", setting, modifyDomain),
+		serve(post, "/wxa/modify_domain_directly", setting, modifyDomainDirectly),
+		serve(post, "/wxa/get_effective_domain", read, effectiveDomain),
+		serve(post, "/wxa/setwebviewdomain", setting, in(setWebview)),
+		serve(post, "/wxa/setwebviewdomain_directly", setting, in(setWebviewDirectly)),
+		serve(post, "/wxa/get_webviewdomain_confirmfile", read, appFile),
+		serve(post, "/wxa/get_effective_webviewdomain", read, effectiveWebview),
 
-		write(post, "/wxa/bind_tester", bindTester),
-		write(post, "/wxa/unbind_tester", unbindTester),
-		read(post, "/wxa/memberauth", memberAuth),
+		serve(post, "/wxa/bind_tester", setting, in(bindTester)),
+		serve(post, "/wxa/unbind_tester", setting, in(unbindTester)),
+		serve(post, "/wxa/memberauth", read, in(memberAuth)),
 
-		write(post, "/cgi-bin/wxopen/qrcodejumpadd", addRule),
-		read(post, "/cgi-bin/wxopen/qrcodejumpget", listRules),
-		read(post, "/cgi-bin/wxopen/qrcodejumpdownload", appFile), // for the prefixes of QR code rules
-		write(post, "/cgi-bin/wxopen/qrcodejumpdelete", deleteRule),
-		write(post, "/cgi-bin/wxopen/qrcodejumppublish", publishRule),
+		serve(post, "/cgi-bin/wxopen/qrcodejumpadd", setting, after(noPerson, in(addRule))),
+		serve(post, "/cgi-bin/wxopen/qrcodejumpget", read, listRules),
+		serve(post, "/cgi-bin/wxopen/qrcodejumpdownload", read, appFile), // for the prefixes of QR code rules
+		serve(post, "/cgi-bin/wxopen/qrcodejumpdelete", setting, after(noPerson, in(deleteRule))),
+		serve(post, "/cgi-bin/wxopen/qrcodejumppublish", setting, after(noPerson, in(publishRule))),
+
+		// It belongs to permission set 81, which only trial apps have.
+		serve(post, "/wxa/verifybetaweapp", gateway.AppToken|gateway.Write, convertTrial),
 	}
-	for _, ep := range list {
-		ep.Configures = ep.Write
-	}
-	return append(list, convert)
 }
 
 // some makes an absent list an empty one.

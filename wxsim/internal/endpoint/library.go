@@ -13,35 +13,32 @@ func entry(t model.Template) payload {
 	}
 }
 
-// draftList serves gettemplatedraftlist.
-func draftList(c *call) reply {
+func draftList(c *call) (payload, int) {
 	list := []payload{}
 	for _, t := range c.World.Drafts() {
 		p := entry(t)
 		p["draft_id"] = t.ID
 		list = append(list, p)
 	}
-	return success(payload{"draft_list": list})
+	return payload{"draft_list": list}, 0
 }
 
-// addToTemplate serves addtotemplate: the new template_id is not in the reply.
-func addToTemplate(c *call) reply {
-	id, ok := c.F.Number("draft_id", true)
-	kind, ok2 := c.F.Number("template_type", false)
-	switch {
-	case !ok || !ok2 && c.F.Has("template_type"):
-		return result(47001)
-	case kind != 0 && kind != 1:
-		return result(40097)
+// addToTemplate does not answer the new template_id.
+func addToTemplate(c *call, in struct {
+	Draft int64 `in:"draft_id,quoted"`
+	Type  int64 `in:"template_type,optional"`
+},
+) (payload, int) {
+	if in.Type != 0 && in.Type != 1 {
+		return nil, 40097
 	}
-	return result(c.World.AddToTemplates(id, kind, c.Now))
+	return nil, c.World.AddToTemplates(in.Draft, in.Type, c.Now)
 }
 
-// templateList serves gettemplatelist.
-func templateList(c *call) reply {
+func templateList(c *call) (payload, int) {
 	only := c.R.URL.Query().Get("template_type")
 	if only != "" && only != "0" && only != "1" {
-		return result(40097)
+		return nil, 40097
 	}
 	list := []payload{}
 	for _, t := range c.World.Templates() {
@@ -53,14 +50,12 @@ func templateList(c *call) reply {
 		p["category_list"], p["audit_scene"], p["audit_status"], p["reason"] = []string{}, 0, 0, ""
 		list = append(list, p)
 	}
-	return success(payload{"template_list": list})
+	return payload{"template_list": list}, 0
 }
 
-// deleteTemplate serves deletetemplate.
-func deleteTemplate(c *call) reply {
-	id, ok := c.F.Number("template_id", true)
-	if !ok {
-		return result(47001)
-	}
-	return result(c.World.DeleteTemplate(id))
+func deleteTemplate(c *call, in struct {
+	ID int64 `in:"template_id,quoted"`
+},
+) (payload, int) {
+	return nil, c.World.DeleteTemplate(in.ID)
 }

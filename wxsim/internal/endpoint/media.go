@@ -31,12 +31,13 @@ func mustBase64(s string) []byte {
 	return out
 }
 
-// getQRCode serves get_qrcode: a JPEG, not JSON.
-func getQRCode(c *call) reply {
+// getQRCode answers a JPEG.
+func getQRCode(c *call) (payload, int) {
 	if c.App.Trial == nil {
-		return result(86001)
+		return nil, 86001
 	}
-	return reply{JPEG: qrcode}
+	c.JPEG = qrcode
+	return nil, 0
 }
 
 // formFile is a file of a multipart form; empty files are 41005.
@@ -55,10 +56,10 @@ func formFile(c *call, field string) (data []byte, name string, code int) {
 }
 
 // uploadMedia serves uploadmedia: a multipart form with the file in "media".
-func uploadMedia(c *call) reply {
+func uploadMedia(c *call) (payload, int) {
 	data, _, code := formFile(c, "media")
 	if code != 0 {
-		return result(code)
+		return nil, code
 	}
 	kind, limit := "", 0
 	switch http.DetectContentType(data) {
@@ -67,29 +68,29 @@ func uploadMedia(c *call) reply {
 	case "video/mp4":
 		kind, limit = "video", maxVideo
 	default:
-		return result(40005)
+		return nil, 40005
 	}
 	if len(data) > limit {
-		return result(40006)
+		return nil, 40006
 	}
 	id := kind + "_" + chance.Opaque(c.World.Settings().Seed, "media", c.App.ID, c.App.Upload(), 64)
 	c.App.AddMedia(id, c.Now)
-	return success(payload{"type": kind, "mediaid": id})
+	return payload{"type": kind, "mediaid": id}, 0
 }
 
 // uploadPrivacy serves uploadprivacyextfile: a multipart form with a text in "file".
-func uploadPrivacy(c *call) reply {
+func uploadPrivacy(c *call) (payload, int) {
 	data, name, code := formFile(c, "file")
 	switch {
 	case code != 0:
-		return result(code)
+		return nil, code
 	case !strings.HasSuffix(name, ".txt") || !utf8.Valid(data):
-		return result(40005)
+		return nil, 40005
 	case len(data) > maxPrivacyText:
-		return result(40126)
+		return nil, 40126
 	}
 	hash := chance.Hash(c.World.Settings().Seed, c.App.ID, "privacy-file", c.App.Upload())
 	id := fmt.Sprint(2_000_000_000_000_000_000 + int64(hash>>4))
 	c.App.Config.Privacy.AddFile(id)
-	return success(payload{"ext_file_media_id": id})
+	return payload{"ext_file_media_id": id}, 0
 }

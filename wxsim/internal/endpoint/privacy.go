@@ -28,21 +28,22 @@ func privacyVersion(c *call) (version int64, code int) {
 	if !c.F.Has("privacy_ver") {
 		return privacyDraft, 0
 	}
-	version, ok := c.F.Number("privacy_ver", false)
-	if !ok || version != privacyOnline && version != privacyDraft {
+	in, ok := gateway.Decode[struct {
+		Version int64 `in:"privacy_ver"`
+	}](c.F)
+	if !ok || in.Version != privacyOnline && in.Version != privacyDraft {
 		return 0, 86071
 	}
-	return version, 0
+	return in.Version, 0
 }
 
-// getPrivacy serves getprivacysetting.
-func getPrivacy(c *call) reply {
+func getPrivacy(c *call) (payload, int) {
 	version, code := privacyVersion(c)
 	switch {
 	case code != 0:
-		return result(code)
+		return nil, code
 	case c.App.Checking(c.Now):
-		return result(61039)
+		return nil, 61039
 	}
 	g := c.App.Config.Privacy.Draft
 	if version == privacyOnline {
@@ -71,30 +72,29 @@ func getPrivacy(c *call) reply {
 	if !g.At.IsZero() {
 		p["update_time"] = g.At.Unix()
 	}
-	return success(p)
+	return p, 0
 }
 
-// setPrivacy serves setprivacysetting.
-func setPrivacy(c *call) reply {
+func setPrivacy(c *call) (payload, int) {
 	version, code := privacyVersion(c)
 	if code != 0 {
-		return result(code)
+		return nil, code
 	}
 	next, code := parseGuideline(c, version)
 	p := &c.App.Config.Privacy
 	switch {
 	case code != 0:
-		return result(code)
+		return nil, code
 	case version == privacyOnline && p.Online == nil:
-		return result(86074)
+		return nil, 86074
 	case c.App.Checking(c.Now):
-		return result(61039)
+		return nil, 61039
 	case version == privacyOnline:
 		p.SetOnline(next)
 	default:
 		p.Draft = next
 	}
-	return success(nil)
+	return nil, 0
 }
 
 // parseGuideline checks the body of setprivacysetting. The service does not refuse unicode escapes here, but keeps their
@@ -130,8 +130,7 @@ func parseGuideline(c *call, version int64) (g *appconfig.Guideline, code int) {
 	return g, 0
 }
 
-// privacyInterfaces serves get_privacy_interface.
-func privacyInterfaces(c *call) reply {
+func privacyInterfaces(c *call) (payload, int) {
 	entries := []payload{}
 	for _, name := range slices.Sorted(maps.Keys(appconfig.LocationAPIs)) {
 		state, ap := c.App.Config.Privacy.API(name)
@@ -148,32 +147,23 @@ func privacyInterfaces(c *call) reply {
 		}
 		entries = append(entries, p)
 	}
-	return success(payload{"interface_list": entries})
+	return payload{"interface_list": entries}, 0
 }
 
-// applyInterface serves apply_privacy_interface.
-func applyInterface(c *call) reply {
-	evidence := 0
-	for _, key := range []string{"url_list", "pic_list", "video_list"} {
-		got, ok := gateway.List[string](c.F, key)
-		if !ok {
-			return result(47001)
-		}
-		evidence += len(got)
-	}
-	got, ok := c.F.Texts("api_name", "content")
-	if !ok {
-		return result(47001)
-	}
-	name, prefixed := strings.CutPrefix(got[0], "wx.")
+func applyInterface(c *call, in struct {
+	Name     string   `in:"api_name"`
+	Content  string   `in:"content"`
+	URLs     []string `in:"url_list"`
+	Pictures []string `in:"pic_list"`
+	Videos   []string `in:"video_list"`
+},
+) (payload, int) {
+	name, prefixed := strings.CutPrefix(in.Name, "wx.")
 	_, known := appconfig.LocationAPIs[name]
-	n := utf8.RuneCountInString(got[1])
-	if !prefixed || !known || n == 0 || n > maxInterfaceContent || evidence == 0 {
-		return result(40097)
+	n := utf8.RuneCountInString(in.Content)
+	if !prefixed || !known || n == 0 || n > maxInterfaceContent || len(in.URLs)+len(in.Pictures)+len(in.Videos) == 0 {
+		return nil, 40097
 	}
 	id, code := c.App.ApplyForInterface(name, c.Now)
-	if code != 0 {
-		return result(code)
-	}
-	return success(payload{"audit_id": id})
+	return payload{"audit_id": id}, code
 }

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 )
@@ -9,106 +10,91 @@ import (
 // mistake.
 var callbackIPs = []string{"192.0.2.10", "192.0.2.11", "198.51.100.20", "203.0.113.30"}
 
-// callbackIP serves getcallbackip.
-func callbackIP(*call) reply { return bare(payload{"ip_list": callbackIPs}) }
+func callbackIP(*call) (payload, int) { return payload{"ip_list": callbackIPs}, 0 }
 
 // unlimited is the limit shown for endpoints without one.
 const unlimited = 10_000_000
 
-// apiQuota serves openapi/quota/get.
-func apiQuota(c *call) reply {
-	path, ok := c.F.Text("cgi_path")
-	switch {
-	case !ok:
-		return result(47001)
-	case !strings.HasPrefix(path, "/"):
-		return result(76003)
+func apiQuota(c *call, in struct {
+	Path string `in:"cgi_path"`
+},
+) (payload, int) {
+	if !strings.HasPrefix(in.Path, "/") {
+		return nil, 76003
 	}
-	limit, today, code := c.Usage(path)
-	if code != 0 {
-		return result(code)
-	}
-	or := func(n int) int {
-		if n > 0 {
-			return n
-		}
-		return unlimited
-	}
-	rate := payload{"call_count": or(limit.PerMinute), "refresh_second": 60}
-	return success(payload{
-		"quota":      payload{"daily_limit": or(limit.Daily), "used": today, "remain": or(limit.Daily) - today},
+	limit, today, code := c.Usage(in.Path)
+	daily := cmp.Or(limit.Daily, unlimited)
+	rate := payload{"call_count": cmp.Or(limit.PerMinute, unlimited), "refresh_second": 60}
+	return payload{
+		"quota":      payload{"daily_limit": daily, "used": today, "remain": daily - today},
 		"rate_limit": rate, "component_rate_limit": rate,
-	})
+	}, code
 }
 
 var ridForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$`)
 
-// ridInfo serves openapi/rid/get.
-func ridInfo(c *call) reply {
-	rid, ok := c.F.Text("rid")
-	switch {
-	case !ok:
-		return result(47001)
-	case !ridForm.MatchString(rid):
-		return result(76002)
+func ridInfo(c *call, in struct {
+	RID string `in:"rid"`
+},
+) (payload, int) {
+	if !ridForm.MatchString(in.RID) {
+		return nil, 76002
 	}
-	data, code := c.Record(rid)
-	if code != 0 {
-		return result(code)
-	}
-	return success(payload{"request": data})
+	data, code := c.Record(in.RID)
+	return payload{"request": data}, code
 }
 
-// clearQuota serves clear_quota.
-func clearQuota(c *call) reply {
-	id, ok := c.F.Text("appid")
+func clearQuota(c *call, in struct {
+	AppID string `in:"appid"`
+},
+) (payload, int) {
 	a := c.By.App
 	switch {
-	case !ok:
-		return result(47001)
-	case id == "":
-		return result(41002)
-	case a == nil && id != c.World.ComponentAppID, a != nil && id != a.ID:
-		return result(49001)
+	case in.AppID == "":
+		return nil, 41002
+	case a == nil && in.AppID != c.World.ComponentAppID, a != nil && in.AppID != a.ID:
+		return nil, 49001
 	}
-	return clearCounts(c, a)
+	return nil, clearCounts(c, a)
 }
 
-// clearQuotaBySecret serves component/clear_quota/v2, which needs no token.
-func clearQuotaBySecret(c *call) reply {
-	got, ok := c.F.Texts("component_appid", "appid")
-	switch {
-	case !ok:
-		return result(47001)
-	case got[0] == "":
-		return result(41002)
-	case got[0] != c.World.ComponentAppID:
-		return result(40013)
+// clearQuotaBySecret needs no token.
+func clearQuotaBySecret(c *call, in struct {
+	Component string `in:"component_appid"`
+	AppID     string `in:"appid"`
+},
+) (payload, int) {
+	switch in.Component {
+	case "":
+		return nil, 41002
+	case c.World.ComponentAppID:
+	default:
+		return nil, 40013
 	}
 	if code := checkSecret(c, "appsecret"); code != 0 {
-		return result(code)
+		return nil, code
 	}
-	if got[1] == "" || got[1] == got[0] {
-		return clearCounts(c, nil)
+	if in.AppID == "" || in.AppID == in.Component {
+		return nil, clearCounts(c, nil)
 	}
-	a := c.World.App(got[1])
+	a := c.World.App(in.AppID)
 	if a == nil {
-		return result(40013)
+		return nil, 40013
 	}
 	a.Lock()
 	authorized := a.Authorized
 	a.Unlock()
 	if !authorized {
-		return result(43007)
+		return nil, 43007
 	}
-	return clearCounts(c, a)
+	return nil, clearCounts(c, a)
 }
 
 // clearCounts sets the day's counts of an app's calls to zero, or those of the component if there is no app.
-func clearCounts(c *call, a *app) reply {
+func clearCounts(c *call, a *app) (code int) {
 	if !c.World.SpendClear(a, c.Now) {
-		return result(48006)
+		return 48006
 	}
 	c.ClearCounts(a != nil)
-	return success(nil)
+	return 0
 }

@@ -15,24 +15,16 @@ import (
 // FaultKind is a way for a call to fail.
 type FaultKind string
 
-// Kinds of faults. Those documented as "without effect" leave the app unchanged, unless Fault.Effect is set.
+// Kinds of faults; the root package documents them.
 const (
-	// FaultBusy answers -1 without effect.
-	FaultBusy FaultKind = "busy"
-	// FaultCode answers Fault.Code without effect.
-	FaultCode FaultKind = "code"
-	// FaultHang never answers, without effect.
-	FaultHang FaultKind = "hang"
-	// FaultDropBefore breaks the connection without effect.
+	FaultBusy       FaultKind = "busy"
+	FaultCode       FaultKind = "code"
+	FaultHang       FaultKind = "hang"
 	FaultDropBefore FaultKind = "drop-before"
-	// FaultDropAfter breaks the connection after the call took effect.
-	FaultDropAfter FaultKind = "drop-after"
-	// FaultBadGateway answers HTTP 502 with a page of HTML, without effect.
+	FaultDropAfter  FaultKind = "drop-after"
 	FaultBadGateway FaultKind = "502"
-	// FaultGarbage answers HTTP 200 with text that is no JSON, without effect.
-	FaultGarbage FaultKind = "garbage"
-	// FaultSlow takes effect and answers properly, after Delay.
-	FaultSlow FaultKind = "slow"
+	FaultGarbage    FaultKind = "garbage"
+	FaultSlow       FaultKind = "slow"
 )
 
 var faultKinds = []FaultKind{FaultBusy, FaultCode, FaultHang, FaultDropBefore, FaultDropAfter, FaultBadGateway, FaultGarbage, FaultSlow}
@@ -128,11 +120,11 @@ func (l *faultList) take(path, appid string) *Fault {
 }
 
 // suffer serves a call with a fault. effect runs the call itself; leave ends its flight before anything is sent.
-func (c *Call) suffer(w http.ResponseWriter, f *Fault, effect func() Reply, leave func()) {
+func (c *Call) suffer(w http.ResponseWriter, f *Fault, effect func() reply, leave func()) {
 	c.World.Books.Fault(c.ep.index)
-	rep := Result(-1)
+	rep := reply{code: -1}
 	if f.Kind == FaultCode {
-		rep = Result(f.Code)
+		rep = reply{code: f.Code}
 	}
 	spoiled := f.Effect || f.Kind == FaultSlow || f.Kind == FaultDropAfter
 	if spoiled {

@@ -26,44 +26,44 @@ const (
 	maxForm = 12 << 20
 )
 
-// Token is the kind of token an endpoint takes.
-type Token int
+// Traits are what the gateway has to know about an endpoint.
+type Traits int
 
-// The kinds of tokens.
+// The traits. A call takes the kinds of tokens whose traits are set; without one, a secret is in its body.
 const (
-	NoToken        Token = iota // the secret is in the body
-	ComponentToken              // component_access_token
-	AppToken                    // authorizer_access_token
-	EitherToken                 // whichever fits the API that the call is about
+	ComponentToken Traits = 1 << iota // component_access_token
+	AppToken                          // authorizer_access_token
+	OldName                           // component_access_token is also the name of the token,
+	OldOnly                           // and here no other is accepted
+	Library                           // takes an app's token, too, if Quirks.LibraryByApp is set
+	Code                              // needs permission set 18 and a mini program
+	Write                             // changes an app: subject to LostRate and to 9402202
+	Configures                        // a write of an app configuration, counted as such
+	Form                              // the body is multipart instead of JSON
+	Bare                              // success has no errcode and errmsg
 )
-
-// String is the name of the kind in Route.
-func (t Token) String() string { return [...]string{"none", "component", "app", "either"}[t] }
 
 // Endpoint is one call of the API.
 type Endpoint struct {
-	Path   string
-	Method string
-	Auth   Token
-	// Write changes an app. It is subject to LostRate and to 9402202.
-	Write bool
-	// Code needs permission set 18 and a mini program.
-	Code bool
-	// OldName also accepts component_access_token as the name of the token, OldOnly accepts no other.
-	OldName, OldOnly bool
-	// Library takes an app's token, too, if Quirks.LibraryByApp is set.
-	Library bool
-	// Form has a multipart body instead of JSON.
-	Form bool
-	// Configures is a write of an app configuration, counted as such.
-	Configures bool
+	Method, Path string
+	Traits       Traits
 	// Limit is the limit at the start.
 	Limit Limit
-	// Play runs the call. An app whose token the call carries is locked.
-	Play func(*Call) Reply
+	// Play runs the call: it returns the members of the reply, or an errcode. An app whose token the call carries is locked.
+	Play func(*Call) (Payload, int)
 
 	index   int
 	limiter limiter
+}
+
+func (ep *Endpoint) is(t Traits) bool { return ep.Traits&t != 0 }
+
+// token is the kinds of tokens of the endpoint.
+func (ep *Endpoint) token() Traits { return ep.Traits & (ComponentToken | AppToken) }
+
+// Token names the kinds of tokens of the endpoint: none, component, app or either.
+func (ep *Endpoint) Token() string {
+	return [...]string{"none", "component", "app", "either"}[ep.token()]
 }
 
 // Call is one request on its way through the simulator.
@@ -78,6 +78,8 @@ type Call struct {
 	Body []byte
 	// F is the decoded JSON body of a POST.
 	F Fields
+	// JPEG is set for a reply that is not JSON.
+	JPEG []byte
 
 	gateway *Gateway
 	ep      *Endpoint
@@ -133,7 +135,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &Call{World: g.world, R: r, gateway: g, ep: ep, set: g.world.Settings()}
 	limit := int64(maxJSON)
-	if ep.Form {
+	if ep.is(Form) {
 		limit = maxForm
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
@@ -145,7 +147,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.Now = g.world.Clock.Now()
 	switch code := c.admit(tooBig != nil); {
 	case code != 0:
-		c.answer(w, Result(code))
+		c.answer(w, reply{code: code})
 	case c.App != nil:
 		c.serveApp(w)
 	default:
@@ -170,7 +172,7 @@ func (c *Call) admit(tooBig bool) (code int) {
 	switch {
 	case tooBig:
 		return 45002
-	case c.ep.Method != http.MethodPost || c.ep.Form:
+	case c.ep.Method != http.MethodPost || c.ep.is(Form):
 		return 0
 	case len(bytes.TrimSpace(c.Body)) == 0:
 		return 44002
@@ -184,12 +186,12 @@ func (c *Call) admit(tooBig bool) (code int) {
 
 // authenticate resolves the token of the query string.
 func (c *Call) authenticate() (code int) {
-	if c.ep.Auth == NoToken {
+	if c.ep.token() == 0 {
 		return 0
 	}
 	q := c.R.URL.Query()
 	text := q.Get("access_token")
-	if c.ep.OldOnly || text == "" && c.ep.OldName {
+	if c.ep.is(OldOnly) || text == "" && c.ep.is(OldName) {
 		text = q.Get("component_access_token")
 	}
 	if text == "" {
@@ -201,15 +203,15 @@ func (c *Call) authenticate() (code int) {
 	if code := c.By.Usable(c.Now); code != 0 {
 		return code
 	}
-	a, either := c.By.App, c.ep.Library && c.set.Quirks.LibraryByApp
+	a, either := c.By.App, c.ep.is(Library) && c.set.Quirks.LibraryByApp
 	switch {
-	case c.ep.Auth == ComponentToken && a != nil && !either:
+	case c.ep.token() == ComponentToken && a != nil && !either:
 		return 61014
-	case c.ep.Auth == AppToken && a == nil:
+	case c.ep.token() == AppToken && a == nil:
 		return 61015
 	case a == nil:
 		return 0
-	case c.ep.Auth == AppToken:
+	case c.ep.token() == AppToken:
 		c.App = a
 	}
 	a.Lock()
@@ -217,9 +219,9 @@ func (c *Call) authenticate() (code int) {
 	switch {
 	case !a.Authorized:
 		return 61003
-	case c.ep.Code && !a.MiniProgram:
+	case c.ep.is(Code) && !a.MiniProgram:
 		return 48001
-	case c.ep.Code && !a.Set18:
+	case c.ep.is(Code) && !a.Set18:
 		return 61007
 	}
 	return 0
@@ -244,14 +246,14 @@ func (c *Call) servePlatform(w http.ResponseWriter) {
 	subject, _ := c.F.Text("authorizer_appid")
 	c.nth = c.gateway.component.count(c)
 	if f := c.gateway.faults.take(c.ep.Path, subject); f != nil {
-		c.suffer(w, f, func() Reply { return c.ep.Play(c) }, func() {})
+		c.suffer(w, f, c.play, func() {})
 		return
 	}
 	if c.set.BusyCredentials && c.Draw(subject, "busy") < c.set.BusyRate {
-		c.answer(w, Result(-1))
+		c.answer(w, reply{code: -1})
 		return
 	}
-	rep := c.ep.Play(c)
+	rep := c.play()
 	if !c.gateway.pause(c.R.Context(), c.set.Latency.At(c.Draw(subject, "latency"))) {
 		c.lose(rep)
 	}
@@ -266,17 +268,17 @@ func (c *Call) serveApp(w http.ResponseWriter) {
 	c.nth = t.count(c)
 	fl, blocked := t.enter(c, g.wall())
 	leave := func() { t.leave(fl, c) }
-	effect := func() Reply {
+	effect := func() reply {
 		if blocked {
-			return Result(9402202)
+			return reply{code: 9402202}
 		}
 		a.Lock()
 		defer a.Unlock()
 		if code := a.Writable(); code != 0 && c.writes() {
-			return Result(code)
+			return reply{code: code}
 		}
-		rep := c.ep.Play(c)
-		if rep.Code == 0 && c.ep.Configures && c.writes() {
+		rep := c.play()
+		if rep.code == 0 && c.ep.is(Configures) && c.writes() {
 			c.World.Books.SettingWrites.Add(1)
 		}
 		return rep
@@ -287,7 +289,7 @@ func (c *Call) serveApp(w http.ResponseWriter) {
 	}
 	if c.Draw(a.ID, "busy") < c.set.BusyRate {
 		leave()
-		c.answer(w, Result(-1))
+		c.answer(w, reply{code: -1})
 		return
 	}
 	rep := effect()
@@ -299,10 +301,19 @@ func (c *Call) serveApp(w http.ResponseWriter) {
 	c.answer(w, rep)
 }
 
+// play runs the call itself.
+func (c *Call) play() reply {
+	data, code := c.ep.Play(c)
+	if code != 0 {
+		return reply{code: code}
+	}
+	return reply{data: data, bare: c.ep.is(Bare), jpeg: c.JPEG}
+}
+
 // writes reports a call that changes an app: a domain call with the action get does not.
 func (c *Call) writes() bool {
 	action, _ := c.F.Text("action")
-	return c.ep.Write && action != "get"
+	return c.ep.is(Write) && action != "get"
 }
 
 // Draw is this call's draw of a kind: 0 <= u < 1.
@@ -311,9 +322,9 @@ func (c *Call) Draw(appid, kind string) float64 {
 }
 
 // answer counts the reply and sends it. All books are written before the first byte leaves.
-func (c *Call) answer(w http.ResponseWriter, rep Reply) {
-	c.World.Books.Call(c.ep.index, rep.Code)
-	if rep.Code != 0 {
+func (c *Call) answer(w http.ResponseWriter, rep reply) {
+	c.World.Books.Call(c.ep.index, rep.code)
+	if rep.code != 0 {
 		rep.rid = c.gateway.rid()
 		c.record(rep)
 	}
@@ -321,8 +332,8 @@ func (c *Call) answer(w http.ResponseWriter, rep Reply) {
 }
 
 // lose counts a reply that never reaches the client, and breaks the connection.
-func (c *Call) lose(rep Reply) {
-	c.World.Books.Call(c.ep.index, rep.Code)
+func (c *Call) lose(rep reply) {
+	c.World.Books.Call(c.ep.index, rep.code)
 	c.World.Books.Lost(c.ep.index)
 	panic(http.ErrAbortHandler)
 }

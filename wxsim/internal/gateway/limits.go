@@ -84,7 +84,7 @@ func (c *Call) Usage(path string) (limit Limit, today, code int) {
 	switch {
 	case ep == nil:
 		return limit, 0, 76021
-	case ep.Auth == AppToken && c.By.App == nil, ep.Auth == ComponentToken && c.By.App != nil:
+	case ep.token() == AppToken && c.By.App == nil, ep.token() == ComponentToken && c.By.App != nil:
 		return limit, 0, 76022
 	}
 	limit, today = ep.limiter.usage(c.Now)
@@ -94,7 +94,7 @@ func (c *Call) Usage(path string) (limit Limit, today, code int) {
 // ClearCounts sets the day's calls of the apps' endpoints, or of the others, to zero.
 func (c *Call) ClearCounts(apps bool) {
 	for _, ep := range c.gateway.endpoints {
-		if (ep.Auth == AppToken) == apps {
+		if (ep.token() == AppToken) == apps {
 			ep.limiter.clear()
 		}
 	}

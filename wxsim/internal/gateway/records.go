@@ -36,13 +36,13 @@ func (g *Gateway) rid() string {
 }
 
 // record keeps a refused call for openapi/rid/get.
-func (c *Call) record(rep Reply) {
+func (c *Call) record(rep reply) {
 	host, _, err := net.SplitHostPort(c.R.RemoteAddr)
 	if err != nil {
 		host = c.R.RemoteAddr
 	}
 	body := string(c.Body)
-	if c.ep.Form || len(body) > maxRecord {
+	if c.ep.is(Form) || len(body) > maxRecord {
 		body = ""
 	}
 	r := record{owner: c.owner(), at: c.Now, data: Payload{

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,33 +14,18 @@ import (
 // Payload is the members of a JSON reply.
 type Payload map[string]any
 
-// Reply is an answer before it is written.
-type Reply struct {
-	// Code is the errcode; Text replaces its usual text.
-	Code int
-	Text string
-	// Data is the members besides errcode and errmsg.
-	Data Payload
-	// Bare is a success without errcode and errmsg, as the component calls answer.
-	Bare bool
-	// JPEG is a body that is not JSON.
-	JPEG []byte
-
-	rid string // of a refusal
+// reply is an answer before it is written.
+type reply struct {
+	code int
+	data Payload // members besides errcode and errmsg, unless they replace the usual errmsg
+	bare bool    // a success without errcode and errmsg, as the component calls answer
+	jpeg []byte  // a body that is not JSON
+	rid  string  // of a refusal
 }
 
-// OK is a success.
-func OK(data Payload) Reply { return Reply{Data: data} }
-
-// Result is a refusal for a code other than 0, else a success without data.
-func Result(code int) Reply { return Reply{Code: code} }
-
-// Bare is a success of a component call: no errcode.
-func Bare(data Payload) Reply { return Reply{Data: data, Bare: true} }
-
 // write sends the reply as WeChat does: HTTP 200 whatever the code.
-func (rep Reply) write(w http.ResponseWriter) {
-	body, kind := rep.JPEG, "image/jpeg"
+func (rep reply) write(w http.ResponseWriter) {
+	body, kind := rep.jpeg, "image/jpeg"
 	if body == nil {
 		body, kind = rep.json(), "application/json; encoding=utf-8"
 	}
@@ -48,19 +34,15 @@ func (rep Reply) write(w http.ResponseWriter) {
 	w.Write(body) //nolint:errcheck // the client is gone
 }
 
-func (rep Reply) json() []byte {
-	out := make(Payload, len(rep.Data)+2)
-	maps.Copy(out, rep.Data)
-	msg := rep.Text
-	if msg == "" {
-		msg = text(rep.Code)
-	}
+func (rep reply) json() []byte {
+	out := Payload{}
 	switch {
-	case rep.Code != 0:
-		out["errcode"], out["errmsg"] = rep.Code, msg+" rid: "+rep.rid
-	case !rep.Bare:
-		out["errcode"], out["errmsg"] = 0, msg
+	case rep.code != 0:
+		out["errcode"], out["errmsg"] = rep.code, cmp.Or(texts[rep.code], "error "+strconv.Itoa(rep.code))+" rid: "+rep.rid
+	case !rep.bare:
+		out["errcode"], out["errmsg"] = 0, "ok"
 	}
+	maps.Copy(out, rep.data)
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -68,17 +50,6 @@ func (rep Reply) json() []byte {
 		panic(fmt.Sprintf("wxsim: encode reply: %v", err))
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-}
-
-// text is the errmsg of a code.
-func text(code int) string {
-	if msg := texts[code]; msg != "" {
-		return msg
-	}
-	if code == 0 {
-		return "ok"
-	}
-	return "error " + strconv.Itoa(code)
 }
 
 // Codes lists the errcodes of the simulator's rules, in no order. A fault may give any other.

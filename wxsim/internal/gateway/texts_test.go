@@ -25,7 +25,7 @@ func TestEveryCodeHasAText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`(?:[rR]esult\(|return |, )(-1|\d{5}|94\d{5})\b`).FindAllSubmatch(text, -1) {
+		for _, m := range regexp.MustCompile(`(?:code: |return |, )(-1|\d{5}|94\d{5})\b`).FindAllSubmatch(text, -1) {
 			code, err := strconv.Atoi(string(m[1]))
 			if err != nil {
 				t.Fatal(err)

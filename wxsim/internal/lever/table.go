@@ -105,7 +105,7 @@ func (l *Levers) actors() []lever {
 		{post, "/_sim/update-authorization", "a merchant grants permission set 18 or takes it back: returns an authorization_code, and sends it in a callback", `{"appid":"wx...","set18":false}`, with(l.updateAuthorization)},
 		{post, "/_sim/visit", "a merchant approves on an authorization page: returns where the browser is redirected",
 			`{"appid":"wx...","url":"https://..."}`, with(l.visit)},
-		{get, "/_sim/registrations", "the app creations, and which wait for a person to agree", "", show(w.Creations)},
+		{get, "/_sim/registrations", "the app creations, and which wait for a person to agree", "", show(w.Registrations)},
 		{post, "/_sim/register", "end an app creation: status 0 means that the person agreed", `{"id":"...","status":0}`, with(l.register)},
 		{post, "/_sim/place-file", "put the confirm file of an app, or of the component without one, on a host", `{"appid":"wx...","host":"shop.example.com"}`, with(l.placeFile)},
 		{post, "/_sim/privacy-interface", "end an app's application for a location api; without a reason it is granted", `{"appid":"wx...","api":"wx.getLocation","reason":""}`, with(l.decideInterface)},
@@ -253,7 +253,7 @@ func (l *Levers) register(in struct {
 	Status int    `json:"status"`
 },
 ) (any, error) {
-	appid, err := l.world.FinishCreation(in.ID, in.Status)
+	appid, err := l.world.FinishRegistration(in.ID, in.Status)
 	return map[string]string{"appid": appid}, err
 }
 

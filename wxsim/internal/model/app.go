@@ -13,16 +13,11 @@ import (
 
 // Account states of a mini program, as api_get_authorizer_info gives them.
 const (
-	// StatusNormal is an account in good standing.
-	StatusNormal = 1
-	// StatusCanceled is an account that its owner closed; writes answer 50002.
-	StatusCanceled = 14
-	// StatusBanned is a blocked account; writes answer 89013.
-	StatusBanned = 16
-	// StatusWarned is an account with a warning; everything works.
-	StatusWarned = 18
-	// StatusFrozen is a suspended account; writes answer 50002.
-	StatusFrozen = 19
+	StatusNormal   = 1
+	StatusCanceled = 14 // closed by its owner; writes answer 50002
+	StatusBanned   = 16 // writes answer 89013
+	StatusWarned   = 18 // everything works
+	StatusFrozen   = 19 // suspended; writes answer 50002
 )
 
 // Numbers of api_get_authorizer_info.

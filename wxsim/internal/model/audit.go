@@ -7,18 +7,13 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim/internal/clock"
 )
 
-// Audit states, as get_latest_auditstatus gives them.
+// Audit states, as get_latest_auditstatus gives them. All but AuditRunning and AuditDelayed are final.
 const (
-	// AuditPassed is final: the version may be released.
-	AuditPassed = 0
-	// AuditRejected is final; reason and screenshot say why.
-	AuditRejected = 1
-	// AuditRunning has no verdict yet.
-	AuditRunning = 2
-	// AuditWithdrawn is final: undocodeaudit took it back.
+	AuditPassed    = 0
+	AuditRejected  = 1
+	AuditRunning   = 2
 	AuditWithdrawn = 3
-	// AuditDelayed has no verdict yet either, though it looks like one.
-	AuditDelayed = 4
+	AuditDelayed   = 4 // no verdict yet either, though it looks like one
 )
 
 // auditsKept is how many audits of an app are kept.

@@ -28,7 +28,7 @@ const (
 
 // Creation is an app creation, or the conversion of a trial app, that a person has to agree to.
 type Creation struct {
-	// ID names it for FinishCreation: the unique_id of a trial app, the taskid of a personal one, the code of an
+	// ID names it for FinishRegistration: the unique_id of a trial app, the taskid of a personal one, the code of an
 	// enterprise, the appid of a trial app that is converted.
 	ID string `json:"id"`
 	// Kind is trial, conversion, enterprise or personal.
@@ -118,7 +118,7 @@ func (w *World) expireCreation(g *Creation) {
 }
 
 // CreateTrial starts the creation of a trial app. url makes the link from a secret.
-func (w *World) CreateTrial(name, openID string, url func(secret string) string, now time.Time) (g *Creation, code int) {
+func (w *World) CreateTrial(name, openID string, url func(secret string) string, now time.Time) (g Creation, code int) {
 	r := &w.creations
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -129,16 +129,16 @@ func (w *World) CreateTrial(name, openID string, url func(secret string) string,
 		}
 	}
 	if trials >= trialsPerUser {
-		return nil, 61071
+		return g, 61071
 	}
 	r.made++
 	id := w.opaque("unique", openID, r.made, 24)
-	g = &Creation{
+	made := &Creation{
 		ID: id, Kind: Trial, Name: name, user: openID, url: url(w.opaque("create-token", openID, r.made, 40)),
 		info: []Field{{"unique_id", id}, {"name", name}},
 	}
-	w.create(g, now)
-	return g, 0
+	w.create(made, now)
+	return *made, 0
 }
 
 // Company is what an enterprise gives.
@@ -237,8 +237,8 @@ func (w *World) PersonalCreation(id string) (g Creation, code int) {
 	return *found, 0
 }
 
-// Creations lists the app creations, oldest first.
-func (w *World) Creations() []Creation {
+// Registrations lists the app creations, oldest first.
+func (w *World) Registrations() []Creation {
 	w.creations.mu.Lock()
 	defer w.creations.mu.Unlock()
 	out := make([]Creation, 0, len(w.creations.list))
@@ -250,10 +250,10 @@ func (w *World) Creations() []Creation {
 
 var errNoCreation = errors.New("none of this id waits; GET /_sim/registrations lists them")
 
-// FinishCreation ends a creation that waits. Status 0 plays a person who agrees and passes the face check, any other is
+// FinishRegistration ends a creation that waits. Status 0 plays a person who agrees and passes the face check, any other is
 // WeChat's number for the failure. An event reports the end; a trial app's is followed by authorized. It returns the
 // appid, if an app was created.
-func (w *World) FinishCreation(id string, status int) (appid string, err error) {
+func (w *World) FinishRegistration(id string, status int) (appid string, err error) {
 	w.creations.mu.Lock()
 	g := w.creations.open(id)
 	w.creations.mu.Unlock()

@@ -7,22 +7,16 @@ import (
 
 // States of an app's code, as View and Tally give them.
 const (
-	// StateIdle has committed nothing since the simulator started.
-	StateIdle = "idle"
-	// StateChecking has a trial version whose privacy check runs.
-	StateChecking = "checking"
-	// StateCommitted has a trial version that was not submitted.
-	StateCommitted = "committed"
-	// StateInAudit and StateDelayed wait for a verdict.
-	StateInAudit = "in-audit"
-	StateDelayed = "delayed"
-	// StateRejected, StateWithdrawn and StateApproved have one.
+	StateIdle      = "idle"      // nothing was committed since the simulator started
+	StateChecking  = "checking"  // the privacy check of the trial version runs
+	StateCommitted = "committed" // the trial version was not submitted
+	StateInAudit   = "in-audit"  // waits for a verdict, and so does StateDelayed
+	StateDelayed   = "delayed"
 	StateRejected  = "rejected"
 	StateWithdrawn = "withdrawn"
 	StateApproved  = "approved"
-	// StateGray is approved and live for a share of the users; StateReleased is live for all.
-	StateGray     = "gray"
-	StateReleased = "released"
+	StateGray      = "gray" // live for a share of the users
+	StateReleased  = "released"
 )
 
 // View is a snapshot of one app.
