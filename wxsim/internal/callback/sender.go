@@ -136,24 +136,24 @@ func (s *Sender) post(cb callback) {
 	s.counts[key]++
 	s.mu.Unlock()
 	draw := func(kind string) float64 { return chance.Draw(set.Seed, cb.appid, "push-"+kind+cb.name, n) }
-	s.books.Callback(func(b *books.Callbacks) { b.Made++ })
+	s.books.Count(&s.books.Book.Pushes.Made)
 	if draw("lost") < set.PushLost {
-		s.books.Callback(func(b *books.Callbacks) { b.Lost++ })
+		s.books.Count(&s.books.Book.Pushes.Lost)
 		return
 	}
 	if draw("doubled") < set.PushDoubled {
-		s.books.Callback(func(b *books.Callbacks) { b.Doubled++ })
+		s.books.Count(&s.books.Book.Pushes.Doubled)
 		s.send(cb, 1)
 	}
 	switch {
 	case draw("order") < set.PushOutOfOrder:
-		s.books.Callback(func(b *books.Callbacks) { b.Held++ })
+		s.books.Count(&s.books.Book.Pushes.Held)
 		s.mu.Lock()
 		s.held = append(s.held, cb)
 		s.mu.Unlock()
 		s.clock.AfterFunc(max(s.LateBy.Min, s.LateBy.Max), s.sendHeld)
 	case draw("late") < set.PushLate:
-		s.books.Callback(func(b *books.Callbacks) { b.Late++ })
+		s.books.Count(&s.books.Book.Pushes.Late)
 		s.clock.AfterFunc(s.LateBy.At(draw("late-by")), func() { s.send(cb, 1) })
 	default:
 		s.send(cb, 1)
@@ -185,15 +185,9 @@ func (s *Sender) send(cb callback, attempt int) {
 		case <-s.closing.Done():
 			return
 		}
-		accepted := s.deliver(cb) == nil
-		s.books.Callback(func(b *books.Callbacks) {
-			if accepted {
-				b.Accepted++
-			} else {
-				b.Refused++
-			}
-		})
-		if !accepted && attempt < s.Attempts {
+		if s.deliver(cb) == nil {
+			s.books.Count(&s.books.Book.Pushes.Accepted)
+		} else if s.books.Count(&s.books.Book.Pushes.Refused); attempt < s.Attempts {
 			s.clock.AfterFunc(s.RetryAfter, func() { s.send(cb, attempt+1) })
 		}
 		s.sendHeld()

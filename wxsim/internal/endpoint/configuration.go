@@ -8,11 +8,8 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim/internal/chance"
 )
 
-func bindTester(c *call, in struct {
-	WeChat string `in:"wechatid"`
-},
-) (payload, int) {
-	t := appconfig.Tester{WeChat: in.WeChat, User: chance.Opaque(c.World.Settings().Seed, "tester", c.App.ID+in.WeChat, 0, 40)}
+func bindTester(c *call, id string) (payload, int) {
+	t := appconfig.Tester{WeChat: id, User: chance.Opaque(c.World.Settings().Seed, "tester", c.App.ID+id, 0, 40)}
 	return payload{"userstr": t.User}, c.World.Platform.Bind(&c.App.Config, t)
 }
 
@@ -25,12 +22,8 @@ func unbindTester(c *call, in struct {
 	return nil, c.World.Platform.Unbind(&c.App.Config, appconfig.Tester(in))
 }
 
-type action = struct {
-	Action string `in:"action"`
-}
-
-func memberAuth(c *call, in action) (payload, int) {
-	if in.Action != "get_experiencer" {
+func memberAuth(c *call, action string) (payload, int) {
+	if action != "get_experiencer" {
 		return nil, 40097
 	}
 	members := []payload{}
@@ -40,11 +33,11 @@ func memberAuth(c *call, in action) (payload, int) {
 	return payload{"members": members}, 0
 }
 
-func changeVisit(c *call, in action) (payload, int) {
-	if in.Action != "open" && in.Action != "close" {
+func changeVisit(c *call, action string) (payload, int) {
+	if action != "open" && action != "close" {
 		return nil, 85022
 	}
-	return nil, c.App.Config.SetHidden(in.Action == "close")
+	return nil, c.App.Config.SetHidden(action == "close")
 }
 
 // visitStatus is 1 for open, 0 for closed.
@@ -67,11 +60,8 @@ func supportVersion(c *call) (payload, int) {
 	return payload{"now_version": now, "uv_info": payload{"items": libraryShares}}, 0
 }
 
-func setSupportVersion(c *call, in struct {
-	Version string `in:"version"`
-},
-) (payload, int) {
-	return nil, c.App.Config.SetLibrary(in.Version)
+func setSupportVersion(c *call, version string) (payload, int) {
+	return nil, c.App.Config.SetLibrary(version)
 }
 
 // noPerson refuses changes of QR code rules of a person's app.
@@ -103,14 +93,10 @@ func listRules(c *call) (payload, int) {
 	}, 0
 }
 
-type rule = struct {
-	Prefix string `in:"prefix"`
+func deleteRule(c *call, prefix string) (payload, int) {
+	return nil, c.World.Platform.DeleteRule(&c.App.Config, prefix)
 }
 
-func deleteRule(c *call, in rule) (payload, int) {
-	return nil, c.World.Platform.DeleteRule(&c.App.Config, in.Prefix)
-}
-
-func publishRule(c *call, in rule) (payload, int) {
-	return nil, c.App.Config.PublishRule(in.Prefix, c.App.Live != nil, c.Now)
+func publishRule(c *call, prefix string) (payload, int) {
+	return nil, c.App.Config.PublishRule(prefix, c.App.Live != nil, c.Now)
 }

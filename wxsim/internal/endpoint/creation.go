@@ -108,7 +108,7 @@ func createPersonal(c *call) (payload, int) {
 	case "create":
 		return in(startPersonal)(c)
 	case "query":
-		return in(queryPersonal)(c)
+		return text("taskid", queryPersonal)(c)
 	}
 	return nil, 40097
 }
@@ -131,11 +131,8 @@ func startPersonal(c *call, in struct {
 	return personal(g), code
 }
 
-func queryPersonal(c *call, in struct {
-	ID string `in:"taskid"`
-},
-) (payload, int) {
-	g, code := c.World.PersonalCreation(in.ID)
+func queryPersonal(c *call, id string) (payload, int) {
+	g, code := c.World.PersonalCreation(id)
 	return personal(g), code
 }
 

@@ -97,11 +97,8 @@ func createPreAuthCode(c *call) (payload, int) {
 	return payload{"pre_auth_code": c.World.PreAuthCode(c.Now), "expires_in": int(model.PreAuthLife.Seconds())}, 0
 }
 
-func queryAuth(c *call, in struct {
-	Code string `in:"authorization_code"`
-},
-) (payload, int) {
-	a, code := c.World.UseAuthCode(in.Code, c.Now)
+func queryAuth(c *call, authCode string) (payload, int) {
+	a, code := c.World.UseAuthCode(authCode, c.Now)
 	if code != 0 {
 		return nil, code
 	}

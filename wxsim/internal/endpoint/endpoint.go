@@ -52,6 +52,17 @@ func in[T any](f func(*call, T) (payload, int)) play {
 	}
 }
 
+// text is in for a body of which only one text matters.
+func text(key string, f func(*call, string) (payload, int)) play {
+	return func(c *call) (payload, int) {
+		got, ok := c.F.Text(key)
+		if !ok {
+			return nil, 47001
+		}
+		return f(c, got)
+	}
+}
+
 // after makes a play with a check before it.
 func after(check func(*call) (code int), play play) play {
 	return func(c *call) (payload, int) {
@@ -74,7 +85,7 @@ func platformCalls() []*gateway.Endpoint {
 		serve(post, prefix+"api_component_token", bare, after(checkComponent, componentToken)),
 		serve(post, prefix+"api_start_push_ticket", 0, after(checkComponent, startPushTicket)),
 		serve(post, prefix+"api_create_preauthcode", component|bare, after(checkComponent, createPreAuthCode)),
-		serve(post, prefix+"api_query_auth", component|bare, after(checkComponent, in(queryAuth))),
+		serve(post, prefix+"api_query_auth", component|bare, after(checkComponent, text("authorization_code", queryAuth))),
 		serve(post, prefix+"api_authorizer_token", component|bare, after(checkComponent, authorizerToken)),
 		serve(post, prefix+"api_get_authorizer_list", component|bare, after(checkComponent, in(authorizerList))),
 		serve(post, prefix+"api_get_authorizer_info", component|bare, after(checkComponent, authorizerInfo)),
@@ -95,9 +106,9 @@ func platformCalls() []*gateway.Endpoint {
 		serve(post, prefix+"get_domain_confirmfile", component, func(c *call) (payload, int) { return confirmFile(c, "") }),
 
 		serve(get, "/cgi-bin/getcallbackip", gateway.ComponentToken|bare, callbackIP),
-		serve(post, "/cgi-bin/openapi/quota/get", either, in(apiQuota)),
-		serve(post, "/cgi-bin/openapi/rid/get", either, in(ridInfo)),
-		serve(post, "/cgi-bin/clear_quota", either, in(clearQuota)),
+		serve(post, "/cgi-bin/openapi/quota/get", either, text("cgi_path", apiQuota)),
+		serve(post, "/cgi-bin/openapi/rid/get", either, text("rid", ridInfo)),
+		serve(post, "/cgi-bin/clear_quota", either, text("appid", clearQuota)),
 		serve(post, prefix+"clear_quota/v2", 0, in(clearQuotaBySecret)),
 	}
 }
@@ -140,10 +151,10 @@ func configurationCalls() []*gateway.Endpoint {
 		serve(post, "/cgi-bin/component/uploadprivacyextfile", setting|form, uploadPrivacy),
 		serve(get, "/wxa/security/get_privacy_interface", read, privacyInterfaces),
 		apply,
-		serve(post, "/wxa/change_visitstatus", setting, in(changeVisit)),
+		serve(post, "/wxa/change_visitstatus", setting, text("action", changeVisit)),
 		serve(post, "/wxa/getvisitstatus", read, visitStatus),
 		serve(post, "/cgi-bin/wxopen/getweappsupportversion", read, supportVersion),
-		serve(post, "/cgi-bin/wxopen/setweappsupportversion", setting, in(setSupportVersion)),
+		serve(post, "/cgi-bin/wxopen/setweappsupportversion", setting, text("version", setSupportVersion)),
 
 		serve(post, "/wxa/modify_domain", setting, modifyDomain),
 		serve(post, "/wxa/modify_domain_directly", setting, modifyDomainDirectly),
@@ -153,15 +164,15 @@ func configurationCalls() []*gateway.Endpoint {
 		serve(post, "/wxa/get_webviewdomain_confirmfile", read, appFile),
 		serve(post, "/wxa/get_effective_webviewdomain", read, effectiveWebview),
 
-		serve(post, "/wxa/bind_tester", setting, in(bindTester)),
+		serve(post, "/wxa/bind_tester", setting, text("wechatid", bindTester)),
 		serve(post, "/wxa/unbind_tester", setting, in(unbindTester)),
-		serve(post, "/wxa/memberauth", read, in(memberAuth)),
+		serve(post, "/wxa/memberauth", read, text("action", memberAuth)),
 
 		serve(post, "/cgi-bin/wxopen/qrcodejumpadd", setting, after(noPerson, in(addRule))),
 		serve(post, "/cgi-bin/wxopen/qrcodejumpget", read, listRules),
 		serve(post, "/cgi-bin/wxopen/qrcodejumpdownload", read, appFile), // for the prefixes of QR code rules
-		serve(post, "/cgi-bin/wxopen/qrcodejumpdelete", setting, after(noPerson, in(deleteRule))),
-		serve(post, "/cgi-bin/wxopen/qrcodejumppublish", setting, after(noPerson, in(publishRule))),
+		serve(post, "/cgi-bin/wxopen/qrcodejumpdelete", setting, after(noPerson, text("prefix", deleteRule))),
+		serve(post, "/cgi-bin/wxopen/qrcodejumppublish", setting, after(noPerson, text("prefix", publishRule))),
 
 		// It belongs to permission set 81, which only trial apps have.
 		serve(post, "/wxa/verifybetaweapp", gateway.AppToken|gateway.Write, convertTrial),

@@ -15,14 +15,11 @@ func callbackIP(*call) (payload, int) { return payload{"ip_list": callbackIPs}, 
 // unlimited is the limit shown for endpoints without one.
 const unlimited = 10_000_000
 
-func apiQuota(c *call, in struct {
-	Path string `in:"cgi_path"`
-},
-) (payload, int) {
-	if !strings.HasPrefix(in.Path, "/") {
+func apiQuota(c *call, path string) (payload, int) {
+	if !strings.HasPrefix(path, "/") {
 		return nil, 76003
 	}
-	limit, today, code := c.Usage(in.Path)
+	limit, today, code := c.Usage(path)
 	daily := cmp.Or(limit.Daily, unlimited)
 	rate := payload{"call_count": cmp.Or(limit.PerMinute, unlimited), "refresh_second": 60}
 	return payload{
@@ -33,26 +30,20 @@ func apiQuota(c *call, in struct {
 
 var ridForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$`)
 
-func ridInfo(c *call, in struct {
-	RID string `in:"rid"`
-},
-) (payload, int) {
-	if !ridForm.MatchString(in.RID) {
+func ridInfo(c *call, rid string) (payload, int) {
+	if !ridForm.MatchString(rid) {
 		return nil, 76002
 	}
-	data, code := c.Record(in.RID)
+	data, code := c.Record(rid)
 	return payload{"request": data}, code
 }
 
-func clearQuota(c *call, in struct {
-	AppID string `in:"appid"`
-},
-) (payload, int) {
+func clearQuota(c *call, appid string) (payload, int) {
 	a := c.By.App
 	switch {
-	case in.AppID == "":
+	case appid == "":
 		return nil, 41002
-	case a == nil && in.AppID != c.World.ComponentAppID, a != nil && in.AppID != a.ID:
+	case a == nil && appid != c.World.ComponentAppID, a != nil && appid != a.ID:
 		return nil, 49001
 	}
 	return nil, clearCounts(c, a)

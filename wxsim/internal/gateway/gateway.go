@@ -128,7 +128,7 @@ func New(w *model.World, endpoints []*Endpoint, timer Timer) *Gateway {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ep := g.byPath[r.URL.Path]
 	if ep == nil {
-		g.world.Books.Strangers.Add(1)
+		g.world.Books.Count(&g.world.Books.Book.Strangers)
 		http.Error(w, fmt.Sprintf("wxsim: %s %s is not played: it is no path of the Open Platform, or one the simulator lacks", r.Method, r.URL.Path),
 			http.StatusNotFound)
 		return
@@ -279,7 +279,7 @@ func (c *Call) serveApp(w http.ResponseWriter) {
 		}
 		rep := c.play()
 		if rep.code == 0 && c.ep.is(Configures) && c.writes() {
-			c.World.Books.SettingWrites.Add(1)
+			c.World.Books.Count(&c.World.Books.Book.SettingWrites)
 		}
 		return rep
 	}

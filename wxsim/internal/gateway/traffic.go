@@ -81,11 +81,12 @@ func (t *traffic) leave(fl *flight, c *Call) {
 				continue
 			}
 		}
-		kind := books.OverlappingRead
+		k := &c.World.Books
+		list := &k.Book.OverlappingReads
 		if fl.write || g.write {
-			kind = books.OverlappingCall
+			list = &k.Book.OverlappingCalls
 		}
-		c.World.Books.Offend(kind, books.Offence{
+		k.Offend(list, books.Offence{
 			AppID: c.App.ID, At: c.World.Clock.Now(), What: g.path + " while " + fl.path + " was in flight",
 		})
 	}

@@ -41,7 +41,7 @@ func (au *Audit) offence(a *App, now time.Time) books.Offence {
 
 // recordSubmission records an accepted submission, and whether it was a double one.
 func (a *App) recordSubmission(au *Audit, now time.Time) {
-	a.world.Books.Submissions.Add(1)
+	a.world.Books.Count(&a.world.Books.Book.Submissions)
 	a.record.submissions = appendCapped(a.record.submissions, Submitted{AuditID: au.ID, Version: au.Version, Desc: au.Desc, At: now})
 	o := au.offence(a, now)
 	for _, old := range a.audits {
@@ -57,31 +57,31 @@ func (a *App) recordSubmission(au *Audit, now time.Time) {
 		}
 	}
 	if o.What != "" {
-		a.world.Books.Offend(books.DoubleSubmission, o)
+		a.world.Books.Offend(&a.world.Books.Book.DoubleSubmissions, o)
 	}
 }
 
 // recordRelease records a publication before it takes effect.
 func (a *App) recordRelease(au *Audit, now time.Time) {
 	k, o, pinned := &a.world.Books, au.offence(a, now), true
-	k.Releases.Add(1)
-	offend := func(kind books.Kind, what string) {
+	k.Count(&k.Book.Releases)
+	offend := func(list *books.Offences, what string) {
 		o.What = what
-		k.Offend(kind, o)
+		k.Offend(list, o)
 	}
 	switch tr := a.Trial; {
 	case a.Latest() != au:
 		pinned = false
-		offend(books.UnpinnedRelease, "released though a later audit than the published one exists")
+		offend(&k.Book.UnpinnedReleases, "released though a later audit than the published one exists")
 	case tr == nil || tr.Version != au.Version || tr.Desc != au.Desc:
 		pinned = false
-		offend(books.UnpinnedRelease, "released though the trial version was another one")
+		offend(&k.Book.UnpinnedReleases, "released though the trial version was another one")
 	}
 	if l := a.Live; l != nil && l.Version == au.Version && l.Desc == au.Desc {
-		offend(books.DoubleRelease, "released though it was live")
+		offend(&k.Book.DoubleReleases, "released though it was live")
 	}
 	if au.State(now) != AuditPassed {
-		offend(books.UnapprovedRelease, "released without an approved audit")
+		offend(&k.Book.UnapprovedReleases, "released without an approved audit")
 	}
 	a.record.nReleases++
 	a.record.releases = appendCapped(a.record.releases, Released{
@@ -96,7 +96,7 @@ func (a *App) recordEarly(au *Audit, what string, now time.Time) {
 		o = au.offence(a, now)
 	}
 	o.What = what
-	a.world.Books.Offend(books.EarlyRelease, o)
+	a.world.Books.Offend(&a.world.Books.Book.EarlyReleases, o)
 }
 
 func appendCapped[T any](list []T, v T) []T {

@@ -3,8 +3,6 @@ package model
 import (
 	"strconv"
 	"time"
-
-	"github.com/wxrollout/wxrollout/wxsim/internal/books"
 )
 
 // historyKept is the number of published versions that can be reverted to.
@@ -27,7 +25,7 @@ func (a *App) Release(now time.Time) (code int) {
 	if l := a.Live; l == nil || !l.byGray || l.auditID != passed.ID {
 		o := passed.offence(a, now)
 		o.What = "release called again for the live version"
-		a.world.Books.Offend(books.DoubleRelease, o)
+		a.world.Books.Offend(&a.world.Books.Book.DoubleReleases, o)
 	}
 	switch code := a.world.Settings().Quirks.ReleaseTwice; code {
 	case 0:
@@ -70,7 +68,7 @@ func (a *App) Revert(appVersion string) (code int) {
 		if a.Live != nil && p.AppVersion < a.Live.AppVersion && !p.reverted && (appVersion == "" || p.AppVersion == wanted) {
 			a.Live.reverted = true
 			a.Live = p
-			a.world.Books.Reverts.Add(1)
+			a.world.Books.Count(&a.world.Books.Book.Reverts)
 			return 0
 		}
 	}
