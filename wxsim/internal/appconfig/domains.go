@@ -72,6 +72,17 @@ func (d DomainSet) without(other DomainSet) DomainSet {
 	return d.keep(func(key, domain string) bool { return !slices.Contains(other[key], domain) })
 }
 
+// changed is the set after add, delete or set, which keeps a part of it.
+func (d DomainSet) changed(action string, given, kept DomainSet) DomainSet {
+	switch action {
+	case Add:
+		return d.with(given)
+	case Delete:
+		return d.without(given)
+	}
+	return given.with(kept)
+}
+
 // same reports that two sets hold the same domains.
 func (d DomainSet) same(other DomainSet) bool {
 	return d.without(other).size() == 0 && other.without(d).size() == 0
@@ -146,11 +157,11 @@ func BareHost(host string) string {
 }
 
 // ModifyDomains changes the server domains within the component's lists, and returns the new set.
-func (p *Platform) ModifyDomains(d *Domains, action string, given DomainSet, now time.Time) (next DomainSet, code int) {
+func (p *Platform) ModifyDomains(_ string, d *Domains, action string, given DomainSet, now time.Time) (next DomainSet, code int) {
 	if action != Delete && given.keep(p.registered).size() != given.size() {
 		return nil, 85018
 	}
-	return d.modify(&d.Third, action, given, now)
+	return d.modify(&d.Third, action, given, d.Third.only(WebviewKey), now, 85017, 85016)
 }
 
 // ModifyDomainsDirectly changes the server domains outside of the component's lists. A domain of too many apps is 85016.
@@ -163,7 +174,7 @@ func (p *Platform) ModifyDomainsDirectly(appid string, d *Domains, action string
 	}) {
 		return nil, 85016
 	}
-	if next, code = d.modify(&d.Direct, action, given, now); code != 0 {
+	if next, code = d.modify(&d.Direct, action, given, d.Direct.only(WebviewKey), now, 85017, 85016); code != 0 {
 		return nil, code
 	}
 	hosts := next.hosts()
@@ -181,39 +192,28 @@ func (p *Platform) ModifyDomainsDirectly(appid string, d *Domains, action string
 	return next, 0
 }
 
-// modify changes the server domains of one of the app's sets.
-func (d *Domains) modify(set *DomainSet, action string, given DomainSet, now time.Time) (next DomainSet, code int) {
-	switch action {
-	case Add:
-		next = set.with(given)
-	case Delete:
-		next = set.without(given)
-	default: // set: web-view domains have calls for themselves
-		next = given.with(set.only(WebviewKey))
-	}
-	return next, d.store(set, next, now, 85017, 85016)
-}
-
-// store stores a changed set if it differs, is not too large, and the month has changes left.
-func (d *Domains) store(set *DomainSet, next DomainSet, now time.Time, unchanged, tooMany int) (code int) {
+// modify changes one of the app's sets if that makes a difference, leaves no list too long, and the month has changes
+// left. The action set keeps a part of the old set: server and web-view domains have calls of their own.
+func (d *Domains) modify(set *DomainSet, action string, given, kept DomainSet, now time.Time, unchanged, tooMany int) (next DomainSet, code int) {
+	next = set.changed(action, given, kept)
 	for _, list := range next {
 		if len(list) > maxDomains {
-			return tooMany
+			return nil, tooMany
 		}
 	}
 	switch {
 	case next.same(*set):
-		return unchanged
+		return nil, unchanged
 	case !d.changes.Take(now, domainChanges):
-		return 86102
+		return nil, 86102
 	}
 	*set = next
-	return 0
+	return next, 0
 }
 
 // ModifyWebview changes the web-view domains within the component's list, subdomains included. An empty action copies
 // the whole list.
-func (p *Platform) ModifyWebview(d *Domains, action string, domains []string, now time.Time) (next DomainSet, code int) {
+func (p *Platform) ModifyWebview(_ string, d *Domains, action string, domains []string, now time.Time) (next DomainSet, code int) {
 	p.mu.Lock()
 	jumps := p.jump.published
 	p.mu.Unlock()
@@ -251,16 +251,8 @@ func (p *Platform) ModifyWebviewDirectly(appid string, d *Domains, action string
 
 // modifyWebview changes the web-view domains of one of the app's sets; get only reads.
 func (d *Domains) modifyWebview(set *DomainSet, action string, domains []string, now time.Time) (next DomainSet, code int) {
-	given := DomainSet{WebviewKey: domains}
-	switch action {
-	case Get:
+	if action == Get {
 		return *set, 0
-	case Add:
-		next = set.with(given)
-	case Delete:
-		next = set.without(given)
-	default:
-		next = given.with(set.without(set.only(WebviewKey)))
 	}
-	return next, d.store(set, next, now, 89019, 89029)
+	return d.modify(set, action, DomainSet{WebviewKey: domains}, set.without(set.only(WebviewKey)), now, 89019, 89029)
 }

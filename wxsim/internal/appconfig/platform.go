@@ -88,17 +88,5 @@ func (l *hostList) change(ch HostChange, limit int, now time.Time) (published, t
 
 // applied is a list after the change.
 func (ch HostChange) applied(to []string) []string {
-	switch ch.Action {
-	case Set:
-		return ch.Good
-	case Delete:
-		return slices.DeleteFunc(slices.Clone(to), func(h string) bool { return slices.Contains(ch.Good, h) })
-	}
-	out := slices.Clone(to)
-	for _, host := range ch.Good {
-		if !slices.Contains(out, host) {
-			out = append(out, host)
-		}
-	}
-	return out
+	return DomainSet{"": to}.changed(ch.Action, DomainSet{"": ch.Good}, nil)[""]
 }

@@ -61,32 +61,28 @@ func parseDomains(f fields) (action string, given appconfig.DomainSet, invalid p
 }
 
 // changeDomains changes one set of an app's server domains by modify; get only reads it.
-func changeDomains(c *call, set *appconfig.DomainSet, modify func(action string, given appconfig.DomainSet) (appconfig.DomainSet, int)) (payload, int) {
+func changeDomains(c *call, set appconfig.DomainSet,
+	modify func(appid string, d *appconfig.Domains, action string, given appconfig.DomainSet, now time.Time) (appconfig.DomainSet, int),
+) (payload, int) {
 	action, given, invalid, code := parseDomains(c.F)
 	switch {
 	case code != 0:
 		return nil, code
 	case action == appconfig.Get:
-		return servers(*set), 0
+		return servers(set), 0
 	}
-	next, code := modify(action, given)
+	next, code := modify(c.App.ID, &c.App.Config.Domains, action, given, c.Now)
 	p := servers(next)
 	maps.Copy(p, invalid)
 	return p, code
 }
 
 func modifyDomain(c *call) (payload, int) {
-	d := &c.App.Config.Domains
-	return changeDomains(c, &d.Third, func(action string, given appconfig.DomainSet) (appconfig.DomainSet, int) {
-		return c.World.Platform.ModifyDomains(d, action, given, c.Now)
-	})
+	return changeDomains(c, c.App.Config.Domains.Third, c.World.Platform.ModifyDomains)
 }
 
 func modifyDomainDirectly(c *call) (payload, int) {
-	d := &c.App.Config.Domains
-	return changeDomains(c, &d.Direct, func(action string, given appconfig.DomainSet) (appconfig.DomainSet, int) {
-		return c.World.Platform.ModifyDomainsDirectly(c.App.ID, d, action, given, c.Now)
-	})
+	return changeDomains(c, c.App.Config.Domains.Direct, c.World.Platform.ModifyDomainsDirectly)
 }
 
 func effectiveDomain(c *call) (payload, int) {
@@ -106,34 +102,30 @@ type webviewChange struct {
 	Domains []string `in:"webviewdomain"`
 }
 
-// check refuses malformed domains. No action copies the component's list, where that is allowed.
-func (ch webviewChange) check(c *call, mayCopy bool) (code int) {
+// changeWebviews changes one set of an app's web-view domains by modify. Malformed domains are refused. No action copies
+// the component's list, where that is allowed.
+func changeWebviews(c *call, in webviewChange, mayCopy bool,
+	modify func(appid string, d *appconfig.Domains, action string, domains []string, now time.Time) (appconfig.DomainSet, int),
+) (payload, int) {
 	malformed := func(domain string) bool { return appconfig.HostOf(domain, "https") == "" }
 	switch {
-	case !appconfig.KnownAction(ch.Action) && (ch.Action != "" || !mayCopy):
-		return 85022
+	case !appconfig.KnownAction(in.Action) && (in.Action != "" || !mayCopy):
+		return nil, 85022
 	case c.App.Personal:
-		return 89231
-	case slices.ContainsFunc(ch.Domains, malformed):
-		return 89021
+		return nil, 89231
+	case slices.ContainsFunc(in.Domains, malformed):
+		return nil, 89021
 	}
-	return 0
+	next, code := modify(c.App.ID, &c.App.Config.Domains, in.Action, in.Domains, c.Now)
+	return payload{appconfig.WebviewKey: webviews(next)}, code
 }
 
 func setWebview(c *call, in webviewChange) (payload, int) {
-	if code := in.check(c, true); code != 0 {
-		return nil, code
-	}
-	next, code := c.World.Platform.ModifyWebview(&c.App.Config.Domains, in.Action, in.Domains, c.Now)
-	return payload{appconfig.WebviewKey: webviews(next)}, code
+	return changeWebviews(c, in, true, c.World.Platform.ModifyWebview)
 }
 
 func setWebviewDirectly(c *call, in webviewChange) (payload, int) {
-	if code := in.check(c, false); code != 0 {
-		return nil, code
-	}
-	next, code := c.World.Platform.ModifyWebviewDirectly(c.App.ID, &c.App.Config.Domains, in.Action, in.Domains, c.Now)
-	return payload{appconfig.WebviewKey: webviews(next)}, code
+	return changeWebviews(c, in, false, c.World.Platform.ModifyWebviewDirectly)
 }
 
 func effectiveWebview(c *call) (payload, int) {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -50,9 +49,8 @@ type Fault struct {
 
 // faultList holds the faults in force, oldest first.
 type faultList struct {
-	active atomic.Int32
-	mu     sync.Mutex
-	list   []Fault
+	mu   sync.Mutex
+	list []Fault
 }
 
 // AddFault puts a fault in force. A call meets the oldest fault that fits it.
@@ -71,36 +69,28 @@ func (g *Gateway) AddFault(f Fault) error {
 	if f.Kind == FaultSlow && f.Delay == 0 {
 		f.Delay = Duration(3 * time.Second)
 	}
-	l := &g.faults
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.list = append(l.list, f)
-	l.active.Store(int32(len(l.list)))
+	g.faults.mu.Lock()
+	defer g.faults.mu.Unlock()
+	g.faults.list = append(g.faults.list, f)
 	return nil
 }
 
 // ClearFaults ends every fault in force.
 func (g *Gateway) ClearFaults() {
-	l := &g.faults
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.list = nil
-	l.active.Store(0)
+	g.faults.mu.Lock()
+	defer g.faults.mu.Unlock()
+	g.faults.list = nil
 }
 
 // Faults lists the faults in force with the counts they have left.
 func (g *Gateway) Faults() []Fault {
-	l := &g.faults
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]Fault{}, l.list...)
+	g.faults.mu.Lock()
+	defer g.faults.mu.Unlock()
+	return append([]Fault{}, g.faults.list...)
 }
 
 // take finds the fault of a call and counts it, or returns nil.
 func (l *faultList) take(path, appid string) *Fault {
-	if l.active.Load() == 0 {
-		return nil
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i := slices.IndexFunc(l.list, func(f Fault) bool {
@@ -113,7 +103,6 @@ func (l *faultList) take(path, appid string) *Fault {
 	if got.Count > 0 {
 		if l.list[i].Count--; l.list[i].Count == 0 {
 			l.list = slices.Delete(l.list, i, i+1)
-			l.active.Store(int32(len(l.list)))
 		}
 	}
 	return &got

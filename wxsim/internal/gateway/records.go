@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,16 +18,16 @@ const (
 
 // record is what is kept of a refused call.
 type record struct {
+	rid   string
 	owner string // appid of the token's app, "" for the component
 	at    time.Time
 	data  Payload
 }
 
-// recordStore holds refused calls by rid, the newest recordsKept.
+// recordStore holds the newest refused calls, oldest first.
 type recordStore struct {
-	mu    sync.Mutex
-	byRID map[string]record
-	order []string
+	mu   sync.Mutex
+	list []record
 }
 
 // rid makes the request id of a refusal.
@@ -45,22 +46,15 @@ func (c *Call) record(rep reply) {
 	if c.ep.is(Form) || len(body) > maxRecord {
 		body = ""
 	}
-	r := record{owner: c.owner(), at: c.Now, data: Payload{
+	r := record{rid: rep.rid, owner: c.owner(), at: c.Now, data: Payload{
 		"invoke_time": c.Now.Unix(), "cost_in_ms": 1, "request_url": c.R.URL.RawQuery, "request_body": body,
 		"response_body": string(rep.json()), "client_ip": host,
 	}}
 	st := &c.gateway.records
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.byRID == nil {
-		st.byRID = map[string]record{}
-	}
-	st.byRID[rep.rid] = r
-	st.order = append(st.order, rep.rid)
-	if len(st.order) > recordsKept {
-		delete(st.byRID, st.order[0])
-		st.order = st.order[1:]
-	}
+	st.list = append(st.list, r)
+	st.list = st.list[max(0, len(st.list)-recordsKept):]
 }
 
 // owner is the appid of the app whose token a call carries, "" for the component's or none.
@@ -75,15 +69,16 @@ func (c *Call) owner() string {
 func (c *Call) Record(rid string) (data Payload, code int) {
 	st := &c.gateway.records
 	st.mu.Lock()
-	r, known := st.byRID[rid]
-	st.mu.Unlock()
-	switch {
-	case !known:
+	defer st.mu.Unlock()
+	i := slices.IndexFunc(st.list, func(r record) bool { return r.rid == rid })
+	if i < 0 {
 		return nil, 76001
+	}
+	switch r := st.list[i]; {
 	case r.owner != c.owner():
 		return nil, 76003
 	case c.Now.Sub(r.at) >= recordLife:
 		return nil, 76004
 	}
-	return r.data, 0
+	return st.list[i].data, 0
 }

@@ -202,7 +202,7 @@ type appBody struct {
 }
 
 // one makes a lever about one app, or about all when its body says so and all is allowed.
-func (l *Levers) one(all bool, act func(appBody) (any, error)) pull {
+func (l *Levers) one(all bool, act func(appBody) any) pull {
 	return with(func(in appBody) (any, error) {
 		switch {
 		case in.AppID == "" && !in.All && all:
@@ -212,11 +212,11 @@ func (l *Levers) one(all bool, act func(appBody) (any, error)) pull {
 		case in.AppID != "" && in.All:
 			return nil, errors.New("appid and all exclude each other")
 		case in.AppID == "":
-			return act(in)
+			return act(in), nil
 		}
 		if _, err := l.world.Find(in.AppID); err != nil {
 			return nil, err
 		}
-		return act(in)
+		return act(in), nil
 	})
 }

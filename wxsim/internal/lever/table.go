@@ -76,32 +76,15 @@ func (l *Levers) settings() []lever {
 func (l *Levers) actors() []lever {
 	w := l.world
 	return []lever{
-		{post, "/_sim/approve", "let running audits pass now", `{"appid":"wx..."} or {"all":true}`, l.one(true, func(in appBody) (any, error) {
-			return map[string]int{"settled": w.Approve(in.AppID)}, nil
-		})},
-		{post, "/_sim/reject", "reject running audits now", `{"appid":"wx...","reason":"1:..."} or {"all":true}`, l.one(true, func(in appBody) (any, error) {
-			return map[string]int{"settled": w.Reject(in.AppID, in.Reason)}, nil
-		})},
-		{post, "/_sim/decide-next", "decide an app's next submission in advance", `{"appid":"wx...","reject":true,"reason":"1:..."}`, l.one(false, func(in appBody) (any, error) {
-			w.DecideNext(in.AppID, in.Reject, in.Reason)
-			return done, nil
-		})},
+		{post, "/_sim/approve", "let running audits pass now", `{"appid":"wx..."} or {"all":true}`, l.one(true, func(in appBody) any { return map[string]int{"settled": w.Approve(in.AppID)} })},
+		{post, "/_sim/reject", "reject running audits now", `{"appid":"wx...","reason":"1:..."} or {"all":true}`, l.one(true, func(in appBody) any { return map[string]int{"settled": w.Reject(in.AppID, in.Reason)} })},
+		{post, "/_sim/decide-next", "decide an app's next submission in advance", `{"appid":"wx...","reject":true,"reason":"1:..."}`, l.one(false, func(in appBody) any { w.DecideNext(in.AppID, in.Reject, in.Reason); return done })},
 		{post, "/_sim/pass-everything", "let running audits and all later ones pass", "", do(w.PassEverything)},
 		{post, "/_sim/expire-component-token", "component tokens answer 42001", "", do(w.ExpireComponentToken)},
-		{post, "/_sim/expire-tokens", "app tokens answer 42001", `{"appid":"wx..."} or {"all":true}`, l.one(true, func(in appBody) (any, error) {
-			w.ExpireToken(in.AppID)
-			return done, nil
-		})},
-		{post, "/_sim/rotate-refresh-tokens", "new refresh tokens; the old ones work 5 more minutes", `{"appid":"wx..."} or {"all":true}`, l.one(true, func(in appBody) (any, error) {
-			w.RotateRefreshToken(in.AppID)
-			return done, nil
-		})},
-		{post, "/_sim/authorize", "a merchant approves the platform: returns an authorization_code, and sends it in a callback", `{"appid":"wx..."}`, l.one(false, func(in appBody) (any, error) {
-			return map[string]string{"authorization_code": w.Authorize(in.AppID)}, nil
-		})},
-		{post, "/_sim/unauthorize", "a merchant takes the authorization back: the callback is unauthorized", `{"appid":"wx..."}`, l.one(false, func(in appBody) (any, error) {
-			return map[string]bool{"was_authorized": w.Unauthorize(in.AppID)}, nil
-		})},
+		{post, "/_sim/expire-tokens", "app tokens answer 42001", `{"appid":"wx..."} or {"all":true}`, l.one(true, func(in appBody) any { w.ExpireToken(in.AppID); return done })},
+		{post, "/_sim/rotate-refresh-tokens", "new refresh tokens; the old ones work 5 more minutes", `{"appid":"wx..."} or {"all":true}`, l.one(true, func(in appBody) any { w.RotateRefreshToken(in.AppID); return done })},
+		{post, "/_sim/authorize", "a merchant approves the platform: returns an authorization_code, and sends it in a callback", `{"appid":"wx..."}`, l.one(false, func(in appBody) any { return map[string]string{"authorization_code": w.Authorize(in.AppID)} })},
+		{post, "/_sim/unauthorize", "a merchant takes the authorization back: the callback is unauthorized", `{"appid":"wx..."}`, l.one(false, func(in appBody) any { return map[string]bool{"was_authorized": w.Unauthorize(in.AppID)} })},
 		{post, "/_sim/update-authorization", "a merchant grants permission set 18 or takes it back: returns an authorization_code, and sends it in a callback", `{"appid":"wx...","set18":false}`, with(l.updateAuthorization)},
 		{post, "/_sim/visit", "a merchant approves on an authorization page: returns where the browser is redirected",
 			`{"appid":"wx...","url":"https://..."}`, with(l.visit)},
@@ -113,9 +96,7 @@ func (l *Levers) actors() []lever {
 		{post, "/_sim/ticket-every", "send a ticket now and at this interval; 0s ends it", `{"every":"10m"}`, with(l.ticketEvery)},
 		{post, "/_sim/push-ticket", "issue a component_verify_ticket, and send it in a callback", "", show(func() any { return map[string]string{"ticket": w.PushTicket()} })},
 		{post, "/_sim/stop-tickets", "stop ticket callbacks until api_start_push_ticket", "", do(w.StopTickets)},
-		{post, "/_sim/push-verdict", "send the callback of the end of an app's latest audit again", `{"appid":"wx..."}`, l.one(false, func(in appBody) (any, error) {
-			return map[string]bool{"pushed": w.PushVerdict(in.AppID)}, nil
-		})},
+		{post, "/_sim/push-verdict", "send the callback of the end of an app's latest audit again", `{"appid":"wx..."}`, l.one(false, func(in appBody) any { return map[string]bool{"pushed": w.PushVerdict(in.AppID)} })},
 		{post, "/_sim/push-shares", "shares of callbacks that are lost, late, doubled or out of order", `{"lost":0.1,"late":0.1,"doubled":0.1,"out_of_order":0.1}`, l.callbackShares},
 		{post, "/_sim/advance", "move a manual clock", `{"by":"1h"}`, with(l.advance)},
 	}

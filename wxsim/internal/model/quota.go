@@ -54,8 +54,9 @@ func (q *quota) open(o QuotaOptions, now time.Time) {
 	q.mark(now)
 }
 
-// roll applies month ends and refills that have passed.
-func (q *quota) roll(now time.Time) {
+// at locks the quota and applies month ends and refills that have passed.
+func (q *quota) at(now time.Time) (unlock func()) {
+	q.mu.Lock()
 	month := clock.Month(now)
 	fresh := month != q.month
 	q.month = month
@@ -67,6 +68,7 @@ func (q *quota) roll(now time.Time) {
 		q.now.Rest, q.now.SpeedupRest = q.now.Limit, q.now.SpeedupLimit
 		q.mark(now)
 	}
+	return q.mu.Unlock
 }
 
 // mark opens or ends a closing to match the rest.
@@ -88,9 +90,7 @@ func (q *quota) mark(now time.Time) {
 
 // take spends one unit; false means 85085.
 func (q *quota) take(now time.Time) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.roll(now)
+	defer q.at(now)()
 	if q.now.Rest == 0 {
 		q.past.Refused++
 		q.past.Closings[len(q.past.Closings)-1].Refused++
@@ -103,9 +103,7 @@ func (q *quota) take(now time.Time) bool {
 }
 
 func (q *quota) takeSpeedup(now time.Time) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.roll(now)
+	defer q.at(now)()
 	if q.now.SpeedupRest == 0 {
 		return false
 	}
@@ -115,9 +113,7 @@ func (q *quota) takeSpeedup(now time.Time) bool {
 }
 
 func (q *quota) book(now time.Time) books.Quota {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.roll(now)
+	defer q.at(now)()
 	out := q.past
 	out.Rest, out.Limit, out.Closings = q.now.Rest, q.now.Limit, slices.Clone(out.Closings)
 	return out
@@ -125,18 +121,14 @@ func (q *quota) book(now time.Time) books.Quota {
 
 // Allowance is the state of the submission quota.
 func (w *World) Allowance(now time.Time) Allowance {
-	w.quota.mu.Lock()
-	defer w.quota.mu.Unlock()
-	w.quota.roll(now)
+	defer w.quota.at(now)()
 	return w.quota.now
 }
 
 // SetQuota sets the rest of the month's submissions and what each month (or refill) restores.
 func (w *World) SetQuota(rest, limit int) {
 	q, now := &w.quota, w.Clock.Now()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.roll(now)
+	defer q.at(now)()
 	q.now.Rest, q.now.Limit = max(rest, 0), max(limit, 0)
 	q.mark(now)
 }
@@ -144,8 +136,6 @@ func (w *World) SetQuota(rest, limit int) {
 // SetRefill restores the quota to its limit at an interval from now on; zero leaves it to the calendar.
 func (w *World) SetRefill(every time.Duration) {
 	q, now := &w.quota, w.Clock.Now()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.roll(now)
+	defer q.at(now)()
 	q.refill, q.refilled = every, now
 }

@@ -27,11 +27,8 @@ type Submitted struct {
 
 // Released is one publication. Pinned says that its audit was the app's latest and its version the trial version.
 type Released struct {
-	AuditID int64     `json:"auditid"`
-	Version string    `json:"version"`
-	Desc    string    `json:"desc"`
-	At      time.Time `json:"at"`
-	Pinned  bool      `json:"pinned"`
+	Submitted
+	Pinned bool `json:"pinned"`
 }
 
 // offence is an offence about an audit of an app.
@@ -84,9 +81,7 @@ func (a *App) recordRelease(au *Audit, now time.Time) {
 		offend(&k.Book.UnapprovedReleases, "released without an approved audit")
 	}
 	a.record.nReleases++
-	a.record.releases = appendCapped(a.record.releases, Released{
-		AuditID: au.ID, Version: au.Version, Desc: au.Desc, At: now, Pinned: pinned,
-	})
+	a.record.releases = appendCapped(a.record.releases, Released{Submitted{AuditID: au.ID, Version: au.Version, Desc: au.Desc, At: now}, pinned})
 }
 
 // recordEarly records a release call that found nothing approved.
@@ -131,18 +126,7 @@ func (a *App) countAudits(n *books.Audits, now time.Time) {
 			continue
 		}
 		own++
-		switch au.State(now) {
-		case AuditPassed:
-			n.Passed++
-		case AuditRejected:
-			n.Rejected++
-		case AuditRunning:
-			n.Running++
-		case AuditWithdrawn:
-			n.Withdrawn++
-		case AuditDelayed:
-			n.Delayed++
-		}
+		*[...]*int64{&n.Passed, &n.Rejected, &n.Running, &n.Withdrawn, &n.Delayed}[au.State(now)]++
 	}
 	n.Forgotten += int64(a.accepted) - own
 }
