@@ -41,7 +41,7 @@ func rolling(t *testing.T, o wxsim.Options) *platform {
 	if err := config.Load(set, &cfg, config.RoleOperator, p.env, nil); err != nil {
 		t.Fatal(err)
 	}
-	op, done, err := app.OpenOperator(t.Context(), &cfg)
+	tools, done, err := app.Open(t.Context(), &cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +50,7 @@ func rolling(t *testing.T, o wxsim.Options) *platform {
 			t.Error(err)
 		}
 	})
+	op := tools.Operator
 	p.op = op
 	var list strings.Builder
 	list.WriteString("appid\n")

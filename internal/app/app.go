@@ -18,7 +18,6 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/controller"
-	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -53,8 +52,8 @@ type App struct {
 	reg     *prometheus.Registry
 	servers *queue.Servers
 	leader  *controller.Leader
-	// operator has the use cases of loops and callbacks.
-	operator   *operator.Operator
+	// tools have the use cases of loops and callbacks.
+	tools      *Tools
 	http       *httpSide
 	pprof      *httpSide // nil if no profiles are served
 	jobs       *jobs
@@ -108,7 +107,7 @@ func (a *App) build(ctx context.Context) error {
 	a.servers = queue.NewServers(serverRedis, handler, queue.ServersOptions{
 		Concurrency: concurrency(a.cfg), Drain: a.cfg.Drain, Dropped: hooks.Dropped, Log: a.log,
 	})
-	a.operator = a.core.operator(a.cfg, "worker "+a.name)
+	a.tools = a.core.tools(a.cfg, "worker "+a.name)
 	a.leader = a.newLeader(queue.New(queueRedis, queue.Options{}))
 	a.metrics.Watch(metrics.WatchOptions{
 		Leader: a.leader.Leading, Source: source{a.core}, Redis: a.core.rdb,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/config"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -23,13 +24,14 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// fleet is a simulator, a Redis and the settings of workers that use them.
-type fleet struct {
+// testFleet is a simulator, a Redis and the settings of workers that use them.
+type testFleet struct {
 	sim    *wxsim.Sim
 	door   *door
 	redis  *redistest.Server // nil for a cluster or sentinels
 	cfg    *config.Config
 	op     *operator.Operator
+	fleet  *fleet.Fleet
 	ledger *ledger.Ledger
 }
 
@@ -61,7 +63,7 @@ func load(t *testing.T, env []string) *config.Config {
 
 // newFleet starts all but workers. The simulator pushes to the fleet's door.
 // changes are to the workers' environment, see with.
-func newFleet(t *testing.T, o wxsim.Options, changes ...string) *fleet {
+func newFleet(t *testing.T, o wxsim.Options, changes ...string) *testFleet {
 	t.Helper()
 	srv := redistest.Start(t)
 	f := newFleetOn(t, srv.Client(t), o, append([]string{"REDIS_URL=redis://" + srv.Addr() + "/0"}, changes...)...)
@@ -71,9 +73,9 @@ func newFleet(t *testing.T, o wxsim.Options, changes ...string) *fleet {
 
 // newFleetOn is newFleet on a Redis that the changes name; rdb is the test's own
 // client of it.
-func newFleetOn(t *testing.T, rdb redis.UniversalClient, o wxsim.Options, changes ...string) *fleet {
+func newFleetOn(t *testing.T, rdb redis.UniversalClient, o wxsim.Options, changes ...string) *testFleet {
 	t.Helper()
-	f := &fleet{door: newDoor(t), ledger: ledger.New(rdb, ledger.Options{})}
+	f := &testFleet{door: newDoor(t), ledger: ledger.New(rdb, ledger.Options{})}
 	o.Push.AuthURL, o.Push.AppURL = f.door.url+"/wechat/auth", f.door.url+"/wechat/app/$APPID$"
 	f.sim = wxsim.New(o)
 	t.Cleanup(f.sim.Close)
@@ -85,9 +87,9 @@ func newFleetOn(t *testing.T, rdb redis.UniversalClient, o wxsim.Options, change
 }
 
 // connect opens the operator's side.
-func (f *fleet) connect(t *testing.T) {
+func (f *testFleet) connect(t *testing.T) {
 	t.Helper()
-	op, done, err := app.OpenOperator(t.Context(), f.cfg)
+	tools, done, err := app.Open(t.Context(), f.cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,11 +98,11 @@ func (f *fleet) connect(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	f.op = op
+	f.op, f.fleet = tools.Operator, tools.Fleet
 }
 
 // worker starts a worker and stops it at the end of the test.
-func (f *fleet) worker(t *testing.T) *app.App {
+func (f *testFleet) worker(t *testing.T) *app.App {
 	t.Helper()
 	return startWorker(t, f.cfg)
 }
@@ -129,13 +131,13 @@ func stop(t *testing.T, a *app.App) {
 }
 
 // plan previews a plan for the first n apps.
-func (f *fleet) plan(t *testing.T, n int, extra string) *operator.Preview {
+func (f *testFleet) plan(t *testing.T, n int, extra string) *operator.Preview {
 	t.Helper()
 	return f.planFrom(t, 0, n, "spring", extra)
 }
 
 // applyFrom makes a rollout of n other apps.
-func (f *fleet) applyFrom(t *testing.T, first, n int, name string) string {
+func (f *testFleet) applyFrom(t *testing.T, first, n int, name string) string {
 	t.Helper()
 	applied, err := f.op.Apply(t.Context(), f.planFrom(t, first, n, name, ""), operator.ApplyOptions{Why: "test"})
 	if err != nil {
@@ -145,7 +147,7 @@ func (f *fleet) applyFrom(t *testing.T, first, n int, name string) string {
 }
 
 // planFrom previews a plan for n apps from the first on.
-func (f *fleet) planFrom(t *testing.T, first, n int, name, extra string) *operator.Preview {
+func (f *testFleet) planFrom(t *testing.T, first, n int, name, extra string) *operator.Preview {
 	t.Helper()
 	var list strings.Builder
 	list.WriteString("appid,label\n")
@@ -165,7 +167,7 @@ func (f *fleet) planFrom(t *testing.T, first, n int, name, extra string) *operat
 }
 
 // apply makes a rollout of the first n apps.
-func (f *fleet) apply(t *testing.T, n int, extra string) string {
+func (f *testFleet) apply(t *testing.T, n int, extra string) string {
 	t.Helper()
 	applied, err := f.op.Apply(t.Context(), f.plan(t, n, extra), operator.ApplyOptions{Why: "test"})
 	if err != nil {
@@ -195,7 +197,7 @@ func eventually(t *testing.T, what string, ok func(context.Context) (bool, strin
 }
 
 // until waits for something to be true of a rollout.
-func (f *fleet) until(t *testing.T, id, what string, ok func(rollout.Rollout) bool) rollout.Rollout {
+func (f *testFleet) until(t *testing.T, id, what string, ok func(rollout.Rollout) bool) rollout.Rollout {
 	t.Helper()
 	var r rollout.Rollout
 	eventually(t, what, func(ctx context.Context) (bool, string) {
@@ -207,13 +209,13 @@ func (f *fleet) until(t *testing.T, id, what string, ok func(rollout.Rollout) bo
 }
 
 // finished waits until the rollout is done.
-func (f *fleet) finished(t *testing.T, id string) rollout.Rollout {
+func (f *testFleet) finished(t *testing.T, id string) rollout.Rollout {
 	t.Helper()
 	return f.until(t, id, "the end of the rollout", func(r rollout.Rollout) bool { return r.Status.Ended() })
 }
 
 // sound checks the books on both sides.
-func (f *fleet) sound(t *testing.T, id string) {
+func (f *testFleet) sound(t *testing.T, id string) {
 	t.Helper()
 	if err := f.sim.Books().Check(); err != nil {
 		t.Errorf("the simulator's books: %v", err)
@@ -226,7 +228,7 @@ func (f *fleet) sound(t *testing.T, id string) {
 }
 
 // released checks that all apps are, by both sides' books.
-func (f *fleet) released(t *testing.T, id string, apps int) {
+func (f *testFleet) released(t *testing.T, id string, apps int) {
 	t.Helper()
 	r := f.finished(t, id)
 	b := f.sim.Books()

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -25,10 +26,10 @@ func parsed(t *testing.T, plan string) *planfile.File {
 }
 
 // synced waits until the registry knows n apps and has asked about each.
-func (f *fleet) synced(t *testing.T, n int) {
+func (f *testFleet) synced(t *testing.T, n int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d apps are synced", n), func(ctx context.Context) (bool, string) {
-		s, err := f.op.AppsStatus(ctx)
+		s, err := f.fleet.Status(ctx)
 		return err == nil && s.Apps == n && s.Unread == 0 && s.Phase == "" && !s.Listed.IsZero(), fmt.Sprintf("%+v %v", s, err)
 	})
 }
@@ -56,7 +57,7 @@ func TestNothingButCredentials(t *testing.T) {
 	}
 	f.released(t, applied.ID, n)
 	// What the workers saw is in the registry.
-	live, err := f.op.AppList(t.Context(), operator.AppFilter{Selector: parseSelector(t, "wx.live=3.0.0,wx.privacy=ok")})
+	live, err := f.fleet.List(t.Context(), fleet.AppFilter{Selector: parseSelector(t, "wx.live=3.0.0,wx.privacy=ok")})
 	if err != nil || len(live) != n {
 		t.Errorf("%d apps live with 3.0.0 by the registry, want %d: %v", len(live), n, err)
 	}
@@ -72,7 +73,7 @@ func parseSelector(t *testing.T, text string) selector.Selector {
 }
 
 // authorize pulls the lever of an app's authorization.
-func (f *fleet) authorize(t *testing.T, n int, on bool) {
+func (f *testFleet) authorize(t *testing.T, n int, on bool) {
 	t.Helper()
 	if !on {
 		if err := f.sim.ChangeApp(wxsim.AppID(n), wxsim.AppChange{Authorized: &on}); err != nil {
@@ -104,7 +105,7 @@ func TestMerchantLeavesAndComesBack(t *testing.T) {
 	waits(rollout.ReasonVerdict, n)
 	f.authorize(t, 2, false)
 	waits(rollout.ReasonMerchant, 1)
-	list, err := f.op.NeedsMerchant(t.Context())
+	list, err := f.fleet.NeedsMerchant(t.Context())
 	if err != nil || len(list) != 1 || list[0].AppID != wxsim.AppID(2) || list[0].Need != apps.NeedAuthorize || list[0].Rollout != id {
 		t.Errorf("needs %+v %v", list, err)
 	}
@@ -112,7 +113,7 @@ func TestMerchantLeavesAndComesBack(t *testing.T) {
 	waits(rollout.ReasonVerdict, n)
 	f.sim.Approve("")
 	f.released(t, id, n)
-	if list, err = f.op.NeedsMerchant(t.Context()); err != nil || len(list) != 0 {
+	if list, err = f.fleet.NeedsMerchant(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("needs afterwards %+v %v", list, err)
 	}
 }
@@ -132,8 +133,8 @@ func TestMerchantLeavesUnseen(t *testing.T) {
 	syncUntil := func(authorized int) {
 		t.Helper()
 		eventually(t, fmt.Sprintf("a sync sees %d apps", authorized), func(ctx context.Context) (bool, string) {
-			_, err := f.op.SyncApps(ctx, operator.SyncOptions{})
-			list, err2 := f.op.AppList(ctx, operator.AppFilter{})
+			_, err := f.fleet.Sync(ctx, fleet.SyncOptions{})
+			list, err2 := f.fleet.List(ctx, fleet.AppFilter{})
 			return err == nil && len(list) == authorized, fmt.Sprint(len(list), err, err2)
 		})
 	}
@@ -150,7 +151,7 @@ func TestMerchantLeavesUnseen(t *testing.T) {
 	f.authorize(t, 2, false) // in audit, where nobody looks for an hour
 	syncUntil(n - 2)
 	waits(rollout.ReasonMerchant, 2)
-	list, err := f.op.NeedsMerchant(t.Context())
+	list, err := f.fleet.NeedsMerchant(t.Context())
 	if err != nil || len(list) != 2 || list[0].Rollout != id || list[1].Rollout != id || list[0].Need != apps.NeedAuthorize || list[1].Need != apps.NeedAuthorize {
 		t.Errorf("needs %+v %v", list, err)
 	}
@@ -212,7 +213,7 @@ func TestNewcomersGetTheBaseline(t *testing.T) {
 	released(1)
 	f.sim.Change(func(s *wxsim.Settings) { s.PushLost = 1 }) // the next push is lost
 	f.authorize(t, 1, true)
-	if _, err := f.op.SyncApps(t.Context(), operator.SyncOptions{}); err != nil {
+	if _, err := f.fleet.Sync(t.Context(), fleet.SyncOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	released(2)

@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/wxrollout/wxrollout/internal/config"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
@@ -194,7 +194,7 @@ func TestBrokerRefusesUs(t *testing.T) {
 	service.at(t, f.cfg.WeChatURL)
 	answers(t, f.worker(t), "/readyz", http.StatusServiceUnavailable, "compare WXROLLOUT_TOKEN_BEARER")
 	_, err := f.op.Templates(t.Context())
-	if err == nil || !operator.IsCredential(err) || strings.Contains(err.Error(), "wr0ng") {
+	if err == nil || !credential.AtFault(err) || strings.Contains(err.Error(), "wr0ng") {
 		t.Errorf("got %v, want a fault of credentials (exit code 4)", err)
 	}
 }

@@ -26,7 +26,7 @@ configure:
 `
 
 // applyConfigured rolls a version with this app configuration out to the first n apps.
-func (f *fleet) applyConfigured(t *testing.T, n int, version string) string {
+func (f *testFleet) applyConfigured(t *testing.T, n int, version string) string {
 	t.Helper()
 	var list strings.Builder
 	list.WriteString("appid,host\n")

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/internal/controller"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
 )
@@ -17,12 +17,12 @@ func (a *App) newLeader(queue dispatch.Queue) *controller.Leader {
 			Controller: dispatch.New(k.ledger, queue, k.pools, wallClock{}, dispatch.Options{Lease: a.cfg.Timing.Lease}),
 			Record:     a.reconciled, Log: log, Idle: a.opts.Idle,
 		})},
-		{Name: "schedules", Reconciler: controller.Schedules{Firer: a.operator, Log: log}},
-		{Name: "baseline", Reconciler: controller.Baseline{Gatherer: a.operator, Log: log}},
-		{Name: "apps", Reconciler: controller.Apps{Syncer: a.operator, Rate: a.cfg.AppsRate, Log: log}},
+		{Name: "schedules", Reconciler: controller.Schedules{Firer: a.tools.Operator, Log: log}},
+		{Name: "baseline", Reconciler: controller.Baseline{Gatherer: a.tools.Operator, Log: log}},
+		{Name: "apps", Reconciler: controller.Apps{Syncer: a.tools.Fleet, Rate: a.cfg.AppsRate, Log: log}},
 		{Name: "quota", Reconciler: controller.NewQuota(controller.QuotaOptions{
-			Apps: a.operator, Loans: k.ledger, WeChat: k.wx, Readings: k.pools, Clock: wallClock{},
-			Every: a.cfg.QuotaPoll, Platform: operator.IsCredential, Log: log,
+			Apps: a.tools.Readers, Loans: k.ledger, WeChat: k.wx, Readings: k.pools, Clock: wallClock{},
+			Every: a.cfg.QuotaPoll, Platform: credential.AtFault, Log: log,
 		})},
 		{Name: "platform", Reconciler: &controller.Platform{Faults: k.ledger, Unfinished: k.ledger, WeChat: k.wx, Log: log}},
 		{Name: "queues", Reconciler: controller.NewPausedQueues(k.rdb, log)},

@@ -146,11 +146,11 @@ func TestClosingLeavesNoConnection(t *testing.T) {
 	srv.Start()
 	t.Cleanup(srv.Close)
 	rdb := redistest.Start(t)
-	op, done, err := app.OpenOperator(t.Context(), load(t, environment(rdb.Addr(), srv.URL)))
+	tools, done, err := app.Open(t.Context(), load(t, environment(rdb.Addr(), srv.URL)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := op.Templates(t.Context()); err != nil {
+	if _, err := tools.Operator.Templates(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if open.Load() == 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/registry"
@@ -53,12 +54,11 @@ func (a *App) hooks() tasks.Hooks {
 	}
 }
 
-// seen keeps what a handler saw of an app in the registry. That it can't is no reason
-// to hold the app up.
+// seen stores what a handler read of an app in the registry. A failure does not stop the target.
 func (a *App) seen(ctx context.Context, appID string, s tasks.Seen) {
-	err := a.operator.AppSeen(ctx, appID, s)
+	err := a.tools.Fleet.Observed(ctx, appID, fleet.Observation(s))
 	if err != nil && ctx.Err() == nil {
-		a.log.Warn().Err(err).Str("target", appID).Msg("what was seen of an app not kept")
+		a.log.Warn().Err(err).Str("target", appID).Msg("facts of an app not stored")
 	}
 }
 

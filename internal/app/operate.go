@@ -8,21 +8,29 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/wxrollout/wxrollout/internal/config"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
-// OpenOperator connects an operator's verbs. Without the component's
-// credentials it works offline: what needs WeChat says so. close ends it.
-func OpenOperator(ctx context.Context, c *config.Config) (op *operator.Operator, closeAll func() error, err error) {
-	return openOperator(ctx, c, coreOptions{})
+// Tools are the use cases behind the commands.
+type Tools struct {
+	Operator *operator.Operator
+	Fleet    *fleet.Fleet
+	Readers  *fleet.Readers
 }
 
-// OpenEmbeddedOperator is OpenOperator on an in-process Redis, for the demo.
-func OpenEmbeddedOperator(ctx context.Context, c *config.Config, rdb redis.UniversalClient) (op *operator.Operator, closeAll func() error, err error) {
-	return openOperator(ctx, c, coreOptions{redis: rdb, embedded: true})
+// Open connects an operator's tools. Without the component's credentials they work offline: a use
+// case that needs WeChat returns a *credential.OfflineError. closeAll releases what Open opened.
+func Open(ctx context.Context, c *config.Config) (t *Tools, closeAll func() error, err error) {
+	return open(ctx, c, coreOptions{})
 }
 
-func openOperator(ctx context.Context, c *config.Config, o coreOptions) (*operator.Operator, func() error, error) {
+// OpenEmbedded is Open on an in-process Redis, for the demo.
+func OpenEmbedded(ctx context.Context, c *config.Config, rdb redis.UniversalClient) (t *Tools, closeAll func() error, err error) {
+	return open(ctx, c, coreOptions{redis: rdb, embedded: true})
+}
+
+func open(ctx context.Context, c *config.Config, o coreOptions) (*Tools, func() error, error) {
 	var s stack
 	done := func() error { return s.unwind(context.WithoutCancel(ctx)) }
 	k, err := newCore(ctx, c, o, &s)
@@ -30,20 +38,26 @@ func openOperator(ctx context.Context, c *config.Config, o coreOptions) (*operat
 		_ = done()
 		return nil, nil, err
 	}
-	return k.operator(c, whoami()), done, nil
+	return k.tools(c, whoami()), done, nil
 }
 
-// operator makes an operator's verbs for somebody.
-func (k *core) operator(c *config.Config, by string) *operator.Operator {
+// tools builds the use cases for an operator or a worker called by.
+func (k *core) tools(c *config.Config, by string) *Tools {
 	d := operator.Deps{Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, By: by}
+	fd := fleet.Deps{Redis: k.rdb, Rollouts: k.ledger, By: by}
 	if k.source != nil {
-		d.WeChat, d.AppConfig = k.wx, k.wx
+		d.WeChat, d.AppConfig, fd.WeChat = k.wx, k.wx, k.wx
 	}
-	if k.tokens != nil { // not with a broker: its system keeps the credentials
+	if k.tokens != nil { // with a broker, its system keeps the credentials
 		d.Credentials = credentials{k.tokens, !c.ComponentTicket.Empty()}
-		d.Tokens = k.tokens
+		fd.Tokens = k.tokens
 	}
-	return operator.New(d)
+	t := &Tools{Readers: fleet.NewReaders(k.ledger, k.rdb, fd.WeChat)}
+	fd.Readers = t.Readers
+	t.Fleet = fleet.New(fd)
+	d.Readers, d.Fleet = t.Readers, t.Fleet
+	t.Operator = operator.New(d)
+	return t
 }
 
 // whoami names the person for the ledger.

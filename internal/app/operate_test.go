@@ -58,7 +58,7 @@ func TestAppliesAtOnce(t *testing.T) {
 	const apps = 30
 	f := newFleet(t, wxsim.Options{Seed: 10, Apps: apps})
 	f.worker(t)
-	other := &fleet{cfg: f.cfg}
+	other := &testFleet{cfg: f.cfg}
 	other.connect(t)
 	previews := []*operator.Preview{f.plan(t, apps, ""), other.plan(t, apps, "")}
 	applied := make([]operator.Applied, 2)
@@ -89,7 +89,7 @@ func TestAppliesAtOnce(t *testing.T) {
 }
 
 // still waits until no assignment is out and the controller has looked a few times since.
-func (f *fleet) still(t *testing.T, leader *app.App) {
+func (f *testFleet) still(t *testing.T, leader *app.App) {
 	t.Helper()
 	eventually(t, "no assignment is out", func(ctx context.Context) (bool, string) {
 		out, err := f.ledger.InFlight(ctx)
@@ -115,7 +115,7 @@ func slow(apps int) wxsim.Options {
 }
 
 // middle waits until some apps are released and some not begun to be submitted.
-func (f *fleet) middle(t *testing.T, id string) {
+func (f *testFleet) middle(t *testing.T, id string) {
 	t.Helper()
 	f.until(t, id, "the middle of the rollout", func(r rollout.Rollout) bool {
 		return f.sim.Books().Submissions > 6 && !r.Status.Ended()

@@ -39,7 +39,7 @@ func newGateway(t *testing.T) *gateway {
 }
 
 // fleet is a fleet behind the gateway.
-func (g *gateway) fleet(t *testing.T, o wxsim.Options, changes ...string) *fleet {
+func (g *gateway) fleet(t *testing.T, o wxsim.Options, changes ...string) *testFleet {
 	t.Helper()
 	f := newFleet(t, o, append([]string{"WECHAT_URL=" + g.url}, changes...)...)
 	g.next.Store(f.sim)
@@ -97,7 +97,7 @@ func refusal(code int) string {
 
 // stands waits until a fault of the platform stands and nothing is in a worker's hands, and checks
 // that the one cause is shown.
-func (f *fleet) stands(t *testing.T, id string, code int64, words ...string) {
+func (f *testFleet) stands(t *testing.T, id string, code int64, words ...string) {
 	t.Helper()
 	eventually(t, "a fault of the platform that stops everything", func(ctx context.Context) (bool, string) {
 		fault, err := f.ledger.PlatformFault(ctx)
@@ -119,7 +119,7 @@ func (f *fleet) stands(t *testing.T, id string, code int64, words ...string) {
 }
 
 // tells checks that everything that a person or a program looks at names the one cause.
-func (f *fleet) tells(t *testing.T, id, cause string, workers ...*app.App) {
+func (f *testFleet) tells(t *testing.T, id, cause string, workers ...*app.App) {
 	t.Helper()
 	ctx := t.Context()
 	saw := make(map[string]string)
@@ -171,7 +171,7 @@ func (f *fleet) tells(t *testing.T, id, cause string, workers ...*app.App) {
 }
 
 // unharmed checks that no target failed, was blamed or counted as busy.
-func (f *fleet) unharmed(t *testing.T, id string) {
+func (f *testFleet) unharmed(t *testing.T, id string) {
 	t.Helper()
 	r, err := f.op.Rollout(t.Context(), id)
 	if err != nil || r.Status != rollout.StatusRunning || r.Counts.State(rollout.StateFailed) > 0 {
@@ -227,7 +227,7 @@ func TestPlatformFault(t *testing.T) {
 }
 
 // versions are how often each target was written.
-func (f *fleet) versions(t *testing.T, id string) map[string]int64 {
+func (f *testFleet) versions(t *testing.T, id string) map[string]int64 {
 	t.Helper()
 	out := make(map[string]int64)
 	for target, err := range f.ledger.Targets(t.Context(), id) {
@@ -240,7 +240,7 @@ func (f *fleet) versions(t *testing.T, id string) map[string]int64 {
 }
 
 // probed waits for n more failed probes.
-func (f *fleet) probed(t *testing.T, n int) {
+func (f *testFleet) probed(t *testing.T, n int) {
 	t.Helper()
 	from := -1
 	eventually(t, "more probes", func(ctx context.Context) (bool, string) {

@@ -6,9 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/config"
+	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/rollout/selector"
@@ -20,7 +21,7 @@ func codeOf(err error) exit.Code {
 	case errors.As(err, new(*exit.StatusError)):
 	case errors.As(err, new(*config.Error)), errors.As(err, new(*operator.FilterError)), errors.As(err, new(*selector.Error)):
 		return exit.Usage
-	case operator.IsCredential(err):
+	case credential.AtFault(err):
 		return exit.Credentials
 	}
 	return exit.CodeOf(err)

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/config"
+	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
@@ -30,7 +31,7 @@ func TestExitCodes(t *testing.T) {
 		{"filter", fmt.Errorf("x: %w", &operator.FilterError{}), 2},
 		{"held", exit.With(exit.Held), 3},
 		{"credentials", &wxclient.Error{Code: 40125, Class: wxclient.ClassFatalConfig}, 4},
-		{"offline", &operator.OfflineError{}, 4},
+		{"offline", &credential.OfflineError{}, 4},
 		{"aborted", exit.With(exit.Aborted), 5},
 		{"failures", exit.With(exit.Failures), 6},
 		{"not found", &operator.UnknownRolloutError{Ref: "x"}, 1},

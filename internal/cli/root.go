@@ -9,13 +9,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/cli/apps"
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/plans"
 	"github.com/wxrollout/wxrollout/internal/cli/platform"
 	"github.com/wxrollout/wxrollout/internal/cli/rollouts"
+	"github.com/wxrollout/wxrollout/internal/config"
 )
 
 // execute runs a command line and returns its exit code.

@@ -13,10 +13,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/wxrollout/wxrollout/internal/app"
-	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/config"
 )
 
 // Run runs a command line and returns its exit code. The first Ctrl-C stops the command
@@ -32,11 +31,11 @@ func Run(version string, args, environ []string, stdin io.Reader, stdout, stderr
 	config.Bind(settings, &cfg, config.RoleOperator)
 	env := &command.Env{
 		Streams: term.NewStreams(stdin, stdout, stderr),
-		Open: func(ctx context.Context) (*operator.Operator, func() error, error) {
+		Open: func(ctx context.Context) (*app.Tools, func() error, error) {
 			if err := config.Load(settings, &cfg, config.RoleOperator, environ, os.ReadFile); err != nil {
 				return nil, nil, err
 			}
-			return app.OpenOperator(ctx, &cfg)
+			return app.Open(ctx, &cfg)
 		},
 	}
 	return int(execute(ctx, env, settings, version, args))

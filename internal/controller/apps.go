@@ -6,7 +6,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/credential"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 )
 
 const (
@@ -19,7 +20,7 @@ const (
 
 // AppSyncer keeps the app registry in step with WeChat's list.
 type AppSyncer interface {
-	ReconcileApps(ctx context.Context, rate int) (done operator.Synced, synced bool, err error)
+	Reconcile(ctx context.Context, rate int) (done fleet.Synced, synced bool, err error)
 }
 
 // Apps is the loop that keeps the app registry in step with WeChat's list.
@@ -32,13 +33,13 @@ type Apps struct {
 
 // Reconcile implements Reconciler.
 func (a Apps) Reconcile(ctx context.Context) (next time.Duration, err error) {
-	done, synced, err := a.Syncer.ReconcileApps(ctx, a.Rate)
+	done, synced, err := a.Syncer.Reconcile(ctx, a.Rate)
 	if synced {
 		a.Log.Info().Int("listed", done.Listed).Int("joined", done.Joined).Int("left", done.Left).Int("read", done.Read).
 			Int("failed", done.Failed).Strs("errors", done.Errors).Bool("resumed", done.Resumed).Msg("apps synced")
 	}
 	switch {
-	case operator.IsCredential(err):
+	case credential.AtFault(err):
 		return appsCredential, err
 	case err != nil:
 		return 0, err

@@ -169,18 +169,20 @@ func (d *Demo) settings() (*config.Config, func() redis.UniversalClient, error) 
 
 // open connects the operator and makes sure that nobody else's rollouts are there.
 func (d *Demo) open(ctx context.Context, cfg *config.Config, embedded func() redis.UniversalClient) error {
+	var tools *app.Tools
 	var done func() error
 	var err error
 	if embedded != nil {
 		rdb := embedded()
 		d.closers = append(d.closers, rdb.Close)
-		d.op, done, err = app.OpenEmbeddedOperator(ctx, cfg, rdb)
+		tools, done, err = app.OpenEmbedded(ctx, cfg, rdb)
 	} else {
-		d.op, done, err = app.OpenOperator(ctx, cfg)
+		tools, done, err = app.Open(ctx, cfg)
 	}
 	if err != nil {
 		return err
 	}
+	d.op = tools.Operator
 	d.closers = append(d.closers, done)
 	there, err := d.op.Rollouts(ctx, 0, 1)
 	if err != nil {

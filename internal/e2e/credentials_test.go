@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/proctest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 )
@@ -44,7 +44,7 @@ func TestNothingButCredentials(t *testing.T) {
 	begun := time.Now()
 	s.worker(t)
 	s.until(t, "every app is synced", func() bool {
-		var status operator.AppsStatus
+		var status fleet.Status
 		r := s.enqueue(t, "apps", "sync", "--status", "-o", "json")
 		if err := json.Unmarshal([]byte(r.Stdout), &status); r.Code != 0 || err != nil {
 			t.Fatalf("apps sync --status: %v", err)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wxrollout/wxrollout/appconfig"
+	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
@@ -92,7 +93,7 @@ func (o *Operator) compare(ctx context.Context, p *Preview, opt PlanOptions) err
 				if err := wait(ctx); err != nil {
 					return err
 				}
-				return o.borrow(ctx, app.AppID, read)
+				return o.readers.Borrow(ctx, app.AppID, read)
 			})
 			if err != nil {
 				return err
@@ -134,7 +135,7 @@ func (o *Operator) addToPlatform(ctx context.Context, plan rollout.Plan, targets
 		return err
 	}
 	if o.appConfig == nil {
-		return &OfflineError{What: "add domains to the platform"}
+		return &credential.OfflineError{What: "add domains to the platform"}
 	}
 	missing, err := appconfig.FindMissing(ctx, o.appConfig, wants(tmpl, targets))
 	if err != nil {

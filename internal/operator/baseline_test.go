@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -34,7 +35,7 @@ func (b *bench) stand(plan string, opt operator.BaselineOptions) operator.Baseli
 // come lets an app authorize the platform.
 func (b *bench) come(n int) {
 	b.t.Helper()
-	if err := b.op.AppJoined(b.ctx, appID(n), b.now()); err != nil {
+	if err := b.fleet.Joined(b.ctx, appID(n), b.now()); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -53,7 +54,7 @@ func TestBaseline(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	b.authorize(3)
-	b.sync(operator.SyncOptions{})
+	b.sync(fleet.SyncOptions{})
 	b.advance(time.Hour)
 	if b.reconcile() != nil {
 		t.Error("gathered without a baseline")
@@ -105,7 +106,7 @@ func TestBaseline(t *testing.T) {
 	b.come(13)
 	b.come(14)
 	b.label("label=Shop", appID(13), appID(14))
-	if err := b.op.AppLeft(b.ctx, appID(14), b.now().Add(time.Second)); err != nil {
+	if err := b.fleet.Left(b.ctx, appID(14), b.now().Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if v, err := b.op.PauseBaseline(b.ctx, true, "wait"); err != nil || !v.Paused || v.Waiting != 1 || b.reconcile() != nil {

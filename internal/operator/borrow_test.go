@@ -1,11 +1,11 @@
 package operator_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry/apps"
@@ -24,7 +24,7 @@ func (b *bench) occupy(id, app string) {
 }
 
 // register puts an app into the registry as one that answers.
-func (b *bench) register(app string, facts apps.Facts) {
+func (b *bench) add(app string, facts apps.Facts) {
 	b.t.Helper()
 	now := apps.At(b.now())
 	_, err := apps.New(b.rdb).Change(b.ctx, []string{app}, func(a *apps.App) bool { return a.Join(now) && a.Learn(now, facts) })
@@ -40,20 +40,20 @@ var healthy = apps.Facts{MiniProgram: true, Status: 1, Sets: []int64{apps.CodeSe
 func TestLiveReadsTakeLoans(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.wx.apps = []string{appID(0)}
+	b.wx.Apps = []string{appID(0)}
 	id := b.apply(simple, 3)
-	b.register(appID(0), healthy)
+	b.add(appID(0), healthy)
 	b.occupy(id, appID(0))
-	b.wx.asked = nil
+	b.wx.Asked = nil
 	worker := "a worker is calling for it (rollout " + id + ")"
 	crossed := func(what string) {
 		t.Helper()
-		for _, call := range b.wx.asked {
+		for _, call := range b.wx.Asked {
 			if strings.HasSuffix(call, appID(0)) && !strings.HasPrefix(call, "AuthorizerInfo") { // the platform's own call
 				t.Errorf("%s made %s beside the worker", what, call)
 			}
 		}
-		b.wx.asked = nil
+		b.wx.Asked = nil
 	}
 
 	if q, err := b.op.Quota(b.ctx, ""); err != nil || q.Live == nil || q.Live.AppID == appID(0) {
@@ -88,7 +88,7 @@ func TestLiveReadsTakeLoans(t *testing.T) {
 		t.Errorf("plan reads no quota though an app is idle: %+v", p.Quota)
 	}
 	crossed("plan")
-	if _, err := b.op.SyncApps(b.ctx, operator.SyncOptions{Full: true, Versions: true}); err != nil {
+	if _, err := b.fleet.Sync(b.ctx, fleet.SyncOptions{Full: true, Versions: true}); err != nil {
 		t.Error(err)
 	}
 	crossed("apps sync --versions")
@@ -111,37 +111,5 @@ func TestQuotaThroughBusyApps(t *testing.T) {
 	}
 	if live, err := b.op.Live(b.ctx, appID(5)); err != nil || !strings.Contains(live.Busy, "somebody else reads it") {
 		t.Errorf("%+v, %v", live, err)
-	}
-}
-
-// TestReadingApps: apps that should answer come first, those that can't are left out.
-func TestReadingApps(t *testing.T) {
-	t.Parallel()
-	b := mini(t)
-	want := func(n int, first []string, rest ...string) {
-		t.Helper()
-		got, err := b.op.ReadingApps(b.ctx, n)
-		if err != nil || len(got) != len(first)+len(rest) {
-			t.Fatalf("%q (%v), want %q and %q", got, err, first, rest)
-		}
-		slices.Sort(got[:len(first)])
-		slices.Sort(got[len(first):])
-		if !slices.Equal(got, append(first, rest...)) {
-			t.Errorf("%q, want %q and then %q", got, first, rest)
-		}
-	}
-	want(5, nil)
-	b.apply(simple, 3)
-	want(5, nil, appID(0), appID(1), appID(2))
-	b.register(appID(7), healthy)
-	noSet := healthy
-	noSet.Sets = nil
-	b.register(appID(0), noSet)
-	account := healthy
-	account.MiniProgram = false
-	b.register(appID(8), account)
-	want(5, []string{appID(7)}, appID(1), appID(2))
-	if got, err := b.op.ReadingApps(b.ctx, 2); err != nil || len(got) != 2 || got[0] != appID(7) {
-		t.Errorf("two apps: %q, %v", got, err)
 	}
 }

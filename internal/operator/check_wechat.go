@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -79,12 +80,12 @@ func (o *Operator) checkCalls(ctx context.Context, appID string) []Result {
 	apps := []string{appID}
 	if appID == "" {
 		var err error
-		if apps, err = o.anyApps(ctx); err != nil {
+		if apps, err = o.readers.Any(ctx); err != nil {
 			return nil // told by the quota's check already
 		}
 	}
 	var results []Result
-	_, err := o.askThrough(ctx, "the limits of calls", apps, func(ctx context.Context, app string) error {
+	_, err := o.readers.Ask(ctx, "the limits of calls", apps, func(ctx context.Context, app string) error {
 		for _, path := range watchedCalls {
 			results = append(results, o.checkCall(ctx, app, path))
 		}
@@ -119,7 +120,7 @@ var callerIP = regexp.MustCompile(`\d{1,3}(\.\d{1,3}){3}|\[?[0-9a-fA-F]{0,4}(:[0
 
 // refusal makes a Result of an error of WeChat's.
 func refusal(name string, err error) Result {
-	r := Result{Name: name, Level: LevelFail, Detail: err.Error(), Credentials: IsCredential(err)}
+	r := Result{Name: name, Level: LevelFail, Detail: err.Error(), Credentials: credential.AtFault(err)}
 	var api *wxclient.Error
 	if errors.As(err, &api) && slices.Contains(addressCodes, api.Code) {
 		ip := callerIP.FindString(api.Msg)
@@ -129,19 +130,4 @@ func refusal(name string, err error) Result {
 		r.Hint = "add " + ip + " to the IP allow-list (白名单IP地址列表) of the platform at open.weixin.qq.com"
 	}
 	return r
-}
-
-// IsCredential tells whether the platform's own credentials, not an app or a
-// plan, are at fault.
-func IsCredential(err error) bool {
-	var cred interface{ CredentialOf() (appid string) }
-	if errors.As(err, &cred) {
-		return cred.CredentialOf() == ""
-	}
-	var offline *OfflineError
-	var api *wxclient.Error
-	if errors.As(err, &offline) {
-		return true
-	}
-	return errors.As(err, &api) && (api.Class == wxclient.ClassFatalConfig || api.Class == wxclient.ClassRetryToken)
 }

@@ -41,7 +41,7 @@ func TestDeepCheckOfPermitsAndTasks(t *testing.T) {
 	t.Parallel()
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
 		b := setup(t, rdb, advance)
-		b.wx.apps = []string{appID(0)}
+		b.wx.Apps = []string{appID(0)}
 		id := b.apply(simple, 3)
 		b.worker.Answer(appID(1), rollout.StageCommit, parkedMerchant)
 		b.work()

@@ -10,17 +10,6 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// OfflineError says that WeChat has to be asked and can't be: no credentials are
-// set, or the operator asked for offline work.
-type OfflineError struct {
-	// What needs WeChat.
-	What string
-}
-
-func (e *OfflineError) Error() string {
-	return e.What + ": needs WeChat, and no credentials are set (component-appid, component secret, seal key)"
-}
-
 // UnknownRolloutError says that nothing is called so. It is a ledger.ErrNotFound.
 type UnknownRolloutError struct {
 	// Ref is the id, name or prefix that was asked for; "" when there is no rollout at all.

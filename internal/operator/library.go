@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
-	"github.com/wxrollout/wxrollout/registry/apps"
+	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
-	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // Template is one entry of the template library.
@@ -59,7 +57,7 @@ func newestOf(list []Template) (Template, bool) {
 func (o *Operator) template(ctx context.Context, spec planfile.TemplateSpec, offline bool) (t rollout.Template, warnings []string, err error) {
 	if offline || o.wx == nil {
 		if spec.Latest {
-			return t, nil, &OfflineError{What: "find the newest template"}
+			return t, nil, &credential.OfflineError{What: "find the newest template"}
 		}
 		return spec.Pinned(), []string{"the template was not looked up: WeChat was not asked"}, nil
 	}
@@ -86,45 +84,4 @@ func (o *Operator) template(ctx context.Context, spec planfile.TemplateSpec, off
 
 func (t Template) pinned() rollout.Template {
 	return rollout.Template{ID: t.ID, Version: t.Version, Desc: t.Desc}
-}
-
-// AuthorizedApp is one app that authorized the platform.
-type AuthorizedApp struct {
-	AppID      string    `json:"appid"`
-	Authorized time.Time `json:"authorized"`
-}
-
-// AuthorizedApps lists every app that authorized the platform, by appid: all of them, or an error
-// with the counts. progress hears of each page; nil is fine.
-func (o *Operator) AuthorizedApps(ctx context.Context, progress func(done, total int)) ([]AuthorizedApp, error) {
-	wx, err := o.online("list authorized apps")
-	if err != nil {
-		return nil, err
-	}
-	var found map[string]AuthorizedApp
-	for l := (apps.Listing{}); ; l = l.Again() {
-		found = make(map[string]AuthorizedApp)
-		for l.More() {
-			page, err := wx.AuthorizerList(ctx, l.Offset, wxclient.MaxAuthorizerPage)
-			if err != nil {
-				return nil, fmt.Errorf("list authorized apps from %d on: %w", l.Offset, err)
-			}
-			known := len(found)
-			for _, a := range page.List {
-				found[a.AppID] = AuthorizedApp{AppID: a.AppID, Authorized: time.Unix(a.AuthTime, 0)}
-			}
-			l = l.Took(int(page.Total), len(page.List), len(found)-known)
-			if progress != nil {
-				progress(min(len(found), l.Total), l.Total)
-			}
-		}
-		lack := l.Lack()
-		if lack == "" {
-			break
-		}
-		if l.Last() {
-			return nil, fmt.Errorf("list authorized apps: %s: try again later", lack)
-		}
-	}
-	return slices.SortedFunc(maps.Values(found), func(a, b AuthorizedApp) int { return cmp.Compare(a.AppID, b.AppID) }), nil
 }

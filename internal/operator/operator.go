@@ -7,15 +7,16 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/wxrollout/wxrollout/appconfig"
+	"github.com/wxrollout/wxrollout/internal/credential"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// WeChat is what an operator asks WeChat. All but AddTemplate, DeleteTemplate,
-// RegisterTrial, RegisterEnterprise and ConvertTrial only read. *wxclient.Client
-// implements it.
+// WeChat is the part of the client that operator commands need. All but AddTemplate and
+// DeleteTemplate only read. *wxclient.Client implements it.
 type WeChat interface {
 	Templates(ctx context.Context) ([]wxclient.Template, error)
 	TemplateDrafts(ctx context.Context) ([]wxclient.TemplateDraft, error)
@@ -27,12 +28,6 @@ type WeChat interface {
 	LatestAudit(ctx context.Context, appid string) (wxclient.Audit, error)
 	VersionInfo(ctx context.Context, appid string) (wxclient.VersionInfo, error)
 	AuthorizerInfo(ctx context.Context, appid string) (wxclient.AuthorizerInfo, error)
-	// PreAuthCode gets a code for an authorization page: nothing changes by it.
-	PreAuthCode(ctx context.Context) (code string, expiresIn time.Duration, err error)
-	ComponentAppID() string
-	RegisterTrial(ctx context.Context, name, openid string) (wxclient.TrialApp, error)
-	RegisterEnterprise(ctx context.Context, e wxclient.Enterprise) error
-	ConvertTrial(ctx context.Context, appid string, e wxclient.Enterprise) error
 }
 
 var _ WeChat = (*wxclient.Client)(nil)
@@ -44,7 +39,7 @@ type Deps struct {
 	// Pools hold the stages' permits.
 	Pools *pool.Pools
 	// WeChat answers reading calls; nil (the interface, not a nil pointer in it)
-	// means offline: what needs WeChat is an *OfflineError.
+	// means offline: what needs WeChat is a *credential.OfflineError.
 	WeChat WeChat
 	// AppConfig makes the calls about app configuration; nil means offline.
 	AppConfig appconfig.Client
@@ -53,8 +48,9 @@ type Deps struct {
 	Credentials Credentials
 	// Redis holds the registry of apps, and is asked about itself by Check.
 	Redis redis.UniversalClient
-	// Tokens keeps refresh tokens that a sync of apps sees; nil drops them.
-	Tokens TokenKeeper
+	// Fleet answers questions about single apps, Readers lends apps for reads.
+	Fleet   *fleet.Fleet
+	Readers *fleet.Readers
 	// Now is the clock; nil means time.Now. Leases and wakes go by the ledger's.
 	Now func() time.Time
 	// By names the operator in the ledger, such as li@ops1.
@@ -70,7 +66,8 @@ type Operator struct {
 	appConfig   appconfig.Client
 	credentials Credentials
 	apps        *apps.Store
-	tokens      TokenKeeper
+	fleet       *fleet.Fleet
+	readers     *fleet.Readers
 	rdb         redis.UniversalClient
 	now         func() time.Time
 	by          string
@@ -80,7 +77,7 @@ type Operator struct {
 func New(d Deps) *Operator {
 	o := &Operator{
 		ledger: d.Ledger, pools: d.Pools, wx: d.WeChat, appConfig: d.AppConfig, credentials: d.Credentials, rdb: d.Redis,
-		apps: apps.New(d.Redis), tokens: d.Tokens, now: d.Now, by: d.By,
+		apps: apps.New(d.Redis), fleet: d.Fleet, readers: d.Readers, now: d.Now, by: d.By,
 	}
 	if o.now == nil {
 		o.now = time.Now
@@ -91,10 +88,10 @@ func New(d Deps) *Operator {
 	return o
 }
 
-// online gives the WeChat client, or says that what was asked needs it.
+// online returns the client, or an error that names the command that needs it.
 func (o *Operator) online(what string) (WeChat, error) {
 	if o.wx == nil {
-		return nil, &OfflineError{What: what}
+		return nil, &credential.OfflineError{What: what}
 	}
 	return o.wx, nil
 }

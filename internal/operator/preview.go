@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/appconfig"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
@@ -16,7 +17,7 @@ import (
 
 // PlanOptions say how to look at a plan.
 type PlanOptions struct {
-	// Offline asks WeChat nothing; a plan that needs it is an *OfflineError.
+	// Offline asks WeChat nothing; a plan that needs it is a *credential.OfflineError.
 	Offline bool
 	// Compare is how many apps are compared with the app configuration of a plan that has some, the
 	// first ones; below 0 is all.
@@ -147,7 +148,7 @@ func (o *Operator) planApps(ctx context.Context, file *planfile.File, opt PlanOp
 		return list, nil, err
 	}
 	list, warnings, err := o.chosen(ctx, file)
-	if errors.Is(err, ErrNotSynced) && o.wx != nil && !opt.Offline && file.Targets.Select.Empty() {
+	if errors.Is(err, fleet.ErrNotSynced) && o.wx != nil && !opt.Offline && file.Targets.Select.Empty() {
 		return o.listed(ctx, file, opt)
 	}
 	return list, warnings, err

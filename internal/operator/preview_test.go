@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -64,7 +65,7 @@ func TestLatestIsPinned(t *testing.T) {
 	if !seen.Latest || seen.Plan.Template.ID != 118 || b.plan(simple, 2).Latest {
 		t.Errorf("preview %+v", seen)
 	}
-	b.wx.library = append(b.wx.library, wxclient.Template{ID: 119, Version: "4.0.0"})
+	b.wx.Library = append(b.wx.Library, wxclient.Template{ID: 119, Version: "4.0.0"})
 	newer := b.plan(latest, 2)
 	if _, err := b.op.Apply(b.ctx, newer, operator.ApplyOptions{Expect: seen.ID}); newer.ID == seen.ID || !errors.As(err, new(*operator.DifferentError)) {
 		t.Errorf("the newest is %+v now, and what was reviewed another: %v", newer.Plan.Template, err)
@@ -93,7 +94,7 @@ func TestLatestIsPinned(t *testing.T) {
 	// The pinned one is gone: nothing of it is changed, and the newest is not taken instead.
 	b.worker.Answer("*", rollout.StageVerdict, operatortest.Rejected("still none"))
 	b.work()
-	b.wx.library = b.wx.library[3:]
+	b.wx.Library = b.wx.Library[3:]
 	gone := (*operator.TemplateError)(nil)
 	if _, err := b.op.Retry(b.ctx, applied.ID, operator.Filter{}, recommit); !errors.As(err, &gone) || gone.ID != 118 || gone.Newest.ID != 119 {
 		t.Error(err)
@@ -115,19 +116,19 @@ func TestPlanTemplates(t *testing.T) {
 		warns   string // part of a warning
 		err     error
 	}{
-		{name: "pinned", plan: simple, library: newFakeWeChat().library, want: rollout.Template{ID: 118, Version: "3.9.0"}},
-		{name: "latest", plan: latest, library: newFakeWeChat().library, want: rollout.Template{ID: 118, Version: "3.9.0", Desc: "spring (draft)"}},
+		{name: "pinned", plan: simple, library: operatortest.NewWeChat().Library, want: rollout.Template{ID: 118, Version: "3.9.0"}},
+		{name: "latest", plan: latest, library: operatortest.NewWeChat().Library, want: rollout.Template{ID: 118, Version: "3.9.0", Desc: "spring (draft)"}},
 		{name: "another version", plan: simple, library: []wxclient.Template{{ID: 118, Version: "1"}}, want: rollout.Template{ID: 118, Version: "3.9.0"}, warns: `version "1"`},
 		{name: "missing", plan: simple, library: []wxclient.Template{{ID: 3, Version: "1"}}, err: &operator.TemplateError{ID: 118, Newest: rollout.Template{ID: 3, Version: "1"}}},
 		{name: "standard only", plan: latest, library: []wxclient.Template{{ID: 3, Type: 1}}, err: &operator.TemplateError{Empty: true}},
 		{name: "offline", plan: simple, offline: true, want: rollout.Template{ID: 118, Version: "3.9.0"}, warns: "not looked up"},
-		{name: "latest offline", plan: latest, offline: true, err: &operator.OfflineError{What: "find the newest template"}},
+		{name: "latest offline", plan: latest, offline: true, err: &credential.OfflineError{What: "find the newest template"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := mini(t)
-			b.wx.library = tt.library
+			b.wx.Library = tt.library
 			p, err := b.op.Plan(b.ctx, b.parse(tt.plan, files{"apps.csv": list(1)}), operator.PlanOptions{Offline: tt.offline})
 			if tt.err != nil {
 				if err == nil || !strings.Contains(err.Error(), tt.err.Error()) {
@@ -144,8 +145,8 @@ func TestPlanTemplates(t *testing.T) {
 			if warned := strings.Join(p.Warnings, "; "); (tt.warns == "") != (warned == "") || !strings.Contains(warned, tt.warns) {
 				t.Errorf("warnings %q, want %q", warned, tt.warns)
 			}
-			if tt.offline && len(b.wx.asked) > 0 {
-				t.Errorf("offline, and yet asked %q", b.wx.asked)
+			if tt.offline && len(b.wx.Asked) > 0 {
+				t.Errorf("offline, and yet asked %q", b.wx.Asked)
 			}
 		})
 	}
@@ -173,16 +174,16 @@ func TestPlanForAllApps(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	for i := range 1201 {
-		b.wx.apps = append(b.wx.apps, appID(5000-i))
+		b.wx.Apps = append(b.wx.Apps, appID(5000-i))
 	}
-	gone := b.wx.apps[700]
-	b.wx.apps[700] = b.wx.apps[3] // one moved while we paged
+	gone := b.wx.Apps[700]
+	b.wx.Apps[700] = b.wx.Apps[3] // one moved while we paged
 	plan := strings.Replace(simple, "file: apps.csv", "all: true", 1)
 	var steps []string
 	p, err := b.op.Plan(b.ctx, b.parse(plan, nil), operator.PlanOptions{Progress: func(what string, done, total int) {
 		steps = append(steps, fmt.Sprintf("%s %d/%d", what, done, total))
 		if len(steps) == 3 {
-			b.wx.apps[700] = gone
+			b.wx.Apps[700] = gone
 		}
 	}})
 	if err != nil {
@@ -197,7 +198,7 @@ func TestPlanForAllApps(t *testing.T) {
 	}; !slices.Equal(steps, want) {
 		t.Errorf("progress %q, want %q", steps, want)
 	}
-	b.wx.apps = nil
+	b.wx.Apps = nil
 	if _, err := b.op.Plan(b.ctx, b.parse(plan, nil), operator.PlanOptions{}); err == nil {
 		t.Error("a plan for no apps is no error")
 	}
@@ -223,11 +224,11 @@ func TestPlanQuotaWithoutWeChat(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	gone := &wxclient.Error{Code: 61003, Class: wxclient.ClassFatalApp}
-	b.wx.errs["QueryQuota "+appID(0)], b.wx.errs["QueryQuota "+appID(1)] = gone, gone
+	b.wx.Errs["QueryQuota "+appID(0)], b.wx.Errs["QueryQuota "+appID(1)] = gone, gone
 	if q := b.plan(simple, 5).Quota; q.Source != "wechat" || q.Fits != 5 {
 		t.Errorf("the third app answers, and yet %+v", q)
 	}
-	b.wx.errs["QueryQuota"] = gone
+	b.wx.Errs["QueryQuota"] = gone
 	if q := b.plan(simple, 5).Quota; q.Source != "" || !strings.Contains(q.Note, "61003") {
 		t.Errorf("nobody answers, and yet %+v", q)
 	}

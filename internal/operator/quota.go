@@ -175,7 +175,7 @@ func (o *Operator) liveQuota(ctx context.Context, appID string) (LiveQuota, erro
 	apps := []string{appID}
 	if appID == "" {
 		var err error
-		if apps, err = o.anyApps(ctx); err != nil {
+		if apps, err = o.readers.Any(ctx); err != nil {
 			return LiveQuota{}, err
 		}
 	}
@@ -185,7 +185,7 @@ func (o *Operator) liveQuota(ctx context.Context, appID string) (LiveQuota, erro
 
 // askQuota asks through the first of the apps that no worker calls for and whose token works.
 func (o *Operator) askQuota(ctx context.Context, apps []string) (q wxclient.Quota, asked string, err error) {
-	asked, err = o.askThrough(ctx, "queryquota", apps, func(ctx context.Context, app string) (err error) {
+	asked, err = o.readers.Ask(ctx, "queryquota", apps, func(ctx context.Context, app string) (err error) {
 		q, err = o.wx.QueryQuota(ctx, app)
 		return err
 	})

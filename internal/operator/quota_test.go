@@ -1,7 +1,6 @@
 package operator_test
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +17,7 @@ import (
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.wx.apps = []string{appID(70)}
+	b.wx.Apps = []string{appID(70)}
 	want := &operator.LiveQuota{Rest: 10, Limit: 20, SpeedupRest: 1, SpeedupLimit: 2, AppID: appID(70)}
 	if q, err := b.op.Quota(b.ctx, ""); err != nil || len(q.Pools) != 7 || q.Pools[0].Stage != rollout.StageSubmit || cmp.Diff(want, q.Live) != "" {
 		t.Errorf("through an authorized app: %+v %v", q, err)
@@ -32,7 +31,7 @@ func TestQuota(t *testing.T) {
 	if q, err := b.op.Quota(b.ctx, appID(5)); err != nil || cmp.Diff(want, q.Live) != "" {
 		t.Errorf("through a named app: %+v %v", q.Live, err)
 	}
-	b.wx.errs["QueryQuota"] = &wxclient.Error{Code: -1}
+	b.wx.Errs["QueryQuota"] = &wxclient.Error{Code: -1}
 	if q, err := b.op.Quota(b.ctx, ""); err != nil || q.Live != nil || q.Note == "" {
 		t.Errorf("WeChat is busy: %+v %v", q, err)
 	}
@@ -129,7 +128,7 @@ func TestCheckHealthy(t *testing.T) {
 	t.Parallel()
 	b := setupReal(t)
 	b.hire()
-	b.wx.apps = []string{appID(0)}
+	b.wx.Apps = []string{appID(0)}
 	got := levels(b.op.Check(b.ctx, ""))
 	want := []string{
 		"redis ok", "clock ok", "redis clock ok", "redis append-only file warn", "redis maxmemory-policy ok",
@@ -153,14 +152,14 @@ func TestCheckFaults(t *testing.T) {
 		cred   bool
 	}{
 		{"address", func(b *bench) {
-			b.wx.errs["Templates"] = &wxclient.Error{Code: 61004, Class: wxclient.ClassFatalConfig, Msg: "access clientip is not registered requestIP: 203.0.113.9"}
+			b.wx.Errs["Templates"] = &wxclient.Error{Code: 61004, Class: wxclient.ClassFatalConfig, Msg: "access clientip is not registered requestIP: 203.0.113.9"}
 		}, "credentials", operator.LevelFail, "add 203.0.113.9 to the IP allow-list", true},
-		{"empty library", func(b *bench) { b.wx.library = nil }, "template library", operator.LevelWarn, "empty", false},
-		{"full library", func(b *bench) { b.wx.library = make([]wxclient.Template, 190) }, "template library", operator.LevelWarn, "delete old ones", false},
-		{"no apps", func(b *bench) { b.wx.apps = nil }, "authorized apps", operator.LevelWarn, "no merchant", false},
-		{"quota used up", func(b *bench) { b.wx.quota.Rest = 0 }, "submission quota", operator.LevelWarn, "next month", false},
-		{"no quota", func(b *bench) { b.wx.quota = wxclient.Quota{} }, "submission quota", operator.LevelFail, "ask WeChat", false},
-		{"calls used up", func(b *bench) { b.wx.calls.Remain = 3 }, "calls of /wxa/commit", operator.LevelWarn, "3 of 100", false},
+		{"empty library", func(b *bench) { b.wx.Library = nil }, "template library", operator.LevelWarn, "empty", false},
+		{"full library", func(b *bench) { b.wx.Library = make([]wxclient.Template, 190) }, "template library", operator.LevelWarn, "delete old ones", false},
+		{"no apps", func(b *bench) { b.wx.Apps = nil }, "authorized apps", operator.LevelWarn, "no merchant", false},
+		{"quota used up", func(b *bench) { b.wx.Quota.Rest = 0 }, "submission quota", operator.LevelWarn, "next month", false},
+		{"no quota", func(b *bench) { b.wx.Quota = wxclient.Quota{} }, "submission quota", operator.LevelFail, "ask WeChat", false},
+		{"calls used up", func(b *bench) { b.wx.Calls.Remain = 3 }, "calls of /wxa/commit", operator.LevelWarn, "3 of 100", false},
 		{"no workers", func(*bench) {}, "workers", operator.LevelFail, "start cmd/worker", false},
 		{"half a worker", func(b *bench) {
 			if err := b.ledger.Heartbeat(b.ctx, "w", map[rollout.QueueName]int{rollout.QueueCommit: 1}, time.Hour); err != nil {
@@ -177,7 +176,7 @@ func TestCheckFaults(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := mini(t)
-			b.wx.apps = []string{appID(0)}
+			b.wx.Apps = []string{appID(0)}
 			tt.spoil(b)
 			r := result(t, b.op.Check(b.ctx, ""), tt.result)
 			if r.Level != tt.level || !strings.Contains(r.Detail+" "+r.Hint, tt.says) || r.Credentials != tt.cred {
@@ -207,30 +206,5 @@ func TestCheckRedisGone(t *testing.T) {
 	d.Now = time.Now
 	if r := result(t, operator.New(d).Check(b.ctx, ""), "redis"); r.Level != operator.LevelFail || r.Hint == "" {
 		t.Errorf("%+v", r)
-	}
-}
-
-// credential is a missing token of an app, or of the platform ("").
-type credential string
-
-func (c credential) Error() string        { return "no token" }
-func (c credential) CredentialOf() string { return string(c) }
-
-func TestIsCredential(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		err  error
-		want bool
-	}{
-		"nothing":        {nil, false},
-		"offline":        {&operator.OfflineError{}, true},
-		"the platform's": {errors.Join(errors.New("x"), credential("")), true},
-		"an app's":       {&wxclient.NotSentError{Err: credential(appID(0))}, false},
-		"bad secret":     {&wxclient.Error{Code: 40125, Class: wxclient.ClassFatalConfig}, true},
-		"busy":           {&wxclient.Error{Code: -1, Class: wxclient.ClassRetryBusy}, false},
-	} {
-		if got := operator.IsCredential(tt.err); got != tt.want {
-			t.Errorf("%s: %v, want %v", name, got, tt.want)
-		}
 	}
 }

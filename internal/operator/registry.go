@@ -3,12 +3,12 @@ package operator
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/rollout/selector"
@@ -20,9 +20,6 @@ const registryName = "the registry of apps"
 // listStale is how old WeChat's list may be before a plan warns.
 const listStale = 48 * time.Hour
 
-// ErrNotSynced says that the registry has never seen WeChat's list of apps.
-var ErrNotSynced = errors.New("the registry has not read WeChat's list of apps yet: run enqueue apps sync, or start a worker, which does it by itself")
-
 // chosen are the registry's apps that a plan takes, in its order. What a person
 // should know of them comes as warnings.
 func (o *Operator) chosen(ctx context.Context, file *planfile.File) (list *planfile.Apps, warnings []string, err error) {
@@ -31,7 +28,7 @@ func (o *Operator) chosen(ctx context.Context, file *planfile.File) (list *planf
 		return nil, nil, err
 	}
 	if cursor.Listed == 0 {
-		return nil, nil, ErrNotSynced
+		return nil, nil, fleet.ErrNotSynced
 	}
 	if age := o.now().Sub(cursor.Listed.Time()); age > listStale {
 		warnings = append(warnings, fmt.Sprintf("WeChat's list of apps was read %d days ago: run enqueue apps sync", int(age.Hours()/24)))
@@ -84,43 +81,14 @@ func unknownKeys(sel selector.Selector, names map[string]bool) []string {
 // listed are the apps of WeChat's list itself, for a plan that takes all of them
 // before the registry was ever synced.
 func (o *Operator) listed(ctx context.Context, file *planfile.File, opt PlanOptions) (*planfile.Apps, []string, error) {
-	authorized, err := o.AuthorizedApps(ctx, func(done, total int) { opt.Progress("authorized apps", done, total) })
+	authorized, err := o.fleet.AuthorizedApps(ctx, func(done, total int) { opt.Progress("authorized apps", done, total) })
 	if err != nil {
 		return nil, nil, err
 	}
 	list := make([]planfile.App, len(authorized))
-	for i, a := range authorized {
-		list[i] = planfile.App{AppID: a.AppID}
+	for i, appID := range authorized {
+		list[i] = planfile.App{AppID: appID}
 	}
 	apps, err := file.Choose("the authorized apps", list, len(list))
 	return apps, []string{"the registry of apps is not synced yet: the apps are WeChat's list, without labels"}, err
-}
-
-// AppsStatus tells how complete the registry is.
-type AppsStatus struct {
-	// Apps have a record; Unread of them wait to be read.
-	Apps   int `json:"apps"`
-	Unread int `json:"unread"`
-	// Listed is when WeChat's list was last read to its end, Synced when a sync last
-	// came to its end; zero if never.
-	Listed time.Time `json:"listed,omitzero"`
-	Synced time.Time `json:"synced,omitzero"`
-	// Phase is what a sync under way does: list, missing or read.
-	Phase apps.Phase `json:"phase,omitempty"`
-	// Short is what WeChat's list lacked when it was read last, with the counts; "" if nothing.
-	Short string `json:"short,omitempty"`
-}
-
-// AppsStatus reads how complete the registry is.
-func (o *Operator) AppsStatus(ctx context.Context) (AppsStatus, error) {
-	c, err := o.apps.Cursor(ctx)
-	if err != nil {
-		return AppsStatus{}, err
-	}
-	s := AppsStatus{Listed: c.Listed.Time(), Synced: c.Done.Time(), Phase: c.Phase, Short: c.Short}
-	if s.Apps, err = o.apps.Len(ctx); err != nil {
-		return s, err
-	}
-	s.Unread, err = o.apps.CountUnread(ctx)
-	return s, err
 }

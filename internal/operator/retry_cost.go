@@ -32,7 +32,7 @@ func (e *edit) cost(ctx context.Context, was, next rollout.Target) *int {
 	}
 	e.looked++
 	var latest wxclient.Audit
-	err := e.o.borrow(ctx, was.AppID, func(ctx context.Context) (err error) {
+	err := e.o.readers.Borrow(ctx, was.AppID, func(ctx context.Context) (err error) {
 		latest, err = e.o.wx.LatestAudit(ctx, was.AppID)
 		return err
 	})

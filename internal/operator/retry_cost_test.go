@@ -67,10 +67,10 @@ func TestRetryTellsWhatItSpends(t *testing.T) {
 				}
 			}
 			if tt.wechat.audit != nil {
-				b.wx.audit = tt.wechat.audit(id)
+				b.wx.Audit = tt.wechat.audit(id)
 			}
 			if tt.wechat.err != nil {
-				b.wx.errs["LatestAudit"] = tt.wechat.err
+				b.wx.Errs["LatestAudit"] = tt.wechat.err
 			}
 			tt.want.ID, tt.want.Matched, tt.want.Retried = id, 1, 1
 			got, err := b.op.Retry(b.ctx, id, operator.Filter{}, tt.opt)

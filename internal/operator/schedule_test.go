@@ -320,13 +320,13 @@ func TestScheduleLatestTemplate(t *testing.T) {
 	if again := b.schedule(strings.Replace(daily, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2); again.Name != s.Name {
 		t.Errorf("schedule again %+v", again)
 	}
-	b.wx.library = append(b.wx.library, wxclient.Template{ID: 119, Version: "4.0.0", Desc: "[new]"})
+	b.wx.Library = append(b.wx.Library, wxclient.Template{ID: 119, Version: "4.0.0", Desc: "[new]"})
 	b.advance(3 * time.Hour)
-	b.wx.errs["Templates"] = &wxclient.Error{Code: -1}
+	b.wx.Errs["Templates"] = &wxclient.Error{Code: -1}
 	if _, err := b.op.FireDue(b.ctx); err == nil {
 		t.Error("WeChat is busy, and yet a run began")
 	}
-	delete(b.wx.errs, "Templates")
+	delete(b.wx.Errs, "Templates")
 	b.fire()
 	if got, want := b.rollout("spring").Plan.Template, (rollout.Template{ID: 119, Version: "4.0.0", Desc: "(new)"}); got != want {
 		t.Errorf("template %+v, want %+v", got, want)
@@ -357,7 +357,7 @@ func TestRunPinsItsTemplate(t *testing.T) {
 	if r := b.rollout("spring"); r.Status != rollout.StatusLoading {
 		t.Fatalf("%s after the crash", r.Status)
 	}
-	b.wx.library = append(b.wx.library, wxclient.Template{ID: 119, Version: "4.0.0"})
+	b.wx.Library = append(b.wx.Library, wxclient.Template{ID: 119, Version: "4.0.0"})
 	b.fire()
 	if r := b.rollout("spring"); r.Status != rollout.StatusRunning || r.Plan.Template.ID != 118 {
 		t.Errorf("%s with %+v, want template 118", r.Status, r.Plan.Template)
@@ -425,7 +425,7 @@ func TestFireOneOfMany(t *testing.T) {
 	b.schedule(strings.Replace(daily, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2)
 	b.schedule(strings.Replace(daily, "spring", "winter", 1), 2)
 	b.advance(3 * time.Hour)
-	b.wx.errs["Templates"] = &wxclient.Error{Code: -1}
+	b.wx.Errs["Templates"] = &wxclient.Error{Code: -1}
 	fired, err := b.op.FireDue(b.ctx)
 	if err == nil || !strings.Contains(err.Error(), "schedule spring, run of 2030-01-01T02:00:00Z") {
 		t.Errorf("error %v", err)

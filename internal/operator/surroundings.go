@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
@@ -141,7 +142,7 @@ func (o *Operator) fit(ctx context.Context, p *Preview, active []rollout.Rollout
 		fit.Note = "WeChat was not asked"
 	} else {
 		var apps []string
-		for i := range min(candidates, p.Total) {
+		for i := range min(fleet.Candidates, p.Total) {
 			apps = append(apps, p.apps.At(i).AppID)
 		}
 		if live, _, err := o.askQuota(ctx, apps); err == nil {

@@ -17,9 +17,9 @@ import (
 
 // shelf fills the library with templates of the ids from..to, version 1.0.ID.
 func (b *bench) shelf(from, to int64) {
-	b.wx.library = nil
+	b.wx.Library = nil
 	for id := from; id <= to; id++ {
-		b.wx.library = append(b.wx.library, wxclient.Template{ID: id, Version: fmt.Sprintf("1.0.%d", id)})
+		b.wx.Library = append(b.wx.Library, wxclient.Template{ID: id, Version: fmt.Sprintf("1.0.%d", id)})
 	}
 }
 
@@ -81,7 +81,7 @@ func TestTemplateUses(t *testing.T) {
 	}
 	used, missing := (*operator.TemplateUsedError)(nil), (*operator.TemplateError)(nil)
 	done, err := b.op.DeleteTemplates(b.ctx, []int64{110, 121, 500}, false, "")
-	if !errors.As(err, &used) || !errors.As(err, &missing) || used.Template.ID != 121 || missing.ID != 500 || len(b.wx.library) != 21 {
+	if !errors.As(err, &used) || !errors.As(err, &missing) || used.Template.ID != 121 || missing.ID != 500 || len(b.wx.Library) != 21 {
 		t.Errorf("deleted %v of three with two faults: %v", done, err)
 	}
 }
@@ -92,7 +92,7 @@ func TestPrune(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	b.shelf(1, 10)
-	b.wx.library = append(b.wx.library, wxclient.Template{ID: 11, Type: 1, Version: "1.0.11"})
+	b.wx.Library = append(b.wx.Library, wxclient.Template{ID: 11, Type: 1, Version: "1.0.11"})
 	id := b.apply(strings.NewReplacer("118", "3", "3.9.0", "spring").Replace(simple), 1)
 	b.apply(strings.NewReplacer("118", "5", "3.9.0", "1.0.5", "spring", "summer").Replace(simple), 1)
 	if _, err := b.op.Abort(b.ctx, id, "over"); err != nil {
@@ -118,13 +118,13 @@ func TestPrune(t *testing.T) {
 		t.Error(diff)
 	}
 	// One is gone already, and the reply to another is lost: both are deleted.
-	b.wx.errs["DeleteTemplate 4"] = &wxclient.Error{Code: 85064}
-	b.wx.errs["DeleteTemplate 6"] = &wxclient.OutcomeUnknownError{Err: errors.New("reset")}
+	b.wx.Errs["DeleteTemplate 4"] = &wxclient.Error{Code: 85064}
+	b.wx.Errs["DeleteTemplate 6"] = &wxclient.OutcomeUnknownError{Err: errors.New("reset")}
 	done, err := b.op.DeleteTemplates(b.ctx, []int64{1, 4, 6}, false, "make room")
 	if err != nil || len(done) != 3 {
 		t.Errorf("deleted %v %v", ids(done), err)
 	}
-	b.wx.errs["DeleteTemplate 7"] = &wxclient.Error{Code: -1}
+	b.wx.Errs["DeleteTemplate 7"] = &wxclient.Error{Code: -1}
 	if done, err = b.op.DeleteTemplates(b.ctx, []int64{2, 7, 8}, false, ""); err == nil || len(done) != 1 {
 		t.Errorf("deleted %v before the fault, %v", ids(done), err)
 	}
@@ -140,20 +140,20 @@ func TestAddTemplate(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	b.shelf(0, 3)
-	b.wx.drafts = []wxclient.TemplateDraft{{ID: 0, Version: "2.0"}, {ID: 7, Version: "2.1"}}
-	if a, err := b.op.AddTemplate(b.ctx, nil, true, ""); err != nil || a.Draft.ID != 7 || a.Template != nil || len(b.wx.library) != 4 {
+	b.wx.Drafts = []wxclient.TemplateDraft{{ID: 0, Version: "2.0"}, {ID: 7, Version: "2.1"}}
+	if a, err := b.op.AddTemplate(b.ctx, nil, true, ""); err != nil || a.Draft.ID != 7 || a.Template != nil || len(b.wx.Library) != 4 {
 		t.Errorf("dry run %+v %v", a, err)
 	}
-	b.wx.errs["AddTemplate"] = &wxclient.OutcomeUnknownError{Err: errors.New("timeout")}
+	b.wx.Errs["AddTemplate"] = &wxclient.OutcomeUnknownError{Err: errors.New("timeout")}
 	a, err := b.op.AddTemplate(b.ctx, nil, false, "")
 	if err != nil || a.Template == nil || a.Template.ID != 307 || a.Existed || a.Templates != 5 {
 		t.Errorf("with a lost reply %+v %v", a, err)
 	}
-	if a, err = b.op.AddTemplate(b.ctx, nil, false, ""); err != nil || !a.Existed || a.Template.ID != 307 || len(b.wx.library) != 5 {
+	if a, err = b.op.AddTemplate(b.ctx, nil, false, ""); err != nil || !a.Existed || a.Template.ID != 307 || len(b.wx.Library) != 5 {
 		t.Errorf("once more %+v %v", a, err)
 	}
 	// Templates without a draft say draft 0: the draft 0 is none of them.
-	delete(b.wx.errs, "AddTemplate")
+	delete(b.wx.Errs, "AddTemplate")
 	zero := int64(0)
 	if a, err = b.op.AddTemplate(b.ctx, &zero, false, ""); err != nil || a.Existed || a.Template.ID != 300 {
 		t.Errorf("draft 0 %+v %v", a, err)
@@ -162,7 +162,7 @@ func TestAddTemplate(t *testing.T) {
 	if _, err = b.op.AddTemplate(b.ctx, &nine, false, ""); !errors.As(err, new(*operator.DraftError)) || !strings.Contains(err.Error(), "there are 7 (version 2.1), 0 (version 2.0)") {
 		t.Error(err)
 	}
-	b.wx.drafts = nil
+	b.wx.Drafts = nil
 	if _, err = b.op.AddTemplate(b.ctx, nil, false, ""); !errors.As(err, new(*operator.DraftError)) || !strings.Contains(err.Error(), "upload") {
 		t.Error(err)
 	}
@@ -171,15 +171,15 @@ func TestAddTemplate(t *testing.T) {
 func TestFullLibrary(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.wx.drafts = []wxclient.TemplateDraft{{ID: 7, Version: "2.1"}}
+	b.wx.Drafts = []wxclient.TemplateDraft{{ID: 7, Version: "2.1"}}
 	full := (*operator.LibraryFullError)(nil)
 	b.shelf(1, operator.LibraryMax)
 	_, err := b.op.AddTemplate(b.ctx, nil, false, "")
-	if !errors.As(err, &full) || full.Prunable != operator.LibraryMax-operator.DefaultKeep || slices.Contains(b.wx.asked, "AddTemplate") {
-		t.Errorf("%v after %v", err, b.wx.asked)
+	if !errors.As(err, &full) || full.Prunable != operator.LibraryMax-operator.DefaultKeep || slices.Contains(b.wx.Asked, "AddTemplate") {
+		t.Errorf("%v after %v", err, b.wx.Asked)
 	}
 	b.shelf(1, 50) // a platform that holds fewer
-	b.wx.errs["AddTemplate"] = &wxclient.Error{Code: 85065}
+	b.wx.Errs["AddTemplate"] = &wxclient.Error{Code: 85065}
 	if _, err = b.op.AddTemplate(b.ctx, nil, false, ""); !errors.As(err, &full) || full.Have != 50 || full.Prunable != 30 || full.Err == nil {
 		t.Error(err)
 	}

@@ -64,7 +64,7 @@ func TestUnreadableStopsNoOther(t *testing.T) {
 			if _, err := b.op.Archive(b.ctx, done, operator.ArchiveOptions{File: filepath.Join(t.TempDir(), "a.jsonl.gz")}); err != nil {
 				t.Errorf("archive: %v", err)
 			}
-			_, err = b.op.NeedsMerchant(b.ctx)
+			_, err = b.fleet.NeedsMerchant(b.ctx)
 			named("needs-merchant", err)
 			if r, err := b.op.Rollout(b.ctx, ""); err != nil || r.ID != good {
 				t.Errorf("the only readable one: %s %v", r.ID, err)

@@ -393,7 +393,7 @@ func (o *Operator) Live(ctx context.Context, appID string) (live Live, err error
 	if err != nil {
 		return Live{}, err
 	}
-	err = o.borrow(ctx, appID, func(ctx context.Context) error {
+	err = o.readers.Borrow(ctx, appID, func(ctx context.Context) error {
 		live, err = liveOf(ctx, wx, appID)
 		return err
 	})

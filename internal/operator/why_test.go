@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -195,8 +196,8 @@ func TestWhyIntent(t *testing.T) {
 func TestLive(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.wx.version = wxclient.VersionInfo{Exp: &wxclient.VersionEntry{Time: 60, Version: "2", Desc: "new"}}
-	b.wx.audit = wxclient.Audit{ID: 7, Status: wxclient.AuditRejected, Version: "1", Reason: "no"}
+	b.wx.Version = wxclient.VersionInfo{Exp: &wxclient.VersionEntry{Time: 60, Version: "2", Desc: "new"}}
+	b.wx.Audit = wxclient.Audit{ID: 7, Status: wxclient.AuditRejected, Version: "1", Reason: "no"}
 	live, err := b.op.Live(b.ctx, appID(0))
 	want := operator.Live{
 		Trial: &operator.Version{Version: "2", Desc: "new", At: time.Unix(60, 0)},
@@ -205,17 +206,17 @@ func TestLive(t *testing.T) {
 	if diff := cmp.Diff(want, live); diff != "" || err != nil {
 		t.Errorf("live (-want +got):\n%s %v", diff, err)
 	}
-	b.wx.errs["LatestAudit"] = &wxclient.Error{Code: 85012}
+	b.wx.Errs["LatestAudit"] = &wxclient.Error{Code: 85012}
 	if live, err := b.op.Live(b.ctx, appID(0)); err != nil || live.Audit != nil {
 		t.Errorf("never audited: %+v %v", live, err)
 	}
-	b.wx.errs["LatestAudit"] = &wxclient.Error{Code: -1}
+	b.wx.Errs["LatestAudit"] = &wxclient.Error{Code: -1}
 	if _, err := b.op.Live(b.ctx, appID(0)); err == nil {
 		t.Error("a busy WeChat is no error")
 	}
 	d := b.deps()
 	d.WeChat = nil
-	var offline *operator.OfflineError
+	var offline *credential.OfflineError
 	if _, err := operator.New(d).Live(b.ctx, appID(0)); !errors.As(err, &offline) {
 		t.Errorf("offline: %v", err)
 	}

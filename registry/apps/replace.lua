@@ -1,4 +1,4 @@
--- replace stores a registration that nobody changed since it was read.
+-- replace stores an app creation unless it changed since it was read.
 --
 -- KEYS[1] made  HASH "kind:id" -> record
 -- ARGV[1] kind:id  ARGV[2] record that was read ("" none)  ARGV[3] new record

@@ -14,6 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/registry/apps"
@@ -56,12 +57,12 @@ type appsOptions struct {
 }
 
 // filter parses the selection.
-func (o appsOptions) filter() (operator.AppFilter, error) {
+func (o appsOptions) filter() (fleet.AppFilter, error) {
 	s, err := selector.Parse(o.selector)
 	if err != nil {
-		return operator.AppFilter{}, exit.UsageOf(err)
+		return fleet.AppFilter{}, exit.UsageOf(err)
 	}
-	return operator.AppFilter{Selector: s, Left: o.left, Needs: o.needs}, nil
+	return fleet.AppFilter{Selector: s, Left: o.left, Needs: o.needs}, nil
 }
 
 func newAppsGet(env *command.Env, run func(context.Context, *command.Env, appsOptions) error) *cobra.Command {
@@ -98,12 +99,12 @@ func runAppsGet(ctx context.Context, env *command.Env, o appsOptions) error {
 	if err != nil {
 		return err
 	}
-	return env.With(ctx, func(op *operator.Operator) error {
-		found, err := op.AppList(ctx, filter)
+	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
+		found, err := fl.List(ctx, filter)
 		if err != nil {
 			return err
 		}
-		if err := hintSync(ctx, env, op, len(found)); err != nil {
+		if err := hintSync(ctx, env, fl, len(found)); err != nil {
 			return err
 		}
 		return term.List(env.Out, o.format, appColumns(), found)
@@ -111,32 +112,32 @@ func runAppsGet(ctx context.Context, env *command.Env, o appsOptions) error {
 }
 
 // hintSync explains an empty list.
-func hintSync(ctx context.Context, env *command.Env, op *operator.Operator, found int) error {
+func hintSync(ctx context.Context, env *command.Env, fl *fleet.Fleet, found int) error {
 	if found > 0 {
 		return nil
 	}
-	status, err := op.AppsStatus(ctx)
+	status, err := fl.Status(ctx)
 	if err == nil && status.Listed.IsZero() {
-		env.Talk("%v\n", operator.ErrNotSynced)
+		env.Talk("%v\n", fleet.ErrNotSynced)
 	}
 	return err
 }
 
-func appColumns() []term.Column[operator.AppView] {
-	return []term.Column[operator.AppView]{
-		{Name: "appid", Text: func(a operator.AppView) string { return a.AppID }},
-		{Name: "label", Text: func(a operator.AppView) string { return human.Shorten(a.Label, 24) }},
-		{Name: "name", Text: func(a operator.AppView) string { return human.Shorten(a.Name, 24) }},
-		{Name: "state", Text: func(a operator.AppView) string { return string(a.State) }},
-		{Name: "live", Text: func(a operator.AppView) string { return a.Live }},
-		{Name: "needs", Text: func(a operator.AppView) string { return command.Joined(a.Needs) }},
-		{Name: "values", Text: func(a operator.AppView) string { return human.Shorten(valueText(a.Values), command.CellWidth) }},
-		{Name: "principal", Wide: true, Text: func(a operator.AppView) string { return human.Shorten(a.Principal, 30) }},
-		{Name: "account_status", Wide: true, Text: func(a operator.AppView) string { return human.Number(a.AccountStatus) }},
-		{Name: "categories", Wide: true, Text: func(a operator.AppView) string { return strings.Join(a.Categories, " ") }},
-		{Name: "privacy", Wide: true, Text: func(a operator.AppView) string { return human.Shorten(a.Privacy, 30) }},
-		{Name: "authorized", Wide: true, Text: func(a operator.AppView) string { return human.Stamp(a.Authorized) }},
-		{Name: "read", Wide: true, Text: func(a operator.AppView) string { return human.Stamp(a.Read) }},
+func appColumns() []term.Column[fleet.AppView] {
+	return []term.Column[fleet.AppView]{
+		{Name: "appid", Text: func(a fleet.AppView) string { return a.AppID }},
+		{Name: "label", Text: func(a fleet.AppView) string { return human.Shorten(a.Label, 24) }},
+		{Name: "name", Text: func(a fleet.AppView) string { return human.Shorten(a.Name, 24) }},
+		{Name: "state", Text: func(a fleet.AppView) string { return string(a.State) }},
+		{Name: "live", Text: func(a fleet.AppView) string { return a.Live }},
+		{Name: "needs", Text: func(a fleet.AppView) string { return command.Joined(a.Needs) }},
+		{Name: "values", Text: func(a fleet.AppView) string { return human.Shorten(valueText(a.Values), command.CellWidth) }},
+		{Name: "principal", Wide: true, Text: func(a fleet.AppView) string { return human.Shorten(a.Principal, 30) }},
+		{Name: "account_status", Wide: true, Text: func(a fleet.AppView) string { return human.Number(a.AccountStatus) }},
+		{Name: "categories", Wide: true, Text: func(a fleet.AppView) string { return strings.Join(a.Categories, " ") }},
+		{Name: "privacy", Wide: true, Text: func(a fleet.AppView) string { return human.Shorten(a.Privacy, 30) }},
+		{Name: "authorized", Wide: true, Text: func(a fleet.AppView) string { return human.Stamp(a.Authorized) }},
+		{Name: "read", Wide: true, Text: func(a fleet.AppView) string { return human.Stamp(a.Read) }},
 	}
 }
 
@@ -180,18 +181,18 @@ func runAppsExport(ctx context.Context, env *command.Env, o appsOptions) error {
 	if err != nil {
 		return err
 	}
-	return env.With(ctx, func(op *operator.Operator) error {
+	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
 		if o.format == term.JSON {
-			return exportJSON(ctx, env, op, filter)
+			return exportJSON(ctx, env, fl, filter)
 		}
-		return exportCSV(ctx, env, op, filter)
+		return exportCSV(ctx, env, fl, filter)
 	})
 }
 
-func exportJSON(ctx context.Context, env *command.Env, op *operator.Operator, filter operator.AppFilter) error {
+func exportJSON(ctx context.Context, env *command.Env, fl *fleet.Fleet, filter fleet.AppFilter) error {
 	e := json.NewEncoder(env.Out)
 	e.SetEscapeHTML(false)
-	for a, err := range op.Apps(ctx, filter) {
+	for a, err := range fl.Apps(ctx, filter) {
 		if err == nil {
 			err = e.Encode(a)
 		}
@@ -203,9 +204,9 @@ func exportJSON(ctx context.Context, env *command.Env, op *operator.Operator, fi
 }
 
 // exportCSV reads twice: the header has a column for every value of any app.
-func exportCSV(ctx context.Context, env *command.Env, op *operator.Operator, filter operator.AppFilter) error {
+func exportCSV(ctx context.Context, env *command.Env, fl *fleet.Fleet, filter fleet.AppFilter) error {
 	names := make(map[string]bool)
-	for a, err := range op.Apps(ctx, filter) {
+	for a, err := range fl.Apps(ctx, filter) {
 		if err != nil {
 			return err
 		}
@@ -219,7 +220,7 @@ func exportCSV(ctx context.Context, env *command.Env, op *operator.Operator, fil
 	if err := w.Write(row); err != nil {
 		return err
 	}
-	for a, err := range op.Apps(ctx, filter) {
+	for a, err := range fl.Apps(ctx, filter) {
 		if err != nil {
 			return err
 		}

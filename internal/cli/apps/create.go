@@ -12,8 +12,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -78,7 +78,7 @@ hours, in WeChat or in the service provider's plugin (docs/onboarding.md). The
 link is printed once and stored nowhere: whoever has it can confirm.
 
 When WeChat has created the app, its callback adds it to the registry; enqueue
-apps registrations shows the progress. A trial app fails audits until it is
+apps creations shows the progress. A trial app fails audits until it is
 converted (enqueue apps convert) and renamed.`,
 		Example: `  enqueue apps create-trial "Flower shop" --openid oAbCdEfGhIjKlMnOpQrStUvWxYz0
   enqueue apps create-trial "Flower shop" --openid oAbCdEfGhIjKlMnOpQrStUvWxYz0 -o json`,
@@ -102,7 +102,7 @@ func newAppsCreate(env *command.Env, run func(context.Context, *command.Env, cre
 WeChat asks the legal representative, who must confirm with a face check within 24
 hours. WeChat's callback then reports the result: the worker exchanges its
 authorization code for tokens and adds the app to the registry. enqueue apps
-registrations shows the progress and, after a refusal, the next step. Only one
+creations shows the progress and, after a refusal, the next step. Only one
 creation per enterprise can be pending.`,
 		Example: `  enqueue apps create "某某公司" --code 91440300MA5FXXXX0X --legal-name 张三 --legal-wechat zhangsan
   enqueue apps create "某某公司" --code 123456789012345 --code-type license --legal-name 张三 --legal-wechat zhangsan --dry-run`,
@@ -127,7 +127,7 @@ func newAppsConvert(env *command.Env, run func(context.Context, *command.Env, cr
 		Short: "Convert a trial mini program into one of an enterprise",
 		Long: `Convert a trial mini program into one of an enterprise. The legal representative
 confirms with a face check, then the app's administrator confirms. enqueue apps
-registrations shows the progress and the result. Rename the app afterwards: audits
+creations shows the progress and the result. Rename the app afterwards: audits
 reject the suffix of trial names (86020).
 
 The identity card number of the legal representative is read from a file, or with
@@ -161,8 +161,8 @@ func runAppsCreateTrial(ctx context.Context, env *command.Env, o createOptions) 
 	if err := wxclient.CheckTrial(o.name, o.openid); err != nil {
 		return exit.UsageOf(err)
 	}
-	return requestApp(ctx, env, o, func(op *operator.Operator) (operator.Registered, error) {
-		return op.RegisterTrial(ctx, o.name, o.openid, o.why)
+	return requestApp(ctx, env, o, func(fl *fleet.Fleet) (fleet.Asked, error) {
+		return fl.CreateTrial(ctx, o.name, o.openid, o.why)
 	})
 }
 
@@ -171,8 +171,8 @@ func runAppsCreate(ctx context.Context, env *command.Env, o createOptions) error
 	if err := e.Check(false); err != nil {
 		return exit.UsageOf(err)
 	}
-	return requestApp(ctx, env, o, func(op *operator.Operator) (operator.Registered, error) {
-		return op.RegisterEnterprise(ctx, e, o.why)
+	return requestApp(ctx, env, o, func(fl *fleet.Fleet) (fleet.Asked, error) {
+		return fl.CreateEnterprise(ctx, e, o.why)
 	})
 }
 
@@ -185,8 +185,8 @@ func runAppsConvert(ctx context.Context, env *command.Env, o createOptions) erro
 	if err := e.Check(true); err != nil {
 		return exit.UsageOf(err)
 	}
-	return requestApp(ctx, env, o, func(op *operator.Operator) (operator.Registered, error) {
-		return op.ConvertTrial(ctx, o.app, e, o.why)
+	return requestApp(ctx, env, o, func(fl *fleet.Fleet) (fleet.Asked, error) {
+		return fl.ConvertTrial(ctx, o.app, e, o.why)
 	})
 }
 
@@ -214,14 +214,14 @@ func readCard(env *command.Env, path string) (string, error) {
 }
 
 // requestApp makes a request, unless in a dry run, and prints the next step.
-func requestApp(ctx context.Context, env *command.Env, o createOptions, ask func(*operator.Operator) (operator.Registered, error)) error {
+func requestApp(ctx context.Context, env *command.Env, o createOptions, ask func(*fleet.Fleet) (fleet.Asked, error)) error {
 	if o.dryRun {
 		env.Talk("the input is well-formed; WeChat was not called\n")
 		env.DryRun()
 		return nil
 	}
-	return env.With(ctx, func(op *operator.Operator) error {
-		r, err := ask(op)
+	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
+		r, err := ask(fl)
 		if err != nil {
 			return err
 		}
@@ -232,12 +232,12 @@ func requestApp(ctx context.Context, env *command.Env, o createOptions, ask func
 		if r.Link != "" {
 			text += "\nlink  " + r.Link
 		}
-		env.Talk("to see the progress: enqueue apps registrations\n")
+		env.Talk("to see the progress: enqueue apps creations\n")
 		return env.Print("%s\n", text)
 	})
 }
 
-// creationsOptions is the command line of apps registrations.
+// creationsOptions is the command line of apps creations.
 type creationsOptions struct {
 	waiting bool
 	format  term.Format
@@ -246,14 +246,14 @@ type creationsOptions struct {
 func newAppsCreations(env *command.Env, run func(context.Context, *command.Env, creationsOptions) error) *cobra.Command {
 	var o creationsOptions
 	cmd := &cobra.Command{
-		Use:   "registrations",
+		Use:   "creations",
 		Short: "List requested mini programs and their progress",
 		Long: `List requested mini programs, newest first. A request is waiting for a
 confirmation, created, refused with WeChat's reason, or overdue after a day
 without a callback. NEXT is the next step. Results arrive by callback, so a worker
 must run; requests of other tools appear when they end.`,
-		Example: `  enqueue apps registrations
-  enqueue apps registrations --waiting -o json`,
+		Example: `  enqueue apps creations
+  enqueue apps creations --waiting -o json`,
 		Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
 	}
@@ -263,8 +263,8 @@ must run; requests of other tools appear when they end.`,
 }
 
 func runAppsCreations(ctx context.Context, env *command.Env, o creationsOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		found, err := op.Registrations(ctx, o.waiting)
+	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
+		found, err := fl.Creations(ctx, o.waiting)
 		if err != nil {
 			return err
 		}
@@ -272,23 +272,23 @@ func runAppsCreations(ctx context.Context, env *command.Env, o creationsOptions)
 	})
 }
 
-var creationColumns = []term.Column[operator.Registration]{
-	{Name: "kind", Text: func(r operator.Registration) string { return string(r.Kind) }},
-	{Name: "id", Text: func(r operator.Registration) string { return r.ID }},
-	{Name: "name", Text: func(r operator.Registration) string { return human.Shorten(r.Name, 24) }},
-	{Name: "state", Text: func(r operator.Registration) string { return string(r.State) }},
-	{Name: "appid", Text: func(r operator.Registration) string { return r.AppID }},
+var creationColumns = []term.Column[fleet.Creation]{
+	{Name: "kind", Text: func(r fleet.Creation) string { return string(r.Kind) }},
+	{Name: "id", Text: func(r fleet.Creation) string { return r.ID }},
+	{Name: "name", Text: func(r fleet.Creation) string { return human.Shorten(r.Name, 24) }},
+	{Name: "state", Text: func(r fleet.Creation) string { return string(r.State) }},
+	{Name: "appid", Text: func(r fleet.Creation) string { return r.AppID }},
 	{Name: "why", Text: refusal},
-	{Name: "next", Text: func(r operator.Registration) string { return r.Next }},
-	{Name: "asked", Wide: true, Text: func(r operator.Registration) string { return human.Stamp(r.Asked) }},
-	{Name: "until", Wide: true, Text: func(r operator.Registration) string { return human.Stamp(r.Until) }},
-	{Name: "ended", Wide: true, Text: func(r operator.Registration) string { return human.Stamp(r.Ended) }},
-	{Name: "by", Wide: true, Text: func(r operator.Registration) string { return r.By }},
-	{Name: "reason", Wide: true, Text: func(r operator.Registration) string { return r.Why }},
+	{Name: "next", Text: func(r fleet.Creation) string { return r.Next }},
+	{Name: "asked", Wide: true, Text: func(r fleet.Creation) string { return human.Stamp(r.Asked) }},
+	{Name: "until", Wide: true, Text: func(r fleet.Creation) string { return human.Stamp(r.Until) }},
+	{Name: "ended", Wide: true, Text: func(r fleet.Creation) string { return human.Stamp(r.Ended) }},
+	{Name: "by", Wide: true, Text: func(r fleet.Creation) string { return r.By }},
+	{Name: "reason", Wide: true, Text: func(r fleet.Creation) string { return r.Why }},
 }
 
 // refusal is WeChat's reason for refusing a request.
-func refusal(r operator.Registration) string {
+func refusal(r fleet.Creation) string {
 	switch {
 	case r.Refused != 0:
 		return human.Shorten(fmt.Sprintf("errcode %d: %s", r.Refused, r.Text), command.CellWidth)

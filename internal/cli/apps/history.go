@@ -8,8 +8,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/registry/apps"
 )
 
@@ -42,8 +42,8 @@ and reason. The last 1,000 are kept.`,
 }
 
 func runAppsHistory(ctx context.Context, env *command.Env, o historyOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		found, err := op.AppActions(ctx, o.limit)
+	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
+		found, err := fl.Actions(ctx, o.limit)
 		if err != nil {
 			return err
 		}

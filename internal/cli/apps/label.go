@@ -11,8 +11,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
@@ -56,10 +56,10 @@ func runAppsImport(ctx context.Context, env *command.Env, o importOptions) error
 	if err != nil {
 		return err
 	}
-	return env.With(ctx, func(op *operator.Operator) error {
-		opt := operator.EditOptions{DryRun: true, Why: o.Why, Replace: o.replace, SkipUnknown: o.skipUnknown}
-		return editApps(env, o.Change, o.format, "Import "+strings.ReplaceAll(o.file, "%", "%%")+" into %s", opt, func(opt operator.EditOptions) (operator.Edited, error) {
-			return op.ImportApps(ctx, list, opt)
+	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
+		opt := fleet.EditOptions{DryRun: true, Why: o.Why, Replace: o.replace, SkipUnknown: o.skipUnknown}
+		return editApps(env, o.Change, o.format, "Import "+strings.ReplaceAll(o.file, "%", "%%")+" into %s", opt, func(opt fleet.EditOptions) (fleet.Edited, error) {
+			return fl.Import(ctx, list, opt)
 		})
 	})
 }
@@ -75,7 +75,7 @@ func readAppList(path string) (*planfile.Apps, error) {
 
 // editApps shows the effect of an edit, asks for confirmation, and makes it. what is the
 // question, with a verb for the apps.
-func editApps(env *command.Env, c command.Change, f term.Format, what string, opt operator.EditOptions, edit func(operator.EditOptions) (operator.Edited, error)) error {
+func editApps(env *command.Env, c command.Change, f term.Format, what string, opt fleet.EditOptions, edit func(fleet.EditOptions) (fleet.Edited, error)) error {
 	opt.DryRun = true
 	would, err := edit(opt)
 	if err != nil {
@@ -98,7 +98,7 @@ func editApps(env *command.Env, c command.Change, f term.Format, what string, op
 }
 
 // printEdited prints what an edit did.
-func printEdited(env *command.Env, e operator.Edited, f term.Format, dryRun bool) error {
+func printEdited(env *command.Env, e fleet.Edited, f term.Format, dryRun bool) error {
 	if dryRun {
 		env.DryRun()
 	}
@@ -185,9 +185,9 @@ func runAppsLabel(ctx context.Context, env *command.Env, o labelOptions) error {
 	if err != nil {
 		return err
 	}
-	return env.With(ctx, func(op *operator.Operator) error {
-		return editApps(env, o.Change, o.format, "Label %s", operator.EditOptions{Why: o.Why}, func(opt operator.EditOptions) (operator.Edited, error) {
-			return op.LabelApps(ctx, o.ids, filter, o.edit, opt)
+	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
+		return editApps(env, o.Change, o.format, "Label %s", fleet.EditOptions{Why: o.Why}, func(opt fleet.EditOptions) (fleet.Edited, error) {
+			return fl.Label(ctx, o.ids, filter, o.edit, opt)
 		})
 	})
 }

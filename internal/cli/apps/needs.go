@@ -11,8 +11,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
 )
 
@@ -60,12 +60,12 @@ func checkRedirect(text string, needed bool) error {
 }
 
 func runAppsNeeds(ctx context.Context, env *command.Env, o needsOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		found, err := op.NeedsMerchant(ctx)
+	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
+		found, err := fl.NeedsMerchant(ctx)
 		broken, err := ledger.Broken(err)
 		if err == nil && o.redirect != "" {
 			bar := env.Bar()
-			err = op.AddLinks(ctx, found, o.redirect, func(done, total int) { bar.Show("links made", done, total) })
+			err = fl.AddLinks(ctx, found, o.redirect, func(done, total int) { bar.Show("links made", done, total) })
 			bar.End()
 		}
 		if err != nil {
@@ -75,20 +75,20 @@ func runAppsNeeds(ctx context.Context, env *command.Env, o needsOptions) error {
 	})
 }
 
-func needsColumns() []term.Column[operator.MerchantTask] {
-	return []term.Column[operator.MerchantTask]{
-		{Name: "appid", Text: func(t operator.MerchantTask) string { return t.AppID }},
-		{Name: "label", Text: func(t operator.MerchantTask) string { return human.Shorten(t.Label, 24) }},
-		{Name: "name", Text: func(t operator.MerchantTask) string { return human.Shorten(t.Name, 24) }},
-		{Name: "principal", Wide: true, Text: func(t operator.MerchantTask) string { return t.Principal }},
-		{Name: "need", Text: func(t operator.MerchantTask) string { return string(t.Need) }},
-		{Name: "rollout", Text: func(t operator.MerchantTask) string { return t.Rollout }},
-		{Name: "what", Text: func(t operator.MerchantTask) string { return t.Words }},
-		{Name: "errcode", Wide: true, Text: func(t operator.MerchantTask) string { return human.Number(t.Code) }},
-		{Name: "last_error", Wide: true, Text: func(t operator.MerchantTask) string { return human.Shorten(t.Text, command.CellWidth) }},
-		{Name: "since", Wide: true, Text: func(t operator.MerchantTask) string { return human.Stamp(t.Since) }},
-		{Name: "link", Wide: true, Text: func(t operator.MerchantTask) string { return t.Link }},
-		{Name: "link_until", Wide: true, Text: func(t operator.MerchantTask) string { return human.Stamp(t.LinkUntil) }},
+func needsColumns() []term.Column[fleet.MerchantTask] {
+	return []term.Column[fleet.MerchantTask]{
+		{Name: "appid", Text: func(t fleet.MerchantTask) string { return t.AppID }},
+		{Name: "label", Text: func(t fleet.MerchantTask) string { return human.Shorten(t.Label, 24) }},
+		{Name: "name", Text: func(t fleet.MerchantTask) string { return human.Shorten(t.Name, 24) }},
+		{Name: "principal", Wide: true, Text: func(t fleet.MerchantTask) string { return t.Principal }},
+		{Name: "need", Text: func(t fleet.MerchantTask) string { return string(t.Need) }},
+		{Name: "rollout", Text: func(t fleet.MerchantTask) string { return t.Rollout }},
+		{Name: "what", Text: func(t fleet.MerchantTask) string { return t.Words }},
+		{Name: "errcode", Wide: true, Text: func(t fleet.MerchantTask) string { return human.Number(t.Code) }},
+		{Name: "last_error", Wide: true, Text: func(t fleet.MerchantTask) string { return human.Shorten(t.Text, command.CellWidth) }},
+		{Name: "since", Wide: true, Text: func(t fleet.MerchantTask) string { return human.Stamp(t.Since) }},
+		{Name: "link", Wide: true, Text: func(t fleet.MerchantTask) string { return t.Link }},
+		{Name: "link_until", Wide: true, Text: func(t fleet.MerchantTask) string { return human.Stamp(t.LinkUntil) }},
 	}
 }
 
@@ -125,8 +125,8 @@ authorization domain: put the link on such a page.`,
 }
 
 func runAppsLink(ctx context.Context, env *command.Env, o linkOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		link, err := op.AuthorizeLink(ctx, o.app, o.redirect)
+	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
+		link, err := fl.AuthorizeLink(ctx, o.app, o.redirect)
 		if err != nil {
 			return err
 		}

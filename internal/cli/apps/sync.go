@@ -10,8 +10,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
 // syncOptions is the command line of apps sync.
@@ -53,14 +53,14 @@ Only one sync runs at a time. Refresh tokens are stored sealed.`,
 }
 
 func runAppsSync(ctx context.Context, env *command.Env, o syncOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
+	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
 		if o.status {
-			return appsStatus(ctx, env, op, o.format)
+			return appsStatus(ctx, env, fl, o.format)
 		}
 		bar := env.Bar()
-		done, err := op.SyncApps(ctx, operator.SyncOptions{Full: o.full, Versions: o.versions, Rate: o.rate, Progress: bar.Show})
+		done, err := fl.Sync(ctx, fleet.SyncOptions{Full: o.full, Versions: o.versions, Rate: o.rate, Progress: bar.Show})
 		bar.End()
-		short := errors.As(err, new(*operator.ListShortError)) // the rest of the sync is done
+		short := errors.As(err, new(*fleet.ListShortError)) // the rest of the sync is done
 		if err != nil && !short {
 			return err
 		}
@@ -85,8 +85,8 @@ func runAppsSync(ctx context.Context, env *command.Env, o syncOptions) error {
 	})
 }
 
-func appsStatus(ctx context.Context, env *command.Env, op *operator.Operator, f term.Format) error {
-	s, err := op.AppsStatus(ctx)
+func appsStatus(ctx context.Context, env *command.Env, fl *fleet.Fleet, f term.Format) error {
+	s, err := fl.Status(ctx)
 	if err != nil {
 		return err
 	}

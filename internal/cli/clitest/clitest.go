@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
-	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
 // Noon is the time of every fake environment.
@@ -39,7 +39,7 @@ func New(in string) *Fake {
 			In: strings.NewReader(in), Out: &f.Stdout, Err: &f.Stderr,
 			Size: func() (int, int) { return 80, 30 }, Now: func() time.Time { return Noon },
 		},
-		Open: func(context.Context) (*operator.Operator, func() error, error) { return nil, nil, ErrNoOperator },
+		Open: func(context.Context) (*app.Tools, func() error, error) { return nil, nil, ErrNoOperator },
 	}
 	return f
 }

@@ -5,23 +5,35 @@ package command
 import (
 	"context"
 
+	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
 // Env is what every command works with.
 type Env struct {
 	term.Streams
-	Open func(context.Context) (*operator.Operator, func() error, error)
+	Open func(context.Context) (*app.Tools, func() error, error)
 }
 
-// With opens the operator for f and closes it afterwards. An error of f hides one of closing.
+// With runs f with the operator's verbs.
 func (env *Env) With(ctx context.Context, f func(*operator.Operator) error) error {
-	op, done, err := env.Open(ctx)
+	return env.with(ctx, func(t *app.Tools) error { return f(t.Operator) })
+}
+
+// WithFleet runs f with the use cases of the app registry.
+func (env *Env) WithFleet(ctx context.Context, f func(*fleet.Fleet) error) error {
+	return env.with(ctx, func(t *app.Tools) error { return f(t.Fleet) })
+}
+
+// with opens the tools for f and closes them after. An error of closing counts only if f succeeded.
+func (env *Env) with(ctx context.Context, f func(*app.Tools) error) error {
+	tools, done, err := env.Open(ctx)
 	if err != nil {
 		return err
 	}
-	err = f(op)
+	err = f(tools)
 	if closing := done(); err == nil {
 		err = closing
 	}

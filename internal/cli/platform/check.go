@@ -9,10 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/config"
+	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
@@ -112,7 +113,7 @@ func runCheck(ctx context.Context, env *command.Env, o checkOptions) error {
 		return err
 	}
 	if err != nil && len(results) == 0 { // Redis could not be opened
-		results = []operator.Result{{Name: "redis", Level: operator.LevelFail, Detail: err.Error(), Credentials: operator.IsCredential(err)}}
+		results = []operator.Result{{Name: "redis", Level: operator.LevelFail, Detail: err.Error(), Credentials: credential.AtFault(err)}}
 	}
 	if err := term.List(env.Out, o.format, resultColumns, results); err != nil {
 		return err

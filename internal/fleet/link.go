@@ -1,4 +1,4 @@
-package operator
+package fleet
 
 import (
 	"context"
@@ -15,14 +15,14 @@ type Link struct {
 	// PC is for a browser, H5 for WeChat itself.
 	PC string `json:"pc"`
 	H5 string `json:"h5"`
-	// Until is when both end.
+	// Until is when both expire.
 	Until time.Time `json:"until"`
 }
 
-// AuthorizeLink makes the links by which a merchant authorizes the platform. redirect
-// is where its browser goes afterwards.
-func (o *Operator) AuthorizeLink(ctx context.Context, appID, redirect string) (Link, error) {
-	wx, err := o.online("make an authorization link")
+// AuthorizeLink makes the links by which a merchant authorizes the platform. The browser goes to
+// redirect afterwards.
+func (f *Fleet) AuthorizeLink(ctx context.Context, appID, redirect string) (Link, error) {
+	wx, err := f.online("make an authorization link")
 	if err != nil {
 		return Link{}, err
 	}
@@ -34,7 +34,7 @@ func (o *Operator) AuthorizeLink(ctx context.Context, appID, redirect string) (L
 	if appID == "" {
 		page.Accounts = wxclient.AuthMiniProgram
 	}
-	link := Link{AppID: appID, Until: o.now().Add(life)}
+	link := Link{AppID: appID, Until: f.now().Add(life)}
 	if link.PC, err = page.PC(); err == nil {
 		link.H5, err = page.H5()
 	}
@@ -44,12 +44,12 @@ func (o *Operator) AuthorizeLink(ctx context.Context, appID, redirect string) (L
 	return link, nil
 }
 
-// AddLinks makes the link of every task that an authorization ends: a code of its own
-// each, since whether one may serve twice is not documented. progress hears of each.
-func (o *Operator) AddLinks(ctx context.Context, list []MerchantTask, redirect string, progress func(done, total int)) error {
+// AddLinks makes the link of every task that an authorization ends. Each gets its own code: WeChat
+// does not document whether one may serve twice. progress receives each step; nil is fine.
+func (f *Fleet) AddLinks(ctx context.Context, list []MerchantTask, redirect string, progress func(done, total int)) error {
 	for i := range list {
 		if list[i].Need.Authorizes() {
-			link, err := o.AuthorizeLink(ctx, list[i].AppID, redirect)
+			link, err := f.AuthorizeLink(ctx, list[i].AppID, redirect)
 			if err != nil {
 				return err
 			}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/wxclient"
 	"github.com/wxrollout/wxrollout/wxsim"
@@ -19,10 +19,10 @@ func TestRegistrationsByPush(t *testing.T) {
 	f.door.open(t, f.worker(t))
 	f.sim.PushTicket()
 	f.synced(t, 2)
-	ended := func(kind apps.Kind, id string, want apps.RegistrationState) (found operator.Registration) {
+	ended := func(kind apps.Kind, id string, want apps.CreationState) (found fleet.Creation) {
 		t.Helper()
 		eventually(t, fmt.Sprintf("%s %s is %s", kind, id, want), func(ctx context.Context) (bool, string) {
-			list, err := f.op.Registrations(ctx, false)
+			list, err := f.fleet.Creations(ctx, false)
 			for _, r := range list {
 				if r.Kind == kind && r.ID == id {
 					found = r
@@ -51,13 +51,13 @@ func TestRegistrationsByPush(t *testing.T) {
 		}
 	}
 
-	trial, err := f.op.RegisterTrial(t.Context(), "鲜花小店", "oAbCdEfGhIjKlMnOpQrStUvWxYz0", "")
+	trial, err := f.fleet.CreateTrial(t.Context(), "鲜花小店", "oAbCdEfGhIjKlMnOpQrStUvWxYz0", "")
 	if err != nil || trial.Link == "" {
 		t.Fatalf("%+v %v", trial, err)
 	}
 	const serviceTrial, serviceOrdinary = 12, 0
 	shop := finish(trial.ID, 0)
-	if r := ended(apps.KindTrial, trial.ID, apps.RegistrationMade); r.AppID != shop {
+	if r := ended(apps.KindTrial, trial.ID, apps.CreationDone); r.AppID != shop {
 		t.Errorf("%+v, want app %s", r, shop)
 	}
 	known(shop, serviceTrial)
@@ -65,25 +65,25 @@ func TestRegistrationsByPush(t *testing.T) {
 	owner := wxclient.Enterprise{
 		Name: "某某公司", Code: "91440300MA5FXXXX0X", CodeType: wxclient.CodeCredit, LegalName: "张三", LegalWeChat: "zhangsan", LegalIDCard: "440300199001011234",
 	}
-	if _, err := f.op.ConvertTrial(t.Context(), shop, owner, ""); err != nil {
+	if _, err := f.fleet.ConvertTrial(t.Context(), shop, owner, ""); err != nil {
 		t.Fatal(err)
 	}
 	finish(shop, 0)
-	ended(apps.KindConversion, shop, apps.RegistrationMade)
+	ended(apps.KindConversion, shop, apps.CreationDone)
 	known(shop, serviceOrdinary)
 
-	if _, err := f.op.RegisterEnterprise(t.Context(), owner, ""); err != nil {
+	if _, err := f.fleet.CreateEnterprise(t.Context(), owner, ""); err != nil {
 		t.Fatal(err)
 	}
 	finish(owner.Code, 102)
-	if r := ended(apps.KindEnterprise, owner.Code, apps.RegistrationRefused); r.Status != 102 || r.Next == "" {
+	if r := ended(apps.KindEnterprise, owner.Code, apps.CreationRefused); r.Status != 102 || r.Next == "" {
 		t.Errorf("%+v", r)
 	}
-	if _, err := f.op.RegisterEnterprise(t.Context(), owner, ""); err != nil {
+	if _, err := f.fleet.CreateEnterprise(t.Context(), owner, ""); err != nil {
 		t.Fatal(err)
 	}
 	firm := finish(owner.Code, 0)
-	if r := ended(apps.KindEnterprise, owner.Code, apps.RegistrationMade); r.AppID != firm {
+	if r := ended(apps.KindEnterprise, owner.Code, apps.CreationDone); r.AppID != firm {
 		t.Errorf("%+v, want app %s", r, firm)
 	}
 	known(firm, serviceOrdinary)

@@ -1,4 +1,4 @@
-package operator
+package fleet
 
 import (
 	"cmp"
@@ -12,9 +12,6 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// isNotFound tells that the ledger knows nothing of it.
-func isNotFound(err error) bool { return errors.Is(err, ledger.ErrNotFound) }
-
 // MerchantTask is what one merchant must do for one app.
 type MerchantTask struct {
 	AppID     string    `json:"appid"`
@@ -24,22 +21,21 @@ type MerchantTask struct {
 	Need      apps.Need `json:"need"`
 	// Words say what to do.
 	Words string `json:"what"`
-	// Rollout waits for it; "" if none does. Code and Text are what WeChat answered,
-	// Since is when.
+	// Rollout waits for it; "" if none does. Code and Text are WeChat's answer, Since is its time.
 	Rollout string    `json:"rollout,omitempty"`
 	Code    int64     `json:"errcode,omitempty"`
 	Text    string    `json:"last_error,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
-	// Link is what to send to the merchant, LinkUntil when it ends; "" for a need whose
-	// link was not asked for.
+	// Link is what to send to the merchant, LinkUntil when it expires; "" for a need whose link
+	// was not made.
 	Link      string    `json:"link,omitempty"`
 	LinkUntil time.Time `json:"link_until,omitzero"`
 }
 
-// merchantPage is where a merchant looks after an account.
+// merchantPage is where a merchant manages an account.
 const merchantPage = "https://mp.weixin.qq.com"
 
-// needOf is what a finding, or an answer of WeChat's, asks of the merchant.
+// needOf derives the merchant's task from a target's last error.
 func needOf(t *rollout.LastError) apps.Need {
 	if t == nil {
 		return apps.NeedOther
@@ -68,17 +64,16 @@ func needOf(t *rollout.LastError) apps.Need {
 	return apps.NeedOther
 }
 
-// NeedsMerchant lists who must do what: apps that left, lack something, or have a
-// target that waits for the merchant. The most urgent come first: those that a rollout
-// waits for. Rollouts and targets that can't be read are a *ledger.BrokenError each;
-// the list has all others.
-func (o *Operator) NeedsMerchant(ctx context.Context) ([]MerchantTask, error) {
-	waiting, broken, err := o.merchantTargets(ctx)
+// NeedsMerchant lists the merchants' tasks: for apps that left, lack something, or have a target
+// that waits for its merchant. Tasks that a rollout waits for come first. Rollouts and targets
+// that can't be read are a *ledger.BrokenError each; the list has all others.
+func (f *Fleet) NeedsMerchant(ctx context.Context) ([]MerchantTask, error) {
+	waiting, broken, err := f.merchantTargets(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var list []MerchantTask
-	for a, err := range o.apps.All(ctx) {
+	for a, err := range f.apps.All(ctx) {
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +92,7 @@ func (o *Operator) NeedsMerchant(ctx context.Context) ([]MerchantTask, error) {
 			}
 		}
 	}
-	for _, task := range waiting { // a plan's list may name apps that the registry lacks
+	for _, task := range waiting { // a plan may name apps that the registry lacks
 		list = append(list, task)
 	}
 	for i, t := range list {
@@ -112,10 +107,9 @@ func (o *Operator) NeedsMerchant(ctx context.Context) ([]MerchantTask, error) {
 	return list, ledger.JoinBroken(broken)
 }
 
-// merchantTargets are the targets of unfinished rollouts that wait for their merchant,
-// by app.
-func (o *Operator) merchantTargets(ctx context.Context) (map[string]MerchantTask, []*ledger.BrokenError, error) {
-	active, err := o.ledger.Active(ctx)
+// merchantTargets returns the tasks of targets that wait for their merchant, by app.
+func (f *Fleet) merchantTargets(ctx context.Context) (map[string]MerchantTask, []*ledger.BrokenError, error) {
+	active, err := f.rollouts.Active(ctx)
 	broken, err := ledger.Broken(err)
 	if err != nil {
 		return nil, nil, err
@@ -125,7 +119,7 @@ func (o *Operator) merchantTargets(ctx context.Context) (map[string]MerchantTask
 		if r.Counts.Sum(func(c rollout.Cell) bool { return c.Reason == rollout.ReasonMerchant }) == 0 {
 			continue
 		}
-		for t, err := range o.ledger.Targets(ctx, r.ID) {
+		for t, err := range f.rollouts.Targets(ctx, r.ID) {
 			if one := (*ledger.BrokenError)(nil); errors.As(err, &one) {
 				broken = append(broken, one)
 				continue

@@ -1,4 +1,4 @@
-package operator
+package fleet
 
 import (
 	"context"
@@ -13,54 +13,48 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// TokenKeeper keeps refresh tokens that WeChat's list shows, sealed.
-type TokenKeeper interface {
-	Learn(ctx context.Context, page []wxclient.Authorizer) error
-}
-
 // SyncOptions say how to bring the registry up to WeChat's list.
 type SyncOptions struct {
-	// Full reads every app anew, not only those that are new or changed.
+	// Full reads every app again, not only those that are new or changed.
 	Full bool
-	// Versions looks at each app's live version too: two calls more with the app's own
-	// token.
+	// Versions also reads each app's live version: two more calls with the app's own token.
 	Versions bool
-	// Rate is how many calls a second it makes at most; 0 is no limit of ours.
+	// Rate bounds the calls per second; 0 means no bound of ours.
 	Rate int
 	// Unread reads only apps that wait to be read, without WeChat's list.
 	Unread bool
-	// Progress hears of work; nil is fine. Calls don't overlap.
+	// Progress receives each step; nil is fine. Calls don't overlap.
 	Progress func(what string, done, total int)
 }
 
 // Synced is what a sync did.
 type Synced struct {
-	// Resumed says that it went on with one that was interrupted.
+	// Resumed reports that it continued an interrupted one.
 	Resumed bool `json:"resumed"`
-	// Listed different apps were in WeChat's list, Of is how many it said there are; Joined of them
-	// were not known or came back, Left are gone.
+	// Listed is how many different apps WeChat's list had, Of the total that it reported; Joined
+	// of them were new or came back, Left are gone.
 	Listed int `json:"listed"`
 	Of     int `json:"of"`
 	Joined int `json:"joined"`
 	Left   int `json:"left"`
-	// Read apps were asked about; Failed of them could not be and are tried later.
+	// Read is how many apps were read; Failed could not be read and are tried later.
 	Read   int `json:"read"`
 	Failed int `json:"failed"`
 	// Errors are the first few reasons.
 	Errors []string `json:"errors,omitempty"`
 }
 
-// SyncRunningError says that somebody else syncs.
+// SyncRunningError reports that another process syncs.
 type SyncRunningError struct {
 	By     string
 	Cursor apps.Cursor
 }
 
 func (e *SyncRunningError) Error() string {
-	return fmt.Sprintf("%s syncs the apps already, since %s: look again later (enqueue apps sync --status)", e.By, e.Cursor.Began.Time().Format(time.RFC3339))
+	return fmt.Sprintf("%s already syncs the apps, since %s: try again later (enqueue apps sync --status)", e.By, e.Cursor.Began.Time().Format(time.RFC3339))
 }
 
-// SyncInterruptedError says that a sync stopped before its end. What it stored stays.
+// SyncInterruptedError reports that a sync stopped early. What it stored stays.
 type SyncInterruptedError struct {
 	Phase apps.Phase
 	Err   error
@@ -74,13 +68,13 @@ func (e *SyncInterruptedError) Error() string {
 	words := map[apps.Phase]string{
 		apps.PhaseList: "reading WeChat's list", apps.PhaseMissing: "asking about apps that the list lacks", apps.PhaseRead: "reading what apps are",
 	}
-	return fmt.Sprintf("sync of apps, %s: %s; nothing is lost: run it again to go on from here (a worker goes on with it, too)", words[e.Phase], cause)
+	return fmt.Sprintf("sync of apps, %s: %s; nothing is lost: run it again to continue from here (a worker continues it, too)", words[e.Phase], cause)
 }
 
 func (e *SyncInterruptedError) Unwrap() error { return e.Err }
 
-// ListShortError says that WeChat's list could not be read completely. The sync came to its end with
-// the apps that were listed, and no app was taken for gone because the list lacked it.
+// ListShortError reports that WeChat's list could not be read completely. The sync finished with
+// the apps that were listed, and no app counts as gone because the list lacked it.
 type ListShortError struct {
 	// Lack has the counts and the cause, like "WeChat listed 500 of 1,200 apps: ...".
 	Lack string
@@ -91,48 +85,48 @@ func (e *ListShortError) Error() string {
 }
 
 const (
-	// syncLease is how long a sync that died keeps others out.
+	// syncLease is how long a sync that died blocks others.
 	syncLease = 30 * time.Second
-	// readersAtOnce is how many apps are asked about at a time.
+	// readersAtOnce bounds the apps that are read at once.
 	readersAtOnce = 8
 	// failedMost is how many apps in a row may fail before the sync gives up.
 	failedMost = 50
-	// errorsShown is how many reasons a sync tells.
+	// errorsShown bounds the reasons that a sync reports.
 	errorsShown = 5
-	// readAgain is when an app that could not be read is tried again, readSoon when one
-	// that changed while it was read.
+	// readAgain is the wait before an app that could not be read is tried again, readSoon that of
+	// one that changed while it was read.
 	readAgain = 5 * time.Minute
 	readSoon  = 5 * time.Second
 )
 
-// SyncApps reads WeChat's list of authorized apps into the registry, marks those that
-// are gone, and asks about each that is new or changed. It goes on where one before
-// stopped; one at a time runs. The error is a *SyncRunningError, a *SyncInterruptedError,
-// or a *ListShortError for a sync that came to its end without a complete list.
-func (o *Operator) SyncApps(ctx context.Context, opt SyncOptions) (Synced, error) {
-	wx, err := o.online("sync the apps")
+// Sync reads WeChat's list of authorized apps into the registry, marks those that are gone, and
+// reads each that is new or changed. It continues where the last one stopped; one runs at a time.
+// The error is a *SyncRunningError, a *SyncInterruptedError, or a *ListShortError for a sync that
+// finished without a complete list.
+func (f *Fleet) Sync(ctx context.Context, opt SyncOptions) (Synced, error) {
+	wx, err := f.online("sync the apps")
 	if err != nil {
 		return Synced{}, err
 	}
 	if opt.Progress == nil {
 		opt.Progress = func(string, int, int) {}
 	}
-	holder := o.by + " " + rand.Text()
-	lease := ratelimit.NewLease(o.rdb, "apps sync", holder, syncLease)
+	holder := f.by + " " + rand.Text()
+	lease := ratelimit.NewLease(f.rdb, "apps sync", holder, syncLease)
 	_, won, err := lease.Acquire(ctx)
 	if err != nil {
 		return Synced{}, fmt.Errorf("begin the sync of apps: %w", err)
 	}
-	cursor, err := o.apps.Cursor(ctx)
+	cursor, err := f.apps.Cursor(ctx)
 	if err != nil {
 		return Synced{}, err
 	}
 	if !won {
 		return Synced{}, &SyncRunningError{By: cursor.By, Cursor: cursor}
 	}
-	s := &syncer{o: o, wx: wx, opt: opt, cursor: cursor}
+	s := &syncer{f: f, wx: wx, opt: opt, cursor: cursor}
 	if opt.Rate > 0 {
-		s.gate = ratelimit.NewPacer(ratelimit.NewThrottle(o.rdb, "apps sync", ratelimit.Rate{Permits: opt.Rate, Per: time.Second}), nil)
+		s.gate = ratelimit.NewPacer(ratelimit.NewThrottle(f.rdb, "apps sync", ratelimit.Rate{Permits: opt.Rate, Per: time.Second}), nil)
 	}
 	running, stop := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
@@ -152,7 +146,7 @@ func (o *Operator) SyncApps(ctx context.Context, opt SyncOptions) (Synced, error
 	return s.done, err
 }
 
-// ignore is err, unless it only says what other says.
+// ignore returns err, unless other is its cause.
 func ignore(err, other error) error {
 	if other != nil && errors.Is(err, other) {
 		return nil
@@ -162,7 +156,7 @@ func ignore(err, other error) error {
 
 var errLeaseLost = errors.New("another process took the sync over")
 
-// keepLease renews the lease until ctx ends; when it is lost, it stops the sync.
+// keepLease renews the lease until ctx ends, and stops the sync when the lease is lost.
 func keepLease(ctx context.Context, lease *ratelimit.Lease, stop context.CancelCauseFunc) {
 	tick := time.NewTicker(syncLease / 3)
 	defer tick.Stop()
@@ -181,7 +175,7 @@ func keepLease(ctx context.Context, lease *ratelimit.Lease, stop context.CancelC
 
 // syncer is one sync.
 type syncer struct {
-	o      *Operator
+	f      *Fleet
 	wx     WeChat
 	opt    SyncOptions
 	gate   *ratelimit.Pacer
@@ -189,12 +183,12 @@ type syncer struct {
 
 	mu    sync.Mutex
 	done  Synced
-	inRow int // failures one after the other
-	read  int // apps read or put off in this phase
+	inRow int // consecutive failures
+	read  int // apps read or postponed in this phase
 	total int
 }
 
-// wait keeps to the rate.
+// wait waits until the rate permits a call.
 func (s *syncer) wait(ctx context.Context) error {
 	if s.gate == nil {
 		return ctx.Err()
@@ -202,7 +196,7 @@ func (s *syncer) wait(ctx context.Context) error {
 	return s.gate.Wait(ctx)
 }
 
-// run does the phases that are left.
+// run runs the remaining phases.
 func (s *syncer) run(ctx context.Context) error {
 	if s.opt.Unread {
 		s.cursor.Phase = apps.PhaseRead
@@ -210,10 +204,10 @@ func (s *syncer) run(ctx context.Context) error {
 	}
 	if s.cursor.Phase == apps.PhaseIdle || s.opt.Full && !s.cursor.Full {
 		s.cursor = apps.Cursor{
-			Phase: apps.PhaseList, Number: s.cursor.Number + 1, Began: apps.At(s.o.now()), By: s.o.by, Full: s.opt.Full,
+			Phase: apps.PhaseList, Number: s.cursor.Number + 1, Began: apps.At(s.f.now()), By: s.f.by, Full: s.opt.Full,
 			Listed: s.cursor.Listed, Done: s.cursor.Done, Short: s.cursor.Short,
 		}
-		if err := s.o.apps.SetCursor(ctx, s.cursor); err != nil {
+		if err := s.f.apps.SetCursor(ctx, s.cursor); err != nil {
 			return err
 		}
 	} else {
@@ -234,9 +228,9 @@ func (s *syncer) run(ctx context.Context) error {
 		}
 		next := s.cursor
 		if next.Phase = phase.next; next.Phase == apps.PhaseIdle {
-			next.Done = apps.At(s.o.now())
+			next.Done = apps.At(s.f.now())
 		}
-		if err := s.o.apps.SetCursor(ctx, next); err != nil {
+		if err := s.f.apps.SetCursor(ctx, next); err != nil {
 			return err
 		}
 		s.cursor = next
@@ -247,8 +241,9 @@ func (s *syncer) run(ctx context.Context) error {
 	return nil
 }
 
-// list reads WeChat's list from the cursor on, in passes until one saw all of it. A list that no pass
-// saw completely is noted: the sync goes on with what is listed, and ends with that error.
+// list reads WeChat's list from the cursor on, in passes until one saw all of it. A list that no
+// pass saw completely is recorded in the cursor: the sync continues with what is listed, and ends
+// with that error.
 func (s *syncer) list(ctx context.Context) error {
 	for {
 		if err := s.pass(ctx); err != nil {
@@ -263,20 +258,20 @@ func (s *syncer) list(ctx context.Context) error {
 			return nil
 		}
 		s.cursor.Listing = s.cursor.Again()
-		s.cursor.Number++ // an app that only an earlier pass saw is asked about
-		if err := s.o.apps.SetCursor(ctx, s.cursor); err != nil {
+		s.cursor.Number++ // an app that only an earlier pass saw is read
+		if err := s.f.apps.SetCursor(ctx, s.cursor); err != nil {
 			return err
 		}
 	}
 }
 
-// pass reads the pages that one pass over the list has left.
+// pass reads the remaining pages of one pass over the list.
 func (s *syncer) pass(ctx context.Context) error {
 	for s.cursor.More() {
 		if err := s.wait(ctx); err != nil {
 			return err
 		}
-		asked := apps.At(s.o.now())
+		asked := apps.At(s.f.now())
 		page, err := s.wx.AuthorizerList(ctx, s.cursor.Offset, wxclient.MaxAuthorizerPage)
 		if err != nil {
 			return fmt.Errorf("list authorized apps from %d on: %w", s.cursor.Offset, err)
@@ -287,7 +282,7 @@ func (s *syncer) pass(ctx context.Context) error {
 		}
 		s.cursor.Listing = s.cursor.Took(int(page.Total), len(page.List), fresh)
 		s.done.Listed, s.done.Of = s.cursor.Seen, s.cursor.Total
-		if err := s.o.apps.SetCursor(ctx, s.cursor); err != nil {
+		if err := s.f.apps.SetCursor(ctx, s.cursor); err != nil {
 			return err
 		}
 		s.opt.Progress("apps listed", min(s.cursor.Offset, s.cursor.Total), s.cursor.Total)
@@ -295,10 +290,10 @@ func (s *syncer) pass(ctx context.Context) error {
 	return nil
 }
 
-// store puts a page of the list into the registry. fresh counts apps that the pass had not seen.
+// store puts a page of the list into the registry. fresh counts the apps that are new to the pass.
 func (s *syncer) store(ctx context.Context, asked apps.Seconds, page []wxclient.Authorizer) (fresh int, err error) {
-	if s.o.tokens != nil {
-		if err := s.o.tokens.Learn(ctx, page); err != nil {
+	if s.f.tokens != nil {
+		if err := s.f.tokens.Learn(ctx, page); err != nil {
 			return 0, err
 		}
 	}
@@ -309,10 +304,10 @@ func (s *syncer) store(ctx context.Context, asked apps.Seconds, page []wxclient.
 		}
 		authTime[a.AppID] = apps.Seconds(a.AuthTime)
 	}
-	unseen := make(map[string]bool, len(page)) // a change may be tried again
-	changes, err := s.o.apps.Change(ctx, ids, func(a *apps.App) bool {
+	unseen := make(map[string]bool, len(page)) // a change may be retried
+	changes, err := s.f.apps.Change(ctx, ids, func(a *apps.App) bool {
 		unseen[a.AppID] = unseen[a.AppID] || a.Sync != s.cursor.Number
-		// A page that is stored again, after an interruption, was to be read once.
+		// A page that is stored again after an interruption marks no app as unread again.
 		return a.See(max(asked, s.cursor.Began), authTime[a.AppID], s.cursor.Number, s.cursor.Full && a.Sync != s.cursor.Number)
 	})
 	if err != nil {
@@ -323,11 +318,11 @@ func (s *syncer) store(ctx context.Context, asked apps.Seconds, page []wxclient.
 			fresh++
 		}
 	}
-	return fresh, s.news(ctx, changes)
+	return fresh, s.changed(ctx, changes)
 }
 
-// news counts what changed and wakes targets that it concerns.
-func (s *syncer) news(ctx context.Context, changes []apps.Change) error {
+// changed counts changes and wakes the targets of changed apps.
+func (s *syncer) changed(ctx context.Context, changes []apps.Change) error {
 	for _, c := range changes {
 		s.mu.Lock()
 		switch {
@@ -338,14 +333,14 @@ func (s *syncer) news(ctx context.Context, changes []apps.Change) error {
 		}
 		s.mu.Unlock()
 	}
-	return s.o.wakeFor(ctx, changes)
+	return s.f.wakeFor(ctx, changes)
 }
 
-// missing asks about apps that were not in the list: it is read by offsets, and an app
-// that leaves meanwhile moves another one past them.
+// missing reads apps that were not in the list: the list is read by offsets, so that an app that
+// leaves meanwhile shifts another one past them.
 func (s *syncer) missing(ctx context.Context) error {
 	var ids []string
-	for a, err := range s.o.apps.All(ctx) {
+	for a, err := range s.f.apps.All(ctx) {
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package operator
+package fleet
 
 import (
 	"cmp"
@@ -18,12 +18,11 @@ type EditOptions struct {
 	DryRun bool
 	// Why is the operator's reason.
 	Why string
-	// Replace takes away what an imported list does not name.
+	// Replace removes the values that an imported list does not name.
 	Replace bool
-	// SkipUnknown leaves apps out that the registry has no record of; without it they
-	// are faults.
+	// SkipUnknown skips apps without a record; they are faults otherwise.
 	SkipUnknown bool
-	// Progress hears of apps written; nil is fine.
+	// Progress receives the number of apps written; nil is fine.
 	Progress func(done, total int)
 }
 
@@ -32,13 +31,13 @@ type Edited struct {
 	// Apps were chosen; Changed of them got other values.
 	Apps    int `json:"apps"`
 	Changed int `json:"changed"`
-	// Unknown apps were left out.
+	// Unknown apps were skipped.
 	Unknown int `json:"unknown,omitempty"`
 }
 
-// ImportApps gives the apps of a list its label and values. Every fault is told first
-// (planfile.Faults), and then nothing is changed.
-func (o *Operator) ImportApps(ctx context.Context, list *planfile.Apps, opt EditOptions) (Edited, error) {
+// Import gives the apps of a list its label and values. If the list has faults
+// (planfile.Faults), nothing is changed.
+func (f *Fleet) Import(ctx context.Context, list *planfile.Apps, opt EditOptions) (Edited, error) {
 	var faults planfile.Faults
 	for _, name := range list.Columns() {
 		if err := apps.CheckName(name); err != nil {
@@ -53,7 +52,7 @@ func (o *Operator) ImportApps(ctx context.Context, list *planfile.Apps, opt Edit
 	}
 	out := Edited{}
 	known := make([]string, 0, len(edits))
-	for a, err := range o.apps.Some(ctx, edits) {
+	for a, err := range f.apps.Some(ctx, edits) {
 		switch {
 		case err != nil:
 			return out, err
@@ -72,18 +71,18 @@ func (o *Operator) ImportApps(ctx context.Context, list *planfile.Apps, opt Edit
 	if len(faults) > 0 {
 		return out, faults
 	}
-	edited, err := o.edit(ctx, known, opt, "import "+list.Name(), func(appID string) apps.Edit {
+	edited, err := f.edit(ctx, known, opt, "import "+list.Name(), func(appID string) apps.Edit {
 		return editOfRow(list.At(place[appID]), list.HasLabel(), opt.Replace)
 	})
 	edited.Unknown = out.Unknown
 	return edited, err
 }
 
-// editOfRow is what a row of a list asks for: a blank value is taken away.
+// editOfRow is the edit of one row: a blank cell removes the value.
 func editOfRow(row planfile.App, hasLabel, replace bool) apps.Edit {
 	e := apps.Edit{Set: make(map[string]string), Replace: replace}
 	if hasLabel {
-		row.Columns["label"] = row.Label // At makes the map anew
+		row.Columns["label"] = row.Label // At returns a new map on each call
 	}
 	for name, value := range row.Columns {
 		if value == "" {
@@ -95,26 +94,25 @@ func editOfRow(row planfile.App, hasLabel, replace bool) apps.Edit {
 	return e
 }
 
-// LabelApps gives apps values, or takes them away: the apps named, or those a filter
-// chooses when none is. An app that is named and not in the registry is an
-// *UnknownAppsError, and nothing is changed.
-func (o *Operator) LabelApps(ctx context.Context, ids []string, f AppFilter, e apps.Edit, opt EditOptions) (Edited, error) {
+// Label edits the values of the named apps, or of those that the filter chooses when none is
+// named. A named app without a record is an *UnknownAppsError, and nothing is changed.
+func (f *Fleet) Label(ctx context.Context, ids []string, filter AppFilter, e apps.Edit, opt EditOptions) (Edited, error) {
 	var err error
 	if len(ids) == 0 {
-		ids, err = o.matching(ctx, f)
+		ids, err = f.matching(ctx, filter)
 	} else {
-		ids, err = o.known(ctx, ids)
+		err = f.checkKnown(ctx, ids)
 	}
 	if err != nil {
 		return Edited{}, err
 	}
-	return o.edit(ctx, ids, opt, "label", func(string) apps.Edit { return e })
+	return f.edit(ctx, ids, opt, "label", func(string) apps.Edit { return e })
 }
 
-// matching are the appids that a filter chooses.
-func (o *Operator) matching(ctx context.Context, f AppFilter) ([]string, error) {
+// matching returns the appids that a filter chooses.
+func (f *Fleet) matching(ctx context.Context, filter AppFilter) ([]string, error) {
 	var ids []string
-	for a, err := range o.Apps(ctx, f) {
+	for a, err := range f.Apps(ctx, filter) {
 		if err != nil {
 			return nil, err
 		}
@@ -130,32 +128,32 @@ func (e *UnknownAppsError) Error() string {
 	return fmt.Sprintf("not in the registry: %s; is the appid right? enqueue apps sync reads WeChat's list", strings.Join(e.AppIDs, ", "))
 }
 
-// known checks that all apps are in the registry.
-func (o *Operator) known(ctx context.Context, ids []string) ([]string, error) {
+// checkKnown returns an *UnknownAppsError unless all apps are in the registry.
+func (f *Fleet) checkKnown(ctx context.Context, ids []string) error {
 	var unknown []string
-	for a, err := range o.apps.Some(ctx, ids) {
+	for a, err := range f.apps.Some(ctx, ids) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if a.State == apps.StateUnknown {
 			unknown = append(unknown, a.AppID)
 		}
 	}
 	if len(unknown) > 0 {
-		return nil, &UnknownAppsError{AppIDs: unknown}
+		return &UnknownAppsError{AppIDs: unknown}
 	}
-	return ids, nil
+	return nil
 }
 
-// editFaults is how many apps that can't take an edit are told.
+// editFaults bounds how many apps that can't take an edit an error names.
 const editFaults = 20
 
-// edit looks at every app first, so that one that can't take its edit leaves all as they
-// are, and then changes them a batch at a time.
-func (o *Operator) edit(ctx context.Context, ids []string, opt EditOptions, what string, editOf func(appID string) apps.Edit) (Edited, error) {
+// edit checks every app first, so that one that can't take its edit leaves all unchanged, and
+// then changes them in batches.
+func (f *Fleet) edit(ctx context.Context, ids []string, opt EditOptions, what string, editOf func(appID string) apps.Edit) (Edited, error) {
 	out := Edited{Apps: len(ids)}
 	var faults []error
-	for a, err := range o.apps.Some(ctx, ids) {
+	for a, err := range f.apps.Some(ctx, ids) {
 		if err != nil {
 			return out, err
 		}
@@ -173,7 +171,7 @@ func (o *Operator) edit(ctx context.Context, ids []string, opt EditOptions, what
 	out.Changed = 0
 	seen := 0
 	for batch := range slices.Chunk(ids, apps.Batch) {
-		n, err := o.editBatch(ctx, batch, editOf)
+		n, err := f.editBatch(ctx, batch, editOf)
 		out.Changed += n
 		if err != nil {
 			return out, fmt.Errorf("%s: stopped after %d of %d apps, do it again to go on: %w", what, seen, len(ids), err)
@@ -182,31 +180,31 @@ func (o *Operator) edit(ctx context.Context, ids []string, opt EditOptions, what
 			opt.Progress(seen, len(ids))
 		}
 	}
-	return out, o.apps.Note(ctx, apps.Action{At: apps.At(o.now()), By: o.by, What: fmt.Sprintf("%s: %d apps", what, out.Changed), Why: opt.Why})
+	return out, f.apps.Note(ctx, apps.Action{At: apps.At(f.now()), By: f.by, What: fmt.Sprintf("%s: %d apps", what, out.Changed), Why: opt.Why})
 }
 
-// applyEdit makes an edit, unless the app would have too many values then.
+// applyEdit applies an edit, unless the app would have too many values.
 func applyEdit(e apps.Edit, a *apps.App) (changed bool, err error) {
 	if !e.Apply(a) {
 		return false, nil
 	}
 	if len(a.Values) > apps.ValuesMax {
-		return false, fmt.Errorf("app %s would have %d values, want at most %d: take some away first", a.AppID, len(a.Values), apps.ValuesMax)
+		return false, fmt.Errorf("app %s would have %d values, want at most %d: remove some first", a.AppID, len(a.Values), apps.ValuesMax)
 	}
 	return true, nil
 }
 
-func (o *Operator) editBatch(ctx context.Context, ids []string, editOf func(string) apps.Edit) (int, error) {
+func (f *Fleet) editBatch(ctx context.Context, ids []string, editOf func(string) apps.Edit) (int, error) {
 	var full error
-	changes, err := o.apps.Change(ctx, ids, func(a *apps.App) bool {
+	changes, err := f.apps.Change(ctx, ids, func(a *apps.App) bool {
 		changed, fault := applyEdit(editOf(a.AppID), a)
-		full = cmp.Or(full, fault) // somebody else gave it values meanwhile
+		full = cmp.Or(full, fault) // another process added values since the check
 		return changed
 	})
 	return len(changes), cmp.Or(err, full)
 }
 
-// AppActions lists what operators did to the registry, newest first.
-func (o *Operator) AppActions(ctx context.Context, n int) ([]apps.Action, error) {
-	return o.apps.Actions(ctx, n)
+// Actions lists what operators did to the registry, newest first.
+func (f *Fleet) Actions(ctx context.Context, n int) ([]apps.Action, error) {
+	return f.apps.Actions(ctx, n)
 }

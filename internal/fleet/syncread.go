@@ -1,4 +1,4 @@
-package operator
+package fleet
 
 import (
 	"context"
@@ -8,20 +8,21 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// readAll asks about every app that waits to be read.
+// readAll reads every app that waits to be read.
 func (s *syncer) readAll(ctx context.Context) error {
 	var err error
-	if s.total, err = s.o.apps.CountUnread(ctx); err != nil {
+	if s.total, err = s.f.apps.CountUnread(ctx); err != nil {
 		return err
 	}
 	s.read = 0
 	for {
-		ids, err := s.o.apps.Unread(ctx, s.o.now(), apps.Batch)
+		ids, err := s.f.apps.Unread(ctx, s.f.now(), apps.Batch)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
@@ -31,7 +32,7 @@ func (s *syncer) readAll(ctx context.Context) error {
 	}
 }
 
-// each asks about apps, several at a time.
+// each reads apps, several at once.
 func (s *syncer) each(ctx context.Context, what string, ids []string) error {
 	g, running := errgroup.WithContext(ctx)
 	g.SetLimit(readersAtOnce)
@@ -47,28 +48,28 @@ func (s *syncer) each(ctx context.Context, what string, ids []string) error {
 	return ctx.Err()
 }
 
-// one asks about an app and stores the answer. Its error ends the sync: the platform
-// itself, or the store, is at fault.
+// one reads an app and stores the answer. Its error ends the sync: the platform or the store is
+// at fault.
 func (s *syncer) one(ctx context.Context, what, appID string) error {
-	asked := apps.At(s.o.now())
+	asked := apps.At(s.f.now())
 	facts, err := s.facts(ctx, appID)
-	now := apps.At(s.o.now())
+	now := apps.At(s.f.now())
 	var changes []apps.Change
 	switch {
 	case err == nil:
-		changes, err = s.o.apps.Change(ctx, []string{appID}, func(a *apps.App) bool {
+		changes, err = s.f.apps.Change(ctx, []string{appID}, func(a *apps.App) bool {
 			if a.Changed > asked {
-				return false // it granted something else meanwhile: it is read again
+				return false // its grants changed meanwhile: it is read again
 			}
 			return a.Learn(now, facts)
 		})
 		if err == nil && len(changes) == 0 {
-			// Not at once: the news has WeChat's time, and our clock may be minutes behind.
-			err = s.o.apps.Later(ctx, appID, s.o.now().Add(readSoon))
+			// Not at once: the change has WeChat's time, and our clock may be minutes behind.
+			err = s.f.apps.Later(ctx, appID, s.f.now().Add(readSoon))
 		}
 	case authorizationGone(err):
-		if changes, err = s.o.apps.Change(ctx, []string{appID}, func(a *apps.App) bool { return a.Leave(now) }); err == nil {
-			err = s.news(ctx, changes)
+		if changes, err = s.f.apps.Change(ctx, []string{appID}, func(a *apps.App) bool { return a.Leave(now) }); err == nil {
+			err = s.changed(ctx, changes)
 		}
 	default:
 		return s.failed(ctx, what, appID, err)
@@ -84,19 +85,19 @@ func (s *syncer) one(ctx context.Context, what, appID string) error {
 	return nil
 }
 
-// step tells how far the phase is; the caller holds the lock.
+// step reports progress; the caller holds the lock.
 func (s *syncer) step(what string) {
 	s.read++
 	s.opt.Progress(what, min(s.read, s.total), s.total)
 }
 
-// failed puts an app off that could not be read, unless every app would fail.
+// failed postpones an app that could not be read, unless every app would fail.
 func (s *syncer) failed(ctx context.Context, what, appID string, err error) error {
 	var api *wxclient.Error
-	if ctx.Err() != nil || IsCredential(err) || errors.As(err, &api) && api.Class == wxclient.ClassThrottlePlatform {
+	if ctx.Err() != nil || credential.AtFault(err) || errors.As(err, &api) && api.Class == wxclient.ClassThrottlePlatform {
 		return err
 	}
-	if later := s.o.apps.Later(ctx, appID, s.o.now().Add(readAgain)); later != nil {
+	if later := s.f.apps.Later(ctx, appID, s.f.now().Add(readAgain)); later != nil {
 		return later
 	}
 	s.mu.Lock()
@@ -113,13 +114,13 @@ func (s *syncer) failed(ctx context.Context, what, appID string, err error) erro
 	return nil
 }
 
-// busyTries is how often a busy reply is asked again.
+// busyTries bounds the tries of a call that WeChat is busy for.
 const busyTries = 3
 
-// facts asks WeChat about an app.
+// facts reads an app from WeChat.
 func (s *syncer) facts(ctx context.Context, appID string) (apps.Facts, error) {
 	var info wxclient.AuthorizerInfo
-	err := s.patiently(ctx, func() (err error) {
+	err := s.retry(ctx, func() (err error) {
 		info, err = s.wx.AuthorizerInfo(ctx, appID)
 		return err
 	})
@@ -130,8 +131,8 @@ func (s *syncer) facts(ctx context.Context, appID string) (apps.Facts, error) {
 	if !s.opt.Versions || !f.MiniProgram || !info.Has(apps.CodeSet) {
 		return f, nil
 	}
-	err = s.patiently(ctx, func() error {
-		return s.o.borrow(ctx, appID, func(ctx context.Context) error {
+	err = s.retry(ctx, func() error {
+		return s.f.readers.Borrow(ctx, appID, func(ctx context.Context) error {
 			versions, err := s.wx.VersionInfo(ctx, appID)
 			if err == nil && versions.Release != nil {
 				f.Live = versions.Release.Version
@@ -140,13 +141,13 @@ func (s *syncer) facts(ctx context.Context, appID string) (apps.Facts, error) {
 		})
 	})
 	if errors.As(err, new(*ledger.LentError)) {
-		err = nil // a worker is calling for it, and stores the live version itself
+		err = nil // a worker calls for it, and stores the live version
 	}
 	return f, err
 }
 
-// patiently makes a call at the sync's rate, and again if WeChat is busy.
-func (s *syncer) patiently(ctx context.Context, call func() error) error {
+// retry makes a call at the sync's rate, and again if WeChat is busy.
+func (s *syncer) retry(ctx context.Context, call func() error) error {
 	for try := 1; ; try++ {
 		if err := s.wait(ctx); err != nil {
 			return err
@@ -159,7 +160,7 @@ func (s *syncer) patiently(ctx context.Context, call func() error) error {
 	}
 }
 
-// factsOf is what a reading of WeChat's tells.
+// factsOf converts WeChat's answer to the registry's facts.
 func factsOf(info wxclient.AuthorizerInfo) apps.Facts {
 	return apps.Facts{
 		Name: info.NickName, Principal: info.PrincipalName, MiniProgram: info.MiniProgram,
@@ -170,11 +171,10 @@ func factsOf(info wxclient.AuthorizerInfo) apps.Facts {
 // goneCodes are WeChat's answers about an app whose authorization has ended.
 var goneCodes = []int64{61003, 43007}
 
-// authorizationGone tells whether an app's authorization has ended.
+// authorizationGone reports whether an app's authorization has ended.
 func authorizationGone(err error) bool {
-	var cred interface{ CredentialOf() (appid string) }
-	if errors.As(err, &cred) {
-		return cred.CredentialOf() != ""
+	if app, ok := credential.AppOf(err); ok {
+		return app != ""
 	}
 	var api *wxclient.Error
 	return errors.As(err, &api) && slices.Contains(goneCodes, api.Code)
