@@ -1,6 +1,9 @@
 package appconfig
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // table lists the kinds in the order in which they are read and written.
 var table = []*Kind{domains, webview, testers, qrRules, baseLibrary, visibility, privacy, qrPublish}
@@ -15,6 +18,20 @@ func KindOf(name string) *Kind {
 		return nil
 	}
 	return table[i]
+}
+
+// KindOfChange returns the kind of a change by its ID, which an intent keeps; nil if there is none.
+func KindOfChange(id string) *Kind {
+	name, _, _ := strings.Cut(id, " ")
+	return KindOf(name)
+}
+
+// Explain is a change by its ID in words: testers add alice (testers of the trial version).
+func Explain(id string) string {
+	if k := KindOfChange(id); k != nil {
+		return id + " (" + k.Title + ")"
+	}
+	return id
 }
 
 // Schema describes the plan's configure section.

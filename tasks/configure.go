@@ -78,7 +78,7 @@ func (r *run) readBackChange(ctx context.Context, want *appconfig.Want) (rollout
 
 // changed tells whether a change is there, or no longer wanted.
 func (r *run) changed(ctx context.Context, want *appconfig.Want, change string) (bool, error) {
-	kind := appconfig.KindOf(kindName(change))
+	kind := appconfig.KindOfChange(change)
 	if kind == nil || !want.Asks(kind) {
 		return true, nil
 	}
@@ -94,12 +94,6 @@ func (r *run) changed(ctx context.Context, want *appconfig.Want, change string) 
 		return false, &planError{err}
 	}
 	return !isIn(changes, change), nil
-}
-
-// kindName is the kind of a change by its ID, which an intent keeps.
-func kindName(change string) string {
-	name, _, _ := strings.Cut(change, " ")
-	return name
 }
 
 func isIn(changes []appconfig.Change, id string) bool {

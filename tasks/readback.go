@@ -114,7 +114,7 @@ func (r *run) tookRelease(ctx context.Context) (*effect, error) {
 }
 
 func (r *run) tookChange(ctx context.Context) (*effect, error) {
-	if k := appconfig.KindOf(kindName(r.t.Intent.What)); k != nil && k.Unreadable != "" {
+	if k := appconfig.KindOfChange(r.t.Intent.What); k != nil && k.Unreadable != "" {
 		return nil, &untoldError{k.Unreadable}
 	}
 	want, err := r.wanted()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
@@ -241,7 +242,7 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 		}
 		return fmt.Sprintf("its rollout is paused by %s: %s", r.By, r.Why), next
 	case r.Status == rollout.StatusAborted && t.Intent != nil:
-		waits = fmt.Sprintf("its rollout was aborted; what its %s of %s did is read back before it ends", t.Intent, t.Intent.At.Format(time.RFC3339))
+		waits = fmt.Sprintf("its rollout was aborted; what its %s of %s did is read back before it ends", intentWords(*t.Intent), t.Intent.At.Format(time.RFC3339))
 		if t.LastError != nil {
 			waits += ": " + t.LastError.Text
 		}
@@ -269,7 +270,7 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 // pending says why a target has no assignment yet.
 func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string) {
 	if t.Intent != nil { // no gate, closed stage or quota holds its read-back
-		return fmt.Sprintf("what its %s of %s did is unknown; it is read back next", t.Intent, t.Intent.At.Format(time.RFC3339)), f.queueName(t.Stage)
+		return fmt.Sprintf("what its %s of %s did is unknown; it is read back next", intentWords(*t.Intent), t.Intent.At.Format(time.RFC3339)), f.queueName(t.Stage)
 	}
 	if t.Wave() > r.Reach(t.Stage) {
 		wave, gate, _ := r.Gate()
@@ -433,4 +434,10 @@ func versionOf(v *wxclient.VersionEntry) *Version {
 		shown.At = time.Unix(v.Time, 0)
 	}
 	return shown
+}
+
+// intentWords is a call in words.
+func intentWords(in rollout.Intent) string {
+	in.What = appconfig.Explain(in.What)
+	return in.String()
 }
