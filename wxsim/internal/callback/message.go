@@ -20,7 +20,6 @@ func message(e model.Event, platform string) string {
 	return element("xml", append(head, e.Fields...))
 }
 
-// element is one element of the message.
 func element(name string, value any) string {
 	text := ""
 	switch v := value.(type) {

@@ -49,7 +49,6 @@ type Options struct {
 	Client *http.Client
 }
 
-// callback is an event with its destination.
 type callback struct {
 	name  string
 	appid string // the platform's for its own events
@@ -160,7 +159,6 @@ func (s *Sender) post(cb callback) {
 	}
 }
 
-// sendHeld sends the callbacks that were held back.
 func (s *Sender) sendHeld() {
 	s.mu.Lock()
 	held := s.held

@@ -77,14 +77,6 @@ func changeDomains(c *call, set appconfig.DomainSet,
 	return p, code
 }
 
-func modifyDomain(c *call) (payload, int) {
-	return changeDomains(c, c.App.Config.Domains.Third, c.World.Platform.ModifyDomains)
-}
-
-func modifyDomainDirectly(c *call) (payload, int) {
-	return changeDomains(c, c.App.Config.Domains.Direct, c.World.Platform.ModifyDomainsDirectly)
-}
-
 func effectiveDomain(c *call) (payload, int) {
 	d := &c.App.Config.Domains
 	return payload{
@@ -118,14 +110,6 @@ func changeWebviews(c *call, in webviewChange, mayCopy bool,
 	}
 	next, code := modify(c.App.ID, &c.App.Config.Domains, in.Action, in.Domains, c.Now)
 	return payload{appconfig.WebviewKey: webviews(next)}, code
-}
-
-func setWebview(c *call, in webviewChange) (payload, int) {
-	return changeWebviews(c, in, true, c.World.Platform.ModifyWebview)
-}
-
-func setWebviewDirectly(c *call, in webviewChange) (payload, int) {
-	return changeWebviews(c, in, false, c.World.Platform.ModifyWebviewDirectly)
 }
 
 func effectiveWebview(c *call) (payload, int) {
@@ -176,13 +160,4 @@ func platformHosts(c *call, key string, change func(*appconfig.HostChange, time.
 		"published_" + key: strings.Join(published, ";"), "testing_" + key: strings.Join(testing, ";"),
 		"invalid_" + key: strings.Join(ch.Bad, ";"),
 	}, code
-}
-
-func platformServers(c *call) (payload, int) {
-	return platformHosts(c, "wxa_server_domain", c.World.Platform.ChangeServers)
-}
-
-// platformJumps answers hosts without the component's confirm file as invalid.
-func platformJumps(c *call) (payload, int) {
-	return platformHosts(c, "wxa_jump_h5_domain", c.World.Platform.ChangeJumps)
 }

@@ -101,8 +101,12 @@ func platformCalls() []*gateway.Endpoint {
 		serve(get, "/wxa/gettemplatelist", library, templateList),
 		serve(post, "/wxa/deletetemplate", library, in(deleteTemplate)),
 
-		serve(post, prefix+"modify_wxa_server_domain", component, platformServers),
-		serve(post, prefix+"modify_wxa_jump_domain", component, platformJumps),
+		serve(post, prefix+"modify_wxa_server_domain", component, func(c *call) (payload, int) {
+			return platformHosts(c, "wxa_server_domain", c.World.Platform.ChangeServers)
+		}),
+		serve(post, prefix+"modify_wxa_jump_domain", component, func(c *call) (payload, int) {
+			return platformHosts(c, "wxa_jump_h5_domain", c.World.Platform.ChangeJumps)
+		}),
 		serve(post, prefix+"get_domain_confirmfile", component, func(c *call) (payload, int) { return confirmFile(c, "") }),
 
 		serve(get, "/cgi-bin/getcallbackip", gateway.ComponentToken|bare, callbackIP),
@@ -156,11 +160,19 @@ func configurationCalls() []*gateway.Endpoint {
 		serve(post, "/cgi-bin/wxopen/getweappsupportversion", read, supportVersion),
 		serve(post, "/cgi-bin/wxopen/setweappsupportversion", setting, text("version", setSupportVersion)),
 
-		serve(post, "/wxa/modify_domain", setting, modifyDomain),
-		serve(post, "/wxa/modify_domain_directly", setting, modifyDomainDirectly),
+		serve(post, "/wxa/modify_domain", setting, func(c *call) (payload, int) {
+			return changeDomains(c, c.App.Config.Domains.Third, c.World.Platform.ModifyDomains)
+		}),
+		serve(post, "/wxa/modify_domain_directly", setting, func(c *call) (payload, int) {
+			return changeDomains(c, c.App.Config.Domains.Direct, c.World.Platform.ModifyDomainsDirectly)
+		}),
 		serve(post, "/wxa/get_effective_domain", read, effectiveDomain),
-		serve(post, "/wxa/setwebviewdomain", setting, in(setWebview)),
-		serve(post, "/wxa/setwebviewdomain_directly", setting, in(setWebviewDirectly)),
+		serve(post, "/wxa/setwebviewdomain", setting, in(func(c *call, in webviewChange) (payload, int) {
+			return changeWebviews(c, in, true, c.World.Platform.ModifyWebview)
+		})),
+		serve(post, "/wxa/setwebviewdomain_directly", setting, in(func(c *call, in webviewChange) (payload, int) {
+			return changeWebviews(c, in, false, c.World.Platform.ModifyWebviewDirectly)
+		})),
 		serve(post, "/wxa/get_webviewdomain_confirmfile", read, appFile),
 		serve(post, "/wxa/get_effective_webviewdomain", read, effectiveWebview),
 

@@ -20,7 +20,6 @@ import (
 // Prefix is the path of the levers.
 const Prefix = "/_sim/"
 
-// maxBody bounds the body of a request.
 const maxBody = 1 << 20
 
 // Levers serves the levers of a simulator.
@@ -37,7 +36,6 @@ func New(w *model.World, g *gateway.Gateway) *Levers {
 	return l
 }
 
-// lever is one lever.
 type lever struct {
 	Method string `json:"method"`
 	Path   string `json:"path"`
@@ -46,10 +44,8 @@ type lever struct {
 	pull   pull
 }
 
-// pull runs a lever.
 type pull func(*request) (any, error)
 
-// request is one use of a lever.
 type request struct {
 	query url.Values
 	body  []byte
@@ -104,7 +100,6 @@ func (l *Levers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusNotFound, map[string]string{"error": "no such lever; GET /_sim/ lists them"})
 }
 
-// serve runs a lever.
 func serve(w http.ResponseWriter, r *http.Request, lv lever) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {

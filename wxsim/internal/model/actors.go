@@ -72,8 +72,7 @@ func (w *World) PushTicket() string {
 
 // StopTickets stops the ticket callbacks, as WeChat does when they fail too often; api_start_push_ticket resumes them.
 func (w *World) StopTickets() {
-	w.component.Lock()
-	defer w.component.Unlock()
+	defer hold(&w.component)()
 	w.component.stopped = true
 }
 
@@ -101,8 +100,7 @@ func (w *World) SetTicketEvery(every time.Duration) {
 
 // ExpireComponentToken makes every component_access_token answer 42001.
 func (w *World) ExpireComponentToken() {
-	w.component.Lock()
-	defer w.component.Unlock()
+	defer hold(&w.component)()
 	expire(w.component.bearers, w.Clock.Now())
 }
 
@@ -186,8 +184,7 @@ func (w *World) ChangeApp(appid string, ch Change) error {
 	if err != nil {
 		return err
 	}
-	a.Lock()
-	defer a.Unlock()
+	defer hold(a)()
 	if ch.Set18 != nil && *ch.Set18 != a.Set18 {
 		a.Set18 = *ch.Set18
 		a.grant("updateauthorized", "", w.Clock.Now())

@@ -147,7 +147,6 @@ var rejections = []string{
 	"1:服务类目与页面内容不符:<br>(1):请补充对应类目<br>(2):或修改页面内容<br>",
 }
 
-// delayReason is the reason of state 4.
 const delayReason = "1:为了更好地核实您的小程序，审核时间将延长<br>"
 
 // Limits of withdrawals per mini program.

@@ -25,8 +25,7 @@ func (w *World) Find(appid string) (*App, error) {
 // authCode makes an authorization_code, which works once.
 func (a *App) authCode(now time.Time) string {
 	co := &a.world.component
-	co.Lock()
-	defer co.Unlock()
+	defer hold(co)()
 	co.nCodes++
 	if len(co.codes) >= authCodesKept {
 		co.codes = map[string]authCode{}
@@ -120,8 +119,7 @@ func (w *World) Visit(page, appid string) (redirect string, err error) {
 	if !w.usePreAuth(preAuth, now) {
 		return "", fmt.Errorf("visit %s%s: pre_auth_code is unknown, used or expired", u.Host, u.Path)
 	}
-	a.Lock()
-	defer a.Unlock()
+	defer hold(a)()
 	q := back.Query()
 	q.Set("auth_code", a.authorize(preAuth, now))
 	q.Set("expires_in", strconv.Itoa(int(authCodeLife.Seconds())))

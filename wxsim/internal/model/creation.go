@@ -30,8 +30,7 @@ const (
 type Creation struct {
 	// ID names it for FinishRegistration: the unique_id of a trial app, the taskid of a personal one, the code of an
 	// enterprise, the appid of a trial app that is converted.
-	ID string `json:"id"`
-	// Kind is trial, conversion, enterprise or personal.
+	ID   string `json:"id"`
 	Kind string `json:"kind"`
 	// Name is the name of the app or of its owner.
 	Name string    `json:"name"`
@@ -112,16 +111,14 @@ func (w *World) expireCreation(g *Creation) {
 		w.finish(g, notConfirmed, w.Clock.Now()) //nolint:errcheck // it may have ended meanwhile
 		return
 	}
-	w.creations.mu.Lock()
-	defer w.creations.mu.Unlock()
+	defer hold(&w.creations.mu)()
 	g.Done, g.Status = true, 1
 }
 
 // CreateTrial starts the creation of a trial app. url makes the link from a secret.
 func (w *World) CreateTrial(name, openID string, url func(secret string) string, now time.Time) (g Creation, code int) {
 	r := &w.creations
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer hold(&r.mu)()
 	trials := 0
 	for _, g := range r.list {
 		if g.Kind == Trial && g.user == openID && (!g.Done || g.Status == 0) {
@@ -161,8 +158,7 @@ func (a *App) IsTrial() bool { return a.service == serviceTrial }
 // Convert starts the conversion of a trial app.
 func (a *App) Convert(c Company, now time.Time) (code int) {
 	r := &a.world.creations
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer hold(&r.mu)()
 	if r.open(a.ID) != nil {
 		return 89249
 	}
@@ -173,8 +169,7 @@ func (a *App) Convert(c Company, now time.Time) (code int) {
 // CreateEnterprise starts the creation of an enterprise's app.
 func (w *World) CreateEnterprise(c Company, now time.Time) (code int) {
 	r := &w.creations
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer hold(&r.mu)()
 	switch {
 	case r.open(c.Code) != nil:
 		return 89249
@@ -191,8 +186,7 @@ func (w *World) CreateEnterprise(c Company, now time.Time) (code int) {
 // SearchEnterprise is the code of the newest creation of an enterprise's app.
 func (w *World) SearchEnterprise(name, wechat, persona string) (code int) {
 	r := &w.creations
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer hold(&r.mu)()
 	wanted := strings.Join([]string{name, wechat, persona}, "\n")
 	g := r.last(func(g *Creation) bool { return g.Kind == Enterprise && strings.Join(g.search, "\n") == wanted })
 	switch {
@@ -207,8 +201,7 @@ func (w *World) SearchEnterprise(name, wechat, persona string) (code int) {
 // CreatePersonal starts the creation of a person's app. url makes the link from the taskid.
 func (w *World) CreatePersonal(name, wechat, phone string, url func(id string) string, now time.Time) (g Creation, code int) {
 	r := &w.creations
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer hold(&r.mu)()
 	switch {
 	case r.last(func(g *Creation) bool { return g.Kind == Personal && g.user == wechat && !g.Done }) != nil:
 		return g, 89249
@@ -228,8 +221,7 @@ func (w *World) CreatePersonal(name, wechat, phone string, url func(id string) s
 // PersonalCreation is the creation of a person's app with a taskid.
 func (w *World) PersonalCreation(id string) (g Creation, code int) {
 	r := &w.creations
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer hold(&r.mu)()
 	found := r.last(func(g *Creation) bool { return g.Kind == Personal && g.ID == id })
 	if found == nil {
 		return g, 85060
@@ -239,8 +231,7 @@ func (w *World) PersonalCreation(id string) (g Creation, code int) {
 
 // Registrations lists the app creations, oldest first.
 func (w *World) Registrations() []Creation {
-	w.creations.mu.Lock()
-	defer w.creations.mu.Unlock()
+	defer hold(&w.creations.mu)()
 	out := make([]Creation, 0, len(w.creations.list))
 	for _, g := range w.creations.list {
 		out = append(out, *g)
@@ -263,7 +254,6 @@ func (w *World) FinishRegistration(id string, status int) (appid string, err err
 	return w.finish(g, status, w.Clock.Now())
 }
 
-// finish ends a creation once.
 func (w *World) finish(g *Creation, status int, now time.Time) (appid string, err error) {
 	w.creations.mu.Lock()
 	done := g.Done
@@ -309,8 +299,7 @@ func (w *World) created(g *Creation, status int, now time.Time) *App {
 	if g.Kind == Conversion {
 		a := w.App(g.AppID)
 		if a != nil && status == 0 {
-			a.Lock()
-			defer a.Unlock()
+			defer hold(a)()
 			a.service, a.CreatedBy, a.principal = 0, createdFormerTrial, g.Name
 		}
 		return a
@@ -332,8 +321,7 @@ func (w *World) created(g *Creation, status int, now time.Time) *App {
 			a.profile, a.HasCategory = false, false
 		}
 	})
-	w.creations.mu.Lock()
-	defer w.creations.mu.Unlock()
+	defer hold(&w.creations.mu)()
 	g.AppID = a.ID
 	return a
 }

@@ -78,7 +78,6 @@ func (b *Bearer) Usable(now time.Time) (code int) {
 	return 0
 }
 
-// tokenStore finds bearers by text.
 type tokenStore struct {
 	mu     sync.RWMutex
 	byText map[string]*Bearer
@@ -94,8 +93,7 @@ func (w *World) Bearer(text string) *Bearer {
 // issue adds a bearer to the chain of its owner, newest last. The others of the chain die at oldDie.
 func (st *tokenStore) issue(b *Bearer, expires, oldDie time.Time, chain []*Bearer) []*Bearer {
 	b.expires.Store(expires.UnixNano())
-	st.mu.Lock()
-	defer st.mu.Unlock()
+	defer hold(&st.mu)()
 	if st.byText == nil {
 		st.byText = map[string]*Bearer{}
 	}
@@ -123,8 +121,7 @@ func expire(chain []*Bearer, now time.Time) {
 // newTicket issues a component_verify_ticket; older ones stay valid for their 12 hours.
 func (w *World) newTicket(now time.Time) string {
 	co := &w.component
-	co.Lock()
-	defer co.Unlock()
+	defer hold(co)()
 	co.nTickets++
 	text := "ticket@@@" + w.opaque("ticket", w.ComponentAppID, co.nTickets, 86)
 	co.tickets[text] = now
@@ -139,8 +136,7 @@ func (w *World) newTicket(now time.Time) string {
 // ComponentToken issues a component_access_token for a ticket. The one before it stays valid for five minutes.
 func (w *World) ComponentToken(ticket string, now time.Time) (token string, code int) {
 	co := &w.component
-	co.Lock()
-	defer co.Unlock()
+	defer hold(co)()
 	since, known := co.tickets[ticket]
 	if !known {
 		return "", 61006
@@ -169,8 +165,7 @@ func (w *World) StartTickets() (stopped bool) {
 // PreAuthCode makes a pre_auth_code.
 func (w *World) PreAuthCode(now time.Time) string {
 	co := &w.component
-	co.Lock()
-	defer co.Unlock()
+	defer hold(co)()
 	co.preAuths++
 	text := "preauthcode@@@" + w.opaque("preauth", w.ComponentAppID, co.preAuths, 64)
 	if len(co.preAuth) >= authCodesKept {
@@ -182,8 +177,7 @@ func (w *World) PreAuthCode(now time.Time) string {
 
 // usePreAuth uses up a pre_auth_code; false means that it is unknown, used or expired.
 func (w *World) usePreAuth(text string, now time.Time) bool {
-	w.component.Lock()
-	defer w.component.Unlock()
+	defer hold(&w.component)()
 	until, known := w.component.preAuth[text]
 	delete(w.component.preAuth, text)
 	return known && now.Before(until)
@@ -192,8 +186,7 @@ func (w *World) usePreAuth(text string, now time.Time) bool {
 // UseAuthCode uses up an authorization_code and returns its app.
 func (w *World) UseAuthCode(text string, now time.Time) (a *App, code int) {
 	co := &w.component
-	co.Lock()
-	defer co.Unlock()
+	defer hold(co)()
 	ac, known := co.codes[text]
 	delete(co.codes, text)
 	switch {
@@ -236,11 +229,9 @@ func (a *App) rotate(until time.Time) {
 // that none was left. The app must not be locked.
 func (w *World) SpendClear(a *App, now time.Time) bool {
 	if a == nil {
-		w.component.Lock()
-		defer w.component.Unlock()
+		defer hold(&w.component)()
 		return w.component.clears.Take(now, clearsPerMonth)
 	}
-	a.Lock()
-	defer a.Unlock()
+	defer hold(a)()
 	return a.clears.Take(now, clearsPerMonth)
 }

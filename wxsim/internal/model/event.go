@@ -24,7 +24,6 @@ type Outbox interface {
 	Receives(apps bool) bool
 }
 
-// platformEvent sends an event of the platform.
 func (w *World) platformEvent(name string, fields ...Field) {
 	w.out.Send(Event{Name: name, At: w.Clock.Now(), Fields: fields})
 }
@@ -42,8 +41,7 @@ func (a *App) watch(au *Audit, now time.Time) {
 		return
 	}
 	later := func() {
-		a.Lock()
-		defer a.Unlock()
+		defer hold(a)()
 		a.report(au, w.Clock.Now())
 	}
 	if au.open(now) {
@@ -71,7 +69,6 @@ func (a *App) report(au *Audit, now time.Time) {
 	}
 }
 
-// reportVerdict sends the event of an audit's end.
 func (a *App) reportVerdict(au *Audit, now time.Time) {
 	if au.reject {
 		a.event("weapp_audit_fail", now, Field{"Reason", au.reason}, Field{"FailTime", now.Unix()}, Field{"ScreenShot", au.Screenshots()})

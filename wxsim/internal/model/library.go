@@ -12,8 +12,7 @@ const maxTemplates = 200
 // Template is one entry of the template library, or a draft of one.
 type Template struct {
 	// ID is the template_id (from 0) or the draft_id.
-	ID int64 `json:"id"`
-	// Version and Desc are user_version and user_desc.
+	ID      int64  `json:"id"`
 	Version string `json:"version"`
 	Desc    string `json:"desc"`
 	// Type is 0 for ordinary, 1 for standard templates.
@@ -46,7 +45,6 @@ func DefaultTemplates() []Template {
 	}
 }
 
-// library is the template library and the drafts.
 type library struct {
 	mu        sync.RWMutex
 	templates []Template
@@ -109,8 +107,7 @@ func (w *World) Drafts() []Template {
 // PutTemplate adds a template, or replaces the one with its id. A negative id means the next free one. It returns the id.
 func (w *World) PutTemplate(t Template) int64 {
 	l := &w.library
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer hold(&l.mu)()
 	if t.ID < 0 {
 		t.ID = l.nextID
 	}
@@ -121,8 +118,7 @@ func (w *World) PutTemplate(t Template) int64 {
 // PutDraft plays an upload from the developer tools: it replaces the draft and returns the new draft_id.
 func (w *World) PutDraft(t Template) int64 {
 	l := &w.library
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer hold(&l.mu)()
 	t.ID, t.created = l.nextDraft, w.Clock.Now()
 	l.nextDraft++
 	l.drafts = []Template{t}
@@ -132,8 +128,7 @@ func (w *World) PutDraft(t Template) int64 {
 // AddToTemplates makes a template of a draft.
 func (w *World) AddToTemplates(draft, kind int64, now time.Time) (code int) {
 	l := &w.library
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer hold(&l.mu)()
 	i := indexOf(l.drafts, draft)
 	switch {
 	case i < 0:
@@ -150,8 +145,7 @@ func (w *World) AddToTemplates(draft, kind int64, now time.Time) (code int) {
 // DeleteTemplate removes a template from the library.
 func (w *World) DeleteTemplate(id int64) (code int) {
 	l := &w.library
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer hold(&l.mu)()
 	i := indexOf(l.templates, id)
 	if i < 0 {
 		return 85064

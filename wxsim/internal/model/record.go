@@ -9,7 +9,6 @@ import (
 // recordsKept bounds each list of an app's record.
 const recordsKept = 50
 
-// record is what one app did.
 type record struct {
 	commits     int
 	submissions []Submitted
@@ -84,7 +83,6 @@ func (a *App) recordRelease(au *Audit, now time.Time) {
 	a.record.releases = appendCapped(a.record.releases, Released{Submitted{AuditID: au.ID, Version: au.Version, Desc: au.Desc, At: now}, pinned})
 }
 
-// recordEarly records a release call that found nothing approved.
 func (a *App) recordEarly(au *Audit, what string, now time.Time) {
 	o := books.Offence{AppID: a.ID, At: now}
 	if au != nil {
@@ -113,8 +111,7 @@ func (w *World) Snapshot() books.Books {
 		out.Renewals.Apps += a.renewals
 		out.Renewals.Most = max(out.Renewals.Most, a.renewals)
 	})
-	w.component.Lock()
-	defer w.component.Unlock()
+	defer hold(&w.component)()
 	out.Renewals.Component = w.component.renewals
 	return out
 }

@@ -69,7 +69,6 @@ func (a *App) Submit(sub Submission, now time.Time) (au *Audit, code int) {
 	return au, 0
 }
 
-// check compares a submission with its app.
 func (sub Submission) check(a *App, now time.Time) (code int) {
 	for _, it := range sub.Items {
 		if code := it.check(a.Category, a.Trial.Pages); code != 0 {

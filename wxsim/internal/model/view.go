@@ -49,7 +49,6 @@ type View struct {
 	Releases    []Released  `json:"releases,omitempty"`
 }
 
-// state is the state of the app's code.
 func (a *App) state(now time.Time) string {
 	au, tr := a.Latest(), a.Trial
 	if au != nil && !au.foreign && au.open(now) {
@@ -104,8 +103,7 @@ func (a *App) view(now time.Time) View {
 // View is a snapshot of an app; false means that there is none with this id.
 func (w *World) View(appid string) (v View, found bool) {
 	if a := w.App(appid); a != nil {
-		a.Lock()
-		defer a.Unlock()
+		defer hold(a)()
 		return a.view(w.Clock.Now()), true
 	}
 	return View{}, false

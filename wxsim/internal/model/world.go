@@ -20,14 +20,11 @@ import (
 type Options struct {
 	Clock clock.Clock
 	// Closing ends timers.
-	Closing context.Context
-	// ComponentAppID, Secret and Ticket are the platform's credentials.
+	Closing                        context.Context
 	ComponentAppID, Secret, Ticket string
-	// Templates is the initial template library.
-	Templates []Template
-	Quota     QuotaOptions
-	// TokenTTL is the life of access tokens.
-	TokenTTL time.Duration
+	Templates                      []Template
+	Quota                          QuotaOptions
+	TokenTTL                       time.Duration
 	// RotateRefreshTokens makes every renewal of an access token hand out a new refresh token.
 	RotateRefreshTokens bool
 }
@@ -103,8 +100,7 @@ func (w *World) Settings() *Settings { return w.set.Load() }
 
 // Change replaces the settings by an edited copy.
 func (w *World) Change(edit func(*Settings)) {
-	w.setMu.Lock()
-	defer w.setMu.Unlock()
+	defer hold(&w.setMu)()
 	next := *w.set.Load()
 	edit(&next)
 	w.set.Store(&next)
@@ -114,12 +110,10 @@ func (w *World) draw(appid, kind string, n uint64) float64 {
 	return chance.Draw(w.Settings().Seed, appid, kind, n)
 }
 
-// opaque makes a credential.
 func (w *World) opaque(kind, owner string, nth uint64, n int) string {
 	return chance.Opaque(w.Settings().Seed, kind, owner, nth, n)
 }
 
-// appStore holds every app by id and by index.
 type appStore struct {
 	mu   sync.RWMutex
 	list []*App
@@ -149,8 +143,7 @@ func (w *World) AddApps(n int) {
 
 // addApp adds one generated app after an edit.
 func (w *World) addApp(now time.Time, edit func(*App)) *App {
-	w.apps.mu.Lock()
-	defer w.apps.mu.Unlock()
+	defer hold(&w.apps.mu)()
 	a := w.newApp(len(w.apps.list), now)
 	edit(a)
 	w.apps.list = append(w.apps.list, a)
@@ -172,4 +165,10 @@ func (w *World) each(appid string, f func(*App)) {
 		f(a)
 		a.Unlock()
 	}
+}
+
+// hold takes a lock for the rest of a function: defer hold(l)().
+func hold(l sync.Locker) (release func()) {
+	l.Lock()
+	return l.Unlock
 }
