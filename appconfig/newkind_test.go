@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/wxrollout/wxrollout/appconfig"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -141,7 +142,7 @@ func TestNewKind(t *testing.T) {
 	wx := &slogans{texts: map[string]string{}, lost: true}
 	store := ledger.New(rdb, ledger.Options{})
 	op := operator.New(operator.Deps{
-		Ledger: store, Redis: rdb, AppConfig: wx,
+		Ledger: store, Redis: rdb, AppConfig: wx, Readers: fleet.NewReaders(store, rdb, nil),
 		Pools: pool.New(func(name string) *ratelimit.Quota {
 			return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
 		}, pool.Options{}),
