@@ -16,6 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -26,13 +27,14 @@ import (
 
 // testFleet is a simulator, a Redis and the settings of workers that use them.
 type testFleet struct {
-	sim    *wxsim.Sim
-	door   *door
-	redis  *redistest.Server // nil for a cluster or sentinels
-	cfg    *config.Config
-	op     *operator.Operator
-	fleet  *fleet.Fleet
-	ledger *ledger.Ledger
+	sim     *wxsim.Sim
+	door    *door
+	redis   *redistest.Server // nil for a cluster or sentinels
+	cfg     *config.Config
+	op      *operator.Operator
+	fleet   *fleet.Fleet
+	library *library.Library
+	ledger  *ledger.Ledger
 }
 
 // environment are the settings of a worker against a simulator, with short waits.
@@ -98,7 +100,7 @@ func (f *testFleet) connect(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	f.op, f.fleet = tools.Operator, tools.Fleet
+	f.op, f.fleet, f.library = tools.Operator, tools.Fleet, tools.Library
 }
 
 // worker starts a worker and stops it at the end of the test.

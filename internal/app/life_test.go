@@ -150,7 +150,7 @@ func TestClosingLeavesNoConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tools.Operator.Templates(t.Context()); err != nil {
+	if _, err := tools.Library.Templates(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if open.Load() == 0 {

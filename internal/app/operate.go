@@ -9,7 +9,10 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/registry/apps"
+	"github.com/wxrollout/wxrollout/rollout"
 )
 
 // Tools are the use cases behind the commands.
@@ -17,6 +20,7 @@ type Tools struct {
 	Operator *operator.Operator
 	Fleet    *fleet.Fleet
 	Readers  *fleet.Readers
+	Library  *library.Library
 }
 
 // Open connects an operator's tools. Without the component's credentials they work offline: a use
@@ -54,6 +58,13 @@ func (k *core) tools(c *config.Config, by string) *Tools {
 	}
 	t := &Tools{Readers: fleet.NewReaders(k.ledger, k.rdb, fd.WeChat)}
 	fd.Readers = t.Readers
+	ld := library.Deps{Plans: k.ledger, Log: k.ledger, Apps: apps.New(k.rdb), By: by}
+	if k.source != nil {
+		ld.WeChat = k.wx
+	}
+	ld.Baseline = func(ctx context.Context) ([]rollout.Template, error) { return t.Operator.BaselineTemplates(ctx) }
+	t.Library = library.New(ld)
+	d.Library = t.Library
 	t.Fleet = fleet.New(fd)
 	d.Readers, d.Fleet = t.Readers, t.Fleet
 	t.Operator = operator.New(d)

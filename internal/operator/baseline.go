@@ -108,7 +108,7 @@ func (o *Operator) SetBaseline(ctx context.Context, file *planfile.File, opt Bas
 	if err := checkBaseline(file); err != nil {
 		return Baseline{}, err
 	}
-	if _, _, err := o.template(ctx, file.Template, false); err != nil {
+	if _, _, err := o.library.Find(ctx, file.Template, false); err != nil {
 		return Baseline{}, err
 	}
 	if opt.Every == 0 {
@@ -141,6 +141,19 @@ func (o *Operator) Baseline(ctx context.Context) (Baseline, error) {
 		return Baseline{}, err
 	}
 	return o.viewBaseline(ctx, b)
+}
+
+// BaselineTemplates returns the templates of the baseline and of its open batch.
+func (o *Operator) BaselineTemplates(ctx context.Context) ([]rollout.Template, error) {
+	b, err := o.Baseline(ctx)
+	var list []rollout.Template
+	if !b.Set.IsZero() {
+		list = append(list, b.Template)
+	}
+	if b.handing != nil {
+		list = append(list, b.handing.Plan.Template)
+	}
+	return list, err
 }
 
 func (o *Operator) viewBaseline(ctx context.Context, b apps.Baseline) (Baseline, error) {
@@ -316,7 +329,7 @@ func (o *Operator) gather(ctx context.Context, b apps.Baseline) (apps.Baseline, 
 
 // openBatch is the plan that a batch is handed on by; its wave is sized then.
 func (o *Operator) openBatch(ctx context.Context, file *planfile.File, number int, now time.Time) (openBatch, error) {
-	tmpl, _, err := o.template(ctx, file.Template, false)
+	tmpl, _, err := o.library.Find(ctx, file.Template, false)
 	if err != nil {
 		return openBatch{}, err
 	}

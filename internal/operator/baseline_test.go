@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -143,7 +144,7 @@ func TestBaselineFaults(t *testing.T) {
 		t.Errorf("faults %v", err)
 	}
 	missing := strings.Replace(standing, "latest: true", "id: 7, version: v", 1)
-	if _, err := b.op.SetBaseline(b.ctx, b.parse(missing, nil), operator.BaselineOptions{}, false); !errors.As(err, new(*operator.TemplateError)) {
+	if _, err := b.op.SetBaseline(b.ctx, b.parse(missing, nil), operator.BaselineOptions{}, false); !errors.As(err, new(*library.TemplateError)) {
 		t.Errorf("a template that isn't there: %v", err)
 	}
 	if v, err := b.op.SetBaseline(b.ctx, b.parse(standing, nil), operator.BaselineOptions{}, true); err != nil || v.Set.IsZero() {

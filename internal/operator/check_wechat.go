@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/wxrollout/wxrollout/internal/credential"
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -20,7 +21,7 @@ func (o *Operator) checkWeChat(ctx context.Context, appID string) []Result {
 			Hint: "set WXROLLOUT_COMPONENT_APPID, WXROLLOUT_COMPONENT_SECRET and WXROLLOUT_SEAL_KEY, or WXROLLOUT_TOKEN_URL and _BEARER, as the workers have them",
 		}}
 	}
-	templates, err := o.Templates(ctx)
+	templates, err := o.library.Templates(ctx)
 	if err != nil {
 		return []Result{refusal("credentials", err)}
 	}
@@ -31,16 +32,16 @@ func (o *Operator) checkWeChat(ctx context.Context, appID string) []Result {
 	return append(results, o.checkCalls(ctx, appID)...)
 }
 
-func checkLibrary(list []Template) Result {
+func checkLibrary(list []library.Template) Result {
 	r := Result{Name: "template library", Level: LevelOK}
-	newest, some := newestOf(list)
+	newest, some := library.Newest(list)
 	if !some {
 		r.Level, r.Detail, r.Hint = LevelWarn, "empty", "upload the code and add the draft to the library"
 		return r
 	}
 	r.Detail = fmt.Sprintf("%d templates, the newest is %d, version %s", len(list), newest.ID, newest.Version)
-	if len(list) >= LibraryNearlyFull {
-		r.Level, r.Hint = LevelWarn, fmt.Sprintf("it holds %d: delete old ones (enqueue templates prune)", LibraryMax)
+	if len(list) >= library.NearlyFull {
+		r.Level, r.Hint = LevelWarn, fmt.Sprintf("it holds %d: delete old ones (enqueue templates prune)", library.Max)
 	}
 	return r
 }

@@ -84,21 +84,6 @@ func (e *DifferentError) Error() string {
 	return fmt.Sprintf("the plan is now %s, not %s as reviewed: the plan, the app list, the ext template or the newest template changed; look at it again", e.Have, e.Want)
 }
 
-// TemplateError says that the template library lacks the plan's template.
-type TemplateError struct {
-	ID int64
-	// Newest is the newest entry; Empty says that the library has none.
-	Newest rollout.Template
-	Empty  bool
-}
-
-func (e *TemplateError) Error() string {
-	if e.Empty {
-		return "the template library is empty: upload the code and add the draft to the library first"
-	}
-	return fmt.Sprintf("template %d is not in the library; the newest is %d, version %s (enqueue templates lists them)", e.ID, e.Newest.ID, e.Newest.Version)
-}
-
 // WaveError says that no wave waits to be promoted, or not the one that was named.
 type WaveError struct {
 	ID, Why string

@@ -278,7 +278,7 @@ func (o *Operator) planOf(ctx context.Context, s ledger.Schedule) (rollout.Plan,
 	if plan.Template.ID != LatestTemplate {
 		return plan, nil
 	}
-	newest, _, err := o.template(ctx, planfile.TemplateSpec{Latest: true}, false)
+	newest, _, err := o.library.Find(ctx, planfile.TemplateSpec{Latest: true}, false)
 	if err != nil {
 		return plan, err
 	}

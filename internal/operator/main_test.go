@@ -12,11 +12,13 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
+	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/tasks/pool"
@@ -41,6 +43,7 @@ type bench struct {
 	worker  *operatortest.Worker
 	op      *operator.Operator
 	fleet   *fleet.Fleet
+	library *library.Library
 	advance func(time.Duration)
 }
 
@@ -54,7 +57,7 @@ func setup(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration))
 	}, pool.Options{})
 	b.worker = operatortest.New(b.ledger)
 	d := b.deps()
-	b.op, b.fleet = operator.New(d), d.Fleet
+	b.op, b.fleet, b.library = operator.New(d), d.Fleet, d.Library
 	return b
 }
 
@@ -70,6 +73,10 @@ func (b *bench) deps() operator.Deps {
 	readers := fleet.NewReaders(b.ledger, b.rdb, b.wx)
 	return operator.Deps{
 		Ledger: b.ledger, Pools: b.pools, WeChat: b.wx, Redis: b.rdb, Now: b.now, By: "li@ops1", Readers: readers,
+		Library: library.New(library.Deps{
+			Plans: b.ledger, Log: b.ledger, Apps: apps.New(b.rdb), WeChat: b.wx, By: "li@ops1",
+			Baseline: func(ctx context.Context) ([]rollout.Template, error) { return b.op.BaselineTemplates(ctx) },
+		}),
 		Fleet: fleet.New(fleet.Deps{Redis: b.rdb, Rollouts: b.ledger, Readers: readers, WeChat: b.wx, Now: b.now, By: "li@ops1"}),
 	}
 }

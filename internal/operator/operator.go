@@ -9,19 +9,16 @@ import (
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// WeChat is the part of the client that operator commands need. All but AddTemplate and
-// DeleteTemplate only read. *wxclient.Client implements it.
+// WeChat is the part of the client that operator commands need; it only reads. *wxclient.Client
+// implements it.
 type WeChat interface {
-	Templates(ctx context.Context) ([]wxclient.Template, error)
-	TemplateDrafts(ctx context.Context) ([]wxclient.TemplateDraft, error)
-	AddTemplate(ctx context.Context, draftID int64) error
-	DeleteTemplate(ctx context.Context, templateID int64) error
 	AuthorizerList(ctx context.Context, offset, count int) (wxclient.AuthorizerPage, error)
 	QueryQuota(ctx context.Context, appid string) (wxclient.Quota, error)
 	APIQuota(ctx context.Context, appid, cgiPath string) (wxclient.APIQuota, error)
@@ -51,6 +48,8 @@ type Deps struct {
 	// Fleet answers questions about single apps, Readers lends apps for reads.
 	Fleet   *fleet.Fleet
 	Readers *fleet.Readers
+	// Library finds templates.
+	Library *library.Library
 	// Now is the clock; nil means time.Now. Leases and wakes go by the ledger's.
 	Now func() time.Time
 	// By names the operator in the ledger, such as li@ops1.
@@ -68,6 +67,7 @@ type Operator struct {
 	apps        *apps.Store
 	fleet       *fleet.Fleet
 	readers     *fleet.Readers
+	library     *library.Library
 	rdb         redis.UniversalClient
 	now         func() time.Time
 	by          string
@@ -77,7 +77,7 @@ type Operator struct {
 func New(d Deps) *Operator {
 	o := &Operator{
 		ledger: d.Ledger, pools: d.Pools, wx: d.WeChat, appConfig: d.AppConfig, credentials: d.Credentials, rdb: d.Redis,
-		apps: apps.New(d.Redis), fleet: d.Fleet, readers: d.Readers, now: d.Now, by: d.By,
+		apps: apps.New(d.Redis), fleet: d.Fleet, readers: d.Readers, library: d.Library, now: d.Now, by: d.By,
 	}
 	if o.now == nil {
 		o.now = time.Now

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
@@ -30,7 +31,7 @@ type PlanOptions struct {
 
 // LatestTemplate is the template id of a schedule that takes the newest template
 // at each run.
-const LatestTemplate int64 = -1
+const LatestTemplate = library.LatestTemplate
 
 // Preview is what applying a plan would do. Apply does just that.
 type Preview struct {
@@ -97,7 +98,7 @@ func (o *Operator) Plan(ctx context.Context, file *planfile.File, opt PlanOption
 		opt.Progress = func(string, int, int) {}
 	}
 	// The template and the apps are found apart: tell of both's faults at once.
-	tmpl, warnings, tmplErr := o.template(ctx, file.Template, opt.Offline)
+	tmpl, warnings, tmplErr := o.library.Find(ctx, file.Template, opt.Offline)
 	apps, notes, appsErr := o.planApps(ctx, file, opt)
 	warnings = append(warnings, notes...)
 	var extErr error

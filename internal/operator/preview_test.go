@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/internal/credential"
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -95,7 +96,7 @@ func TestLatestIsPinned(t *testing.T) {
 	b.worker.Answer("*", rollout.StageVerdict, operatortest.Rejected("still none"))
 	b.work()
 	b.wx.Library = b.wx.Library[3:]
-	gone := (*operator.TemplateError)(nil)
+	gone := (*library.TemplateError)(nil)
 	if _, err := b.op.Retry(b.ctx, applied.ID, operator.Filter{}, recommit); !errors.As(err, &gone) || gone.ID != 118 || gone.Newest.ID != 119 {
 		t.Error(err)
 	}
@@ -119,8 +120,8 @@ func TestPlanTemplates(t *testing.T) {
 		{name: "pinned", plan: simple, library: operatortest.NewWeChat().Library, want: rollout.Template{ID: 118, Version: "3.9.0"}},
 		{name: "latest", plan: latest, library: operatortest.NewWeChat().Library, want: rollout.Template{ID: 118, Version: "3.9.0", Desc: "spring (draft)"}},
 		{name: "another version", plan: simple, library: []wxclient.Template{{ID: 118, Version: "1"}}, want: rollout.Template{ID: 118, Version: "3.9.0"}, warns: `version "1"`},
-		{name: "missing", plan: simple, library: []wxclient.Template{{ID: 3, Version: "1"}}, err: &operator.TemplateError{ID: 118, Newest: rollout.Template{ID: 3, Version: "1"}}},
-		{name: "standard only", plan: latest, library: []wxclient.Template{{ID: 3, Type: 1}}, err: &operator.TemplateError{Empty: true}},
+		{name: "missing", plan: simple, library: []wxclient.Template{{ID: 3, Version: "1"}}, err: &library.TemplateError{ID: 118, Newest: rollout.Template{ID: 3, Version: "1"}}},
+		{name: "standard only", plan: latest, library: []wxclient.Template{{ID: 3, Type: 1}}, err: &library.TemplateError{Empty: true}},
 		{name: "offline", plan: simple, offline: true, want: rollout.Template{ID: 118, Version: "3.9.0"}, warns: "not looked up"},
 		{name: "latest offline", plan: latest, offline: true, err: &credential.OfflineError{What: "find the newest template"}},
 	}
@@ -164,7 +165,7 @@ func TestPlanTellsAllFaults(t *testing.T) {
 	if !errors.As(err, &faults) || len(faults) != 2 || faults[0].Line != 3 || faults[1].Line != 4 {
 		t.Errorf("faults %v in %v", faults, err)
 	}
-	var missing *operator.TemplateError
+	var missing *library.TemplateError
 	if !errors.As(err, &missing) || missing.ID != 7 {
 		t.Errorf("no word of the template in: %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -147,7 +148,7 @@ func (o *Operator) Quota(ctx context.Context, appID string) (QuotaReport, error)
 	if err != nil {
 		return QuotaReport{}, err
 	}
-	actions = slices.DeleteFunc(actions, isLibraryAction)
+	actions = slices.DeleteFunc(actions, library.IsAction)
 	fault, err := o.ledger.PlatformFault(ctx)
 	if err != nil {
 		return QuotaReport{}, err

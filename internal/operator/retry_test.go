@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
@@ -127,7 +128,7 @@ func TestRetryRecommitFaults(t *testing.T) {
 		{"a column the list lacks", operator.RetryOptions{Recommit: true, Ext: text(`{"a": "{{.region}}"}`)}, new(planfile.Faults)},
 		{"no JSON", operator.RetryOptions{Recommit: true, Ext: text(`{`)}, new(planfile.Faults)},
 		{"no template text", operator.RetryOptions{Recommit: true, Ext: text(`{{`)}, new(*extjson.Error)},
-		{"a template that isn't there", operator.RetryOptions{Recommit: true, Template: &rollout.Template{ID: 5}}, new(*operator.TemplateError)},
+		{"a template that isn't there", operator.RetryOptions{Recommit: true, Template: &rollout.Template{ID: 5}}, new(*library.TemplateError)},
 		{"no recommit", operator.RetryOptions{Ext: text(`{}`)}, new(*operator.FilterError)},
 	}
 	for _, tt := range tests {

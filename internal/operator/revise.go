@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
@@ -47,13 +48,13 @@ func (o *Operator) recommitted(ctx context.Context, was rollout.Template, other 
 		t = *other
 	}
 	if o.wx != nil {
-		list, err := o.Templates(ctx)
+		list, err := o.library.Templates(ctx)
 		if err != nil {
 			return t, err
 		}
-		newest, some := newestOf(list)
+		newest, some := library.Newest(list)
 		if !some {
-			return t, &TemplateError{Empty: true}
+			return t, &library.TemplateError{Empty: true}
 		}
 		found := false
 		for _, entry := range list {
@@ -66,7 +67,7 @@ func (o *Operator) recommitted(ctx context.Context, was rollout.Template, other 
 			}
 		}
 		if !found {
-			return t, &TemplateError{ID: t.ID, Newest: newest.pinned()}
+			return t, &library.TemplateError{ID: t.ID, Newest: newest.Pinned()}
 		}
 	}
 	if t.Version == "" {

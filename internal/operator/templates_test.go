@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -38,11 +39,11 @@ func (b *bench) live(n int, version string) {
 // uses tells what needs a template.
 func (b *bench) uses(id int64) string {
 	b.t.Helper()
-	l, err := b.op.Library(b.ctx)
+	l, err := b.library.Contents(b.ctx)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	i := slices.IndexFunc(l.Entries, func(e operator.LibraryEntry) bool { return e.ID == id })
+	i := slices.IndexFunc(l.Entries, func(e library.Entry) bool { return e.ID == id })
 	return strings.Trim(fmt.Sprint(l.Entries[i].Uses), "[]")
 }
 
@@ -79,8 +80,8 @@ func TestTemplateUses(t *testing.T) {
 	if got := b.uses(121) + ", " + b.uses(122); got != "schedule monthly, the baseline" {
 		t.Errorf("121 and 122 are used by %q", got)
 	}
-	used, missing := (*operator.TemplateUsedError)(nil), (*operator.TemplateError)(nil)
-	done, err := b.op.DeleteTemplates(b.ctx, []int64{110, 121, 500}, false, "")
+	used, missing := (*library.UsedError)(nil), (*library.TemplateError)(nil)
+	done, err := b.library.Delete(b.ctx, []int64{110, 121, 500}, false, "")
 	if !errors.As(err, &used) || !errors.As(err, &missing) || used.Template.ID != 121 || missing.ID != 500 || len(b.wx.Library) != 21 {
 		t.Errorf("deleted %v of three with two faults: %v", done, err)
 	}
@@ -101,11 +102,11 @@ func TestPrune(t *testing.T) {
 	b.live(1, "1.0.2")
 	b.live(2, "spring")
 	b.live(3, "")
-	l, err := b.op.Library(b.ctx)
-	if err != nil || l.Unseen != 1 || l.Room() != operator.LibraryMax-11 {
+	l, err := b.library.Contents(b.ctx)
+	if err != nil || l.Unseen != 1 || l.Room() != library.Max-11 {
 		t.Fatalf("library %+v %v", l, err)
 	}
-	ids := func(list []operator.LibraryEntry) (out []int64) {
+	ids := func(list []library.Entry) (out []int64) {
 		for _, e := range list {
 			out = append(out, e.ID)
 		}
@@ -120,15 +121,15 @@ func TestPrune(t *testing.T) {
 	// One is gone already, and the reply to another is lost: both are deleted.
 	b.wx.Errs["DeleteTemplate 4"] = &wxclient.Error{Code: 85064}
 	b.wx.Errs["DeleteTemplate 6"] = &wxclient.OutcomeUnknownError{Err: errors.New("reset")}
-	done, err := b.op.DeleteTemplates(b.ctx, []int64{1, 4, 6}, false, "make room")
+	done, err := b.library.Delete(b.ctx, []int64{1, 4, 6}, false, "make room")
 	if err != nil || len(done) != 3 {
 		t.Errorf("deleted %v %v", ids(done), err)
 	}
 	b.wx.Errs["DeleteTemplate 7"] = &wxclient.Error{Code: -1}
-	if done, err = b.op.DeleteTemplates(b.ctx, []int64{2, 7, 8}, false, ""); err == nil || len(done) != 1 {
+	if done, err = b.library.Delete(b.ctx, []int64{2, 7, 8}, false, ""); err == nil || len(done) != 1 {
 		t.Errorf("deleted %v before the fault, %v", ids(done), err)
 	}
-	if l, err = b.op.Library(b.ctx); err != nil || l.Last == nil || l.Last.From != "template 2, version 1.0.2" || l.Last.By != "li@ops1" {
+	if l, err = b.library.Contents(b.ctx); err != nil || l.Last == nil || l.Last.From != "template 2, version 1.0.2" || l.Last.By != "li@ops1" {
 		t.Errorf("last %+v %v", l.Last, err)
 	}
 	if q, err := b.op.Quota(b.ctx, appID(1)); err != nil || len(q.Actions) != 0 {
@@ -141,29 +142,29 @@ func TestAddTemplate(t *testing.T) {
 	b := mini(t)
 	b.shelf(0, 3)
 	b.wx.Drafts = []wxclient.TemplateDraft{{ID: 0, Version: "2.0"}, {ID: 7, Version: "2.1"}}
-	if a, err := b.op.AddTemplate(b.ctx, nil, true, ""); err != nil || a.Draft.ID != 7 || a.Template != nil || len(b.wx.Library) != 4 {
+	if a, err := b.library.Add(b.ctx, nil, true, ""); err != nil || a.Draft.ID != 7 || a.Template != nil || len(b.wx.Library) != 4 {
 		t.Errorf("dry run %+v %v", a, err)
 	}
 	b.wx.Errs["AddTemplate"] = &wxclient.OutcomeUnknownError{Err: errors.New("timeout")}
-	a, err := b.op.AddTemplate(b.ctx, nil, false, "")
+	a, err := b.library.Add(b.ctx, nil, false, "")
 	if err != nil || a.Template == nil || a.Template.ID != 307 || a.Existed || a.Templates != 5 {
 		t.Errorf("with a lost reply %+v %v", a, err)
 	}
-	if a, err = b.op.AddTemplate(b.ctx, nil, false, ""); err != nil || !a.Existed || a.Template.ID != 307 || len(b.wx.Library) != 5 {
+	if a, err = b.library.Add(b.ctx, nil, false, ""); err != nil || !a.Existed || a.Template.ID != 307 || len(b.wx.Library) != 5 {
 		t.Errorf("once more %+v %v", a, err)
 	}
 	// Templates without a draft say draft 0: the draft 0 is none of them.
 	delete(b.wx.Errs, "AddTemplate")
 	zero := int64(0)
-	if a, err = b.op.AddTemplate(b.ctx, &zero, false, ""); err != nil || a.Existed || a.Template.ID != 300 {
+	if a, err = b.library.Add(b.ctx, &zero, false, ""); err != nil || a.Existed || a.Template.ID != 300 {
 		t.Errorf("draft 0 %+v %v", a, err)
 	}
 	nine := int64(9)
-	if _, err = b.op.AddTemplate(b.ctx, &nine, false, ""); !errors.As(err, new(*operator.DraftError)) || !strings.Contains(err.Error(), "there are 7 (version 2.1), 0 (version 2.0)") {
+	if _, err = b.library.Add(b.ctx, &nine, false, ""); !errors.As(err, new(*library.DraftError)) || !strings.Contains(err.Error(), "there are 7 (version 2.1), 0 (version 2.0)") {
 		t.Error(err)
 	}
 	b.wx.Drafts = nil
-	if _, err = b.op.AddTemplate(b.ctx, nil, false, ""); !errors.As(err, new(*operator.DraftError)) || !strings.Contains(err.Error(), "upload") {
+	if _, err = b.library.Add(b.ctx, nil, false, ""); !errors.As(err, new(*library.DraftError)) || !strings.Contains(err.Error(), "upload") {
 		t.Error(err)
 	}
 }
@@ -172,19 +173,19 @@ func TestFullLibrary(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	b.wx.Drafts = []wxclient.TemplateDraft{{ID: 7, Version: "2.1"}}
-	full := (*operator.LibraryFullError)(nil)
-	b.shelf(1, operator.LibraryMax)
-	_, err := b.op.AddTemplate(b.ctx, nil, false, "")
-	if !errors.As(err, &full) || full.Prunable != operator.LibraryMax-operator.DefaultKeep || slices.Contains(b.wx.Asked, "AddTemplate") {
+	full := (*library.FullError)(nil)
+	b.shelf(1, library.Max)
+	_, err := b.library.Add(b.ctx, nil, false, "")
+	if !errors.As(err, &full) || full.Prunable != library.Max-library.DefaultKeep || slices.Contains(b.wx.Asked, "AddTemplate") {
 		t.Errorf("%v after %v", err, b.wx.Asked)
 	}
 	b.shelf(1, 50) // a platform that holds fewer
 	b.wx.Errs["AddTemplate"] = &wxclient.Error{Code: 85065}
-	if _, err = b.op.AddTemplate(b.ctx, nil, false, ""); !errors.As(err, &full) || full.Have != 50 || full.Prunable != 30 || full.Err == nil {
+	if _, err = b.library.Add(b.ctx, nil, false, ""); !errors.As(err, &full) || full.Have != 50 || full.Prunable != 30 || full.Err == nil {
 		t.Error(err)
 	}
 	b.shelf(1, 20)
-	if _, err = b.op.AddTemplate(b.ctx, nil, false, ""); !errors.As(err, &full) || !strings.Contains(err.Error(), "would free none") {
+	if _, err = b.library.Add(b.ctx, nil, false, ""); !errors.As(err, &full) || !strings.Contains(err.Error(), "would free none") {
 		t.Error(err)
 	}
 }

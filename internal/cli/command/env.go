@@ -8,6 +8,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
@@ -25,6 +26,11 @@ func (env *Env) With(ctx context.Context, f func(*operator.Operator) error) erro
 // WithFleet runs f with the use cases of the app registry.
 func (env *Env) WithFleet(ctx context.Context, f func(*fleet.Fleet) error) error {
 	return env.with(ctx, func(t *app.Tools) error { return f(t.Fleet) })
+}
+
+// WithLibrary runs f with the use cases of the template library.
+func (env *Env) WithLibrary(ctx context.Context, f func(*library.Library) error) error {
+	return env.with(ctx, func(t *app.Tools) error { return f(t.Library) })
 }
 
 // with opens the tools for f and closes them after. An error of closing counts only if f succeeded.

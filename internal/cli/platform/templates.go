@@ -10,7 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/library"
 )
 
 // templatesOptions is the command line of templates list and templates drafts.
@@ -62,8 +62,8 @@ standard template.`,
 }
 
 func runTemplates(ctx context.Context, env *command.Env, o templatesOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		l, err := op.Library(ctx)
+	return env.WithLibrary(ctx, func(lib *library.Library) error {
+		l, err := lib.Contents(ctx)
 		if err != nil {
 			return err
 		}
@@ -75,10 +75,10 @@ func runTemplates(ctx context.Context, env *command.Env, o templatesOptions) err
 }
 
 // libraryNotes have the free room and the last change.
-func libraryNotes(env *command.Env, l operator.Library) string {
+func libraryNotes(env *command.Env, l library.Contents) string {
 	text := fmt.Sprintf("%s, room for %s more", human.Plural(len(l.Entries), "template"), human.Count(l.Room()))
-	if len(l.Entries) >= operator.LibraryNearlyFull {
-		text += fmt.Sprintf(": nearly full; enqueue templates prune would free %s", human.Count(len(l.Prunable(operator.DefaultKeep, false))))
+	if len(l.Entries) >= library.NearlyFull {
+		text += fmt.Sprintf(": nearly full; enqueue templates prune would free %s", human.Count(len(l.Prunable(library.DefaultKeep, false))))
 	}
 	if a := l.Last; a != nil {
 		text += fmt.Sprintf("\nlast change %s ago by %s: %s to %s: %s", env.Ago(a.Time()), a.By, a.From, a.To, human.OneLine(a.Why))
@@ -87,7 +87,7 @@ func libraryNotes(env *command.Env, l operator.Library) string {
 }
 
 // usedBy lists the uses of a template.
-func usedBy(e operator.LibraryEntry) string {
+func usedBy(e library.Entry) string {
 	var uses []string
 	for _, u := range e.Uses {
 		uses = append(uses, u.String())
@@ -95,16 +95,16 @@ func usedBy(e operator.LibraryEntry) string {
 	return strings.Join(uses, ", ")
 }
 
-var templateColumns = []term.Column[operator.LibraryEntry]{
-	{Name: "id", Text: func(e operator.LibraryEntry) string { return fmt.Sprint(e.ID) }},
-	{Name: "version", Text: func(e operator.LibraryEntry) string { return e.Version }},
-	{Name: "created", Text: func(e operator.LibraryEntry) string { return human.Stamp(e.Created) }},
-	{Name: "live", Text: func(e operator.LibraryEntry) string { return human.Count(e.Live) }},
-	{Name: "used_by", Text: func(e operator.LibraryEntry) string { return human.Shorten(usedBy(e), command.CellWidth) }},
-	{Name: "desc", Text: func(e operator.LibraryEntry) string { return human.Shorten(e.Desc, command.CellWidth) }},
-	{Name: "draft", Wide: true, Text: func(e operator.LibraryEntry) string { return fmt.Sprint(e.Draft) }},
-	{Name: "source", Wide: true, Text: func(e operator.LibraryEntry) string { return e.Source }},
-	{Name: "standard", Wide: true, Text: func(e operator.LibraryEntry) string { return fmt.Sprint(e.Standard) }},
+var templateColumns = []term.Column[library.Entry]{
+	{Name: "id", Text: func(e library.Entry) string { return fmt.Sprint(e.ID) }},
+	{Name: "version", Text: func(e library.Entry) string { return e.Version }},
+	{Name: "created", Text: func(e library.Entry) string { return human.Stamp(e.Created) }},
+	{Name: "live", Text: func(e library.Entry) string { return human.Count(e.Live) }},
+	{Name: "used_by", Text: func(e library.Entry) string { return human.Shorten(usedBy(e), command.CellWidth) }},
+	{Name: "desc", Text: func(e library.Entry) string { return human.Shorten(e.Desc, command.CellWidth) }},
+	{Name: "draft", Wide: true, Text: func(e library.Entry) string { return fmt.Sprint(e.Draft) }},
+	{Name: "source", Wide: true, Text: func(e library.Entry) string { return e.Source }},
+	{Name: "standard", Wide: true, Text: func(e library.Entry) string { return fmt.Sprint(e.Standard) }},
 }
 
 func newTemplatesDrafts(env *command.Env, run func(context.Context, *command.Env, templatesOptions) error) *cobra.Command {
@@ -125,8 +125,8 @@ TEMPLATE is the template that was made from the draft.`,
 }
 
 func runDrafts(ctx context.Context, env *command.Env, o templatesOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		drafts, err := op.Drafts(ctx)
+	return env.WithLibrary(ctx, func(lib *library.Library) error {
+		drafts, err := lib.Drafts(ctx)
 		if err != nil {
 			return err
 		}
@@ -134,17 +134,17 @@ func runDrafts(ctx context.Context, env *command.Env, o templatesOptions) error 
 	})
 }
 
-var draftColumns = []term.Column[operator.Draft]{
-	{Name: "draft", Text: func(x operator.Draft) string { return fmt.Sprint(x.ID) }},
-	{Name: "version", Text: func(x operator.Draft) string { return x.Version }},
-	{Name: "created", Text: func(x operator.Draft) string { return human.Stamp(x.Created) }},
-	{Name: "template", Text: func(x operator.Draft) string {
+var draftColumns = []term.Column[library.Draft]{
+	{Name: "draft", Text: func(x library.Draft) string { return fmt.Sprint(x.ID) }},
+	{Name: "version", Text: func(x library.Draft) string { return x.Version }},
+	{Name: "created", Text: func(x library.Draft) string { return human.Stamp(x.Created) }},
+	{Name: "template", Text: func(x library.Draft) string {
 		if x.Template == nil {
 			return ""
 		}
 		return fmt.Sprint(*x.Template)
 	}},
-	{Name: "developer", Text: func(x operator.Draft) string { return x.Developer }},
-	{Name: "desc", Text: func(x operator.Draft) string { return human.Shorten(x.Desc, command.CellWidth) }},
-	{Name: "source", Wide: true, Text: func(x operator.Draft) string { return x.Source }},
+	{Name: "developer", Text: func(x library.Draft) string { return x.Developer }},
+	{Name: "desc", Text: func(x library.Draft) string { return human.Shorten(x.Desc, command.CellWidth) }},
+	{Name: "source", Wide: true, Text: func(x library.Draft) string { return x.Source }},
 }

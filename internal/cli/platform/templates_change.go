@@ -12,7 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/library"
 )
 
 // addTemplateOptions is the command line of templates add.
@@ -33,7 +33,7 @@ func newTemplatesAdd(env *command.Env, run func(context.Context, *command.Env, a
 already a template is left alone, so scripts can repeat the command.
 
 The library holds %d templates (older WeChat pages say 50). If it is full, the
-command fails and shows what templates prune would free.`, operator.LibraryMax),
+command fails and shows what templates prune would free.`, library.Max),
 		Example: `  enqueue templates add 12 --reason "spring"
   enqueue templates add --newest -o json`,
 		Args: command.Args(cobra.MaximumNArgs(1)),
@@ -75,16 +75,16 @@ func templateIDs(given []string) ([]int64, error) {
 }
 
 func runTemplatesAdd(ctx context.Context, env *command.Env, o addTemplateOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		added, err := op.AddTemplate(ctx, o.draft, o.dryRun, o.why)
+	return env.WithLibrary(ctx, func(lib *library.Library) error {
+		added, err := lib.Add(ctx, o.draft, o.dryRun, o.why)
 		if err != nil {
 			return err
 		}
 		if o.dryRun {
 			env.DryRun()
 		}
-		if added.Templates >= operator.LibraryNearlyFull {
-			env.Talk("warning: the library has %d of at most %d templates: see enqueue templates prune --dry-run\n", added.Templates, added.LibraryMax)
+		if added.Templates >= library.NearlyFull {
+			env.Talk("warning: the library has %d of at most %d templates: see enqueue templates prune --dry-run\n", added.Templates, added.Max)
 		}
 		if o.format == term.JSON {
 			return term.WriteJSON(env.Out, added)
@@ -96,7 +96,7 @@ func runTemplatesAdd(ctx context.Context, env *command.Env, o addTemplateOptions
 		case o.dryRun:
 			return env.Print("%s, would be added to %s\n", what, human.Plural(added.Templates, "template"))
 		default:
-			return env.Print("%s, was added as template %d; %s of at most %d\n", what, added.Template.ID, human.Plural(added.Templates, "template"), added.LibraryMax)
+			return env.Print("%s, was added as template %d; %s of at most %d\n", what, added.Template.ID, human.Plural(added.Templates, "template"), added.Max)
 		}
 	})
 }
@@ -161,15 +161,15 @@ not affect live apps: only committing its version to another app needs it.`,
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.keep, "keep", operator.DefaultKeep, "number of newest templates to keep")
+	f.IntVar(&o.keep, "keep", library.DefaultKeep, "number of newest templates to keep")
 	f.BoolVar(&o.live, "live", false, "also delete templates whose version is live in apps")
 	bindTemplateChange(cmd, &o)
 	return cmd
 }
 
 func runTemplatesDelete(ctx context.Context, env *command.Env, o deleteTemplatesOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		would, err := op.DeleteTemplates(ctx, o.ids, true, o.Why)
+	return env.WithLibrary(ctx, func(lib *library.Library) error {
+		would, err := lib.Delete(ctx, o.ids, true, o.Why)
 		if err != nil {
 			return err
 		}
@@ -178,13 +178,13 @@ func runTemplatesDelete(ctx context.Context, env *command.Env, o deleteTemplates
 				env.Talk("warning: template %d (version %s) is live in %s\n", e.ID, e.Version, human.Plural(e.Live, "app"))
 			}
 		}
-		return deleteTemplates(ctx, env, op, would, o)
+		return deleteTemplates(ctx, env, lib, would, o)
 	})
 }
 
 func runTemplatesPrune(ctx context.Context, env *command.Env, o deleteTemplatesOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		l, err := op.Library(ctx)
+	return env.WithLibrary(ctx, func(lib *library.Library) error {
+		l, err := lib.Contents(ctx)
 		if err != nil {
 			return err
 		}
@@ -192,12 +192,12 @@ func runTemplatesPrune(ctx context.Context, env *command.Env, o deleteTemplatesO
 		if l.Unseen > 0 && !o.live && len(would) > 0 {
 			env.Talk("warning: the live version of %s is unknown: run enqueue apps sync --full --versions\n", human.Plural(l.Unseen, "app"))
 		}
-		return deleteTemplates(ctx, env, op, would, o)
+		return deleteTemplates(ctx, env, lib, would, o)
 	})
 }
 
 // deleteTemplates lists templates, asks for confirmation and deletes them.
-func deleteTemplates(ctx context.Context, env *command.Env, op *operator.Operator, would []operator.LibraryEntry, o deleteTemplatesOptions) error {
+func deleteTemplates(ctx context.Context, env *command.Env, lib *library.Library, would []library.Entry, o deleteTemplatesOptions) error {
 	if len(would) == 0 {
 		env.Talk("no template can be deleted\n")
 		return term.List(env.Out, o.format, templateColumns, would)
@@ -214,7 +214,7 @@ func deleteTemplates(ctx context.Context, env *command.Env, op *operator.Operato
 	for i, e := range would {
 		ids[i] = e.ID
 	}
-	done, err := op.DeleteTemplates(ctx, ids, false, o.Why)
+	done, err := lib.Delete(ctx, ids, false, o.Why)
 	if len(done) > 0 {
 		env.Talk("%s deleted\n", human.Plural(len(done), "template"))
 	}

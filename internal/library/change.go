@@ -1,4 +1,4 @@
-package operator
+package library
 
 import (
 	"cmp"
@@ -35,18 +35,18 @@ func (d Draft) made(list []Template) *Template {
 }
 
 // Drafts lists the uploads that can become templates, the newest first.
-func (o *Operator) Drafts(ctx context.Context) ([]Draft, error) {
-	drafts, _, err := o.draftsAnd(ctx)
+func (l *Library) Drafts(ctx context.Context) ([]Draft, error) {
+	drafts, _, err := l.draftsAnd(ctx)
 	return drafts, err
 }
 
 // draftsAnd reads the drafts and the library.
-func (o *Operator) draftsAnd(ctx context.Context) ([]Draft, []Template, error) {
-	library, err := o.Templates(ctx)
+func (l *Library) draftsAnd(ctx context.Context) ([]Draft, []Template, error) {
+	library, err := l.Templates(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	found, err := o.wx.TemplateDrafts(ctx)
+	found, err := l.wx.TemplateDrafts(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list drafts: %w", err)
 	}
@@ -79,8 +79,8 @@ func (e *DraftError) Error() string {
 	return fmt.Sprintf("draft %d is not there: each upload replaces its developer's last one; there are %s", e.ID, strings.Join(have, ", "))
 }
 
-// LibraryFullError says that the library takes no more templates.
-type LibraryFullError struct {
+// FullError says that the library takes no more templates.
+type FullError struct {
 	Have int
 	// Prunable is how many a pruning with its defaults would delete.
 	Prunable int
@@ -88,7 +88,7 @@ type LibraryFullError struct {
 	Err error
 }
 
-func (e *LibraryFullError) Error() string {
+func (e *FullError) Error() string {
 	text := fmt.Sprintf("the template library is full with %d templates", e.Have)
 	if e.Err != nil {
 		text += fmt.Sprintf(", says WeChat (%v)", e.Err)
@@ -99,18 +99,18 @@ func (e *LibraryFullError) Error() string {
 	return text + fmt.Sprintf(": enqueue templates prune would free %d (--dry-run shows which)", e.Prunable)
 }
 
-func (e *LibraryFullError) Unwrap() error { return e.Err }
+func (e *FullError) Unwrap() error { return e.Err }
 
-// AddedTemplate is what adding a draft to the library did, or would do.
-type AddedTemplate struct {
+// Added is what adding a draft to the library did, or would do.
+type Added struct {
 	Draft Draft `json:"draft"`
 	// Template is what it is in the library; nil in a dry run.
 	Template *Template `json:"template,omitempty"`
 	// Existed says that it was there already: nothing was done.
 	Existed bool `json:"existed"`
-	// Templates is how many the library has now, LibraryMax how many it holds.
-	Templates  int `json:"templates"`
-	LibraryMax int `json:"library_max"`
+	// Templates is how many the library has now, Max how many it holds.
+	Templates int `json:"templates"`
+	Max       int `json:"library_max"`
 }
 
 // WeChat's codes for a library that is full, and for a template that isn't there.
@@ -119,11 +119,11 @@ const (
 	codeNoTemplate  = 85064
 )
 
-// AddTemplate puts a draft into the library, or the newest one if id is nil. One that is
-// there already is left alone. The error is a *DraftError or a *LibraryFullError.
-func (o *Operator) AddTemplate(ctx context.Context, id *int64, dryRun bool, why string) (AddedTemplate, error) {
-	out := AddedTemplate{LibraryMax: LibraryMax}
-	drafts, library, err := o.draftsAnd(ctx)
+// Add puts a draft into the library, or the newest one if id is nil. One that is
+// there already is left alone. The error is a *DraftError or a *FullError.
+func (l *Library) Add(ctx context.Context, id *int64, dryRun bool, why string) (Added, error) {
+	out := Added{Max: Max}
+	drafts, library, err := l.draftsAnd(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -140,34 +140,34 @@ func (o *Operator) AddTemplate(ctx context.Context, id *int64, dryRun bool, why 
 		out.Template, out.Existed = t, true
 		return out, nil
 	}
-	if len(library) >= LibraryMax {
-		return out, o.full(ctx, nil)
+	if len(library) >= Max {
+		return out, l.full(ctx, nil)
 	}
 	if dryRun {
 		return out, nil
 	}
-	err = o.wx.AddTemplate(ctx, out.Draft.ID)
+	err = l.wx.AddTemplate(ctx, out.Draft.ID)
 	if refusal := (*wxclient.Error)(nil); errors.As(err, &refusal) && refusal.Code == codeLibraryFull {
-		return out, o.full(ctx, err)
+		return out, l.full(ctx, err)
 	}
-	return o.added(ctx, out, why, err)
+	return l.added(ctx, out, why, err)
 }
 
 // full tells what a pruning would free.
-func (o *Operator) full(ctx context.Context, refusal error) error {
-	l, err := o.Library(ctx)
+func (l *Library) full(ctx context.Context, refusal error) error {
+	c, err := l.Contents(ctx)
 	if err != nil {
 		return errors.Join(refusal, err)
 	}
-	return &LibraryFullError{Have: len(l.Entries), Prunable: len(l.Prunable(DefaultKeep, false)), Err: refusal}
+	return &FullError{Have: len(c.Entries), Prunable: len(c.Prunable(DefaultKeep, false)), Err: refusal}
 }
 
 // added finds the template that was made, also after a lost reply: WeChat tells no id.
-func (o *Operator) added(ctx context.Context, out AddedTemplate, why string, lost error) (AddedTemplate, error) {
+func (l *Library) added(ctx context.Context, out Added, why string, lost error) (Added, error) {
 	if lost != nil && !wxclient.IsOutcomeUnknown(lost) {
 		return out, fmt.Errorf("add draft %d to the template library: %w", out.Draft.ID, lost)
 	}
-	library, err := o.Templates(ctx)
+	library, err := l.Templates(ctx)
 	if err != nil {
 		return out, errors.Join(lost, err)
 	}
@@ -177,19 +177,19 @@ func (o *Operator) added(ctx context.Context, out AddedTemplate, why string, los
 		return out, errors.Join(lost, err)
 	}
 	from := fmt.Sprintf("%s%d, version %s", actionDraft, out.Draft.ID, out.Draft.Version)
-	if err := o.ledger.NotePlatform(ctx, from, fmt.Sprintf("template %d", out.Template.ID), o.by, orNoReason(why)); err != nil {
+	if err := l.log.NotePlatform(ctx, from, fmt.Sprintf("template %d", out.Template.ID), l.by, cmp.Or(why, "no reason given")); err != nil {
 		return out, fmt.Errorf("template %d is in the library: %w", out.Template.ID, err)
 	}
 	return out, nil
 }
 
-// TemplateUsedError says that a template can't be deleted.
-type TemplateUsedError struct {
+// UsedError says that a template can't be deleted.
+type UsedError struct {
 	Template Template
-	Uses     []TemplateUse
+	Uses     []Use
 }
 
-func (e *TemplateUsedError) Error() string {
+func (e *UsedError) Error() string {
 	var uses []string
 	for _, u := range e.Uses {
 		uses = append(uses, u.String())
@@ -197,32 +197,32 @@ func (e *TemplateUsedError) Error() string {
 	return fmt.Sprintf("template %d (version %s) is used by %s: without it their commits would fail with 85014", e.Template.ID, e.Template.Version, strings.Join(uses, ", "))
 }
 
-// DeleteTemplates deletes templates, and says which, in a dry run which it would. If one
-// is not in the library (*TemplateError) or in use (*TemplateUsedError) it deletes none,
+// Delete deletes templates, and says which, in a dry run which it would. If one
+// is not in the library (*TemplateError) or in use (*UsedError) it deletes none,
 // and tells all of them. What stops it midway leaves the ones before deleted.
-func (o *Operator) DeleteTemplates(ctx context.Context, ids []int64, dryRun bool, why string) ([]LibraryEntry, error) {
-	l, err := o.Library(ctx)
+func (l *Library) Delete(ctx context.Context, ids []int64, dryRun bool, why string) ([]Entry, error) {
+	c, err := l.Contents(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var chosen []LibraryEntry
+	var chosen []Entry
 	var faults []error
 	for _, id := range ids {
-		i := slices.IndexFunc(l.Entries, func(e LibraryEntry) bool { return e.ID == id })
+		i := slices.IndexFunc(c.Entries, func(e Entry) bool { return e.ID == id })
 		switch {
 		case i < 0:
-			faults = append(faults, l.missing(id))
-		case len(l.Entries[i].Uses) > 0:
-			faults = append(faults, &TemplateUsedError{Template: l.Entries[i].Template, Uses: l.Entries[i].Uses})
+			faults = append(faults, c.missing(id))
+		case len(c.Entries[i].Uses) > 0:
+			faults = append(faults, &UsedError{Template: c.Entries[i].Template, Uses: c.Entries[i].Uses})
 		default:
-			chosen = append(chosen, l.Entries[i])
+			chosen = append(chosen, c.Entries[i])
 		}
 	}
 	if err := errors.Join(faults...); err != nil || dryRun {
 		return chosen, err
 	}
 	for n, e := range chosen {
-		if err := o.deleteTemplate(ctx, e.Template, why); err != nil {
+		if err := l.deleteTemplate(ctx, e.Template, why); err != nil {
 			return chosen[:n], fmt.Errorf("deleted %d of %d templates: %w", n, len(chosen), err)
 		}
 	}
@@ -230,10 +230,10 @@ func (o *Operator) DeleteTemplates(ctx context.Context, ids []int64, dryRun bool
 }
 
 // missing is the error of a template that isn't in the library.
-func (l Library) missing(id int64) error {
-	for _, e := range l.Entries {
+func (c Contents) missing(id int64) error {
+	for _, e := range c.Entries {
 		if !e.Standard {
-			return &TemplateError{ID: id, Newest: e.pinned()}
+			return &TemplateError{ID: id, Newest: e.Pinned()}
 		}
 	}
 	return &TemplateError{ID: id, Empty: true}
@@ -241,13 +241,13 @@ func (l Library) missing(id int64) error {
 
 // deleteTemplate deletes one; one that somebody else deleted is fine, and a lost reply is
 // read back.
-func (o *Operator) deleteTemplate(ctx context.Context, t Template, why string) error {
-	err := o.wx.DeleteTemplate(ctx, t.ID)
+func (l *Library) deleteTemplate(ctx context.Context, t Template, why string) error {
+	err := l.wx.DeleteTemplate(ctx, t.ID)
 	refusal := (*wxclient.Error)(nil)
 	switch {
 	case err == nil, errors.As(err, &refusal) && refusal.Code == codeNoTemplate:
 	case wxclient.IsOutcomeUnknown(err):
-		list, failed := o.Templates(ctx)
+		list, failed := l.Templates(ctx)
 		if failed != nil || slices.ContainsFunc(list, func(x Template) bool { return x.ID == t.ID }) {
 			return errors.Join(fmt.Errorf("delete template %d: %w", t.ID, err), failed)
 		}
@@ -255,7 +255,7 @@ func (o *Operator) deleteTemplate(ctx context.Context, t Template, why string) e
 		return fmt.Errorf("delete template %d: %w", t.ID, err)
 	}
 	from := fmt.Sprintf("%s%d, version %s", actionTemplate, t.ID, t.Version)
-	if err := o.ledger.NotePlatform(ctx, from, "deleted", o.by, orNoReason(why)); err != nil {
+	if err := l.log.NotePlatform(ctx, from, "deleted", l.by, cmp.Or(why, "no reason given")); err != nil {
 		return fmt.Errorf("template %d is deleted: %w", t.ID, err)
 	}
 	return nil

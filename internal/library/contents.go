@@ -1,7 +1,8 @@
-package operator
+package library
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,17 +13,17 @@ import (
 )
 
 const (
-	// LibraryMax is how many templates WeChat's library holds by its page; older pages
+	// Max is how many templates WeChat's library holds by its page; older pages
 	// say 50, and what WeChat answers counts.
-	LibraryMax = 200
-	// LibraryNearlyFull is from how many templates on operators are warned.
-	LibraryNearlyFull = LibraryMax * 9 / 10
+	Max = 200
+	// NearlyFull is from how many templates on operators are warned.
+	NearlyFull = Max * 9 / 10
 	// DefaultKeep is how many of the newest templates a pruning keeps.
 	DefaultKeep = 20
 )
 
-// TemplateUse is what needs a template: deleting it would break that.
-type TemplateUse struct {
+// Use is what needs a template: deleting it would break that.
+type Use struct {
 	// Kind is rollout, schedule or baseline; Name tells which, "" for the baseline.
 	Kind string `json:"kind"`
 	Name string `json:"name,omitempty"`
@@ -31,7 +32,7 @@ type TemplateUse struct {
 }
 
 // String is the use in words.
-func (u TemplateUse) String() string {
+func (u Use) String() string {
 	switch {
 	case u.Status != "":
 		return fmt.Sprintf("%s %s (%s)", u.Kind, u.Name, u.Status)
@@ -42,20 +43,20 @@ func (u TemplateUse) String() string {
 	}
 }
 
-// LibraryEntry is a template with what it is good for.
-type LibraryEntry struct {
+// Entry is a template with what it is good for.
+type Entry struct {
 	Template
 	// Uses are the unfinished rollouts (in any revision of their plan), the schedules and
 	// the baseline that name it.
-	Uses []TemplateUse `json:"used_by"`
+	Uses []Use `json:"used_by"`
 	// Live is how many apps of the registry have its version live, as far as is known.
 	Live int `json:"live"`
 }
 
-// Library is the template library as an operator sees it.
-type Library struct {
+// Contents are the library's templates with their uses.
+type Contents struct {
 	// Entries are the newest (highest id) first.
-	Entries []LibraryEntry
+	Entries []Entry
 	// Unseen authorized mini programs have no live version that the registry knows of:
 	// nothing was released yet, or nobody looked (enqueue apps sync --versions).
 	Unseen int
@@ -64,14 +65,14 @@ type Library struct {
 }
 
 // Room is how many templates more fit, at least 0.
-func (l Library) Room() int { return max(0, LibraryMax-len(l.Entries)) }
+func (c Contents) Room() int { return max(0, Max-len(c.Entries)) }
 
 // Prunable are the entries that a pruning deletes, the oldest first: those that nothing
 // uses, that are not among the keep newest usable ones, and that no app has live unless
 // evenLive.
-func (l Library) Prunable(keep int, evenLive bool) []LibraryEntry {
-	var out []LibraryEntry
-	for _, e := range l.Entries {
+func (c Contents) Prunable(keep int, evenLive bool) []Entry {
+	var out []Entry
+	for _, e := range c.Entries {
 		if !e.Standard {
 			keep--
 		}
@@ -83,55 +84,58 @@ func (l Library) Prunable(keep int, evenLive bool) []LibraryEntry {
 	return out
 }
 
-// Library reads the template library and what its entries are good for. It walks over
-// all rollouts and the registry of apps, in pages.
-func (o *Operator) Library(ctx context.Context) (Library, error) {
-	list, err := o.Templates(ctx)
+// Contents reads the library with the uses of its templates. It walks over all rollouts and the
+// app registry, in pages.
+func (l *Library) Contents(ctx context.Context) (Contents, error) {
+	list, err := l.Templates(ctx)
 	if err != nil {
-		return Library{}, err
+		return Contents{}, err
 	}
-	seen, err := o.templatesSeen(ctx)
+	seen, err := l.templatesSeen(ctx)
 	if err != nil {
-		return Library{}, err
+		return Contents{}, err
 	}
-	live, unseen, err := o.liveVersions(ctx)
+	live, unseen, err := l.liveVersions(ctx)
 	if err != nil {
-		return Library{}, err
+		return Contents{}, err
 	}
-	l := Library{Unseen: unseen, Entries: make([]LibraryEntry, len(list))}
+	c := Contents{Unseen: unseen, Entries: make([]Entry, len(list))}
 	for i, t := range list {
-		e := LibraryEntry{Template: t, Uses: append([]TemplateUse{}, seen.uses[t.ID]...)} // in JSON: a list, if an empty one
+		e := Entry{Template: t, Uses: append([]Use{}, seen.uses[t.ID]...)} // in JSON: a list, if an empty one
 		for version := range seen.versionsOf(t) {
 			e.Live += live[version]
 		}
-		l.Entries[i] = e
+		c.Entries[i] = e
 	}
-	actions, err := o.ledger.PlatformActions(ctx)
+	actions, err := l.log.PlatformActions(ctx)
 	if err != nil {
-		return l, err
+		return c, err
 	}
 	for _, a := range actions {
-		if isLibraryAction(a) {
-			l.Last = &a
+		if IsAction(a) {
+			c.Last = &a
 		}
 	}
-	return l, nil
+	return c, nil
 }
+
+// pageSize is how many rollouts are read at a time.
+const pageSize = 100
 
 // templatesSeen is what rollouts, schedules and the baseline do with templates.
 type templatesSeen struct {
-	uses map[int64][]TemplateUse
+	uses map[int64][]Use
 	// versions are those that plans, ended ones too, showed users for a template.
 	versions map[int64]map[string]bool
 }
 
 // add notes a plan's template; an unfinished thing uses it.
-func (s *templatesSeen) add(t rollout.Template, unfinished bool, by TemplateUse) {
+func (s *templatesSeen) add(t rollout.Template, unfinished bool, by Use) {
 	if s.versions[t.ID] == nil {
 		s.versions[t.ID] = make(map[string]bool)
 	}
 	s.versions[t.ID][t.Version] = true
-	known := slices.ContainsFunc(s.uses[t.ID], func(u TemplateUse) bool { return u.Kind == by.Kind && u.Name == by.Name })
+	known := slices.ContainsFunc(s.uses[t.ID], func(u Use) bool { return u.Kind == by.Kind && u.Name == by.Name })
 	if unfinished && t.ID != LatestTemplate && !known {
 		s.uses[t.ID] = append(s.uses[t.ID], by)
 	}
@@ -146,51 +150,51 @@ func (s *templatesSeen) versionsOf(t Template) map[string]bool {
 	return versions
 }
 
-func (o *Operator) templatesSeen(ctx context.Context) (*templatesSeen, error) {
-	seen := &templatesSeen{uses: make(map[int64][]TemplateUse), versions: make(map[int64]map[string]bool)}
-	active, err := o.ledger.Active(ctx)
+func (l *Library) templatesSeen(ctx context.Context) (*templatesSeen, error) {
+	seen := &templatesSeen{uses: make(map[int64][]Use), versions: make(map[int64]map[string]bool)}
+	active, err := l.plans.Active(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range active {
-		if err := o.seeRollout(ctx, seen, r); err != nil {
+		if err := l.seeRollout(ctx, seen, r); err != nil {
 			return nil, err
 		}
 	}
 	// Then all rollouts by pages: one that is being written is in no index of its own, and
 	// ended ones tell which versions a template had. New ones come first, so that a page
 	// may show one twice; pruning takes only ended ones away.
-	for offset := 0; ; offset += searchPage {
-		page, err := o.ledger.Rollouts(ctx, offset, searchPage)
+	for offset := 0; ; offset += pageSize {
+		page, err := l.plans.Rollouts(ctx, offset, pageSize)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range page {
-			if err := o.seeRollout(ctx, seen, r); err != nil {
+			if err := l.seeRollout(ctx, seen, r); err != nil {
 				return nil, err
 			}
 		}
-		if len(page) < searchPage {
+		if len(page) < pageSize {
 			break
 		}
 	}
-	schedules, err := o.ledger.Schedules(ctx)
+	schedules, err := l.plans.Schedules(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range schedules {
-		seen.add(s.Plan.Template, true, TemplateUse{Kind: "schedule", Name: s.Name})
+		seen.add(s.Plan.Template, true, Use{Kind: "schedule", Name: s.Name})
 	}
-	return seen, o.seeBaseline(ctx, seen)
+	return seen, l.seeBaseline(ctx, seen)
 }
 
 // seeRollout notes the template of each revision of a rollout's plan.
-func (o *Operator) seeRollout(ctx context.Context, seen *templatesSeen, r rollout.Rollout) error {
-	use := TemplateUse{Kind: "rollout", Name: r.ID, Status: r.Status}
+func (l *Library) seeRollout(ctx context.Context, seen *templatesSeen, r rollout.Rollout) error {
+	use := Use{Kind: "rollout", Name: r.ID, Status: r.Status}
 	seen.add(r.Plan.Template, !r.Status.Ended(), use)
 	for revision := 1; revision <= r.Revision; revision++ {
-		plan, err := o.ledger.Plan(ctx, r.ID, revision)
-		if isNotFound(err) && r.Status.Ended() {
+		plan, err := l.plans.Plan(ctx, r.ID, revision)
+		if errors.Is(err, ledger.ErrNotFound) && r.Status.Ended() {
 			return nil // pruned meanwhile
 		}
 		if err != nil {
@@ -201,26 +205,19 @@ func (o *Operator) seeRollout(ctx context.Context, seen *templatesSeen, r rollou
 	return nil
 }
 
-func (o *Operator) seeBaseline(ctx context.Context, seen *templatesSeen) error {
-	b, err := o.Baseline(ctx)
-	if err != nil {
-		return err
+func (l *Library) seeBaseline(ctx context.Context, seen *templatesSeen) error {
+	templates, err := l.baseline(ctx)
+	for _, t := range templates {
+		seen.add(t, true, Use{Kind: "baseline"})
 	}
-	use := TemplateUse{Kind: "baseline"}
-	if !b.Set.IsZero() {
-		seen.add(b.Template, true, use)
-	}
-	if b.handing != nil {
-		seen.add(b.handing.Plan.Template, true, use)
-	}
-	return nil
+	return err
 }
 
 // liveVersions counts the authorized apps by the version that users have; unseen of
 // them are mini programs whose version is not known.
-func (o *Operator) liveVersions(ctx context.Context) (live map[string]int, unseen int, err error) {
+func (l *Library) liveVersions(ctx context.Context) (live map[string]int, unseen int, err error) {
 	live = make(map[string]int)
-	for a, err := range o.apps.All(ctx) {
+	for a, err := range l.apps.All(ctx) {
 		switch {
 		case err != nil:
 			return nil, 0, err
@@ -240,6 +237,7 @@ const (
 	actionDraft    = "draft "
 )
 
-func isLibraryAction(a ledger.Action) bool {
+// IsAction reports whether an action of the platform's log changed the library.
+func IsAction(a ledger.Action) bool {
 	return strings.HasPrefix(a.From, actionTemplate) || strings.HasPrefix(a.From, actionDraft)
 }

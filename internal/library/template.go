@@ -1,4 +1,4 @@
-package operator
+package library
 
 import (
 	"cmp"
@@ -26,8 +26,8 @@ type Template struct {
 }
 
 // Templates lists the template library, the newest (highest id) first.
-func (o *Operator) Templates(ctx context.Context) ([]Template, error) {
-	wx, err := o.online("list templates")
+func (l *Library) Templates(ctx context.Context) ([]Template, error) {
+	wx, err := l.online("list templates")
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +43,8 @@ func (o *Operator) Templates(ctx context.Context) ([]Template, error) {
 	return list, nil
 }
 
-// newestOf is the usable entry with the highest id.
-func newestOf(list []Template) (Template, bool) {
+// Newest returns the usable template with the highest id.
+func Newest(list []Template) (Template, bool) {
 	i := slices.IndexFunc(list, func(t Template) bool { return !t.Standard })
 	if i < 0 {
 		return Template{}, false
@@ -52,29 +52,28 @@ func newestOf(list []Template) (Template, bool) {
 	return list[i], true
 }
 
-// template finds the plan's template in the library. The warnings tell of what
-// differs there.
-func (o *Operator) template(ctx context.Context, spec planfile.TemplateSpec, offline bool) (t rollout.Template, warnings []string, err error) {
-	if offline || o.wx == nil {
+// Find looks up a plan's template. The warnings name what differs in the library.
+func (l *Library) Find(ctx context.Context, spec planfile.TemplateSpec, offline bool) (t rollout.Template, warnings []string, err error) {
+	if offline || l.wx == nil {
 		if spec.Latest {
 			return t, nil, &credential.OfflineError{What: "find the newest template"}
 		}
 		return spec.Pinned(), []string{"the template was not looked up: WeChat was not asked"}, nil
 	}
-	list, err := o.Templates(ctx)
+	list, err := l.Templates(ctx)
 	if err != nil {
 		return t, nil, err
 	}
-	newest, some := newestOf(list)
+	newest, some := Newest(list)
 	if !some {
 		return t, nil, &TemplateError{Empty: true}
 	}
 	if spec.Latest {
-		return newest.pinned(), nil, nil
+		return newest.Pinned(), nil, nil
 	}
 	i := slices.IndexFunc(list, func(t Template) bool { return t.ID == spec.ID && !t.Standard })
 	if i < 0 {
-		return t, nil, &TemplateError{ID: spec.ID, Newest: newest.pinned()}
+		return t, nil, &TemplateError{ID: spec.ID, Newest: newest.Pinned()}
 	}
 	if found := list[i]; found.Version != spec.Version {
 		warnings = append(warnings, fmt.Sprintf("the plan says version %s, the library has template %d as version %q: apps will show the plan's", spec.Version, found.ID, found.Version))
@@ -82,6 +81,7 @@ func (o *Operator) template(ctx context.Context, spec planfile.TemplateSpec, off
 	return spec.Pinned(), warnings, nil
 }
 
-func (t Template) pinned() rollout.Template {
+// Pinned is the template as a plan names it.
+func (t Template) Pinned() rollout.Template {
 	return rollout.Template{ID: t.ID, Version: t.Version, Desc: t.Desc}
 }
