@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -102,7 +103,7 @@ func scarcityRow(ctx context.Context, b *bench) error {
 	n := b.n(5000)
 	waiting := time.Duration(refills-1) * refillEvery
 	o := engineOptions{
-		timing: tasks.Timing{Busy: tasks.Backoff{Base: time.Second, Cap: time.Second}},
+		timing: tasks.Timing{Waits: classify.Waits{Busy: classify.Backoff{Base: time.Second, Cap: time.Second}}},
 		pools:  pool.Options{ReadEvery: 500 * time.Millisecond},
 		quota:  ratelimit.QuotaOptions{ProbeAfter: 500 * time.Millisecond, ProbeMax: 500 * time.Millisecond},
 	}

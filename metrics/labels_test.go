@@ -17,10 +17,10 @@ import (
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
-	"github.com/wxrollout/wxrollout/wxclient/errcode"
 	"github.com/wxrollout/wxrollout/wxclient/callback"
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
 // values are the values of a label that a scrape of a leader shows, sorted,
@@ -188,7 +188,7 @@ func TestTransitionsAreSteps(t *testing.T) {
 // an outage can close a pool.
 func TestClosingCodesAreTheTables(t *testing.T) {
 	t.Parallel()
-	want := []string{"86008", "86010", tasks.ReasonOutage}
+	want := []string{"86008", "86010", classify.ReasonOutage}
 	for code := int64(-1); code < 100_000; code++ {
 		if wxclient.ClassOf(code) == wxclient.ClassThrottlePlatform {
 			want = append(want, strconv.FormatInt(code, 10))

@@ -105,7 +105,7 @@ func TestAssignmentEndsWhere(t *testing.T) {
 		"the next stage's calls need permits": {func(r *rig) { r.permits.open = false }, "commit/pending"},
 		"its time is short": {func(r *rig) {
 			begun := time.Now()
-			r.h.now = func() time.Time { begun = begun.Add(3 * time.Second); return begun }
+			r.h.now = func() processTime { begun = begun.Add(2 * time.Second); return processTime{begun} }
 		}, "check/pending"},
 		"the rollout is paused meanwhile": {func(r *rig) {
 			r.wx.categories = func() ([]wxclient.Category, error) {
@@ -174,7 +174,7 @@ func TestLateAssignment(t *testing.T) {
 			t.Parallel()
 			r := newRig(t).at(rollout.StageCommit)
 			now := time.Now()
-			r.h.now = func() time.Time { return now }
+			r.h.now = func() processTime { return processTime{now} }
 			r.h.ledger = lateStart{r.ledger, func() {
 				if late {
 					now = now.Add(r.h.timing.Assignment)

@@ -6,18 +6,29 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
+
+// configurer brings the app configuration of an app to what the plan wants.
+type configurer struct {
+	*run
+	client appconfig.Client
+}
+
+func (r *run) configurer() configurer { return configurer{r, r.h.appConfig} }
+
+// codeBusy is WeChat's answer when it is busy.
+const codeBusy = -1
 
 // configure brings the app configuration of a moment to what the plan wants: each kind is read,
 // written where it differs, and read back before the next write. It returns an event if the target
 // must wait; nil means that all is as the plan wants. A plan without app configuration costs no call.
-func (r *run) configure(ctx context.Context, m appconfig.Moment) (rollout.Event, error) {
+func (r configurer) configure(ctx context.Context, m appconfig.Moment) (rollout.Event, error) {
 	if r.configs == nil {
 		return nil, nil
 	}
@@ -41,27 +52,27 @@ func (r *run) configure(ctx context.Context, m appconfig.Moment) (rollout.Event,
 }
 
 // wanted is what the plan wants of this app.
-func (r *run) wanted() (*appconfig.Want, error) {
-	if r.configs == nil || r.appConfig == nil {
-		return nil, &planError{fmt.Errorf("the plan has app configuration, which this worker does not write")}
+func (r configurer) wanted() (*appconfig.Want, error) {
+	if r.configs == nil || r.client == nil {
+		return nil, &classify.PlanError{Err: fmt.Errorf("the plan has app configuration, which this worker does not write")}
 	}
 	want, err := r.configs.Render(extjson.App{AppID: r.assignment.AppID, Label: r.t.Label, Columns: r.t.Columns})
 	if err != nil {
-		return nil, &planError{fmt.Errorf("render the app configuration: %w", err)}
+		return nil, &classify.PlanError{Err: fmt.Errorf("render the app configuration: %w", err)}
 	}
 	var faults []string
 	for _, f := range want.Faults {
 		faults = append(faults, f.String())
 	}
 	if len(faults) > 0 {
-		return nil, &planError{errors.New(strings.Join(faults, "; "))}
+		return nil, &classify.PlanError{Err: errors.New(strings.Join(faults, "; "))}
 	}
 	return want, nil
 }
 
 // readBackChange reads whether a write whose reply was lost took effect. One that did not may be
 // repeated after a while.
-func (r *run) readBackChange(ctx context.Context, want *appconfig.Want) (rollout.Event, error) {
+func (r configurer) readBackChange(ctx context.Context, want *appconfig.Want) (rollout.Event, error) {
 	in := r.t.Intent
 	if in == nil || in.Op != rollout.OpConfigure {
 		return nil, nil
@@ -77,12 +88,12 @@ func (r *run) readBackChange(ctx context.Context, want *appconfig.Want) (rollout
 }
 
 // changed tells whether a change is there, or no longer wanted.
-func (r *run) changed(ctx context.Context, want *appconfig.Want, change string) (bool, error) {
+func (r configurer) changed(ctx context.Context, want *appconfig.Want, change string) (bool, error) {
 	kind := appconfig.KindOfChange(change)
 	if kind == nil || !want.Asks(kind) {
 		return true, nil
 	}
-	work, err := kind.Open(r.appConfig, want)
+	work, err := kind.Open(r.client, want)
 	if err != nil {
 		return false, err
 	}
@@ -91,7 +102,7 @@ func (r *run) changed(ctx context.Context, want *appconfig.Want, change string) 
 	}
 	changes, err := work.Changes()
 	if err != nil {
-		return false, &planError{err}
+		return false, &classify.PlanError{Err: err}
 	}
 	return !isIn(changes, change), nil
 }
@@ -102,8 +113,8 @@ func isIn(changes []appconfig.Change, id string) bool {
 
 // configureKind makes the writes of one kind, a read after each. No write is made twice in one
 // assignment.
-func (r *run) configureKind(ctx context.Context, kind *appconfig.Kind, want *appconfig.Want) (rollout.Event, error) {
-	work, err := kind.Open(r.appConfig, want)
+func (r configurer) configureKind(ctx context.Context, kind *appconfig.Kind, want *appconfig.Want) (rollout.Event, error) {
+	work, err := kind.Open(r.client, want)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +126,7 @@ func (r *run) configureKind(ctx context.Context, kind *appconfig.Kind, want *app
 		}
 		changes, err := work.Changes()
 		if err != nil {
-			return nil, &planError{err}
+			return nil, &classify.PlanError{Err: err}
 		}
 		if event := r.unshown(changes, made, refused); event != nil {
 			return event, nil
@@ -127,14 +138,14 @@ func (r *run) configureKind(ctx context.Context, kind *appconfig.Kind, want *app
 		}
 		if len(changes) == 0 {
 			if trapped := work.Trapped(); len(trapped) > 0 {
-				return nil, &dropsError{trapped}
+				return nil, &classify.DropsError{Domains: trapped}
 			}
 			return nil, nil
 		}
 		c := changes[0]
 		made = append(made, c.ID())
 		refused = r.attemptOf(ctx, rollout.OpConfigure, c.ID(), func(ctx context.Context) error { return work.Write(ctx, c) })
-		if refused != nil && wxclient.ClassOf(code(refused)) != wxclient.ClassAlreadyDone {
+		if refused != nil && wxclient.ClassOf(classify.Code(refused)) != wxclient.ClassAlreadyDone {
 			return r.refusedChange(ctx, work, refused)
 		}
 	}
@@ -142,77 +153,38 @@ func (r *run) configureKind(ctx context.Context, kind *appconfig.Kind, want *app
 
 // unshown waits if a write of this assignment does not show, or no longer shows after the write of
 // another change.
-func (r *run) unshown(changes []appconfig.Change, made []string, refused error) rollout.Event {
+func (r configurer) unshown(changes []appconfig.Change, made []string, refused error) rollout.Event {
 	again := slices.IndexFunc(changes, func(c appconfig.Change) bool { return slices.Contains(made, c.ID()) })
 	switch last := len(made) - 1; {
 	case again < 0:
 		return nil
 	case refused != nil:
 		what := made[last]
-		return r.contradicted(refused, "WeChat says that "+what+" is done already, and a read denies it",
-			"compare "+what+" at mp.weixin.qq.com with the plan; then "+r.retry(""))
+		return r.facts().Contradicted(refused, "WeChat says that "+what+" is done already, and a read denies it",
+			"compare "+what+" at mp.weixin.qq.com with the plan; then "+r.facts().Retry(""))
 	case isIn(changes, made[last]):
-		return r.notShown("WeChat took " + made[last] + " and does not show it yet")
+		return r.facts().NotShown("WeChat took " + made[last] + " and does not show it yet")
 	default:
 		text := fmt.Sprintf("WeChat took %s and drops %s for it", made[last], changes[again].ID())
 		return rollout.Waited{
 			At: r.now(), Reason: rollout.ReasonUnknown, Cause: rollout.CauseContradicted, Note: text,
-			For:       r.growing(rollout.CauseContradicted, r.timing.Settle),
+			For:       r.facts().Growing(rollout.CauseContradicted, r.h.timing.Settle),
 			LastError: &rollout.LastError{Stage: r.assignment.Stage, Class: "unshown", Text: text, At: r.now()},
 		}
 	}
 }
 
 // refusedChange decides by the refusal of a write.
-func (r *run) refusedChange(ctx context.Context, work appconfig.Work, refused error) (rollout.Event, error) {
-	if code(refused) == codeBusy && work.Kind.Allotted { // it may have spent one of the month's changes too
-		lastError := r.lastError(fmt.Errorf("configure %s: %w", work.Kind.Name, refused))
-		return r.waitFor(rollout.CauseThrottle, rollout.ReasonBusy, r.growing(rollout.CauseThrottle, r.timing.BusyPark), lastError), nil
+func (r configurer) refusedChange(ctx context.Context, work appconfig.Work, refused error) (rollout.Event, error) {
+	if classify.Code(refused) == codeBusy && work.Kind.Allotted { // it may have spent one of the month's changes too
+		lastError := r.facts().LastError(fmt.Errorf("configure %s: %w", work.Kind.Name, refused))
+		return r.draw(r.facts().WaitFor(rollout.CauseThrottle, rollout.ReasonBusy, r.facts().Growing(rollout.CauseThrottle, r.h.timing.BusyPark), lastError)), nil
 	}
 	if api := (*wxclient.Error)(nil); errors.As(refused, &api) && len(api.Refused) > 0 {
 		return nil, &appconfig.RefusedError{Items: api.Refused, Err: refused}
 	}
-	if duty, err := work.Duty(ctx, code(refused)); duty != "" && err == nil {
-		return nil, &ownerError{fmt.Errorf("%w: %s", refused, duty)}
+	if duty, err := work.Duty(ctx, classify.Code(refused)); duty != "" && err == nil {
+		return nil, &classify.OwnerError{Err: fmt.Errorf("%w: %s", refused, duty)}
 	}
 	return nil, refused
-}
-
-// refusedTextMax bounds the text of refused entries, in runes: up to ten are named.
-const refusedTextMax = 900
-
-// refusedItems fails the target at once: each write of what stays refused would spend one of the
-// month's changes.
-func (r *run) refusedItems(err error, lastError rollout.LastError) rollout.Event {
-	if lastError.Class == "" {
-		lastError.Class = "plan"
-	}
-	lastError.Text = clipTo(err.Error(), refusedTextMax)
-	lastError.Next = "file or fix the refused domains, or take them out of the plan (--recommit with a fixed one); then " + r.retry("")
-	return r.failed(lastError)
-}
-
-// ownerError waits for something that only the owner of the app or of its site can do.
-type ownerError struct{ err error }
-
-func (e *ownerError) Error() string { return e.err.Error() }
-func (e *ownerError) Unwrap() error { return e.err }
-
-// ownerWait is how long to wait for a site's owner: only the write itself shows whether the file
-// is there, so that each wait is longer, up to two days.
-func (r *run) ownerWait() time.Duration {
-	const longest = 48 * time.Hour
-	d := r.timing.Merchant
-	for range min(r.t.Polls, 8) {
-		d *= 2
-	}
-	return max(r.timing.Merchant, min(d, longest))
-}
-
-// dropsError says that a release would drop domains of the plan.
-type dropsError struct{ domains []string }
-
-func (e *dropsError) Error() string {
-	return fmt.Sprintf("a release would drop %s, which the platform's list lacks now: add them again (enqueue plan names them), then resume",
-		strings.Join(e.domains, ", "))
 }

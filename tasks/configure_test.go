@@ -19,6 +19,7 @@ import (
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
 	"github.com/wxrollout/wxrollout/wxclient/configapi"
 	"github.com/wxrollout/wxrollout/wxsim"
@@ -523,7 +524,7 @@ func TestConfigureTesters(t *testing.T) {
 	same(t, "calls", r.took(), "memberauth", "unbind_tester", "unbind_tester", "bind_tester", "memberauth")
 	for id, want := range map[string]int64{"qa_merchant": 85004, "qa_zhang": 85004, "qa_wang": 0} {
 		_, err := r.client.BindTester(t.Context(), r.app, id)
-		if got := code(err); got != want {
+		if got := classify.Code(err); got != want {
 			t.Errorf("%s: %v, want errcode %d", id, err, want)
 		}
 	}

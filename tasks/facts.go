@@ -7,11 +7,10 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// fact says whose a thing is that was read back. What is unknown is never the ground of a call, of
-// an end or of blame.
+// fact is whose a thing is that was read back. No call, end or blame follows from unknown.
 type fact int
 
-// The facts. The zero value is what nobody read.
+// The facts. The zero value was not read.
 const (
 	unknown fact = iota
 	none
@@ -19,7 +18,7 @@ const (
 	anothers
 )
 
-// mark tells a target's own versions from others' by the texts of their commit.
+// mark distinguishes a target's own versions from others' by the texts of their commit.
 type mark struct {
 	rollout  string
 	revision int
@@ -31,8 +30,8 @@ func (r *run) mark() mark {
 	return mark{rollout: r.assignment.Rollout, revision: r.t.Revision, version: r.plan.Template.Version, desc: r.plan.Desc(r.assignment.Rollout, r.t.Revision)}
 }
 
-// of is whose a version is that carries these texts. A blank text tells nothing; a version that is
-// not ours is another's without its description.
+// of is whose a version with these texts is. A blank text shows nothing; a version name that is not
+// ours makes it another's even without a description.
 func (m mark) of(version, desc string) fact {
 	switch {
 	case desc != "" && desc != m.desc, version != "" && version != m.version:
@@ -44,7 +43,7 @@ func (m mark) of(version, desc string) fact {
 	}
 }
 
-// ever is of for the versions of every revision of the plan so far, whose marker is enough.
+// ever is of for every revision of the plan so far; the marker is enough.
 func (m mark) ever(version, desc string) fact {
 	for revision := range m.revision + 1 {
 		if strings.HasSuffix(desc, rollout.Marker(m.rollout, revision)) {
@@ -67,8 +66,8 @@ func trialFact(m mark, v wxclient.VersionInfo) fact {
 	return m.of(v.Exp.Version, v.Exp.Desc)
 }
 
-// liveFact is whose the live version is. That an absent one means that the app never went live is
-// not documented: an app that has neither version tells nothing.
+// liveFact is whose the live version is. WeChat does not document that an app without a live version
+// was never released: a reply with neither version shows nothing.
 func liveFact(m mark, v wxclient.VersionInfo) fact {
 	switch {
 	case v.Release != nil:
@@ -94,7 +93,7 @@ func auditFact(m mark, known int64, a wxclient.Audit) fact {
 }
 
 // grayFact is whose a gray release is. WeChat names no version: it is the one that passed last when
-// it began. began tells that this target has begun one.
+// the gray release began. began is set if this target has begun one.
 func grayFact(g wxclient.GrayPlan, last fact, lastPassed, began bool) fact {
 	switch {
 	case !g.Exists || g.Status != wxclient.GrayRunning && g.Status != wxclient.GrayPaused:

@@ -13,67 +13,29 @@ import (
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
+	"github.com/wxrollout/wxrollout/tasks/classify"
+	"github.com/wxrollout/wxrollout/tasks/pool"
 )
 
-// Timing holds the waits of the handlers. The zero value is for WeChat as it is;
-// a simulator with short delays wants shorter ones.
+// Timing bounds assignments and holds the waits of outcomes. The zero value stands for the defaults.
 type Timing struct {
 	// Lease is how long an assignment lasts after each save. Default 60 s.
 	Lease time.Duration
-	// Assignment bounds one run of a handler; shorter than Lease by at least the
-	// longest call. Default 40 s.
+	// Assignment bounds one run of a handler; shorter than Lease by at least the longest call.
+	// Default 40 s.
 	Assignment time.Duration
-	// Busy spaces busy replies; after BusyTries in a row at a stage the target is
-	// parked for BusyPark. Defaults 2 s..60 s, 6, 5 min.
-	Busy      Backoff
-	BusyTries int
-	BusyPark  time.Duration
-	// OutageProbe spaces the probes of a stage at which WeChat answers no app. Default 15 s.
-	OutageProbe time.Duration
-	// Settle is how long after a lost reply a read-back that finds nothing may be
-	// believed. WeChat advises one minute. Default 65 s.
-	Settle time.Duration
-	// Privacy and PrivacyMax space the polls of the privacy detection. Defaults 60 s, 10 min.
-	Privacy, PrivacyMax time.Duration
-	// Verdict and VerdictMax space the polls of an audit. Defaults 2 min, 30 min.
-	Verdict, VerdictMax time.Duration
-	// InAudit spaces the looks at another version's audit. Default 30 min.
-	InAudit time.Duration
-	// Throttle is the wait of one throttled app without a rule of its own. Default 10 min.
-	Throttle time.Duration
-	// Overlap is the wait after a read that WeChat refused because an earlier operation
-	// on the app still runs (9402202, 9402205). A write so refused is read back after
-	// Settle. Default 5 s.
-	Overlap time.Duration
-	// Merchant spaces the looks at an app that waits for its merchant. Default 6 h.
-	Merchant time.Duration
+	classify.Waits
 }
 
-// WithDefaults fills what is zero.
+// WithDefaults fills the zero fields.
 func (t Timing) WithDefaults() Timing {
-	def := func(d *time.Duration, v time.Duration) {
-		if *d <= 0 {
-			*d = v
-		}
+	if t.Lease <= 0 {
+		t.Lease = time.Minute
 	}
-	def(&t.Lease, time.Minute)
-	def(&t.Assignment, 40*time.Second)
-	def(&t.Busy.Base, 2*time.Second)
-	def(&t.Busy.Cap, time.Minute)
-	def(&t.BusyPark, 5*time.Minute)
-	def(&t.OutageProbe, 15*time.Second)
-	def(&t.Settle, 65*time.Second)
-	def(&t.Privacy, time.Minute)
-	def(&t.PrivacyMax, 10*time.Minute)
-	def(&t.Verdict, 2*time.Minute)
-	def(&t.VerdictMax, 30*time.Minute)
-	def(&t.InAudit, 30*time.Minute)
-	def(&t.Throttle, 10*time.Minute)
-	def(&t.Overlap, 5*time.Second)
-	def(&t.Merchant, 6*time.Hour)
-	if t.BusyTries <= 0 {
-		t.BusyTries = 6
+	if t.Assignment <= 0 {
+		t.Assignment = 40 * time.Second
 	}
+	t.Waits = t.Waits.WithDefaults()
 	return t
 }
 
@@ -88,13 +50,12 @@ type HandlerOptions struct {
 	Log       zerolog.Logger
 	Timing    Timing
 	Hooks     Hooks
-	// Breaker, if set, sees every call: see [Breaker.Saw]. Default one that sees what the handler's
-	// errors tell.
-	Breaker *Breaker
+	// Breaker, if set, sees every call: see [pool.Breaker.Saw]. The default sees only the errors of the
+	// handler.
+	Breaker *pool.Breaker
 	// Seed makes the jitter repeatable; 0 seeds from the clock.
 	Seed uint64
-	// Now is this process's clock, by which a run knows how long it has lasted.
-	// Default time.Now.
+	// Now is the clock of this process. Default time.Now.
 	Now func() time.Time
 }
 
@@ -107,13 +68,13 @@ type Handler struct {
 	log       zerolog.Logger
 	timing    Timing
 	hooks     Hooks
-	now       func() time.Time
+	now       func() processTime
 
 	mu    sync.Mutex
 	rnd   *rand.Rand
 	plans map[planKey]parsedPlan // immutable once stored; see planCacheMax
 
-	breaker *Breaker
+	breaker *pool.Breaker
 }
 
 // parsedPlan is a plan revision with its templates parsed.
@@ -134,7 +95,7 @@ func NewHandler(o HandlerOptions) *Handler {
 		o.Now = time.Now
 	}
 	if o.Breaker == nil {
-		o.Breaker = NewBreaker()
+		o.Breaker = pool.NewBreaker()
 	}
 	seed := o.Seed
 	if seed == 0 {
@@ -142,19 +103,19 @@ func NewHandler(o HandlerOptions) *Handler {
 	}
 	return &Handler{
 		wx: o.WeChat, ledger: o.Ledger, permits: o.Permits, appConfig: o.AppConfig, log: o.Log,
-		timing: o.Timing.WithDefaults(), hooks: o.Hooks, now: o.Now,
+		timing: o.Timing.WithDefaults(), hooks: o.Hooks, now: func() processTime { return processTime{o.Now()} },
 		rnd:   rand.New(rand.NewPCG(seed, seed)),
 		plans: make(map[planKey]parsedPlan), breaker: o.Breaker,
 	}
 }
 
-// Run acts on one assignment. Nil means the task is done with, whatever became of the
-// target; an *again error asks for another delivery; any other error means that
-// the ledger could not be reached and the lease will bring the assignment back.
+// Run acts on one assignment. Nil means that the task is done, whatever happened to the target; a
+// *queue.Again asks for another delivery; any other error means that the ledger was unreachable, and
+// the lease brings the assignment back.
 func (h *Handler) Run(ctx context.Context, assignment rollout.Assignment) (err error) {
 	asked := h.now()
 	started, err := h.ledger.Start(ctx, assignment, h.timing.Lease)
-	if stale := (*rollout.StaleError)(nil); errors.As(err, &stale) {
+	if errors.As(err, new(*rollout.StaleError)) {
 		h.dropped(assignment.Stage, "stale")
 		return nil
 	}
@@ -162,8 +123,8 @@ func (h *Handler) Run(ctx context.Context, assignment rollout.Assignment) (err e
 		return err
 	}
 	r := &run{
-		Handler: h, assignment: assignment, t: started.Target.NotAfter(started.Now), deadline: asked.Add(h.timing.Assignment),
-		began: started.Now, begun: h.now(), released: started.ReleaseApproved, created: started.Created, releases: started.Releases,
+		h: h, assignment: assignment, t: started.Target.NotAfter(started.Now), started: started, deadline: asked.add(h.timing.Assignment),
+		clock: clock{server: serverTime{started.Now}, process: h.now(), read: h.now},
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -171,18 +132,17 @@ func (h *Handler) Run(ctx context.Context, assignment rollout.Assignment) (err e
 		}
 	}()
 	r.enter()
-	r.lost = r.t.Intent != nil && !assignment.Permit
+	r.permit.lost = r.t.Intent != nil && !assignment.Permit
+	d := delivery{r, started.Status}
 	if started.Fault {
-		return r.conclude(ctx, r.unbegun("a fault of the platform stands"))
+		return d.conclude(ctx, r.facts().Unbegun("a fault of the platform stands"))
 	}
-	event := r.decide(ctx, started.Status)
-	for r.goesOn(ctx, event) {
-		if ok, err := r.pass(ctx, event.(rollout.Advanced)); !ok {
-			return err
-		}
-		event = r.decide(ctx, started.Status)
-	}
-	return r.conclude(ctx, event)
+	return d.through(ctx)
+}
+
+// actor acts on the outcomes of a run.
+func (h *Handler) actor(r *run) actor {
+	return actor{run: r, wx: h.wx, store: h.ledger, pools: h.permits}
 }
 
 func (h *Handler) dropped(stage rollout.Stage, why string) {
@@ -205,10 +165,10 @@ func (h *Handler) readPlan(ctx context.Context, id string, revision int) (parsed
 		return p, err
 	}
 	if p.ext, err = extjson.Parse(p.plan.Ext); err != nil {
-		return p, &planError{fmt.Errorf("parse the ext template: %w", err)}
+		return p, &classify.PlanError{Err: fmt.Errorf("parse the ext template: %w", err)}
 	}
 	if p.configs, err = appconfig.Parse(p.plan.Configure); err != nil {
-		return p, &planError{fmt.Errorf("parse the app configuration: %w", err)}
+		return p, &classify.PlanError{Err: fmt.Errorf("parse the app configuration: %w", err)}
 	}
 	const planCacheMax = 256
 	h.mu.Lock()
@@ -220,9 +180,9 @@ func (h *Handler) readPlan(ctx context.Context, id string, revision int) (parsed
 	return p, nil
 }
 
-// jitter draws from the handler's random source.
-func (h *Handler) jitter(f func(*rand.Rand) time.Duration) time.Duration {
+// random is a number in [0, n) of the handler's random source.
+func (h *Handler) random(n int64) int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return f(h.rnd)
+	return h.rnd.Int64N(n)
 }

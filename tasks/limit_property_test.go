@@ -15,6 +15,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/tasks/queue"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -323,7 +324,7 @@ func (v *liver) LatestAudit(context.Context, string) (wxclient.Audit, error) {
 		}
 		return a, err
 	})
-	if slices.Contains([]int64{codeBadAuditID, codeNoAuditID, codeNoTrial}, code(err)) {
+	if slices.Contains([]int64{codeBadAuditID, codeNoAuditID, codeNoTrial}, classify.Code(err)) {
 		v.told["audit"] = true
 	}
 	return a, err
@@ -355,7 +356,7 @@ func (v *liver) UndoAudit(_ context.Context, app string) error {
 
 // released notes a release that WeChat took, which proves it whatever the reads show.
 func (v *liver) released(err error) error {
-	v.took = v.took || err == nil || code(err) == codeReleased
+	v.took = v.took || err == nil || classify.Code(err) == codeReleased
 	return err
 }
 

@@ -99,10 +99,21 @@ func stubRun(wx WeChat, l *stubLedger, p Permits, t rollout.Target) *run {
 	h := NewHandler(HandlerOptions{WeChat: wx, Ledger: l, Permits: p, Log: zerolog.Nop(), Seed: 1})
 	h.rnd = rand.New(least{})
 	return &run{
-		Handler: h, t: t, deadline: time.Now().Add(h.timing.Assignment), began: t0, begun: time.Now(), log: zerolog.Nop(),
+		h: h, t: t, deadline: h.now().add(h.timing.Assignment), log: zerolog.Nop(),
+		clock:      clock{server: serverTime{t0}, process: h.now(), read: h.now},
 		assignment: rollout.Assignment{Rollout: t.Rollout, AppID: t.AppID, Stage: t.Stage, Fence: t.Fence, Permit: t.Stage == rollout.StageSubmit},
 	}
 }
+
+// decide runs the stage of a stub.
+func (r *run) decide(ctx context.Context, status rollout.Status) rollout.Event {
+	return delivery{r, status}.decide(ctx)
+}
+
+// least is a source of the smallest draws; 0 itself is drawn again without end.
+type least struct{}
+
+func (least) Uint64() uint64 { return 1 }
 
 // happy answers every call as a target at any stage would like it.
 func happy(t testing.TB) *fakeWeChat {

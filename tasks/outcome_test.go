@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -82,7 +83,7 @@ func TestOutcomeOfStopping(t *testing.T) {
 	}{
 		{"a read", notSent(), "yielded"},
 		{"a read's reply", lostReply(), "yielded"},
-		{"an effect's reply", &lostError{op: string(rollout.OpSubmit), err: lostReply()}, "waited unknown 1m5s"},
+		{"an effect's reply", &classify.LostError{Op: string(rollout.OpSubmit), Err: lostReply()}, "waited unknown 1m5s"},
 		{"an answer that came all the same", refusal(-1), "yielded"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -90,7 +91,7 @@ func TestOutcomeOfStopping(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			r := stubRun(nil, &stubLedger{}, nil, running(rollout.StageSubmit))
-			if got := describe(r.outcome(ctx, tc.err)); got != tc.want {
+			if got := describe(r.h.actor(r).failed(ctx, tc.err)); got != tc.want {
 				t.Errorf("%s, want %s", got, tc.want)
 			}
 		})
@@ -137,14 +138,14 @@ func TestPenaltiesStopEverySubmission(t *testing.T) {
 		f.latestAudit = fails[wxclient.Audit](refusal(codeBadAuditID))
 		f.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(code) }
 		r := stubRun(f, l, p, running(rollout.StageSubmit))
-		r.hooks.Closed = func(s rollout.Stage, reason string) { closed = append(closed, string(s)+" "+reason) }
+		r.h.hooks.Closed = func(s rollout.Stage, reason string) { closed = append(closed, string(s)+" "+reason) }
 		if got := describe(r.decide(t.Context(), rollout.StatusRunning)); got != "yielded" {
 			t.Errorf("%d: %s, want it to keep its place", code, got)
 		}
 		same(t, "pool", p.took(), fmt.Sprintf("close submit %d 24h0m0s", code))
 		same(t, "told", closed, fmt.Sprintf("submit %d", code))
-		if len(l.paused) != 1 || r.use != "" {
-			t.Errorf("%d: paused %q, permit %q", code, l.paused, r.use)
+		if len(l.paused) != 1 || r.permit.use != "" {
+			t.Errorf("%d: paused %q, permit %q", code, l.paused, r.permit.use)
 		}
 	}
 }
@@ -162,7 +163,7 @@ func TestRefusalFromBeforeAnOperatorOpened(t *testing.T) {
 			return 0, refusal(code)
 		}
 		r := stubRun(f, l, p, running(rollout.StageSubmit))
-		r.hooks.Closed = func(s rollout.Stage, reason string) { t.Errorf("%d: told that %s was closed", code, s) }
+		r.h.hooks.Closed = func(s rollout.Stage, reason string) { t.Errorf("%d: told that %s was closed", code, s) }
 		if got := describe(r.decide(t.Context(), rollout.StatusRunning)); got != "yielded" {
 			t.Errorf("%d: %s, want it to keep its place", code, got)
 		}
@@ -202,7 +203,7 @@ func TestBusyEscalates(t *testing.T) {
 		target := running(rollout.StageSubmit)
 		target.Tries = map[rollout.Cause]int{tc.cause: tc.tries}
 		r := stubRun(nil, &stubLedger{}, &fakePermits{}, target)
-		if got := describe(r.bounded(r.outcome(t.Context(), tc.err))); got != tc.want {
+		if got := describe(r.facts().Bounded(r.h.actor(r).failed(t.Context(), tc.err), r.plan.Deadline)); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 		}
 	}
@@ -213,7 +214,7 @@ func TestLastErrorQuotesWeChat(t *testing.T) {
 	r := stubRun(nil, &stubLedger{}, nil, running(rollout.StageCommit))
 	long := refusal(85013)
 	long.Msg = strings.Repeat("很", 400)
-	got := r.lastError(fmt.Errorf("commit: %w", long))
+	got := r.facts().LastError(fmt.Errorf("commit: %w", long))
 	if n := len([]rune(got.Text)); n != 301 || !strings.HasSuffix(got.Text, "很…") {
 		t.Errorf("text of %d runes: %q", n, got.Text)
 	}
@@ -241,16 +242,16 @@ func TestPlanThatCannotBeRead(t *testing.T) {
 func TestOverlapWaitsSeconds(t *testing.T) {
 	t.Parallel()
 	const set = 7 * time.Second
-	for _, code := range []int64{codeOperationRuns, codeOperationRuns2} {
+	for _, code := range []int64{9402202, 9402205} {
 		for _, c := range refusedCalls {
 			f := happy(t)
 			c.set(f, refusal(code))
 			r := stubRun(f, &stubLedger{plan: testPlan()}, &fakePermits{}, running(c.stage))
-			r.timing.Overlap = set
+			r.h.timing.Overlap = set
 			waited, ok := r.decide(t.Context(), rollout.StatusRunning).(rollout.Waited)
 			reason, least := rollout.ReasonThrottle, set
 			if c.name == "commit" || c.name == "submit" || c.name == "release" {
-				reason, least = rollout.ReasonUnknown, r.timing.Settle
+				reason, least = rollout.ReasonUnknown, r.h.timing.Settle
 			}
 			if !ok || waited.Reason != reason || waited.For < least || waited.For > least*6/5 {
 				t.Errorf("%d at %s: %s, want %s for about %s", code, c.name, describe(waited), reason, least)

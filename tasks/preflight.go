@@ -17,8 +17,20 @@ const (
 	accountWarned = 18
 )
 
-// preflight reads what would block the app and writes nothing.
-func (r *run) preflight(ctx context.Context) (rollout.Event, error) {
+// preflightAPI are the calls of preflight.
+type preflightAPI interface {
+	AuthorizerInfo(ctx context.Context, appid string) (wxclient.AuthorizerInfo, error)
+	VersionInfo(ctx context.Context, appid string) (wxclient.VersionInfo, error)
+	Categories(ctx context.Context, appid string) ([]wxclient.Category, error)
+}
+
+// preflight reads what would block the app, and writes nothing.
+type preflight struct {
+	*run
+	wx preflightAPI
+}
+
+func (r preflight) act(ctx context.Context) (rollout.Event, error) {
 	info, err := r.wx.AuthorizerInfo(ctx, r.assignment.AppID)
 	if err != nil {
 		return nil, err
@@ -48,17 +60,16 @@ func (r *run) preflight(ctx context.Context) (rollout.Event, error) {
 	return rollout.Advanced{At: r.now()}, nil
 }
 
-// noCategory waits for the merchant of an app whose list of categories is empty. WeChat sent no
-// errcode for that.
+// noCategory waits for the merchant of an app without a category. There is no errcode for that.
 func (r *run) noCategory() rollout.Event {
-	return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.LastError{
+	return r.wait(rollout.ReasonMerchant, r.h.timing.Merchant, rollout.LastError{
 		Stage: r.assignment.Stage, Class: rollout.ClassNoCategory,
 		Text: "the app has no approved category: the merchant must add one at mp.weixin.qq.com", At: r.now(),
 	})
 }
 
-// account says what the app's account and grants stop.
-func (r *run) account(info wxclient.AuthorizerInfo) rollout.Event {
+// account ends or parks an app whose account or grants stop it; nil if they do not.
+func (r preflight) account(info wxclient.AuthorizerInfo) rollout.Event {
 	skip := func(why string) rollout.Event {
 		return rollout.Finished{At: r.now(), End: rollout.StateSkipped, Note: why}
 	}
@@ -68,7 +79,7 @@ func (r *run) account(info wxclient.AuthorizerInfo) rollout.Event {
 	case info.AccountStatus != 0 && info.AccountStatus != accountNormal && info.AccountStatus != accountWarned:
 		return skip(fmt.Sprintf("account_status %d: canceled, banned or frozen", info.AccountStatus))
 	case !info.Has(permissionSet):
-		return r.wait(rollout.ReasonMerchant, r.timing.Merchant, rollout.LastError{
+		return r.wait(rollout.ReasonMerchant, r.h.timing.Merchant, rollout.LastError{
 			Stage: r.assignment.Stage, Class: rollout.ClassNoPermission,
 			Text: "permission set 18 is not granted: the merchant must authorize it", At: r.now(),
 		})

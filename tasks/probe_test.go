@@ -99,7 +99,7 @@ func TestProbesRotate(t *testing.T) {
 			t.Parallel()
 			sizes := []int{1, 2, 2}
 			if tc.code == -1 {
-				sizes[2] = breakApps
+				sizes[2] = pool.BreakApps
 			}
 			probesRotate(t, sizes, &probeWeChat{easyWeChat: easyWeChat{apps: make(map[string]*easyApp)}, stage: tc.stage, code: tc.code})
 		})

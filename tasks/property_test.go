@@ -75,15 +75,15 @@ func (w *world) Tick(t *rapid.T) {
 // take takes one assignment from the queue that is due.
 func (w *world) take() rollout.Assignment {
 	d := pick(w, "assignment", w.due())
-	w.queue = slices.DeleteFunc(w.queue, func(x delivery) bool { return x == d })
+	w.queue = slices.DeleteFunc(w.queue, func(x sent) bool { return x == d })
 	w.past = append(w.past, d.assignment)
 	return d.assignment
 }
 
 // due lists what is to be delivered now.
-func (w *world) due() []delivery {
+func (w *world) due() []sent {
 	now := w.now()
-	return slices.DeleteFunc(slices.Clone(w.queue), func(d delivery) bool { return d.at.After(now) })
+	return slices.DeleteFunc(slices.Clone(w.queue), func(d sent) bool { return d.at.After(now) })
 }
 
 // Deliver lets a worker have an assignment, and leaves it at its first step.

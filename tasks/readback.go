@@ -10,20 +10,34 @@ import (
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// readBackLimit is how often a target of an aborted rollout waits until the outcome of its
-// call can be read: with the usual waits about an hour.
+// readBackLimit is how often a target of an aborted rollout waits until the outcome of its call is
+// readable: about an hour with the default waits.
 const readBackLimit = 8
 
 // readBackMax is the longest of these waits.
 const readBackMax = 30 * time.Minute
 
-// readBack ends a target whose rollout was aborted while the outcome of a call was unknown.
-// It only reads: a release that is live ends the target as released, anything else as
-// aborted, with what is left at WeChat in its note.
-func (r *run) readBack(ctx context.Context) (rollout.Event, error) {
+// readBackAPI are the calls of a read-back.
+type readBackAPI interface {
+	VersionInfo(ctx context.Context, appid string) (wxclient.VersionInfo, error)
+	LatestAudit(ctx context.Context, appid string) (wxclient.Audit, error)
+	GrayPlan(ctx context.Context, appid string) (wxclient.GrayPlan, error)
+}
+
+// readBack ends a target whose rollout was aborted while the outcome of a call was unknown. It only
+// reads: a release that is live ends the target as released, anything else as aborted, with what is
+// left at WeChat in its note.
+type readBack struct {
+	*run
+	wx    readBackAPI
+	actor actor
+}
+
+func (r readBack) act(ctx context.Context) (rollout.Event, error) {
 	op := r.t.Intent.Op
 	took, err := r.took(ctx)
 	if err != nil {
@@ -45,10 +59,10 @@ func (r *run) readBack(ctx context.Context) (rollout.Event, error) {
 	return rollout.Aborted{At: r.now(), Holder: true, AuditID: took.auditID, Note: took.note}, nil
 }
 
-// notTold is a reply that does not tell what is asked.
-func notTold(what string) error { return errors.New("WeChat's reply does not tell " + what) }
+// notShown is a reply without what was read for.
+func notShown(what string) error { return errors.New("WeChat's reply does not tell " + what) }
 
-// effect is what a call of an open intent left at WeChat.
+// effect is what the call of an open intent left at WeChat.
 type effect struct {
 	note    string
 	auditID int64 // of a submission
@@ -56,32 +70,32 @@ type effect struct {
 }
 
 // took reads the effect of the open intent; nil if there is none yet.
-func (r *run) took(ctx context.Context) (*effect, error) {
+func (r readBack) took(ctx context.Context) (*effect, error) {
 	switch r.t.Intent.Op {
 	case rollout.OpCommit:
-		there, err := r.trial(ctx)
+		there, err := r.readTrial(ctx, r.wx)
 		if err != nil || there == unknown {
-			return nil, cmp.Or(err, notTold(whichTrial))
+			return nil, cmp.Or(err, notShown(whichTrial))
 		}
 		if there != ours {
 			return nil, nil
 		}
 		return &effect{note: "its commit took effect: the trial version is this rollout's"}, nil
 	case rollout.OpSubmit:
-		latest, exists, err := r.latestAudit(ctx)
+		latest, exists, err := r.readAudit(ctx, r.wx)
 		if err != nil {
 			return nil, err
 		}
 		switch whose := r.submitted(latest, exists); {
 		case whose == unknown || whose == ours && latest.ID == 0:
-			return nil, notTold("whose the last audit is")
+			return nil, notShown(whoseAudit)
 		case whose != ours:
 			return nil, nil
 		}
-		r.use = ratelimit.Found
+		r.permit.use = ratelimit.Found
 		return &effect{auditID: latest.ID, note: fmt.Sprintf("its submission took effect: audit %d is %s at WeChat", latest.ID, latest.Status)}, nil
 	case rollout.OpUndo:
-		latest, exists, err := r.latestAudit(ctx)
+		latest, exists, err := r.readAudit(ctx, r.wx)
 		if err != nil || !exists || latest.Status != wxclient.AuditWithdrawn {
 			return nil, err
 		}
@@ -95,10 +109,10 @@ func (r *run) took(ctx context.Context) (*effect, error) {
 	}
 }
 
-func (r *run) tookRelease(ctx context.Context) (*effect, error) {
-	live, _, err := r.live(ctx)
+func (r readBack) tookRelease(ctx context.Context) (*effect, error) {
+	live, _, err := r.readLive(ctx, r.wx)
 	if err != nil || live == unknown {
-		return nil, cmp.Or(err, notTold(whichLive))
+		return nil, cmp.Or(err, notShown(whichLive))
 	}
 	if live == ours {
 		return &effect{live: true, note: "version " + r.plan.Template.Version + " is live: it was released before the abort"}, nil
@@ -113,48 +127,47 @@ func (r *run) tookRelease(ctx context.Context) (*effect, error) {
 	return &effect{note: fmt.Sprintf("a gray release to %d%% of the users runs", plan.Percentage)}, nil
 }
 
-func (r *run) tookChange(ctx context.Context) (*effect, error) {
+func (r readBack) tookChange(ctx context.Context) (*effect, error) {
 	if k := appconfig.KindOfChange(r.t.Intent.What); k != nil && k.Unreadable != "" {
-		return nil, &untoldError{k.Unreadable}
+		return nil, &unreadableError{k.Unreadable}
 	}
-	want, err := r.wanted()
+	want, err := r.configurer().wanted()
 	if err != nil {
 		return nil, err
 	}
-	changed, err := r.changed(ctx, want, r.t.Intent.What)
+	changed, err := r.configurer().changed(ctx, want, r.t.Intent.What)
 	if err != nil || !changed {
 		return nil, err
 	}
 	return &effect{note: "its write of " + r.t.Intent.What + " took effect"}, nil
 }
 
-// untoldError says that no reading will ever show an outcome.
-type untoldError struct{ why string }
+// unreadableError is an outcome that no read ever shows.
+type unreadableError struct{ why string }
 
-func (e *untoldError) Error() string { return e.why }
+func (e *unreadableError) Error() string { return e.why }
 
-// unreadable waits until an outcome can be read, and after readBackLimit waits ends the
-// target with its intent open.
-func (r *run) unreadable(ctx context.Context, err error) rollout.Event {
+// failed waits until the outcome is readable, and after readBackLimit waits ends the target with its
+// intent open.
+func (r readBack) failed(ctx context.Context, err error) rollout.Event {
 	if errors.As(err, new(*rollout.StaleError)) {
 		return nil
 	}
 	if ctx.Err() != nil {
-		return r.unbegun("the worker is stopping")
+		return r.facts().Unbegun("the worker is stopping")
 	}
-	lastError, in := r.lastError(err), r.t.Intent
-	// What is known to be the platform's fault counts for nobody.
-	if j := judge(err); j.scope == ScopePlatform && !j.confirm {
-		if event, ok := r.platformFault(ctx, j, lastError).(rollout.Yielded); ok {
-			return event
-		}
+	lastError, in := r.facts().LastError(err), r.t.Intent
+	// A proven fault of the platform counts for no target.
+	o := classify.Of(r.facts(), err)
+	if o.Fault != nil && !o.Fault.Fault.Confirm && r.actor.record(ctx, o.Fault.Fault) != rollout.FaultAlone {
+		return o.Event
 	}
-	if in.Waits < readBackLimit && !errors.As(err, new(*untoldError)) {
+	if in.Waits < readBackLimit && !errors.As(err, new(*unreadableError)) {
 		return rollout.Waited{
-			At: r.now(), Reason: rollout.ReasonUnknown, For: backingOff(r.timing.Settle, readBackMax, in.Waits),
+			At: r.now(), Reason: rollout.ReasonUnknown, For: classify.BackingOff(r.h.timing.Settle, readBackMax, in.Waits),
 			Note: "the rollout was aborted; reading back failed", LastError: &lastError,
 		}
 	}
-	lastError.Text = clip(fmt.Sprintf("what its %s did is unknown: %s", in, lastError.Text))
+	lastError.Text = classify.Clip(fmt.Sprintf("what its %s did is unknown: %s", in, lastError.Text))
 	return rollout.Aborted{At: r.now(), Holder: true, LastError: &lastError, Note: "what its " + in.String() + " did is unknown"}
 }

@@ -7,13 +7,42 @@ import (
 
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// release publishes the approved version and is done when it is live. Releasing
-// publishes whatever passed last, so it is pinned: our audit must be the last one.
-func (r *run) release(ctx context.Context) (rollout.Event, error) {
-	live, _, err := r.live(ctx)
+// releaseAPI are the calls of release.
+type releaseAPI interface {
+	VersionInfo(ctx context.Context, appid string) (wxclient.VersionInfo, error)
+	LatestAudit(ctx context.Context, appid string) (wxclient.Audit, error)
+	AuditStatus(ctx context.Context, appid string, auditID int64) (wxclient.Audit, error)
+	Release(ctx context.Context, appid string) error
+}
+
+// grayAPI are the calls of a gray release.
+type grayAPI interface {
+	GrayRelease(ctx context.Context, appid string, r wxclient.GrayRequest) error
+	GrayPlan(ctx context.Context, appid string) (wxclient.GrayPlan, error)
+}
+
+// Errcodes of a release whose meaning only a read shows.
+const (
+	codeNoVersion     = 85019
+	codeNotReleasable = 85020
+	codeReleased      = 85052
+	codeNoApproved    = 85080 // gray release: no approved version
+)
+
+// release publishes the approved version and is done when it is live. WeChat publishes whatever passed
+// last, so a release is pinned: our audit must be the last one.
+type release struct {
+	*run
+	wx       releaseAPI
+	grayPort grayAPI
+}
+
+func (r release) act(ctx context.Context) (rollout.Event, error) {
+	live, _, err := r.readLive(ctx, r.wx)
 	if err != nil {
 		return nil, fmt.Errorf("read the live version: %w", err)
 	}
@@ -22,7 +51,7 @@ func (r *run) release(ctx context.Context) (rollout.Event, error) {
 	}
 	if in := r.t.Intent; in != nil && in.Op != rollout.OpConfigure {
 		if live == unknown {
-			return r.unread(whichLive), nil
+			return r.facts().Unread(whichLive), nil
 		}
 		if event, err := r.unresolved(); event != nil || err != nil {
 			return event, err
@@ -32,7 +61,7 @@ func (r *run) release(ctx context.Context) (rollout.Event, error) {
 		return event, nil
 	}
 	// A release drops domains that the platform's list lacks by then, so they are read last.
-	if event, err := r.configure(ctx, appconfig.BeforeRelease); event != nil || err != nil {
+	if event, err := r.configurer().configure(ctx, appconfig.BeforeRelease); event != nil || err != nil {
 		return event, err
 	}
 	if event, err := r.pin(ctx); event != nil || err != nil {
@@ -44,40 +73,25 @@ func (r *run) release(ctx context.Context) (rollout.Event, error) {
 	return r.publish(ctx)
 }
 
-// whichLive is what a reply lacks that does not tell whose the live version is.
-const whichLive = "which version is live"
-
 // goneLive ends the target, once the app configuration is written that needs a live version.
-func (r *run) goneLive(ctx context.Context, note string) (rollout.Event, error) {
+func (r release) goneLive(ctx context.Context, note string) (rollout.Event, error) {
 	if in := r.t.Intent; in != nil && in.Op == rollout.OpRelease {
 		if err := r.apply(rollout.Resolved{At: r.now()}); err != nil {
 			return nil, err
 		}
 	}
-	if event, err := r.configure(ctx, appconfig.Live); event != nil || err != nil {
+	if event, err := r.configurer().configure(ctx, appconfig.Live); event != nil || err != nil {
 		return event, err
 	}
 	return rollout.Finished{At: r.now(), End: rollout.StateReleased, Note: note}, nil
 }
 
-// live reads whose the live version is, and what it is called.
-func (r *run) live(ctx context.Context) (whose fact, version string, err error) {
-	versions, err := r.wx.VersionInfo(ctx, r.assignment.AppID)
-	if err != nil {
-		return unknown, "", err
-	}
-	if versions.Release != nil {
-		version = versions.Release.Version
-	}
-	return liveFact(r.mark(), versions), version, nil
-}
-
-// mayRelease parks the target while the plan's window is closed or an operator's
-// approval is awaited.
-func (r *run) mayRelease() rollout.Event {
+// mayRelease parks the target while the plan's window is closed, or until an operator approves the
+// release; nil if it may be released.
+func (r release) mayRelease() rollout.Event {
 	policy := r.plan.Release
-	if policy.When == rollout.ReleaseManual && !r.released {
-		return rollout.Waited{At: r.now(), Reason: rollout.ReasonApproval, For: r.timing.Merchant, Note: "waits for enqueue approve"}
+	if policy.When == rollout.ReleaseManual && !r.started.ReleaseApproved {
+		return rollout.Waited{At: r.now(), Reason: rollout.ReasonApproval, For: r.h.timing.Merchant, Note: "waits for enqueue approve"}
 	}
 	if policy.Window != nil {
 		if wait := policy.Window.Opens(r.now()); wait > 0 {
@@ -87,11 +101,11 @@ func (r *run) mayRelease() rollout.Event {
 	return nil
 }
 
-// pin makes sure that a release would publish our version: our audit is the
-// app's last one and it passed. Where the last one's id is not told, its texts say whose it is, and
-// our own audit is read by its id.
-func (r *run) pin(ctx context.Context) (rollout.Event, error) {
-	latest, exists, err := r.latestAudit(ctx)
+// pin returns nil if a release would publish our version: our audit is the app's last one, and it
+// passed. If the reply lacks the id of the last audit, its texts show whose it is, and our audit is
+// read by its id.
+func (r release) pin(ctx context.Context) (rollout.Event, error) {
+	latest, exists, err := r.readAudit(ctx, r.wx)
 	if err != nil {
 		return nil, fmt.Errorf("pin the release: %w", err)
 	}
@@ -112,31 +126,31 @@ func (r *run) pin(ctx context.Context) (rollout.Event, error) {
 			latest.ID, latest.Version, latest.Status, r.t.AuditID), ""), nil
 	case latest.Status != wxclient.AuditPassed:
 		return r.unpinned(fmt.Sprintf("not released: our audit %d is %s now", r.t.AuditID, latest.Status),
-			"look at the audit at mp.weixin.qq.com; then "+r.retry("--recommit")), nil
+			"look at the audit at mp.weixin.qq.com; then "+r.facts().Retry("--recommit")), nil
 	case last == unknown:
-		return r.unread("whose the last audit is"), nil
+		return r.facts().Unread(whoseAudit), nil
 	default:
 		return nil, nil
 	}
 }
 
-func (r *run) unpinned(text, next string) rollout.Event {
-	return r.failed(rollout.LastError{Stage: r.assignment.Stage, Class: "pin", At: r.now(), Text: text, Next: next})
+func (r release) unpinned(text, next string) rollout.Event {
+	return r.facts().Failed(rollout.LastError{Stage: r.assignment.Stage, Class: "pin", At: r.now(), Text: text, Next: next})
 }
 
 // widen takes the next step of a gray release.
-func (r *run) widen(ctx context.Context, percent int) (rollout.Event, error) {
-	running, err := r.wx.GrayPlan(ctx, r.assignment.AppID)
+func (r release) widen(ctx context.Context, percent int) (rollout.Event, error) {
+	running, err := r.grayPort.GrayPlan(ctx, r.assignment.AppID)
 	if err != nil {
 		return nil, fmt.Errorf("read the gray plan: %w", err)
 	}
-	// WeChat goes on showing the plan of an earlier version when it is over.
+	// WeChat still shows the plan of an earlier version after its end.
 	over := !running.Exists || running.Status == wxclient.GrayFinished || running.Status == wxclient.GrayDeleted
 	if over || running.Percentage < percent {
 		err = r.attempt(ctx, rollout.OpRelease, func(ctx context.Context) error {
-			return r.wx.GrayRelease(ctx, r.assignment.AppID, wxclient.GrayRequest{Percentage: percent})
+			return r.grayPort.GrayRelease(ctx, r.assignment.AppID, wxclient.GrayRequest{Percentage: percent})
 		})
-		if code(err) == codeNoApproved {
+		if classify.Code(err) == codeNoApproved {
 			return r.refusedRelease(ctx, err)
 		}
 		if err != nil {
@@ -147,40 +161,37 @@ func (r *run) widen(ctx context.Context, percent int) (rollout.Event, error) {
 }
 
 // publish makes the call and reads back that it is live.
-func (r *run) publish(ctx context.Context) (rollout.Event, error) {
+func (r release) publish(ctx context.Context) (rollout.Event, error) {
 	err := r.attempt(ctx, rollout.OpRelease, func(ctx context.Context) error {
 		return r.wx.Release(ctx, r.assignment.AppID)
 	})
-	switch code(err) {
+	switch classify.Code(err) {
 	case codeNoVersion, codeNotReleasable, codeReleased:
-		return r.refusedRelease(ctx, err) // what these mean here is only known by reading
+		return r.refusedRelease(ctx, err) // only a read shows what these mean here
 	}
 	if err != nil {
 		return nil, err
 	}
-	live, version, err := r.live(ctx)
+	live, version, err := r.readLive(ctx, r.wx)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("verify the release: %w", err)
 	case live == ours:
 		return r.goneLive(ctx, "version "+r.plan.Template.Version+" is live")
 	case live == anothers:
-		return r.notShown("WeChat answered the release with ok, and " + shows(live, version)), nil
+		return r.facts().NotShown("WeChat answered the release with ok, and " + shows(live, version)), nil
 	default:
 		return r.goneLive(ctx, unseen)
 	}
 }
 
-// unseen is the note of a release that WeChat took, of our last and passed audit, and does not show.
+// unseen is the note of a release of our passed audit that WeChat accepted and does not show.
 const unseen = "WeChat says so, and " + NotShown + ": look at mp.weixin.qq.com"
 
-// NotShown is what the note of a release says that nothing showed to be live.
+// NotShown is in the note of a release that no read has shown as live.
 const NotShown = "does not show which version is live"
 
-// compareLive is what a person does when WeChat's answers about the live version disagree.
-const compareLive = "compare the live version at mp.weixin.qq.com and release there; then "
-
-// shows says which version WeChat shows as live.
+// shows is the text for the version that WeChat shows as live.
 func shows(live fact, version string) string {
 	switch {
 	case version != "":
@@ -192,28 +203,28 @@ func shows(live fact, version string) string {
 	}
 }
 
-// refusedRelease reads what a refusal means after our audit passed: the version may be live.
-func (r *run) refusedRelease(ctx context.Context, refused error) (rollout.Event, error) {
-	live, version, err := r.live(ctx)
+// refusedRelease reads what a refusal means after our audit passed: our version may be live.
+func (r release) refusedRelease(ctx context.Context, refused error) (rollout.Event, error) {
+	live, version, err := r.readLive(ctx, r.wx)
 	if err != nil {
 		return nil, fmt.Errorf("read the live version after a refused release: %w", err)
 	}
-	done := code(refused) == codeReleased
+	done := classify.Code(refused) == codeReleased
 	switch {
 	case live == ours:
 		return r.goneLive(ctx, "version "+r.plan.Template.Version+" is live")
 	case done && live != anothers:
 		return r.goneLive(ctx, unseen)
 	case done:
-		return r.contradicted(refused, "WeChat says released, but "+version+" is live",
-			compareLive+r.retry("")), nil
+		return r.facts().Contradicted(refused, "WeChat says released, but "+version+" is live",
+			classify.CompareLive+r.facts().Retry("")), nil
 	default:
 		text := fmt.Sprintf("WeChat says that no approved version is there, but audit %d passed; it %s", r.t.AuditID, shows(live, version))
 		if n := r.t.Gray; n > 0 {
 			text += fmt.Sprintf(", and %d%% of users have ours", r.plan.Release.Gray[n-1])
 		}
-		return r.contradicted(refused, text,
-			"release at mp.weixin.qq.com by hand, or "+r.retry("--recommit")), nil
+		return r.facts().Contradicted(refused, text,
+			"release at mp.weixin.qq.com by hand, or "+r.facts().Retry("--recommit")), nil
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -248,7 +249,7 @@ func TestReleaseThatShowsAnother(t *testing.T) {
 	for range 20 {
 		got := r.act()
 		if got.State == rollout.StateFailed {
-			if !strings.Contains(got.LastError.Text, told) || !strings.HasPrefix(got.LastError.Next, compareLive) {
+			if !strings.Contains(got.LastError.Text, told) || !strings.HasPrefix(got.LastError.Next, classify.CompareLive) {
 				t.Errorf("told as %+v", got.LastError)
 			}
 			return

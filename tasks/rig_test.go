@@ -184,8 +184,8 @@ func (r *rig) parked(want string, wait time.Duration) rollout.Target {
 func (r *rig) parkedUntil(want string, reset time.Duration) rollout.Target {
 	r.Helper()
 	t := r.is(want)
-	if wait := t.Due.Sub(r.now()); wait < reset-2*time.Second || wait > reset+resetSpread+2*time.Second {
-		r.Fatalf("%s for %s, want %s and at most %s more", want, wait, reset, resetSpread)
+	if wait := t.Due.Sub(r.now()); wait < reset-2*time.Second || wait > reset+(10*time.Minute)+2*time.Second {
+		r.Fatalf("%s for %s, want %s and at most %s more", want, wait, reset, (10 * time.Minute))
 	}
 	return t
 }
@@ -219,4 +219,10 @@ func live(version, desc string) func() (wxclient.VersionInfo, error) {
 func (r *rig) committed(_ context.Context, req wxclient.CommitRequest) error {
 	r.wx.versionInfo = exp(req.Version, req.Desc)
 	return nil
+}
+
+// untilTomorrow is the time to 00:00 in Beijing, where limits of the day end.
+func untilTomorrow(now time.Time) time.Duration {
+	y, m, d := now.In(time.FixedZone("UTC+8", 8*60*60)).Date()
+	return time.Date(y, m, d+1, 0, 0, 0, 0, time.FixedZone("UTC+8", 8*60*60)).Sub(now)
 }

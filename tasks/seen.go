@@ -1,33 +1,25 @@
 package tasks
 
 import (
-	"context"
 	"strings"
 
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// Seen is what a handler saw of an app on its way. What is empty was not looked at.
+// Seen is what a handler read of an app; an empty field was not read.
 type Seen struct {
 	// Account is what get_authorizer_info said.
 	Account *wxclient.AuthorizerInfo
-	// Live is the version users have.
+	// Live is the live version.
 	Live string
-	// Privacy is what the detection of the last commit found: PrivacyOK, or the apis.
+	// Privacy is the result of the privacy detection of the last commit: PrivacyOK, or the APIs.
 	Privacy string
 }
 
 // PrivacyOK is a detection that found nothing.
 const PrivacyOK = "ok"
 
-// saw tells the hook.
-func (r *run) saw(ctx context.Context, s Seen) {
-	if r.hooks.Seen != nil {
-		r.hooks.Seen(ctx, r.assignment.AppID, s)
-	}
-}
-
-// privacyWords are what a detection found.
+// privacyWords is the result of a detection as text.
 func privacyWords(info wxclient.PrivacyInfo) string {
 	var parts []string
 	if len(info.WithoutConf) > 0 {

@@ -127,7 +127,7 @@ func TestWithdrawalAllowanceSpent(t *testing.T) {
 	t.Parallel()
 	r := atSubmit(t, inAudit(rollout.InAuditWithdraw))
 	r.wx.latestAudit = foreign
-	r.wx.undo = func() error { return refusal(codeUndoQuota) }
+	r.wx.undo = func() error { return refusal(87013) }
 	r.act()
 	r.called("latest-audit", "undo")
 	if got := r.parkedUntil("submit/parked/throttle", untilTomorrow(r.now())); got.Intent != nil {

@@ -193,7 +193,7 @@ func TestSubmitWithoutQuota(t *testing.T) {
 			t.Parallel()
 			r := atSubmit(t)
 			r.permits.third, r.wx.quota = tc.third, tc.quota
-			r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(codeQuotaUsed) }
+			r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(85085) }
 			r.h.hooks.Closed = func(rollout.Stage, string) { r.permits.note("told") }
 			r.act()
 			r.called(append(slices.Clone(wholeSubmit), "quota")...)
@@ -210,13 +210,13 @@ func TestSubmitOfTheAppThatAloneIsRefused(t *testing.T) {
 	t.Parallel()
 	r := atSubmit(t)
 	r.wx.quota = gives(wxclient.Quota{Rest: 374, Limit: 500})
-	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(codeQuotaUsed) }
+	r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(85085) }
 	for i := range rollout.CauseQuota.MaxTries() - 1 {
 		r.act()
 		r.parked("submit/parked/quota", []time.Duration{5 * time.Minute, 15 * time.Minute, 45 * time.Minute, time.Hour}[min(i, 3)])
 	}
 	r.act()
-	if got := r.is("submit/failed"); got.LastError.Code != codeQuotaUsed || !strings.Contains(got.LastError.Next, "this app alone") {
+	if got := r.is("submit/failed"); got.LastError.Code != 85085 || !strings.Contains(got.LastError.Next, "this app alone") {
 		t.Errorf("last error %+v", got.LastError)
 	}
 }

@@ -17,7 +17,7 @@ func TestSupersededMakesNoCall(t *testing.T) {
 			t.Parallel()
 			f := happy(t)
 			r := stubRun(f, &stubLedger{plan: testPlan()}, &fakePermits{}, running(stage))
-			r.created, r.releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: "99.0"}}
+			r.started.Created, r.started.Releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: "99.0"}}
 			event := r.decide(t.Context(), rollout.StatusRunning)
 			if stage == rollout.StageUndo {
 				if _, skipped := event.(rollout.Skipped); skipped || len(f.took()) == 0 {
@@ -53,7 +53,7 @@ func TestSupersededReadsBackFirst(t *testing.T) {
 			target := running(stage)
 			target.Intent = &rollout.Intent{Op: op, At: t0.Add(-time.Hour)}
 			r := stubRun(f, &stubLedger{plan: testPlan()}, &fakePermits{}, target)
-			r.created, r.releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: "99.0"}}
+			r.started.Created, r.started.Releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: "99.0"}}
 			event := r.decide(t.Context(), rollout.StatusRunning)
 			calls := f.took()
 			if _, ok := event.(rollout.Skipped); !ok || len(calls) == 0 {
@@ -77,14 +77,14 @@ func TestNotSuperseded(t *testing.T) {
 	f := happy(t)
 	f.versionInfo = gives(wxclient.VersionInfo{Release: &wxclient.VersionEntry{Version: ourVersion, Desc: "another's"}})
 	r := stubRun(f, &stubLedger{plan: testPlan()}, &fakePermits{}, running(rollout.StagePreflight))
-	r.created, r.releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: ourVersion}}
+	r.started.Created, r.started.Releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: ourVersion}}
 	if got := describe(r.decide(t.Context(), rollout.StatusRunning)); got != "finished up-to-date" {
 		t.Error(got)
 	}
 	plan := testPlan()
 	plan.AllowDowngrade = true
 	r = stubRun(happy(t), &stubLedger{plan: plan}, &fakePermits{}, running(rollout.StageCommit))
-	r.created, r.releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: "99.0"}}
+	r.started.Created, r.started.Releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: "99.0"}}
 	if got := describe(r.decide(t.Context(), rollout.StatusRunning)); got != "advanced" {
 		t.Error(got)
 	}

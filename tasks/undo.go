@@ -5,24 +5,47 @@ import (
 	"fmt"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// undo takes this rollout's upgrade of an app back, step by step: a gray release
-// ends, the version before goes live again, a submission in audit is withdrawn.
-// Each step is decided by reading, and read back before the next; what isn't
-// this rollout's own is never touched.
-func (r *run) undo(ctx context.Context) (rollout.Event, error) {
+// undoAPI are the reads of undo.
+type undoAPI interface {
+	VersionInfo(ctx context.Context, appid string) (wxclient.VersionInfo, error)
+	LatestAudit(ctx context.Context, appid string) (wxclient.Audit, error)
+	GrayPlan(ctx context.Context, appid string) (wxclient.GrayPlan, error)
+}
+
+// revertAPI are the writes of undo.
+type revertAPI interface {
+	RevertGray(ctx context.Context, appid string) error
+	RevertRelease(ctx context.Context, appid string, appVersion *int64) error
+	UndoAudit(ctx context.Context, appid string) error
+}
+
+// codeNoRevert is the answer to a withdrawal when nothing is in audit.
+const codeNoRevert = 87012
+
+// undo takes back this rollout's upgrade of an app, step by step: a gray release ends, the version
+// before goes live again, a submission in audit is withdrawn. Each step is decided by a read, and read
+// back before the next; undo changes only what is this rollout's own.
+type undo struct {
+	*run
+	wx         undoAPI
+	revertPort revertAPI
+}
+
+func (r undo) act(ctx context.Context) (rollout.Event, error) {
 	for {
-		s, err := r.standing(ctx)
+		s, err := r.read(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if s.strange != "" {
-			return r.failed(rollout.LastError{Stage: r.assignment.Stage, Class: "pin", At: r.now(), Text: s.strange}), nil
+			return r.facts().Failed(rollout.LastError{Stage: r.assignment.Stage, Class: "pin", At: r.now(), Text: s.strange}), nil
 		}
 		if s.unread != "" {
-			return r.unread(s.unread), nil
+			return r.facts().Unread(s.unread), nil
 		}
 		op := s.step()
 		if in := r.t.Intent; in != nil && s.shows(in.Op, op) {
@@ -30,7 +53,7 @@ func (r *run) undo(ctx context.Context) (rollout.Event, error) {
 				return nil, err
 			}
 		}
-		// Also a lost submission or release of before may still take effect.
+		// An earlier submission or release whose reply was lost may still take effect, too.
 		if event, err := r.unresolved(); event != nil || err != nil {
 			return event, err
 		}
@@ -38,9 +61,9 @@ func (r *run) undo(ctx context.Context) (rollout.Event, error) {
 			return rollout.Finished{At: r.now(), End: rollout.StateUndone, Note: s.note()}, nil
 		}
 		err = r.attempt(ctx, op, func(ctx context.Context) error { return r.takeBack(ctx, op) })
-		if op == rollout.OpUndo && code(err) == codeNoRevert {
-			// It may have got its verdict since we looked: look again, a few times.
-			return r.contradicted(err, "WeChat says that nothing is in audit, and get_latest_auditstatus shows our audit", ""), nil
+		if op == rollout.OpUndo && classify.Code(err) == codeNoRevert {
+			// Its verdict may have come since our read: read again, a few times.
+			return r.facts().Contradicted(err, "WeChat says that nothing is in audit, and get_latest_auditstatus shows our audit", ""), nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", op, err)
@@ -48,25 +71,25 @@ func (r *run) undo(ctx context.Context) (rollout.Event, error) {
 	}
 }
 
-// standing is what of this rollout an app has at WeChat.
-type standing struct {
+// leftover is what an app has of this rollout at WeChat.
+type leftover struct {
 	version string         // that is live; "" for none
 	live    bool           // it is ours
 	latest  wxclient.Audit // the last submission
 	audited bool           // it is ours
 	gray    bool           // a gray release of ours runs
-	unread  string         // what the replies do not tell: nothing may be done
-	strange string         // why nothing may be done
+	unread  string         // what the replies do not show: no call may follow
+	strange string         // why no call may follow
 }
 
-// standing reads it.
-func (r *run) standing(ctx context.Context) (standing, error) {
-	var s standing
+// read reads it.
+func (r undo) read(ctx context.Context) (leftover, error) {
+	var s leftover
 	versions, err := r.wx.VersionInfo(ctx, r.assignment.AppID)
 	if err != nil {
 		return s, fmt.Errorf("read the live version: %w", err)
 	}
-	latest, exists, err := r.latestAudit(ctx)
+	latest, exists, err := r.readAudit(ctx, r.wx)
 	if err != nil {
 		return s, fmt.Errorf("read the last submission: %w", err)
 	}
@@ -89,15 +112,15 @@ func (r *run) standing(ctx context.Context) (standing, error) {
 	case live == unknown:
 		s.unread = whichLive
 	case audited == unknown && (undecided(latest) || latest.Status == wxclient.AuditPassed && !s.live && len(r.plan.Release.Gray) > 0):
-		s.unread = "whose the last audit is"
+		s.unread = whoseAudit
 	case !s.live && len(r.plan.Release.Gray) > 0:
-		return s, r.grayStanding(ctx, &s, audited)
+		return s, r.readGray(ctx, &s, audited)
 	}
 	return s, nil
 }
 
 // everSubmitted is whose a submission is, of any attempt and revision.
-func (r *run) everSubmitted(a wxclient.Audit) fact {
+func (r undo) everSubmitted(a wxclient.Audit) fact {
 	if a.ID != 0 && (a.ID == r.t.AuditID || a.ID == r.t.PastAuditID) {
 		return ours
 	}
@@ -108,8 +131,8 @@ func (r *run) everSubmitted(a wxclient.Audit) fact {
 	return whose
 }
 
-// grayStanding reads whether a gray release runs.
-func (r *run) grayStanding(ctx context.Context, s *standing, audited fact) error {
+// readGray reads whether a gray release runs.
+func (r undo) readGray(ctx context.Context, s *leftover, audited fact) error {
 	plan, err := r.wx.GrayPlan(ctx, r.assignment.AppID)
 	if err != nil {
 		return fmt.Errorf("read the gray plan: %w", err)
@@ -125,8 +148,8 @@ func (r *run) grayStanding(ctx context.Context, s *standing, audited fact) error
 	return nil
 }
 
-// step is what is to be taken back next; "" when nothing of ours is left.
-func (s standing) step() rollout.Op {
+// step takes back what is left of ours; "" if nothing is.
+func (s leftover) step() rollout.Op {
 	switch {
 	case s.gray:
 		return rollout.OpRevertGray
@@ -140,20 +163,19 @@ func (s standing) step() rollout.Op {
 }
 
 // takeBack makes the call of a step.
-func (r *run) takeBack(ctx context.Context, op rollout.Op) error {
+func (r undo) takeBack(ctx context.Context, op rollout.Op) error {
 	switch op {
 	case rollout.OpRevertGray:
-		return r.wx.RevertGray(ctx, r.assignment.AppID)
+		return r.revertPort.RevertGray(ctx, r.assignment.AppID)
 	case rollout.OpRevert:
-		return r.wx.RevertRelease(ctx, r.assignment.AppID, nil)
+		return r.revertPort.RevertRelease(ctx, r.assignment.AppID, nil)
 	default:
-		return r.wx.UndoAudit(ctx, r.assignment.AppID)
+		return r.revertPort.UndoAudit(ctx, r.assignment.AppID)
 	}
 }
 
-// shows tells whether a call of before is seen to have taken effect; next is the
-// step that is to be taken now.
-func (s standing) shows(op, next rollout.Op) bool {
+// shows reports whether an earlier call has taken effect; next is the step that follows now.
+func (s leftover) shows(op, next rollout.Op) bool {
 	switch op {
 	case rollout.OpSubmit:
 		return s.audited && undecided(s.latest)
@@ -166,8 +188,8 @@ func (s standing) shows(op, next rollout.Op) bool {
 	}
 }
 
-// note says how the app stands now.
-func (s standing) note() string {
+// note describes the app after the undo.
+func (s leftover) note() string {
 	note := "nothing is live"
 	if s.version != "" {
 		note = "version " + s.version + " is live"

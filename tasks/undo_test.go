@@ -209,7 +209,7 @@ func TestUndoOfASubmissionRefused(t *testing.T) {
 	t.Parallel()
 	r := atUndo(t)
 	r.inOurAudit()
-	r.wx.undo = func() error { return refusal(codeUndoQuota) }
+	r.wx.undo = func() error { return refusal(87013) }
 	r.act()
 	r.advance(r.parkedUntil("undo/parked/throttle", untilTomorrow(r.now())).Due.Sub(r.now()))
 	if n, err := r.ledger.WakeDue(t.Context(), 9); err != nil || n != 1 {

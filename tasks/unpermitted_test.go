@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -70,7 +71,7 @@ func TestSubmissionShownAfterItsDenial(t *testing.T) {
 func TestReadBackAtAClosedStage(t *testing.T) {
 	t.Parallel()
 	for stage, op := range map[rollout.Stage]rollout.Op{rollout.StageCommit: rollout.OpCommit, rollout.StageRelease: rollout.OpRelease} {
-		for _, reason := range []string{"45009", ReasonOutage} {
+		for _, reason := range []string{"45009", classify.ReasonOutage} {
 			r := newRig(t).at(stage)
 			r.at(stage, r.intent(op, time.Hour))
 			r.permits.closed = reason
@@ -102,7 +103,7 @@ func TestRefusedReadBackWaits(t *testing.T) {
 		{45009, "", time.Minute, rollout.CauseUnread},
 		{45011, "", time.Minute, rollout.CauseUnread},
 		{86008, "", time.Minute, rollout.CauseUnread},
-		{-1, ReasonOutage, 45 * time.Second, ""},
+		{-1, classify.ReasonOutage, 45 * time.Second, ""},
 	} {
 		r := atSubmit(t)
 		r.at(rollout.StageSubmit, r.intent(rollout.OpSubmit, time.Hour))

@@ -33,7 +33,7 @@ type world struct {
 	cloud   *cloud
 
 	ids      []string
-	queue    []delivery
+	queue    []sent
 	past     []rollout.Assignment // delivered before
 	dirty    bool                 // something happened since the last audit
 	dropping bool                 // the queue forgets what it is given
@@ -47,8 +47,8 @@ type world struct {
 	judged   map[string]bool     // audits, by target, whose verdict the ledger has
 }
 
-// delivery is an assignment in the queue, to be delivered at a time.
-type delivery struct {
+// sent is an assignment in the queue, to be delivered at a time.
+type sent struct {
 	assignment rollout.Assignment
 	at         time.Time
 }
@@ -56,7 +56,7 @@ type delivery struct {
 // snapshot is what a Redis that lost its newest writes comes back with.
 type snapshot struct {
 	keys  []any
-	queue []delivery
+	queue []sent
 }
 
 func worldApps() []string { return []string{"wx1", "wx2"} }
@@ -140,7 +140,7 @@ func (w *world) Enqueue(_ context.Context, assignments []rollout.Assignment) err
 		return errNoRedis
 	}
 	for _, t := range assignments {
-		w.queue = append(w.queue, delivery{assignment: t, at: w.now()})
+		w.queue = append(w.queue, sent{assignment: t, at: w.now()})
 	}
 	return nil
 }
@@ -256,7 +256,7 @@ func (w *world) died(p *process) {
 	w.live = slices.DeleteFunc(w.live, func(x *process) bool { return x == p })
 	delete(w.zombies, p)
 	if ask := (*queue.Again)(nil); errors.As(p.err, &ask) {
-		w.queue = append(w.queue, delivery{assignment: p.assignment, at: w.now().Add(wholeSeconds(ask.Delay))})
+		w.queue = append(w.queue, sent{assignment: p.assignment, at: w.now().Add(ask.Delay)})
 	}
 }
 

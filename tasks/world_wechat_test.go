@@ -93,7 +93,7 @@ func (c *cloud) submit(app string) (int64, error) {
 	case a.inAudit():
 		return 0, refusal(codeInAudit)
 	case c.rest <= 0:
-		return 0, refusal(codeQuotaUsed)
+		return 0, refusal(85085)
 	}
 	c.rest--
 	c.audit++

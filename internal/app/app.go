@@ -22,6 +22,7 @@ import (
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/tasks/queue"
 )
 
@@ -58,7 +59,7 @@ type App struct {
 	pprof      *httpSide // nil if no profiles are served
 	jobs       *jobs
 	background *background
-	breaker    *tasks.Breaker
+	breaker    *pool.Breaker
 	// opened are the connections of New, running the parts that Start started.
 	opened, running stack
 	started         atomic.Bool
@@ -70,7 +71,7 @@ type App struct {
 func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	a := &App{
 		cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry(),
-		jobs: newJobs(jobsAtOnce), background: newBackground(), breaker: tasks.NewBreaker(),
+		jobs: newJobs(jobsAtOnce), background: newBackground(), breaker: pool.NewBreaker(),
 	}
 	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = metrics.New(a.reg)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -130,9 +130,9 @@ func (p *Platform) again(ctx context.Context, f ledger.PlatformFault) (err error
 		err = p.try(ctx, f.Apps[(f.Probes+i)%len(f.Apps)])
 		lent := errors.As(err, new(*ledger.LentError))
 		switch {
-		case err == nil, tasks.ScopeOf(err) == tasks.ScopePlatform:
+		case err == nil, classify.ScopeOf(err) == classify.ScopePlatform:
 			return err
-		case !lent && tasks.ScopeOf(err) == tasks.ScopeStage && tasks.OfComponent(f.Endpoint):
+		case !lent && classify.ScopeOf(err) == classify.ScopeStage && classify.OfComponent(f.Endpoint):
 			return nil
 		}
 	}
@@ -159,8 +159,8 @@ func works(err error) bool {
 	if err == nil {
 		return true
 	}
-	s := tasks.ScopeOf(err)
-	return s == tasks.ScopeMerchant || s == tasks.ScopeApp || s == tasks.ScopePool
+	s := classify.ScopeOf(err)
+	return s == classify.ScopeMerchant || s == classify.ScopeApp || s == classify.ScopePool
 }
 
 // others probes through other apps than those that failed; nil if one works. Without any, the

@@ -11,6 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -168,7 +169,7 @@ func (p unproven) Settle(ctx context.Context, s rollout.Stage, pool, id string, 
 type lateProbes struct{ tasks.Permits }
 
 func (p lateProbes) Close(ctx context.Context, s rollout.Stage, f ratelimit.Refusal, retry time.Duration) error {
-	if f.Reason == tasks.ReasonOutage {
+	if f.Reason == classify.ReasonOutage {
 		retry = 6 * time.Hour
 	}
 	return p.Permits.Close(ctx, s, f, retry)

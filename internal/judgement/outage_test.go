@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -131,7 +131,7 @@ func (w *world) resumed(r rollout.Rollout, t rollout.Target) {
 	case t.State == rollout.StatePending && t.Wave() <= r.Reach(t.Stage):
 		s, err := w.leaders[0].pools.Quota(t.Stage).State(w.ctx)
 		w.must(err)
-		if s.Reason == tasks.ReasonOutage && s.State != "open" {
+		if s.Reason == classify.ReasonOutage && s.State != "open" {
 			why = fmt.Sprintf("its stage is %s, tried again at %s", s.State, s.RetryAt)
 		}
 	case t.State == rollout.StateParked && t.Reason == rollout.ReasonBusy:

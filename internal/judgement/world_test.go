@@ -16,6 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
 	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/tasks/pool"
 )
 
@@ -209,7 +210,7 @@ func (w *world) newWorker(name string) *worker {
 	}
 	k.h = tasks.NewHandler(tasks.HandlerOptions{
 		WeChat: calls, Ledger: store, Permits: permits,
-		Log: zerolog.Nop(), Seed: 1, Now: c.Now, Timing: tasks.Timing{Verdict: 20 * time.Minute, VerdictMax: 2 * time.Hour},
+		Log: zerolog.Nop(), Seed: 1, Now: c.Now, Timing: tasks.Timing{Waits: classify.Waits{Verdict: 20 * time.Minute, VerdictMax: 2 * time.Hour}},
 	})
 	return k
 }

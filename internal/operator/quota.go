@@ -12,7 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
 	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
@@ -57,7 +57,7 @@ func (p Pool) Next() string {
 // punished tells whether a pool's reason is a penalty of the platform.
 func punished(reason string) bool {
 	code, err := strconv.ParseInt(reason, 10, 64)
-	return err == nil && tasks.Penalty(code)
+	return err == nil && classify.Penalty(code)
 }
 
 // pool reads one stage's pool.
@@ -80,7 +80,7 @@ func closureWords(reason string) string {
 	if reason == ratelimit.Exhausted {
 		return "the platform's submissions are used up"
 	}
-	if reason == tasks.ReasonOutage {
+	if reason == classify.ReasonOutage {
 		return "WeChat answers no app here (-1, no connection or no reply): one app at a time probes it"
 	}
 	code, err := strconv.ParseInt(reason, 10, 64)
@@ -89,7 +89,7 @@ func closureWords(reason string) string {
 	}
 	meaning, _ := errcode.Advice(code, "")
 	text := cmp.Or(meaning, "an errcode our table lacks")
-	if tasks.Penalty(code) {
+	if classify.Penalty(code) {
 		return fmt.Sprintf("punished: errcode %d: %s; nothing is submitted for any rollout", code, text)
 	}
 	return fmt.Sprintf("errcode %d: %s", code, text)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/classify"
 )
 
 // Summary is where one rollout stands, in numbers.
@@ -146,7 +146,7 @@ func (s *Summary) halt(pools []Pool, fault *ledger.PlatformFault) {
 		return
 	}
 	for _, p := range pools {
-		if p.Reason == tasks.ReasonOutage && slices.ContainsFunc(s.Stages, func(x StageSummary) bool { return x.Stage == p.Stage && x.Pending+x.Parked > 0 }) {
+		if p.Reason == classify.ReasonOutage && slices.ContainsFunc(s.Stages, func(x StageSummary) bool { return x.Stage == p.Stage && x.Pending+x.Parked > 0 }) {
 			s.Halted = fmt.Sprintf("the %s stage is closed: %s", p.Stage, p.Words)
 			return
 		}

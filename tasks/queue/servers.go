@@ -56,6 +56,9 @@ type Servers struct {
 
 	handlers sync.WaitGroup // also those that Asynq no longer waits for
 	running  atomic.Int64
+
+	ending sync.Once
+	ended  chan struct{}
 }
 
 // NewServers makes the servers on a client that carries an [AckHook]; the caller closes the client
@@ -68,7 +71,7 @@ func NewServers(rdb redis.UniversalClient, r Runner, o ServersOptions) *Servers 
 		o.Abandon = 30 * time.Second
 	}
 	base, stop := context.WithCancel(context.Background())
-	s := &Servers{runner: r, opts: o, stop: stop}
+	s := &Servers{runner: r, opts: o, stop: stop, ended: make(chan struct{})}
 	for _, queueName := range rollout.QueueNames() {
 		n := o.Concurrency[queueName]
 		if n <= 0 {
@@ -104,20 +107,21 @@ func (s *Servers) Start() error {
 // Shutdown stops taking tasks and waits for the running handlers. When drained ends first, it
 // cancels the handlers' context: they give back what they have not begun. Shutdown returns after
 // Drain and Abandon at the latest; the error counts the handlers that still run then. Their leases
-// bring the assignments back.
+// bring the assignments back. Another call waits for the same end.
 func (s *Servers) Shutdown(drained context.Context) error {
 	canceled := context.AfterFunc(drained, s.stop)
 	defer canceled()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		s.end()
-	}()
+	s.ending.Do(func() {
+		go func() {
+			defer close(s.ended)
+			s.end()
+		}()
+	})
 	limit := s.opts.Drain + s.opts.Abandon
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case <-ended:
+	case <-s.ended:
 		return nil
 	case <-timer.C:
 		s.stop()

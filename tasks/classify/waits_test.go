@@ -1,12 +1,15 @@
-package tasks
+package classify
 
 import (
+	"crypto/rand"
 	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/wxrollout/wxrollout/rollout"
 )
 
 // least is a source of the smallest draws; 0 itself is drawn again for ever.
@@ -18,6 +21,17 @@ func (least) Uint64() uint64 { return 1 }
 type most struct{}
 
 func (most) Uint64() uint64 { return math.MaxUint64 }
+
+// delay is the n-th delay of a backoff, drawn.
+func delay(b Backoff, n int, rnd *rand.Rand) time.Duration {
+	f := Facts{Waits: Waits{Busy: b}}
+	return f.stalled("", n, rollout.LastError{}).Drawn(rnd.Int64N).(rollout.Stalled).For
+}
+
+// spread is a long wait, drawn.
+func spread(d time.Duration, rnd *rand.Rand) time.Duration {
+	return Facts{}.Wait("", d, rollout.LastError{}).Drawn(rnd.Int64N).(rollout.Waited).For
+}
 
 func TestBackoffBounds(t *testing.T) {
 	t.Parallel()
@@ -41,10 +55,10 @@ func TestBackoffBounds(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if got := tc.b.Delay(tc.n, rand.New(least{})); got != tc.lo {
+			if got := delay(tc.b, tc.n, rand.New(least{})); got != tc.lo {
 				t.Errorf("smallest delay %s, want %s", got, tc.lo)
 			}
-			if got := tc.b.Delay(tc.n, rand.New(most{})); got != tc.hi {
+			if got := delay(tc.b, tc.n, rand.New(most{})); got != tc.hi {
 				t.Errorf("largest delay %s, want %s", got, tc.hi)
 			}
 		})
@@ -67,11 +81,11 @@ func TestBackoffSpreads(t *testing.T) {
 		seen := make(map[time.Duration]int)
 		const draws = 2000
 		for range draws {
-			d := b.Delay(n, one)
+			d := delay(b, n, one)
 			if d < time.Second || d > longest || d%time.Second != 0 {
 				rt.Fatalf("delay %s of %+v at %d, want whole seconds up to %s", d, b, n, longest)
 			}
-			if other := b.Delay(n, two); other != d {
+			if other := delay(b, n, two); other != d {
 				rt.Fatalf("delays %s and %s of one seed", d, other)
 			}
 			seen[d]++
@@ -122,11 +136,11 @@ func TestBackingOff(t *testing.T) {
 		0: 2 * time.Minute, 1: 3 * time.Minute, 2: 4*time.Minute + 30*time.Second,
 		6: 22*time.Minute + 46875*time.Millisecond, 7: 30 * time.Minute, 1000: 30 * time.Minute,
 	} {
-		if got := backingOff(2*time.Minute, 30*time.Minute, n); got != want {
+		if got := BackingOff(2*time.Minute, 30*time.Minute, n); got != want {
 			t.Errorf("wait %d: %s, want %s", n, got, want)
 		}
 	}
-	if got := backingOff(time.Hour, time.Minute, 0); got != time.Minute {
+	if got := BackingOff(time.Hour, time.Minute, 0); got != time.Minute {
 		t.Errorf("a first wait above the largest: %s", got)
 	}
 }

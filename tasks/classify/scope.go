@@ -1,4 +1,4 @@
-package tasks
+package classify
 
 import (
 	"errors"
@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
-// Scope is whose fault an error is: the widest circle that it can stop. It is a closed set.
+// Scope is whose fault an error is: the widest circle that it can stop. The set is closed.
 type Scope string
 
 // The scopes, from the widest to the narrowest.
@@ -19,8 +19,8 @@ const (
 	ScopePlatform Scope = "platform"
 	// ScopePool: one kind of call is refused for every app: a quota, a rate limit, a penalty.
 	ScopePool Scope = "pool"
-	// ScopeStage: WeChat is busy, unreachable or gives no usable answer. Whether it does so for
-	// every app is the stage breaker's question; one such answer alone is this app's.
+	// ScopeStage: WeChat is busy, unreachable or gives no usable answer. One such answer is this
+	// app's; the breaker of the stage decides whether all apps get none.
 	ScopeStage Scope = "stage"
 	// ScopePlan: the same call would fail for every app of the plan.
 	ScopePlan Scope = "plan"
@@ -28,7 +28,7 @@ const (
 	ScopeApp Scope = "app"
 	// ScopeMerchant: this app, until its merchant acts.
 	ScopeMerchant Scope = "merchant"
-	// ScopeUnknown: the error tells nothing about its cause. Unknown is nobody's fault.
+	// ScopeUnknown: the error shows no cause. Unknown is no one's fault.
 	ScopeUnknown Scope = "unknown"
 )
 
@@ -37,7 +37,7 @@ func Scopes() []Scope {
 	return []Scope{ScopePlatform, ScopePool, ScopeStage, ScopePlan, ScopeApp, ScopeMerchant, ScopeUnknown}
 }
 
-// endpointKind says whose token an endpoint takes and whom its answers are about.
+// endpointKind is whose token an endpoint takes and what its answers concern.
 type endpointKind string
 
 // The kinds of endpoints.
@@ -68,11 +68,10 @@ func kindOf(endpoint string) endpointKind {
 	return kindApp
 }
 
-// OfComponent tells whether an endpoint takes the platform's own credentials and concerns no app.
+// OfComponent reports whether an endpoint takes the platform's own credentials and concerns no app.
 func OfComponent(endpoint string) bool { return kindOf(endpoint) == kindComponent }
 
-// addressCodes say that our address is missing from an allow-list, whatever the endpoint. The
-// allow-list is the platform's.
+// addressCodes mean, at every endpoint, that our address is missing from the platform's allow-list.
 var addressCodes = []int64{40090, 40164, 45035, 61004}
 
 // grantCodes are answers of a kindGrant call about this app's authorization: its merchant has to
@@ -82,81 +81,80 @@ var grantCodes = []int64{40029, 40030, 41003, 42002, 42007, 43007, 61003, 61007,
 // accountCodes are answers of a kindGrant call about this app's account, which no other app shares.
 var accountCodes = []int64{43016, 48004, 50002, 50004, 89013}
 
-// tokenServiceError is a token service that gives no usable answer.
-type tokenServiceError interface {
-	error
-	TokenServiceDown()
+// Judged is an error's scope, and the answer it rests on.
+type Judged struct {
+	Scope Scope
+	// Confirm is set if the answer may be about this app alone: another app has to meet it before
+	// the platform is proven to be at fault.
+	Confirm bool
+	// API is WeChat's answer; nil if there is none.
+	API *errcode.Error
+	// Endpoint is the path of the call that failed; "" if it is unknown.
+	Endpoint string
+	// Cause is the error without the call that it kept from being sent.
+	Cause error
 }
 
-// judged is an error's scope, and the answer it rests on.
-type judged struct {
-	scope Scope
-	// confirm says that another app has to meet the same before the platform is proven to be at
-	// fault: the answer may be about this app alone.
-	confirm bool
-	// api is WeChat's answer; nil if there is none.
-	api *wxclient.Error
-	// endpoint is the path of the call that failed; "" if it is not known.
-	endpoint string
-	// cause is the error without the call that it kept from being sent.
-	cause error
+// Answers reports whether an error is WeChat's answer about one app or its call.
+func (j Judged) Answers() bool {
+	return j.API != nil && j.Scope != ScopeStage && j.Scope != ScopePlatform
 }
 
-// ScopeOf tells whose fault an error of a call is.
-func ScopeOf(err error) Scope { return judge(err).scope }
+// ScopeOf is whose fault an error of a call is.
+func ScopeOf(err error) Scope { return Judge(err).Scope }
 
-// judge finds the scope of an error and what it rests on. A call that got no token is judged by
-// the credential call behind it, and never by its own endpoint.
-func judge(err error) judged {
-	var token *wxclient.TokenError
+// Judge finds the scope of an error and what it rests on. A call without a token is judged by the
+// credential call behind it, never by its own endpoint.
+func Judge(err error) Judged {
+	var token *errcode.TokenError
 	asked := err
 	if errors.As(err, &token) {
 		asked = token.Err
 	}
-	j := judged{scope: ScopeUnknown, cause: asked}
+	j := Judged{Scope: ScopeUnknown, Cause: asked}
 	var cred credentialError
-	var api *wxclient.Error
+	var api *errcode.Error
 	if errors.As(asked, &api) {
-		j.api, j.endpoint = api, api.Endpoint
+		j.API, j.Endpoint = api, api.Endpoint
 	} else {
-		j.endpoint = lostEndpoint(asked)
+		j.Endpoint = lostEndpoint(asked)
 	}
 	switch {
 	case errors.As(err, &cred):
-		j.scope = ScopePlatform
+		j.Scope = ScopePlatform
 		if cred.CredentialOf() != "" {
-			j.scope = ScopeMerchant
+			j.Scope = ScopeMerchant
 		}
 	case errors.As(asked, new(tokenServiceError)):
-		j.scope = ScopePlatform
+		j.Scope = ScopePlatform
 	case api != nil:
-		j.scope, j.confirm = answerScope(kindOf(api.Endpoint), api.Code, api.Class)
-		if token != nil && j.scope == ScopePool { // without tokens every stage stands
-			j.scope, j.confirm = ScopePlatform, false
+		j.Scope, j.Confirm = answerScope(kindOf(api.Endpoint), api.Code, api.Class)
+		if token != nil && j.Scope == ScopePool { // without tokens no stage works
+			j.Scope, j.Confirm = ScopePlatform, false
 		}
-	case kindOf(j.endpoint) == kindComponent, token != nil && token.AppID == "" && j.endpoint == "":
-		j.scope = ScopePlatform
-	case j.endpoint != "" || token != nil:
-		j.scope = ScopeStage
+	case kindOf(j.Endpoint) == kindComponent, token != nil && token.AppID == "" && j.Endpoint == "":
+		j.Scope = ScopePlatform
+	case j.Endpoint != "" || token != nil:
+		j.Scope = ScopeStage
 	}
 	return j
 }
 
-// lostEndpoint is the call that got no answer; "" if err is none.
+// lostEndpoint is the endpoint of a call without an answer; "" if err is none.
 func lostEndpoint(err error) string {
-	var lost *wxclient.OutcomeUnknownError
+	var lost *errcode.OutcomeUnknownError
 	if errors.As(err, &lost) {
 		return lost.Endpoint
 	}
-	var unsent *wxclient.NotSentError
+	var unsent *errcode.NotSentError
 	if errors.As(err, &unsent) {
 		return unsent.Endpoint
 	}
 	return ""
 }
 
-// answerScope tells whose fault WeChat's answer to a call of a kind is; confirm as in judged.
-func answerScope(kind endpointKind, code int64, class wxclient.Class) (s Scope, confirm bool) {
+// answerScope is whose fault WeChat's answer to a call of a kind is; confirm as in [Judged].
+func answerScope(kind endpointKind, code int64, class errcode.Class) (s Scope, confirm bool) {
 	switch {
 	case slices.Contains(addressCodes, code):
 		return ScopePlatform, false
@@ -169,17 +167,17 @@ func answerScope(kind endpointKind, code int64, class wxclient.Class) (s Scope, 
 	}
 }
 
-// grantScope judges an answer of a credential call about one app. What is not known to be about
-// that app's authorization is the platform's, until the same call works for another app.
-func grantScope(code int64, class wxclient.Class) (s Scope, confirm bool) {
+// grantScope judges an answer of a credential call about one app. An answer that is not known to
+// concern that app's authorization is the platform's fault until the same call works for another app.
+func grantScope(code int64, class errcode.Class) (s Scope, confirm bool) {
 	switch {
 	case slices.Contains(grantCodes, code):
 		return ScopeMerchant, false
-	case slices.Contains(accountCodes, code), class == wxclient.ClassThrottleApp:
+	case slices.Contains(accountCodes, code), class == errcode.ClassThrottleApp:
 		return ScopeApp, false
-	case class == wxclient.ClassRetryBusy:
+	case class == errcode.ClassRetryBusy:
 		return ScopeStage, false
-	case class == wxclient.ClassThrottlePlatform:
+	case class == errcode.ClassThrottlePlatform:
 		return ScopePool, false
 	default:
 		return ScopePlatform, true
@@ -187,33 +185,33 @@ func grantScope(code int64, class wxclient.Class) (s Scope, confirm bool) {
 }
 
 // classScope judges an answer of a call made with the app's own token.
-func classScope(code int64, class wxclient.Class) Scope {
+func classScope(code int64, class errcode.Class) Scope {
 	switch class {
-	case wxclient.ClassRetryBusy, wxclient.ClassRetryToken:
+	case errcode.ClassRetryBusy, errcode.ClassRetryToken:
 		return ScopeStage
-	case wxclient.ClassThrottlePlatform:
+	case errcode.ClassThrottlePlatform:
 		return ScopePool
-	case wxclient.ClassFatalConfig:
-		if Penalty(code) { // stops submissions, not the rest: see Handler.pause
+	case errcode.ClassFatalConfig:
+		if Penalty(code) { // stops submissions, not the rest
 			return ScopePool
 		}
 		return ScopePlan
-	case wxclient.ClassFatalRollout:
+	case errcode.ClassFatalRollout:
 		return ScopePlan
-	case wxclient.ClassFatalApp:
+	case errcode.ClassFatalApp:
 		if slices.Contains(merchantCodes, code) {
 			return ScopeMerchant
 		}
 		return ScopeApp
-	case wxclient.ClassThrottleApp, wxclient.ClassWaitExternal, wxclient.ClassAlreadyDone:
+	case errcode.ClassThrottleApp, errcode.ClassWaitExternal, errcode.ClassAlreadyDone:
 		return ScopeApp
 	default:
 		return ScopeUnknown
 	}
 }
 
-// addressIn finds the address that WeChat saw us call from in the text of a refusal, such as
-// "access clientip is not registered, requestIP: 203.0.113.9"; "" if it names none.
+// addressIn is our address in the text of a refusal such as "access clientip is not registered,
+// requestIP: 203.0.113.9"; "" if the text has none.
 func addressIn(msg string) string {
 	for word := range strings.FieldsFuncSeq(msg, func(r rune) bool { return strings.ContainsRune(" ,;()[]<>\"'=", r) }) {
 		if i := strings.LastIndex(word, "::ffff:"); i >= 0 {

@@ -1,14 +1,19 @@
-package tasks
+package classify
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/wxrollout/wxrollout/internal/goldentest"
-	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
 // scopeCalls are an errcode's ways to a handler.
@@ -27,12 +32,12 @@ var scopeCalls = []struct {
 }
 
 func answered(endpoint string, code int64) error {
-	return &wxclient.Error{Endpoint: endpoint, Code: code, Class: wxclient.ClassOf(code), Msg: "m"}
+	return &errcode.Error{Endpoint: endpoint, Code: code, Class: errcode.ClassOf(code), Msg: "m"}
 }
 
 // gotNoToken is a call of an app that was not sent because of its token.
 func gotNoToken(app string, cause error) error {
-	return fmt.Errorf("commit: %w", &wxclient.NotSentError{Endpoint: "/wxa/commit", Err: &wxclient.TokenError{AppID: app, Err: cause}})
+	return fmt.Errorf("commit: %w", &errcode.NotSentError{Endpoint: "/wxa/commit", Err: &errcode.TokenError{AppID: app, Err: cause}})
 }
 
 // Every errcode, as the answer to each kind of endpoint.
@@ -41,23 +46,23 @@ func TestScopeOfEveryErrcode(t *testing.T) {
 	var out strings.Builder
 	out.WriteString("# errcode class: component token | app token | authorizer info | app call (? asks another app before it blames the platform)\n")
 	for _, code := range allCodes(t) {
-		fmt.Fprintf(&out, "%d %s:", code, wxclient.ClassOf(code))
+		fmt.Fprintf(&out, "%d %s:", code, errcode.ClassOf(code))
 		for i, c := range scopeCalls {
-			j := judge(c.err(code))
+			j := Judge(c.err(code))
 			if i > 0 {
 				out.WriteString(" |")
 			}
-			out.WriteString(" " + string(j.scope))
-			if j.confirm {
+			out.WriteString(" " + string(j.Scope))
+			if j.Confirm {
 				out.WriteString("?")
 			}
-			if j.scope != ScopeOf(c.err(code)) || j.api == nil || j.api.Code != code {
+			if j.Scope != ScopeOf(c.err(code)) || j.API == nil || j.API.Code != code {
 				t.Errorf("%d as the answer to the %s: judged %+v", code, c.name, j)
 			}
-			if i == 0 && j.scope != ScopePlatform {
-				t.Errorf("%d as the answer to the component token is the fault of %s", code, j.scope)
+			if i == 0 && j.Scope != ScopePlatform {
+				t.Errorf("%d as the answer to the component token is the fault of %s", code, j.Scope)
 			}
-			if i < 3 && j.scope == ScopePlan {
+			if i < 3 && j.Scope == ScopePlan {
 				t.Errorf("%d as the answer to the %s is blamed on the plan", code, c.name)
 			}
 		}
@@ -76,10 +81,10 @@ func (downService) TokenServiceDown() {}
 func TestScopeOfOtherErrors(t *testing.T) {
 	t.Parallel()
 	lost := func(endpoint string) error {
-		return &wxclient.OutcomeUnknownError{Endpoint: endpoint, Err: context.DeadlineExceeded}
+		return &errcode.OutcomeUnknownError{Endpoint: endpoint, Err: context.DeadlineExceeded}
 	}
 	unsent := func(endpoint string) error {
-		return &wxclient.NotSentError{Endpoint: endpoint, Err: errors.New("dial")}
+		return &errcode.NotSentError{Endpoint: endpoint, Err: errors.New("dial")}
 	}
 	const component, grant = "/cgi-bin/component/api_component_token", "/cgi-bin/component/api_authorizer_token"
 	for name, tc := range map[string]struct {
@@ -87,7 +92,7 @@ func TestScopeOfOtherErrors(t *testing.T) {
 		want Scope
 	}{
 		"reply to a commit lost":               {lost("/wxa/commit"), ScopeStage},
-		"reply to an intent lost":              {&lostError{op: "commit", err: lost("/wxa/commit")}, ScopeStage},
+		"reply to an intent lost":              {&LostError{Op: "commit", Err: lost("/wxa/commit")}, ScopeStage},
 		"commit not sent":                      {unsent("/wxa/commit"), ScopeStage},
 		"reply of the authorizer info lost":    {lost("/cgi-bin/component/api_get_authorizer_info"), ScopeStage},
 		"component token lost":                 {gotNoToken("wx1", lost(component)), ScopePlatform},
@@ -99,8 +104,8 @@ func TestScopeOfOtherErrors(t *testing.T) {
 		"credential of the platform":           {gotNoToken("wx1", &noToken{}), ScopePlatform},
 		"credential of the app":                {gotNoToken("wx1", &noToken{"wx1"}), ScopeMerchant},
 		"credential of the app, by an errcode": {gotNoToken("wx1", errors.Join(&noToken{"wx1"}, answered(grant, 61004))), ScopeMerchant},
-		"refused before sending":               {&wxclient.InvalidRequestError{Problem: "six items"}, ScopeUnknown},
-		"plan error":                           {&planError{errors.New("parse")}, ScopeUnknown},
+		"refused before sending":               {&errcode.InvalidRequestError{Problem: "six items"}, ScopeUnknown},
+		"plan error":                           {&PlanError{errors.New("parse")}, ScopeUnknown},
 		"unheard of":                           {errors.New("?"), ScopeUnknown},
 		"no error":                             {nil, ScopeUnknown},
 	} {
@@ -124,4 +129,36 @@ func TestAddressIn(t *testing.T) {
 			t.Errorf("addressIn(%q) = %q, want %q", msg, got, want)
 		}
 	}
+}
+
+// noToken is a credential that waits for a person.
+type noToken struct{ appid string }
+
+func (e *noToken) Error() string        { return "no token of " + e.appid }
+func (e *noToken) CredentialOf() string { return e.appid }
+
+// allCodes are the errcodes of wxclient's table but 0, and two it doesn't have.
+func allCodes(t *testing.T) []int64 {
+	t.Helper()
+	f, err := os.Open(filepath.Join("..", "..", "wxclient", "errcode", "errcodes.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := []int64{123456}
+	for _, row := range rows[1:] {
+		code, err := strconv.ParseInt(row[0], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code != 0 {
+			codes = append(codes, code)
+		}
+	}
+	slices.Sort(codes)
+	return codes
 }
