@@ -1,13 +1,12 @@
-// Package tasks makes the calls of each stage: Asynq kinds and payloads, the
-// handlers, the one function that maps an error's class to an outcome, and the
-// queue and pool ports of the controller.
+// Package tasks makes the calls of each stage. It has four rooms:
 //
-// A handler may run twice and may die at any line. It starts its assignment in the
-// ledger, reads back what an earlier try may have done, writes its intent before
-// a call that must not be repeated, and saves what Step made of the answer. It
-// never decides by itself what a class of error means: see outcome.go.
+//   - tasks: the [Handler], one type per stage, and the one place that acts on outcomes;
+//   - tasks/classify: whose fault an error is and what follows, as pure functions;
+//   - tasks/pool: the permits of the stages, and the breaker that finds outages;
+//   - tasks/queue: assignments through Asynq, from the controller to the handler.
 //
-//	q := tasks.NewQueue(rdb, tasks.QueueOptions{})     // controller's side
-//	h := tasks.NewHandler(tasks.HandlerOptions{...})   // worker's side
-//	s := tasks.NewServers(rdb, h, tasks.ServerOptions{...})
+// A handler may run twice and may die at any line. It starts its assignment in the ledger, reads back
+// what an earlier try may have done, stores its intent before a call that must not be repeated, and
+// saves what rollout.Step makes of the answer. A stage gathers facts; it does not decide what a class
+// of error means.
 package tasks

@@ -1,7 +1,6 @@
 package classify
 
 import (
-	"crypto/rand"
 	"math"
 	"math/rand/v2"
 	"testing"
