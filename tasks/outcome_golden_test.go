@@ -206,7 +206,7 @@ func refused(t *testing.T, i int, err error) string {
 // allCodes are the errcodes of wxclient's table but 0, and two it doesn't have.
 func allCodes(t *testing.T) []int64 {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "wxclient", "errcodes.csv"))
+	f, err := os.Open(filepath.Join("..", "wxclient", "errcode", "errcodes.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
