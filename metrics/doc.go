@@ -2,13 +2,13 @@
 // as things happen, and gauges that are read at scrape time from the ledger, the
 // pools and the queues ([Metrics.Watch]).
 //
-// It owns every name that starts with wxrollout_ and every label value they can
-// have: the sets are closed, a value outside of them becomes "other", and every
-// counter starts at 0 so that its first increment can be seen. It must never
+// It owns every name that starts with wxrollout_. Label values come from the packages
+// that own them ([Labels]): the sets are closed, a value outside of them becomes "other",
+// and every counter starts at 0 so that its first increment is visible. It must never
 // carry an appid, a rollout's name or a secret, never log, and import no other
 // package of this module: it takes plain values.
 //
-//	m := metrics.New(reg)
+//	m := metrics.New(reg, labels)
 //	m.Build(version, revision)
 //	m.Watch(metrics.WatchOptions{Leader: lead.Held, Source: src, Redis: rdb})
 //	m.Transition("submit", "advanced", "pending")

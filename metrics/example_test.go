@@ -14,7 +14,12 @@ import (
 
 func Example() {
 	reg := prometheus.NewRegistry()
-	m := metrics.New(reg)
+	m := metrics.New(reg, metrics.Labels{ // from the packages that own the values
+		Stages:    metrics.Set{"submit"},
+		Classes:   metrics.Set{"throttle-platform"},
+		Endpoints: metrics.Set{"/wxa/submit_audit"},
+		Closings:  metrics.Set{"85085"},
+	})
 	m.Watch(metrics.WatchOptions{
 		Leader: func() bool { return true }, // from the controller's lease
 		Source: source{},                    // from the ledger and the pools

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -168,7 +169,7 @@ func TestTransitionsAreSteps(t *testing.T) {
 		t.Fatalf("read only %d transitions: the table's form has changed", len(seen))
 	}
 	reg := prometheus.NewPedanticRegistry()
-	m := metrics.New(reg)
+	m := metrics.New(reg, app.Labels())
 	before := samples(t, reg)
 	for s := range seen {
 		m.Transition(s.stage, s.event, s.state)

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
+	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/metrics"
 )
 
@@ -88,7 +89,7 @@ func setup(t *testing.T, o metrics.WatchOptions) (*prometheus.Registry, *metrics
 	}
 	o.Now = func() time.Time { return now }
 	reg := prometheus.NewPedanticRegistry()
-	m := metrics.New(reg)
+	m := metrics.New(reg, app.Labels())
 	m.Watch(o)
 	return reg, m
 }

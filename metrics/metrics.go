@@ -11,7 +11,8 @@ import (
 
 // Metrics holds a worker's counters. Its methods may be called from any goroutine.
 type Metrics struct {
-	reg prometheus.Registerer
+	reg    prometheus.Registerer
+	labels Labels
 
 	transitions *prometheus.CounterVec
 	dropped     *prometheus.CounterVec
@@ -34,9 +35,9 @@ type Metrics struct {
 // upload a second, and the default time limit is 15 s.
 var callBuckets = []float64{0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30}
 
-// New registers the counters with reg, each at 0 for all its label values. It
+// New registers the counters with reg, each at 0 for all values of its labels. It
 // panics if reg has them already.
-func New(reg prometheus.Registerer) *Metrics {
+func New(reg prometheus.Registerer, labels Labels) *Metrics {
 	auto := promauto.With(reg)
 	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return auto.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
@@ -45,7 +46,7 @@ func New(reg prometheus.Registerer) *Metrics {
 		return auto.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	m := &Metrics{
-		reg: reg,
+		reg: reg, labels: labels.withOwn(),
 		transitions: counters("wxrollout_transitions_total",
 			"Events that ended an assignment, by the stage they happened at and the state they led to.", "stage", "event", "state"),
 		dropped: counters("wxrollout_tasks_dropped_total",
@@ -79,7 +80,7 @@ func New(reg prometheus.Registerer) *Metrics {
 
 // zero makes every series that a counter can have.
 func (m *Metrics) zero() {
-	for _, stage := range stages {
+	for _, stage := range m.labels.Stages {
 		for event, to := range outcomes {
 			for _, state := range to {
 				m.transitions.WithLabelValues(stage, event, state)
@@ -88,29 +89,29 @@ func (m *Metrics) zero() {
 		for _, why := range dropped {
 			m.dropped.WithLabelValues(stage, why)
 		}
-		for _, reason := range closingCodes {
+		for _, reason := range m.labels.Closings {
 			m.closings.WithLabelValues(stage, reason)
 		}
 	}
 	m.dropped.WithLabelValues("none", "payload")
-	for _, endpoint := range endpoints {
+	for _, endpoint := range m.labels.Endpoints {
 		m.latency.WithLabelValues(endpoint)
-		for _, class := range classes {
+		for _, class := range m.labels.Classes {
 			m.calls.WithLabelValues(endpoint, class)
 		}
 	}
-	for _, reason := range refusals {
+	for _, reason := range m.labels.Refusals {
 		m.pushes.WithLabelValues("none", reason)
 	}
-	for _, kind := range pushTypes {
+	for _, kind := range m.labels.Callbacks {
 		m.pushes.WithLabelValues(kind, "accepted")
 	}
 	for _, token := range tokens {
-		for _, result := range renewals {
+		for _, result := range m.labels.Renewals {
 			m.renewals.WithLabelValues(token, result)
 		}
 	}
-	for vec, values := range map[*prometheus.CounterVec]set{
+	for vec, values := range map[*prometheus.CounterVec]Set{
 		m.verdicts: verdicts, m.errcodes: watchedCodes, m.ticks: results, m.collectErrs: collectors,
 	} {
 		for _, v := range values {
@@ -131,7 +132,7 @@ func (m *Metrics) Transition(stage, event, state string) {
 	if !known {
 		event = Other
 	}
-	m.transitions.WithLabelValues(stages.of(stage), event, to.of(state)).Inc()
+	m.transitions.WithLabelValues(m.labels.Stages.of(stage), event, to.of(state)).Inc()
 }
 
 // Dropped counts a task that came to nothing: stale (another assignment was given),
@@ -139,7 +140,7 @@ func (m *Metrics) Transition(stage, event, state string) {
 // acting (another worker is at it).
 func (m *Metrics) Dropped(stage, why string) {
 	if stage != "none" {
-		stage = stages.of(stage)
+		stage = m.labels.Stages.of(stage)
 	}
 	m.dropped.WithLabelValues(stage, dropped.of(why)).Inc()
 }
@@ -153,7 +154,7 @@ func (m *Metrics) Call(endpoint, class string, code int64, took time.Duration) {
 	if class == "" {
 		class = ClassNoAnswer
 	}
-	endpoint, class = endpoints.of(endpoint), classes.of(class)
+	endpoint, class = m.labels.Endpoints.of(endpoint), m.labels.Classes.of(class)
 	m.calls.WithLabelValues(endpoint, class).Inc()
 	m.latency.WithLabelValues(endpoint).Observe(took.Seconds())
 	if code != 0 {
@@ -174,7 +175,7 @@ func codeLabel(class string, code int64) string {
 
 // PoolClosed counts a refusal that closed a stage's pool. reason is the errcode.
 func (m *Metrics) PoolClosed(stage, reason string) {
-	m.closings.WithLabelValues(stages.of(stage), closingCodes.of(reason)).Inc()
+	m.closings.WithLabelValues(m.labels.Stages.of(stage), m.labels.Closings.of(reason)).Inc()
 }
 
 // Tick is what one round of the controller did.
@@ -202,17 +203,17 @@ func (m *Metrics) Ticked(t Tick) {
 
 // PushAccepted counts a push that was handed on; kind is WeChat's name of it.
 func (m *Metrics) PushAccepted(kind string) {
-	m.pushes.WithLabelValues(pushTypes.of(kind), "accepted").Inc()
+	m.pushes.WithLabelValues(m.labels.Callbacks.of(kind), "accepted").Inc()
 }
 
 // PushRefused counts a push that was not handed on, by the callback handler's reason.
 func (m *Metrics) PushRefused(reason string) {
-	m.pushes.WithLabelValues("none", refusals.of(reason)).Inc()
+	m.pushes.WithLabelValues("none", m.labels.Refusals.of(reason)).Inc()
 }
 
 // TokenRenewed counts a request for a new token: of the component or an app, and
 // what it came to: ok, busy, merchant (who has to authorize again) or platform
 // (whose own credentials are at fault).
 func (m *Metrics) TokenRenewed(token, result string) {
-	m.renewals.WithLabelValues(tokens.of(token), renewals.of(result)).Inc()
+	m.renewals.WithLabelValues(tokens.of(token), m.labels.Renewals.of(result)).Inc()
 }

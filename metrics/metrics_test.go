@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/metrics"
 )
 
@@ -140,7 +141,7 @@ func TestCounters(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			reg := prometheus.NewPedanticRegistry()
-			m := metrics.New(reg)
+			m := metrics.New(reg, app.Labels())
 			before := samples(t, reg)
 			tt.feed(m)
 			if diff := cmp.Diff(tt.want, changed(before, samples(t, reg))); diff != "" {
@@ -158,7 +159,7 @@ func TestCounters(t *testing.T) {
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewPedanticRegistry()
-	m := metrics.New(reg)
+	m := metrics.New(reg, app.Labels())
 	m.Build("v1", "abc")
 	m.Build("v2", "def")
 	got := 0

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,12 +11,13 @@ import (
 // targetsPart reads where targets and rollouts are.
 type targetsPart struct {
 	src                                    Source
+	labels                                 Labels
 	targets, parked, ready, rollouts, held *prometheus.Desc
 }
 
-func newTargetsPart(src Source) part {
+func newTargetsPart(src Source, labels Labels) part {
 	return &targetsPart{
-		src:      src,
+		src: src, labels: labels,
 		targets:  desc("wxrollout_targets", "Targets of active rollouts by where they are.", "stage", "state"),
 		parked:   desc("wxrollout_targets_parked", "Parked targets by what they wait for.", "reason"),
 		ready:    desc("wxrollout_targets_ready", "Pending targets that no gate, pause or start time holds back.", "stage"),
@@ -35,11 +37,11 @@ func (p *targetsPart) read(ctx context.Context, out emit) error {
 	}
 	rest := make(map[Place]int)
 	for at, n := range t.At {
-		known := Place{stages.of(at.Stage), states.of(at.State)}
+		known := Place{p.labels.Stages.of(at.Stage), p.labels.States.of(at.State)}
 		rest[known] += n
 	}
-	for _, stage := range stages {
-		for _, state := range states {
+	for _, stage := range p.labels.Stages {
+		for _, state := range p.labels.States {
 			at := Place{stage, state}
 			out(p.targets, float64(rest[at]), stage, state)
 			delete(rest, at)
@@ -48,22 +50,23 @@ func (p *targetsPart) read(ctx context.Context, out emit) error {
 	for at, n := range rest {
 		out(p.targets, float64(n), at.Stage, at.State)
 	}
-	emitAll(out, p.parked, parkReasons, t.Parked)
-	emitAll(out, p.ready, stages, t.Ready)
-	emitAll(out, p.rollouts, statuses, t.Rollouts)
-	emitAll(out, p.held, gates, t.Held)
+	emitAll(out, p.parked, p.labels.ParkReasons, t.Parked)
+	emitAll(out, p.ready, p.labels.Stages, t.Ready)
+	emitAll(out, p.rollouts, p.labels.Statuses, t.Rollouts)
+	emitAll(out, p.held, p.labels.Gates, t.Held)
 	return nil
 }
 
 // poolsPart reads what the platform allows.
 type poolsPart struct {
 	src                                        Source
+	labels                                     Labels
 	open, retry, rest, limit, external, unread *prometheus.Desc
 }
 
-func newPoolsPart(src Source) part {
+func newPoolsPart(src Source, labels Labels) part {
 	return &poolsPart{
-		src:   src,
+		src: src, labels: labels,
 		open:  desc("wxrollout_pool_open", "1 if the stage's pool gives permits, 0 if WeChat closed it.", "stage"),
 		retry: desc("wxrollout_pool_retry_timestamp_seconds", "When a closed pool is asked again; absent while it is open.", "stage"),
 		rest:  desc("wxrollout_quota_rest", "Submissions left to the platform; absent before the first reading."),
@@ -83,7 +86,7 @@ func (p *poolsPart) read(ctx context.Context, out emit) error {
 	if err != nil {
 		return err
 	}
-	for _, stage := range stages {
+	for _, stage := range p.labels.Stages {
 		pool, ok := pools.Stages[stage]
 		if !ok {
 			continue
@@ -107,12 +110,13 @@ func (p *poolsPart) read(ctx context.Context, out emit) error {
 // ratesPart reads how far calls are slowed.
 type ratesPart struct {
 	src    Source
+	labels Labels
 	factor *prometheus.Desc
 }
 
-func newRatesPart(src Source) part {
+func newRatesPart(src Source, labels Labels) part {
 	return &ratesPart{
-		src: src,
+		src: src, labels: labels,
 		factor: desc("wxrollout_rate_factor",
 			"Part of the full rate at which WeChat is called: halved when it refuses, climbs back to 1 by itself.", "endpoint"),
 	}
@@ -125,7 +129,7 @@ func (p *ratesPart) read(ctx context.Context, out emit) error {
 	if err != nil {
 		return err
 	}
-	for _, endpoint := range append(Endpoints(), AllEndpoints) {
+	for _, endpoint := range slices.Concat(p.labels.Endpoints, Set{AllEndpoints}) {
 		if f, ok := rates[endpoint]; ok {
 			out(p.factor, f, endpoint)
 		}
@@ -136,12 +140,13 @@ func (p *ratesPart) read(ctx context.Context, out emit) error {
 // workersPart reads what the workers have and use.
 type workersPart struct {
 	src              Source
+	labels           Labels
 	leases, capacity *prometheus.Desc
 }
 
-func newWorkersPart(src Source) part {
+func newWorkersPart(src Source, labels Labels) part {
 	return &workersPart{
-		src:      src,
+		src: src, labels: labels,
 		leases:   desc("wxrollout_leases", "Assignments that are out, in a queue or with a worker.", "queue"),
 		capacity: desc("wxrollout_worker_capacity", "Concurrency of the live workers.", "queue"),
 	}
@@ -154,20 +159,21 @@ func (p *workersPart) read(ctx context.Context, out emit) error {
 	if err != nil {
 		return err
 	}
-	emitAll(out, p.leases, queueNames, w.Leases)
-	emitAll(out, p.capacity, queueNames, w.Capacity)
+	emitAll(out, p.leases, p.labels.Queues, w.Leases)
+	emitAll(out, p.capacity, p.labels.Queues, w.Capacity)
 	return nil
 }
 
 // schedulesPart reads how the runs of schedules went.
 type schedulesPart struct {
 	src        Source
+	labels     Labels
 	runs, last *prometheus.Desc
 }
 
-func newSchedulesPart(src Source) part {
+func newSchedulesPart(src Source, labels Labels) part {
 	return &schedulesPart{
-		src: src,
+		src: src, labels: labels,
 		runs: desc("wxrollout_schedule_runs",
 			"Runs of the schedules that exist: they began, were missed for want of a worker, or were skipped since the run before had not ended.", "result"),
 		last: desc("wxrollout_schedule_last_timestamp_seconds", "When any schedule last had such a result; absent if none had.", "result"),
@@ -193,14 +199,15 @@ func (p *schedulesPart) read(ctx context.Context, out emit) error {
 // credentialsPart reads how fresh the platform's credentials are.
 type credentialsPart struct {
 	src                 Source
+	labels              Labels
 	now                 func() time.Time
 	ticket, token, apps *prometheus.Desc
 	fault               *prometheus.Desc
 }
 
-func newCredentialsPart(src Source, now func() time.Time) part {
+func newCredentialsPart(src Source, labels Labels, now func() time.Time) part {
 	return &credentialsPart{
-		src:    src,
+		src: src, labels: labels,
 		now:    now,
 		ticket: desc("wxrollout_ticket_age_seconds", "Time since WeChat pushed the last verify ticket; absent if none is known."),
 		token:  desc("wxrollout_component_token_expiry_seconds", "Time until the platform's access token ends, negative after it; absent if none is known."),
@@ -218,8 +225,8 @@ func (p *credentialsPart) read(ctx context.Context, out emit) error {
 	if err != nil {
 		return err
 	}
-	for _, kind := range faults {
-		out(p.fault, flag(c.Fault != "" && faults.of(c.Fault) == kind), kind)
+	for _, kind := range p.labels.Faults {
+		out(p.fault, flag(c.Fault != "" && p.labels.Faults.of(c.Fault) == kind), kind)
 	}
 	now := p.now()
 	if !c.TicketAt.IsZero() {

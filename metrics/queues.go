@@ -18,12 +18,13 @@ type Pipeliner interface {
 // x/metrics collector walk tasks and lose every queue when one key is missing;
 // six lengths per queue in one round trip cost O(1) and lose nothing.
 type queuesPart struct {
-	rdb   Pipeliner
-	tasks *prometheus.Desc
+	rdb    Pipeliner
+	queues Set
+	tasks  *prometheus.Desc
 }
 
-func newQueuesPart(rdb Pipeliner) part {
-	return &queuesPart{rdb: rdb, tasks: desc("wxrollout_queue_tasks", "Tasks in an Asynq queue.", "queue", "state")}
+func newQueuesPart(rdb Pipeliner, queues Set) part {
+	return &queuesPart{rdb: rdb, queues: queues, tasks: desc("wxrollout_queue_tasks", "Tasks in an Asynq queue.", "queue", "state")}
 }
 
 func (p *queuesPart) descs() []*prometheus.Desc { return []*prometheus.Desc{p.tasks} }
@@ -31,7 +32,7 @@ func (p *queuesPart) descs() []*prometheus.Desc { return []*prometheus.Desc{p.ta
 // read goes on past a queue that fails: with Redis Cluster each may be elsewhere.
 func (p *queuesPart) read(ctx context.Context, out emit) error {
 	var errs []error
-	for _, queueName := range queueNames {
+	for _, queueName := range p.queues {
 		sizes, err := p.sizes(ctx, queueName)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("size of queue %s: %w", queueName, err))

@@ -45,13 +45,13 @@ func (m *Metrics) Watch(o WatchOptions) {
 		Name: "wxrollout_leader", Help: "1 if this worker leads, else 0. Exactly one worker should.",
 	}, func() float64 { return flag(o.Leader()) }))
 	for name, p := range map[string]part{
-		"targets":     newTargetsPart(o.Source),
-		"pools":       newPoolsPart(o.Source),
-		"rates":       newRatesPart(o.Source),
-		"workers":     newWorkersPart(o.Source),
-		"schedules":   newSchedulesPart(o.Source),
-		"credentials": newCredentialsPart(o.Source, o.Now),
-		"queues":      newQueuesPart(o.Redis),
+		"targets":     newTargetsPart(o.Source, m.labels),
+		"pools":       newPoolsPart(o.Source, m.labels),
+		"rates":       newRatesPart(o.Source, m.labels),
+		"workers":     newWorkersPart(o.Source, m.labels),
+		"schedules":   newSchedulesPart(o.Source, m.labels),
+		"credentials": newCredentialsPart(o.Source, m.labels, o.Now),
+		"queues":      newQueuesPart(o.Redis, m.labels.Queues),
 	} {
 		m.reg.MustRegister(&collector{name: name, part: p, o: o, errs: m.collectErrs.WithLabelValues(name)})
 	}
@@ -119,7 +119,7 @@ func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 // emitAll emits a value for all of a set, and the sum of what is outside of it,
 // if anything is, as Other: a target never vanishes from a sum.
-func emitAll(out emit, d *prometheus.Desc, s set, counts map[string]int) {
+func emitAll(out emit, d *prometheus.Desc, s Set, counts map[string]int) {
 	for _, v := range s {
 		out(d, float64(counts[v]), v)
 	}

@@ -74,7 +74,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 		jobs: newJobs(jobsAtOnce), background: newBackground(), breaker: pool.NewBreaker(),
 	}
 	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	a.metrics = metrics.New(a.reg)
+	a.metrics = metrics.New(a.reg, Labels())
 	a.metrics.Build(o.Version, "")
 	if err := a.build(ctx); err != nil {
 		return nil, errors.Join(err, a.opened.unwind(ctx))

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
+	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/metrics"
 )
 
@@ -78,7 +79,7 @@ func registry(t *testing.T, src fleet, leads bool) (*prometheus.Registry, *metri
 	rdb := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { _ = rdb.Close() }) // the test is over
 	reg := prometheus.NewRegistry()
-	m := metrics.New(reg)
+	m := metrics.New(reg, app.Labels())
 	m.Build("v1", "abc")
 	m.Watch(metrics.WatchOptions{Leader: func() bool { return leads }, Source: src, Redis: rdb})
 	return reg, m

@@ -36,3 +36,6 @@ var permissionCodes = []int64{48001, 50001}
 // Penalty reports whether an errcode means that WeChat punishes the platform: no app of any rollout
 // is submitted.
 func Penalty(code int64) bool { return code == codePunished || code == codeNoUpdates }
+
+// Penalties are the errcodes by which WeChat punishes the whole platform.
+func Penalties() []int64 { return []int64{codePunished, codeNoUpdates} }

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -102,4 +103,16 @@ func ClassOf(code int64) Class {
 func Describe(code int64) (text string, known bool) {
 	row, ok := codeTable()[code]
 	return row.text, ok
+}
+
+// Codes returns the errcodes of a class, in ascending order.
+func Codes(class Class) []int64 {
+	var codes []int64
+	for code, row := range codeTable() {
+		if row.class == class {
+			codes = append(codes, code)
+		}
+	}
+	slices.Sort(codes)
+	return codes
 }
