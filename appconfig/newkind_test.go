@@ -11,7 +11,8 @@ import (
 
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/internal/fleet"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/launch"
+	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
@@ -133,28 +134,28 @@ func TestNewKind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	says("app list", planfile.CheckConfigure(f.Configure, apps), `apps.csv:2: configure.slogan: "much too long a text"`)
-	if f, apps, err = parse("'{{.word}}'", "appid,word\n"+app+",hello\n"); err != nil {
+	says("app list", f.Check(apps), `apps.csv:2: configure.slogan: "much too long a text"`)
+	if f, _, err = parse("'{{.word}}'", "appid,word\n"+app+",hello\n"); err != nil {
 		t.Fatal(err)
 	}
 
 	m, rdb := redistest.Mini(t)
 	wx := &slogans{texts: map[string]string{}, lost: true}
 	store := ledger.New(rdb, ledger.Options{})
-	op := operator.New(operator.Deps{
-		Ledger: store, Redis: rdb, AppConfig: wx, Readers: fleet.NewReaders(store, rdb, nil),
+	launcher := launch.New(launch.Deps{
+		Ledger: store, Redis: rdb, AppConfig: wx, Readers: fleet.NewReaders(store, rdb, nil), Templates: library.New(library.Deps{}),
 		Pools: pool.New(func(name string) *ratelimit.Quota {
 			return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
 		}, pool.Options{}),
 	})
-	p, err := op.Plan(t.Context(), f, operator.PlanOptions{Compare: -1})
+	p, err := launcher.Preview(t.Context(), f, launch.PlanOptions{Compare: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := p.AppConfig; len(d.Apps) != 1 || d.Apps[0].Changes[0].Lines[0] != "~ hello" || d.Kinds[0].Kind != "slogan" {
 		t.Errorf("preview: %+v", d)
 	}
-	applied, err := op.Apply(t.Context(), p, operator.ApplyOptions{})
+	applied, err := launcher.Apply(t.Context(), p, launch.ApplyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

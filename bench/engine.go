@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/wxrollout/wxrollout/internal/controller"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -119,23 +120,17 @@ func load(ctx context.Context, l *ledger.Ledger, n int, appID func(int) string) 
 }
 
 func loadAs(ctx context.Context, l *ledger.Ledger, id string, p rollout.Plan, n int, appID func(int) string) error {
-	if _, err := l.Create(ctx, ledger.NewRollout{ID: id, Plan: p, Digest: id}); err != nil {
-		return err
-	}
-	page := make([]rollout.Target, 0, ledger.AddBatch)
-	for i := range n {
-		page = append(page, rollout.Target{
-			AppID: appID(i), Label: fmt.Sprintf("shop %d", i), Rank: rollout.Rank(0, i),
-			Stage: rollout.StagePreflight, State: rollout.StatePending,
-		})
-		if len(page) == cap(page) || i == n-1 {
-			if _, err := l.Add(ctx, id, page); err != nil {
-				return err
+	targets := func(yield func(rollout.Target, error) bool) {
+		for i := range n {
+			if !yield(rollout.Target{AppID: appID(i), Label: fmt.Sprintf("shop %d", i), Rank: rollout.Rank(0, i), Attempt: 1}, nil) {
+				return
 			}
-			page = page[:0]
 		}
 	}
-	return l.Seal(ctx, id, n, false, "bench", "bench")
+	_, err := launch.Write(ctx, l, launch.Rollout{
+		NewRollout: ledger.NewRollout{ID: id, Plan: p, Digest: id}, Targets: targets, Total: n, Now: time.Now(), By: "bench", Why: "bench",
+	})
+	return err
 }
 
 // await waits until a rollout is done and all its targets are released.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/config"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -62,11 +63,11 @@ func rolling(t *testing.T, o wxsim.Options) *platform {
 	if err != nil {
 		t.Fatal(err)
 	}
-	preview, err := op.Plan(t.Context(), file, operator.PlanOptions{})
+	preview, err := op.Launcher().Preview(t.Context(), file, launch.PlanOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	applied, err := op.Apply(t.Context(), preview, operator.ApplyOptions{})
+	applied, err := op.Launcher().Apply(t.Context(), preview, launch.ApplyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

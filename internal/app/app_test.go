@@ -16,6 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
@@ -133,7 +134,7 @@ func stop(t *testing.T, a *app.App) {
 }
 
 // plan previews a plan for the first n apps.
-func (f *testFleet) plan(t *testing.T, n int, extra string) *operator.Preview {
+func (f *testFleet) plan(t *testing.T, n int, extra string) *launch.Preview {
 	t.Helper()
 	return f.planFrom(t, 0, n, "spring", extra)
 }
@@ -141,7 +142,7 @@ func (f *testFleet) plan(t *testing.T, n int, extra string) *operator.Preview {
 // applyFrom makes a rollout of n other apps.
 func (f *testFleet) applyFrom(t *testing.T, first, n int, name string) string {
 	t.Helper()
-	applied, err := f.op.Apply(t.Context(), f.planFrom(t, first, n, name, ""), operator.ApplyOptions{Why: "test"})
+	applied, err := f.op.Launcher().Apply(t.Context(), f.planFrom(t, first, n, name, ""), launch.ApplyOptions{Why: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,7 @@ func (f *testFleet) applyFrom(t *testing.T, first, n int, name string) string {
 }
 
 // planFrom previews a plan for n apps from the first on.
-func (f *testFleet) planFrom(t *testing.T, first, n int, name, extra string) *operator.Preview {
+func (f *testFleet) planFrom(t *testing.T, first, n int, name, extra string) *launch.Preview {
 	t.Helper()
 	var list strings.Builder
 	list.WriteString("appid,label\n")
@@ -161,7 +162,7 @@ func (f *testFleet) planFrom(t *testing.T, first, n int, name, extra string) *op
 	if err != nil {
 		t.Fatal(err)
 	}
-	preview, err := f.op.Plan(t.Context(), file, operator.PlanOptions{})
+	preview, err := f.op.Launcher().Preview(t.Context(), file, launch.PlanOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +172,7 @@ func (f *testFleet) planFrom(t *testing.T, first, n int, name, extra string) *op
 // apply makes a rollout of the first n apps.
 func (f *testFleet) apply(t *testing.T, n int, extra string) string {
 	t.Helper()
-	applied, err := f.op.Apply(t.Context(), f.plan(t, n, extra), operator.ApplyOptions{Why: "test"})
+	applied, err := f.op.Launcher().Apply(t.Context(), f.plan(t, n, extra), launch.ApplyOptions{Why: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

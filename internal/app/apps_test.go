@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -47,11 +48,11 @@ func TestNothingButCredentials(t *testing.T) {
 	f.sim.PushTicket()
 	f.synced(t, n)
 	plan := parsed(t, "name: spring\ntemplate: {latest: true}\ntargets: {all: true}\n")
-	preview, err := f.op.Plan(t.Context(), plan, operator.PlanOptions{})
+	preview, err := f.op.Launcher().Preview(t.Context(), plan, launch.PlanOptions{})
 	if err != nil || preview.Total != n || preview.Source != "the registry of apps" {
 		t.Fatalf("plan %+v %v", preview, err)
 	}
-	applied, err := f.op.Apply(t.Context(), preview, operator.ApplyOptions{})
+	applied, err := f.op.Launcher().Apply(t.Context(), preview, launch.ApplyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

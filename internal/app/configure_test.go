@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/wxsim"
@@ -38,11 +38,11 @@ func (f *testFleet) applyConfigured(t *testing.T, n int, version string) string 
 	if err != nil {
 		t.Fatal(err)
 	}
-	preview, err := f.op.Plan(t.Context(), file, operator.PlanOptions{})
+	preview, err := f.op.Launcher().Preview(t.Context(), file, launch.PlanOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	applied, err := f.op.Apply(t.Context(), preview, operator.ApplyOptions{})
+	applied, err := f.op.Launcher().Apply(t.Context(), preview, launch.ApplyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

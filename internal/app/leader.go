@@ -11,14 +11,15 @@ import (
 
 // newLeader wires the loops of the controller to the candidate that runs them.
 func (a *App) newLeader(queue dispatch.Queue) *controller.Leader {
+	launcher := a.tools.Operator.Launcher()
 	k, log := a.core, a.log.With().Str("worker", a.name).Logger()
 	loops := []controller.Loop{
 		{Name: "rollouts", Reconciler: controller.NewRollouts(controller.RolloutsOptions{
 			Controller: dispatch.New(k.ledger, queue, k.pools, wallClock{}, dispatch.Options{Lease: a.cfg.Timing.Lease}),
 			Record:     a.reconciled, Log: log, Idle: a.opts.Idle,
 		})},
-		{Name: "schedules", Reconciler: controller.Schedules{Firer: a.tools.Operator, Log: log}},
-		{Name: "baseline", Reconciler: controller.Baseline{Gatherer: a.tools.Operator, Log: log}},
+		{Name: "schedules", Reconciler: controller.Schedules{Firer: launcher, Log: log}},
+		{Name: "baseline", Reconciler: controller.Baseline{Gatherer: launcher, Log: log}},
 		{Name: "apps", Reconciler: controller.Apps{Syncer: a.tools.Fleet, Rate: a.cfg.AppsRate, Log: log}},
 		{Name: "quota", Reconciler: controller.NewQuota(controller.QuotaOptions{
 			Apps: a.tools.Readers, Loans: k.ledger, WeChat: k.wx, Readings: k.pools, Clock: wallClock{},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxsim"
@@ -18,7 +19,7 @@ func TestScheduleRunsOnce(t *testing.T) {
 	t.Parallel()
 	const apps = 10
 	f := newFleet(t, wxsim.Options{Seed: 9, Apps: apps})
-	s, err := f.op.Schedule(t.Context(), f.plan(t, apps, "schedule: \"0 2 1 1 *\"\n"), operator.ApplyOptions{})
+	s, err := f.op.Schedule(t.Context(), f.plan(t, apps, "schedule: \"0 2 1 1 *\"\n"), launch.ApplyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,13 +61,13 @@ func TestAppliesAtOnce(t *testing.T) {
 	f.worker(t)
 	other := &testFleet{cfg: f.cfg}
 	other.connect(t)
-	previews := []*operator.Preview{f.plan(t, apps, ""), other.plan(t, apps, "")}
-	applied := make([]operator.Applied, 2)
+	previews := []*launch.Preview{f.plan(t, apps, ""), other.plan(t, apps, "")}
+	applied := make([]launch.Applied, 2)
 	errs := make([]error, 2)
 	var wg sync.WaitGroup
 	for i, op := range []*operator.Operator{f.op, other.op} {
 		wg.Go(func() {
-			applied[i], errs[i] = op.Apply(t.Context(), previews[i], operator.ApplyOptions{Why: "at once"})
+			applied[i], errs[i] = op.Launcher().Apply(t.Context(), previews[i], launch.ApplyOptions{Why: "at once"})
 		})
 	}
 	wg.Wait()
@@ -75,7 +76,7 @@ func TestAppliesAtOnce(t *testing.T) {
 	}
 	created := 0
 	for _, a := range applied {
-		if a.Outcome == operator.OutcomeCreated {
+		if a.Outcome == launch.OutcomeCreated {
 			created++
 		}
 	}
@@ -174,7 +175,7 @@ func TestAbortSweeps(t *testing.T) {
 		t.Errorf("%d submissions and %d releases after an abort: %v", b.Submissions, b.Releases, r.Counts)
 	}
 	// The apps are free for another rollout.
-	next, err := f.op.Apply(t.Context(), f.plan(t, apps, "quota: {pool: again}\n"), operator.ApplyOptions{})
+	next, err := f.op.Launcher().Apply(t.Context(), f.plan(t, apps, "quota: {pool: again}\n"), launch.ApplyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/launch"
 )
 
 const (
@@ -19,7 +19,7 @@ const (
 
 // Gatherer moves newcomers into rollouts of the baseline.
 type Gatherer interface {
-	ReconcileBaseline(ctx context.Context) (*operator.Gathered, error)
+	Gather(ctx context.Context) (*launch.Gathered, error)
 }
 
 // Baseline is the loop that gives newcomers the baseline.
@@ -31,7 +31,7 @@ type Baseline struct {
 // Reconcile implements Reconciler.
 func (b Baseline) Reconcile(ctx context.Context) (next time.Duration, err error) {
 	began := time.Now()
-	made, err := b.Gatherer.ReconcileBaseline(ctx)
+	made, err := b.Gatherer.Gather(ctx)
 	switch {
 	case err != nil:
 		return 0, err

@@ -6,7 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/launch"
 )
 
 // schedulesEvery is how often the loop checks which schedules are due, also after an error: one
@@ -15,7 +15,7 @@ const schedulesEvery = 2 * time.Second
 
 // Firer begins the runs of schedules that are due.
 type Firer interface {
-	FireDue(ctx context.Context) ([]operator.Fired, error)
+	FireDue(ctx context.Context) ([]launch.Fired, error)
 }
 
 // Schedules is the loop that begins the runs of schedules.

@@ -26,6 +26,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/config"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
@@ -215,11 +216,11 @@ func (d *Demo) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	preview, err := d.op.Plan(ctx, file, operator.PlanOptions{})
+	preview, err := d.op.Launcher().Preview(ctx, file, launch.PlanOptions{})
 	if err != nil {
 		return err
 	}
-	applied, err := d.op.Apply(ctx, preview, operator.ApplyOptions{Why: "demo"})
+	applied, err := d.op.Launcher().Apply(ctx, preview, launch.ApplyOptions{Why: "demo"})
 	d.rollout = applied.ID
 	return err
 }

@@ -11,12 +11,13 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // LatestTemplate is the template id of a schedule or baseline that takes the newest template at
 // each run.
-const LatestTemplate int64 = -1
+const LatestTemplate = planfile.LatestTemplate
 
 // WeChat is the part of the client that the library needs. Add and delete write.
 type WeChat interface {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/appconfig"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/wxclient/configapi"
 	"github.com/wxrollout/wxrollout/wxclient/errcode"
@@ -78,10 +79,10 @@ func TestApplyAddsDomains(t *testing.T) {
 	if diff := cmp.Diff(want, p.AppConfig.Missing); diff != "" || len(f.added) > 0 || len(p.Warnings) > 0 {
 		t.Errorf("plan: %s; added %v, warnings %v", diff, f.added, p.Warnings)
 	}
-	if _, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{}); err != nil {
+	if _, err := b.op.Launcher().Apply(b.ctx, p, launch.ApplyOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{}); err != nil { // exists
+	if _, err := b.op.Launcher().Apply(b.ctx, p, launch.ApplyOptions{}); err != nil { // exists
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([][]string{{"tin.test.cn"}}, f.added); diff != "" {
@@ -96,13 +97,13 @@ func TestApplyStopsAtRefusedDomains(t *testing.T) {
 	b := mini(t)
 	f := b.with(&fakeConfigs{refused: []errcode.RefusedItem{{List: "no_icp_domain", Item: "tin.test.cn"}}})
 	p := b.plan(addsDomains, 3)
-	_, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{})
-	if interrupted := (*operator.InterruptedError)(nil); !errors.As(err, &interrupted) || !strings.Contains(err.Error(), "add domains to the platform: WeChat refused tin.test.cn: has no ICP filing") {
+	_, err := b.op.Launcher().Apply(b.ctx, p, launch.ApplyOptions{})
+	if interrupted := (*launch.InterruptedError)(nil); !errors.As(err, &interrupted) || !strings.Contains(err.Error(), "add domains to the platform: WeChat refused tin.test.cn: has no ICP filing") {
 		t.Fatal(err)
 	}
 	f.refused = nil
-	a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{})
-	if err != nil || a.Outcome != operator.OutcomeResumed {
+	a, err := b.op.Launcher().Apply(b.ctx, p, launch.ApplyOptions{})
+	if err != nil || a.Outcome != launch.OutcomeResumed {
 		t.Fatalf("%+v %v", a, err)
 	}
 	b.sound(a.ID)
@@ -134,8 +135,8 @@ func TestPlanComparesAppConfig(t *testing.T) {
 	f := b.with(&fakeConfigs{lowest: "2.0.0", err: errors.New("busy")})
 	const text = simple + "configure: {base_library: 2.32.0}\n"
 	file := b.parse(text, files{"apps.csv": list(9)})
-	compare := func(n int, offline bool) *operator.ConfigDiff {
-		p, err := b.op.Plan(b.ctx, file, operator.PlanOptions{Compare: n, Offline: offline})
+	compare := func(n int, offline bool) *launch.ConfigDiff {
+		p, err := b.op.Launcher().Preview(b.ctx, file, launch.PlanOptions{Compare: n, Offline: offline})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +144,7 @@ func TestPlanComparesAppConfig(t *testing.T) {
 	}
 	d := compare(3, false)
 	change := []appconfig.Change{{Kind: "base_library", Verb: appconfig.Set, Lines: []string{"~ 2.32.0, not 2.0.0"}, Body: "2.32.0"}}
-	want := &operator.ConfigDiff{
+	want := &launch.ConfigDiff{
 		Compared: 3, Total: 9, Unknown: 1, Kinds: []appconfig.KindDiff{{Kind: "base_library", Apps: 2, Writes: 2}},
 		Apps: []appconfig.AppDiff{
 			{AppID: appID(0), Label: "店 0", Changes: change},

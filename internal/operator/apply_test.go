@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -23,7 +23,7 @@ func TestApplyMakesWhatPlanShowed(t *testing.T) {
 		b := setup(t, rdb, advance)
 		p := b.plan(waved, 1201)
 		var told []int
-		a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{Why: "spring", Progress: func(done, total int) {
+		a, err := b.op.Launcher().Apply(b.ctx, p, launch.ApplyOptions{Why: "spring", Progress: func(done, total int) {
 			if total != 1201 {
 				t.Errorf("progress of %d", total)
 			}
@@ -32,7 +32,7 @@ func TestApplyMakesWhatPlanShowed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := operator.Applied{ID: p.ID, Outcome: operator.OutcomeCreated, Status: rollout.StatusRunning, Total: 1201, Added: 1201}
+		want := launch.Applied{ID: p.ID, Outcome: launch.OutcomeCreated, Status: rollout.StatusRunning, Total: 1201, Added: 1201}
 		if a != want {
 			t.Errorf("applied %+v, want %+v", a, want)
 		}
@@ -56,44 +56,44 @@ func TestApplyTwice(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	p := b.plan(simple, 3)
-	apply := func(again bool) (operator.Applied, error) {
-		return b.op.Apply(b.ctx, b.plan(simple, 3), operator.ApplyOptions{Again: again})
+	apply := func(again bool) (launch.Applied, error) {
+		return b.op.Launcher().Apply(b.ctx, b.plan(simple, 3), launch.ApplyOptions{Again: again})
 	}
-	mustBe := func(outcome operator.Outcome, id string, again bool) {
+	mustBe := func(outcome launch.Outcome, id string, again bool) {
 		t.Helper()
 		a, err := apply(again)
 		if err != nil || a.Outcome != outcome || a.ID != id {
 			t.Errorf("applied %+v, %v; want %s of %s", a, err, outcome, id)
 		}
 	}
-	mustBe(operator.OutcomeCreated, p.ID, false)
-	mustBe(operator.OutcomeExists, p.ID, false)
-	mustBe(operator.OutcomeExists, p.ID, true)
+	mustBe(launch.OutcomeCreated, p.ID, false)
+	mustBe(launch.OutcomeExists, p.ID, false)
+	mustBe(launch.OutcomeExists, p.ID, true)
 	b.work()
 	_, err := apply(false)
-	var ended *operator.EndedError
-	if !errors.As(err, &ended) || *ended != (operator.EndedError{ID: p.ID, Status: rollout.StatusDone, Next: p.ID + "-2"}) || !strings.Contains(err.Error(), "--again") {
+	var ended *launch.EndedError
+	if !errors.As(err, &ended) || *ended != (launch.EndedError{ID: p.ID, Status: rollout.StatusDone, Next: p.ID + "-2"}) || !strings.Contains(err.Error(), "--again") {
 		t.Errorf("after it is done: %v", err)
 	}
 	if e := b.plan(simple, 3).Earlier; e == nil || e.Status != rollout.StatusDone {
 		t.Errorf("the preview says of the earlier rollout: %+v", e)
 	}
-	mustBe(operator.OutcomeCreated, p.ID+"-2", true)
-	mustBe(operator.OutcomeExists, p.ID+"-2", false)
+	mustBe(launch.OutcomeCreated, p.ID+"-2", true)
+	mustBe(launch.OutcomeExists, p.ID+"-2", false)
 	if _, err := b.op.Abort(b.ctx, p.ID+"-2", "no"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := apply(false); !errors.As(err, &ended) || ended.Next != p.ID+"-3" {
 		t.Errorf("after it was aborted: %v", err)
 	}
-	mustBe(operator.OutcomeCreated, p.ID+"-3", true)
+	mustBe(launch.OutcomeCreated, p.ID+"-3", true)
 }
 
 func TestApplyNameInUse(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	first := b.apply(simple, 3)
-	_, err := b.op.Apply(b.ctx, b.plan(simple, 4), operator.ApplyOptions{})
+	_, err := b.op.Launcher().Apply(b.ctx, b.plan(simple, 4), launch.ApplyOptions{})
 	var taken *ledger.TakenError
 	if !errors.As(err, &taken) || taken.Other != first {
 		t.Errorf("error %v, want that %s has the name", err, first)
@@ -104,11 +104,11 @@ func TestApplyExpect(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	p := b.plan(simple, 3)
-	var different *operator.DifferentError
-	if _, err := b.op.Apply(b.ctx, b.plan(simple, 4), operator.ApplyOptions{Expect: p.ID}); !errors.As(err, &different) {
+	var different *launch.DifferentError
+	if _, err := b.op.Launcher().Apply(b.ctx, b.plan(simple, 4), launch.ApplyOptions{Expect: p.ID}); !errors.As(err, &different) {
 		t.Errorf("another list: %v", err)
 	}
-	if a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{Expect: p.ID}); err != nil || a.ID != p.ID {
+	if a, err := b.op.Launcher().Apply(b.ctx, p, launch.ApplyOptions{Expect: p.ID}); err != nil || a.ID != p.ID {
 		t.Errorf("the same list: %+v %v", a, err)
 	}
 }
@@ -116,7 +116,7 @@ func TestApplyExpect(t *testing.T) {
 func TestApplyLater(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	a, err := b.op.Apply(b.ctx, b.plan(simple+"start: \"2030-01-02T00:00Z\"\n", 2), operator.ApplyOptions{})
+	a, err := b.op.Launcher().Apply(b.ctx, b.plan(simple+"start: \"2030-01-02T00:00Z\"\n", 2), launch.ApplyOptions{})
 	if err != nil || a.Status != rollout.StatusScheduled {
 		t.Errorf("applied %+v: %v", a, err)
 	}
@@ -129,18 +129,18 @@ func TestApplyInterrupted(t *testing.T) {
 	p := b.plan(simple, 3*ledger.AddBatch)
 	ctx, cancel := context.WithCancel(b.ctx)
 	cancel()
-	if a, err := b.op.Apply(ctx, p, operator.ApplyOptions{}); !errors.Is(err, context.Canceled) || a.Added != 0 {
+	if a, err := b.op.Launcher().Apply(ctx, p, launch.ApplyOptions{}); !errors.Is(err, context.Canceled) || a.Added != 0 {
 		t.Errorf("before it began: %+v %v", a, err)
 	}
 	for stop := 1; stop <= 3; stop++ {
 		ctx, cancel := context.WithCancel(b.ctx)
-		_, err := b.op.Apply(ctx, p, operator.ApplyOptions{Progress: func(done, _ int) {
+		_, err := b.op.Launcher().Apply(ctx, p, launch.ApplyOptions{Progress: func(done, _ int) {
 			if done >= stop*ledger.AddBatch {
 				cancel()
 			}
 		}})
 		cancel()
-		var stopped *operator.InterruptedError
+		var stopped *launch.InterruptedError
 		if !errors.As(err, &stopped) || !errors.Is(err, context.Canceled) || stopped.Done == 0 || stopped.ID != p.ID {
 			t.Fatalf("stop %d: %v", stop, err)
 		}
@@ -152,8 +152,8 @@ func TestApplyInterrupted(t *testing.T) {
 			t.Fatalf("stop %d: targets of a loading rollout moved", stop)
 		}
 	}
-	a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{})
-	if err != nil || a.Outcome != operator.OutcomeResumed || a.Status != rollout.StatusRunning {
+	a, err := b.op.Launcher().Apply(b.ctx, p, launch.ApplyOptions{})
+	if err != nil || a.Outcome != launch.OutcomeResumed || a.Status != rollout.StatusRunning {
 		t.Errorf("completed: %+v %v", a, err)
 	}
 	b.sound(p.ID)
@@ -166,10 +166,10 @@ func TestApplyAtOnce(t *testing.T) {
 	p := b.plan(simple, 4*ledger.AddBatch)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	outcomes := make(map[operator.Outcome]int)
+	outcomes := make(map[launch.Outcome]int)
 	for range 8 {
 		wg.Go(func() {
-			a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{})
+			a, err := b.op.Launcher().Apply(b.ctx, p, launch.ApplyOptions{})
 			if err != nil || a.ID != p.ID || a.Status != rollout.StatusRunning {
 				t.Errorf("applied %+v: %v", a, err)
 			}
@@ -179,7 +179,7 @@ func TestApplyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if outcomes[operator.OutcomeCreated] > 1 {
+	if outcomes[launch.OutcomeCreated] > 1 {
 		t.Errorf("outcomes %v: created more than once", outcomes)
 	}
 	if r := b.rollout(p.ID); r.Total != 2000 || r.Counts.Total() != 2000 {
@@ -205,17 +205,17 @@ func TestApplyHundredThousand(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(b.ctx)
 	defer cancel()
-	_, err := b.op.Apply(ctx, p, operator.ApplyOptions{Progress: func(done, total int) {
+	_, err := b.op.Launcher().Apply(ctx, p, launch.ApplyOptions{Progress: func(done, total int) {
 		if done > total/3 {
 			cancel()
 		}
 	}})
-	var stopped *operator.InterruptedError
+	var stopped *launch.InterruptedError
 	if !errors.As(err, &stopped) || stopped.Done < n/3 {
 		t.Fatalf("interrupted: %v", err)
 	}
-	a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{})
-	if err != nil || a.Outcome != operator.OutcomeResumed || a.Added+stopped.Done > n || a.Added < n/3 {
+	a, err := b.op.Launcher().Apply(b.ctx, p, launch.ApplyOptions{})
+	if err != nil || a.Outcome != launch.OutcomeResumed || a.Added+stopped.Done > n || a.Added < n/3 {
 		t.Fatalf("resumed after %d: %+v %v", stopped.Done, a, err)
 	}
 	if r := b.rollout(p.ID); r.Total != n || r.Counts.Total() != n {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/registry/apps"
@@ -53,9 +54,9 @@ func TestPlanFromRegistry(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	b.authorize(6)
-	plan := func(targets string) (*operator.Preview, error) {
+	plan := func(targets string) (*launch.Preview, error) {
 		text := strings.Replace(simple, "{file: apps.csv}", targets, 1) + "ext: {inline: '{\"ext\": {\"n\": \"{{.users}}\"}}'}\n"
-		return b.op.Plan(b.ctx, b.parse(text, nil), operator.PlanOptions{})
+		return b.op.Launcher().Preview(b.ctx, b.parse(text, nil), launch.PlanOptions{})
 	}
 	if _, err := plan("{select: tier=gold}"); !errors.Is(err, fleet.ErrNotSynced) {
 		t.Errorf("never synced: %v", err)
@@ -68,8 +69,8 @@ func TestPlanFromRegistry(t *testing.T) {
 	if err := b.fleet.Left(b.ctx, appID(5), b.now().Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	order := func(p *operator.Preview) (ids []string) {
-		p.Each(func(a operator.PlannedApp) bool { ids = append(ids, a.AppID); return true })
+	order := func(p *launch.Preview) (ids []string) {
+		p.Each(func(a launch.PlannedApp) bool { ids = append(ids, a.AppID); return true })
 		return ids
 	}
 	p, err := plan("{all: true, order: -users}")
@@ -98,7 +99,7 @@ func TestPlanFromRegistry(t *testing.T) {
 	d := b.deps()
 	d.WeChat = nil // the registry is enough
 	text := strings.Replace(simple, "file: apps.csv", "all: true", 1)
-	if p, err := operator.New(d).Plan(b.ctx, b.parse(text, nil), operator.PlanOptions{Offline: true}); err != nil || p.Total != 5 {
+	if p, err := operator.New(d).Launcher().Preview(b.ctx, b.parse(text, nil), launch.PlanOptions{Offline: true}); err != nil || p.Total != 5 {
 		t.Errorf("offline: %v", err)
 	}
 }
@@ -112,11 +113,11 @@ func TestScheduleChooses(t *testing.T) {
 	const monthly = "name: monthly\ntemplate: {latest: true}\ntargets: {select: tier!=test}\nschedule: \"0 2 * * *\"\nwaves: [{name: first, size: 1}, {name: rest}]\n"
 	schedule := func() operator.Schedule {
 		t.Helper()
-		p, err := b.op.Plan(b.ctx, b.parse(monthly, nil), operator.PlanOptions{})
+		p, err := b.op.Launcher().Preview(b.ctx, b.parse(monthly, nil), launch.PlanOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := b.op.Schedule(b.ctx, p, operator.ApplyOptions{})
+		s, err := b.op.Schedule(b.ctx, p, launch.ApplyOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +133,7 @@ func TestScheduleChooses(t *testing.T) {
 	b.label("tier=test", appID(0))
 	schedule()
 	b.advance(s.Next.Sub(b.now()) + time.Second)
-	fired, err := b.op.FireDue(b.ctx)
+	fired, err := b.op.Launcher().FireDue(b.ctx)
 	if err != nil || len(fired) != 1 || fired[0].Targets != 4 || fired[0].Skipped != "" {
 		t.Fatalf("fired %+v %v", fired, err)
 	}
@@ -145,7 +146,7 @@ func TestScheduleChooses(t *testing.T) {
 	// Nobody is left: the run is left out, and counted.
 	b.label("tier=test", appID(1), appID(2), appID(3), appID(4))
 	b.advance(24 * time.Hour)
-	fired, err = b.op.FireDue(b.ctx)
+	fired, err = b.op.Launcher().FireDue(b.ctx)
 	if err != nil || len(fired) != 1 || !strings.Contains(fired[0].Skipped, "matches none") {
 		t.Errorf("fired %+v %v", fired, err)
 	}
@@ -158,11 +159,11 @@ func TestScheduleFrozenOnce(t *testing.T) {
 	b := mini(t)
 	b.authorize(3)
 	b.sync(fleet.SyncOptions{})
-	p, err := b.op.Plan(b.ctx, b.parse("name: monthly\ntemplate: {id: 118, version: 3.9.0}\ntargets: {all: true}\nschedule: \"0 2 * * *\"\n", nil), operator.PlanOptions{})
+	p, err := b.op.Launcher().Preview(b.ctx, b.parse("name: monthly\ntemplate: {id: 118, version: 3.9.0}\ntargets: {all: true}\nschedule: \"0 2 * * *\"\n", nil), launch.PlanOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := b.op.Schedule(b.ctx, p, operator.ApplyOptions{})
+	s, err := b.op.Schedule(b.ctx, p, launch.ApplyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +194,7 @@ func TestScheduleFrozenOnce(t *testing.T) {
 	if err := b.ledger.FreezeRun(b.ctx, frozen, "theirs"); err != nil { // too late
 		t.Fatal(err)
 	}
-	fired, err := b.op.FireDue(b.ctx)
+	fired, err := b.op.Launcher().FireDue(b.ctx)
 	if err != nil || len(fired) != 1 || fired[0].Targets != 2 {
 		t.Fatalf("fired %+v %v", fired, err)
 	}
@@ -247,7 +248,7 @@ func TestManyApps(t *testing.T) {
 	if got, err := b.fleet.Import(b.ctx, imported, fleet.EditOptions{}); err != nil || got.Changed != n {
 		t.Errorf("imported %+v %v", got, err)
 	}
-	p, err := b.op.Plan(b.ctx, b.parse(strings.Replace(simple, "file: apps.csv", "select: tier=gold", 1), nil), operator.PlanOptions{})
+	p, err := b.op.Launcher().Preview(b.ctx, b.parse(strings.Replace(simple, "file: apps.csv", "select: tier=gold", 1), nil), launch.PlanOptions{})
 	if err != nil || p.Total != n {
 		t.Fatalf("plan: %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -93,11 +94,11 @@ func TestArchivedIsToldOf(t *testing.T) {
 	if _, err := b.op.Rollout(b.ctx, "winter"); errors.As(err, new(*operator.ArchivedError)) {
 		t.Errorf("another name: %v", err)
 	}
-	_, err := b.op.Apply(b.ctx, b.plan(simple, 3), operator.ApplyOptions{})
-	if e := (*operator.EndedError)(nil); !errors.As(err, &e) || e.Next != id+"-2" {
+	_, err := b.op.Launcher().Apply(b.ctx, b.plan(simple, 3), launch.ApplyOptions{})
+	if e := (*launch.EndedError)(nil); !errors.As(err, &e) || e.Next != id+"-2" {
 		t.Errorf("applied again: %v, want an EndedError with %s-2", err, id)
 	}
-	again, err := b.op.Apply(b.ctx, b.plan(simple, 3), operator.ApplyOptions{Again: true})
+	again, err := b.op.Launcher().Apply(b.ctx, b.plan(simple, 3), launch.ApplyOptions{Again: true})
 	if err != nil || again.ID != id+"-2" {
 		t.Errorf("applied once more: %+v, %v", again, err)
 	}

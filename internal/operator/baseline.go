@@ -4,27 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"iter"
 	"math"
-	"slices"
 	"time"
 
-	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
-// BaselinePool is the quota pool of a baseline whose plan names none.
-const BaselinePool = "baseline"
-
-const (
-	// DefaultGather is how often newcomers are gathered into a rollout.
-	DefaultGather = 10 * time.Minute
-	// gatherMost is how many newcomers one rollout takes.
-	gatherMost = 1000
-)
+// DefaultGather is how often newcomers are gathered into a rollout.
+const DefaultGather = 10 * time.Minute
 
 // BaselineOptions say how a baseline is to stand.
 type BaselineOptions struct {
@@ -36,19 +26,6 @@ type BaselineOptions struct {
 	Reserve int64
 	// Why is the operator's reason.
 	Why string
-}
-
-// baselineDef is what a baseline gives, as it is kept.
-type baselineDef struct {
-	Recipe  string        `json:"recipe"`
-	Every   time.Duration `json:"every"`
-	Reserve int64         `json:"reserve,omitempty"`
-}
-
-// openBatch is what a gathered batch is handed on by.
-type openBatch struct {
-	ID   string       `json:"id"`
-	Plan rollout.Plan `json:"plan"`
 }
 
 // Baseline is what stands for newcomers, as operators see it.
@@ -78,7 +55,7 @@ type Baseline struct {
 	Last    string `json:"last,omitempty"`
 	Handing string `json:"handing,omitempty"`
 
-	handing *openBatch
+	handing *launch.Batch
 }
 
 // ErrNoBaseline says that no baseline stands.
@@ -117,7 +94,7 @@ func (o *Operator) SetBaseline(ctx context.Context, file *planfile.File, opt Bas
 	if opt.Since.IsZero() {
 		opt.Since = o.now()
 	}
-	def, err := json.Marshal(baselineDef{Recipe: file.Recipe(), Every: opt.Every, Reserve: opt.Reserve})
+	def, err := json.Marshal(launch.BaselineDef{Recipe: file.Recipe(), Every: opt.Every, Reserve: opt.Reserve})
 	if err != nil {
 		return Baseline{}, err
 	}
@@ -128,7 +105,7 @@ func (o *Operator) SetBaseline(ctx context.Context, file *planfile.File, opt Bas
 	if err := o.apps.SetBaseline(ctx, b); err != nil {
 		return Baseline{}, err
 	}
-	if err := o.keepReserve(ctx, b); err != nil {
+	if err := launch.KeepReserve(ctx, o.pools, b); err != nil {
 		return Baseline{}, err
 	}
 	return o.Baseline(ctx)
@@ -159,45 +136,28 @@ func (o *Operator) BaselineTemplates(ctx context.Context) ([]rollout.Template, e
 func (o *Operator) viewBaseline(ctx context.Context, b apps.Baseline) (Baseline, error) {
 	v := Baseline{Taken: b.Taken, Last: b.Last}
 	if b.Open != "" {
-		var open openBatch
-		if err := json.Unmarshal([]byte(b.Open), &open); err != nil {
-			return v, fmt.Errorf("read the baseline's batch: %w", err)
+		open, err := launch.ReadBatch(b.Open)
+		if err != nil {
+			return v, err
 		}
 		v.Handing, v.handing = open.ID, &open
 	}
 	if b.Def == "" {
 		return v, nil
 	}
-	def, file, err := readBaseline(b.Def)
+	def, file, err := launch.ReadBaseline(b.Def)
 	if err != nil {
 		return v, err
 	}
 	v.Set, v.By, v.Why, v.Since, v.Paused = b.Set.Time(), b.By, b.Why, b.Since.Time(), b.Paused
 	v.Every, v.Gathers, v.Reserve = def.Every, def.Every.String(), def.Reserve
-	v.Name, v.Template, v.Select, v.Pool = file.Name, file.Template.Pinned(), file.Targets.Select.String(), baselinePool(file)
+	v.Name, v.Template, v.Select, v.Pool = file.Name, file.Template.Pinned(), file.Targets.Select.String(), launch.BaselinePool(file)
 	if file.Template.Latest {
-		v.Template.ID = LatestTemplate
+		v.Template.ID = planfile.LatestTemplate
 	}
-	fit, held, err := o.newcomers(ctx, b, file, math.MaxInt)
+	fit, held, err := launch.Newcomers(ctx, o.apps, b, file, math.MaxInt)
 	v.Waiting, v.Held = len(fit)+held, held
 	return v, err
-}
-
-// readBaseline reads a definition.
-func readBaseline(text string) (baselineDef, *planfile.File, error) {
-	var def baselineDef
-	if err := json.Unmarshal([]byte(text), &def); err != nil {
-		return def, nil, fmt.Errorf("read the baseline: %w", err)
-	}
-	file, err := planfile.FromRecipe(def.Recipe)
-	return def, file, err
-}
-
-func baselinePool(file *planfile.File) string {
-	if file.Quota.Pool == "" {
-		return BaselinePool
-	}
-	return file.Quota.Pool
 }
 
 // PauseBaseline keeps the baseline from gathering, or lets it go on. Newcomers wait.
@@ -231,227 +191,5 @@ func (o *Operator) ClearBaseline(ctx context.Context) error {
 	if err := o.apps.ClearBaseline(ctx); err != nil {
 		return err
 	}
-	return o.keepReserve(ctx, apps.Baseline{})
-}
-
-// newcomers are the apps that the baseline may take now, the first to come first, and
-// how many of those looked at it can't take. It looks no further once it has most.
-func (o *Operator) newcomers(ctx context.Context, b apps.Baseline, file *planfile.File, most int) (fit []string, held int, err error) {
-	for offset := 0; len(fit) < most; offset += apps.Batch {
-		ids, err := o.apps.Newcomers(ctx, b.Since, offset, apps.Batch)
-		if err != nil {
-			return nil, 0, err
-		}
-		for a, err := range o.apps.Some(ctx, ids) {
-			if err != nil {
-				return nil, 0, err
-			}
-			if !file.Targets.Select.Match(a.Get) || !renders(file, a) {
-				held++
-				continue
-			}
-			fit = append(fit, a.AppID)
-		}
-		if len(ids) < apps.Batch {
-			break
-		}
-	}
-	return fit, held, nil
-}
-
-// renders tells whether an app has the values that its ext.json and app configuration need.
-func renders(file *planfile.File, a apps.App) bool {
-	list := planfile.NewApps(a.AppID, []planfile.App{planApp(a)})
-	return len(planfile.CheckExt(file.Ext, list)) == 0 && len(planfile.CheckConfigure(file.Configure, list)) == 0
-}
-
-// Gathered is a rollout that the baseline made.
-type Gathered struct {
-	ID      string
-	Targets int
-}
-
-// ReconcileBaseline gathers newcomers into a rollout when it is time. The worker's leader
-// calls it every few seconds; several at once, or one after another that crashed
-// midway, take each newcomer once: it is in the queue, in the open batch, or handed
-// on, and the batch's rollout is made under an id of its own.
-func (o *Operator) ReconcileBaseline(ctx context.Context) (*Gathered, error) {
-	b, err := o.apps.Baseline(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := o.keepReserve(ctx, b); err != nil { // who set or cleared it may have died before
-		return nil, err
-	}
-	if b.Open == "" {
-		if b, err = o.gather(ctx, b); err != nil || b.Open == "" {
-			return nil, err
-		}
-	}
-	return o.handOn(ctx, b)
-}
-
-// gather opens a batch, if it is time and somebody came. The result is the baseline
-// with its open batch.
-func (o *Operator) gather(ctx context.Context, b apps.Baseline) (apps.Baseline, error) {
-	if b.Def == "" || b.Paused {
-		return b, nil
-	}
-	def, file, err := readBaseline(b.Def)
-	if err != nil {
-		return b, err
-	}
-	now := o.now()
-	if now.Sub(b.Gathered.Time()) < def.Every {
-		return b, nil
-	}
-	if err := o.apps.ForgetNewcomers(ctx, b.Since); err != nil {
-		return b, err
-	}
-	fit, _, err := o.newcomers(ctx, b, file, gatherMost)
-	if err != nil || len(fit) == 0 {
-		return b, err
-	}
-	number := b.Number + 1
-	open, err := o.openBatch(ctx, file, number, now)
-	if err != nil {
-		return b, err
-	}
-	text, err := json.Marshal(open)
-	if err != nil {
-		return b, err
-	}
-	if _, err := o.apps.Gather(ctx, number, string(text), now, fit[:min(len(fit), gatherMost)]); err != nil {
-		return b, err
-	}
-	return o.apps.Baseline(ctx) // with our batch, or with that of somebody who came first
-}
-
-// openBatch is the plan that a batch is handed on by; its wave is sized then.
-func (o *Operator) openBatch(ctx context.Context, file *planfile.File, number int, now time.Time) (openBatch, error) {
-	tmpl, _, err := o.library.Find(ctx, file.Template, false)
-	if err != nil {
-		return openBatch{}, err
-	}
-	plan, err := file.Freeze(tmpl, 1)
-	if err != nil {
-		return openBatch{}, err
-	}
-	id := fmt.Sprintf("baseline-%s-%d", now.Format("20060102"), number)
-	plan.Name, plan.Quota.Pool = id, baselinePool(file) // several may be unfinished: each has a name of its own
-	return openBatch{ID: id, Plan: plan}, nil
-}
-
-// handOn makes the rollout of the open batch, or goes on with it.
-func (o *Operator) handOn(ctx context.Context, b apps.Baseline) (*Gathered, error) {
-	var open openBatch
-	if err := json.Unmarshal([]byte(b.Open), &open); err != nil {
-		return nil, fmt.Errorf("read the baseline's batch: %w", err)
-	}
-	ids, err := o.apps.Gathered(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if len(ids) == 0 {
-		return nil, nil // somebody else closed it meanwhile
-	}
-	plan := open.Plan
-	plan.Waves = []rollout.Wave{{Name: "newcomers", Size: len(ids)}}
-	created, err := o.ledger.Create(ctx, ledger.NewRollout{ID: open.ID, Plan: plan, Digest: open.ID})
-	if err != nil {
-		return nil, err
-	}
-	if created.New || created.Status == rollout.StatusLoading {
-		err := o.addNewcomers(ctx, open.ID, ids)
-		if err == nil {
-			err = o.addToPlatform(ctx, plan, o.newcomerTargets(ctx, ids))
-		}
-		if err == nil {
-			err = o.ledger.Seal(ctx, open.ID, len(ids), false, "baseline", fmt.Sprintf("%d apps authorized the platform", len(ids)))
-		}
-		if _, err := o.elsewhere(err); err != nil {
-			return nil, err
-		}
-	}
-	if err := o.apps.Handed(ctx, b.Number, open.ID); err != nil {
-		return nil, err
-	}
-	return &Gathered{ID: open.ID, Targets: len(ids)}, nil
-}
-
-// addNewcomers writes the targets of a batch.
-func (o *Operator) addNewcomers(ctx context.Context, id string, ids []string) error {
-	now, place := o.now(), 0
-	for page := range slices.Chunk(ids, ledger.AddBatch) {
-		var targets []rollout.Target
-		for a, err := range o.apps.Some(ctx, page) {
-			if err != nil {
-				return err
-			}
-			app := planApp(a)
-			targets = append(targets, rollout.Target{
-				AppID: app.AppID, Rank: rollout.Rank(0, place), Label: app.Label, Columns: app.Columns, Attempt: 1, Since: now,
-			})
-			place++
-		}
-		if _, err := o.ledger.Add(ctx, id, targets); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// keepReserve enters a baseline's reserve in the books of the submit pool, where it binds every
-// permit that is taken from now on, also those of rollouts that run.
-func (o *Operator) keepReserve(ctx context.Context, b apps.Baseline) error {
-	pool, n, err := reserveOf(b)
-	if err != nil {
-		return err
-	}
-	var shares map[string]int64
-	if n > 0 {
-		shares = map[string]int64{pool: n}
-	}
-	return o.pools.Quota(rollout.StageSubmit).SetShares(ctx, shares)
-}
-
-// reserveOf is what a baseline keeps for its pool; 0 if none stands.
-func reserveOf(b apps.Baseline) (pool string, n int64, err error) {
-	if b.Def == "" {
-		return "", 0, nil
-	}
-	def, file, err := readBaseline(b.Def)
-	if err != nil {
-		return "", 0, err
-	}
-	return baselinePool(file), def.Reserve, nil
-}
-
-// noteReserve tells a plan of another pool what the baseline keeps.
-func (o *Operator) noteReserve(ctx context.Context, p *Preview) error {
-	b, err := o.apps.Baseline(ctx)
-	if err != nil {
-		return err
-	}
-	pool, n, err := reserveOf(b)
-	if err != nil || n == 0 || p.Plan.Quota.PoolName() == pool {
-		return err
-	}
-	p.kept = max(0, n-p.Plan.Quota.Reserve[pool])
-	p.warn("the baseline keeps %d submissions for the pool %s", n, pool)
-	return nil
-}
-
-// newcomerTargets are apps of the registry as targets, for what their values ask for.
-func (o *Operator) newcomerTargets(ctx context.Context, ids []string) iter.Seq2[rollout.Target, error] {
-	return func(yield func(rollout.Target, error) bool) {
-		for page := range slices.Chunk(ids, ledger.AddBatch) {
-			for a, err := range o.apps.Some(ctx, page) {
-				app := planApp(a)
-				if !yield(rollout.Target{AppID: app.AppID, Label: app.Label, Columns: app.Columns}, err) {
-					return
-				}
-			}
-		}
-	}
+	return launch.KeepReserve(ctx, o.pools, apps.Baseline{})
 }

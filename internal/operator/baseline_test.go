@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
@@ -42,9 +43,9 @@ func (b *bench) come(n int) {
 }
 
 // reconcile gathers.
-func (b *bench) reconcile() *operator.Gathered {
+func (b *bench) reconcile() *launch.Gathered {
 	b.t.Helper()
-	made, err := b.op.ReconcileBaseline(b.ctx)
+	made, err := b.op.Launcher().Gather(b.ctx)
 	if err != nil {
 		b.t.Fatalf("reconcile the baseline: %v", err)
 	}
@@ -61,7 +62,7 @@ func TestBaseline(t *testing.T) {
 		t.Error("gathered without a baseline")
 	}
 	v := b.stand(standing, operator.BaselineOptions{Why: "new merchants", Reserve: 5})
-	if v.Pool != operator.BaselinePool || v.Template.ID != operator.LatestTemplate || v.Waiting != 0 || v.By != "li@ops1" {
+	if v.Pool != "baseline" || v.Template.ID != planfile.LatestTemplate || v.Waiting != 0 || v.By != "li@ops1" {
 		t.Errorf("baseline %+v", v)
 	}
 	if b.reconcile() != nil {
@@ -227,7 +228,7 @@ func TestBaselineAtOnce(t *testing.T) {
 		op := operator.New(b.deps())
 		wg.Go(func() {
 			for range come {
-				if _, err := op.ReconcileBaseline(b.ctx); err != nil {
+				if _, err := op.Launcher().Gather(b.ctx); err != nil {
 					t.Error(err)
 				}
 			}
@@ -306,7 +307,7 @@ func TestBaselineCrash(t *testing.T) {
 		d := b.deps()
 		d.Redis, d.Ledger = client, ledger.New(client, ledger.Options{})
 		d.Now = func() time.Time { return newYear }
-		_, err := operator.New(d).ReconcileBaseline(b.ctx)
+		_, err := operator.New(d).Launcher().Gather(b.ctx)
 		died = err != nil
 		if err := client.Close(); err != nil {
 			t.Error(err)

@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/wxrollout/wxrollout/ledger"
@@ -127,42 +126,4 @@ func ids(rollouts []rollout.Rollout) []string {
 		out[i] = r.ID
 	}
 	return out
-}
-
-// lastOf is the newest rollout of one content: base, or its last repetition
-// base-2, base-3, ...; nil if there is none. An archived one counts: WeChat may still
-// have versions with its id.
-func (o *Operator) lastOf(ctx context.Context, base string) (*rollout.Rollout, error) {
-	var last *rollout.Rollout
-	for n := 1; ; n++ {
-		r, err := o.ledger.Rollout(ctx, repetition(base, n))
-		if errors.Is(err, ledger.ErrNotFound) {
-			a, e := o.ledger.Archived(ctx, repetition(base, n))
-			r, err = rollout.Rollout{ID: a.ID, Name: a.Name, Status: a.Status, Total: a.Total}, e
-		}
-		if errors.Is(err, ledger.ErrNotFound) {
-			return last, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		last = &r
-	}
-}
-
-// repetition is the id of the n-th rollout of one content, from 1.
-func repetition(base string, n int) string {
-	if n <= 1 {
-		return base
-	}
-	return fmt.Sprintf("%s-%d", base, n)
-}
-
-// next is the id after that of a rollout of the same content.
-func next(base, last string) string {
-	n := 1
-	if tail, ok := strings.CutPrefix(last, base+"-"); ok {
-		_, _ = fmt.Sscanf(tail, "%d", &n) // we wrote it
-	}
-	return repetition(base, n+1)
 }

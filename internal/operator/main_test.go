@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
@@ -140,9 +141,9 @@ const waved = simple + `waves:
 `
 
 // plan previews a plan for n apps.
-func (b *bench) plan(text string, n int) *operator.Preview {
+func (b *bench) plan(text string, n int) *launch.Preview {
 	b.t.Helper()
-	p, err := b.op.Plan(b.ctx, b.parse(text, files{"apps.csv": list(n)}), operator.PlanOptions{})
+	p, err := b.op.Launcher().Preview(b.ctx, b.parse(text, files{"apps.csv": list(n)}), launch.PlanOptions{})
 	if err != nil {
 		b.t.Fatalf("plan: %v", err)
 	}
@@ -152,7 +153,7 @@ func (b *bench) plan(text string, n int) *operator.Preview {
 // apply makes a rollout of a plan for n apps.
 func (b *bench) apply(text string, n int) string {
 	b.t.Helper()
-	a, err := b.op.Apply(b.ctx, b.plan(text, n), operator.ApplyOptions{})
+	a, err := b.op.Launcher().Apply(b.ctx, b.plan(text, n), launch.ApplyOptions{})
 	if err != nil {
 		b.t.Fatalf("apply: %v", err)
 	}

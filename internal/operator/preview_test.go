@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/internal/credential"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
@@ -25,7 +26,7 @@ func TestPlanShowsWavesAndWhatFits(t *testing.T) {
 	if !strings.HasPrefix(p.ID, "spring-") || p.ID != "spring-"+p.Digest[:8] || p.Total != 9 {
 		t.Errorf("id %s, digest %s, total %d", p.ID, p.Digest, p.Total)
 	}
-	wantWaves := []operator.WavePlan{
+	wantWaves := []launch.WavePlan{
 		{Name: "canary", Size: 2, First: appID(0), Gate: "2 of 2 judged, none delayed, then enqueue promote"},
 		{Name: "early", Size: 2, First: appID(2)},
 		{Name: "rest", Size: 5, First: appID(4)},
@@ -47,7 +48,7 @@ func TestPlanShowsWavesAndWhatFits(t *testing.T) {
 		t.Errorf("warnings %q", p.Warnings)
 	}
 	var places []string
-	p.Each(func(a operator.PlannedApp) bool {
+	p.Each(func(a launch.PlannedApp) bool {
 		places = append(places, fmt.Sprintf("%d %s", a.Place, a.Wave))
 		return a.Place < 5
 	})
@@ -68,10 +69,10 @@ func TestLatestIsPinned(t *testing.T) {
 	}
 	b.wx.Library = append(b.wx.Library, wxclient.Template{ID: 119, Version: "4.0.0"})
 	newer := b.plan(latest, 2)
-	if _, err := b.op.Apply(b.ctx, newer, operator.ApplyOptions{Expect: seen.ID}); newer.ID == seen.ID || !errors.As(err, new(*operator.DifferentError)) {
+	if _, err := b.op.Launcher().Apply(b.ctx, newer, launch.ApplyOptions{Expect: seen.ID}); newer.ID == seen.ID || !errors.As(err, new(*launch.DifferentError)) {
 		t.Errorf("the newest is %+v now, and what was reviewed another: %v", newer.Plan.Template, err)
 	}
-	applied, err := b.op.Apply(b.ctx, seen, operator.ApplyOptions{Expect: seen.ID})
+	applied, err := b.op.Launcher().Apply(b.ctx, seen, launch.ApplyOptions{Expect: seen.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +131,7 @@ func TestPlanTemplates(t *testing.T) {
 			t.Parallel()
 			b := mini(t)
 			b.wx.Library = tt.library
-			p, err := b.op.Plan(b.ctx, b.parse(tt.plan, files{"apps.csv": list(1)}), operator.PlanOptions{Offline: tt.offline})
+			p, err := b.op.Launcher().Preview(b.ctx, b.parse(tt.plan, files{"apps.csv": list(1)}), launch.PlanOptions{Offline: tt.offline})
 			if tt.err != nil {
 				if err == nil || !strings.Contains(err.Error(), tt.err.Error()) {
 					t.Fatalf("error %v, want %v", err, tt.err)
@@ -160,7 +161,7 @@ func TestPlanTellsAllFaults(t *testing.T) {
 	b := mini(t)
 	plan := strings.Replace(simple, "118", "7", 1) + "ext: {file: ext.tmpl}\n"
 	file := b.parse(plan, files{"apps.csv": "appid,label,shop\n" + appID(1) + ",a,x\n" + appID(2) + ",b,\n" + appID(3) + ",c,\n", "ext.tmpl": `{"ext": {"shop": "{{.shop}}"}}`})
-	_, err := b.op.Plan(b.ctx, file, operator.PlanOptions{})
+	_, err := b.op.Launcher().Preview(b.ctx, file, launch.PlanOptions{})
 	var faults planfile.Faults
 	if !errors.As(err, &faults) || len(faults) != 2 || faults[0].Line != 3 || faults[1].Line != 4 {
 		t.Errorf("faults %v in %v", faults, err)
@@ -181,7 +182,7 @@ func TestPlanForAllApps(t *testing.T) {
 	b.wx.Apps[700] = b.wx.Apps[3] // one moved while we paged
 	plan := strings.Replace(simple, "file: apps.csv", "all: true", 1)
 	var steps []string
-	p, err := b.op.Plan(b.ctx, b.parse(plan, nil), operator.PlanOptions{Progress: func(what string, done, total int) {
+	p, err := b.op.Launcher().Preview(b.ctx, b.parse(plan, nil), launch.PlanOptions{Progress: func(what string, done, total int) {
 		steps = append(steps, fmt.Sprintf("%s %d/%d", what, done, total))
 		if len(steps) == 3 {
 			b.wx.Apps[700] = gone
@@ -200,7 +201,7 @@ func TestPlanForAllApps(t *testing.T) {
 		t.Errorf("progress %q, want %q", steps, want)
 	}
 	b.wx.Apps = nil
-	if _, err := b.op.Plan(b.ctx, b.parse(plan, nil), operator.PlanOptions{}); err == nil {
+	if _, err := b.op.Launcher().Preview(b.ctx, b.parse(plan, nil), launch.PlanOptions{}); err == nil {
 		t.Error("a plan for no apps is no error")
 	}
 }
@@ -212,7 +213,7 @@ func TestPlanSeesOwnersAndOtherDemand(t *testing.T) {
 	b.worker.Answer(appID(0), rollout.StageCommit, parkedMerchant)
 	b.work()
 	p := b.plan(simple, 5)
-	want := operator.Owned{Checked: 5, Total: 1, ByRollout: map[string]int{other: 1}, Apps: []string{appID(0)}}
+	want := launch.Owned{Checked: 5, Total: 1, ByRollout: map[string]int{other: 1}, Apps: []string{appID(0)}}
 	if diff := cmp.Diff(want, p.Owned); diff != "" {
 		t.Errorf("owned (-want +got):\n%s", diff)
 	}
@@ -252,7 +253,7 @@ func TestPlanStartAndSchedule(t *testing.T) {
 	if len(p.NextRuns) != 5 || p.NextRuns[0].UTC().Format("2006-01-02 15:04") != "2030-01-31 18:00" {
 		t.Errorf("next runs %v", p.NextRuns)
 	}
-	if _, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{}); !errors.Is(err, operator.ErrScheduled) {
+	if _, err := b.op.Launcher().Apply(b.ctx, p, launch.ApplyOptions{}); !errors.Is(err, launch.ErrScheduled) {
 		t.Errorf("apply: %v, want ErrScheduled", err)
 	}
 }
@@ -261,7 +262,7 @@ func TestPreviewExt(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	file := b.parse(simple+"ext: {file: ext.tmpl}\n", files{"apps.csv": list(2), "ext.tmpl": `{"ext": {"shop": "{{.label}}"}}`})
-	p, err := b.op.Plan(b.ctx, file, operator.PlanOptions{})
+	p, err := b.op.Launcher().Preview(b.ctx, file, launch.PlanOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,10 +2,9 @@ package operator
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
@@ -48,7 +47,7 @@ type Schedule struct {
 // scheduleView shows a schedule.
 func scheduleView(s ledger.Schedule, runs int) Schedule {
 	v := Schedule{
-		Name: s.Name, Spec: s.Spec, Template: s.Plan.Template, Latest: s.Plan.Template.ID == LatestTemplate, Chooses: s.Recipe != "", Total: s.Total,
+		Name: s.Name, Spec: s.Spec, Template: s.Plan.Template, Latest: s.Plan.Template.ID == planfile.LatestTemplate, Chooses: s.Recipe != "", Total: s.Total,
 		By: s.By, Paused: s.Paused, Next: s.NextRun, LastRun: s.LastRun, LastID: s.LastID, Loading: !s.Sealed,
 		Runs: s.Runs, Missed: s.Missed, MissedAt: s.MissedAt, Skipped: s.Skipped, SkippedAt: s.SkippedAt, SkippedWhy: s.SkippedWhy,
 	}
@@ -59,52 +58,18 @@ func scheduleView(s ledger.Schedule, runs int) Schedule {
 	return v
 }
 
-// Schedule stores the plan of a preview to run at the times it names, beginning
-// with the next. The same content again only changes when it runs; other content
-// under the name is a *ledger.ScheduleTakenError. An interrupted load is an
-// *InterruptedError: the same call again completes it.
-func (o *Operator) Schedule(ctx context.Context, p *Preview, opt ApplyOptions) (Schedule, error) {
-	switch {
-	case p.Schedule == "":
-		return Schedule{}, ErrNotScheduled
-	case len(p.NextRuns) == 0:
-		return Schedule{}, fmt.Errorf("schedule %s: %q does not come in the next years", p.Name, p.Schedule)
-	case opt.Expect != "" && opt.Expect != p.ID:
-		return Schedule{}, &DifferentError{Want: opt.Expect, Have: p.ID}
-	}
-	sealed, err := o.ledger.PutSchedule(ctx, ledger.Schedule{
-		Name: p.Name, Spec: p.Schedule, Zone: zoneOf(p.Schedule), Plan: p.full, Digest: p.Digest, Total: p.Total,
-		Recipe: p.recipe, By: o.by, NextRun: p.NextRuns[0],
-	})
-	switch {
-	case err != nil:
+// Schedule stores the plan of a preview to run at the times that it names, see
+// [launch.StoreSchedule].
+func (o *Operator) Schedule(ctx context.Context, p *launch.Preview, opt launch.ApplyOptions) (Schedule, error) {
+	if err := launch.StoreSchedule(ctx, o.ledger, p, opt, o.by); err != nil {
 		return Schedule{}, err
-	case sealed:
-	case p.recipe != "": // each run chooses its targets
-		if err := o.ledger.SealSchedule(ctx, p.Name, 0); err != nil {
-			return Schedule{}, err
-		}
-	default:
-		l := &load{total: p.Total, tell: opt.Progress, add: func(ctx context.Context, batch []rollout.Target) (int, error) {
-			return o.ledger.AddScheduleTargets(ctx, p.Name, batch)
-		}}
-		err := l.run(ctx, func(n int) rollout.Target { return p.target(n, time.Time{}) })
-		if err == nil {
-			err = o.ledger.SealSchedule(ctx, p.Name, p.Total)
-		}
-		if err != nil {
-			return Schedule{}, &InterruptedError{ID: p.Name, Done: l.done, Total: p.Total, Err: err}
-		}
 	}
 	s, err := o.ledger.Schedule(ctx, p.Name)
 	return scheduleView(s, runsShown), err
 }
 
-// zoneOf is the zone that a schedule of a plan names.
-func zoneOf(spec string) string {
-	zone, _, _ := strings.Cut(strings.TrimPrefix(spec, "CRON_TZ="), " ")
-	return zone
-}
+// runsShown is how many next runs of a schedule are listed.
+const runsShown = 5
 
 // Schedules lists all schedules, by their next run. One that can't be read is part of
 // the error; the others are listed.

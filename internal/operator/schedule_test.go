@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
@@ -25,7 +26,7 @@ const daily = waved + "schedule: \"0 2 * * *\"\ntimezone: UTC\n"
 // schedule stores a plan for n apps.
 func (b *bench) schedule(text string, n int) operator.Schedule {
 	b.t.Helper()
-	s, err := b.op.Schedule(b.ctx, b.plan(text, n), operator.ApplyOptions{})
+	s, err := b.op.Schedule(b.ctx, b.plan(text, n), launch.ApplyOptions{})
 	if err != nil {
 		b.t.Fatalf("schedule: %v", err)
 	}
@@ -33,9 +34,9 @@ func (b *bench) schedule(text string, n int) operator.Schedule {
 }
 
 // fire starts what is due.
-func (b *bench) fire() []operator.Fired {
+func (b *bench) fire() []launch.Fired {
 	b.t.Helper()
-	fired, err := b.op.FireDue(b.ctx)
+	fired, err := b.op.Launcher().FireDue(b.ctx)
 	if err != nil {
 		b.t.Fatalf("fire: %v", err)
 	}
@@ -55,7 +56,7 @@ func TestScheduleRuns(t *testing.T) {
 			t.Errorf("before its time: %+v", fired)
 		}
 		b.advance(2 * time.Hour)
-		want := []operator.Fired{{Schedule: "spring", ID: "spring-20300101T0200", At: two, Targets: 1100}}
+		want := []launch.Fired{{Schedule: "spring", ID: "spring-20300101T0200", At: two, Targets: 1100}}
 		if diff := cmp.Diff(want, b.fire(), cmp.Comparer(time.Time.Equal)); diff != "" {
 			t.Errorf("fired (-want +got):\n%s", diff)
 		}
@@ -259,7 +260,7 @@ func TestFireAfterCrash(t *testing.T) {
 		dying.AddHook(dies)
 		d := b.deps()
 		d.Ledger = ledger.New(dying, ledger.Options{})
-		_, err = operator.New(d).FireDue(b.ctx)
+		_, err = operator.New(d).Launcher().FireDue(b.ctx)
 		if err == nil {
 			if at < 6 {
 				t.Errorf("a run takes only %d calls", at)
@@ -269,7 +270,7 @@ func TestFireAfterCrash(t *testing.T) {
 		if !errors.Is(err, errDied) {
 			t.Fatal(err)
 		}
-		fired, err := b.op.FireDue(b.ctx)
+		fired, err := b.op.Launcher().FireDue(b.ctx)
 		if err != nil || len(fired) > 1 {
 			t.Fatalf("died at call %d, then %+v %v", at, fired, err)
 		}
@@ -323,7 +324,7 @@ func TestScheduleLatestTemplate(t *testing.T) {
 	b.wx.Library = append(b.wx.Library, wxclient.Template{ID: 119, Version: "4.0.0", Desc: "[new]"})
 	b.advance(3 * time.Hour)
 	b.wx.Errs["Templates"] = &wxclient.Error{Code: -1}
-	if _, err := b.op.FireDue(b.ctx); err == nil {
+	if _, err := b.op.Launcher().FireDue(b.ctx); err == nil {
 		t.Error("WeChat is busy, and yet a run began")
 	}
 	delete(b.wx.Errs, "Templates")
@@ -346,7 +347,7 @@ func TestRunPinsItsTemplate(t *testing.T) {
 		dying.AddHook(&dieAt{left: left})
 		d := b.deps()
 		d.Ledger = ledger.New(dying, ledger.Options{})
-		_, err := operator.New(d).FireDue(b.ctx)
+		_, err := operator.New(d).Launcher().FireDue(b.ctx)
 		if closed := dying.Close(); !errors.Is(err, errDied) || closed != nil {
 			t.Fatal(err, closed)
 		}
@@ -369,10 +370,10 @@ func TestScheduleChangeAndDelete(t *testing.T) {
 	b := mini(t)
 	b.schedule(daily, 2)
 	var taken *ledger.ScheduleTakenError
-	if _, err := b.op.Schedule(b.ctx, b.plan(daily, 3), operator.ApplyOptions{}); !errors.As(err, &taken) {
+	if _, err := b.op.Schedule(b.ctx, b.plan(daily, 3), launch.ApplyOptions{}); !errors.As(err, &taken) {
 		t.Errorf("another list: %v", err)
 	}
-	if _, err := b.op.Schedule(b.ctx, b.plan(waved, 3), operator.ApplyOptions{}); !errors.Is(err, operator.ErrNotScheduled) {
+	if _, err := b.op.Schedule(b.ctx, b.plan(waved, 3), launch.ApplyOptions{}); !errors.Is(err, launch.ErrNotScheduled) {
 		t.Errorf("no schedule: %v", err)
 	}
 	if err := b.op.PauseSchedule(b.ctx, "spring"); err != nil {
@@ -402,9 +403,9 @@ func TestScheduleInterrupted(t *testing.T) {
 	b := mini(t)
 	p := b.plan(daily, 1500)
 	ctx, cancel := context.WithCancel(b.ctx)
-	_, err := b.op.Schedule(ctx, p, operator.ApplyOptions{Progress: func(int, int) { cancel() }})
+	_, err := b.op.Schedule(ctx, p, launch.ApplyOptions{Progress: func(int, int) { cancel() }})
 	cancel()
-	var stopped *operator.InterruptedError
+	var stopped *launch.InterruptedError
 	if !errors.As(err, &stopped) {
 		t.Fatalf("interrupted: %v", err)
 	}
@@ -412,7 +413,7 @@ func TestScheduleInterrupted(t *testing.T) {
 	if fired := b.fire(); fired != nil {
 		t.Errorf("half a schedule ran: %+v", fired)
 	}
-	s, err := b.op.Schedule(b.ctx, b.plan(daily, 1500), operator.ApplyOptions{})
+	s, err := b.op.Schedule(b.ctx, b.plan(daily, 1500), launch.ApplyOptions{})
 	if err != nil || s.Loading || s.Next.UTC().Day() != 2 {
 		t.Errorf("completed %+v: %v", s, err)
 	}
@@ -426,7 +427,7 @@ func TestFireOneOfMany(t *testing.T) {
 	b.schedule(strings.Replace(daily, "spring", "winter", 1), 2)
 	b.advance(3 * time.Hour)
 	b.wx.Errs["Templates"] = &wxclient.Error{Code: -1}
-	fired, err := b.op.FireDue(b.ctx)
+	fired, err := b.op.Launcher().FireDue(b.ctx)
 	if err == nil || !strings.Contains(err.Error(), "schedule spring, run of 2030-01-01T02:00:00Z") {
 		t.Errorf("error %v", err)
 	}

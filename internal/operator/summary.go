@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/classify"
@@ -129,7 +130,7 @@ func Summarize(r rollout.Rollout) Summary {
 }
 
 // halt says what holds back a rollout although it is running, the widest cause first.
-func (s *Summary) halt(pools []Pool, fault *ledger.PlatformFault) {
+func (s *Summary) halt(pools []quota.Pool, fault *ledger.PlatformFault) {
 	if s.Status.Ended() || s.Done == s.Total {
 		return
 	}

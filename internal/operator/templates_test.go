@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/registry/apps"
@@ -70,7 +71,7 @@ func TestTemplateUses(t *testing.T) {
 		t.Error("an aborted rollout still uses its templates")
 	}
 	scheduled := b.plan("name: monthly\ntemplate: {id: 121, version: 1.0.121}\ntargets: {file: apps.csv}\nschedule: \"0 2 1 * *\"\n", 2)
-	if _, err := b.op.Schedule(b.ctx, scheduled, operator.ApplyOptions{}); err != nil {
+	if _, err := b.op.Schedule(b.ctx, scheduled, launch.ApplyOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	standing := b.parse("name: standing\ntemplate: {id: 122, version: 1.0.122}\ntargets: {all: true}\n", nil)

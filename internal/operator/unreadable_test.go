@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -76,7 +77,7 @@ func TestUnreadableStopsNoOther(t *testing.T) {
 			if !slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.Contains(w, bad) }) {
 				t.Errorf("plan warns of %q", p.Warnings)
 			}
-			if a, err := b.op.Apply(b.ctx, p, operator.ApplyOptions{}); err != nil || a.Outcome != operator.OutcomeCreated {
+			if a, err := b.op.Launcher().Apply(b.ctx, p, launch.ApplyOptions{}); err != nil || a.Outcome != launch.OutcomeCreated {
 				t.Errorf("apply: %+v %v", a, err)
 			}
 		})
@@ -114,7 +115,7 @@ func TestUnreadableSchedule(t *testing.T) {
 			t.Parallel()
 			b := mini(t)
 			for _, s := range []string{"spring", "winter"} {
-				if _, err := b.op.Schedule(b.ctx, b.plan(strings.Replace(simple, "spring", s, 1)+"schedule: 0 2 * * *\n", 2), operator.ApplyOptions{}); err != nil {
+				if _, err := b.op.Schedule(b.ctx, b.plan(strings.Replace(simple, "spring", s, 1)+"schedule: 0 2 * * *\n", 2), launch.ApplyOptions{}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -126,7 +127,7 @@ func TestUnreadableSchedule(t *testing.T) {
 				t.Errorf("listed %+v, %v", list, err)
 			}
 			b.advance(24 * time.Hour)
-			fired, err := b.op.FireDue(b.ctx)
+			fired, err := b.op.Launcher().FireDue(b.ctx)
 			if len(fired) != 1 || fired[0].Schedule != "spring" || !strings.Contains(fmt.Sprint(err), "winter") {
 				t.Errorf("fired %+v, %v", fired, err)
 			}

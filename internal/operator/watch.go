@@ -5,6 +5,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -17,7 +18,7 @@ type Snapshot struct {
 	PerMinute *float64 `json:"per_minute"`
 	ETA       Estimate `json:"eta"`
 	// Pools are the submit pool and those that are not open.
-	Pools []Pool `json:"pools"`
+	Pools []quota.Pool `json:"pools"`
 	// Fault is the fault of the platform that stops everything; nil if none stands.
 	Fault *ledger.PlatformFault `json:"platform_fault,omitempty"`
 	// Workers is the concurrency of the live workers by queue.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/appconfig"
+	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
@@ -172,7 +173,7 @@ func (o *Operator) holders(ctx context.Context, ref string) ([]rollout.Rollout, 
 // facts are what an explanation needs besides the target.
 type facts struct {
 	owner   rollout.Rollout // that works on the app
-	pools   map[rollout.Stage]Pool
+	pools   map[rollout.Stage]quota.Pool
 	workers map[rollout.QueueName]int
 	// paused are the Asynq queues that somebody paused.
 	paused map[rollout.QueueName]queue.Paused
@@ -185,7 +186,7 @@ type facts struct {
 }
 
 func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
-	f := facts{owner: o.ownerOf(ctx, owner), pools: make(map[rollout.Stage]Pool)}
+	f := facts{owner: o.ownerOf(ctx, owner), pools: make(map[rollout.Stage]quota.Pool)}
 	pools, err := o.Pools(ctx)
 	if err != nil {
 		return f, err

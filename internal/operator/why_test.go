@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/internal/credential"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/ledger"
@@ -166,7 +167,7 @@ func TestWhyScheduledAndLoading(t *testing.T) {
 	p := b.plan(strings.Replace(simple, "spring", "winter", 1), 600)
 	ctx, cancel := context.WithCancel(b.ctx)
 	defer cancel()
-	if _, err := b.op.Apply(ctx, p, operator.ApplyOptions{Progress: func(int, int) { cancel() }}); err == nil {
+	if _, err := b.op.Launcher().Apply(ctx, p, launch.ApplyOptions{Progress: func(int, int) { cancel() }}); err == nil {
 		t.Fatal("apply was not interrupted")
 	}
 	for target, err := range b.op.Targets(b.ctx, b.rollout(p.ID), operator.Filter{}) {

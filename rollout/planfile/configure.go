@@ -298,9 +298,9 @@ func escaped(text string) string {
 	return b.String()[1 : b.Len()-2] // without quotes and line end
 }
 
-// CheckConfigure renders the app configuration for every app and returns all faults, with the app's
+// checkConfigure renders the app configuration for every app and returns all faults, with the app's
 // line in its list. A column the list lacks is one fault of its header.
-func CheckConfigure(c *Configure, apps *Apps) Faults {
+func checkConfigure(c *Configure, apps *Apps) Faults {
 	if c.Template() == nil {
 		return nil
 	}

@@ -4,8 +4,7 @@
 //
 //	file, err := planfile.Read("spring.yaml") // err lists all faults
 //	apps, err := file.ReadApps()              // the list, selected and in order
-//	faults := planfile.CheckExt(file.Ext, apps)
-//	plan, err := file.Freeze(file.Template.Pinned(), apps.Len())
+//	plan, err := file.Compile(file.Template.Pinned(), apps)
 //
 // The package must never call WeChat or Redis or look at the clock: the same plan
 // and list give the same result, which Digest proves. It reads only the plan, and

@@ -59,14 +59,11 @@ waves:
 		fmt.Println(w.Name, w.Size)
 	}
 	fmt.Println(err)
-	wave, place, _ := planfile.WaveOf(plan, 25)
-	fmt.Println(wave, place)
 	// Output:
 	// canary 20
 	// early 300
 	// rest 2680
 	// <nil>
-	// 1 5
 }
 
 func ExampleNextRuns() {

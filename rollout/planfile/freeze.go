@@ -23,7 +23,7 @@ func (f *File) Freeze(tmpl rollout.Template, total int) (rollout.Plan, error) {
 	if total < 1 {
 		return rollout.Plan{}, f.fault("targets", "", "there are no targets")
 	}
-	tmpl, err := f.template(tmpl)
+	tmpl, err := f.Template.Pin(tmpl)
 	if err != nil {
 		return rollout.Plan{}, fmt.Errorf("freeze plan %s: %w", f.Name, err)
 	}
@@ -39,16 +39,16 @@ func (f *File) Freeze(tmpl rollout.Template, total int) (rollout.Plan, error) {
 	return plan, nil
 }
 
-// template is what to commit: tmpl with the plan's own words.
-func (f *File) template(tmpl rollout.Template) (rollout.Template, error) {
-	if !f.Template.Latest && tmpl.ID != f.Template.ID {
-		return tmpl, fmt.Errorf("the plan names template %d, not %d", f.Template.ID, tmpl.ID)
+// Pin is the template to commit: tmpl with the version and desc of the plan.
+func (t TemplateSpec) Pin(tmpl rollout.Template) (rollout.Template, error) {
+	if !t.Latest && tmpl.ID != t.ID {
+		return tmpl, fmt.Errorf("the plan names template %d, not %d", t.ID, tmpl.ID)
 	}
-	if f.Template.Version != "" {
-		tmpl.Version = f.Template.Version
+	if t.Version != "" {
+		tmpl.Version = t.Version
 	}
-	if f.Template.Desc != "" {
-		tmpl.Desc = f.Template.Desc
+	if t.Desc != "" {
+		tmpl.Desc = t.Desc
 	}
 	if n := utf8.RuneCountInString(tmpl.Version); n == 0 || n > versionMax {
 		return tmpl, errors.New("template " + fmt.Sprint(tmpl.ID) + " has no version of 1 to 64 characters: give template.version in the plan")
@@ -71,11 +71,11 @@ func (f *File) template(tmpl rollout.Template) (rollout.Template, error) {
 	return tmpl, nil
 }
 
-// Digest is the hex SHA-256 of all that decides what a rollout does: the frozen
+// digest is the hex SHA-256 of all that decides what a rollout does: the frozen
 // plan with its ext template, when it starts, and the apps in order with their
 // values. Comments, blanks, file names and the order of keys and columns don't
 // change it.
-func (f *File) Digest(plan rollout.Plan, apps *Apps) string {
+func (f *File) digest(plan rollout.Plan, apps *Apps) string {
 	h := sha256.New()
 	frozen, err := json.Marshal(plan)
 	if err != nil {

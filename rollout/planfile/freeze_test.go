@@ -203,11 +203,11 @@ func TestDigest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := file.Freeze(file.Template.Pinned(), apps.Len())
+		compiled, err := file.Compile(file.Template.Pinned(), apps)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return file.Digest(plan, apps)
+		return compiled.Digest
 	}
 	base := digest(minimal, csv)
 	if len(base) != 64 {

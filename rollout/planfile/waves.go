@@ -193,9 +193,9 @@ func resolve(specs []WaveSpec, total int) (waves []rollout.Wave, left int) {
 	return waves, left
 }
 
-// WaveOf tells which wave the n-th target (from 0) is in, and which one of the
+// waveOf tells which wave the n-th target (from 0) is in, and which one of the
 // wave it is (from 0). ok is false when the plan has no such target.
-func WaveOf(plan rollout.Plan, n int) (wave, place int, ok bool) {
+func waveOf(plan rollout.Plan, n int) (wave, place int, ok bool) {
 	if n < 0 {
 		return 0, 0, false
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/launch"
 )
 
 // appCount is --app-config: a number of apps, or all.
@@ -58,7 +58,7 @@ var changeColumns = []term.Column[changeRow]{
 }
 
 // printConfigDiff prints what a plan's configure would change: a sum, and some apps.
-func printConfigDiff(env *command.Env, s *operator.ConfigDiff, f term.Format) error {
+func printConfigDiff(env *command.Env, s *launch.ConfigDiff, f term.Format) error {
 	if s == nil {
 		return nil
 	}
@@ -99,7 +99,7 @@ func printConfigDiff(env *command.Env, s *operator.ConfigDiff, f term.Format) er
 	return nil
 }
 
-func configWords(s *operator.ConfigDiff) string {
+func configWords(s *launch.ConfigDiff) string {
 	switch {
 	case s.Note != "":
 		return "app config  unknown: " + s.Note

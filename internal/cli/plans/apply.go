@@ -10,6 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
@@ -69,12 +70,12 @@ func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
 	}
 	switch {
 	case !o.schedule && file.Schedule != "":
-		return operator.ErrScheduled
+		return launch.ErrScheduled
 	case o.schedule && file.Schedule == "":
-		return operator.ErrNotScheduled
+		return launch.ErrNotScheduled
 	}
 	return env.With(ctx, func(op *operator.Operator) error {
-		p, err := previewPlan(ctx, env, op, file, operator.PlanOptions{Offline: o.offline})
+		p, err := previewPlan(ctx, env, op, file, launch.PlanOptions{Offline: o.offline})
 		if err != nil {
 			return err
 		}
@@ -96,7 +97,7 @@ func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
 			}
 		}
 		bar := env.Bar()
-		opt := operator.ApplyOptions{
+		opt := launch.ApplyOptions{
 			Again: o.again, Expect: o.expect, Why: o.Why,
 			Progress: func(done, total int) { bar.Show("targets written", done, total) },
 		}
@@ -105,7 +106,7 @@ func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
 			bar.End()
 			return printScheduled(env, s, o.format, err)
 		}
-		a, err := op.Apply(ctx, p, opt)
+		a, err := op.Launcher().Apply(ctx, p, opt)
 		bar.End()
 		return printApplied(env, a, o.format, err)
 	})
@@ -113,11 +114,11 @@ func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
 
 // makes reports whether applying would create something. A rollout with the same content
 // is left alone, completed or refused instead.
-func (o applyOptions) makes(p *operator.Preview) bool {
+func (o applyOptions) makes(p *launch.Preview) bool {
 	return p.Earlier == nil || o.again && p.Earlier.Status.Ended()
 }
 
-func printDryRun(env *command.Env, p *operator.Preview, f term.Format) error {
+func printDryRun(env *command.Env, p *launch.Preview, f term.Format) error {
 	if f == term.JSON {
 		return term.WriteJSON(env.Out, p)
 	}
@@ -129,17 +130,17 @@ func printDryRun(env *command.Env, p *operator.Preview, f term.Format) error {
 }
 
 // printApplied prints what apply did.
-func printApplied(env *command.Env, a operator.Applied, f term.Format, err error) error {
+func printApplied(env *command.Env, a launch.Applied, f term.Format, err error) error {
 	if err != nil {
 		return err
 	}
 	if f == term.JSON {
 		return term.WriteJSON(env.Out, a)
 	}
-	text := map[operator.Outcome]string{
-		operator.OutcomeCreated: "rollout %s with %s was created and is %s\n",
-		operator.OutcomeResumed: "rollout %s with %s was completed after an interrupted apply and is %s\n",
-		operator.OutcomeExists:  "rollout %s with %s and the same content exists and is %s; nothing was changed\n",
+	text := map[launch.Outcome]string{
+		launch.OutcomeCreated: "rollout %s with %s was created and is %s\n",
+		launch.OutcomeResumed: "rollout %s with %s was completed after an interrupted apply and is %s\n",
+		launch.OutcomeExists:  "rollout %s with %s and the same content exists and is %s; nothing was changed\n",
 	}[a.Outcome]
 	if err := env.Print(text, a.ID, human.Plural(a.Total, "target"), a.Status); err != nil {
 		return err

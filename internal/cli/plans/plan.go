@@ -12,6 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
@@ -28,7 +29,7 @@ type planOptions struct {
 }
 
 func newPlan(env *command.Env, run func(context.Context, *command.Env, planOptions) error) *cobra.Command {
-	o := planOptions{compare: operator.ComparedApps}
+	o := planOptions{compare: launch.ComparedApps}
 	cmd := &cobra.Command{
 		Use:   "plan -f FILE",
 		Short: "Show what a plan would do",
@@ -99,23 +100,23 @@ func runPlan(ctx context.Context, env *command.Env, o planOptions) error {
 }
 
 // previewPlan previews a plan behind a progress bar.
-func previewPlan(ctx context.Context, env *command.Env, op *operator.Operator, file *planfile.File, opt operator.PlanOptions) (*operator.Preview, error) {
+func previewPlan(ctx context.Context, env *command.Env, op *operator.Operator, file *planfile.File, opt launch.PlanOptions) (*launch.Preview, error) {
 	bar := env.Bar()
 	defer bar.End()
 	opt.Progress = bar.Show
-	return op.Plan(ctx, file, opt)
+	return op.Launcher().Preview(ctx, file, opt)
 }
 
 // asks returns the options of a preview, without configuration that is not shown.
-func (o planOptions) asks() operator.PlanOptions {
-	opt := operator.PlanOptions{Offline: o.offline, Compare: int(o.compare), CompareRate: operator.CompareRate}
+func (o planOptions) asks() launch.PlanOptions {
+	opt := launch.PlanOptions{Offline: o.offline, Compare: int(o.compare), CompareRate: launch.CompareRate}
 	if o.apps || o.ext != "" || o.format == term.CSV {
 		opt.Compare = 0
 	}
 	return opt
 }
 
-func printExt(env *command.Env, p *operator.Preview, appID string) error {
+func printExt(env *command.Env, p *launch.Preview, appID string) error {
 	ext, err := p.Ext(appID)
 	if err != nil {
 		return err
@@ -123,30 +124,30 @@ func printExt(env *command.Env, p *operator.Preview, appID string) error {
 	return env.Print("%s\n", ext)
 }
 
-var plannedColumns = []term.Column[operator.PlannedApp]{
-	{Name: "place", Text: func(a operator.PlannedApp) string { return fmt.Sprint(a.Place) }},
-	{Name: "appid", Text: func(a operator.PlannedApp) string { return a.AppID }},
-	{Name: "wave", Text: func(a operator.PlannedApp) string { return a.Wave }},
-	{Name: "label", Text: func(a operator.PlannedApp) string { return a.Label }},
+var plannedColumns = []term.Column[launch.PlannedApp]{
+	{Name: "place", Text: func(a launch.PlannedApp) string { return fmt.Sprint(a.Place) }},
+	{Name: "appid", Text: func(a launch.PlannedApp) string { return a.AppID }},
+	{Name: "wave", Text: func(a launch.PlannedApp) string { return a.Wave }},
+	{Name: "label", Text: func(a launch.PlannedApp) string { return a.Label }},
 }
 
-func planned(p *operator.Preview) []operator.PlannedApp {
-	apps := make([]operator.PlannedApp, 0, p.Total)
-	p.Each(func(a operator.PlannedApp) bool { apps = append(apps, a); return true })
+func planned(p *launch.Preview) []launch.PlannedApp {
+	apps := make([]launch.PlannedApp, 0, p.Total)
+	p.Each(func(a launch.PlannedApp) bool { apps = append(apps, a); return true })
 	return apps
 }
 
-var waveColumns = []term.Column[operator.WavePlan]{
-	{Name: "wave", Text: func(w operator.WavePlan) string { return w.Name }},
-	{Name: "targets", Text: func(w operator.WavePlan) string { return human.Count(w.Size) }},
-	{Name: "first", Text: func(w operator.WavePlan) string { return w.First }},
-	{Name: "gate of the next wave", Text: func(w operator.WavePlan) string { return w.Gate }},
+var waveColumns = []term.Column[launch.WavePlan]{
+	{Name: "wave", Text: func(w launch.WavePlan) string { return w.Name }},
+	{Name: "targets", Text: func(w launch.WavePlan) string { return human.Count(w.Size) }},
+	{Name: "first", Text: func(w launch.WavePlan) string { return w.First }},
+	{Name: "gate of the next wave", Text: func(w launch.WavePlan) string { return w.Gate }},
 }
 
 // printPreview writes a preview.
-func printPreview(env *command.Env, p *operator.Preview, f term.Format) error {
+func printPreview(env *command.Env, p *launch.Preview, f term.Format) error {
 	template := fmt.Sprint(p.Plan.Template.ID)
-	if p.Plan.Template.ID == operator.LatestTemplate {
+	if p.Plan.Template.ID == planfile.LatestTemplate {
 		template = "the newest template at each run"
 	}
 	if v := p.Plan.Template.Version; v != "" {
@@ -181,7 +182,7 @@ func printPreview(env *command.Env, p *operator.Preview, f term.Format) error {
 }
 
 // beginning is when a plan starts.
-func beginning(p *operator.Preview) string {
+func beginning(p *launch.Preview) string {
 	switch {
 	case p.Schedule != "":
 		var runs []string
@@ -196,7 +197,7 @@ func beginning(p *operator.Preview) string {
 	}
 }
 
-func releaseWords(p *operator.Preview) string {
+func releaseWords(p *launch.Preview) string {
 	r := p.Plan.Release
 	text := map[bool]string{true: "each app when its audit passes", false: "after enqueue approve"}[r.When == "approved"]
 	if r.Window != nil {
@@ -209,7 +210,7 @@ func releaseWords(p *operator.Preview) string {
 }
 
 // quotaLines compare the targets with the quota.
-func quotaLines(q operator.QuotaFit) []string {
+func quotaLines(q launch.QuotaFit) []string {
 	if q.Source == "" {
 		return []string{"quota     unknown: " + human.Shorten(q.Note, 200)}
 	}
@@ -232,7 +233,7 @@ func quotaLines(q operator.QuotaFit) []string {
 }
 
 // previewNotes are the notes and warnings to read before applying.
-func previewNotes(p *operator.Preview) []string {
+func previewNotes(p *launch.Preview) []string {
 	var notes []string
 	if p.Earlier != nil {
 		notes = append(notes, fmt.Sprintf("note: rollout %s with the same content is %s", p.Earlier.ID, p.Earlier.Status))

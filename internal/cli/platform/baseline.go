@@ -193,7 +193,7 @@ func printBaseline(env *command.Env, b operator.Baseline, f term.Format) error {
 		return env.Print("%s\n", "no baseline is set: enqueue baseline set -f PLAN sets one")
 	}
 	template := "the newest template"
-	if b.Template.ID != operator.LatestTemplate {
+	if b.Template.ID != planfile.LatestTemplate {
 		template = fmt.Sprintf("template %d, version %s", b.Template.ID, b.Template.Version)
 	}
 	state := "takes newcomers every " + b.Gathers

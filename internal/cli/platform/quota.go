@@ -11,6 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -188,7 +189,7 @@ func openPool(ctx context.Context, env *command.Env, op *operator.Operator, o qu
 }
 
 // printOpened prints the previous state of a pool.
-func printOpened(env *command.Env, was operator.Pool, f term.Format, now string) error {
+func printOpened(env *command.Env, was quota.Pool, f term.Format, now string) error {
 	if f == term.JSON {
 		return term.WriteJSON(env.Out, was)
 	}
@@ -198,24 +199,24 @@ func printOpened(env *command.Env, was operator.Pool, f term.Format, now string)
 	return env.Print("the %s pool %s; it was %s: %s\n", was.Stage, now, was.State, was.Words)
 }
 
-func poolColumns(env *command.Env) []term.Column[operator.Pool] {
-	known := func(f func(operator.Pool) int64) func(operator.Pool) string {
-		return func(p operator.Pool) string {
+func poolColumns(env *command.Env) []term.Column[quota.Pool] {
+	known := func(f func(quota.Pool) int64) func(quota.Pool) string {
+		return func(p quota.Pool) string {
 			if !p.Known {
 				return ""
 			}
 			return fmt.Sprint(f(p))
 		}
 	}
-	return []term.Column[operator.Pool]{
-		{Name: "stage", Text: func(p operator.Pool) string { return string(p.Stage) }},
-		{Name: "state", Text: func(p operator.Pool) string { return p.State }},
-		{Name: "left", Text: known(func(p operator.Pool) int64 { return p.Rest })},
-		{Name: "limit", Text: known(func(p operator.Pool) int64 { return p.Limit })},
-		{Name: "out", Text: func(p operator.Pool) string { return fmt.Sprint(p.Outstanding) }},
-		{Name: "spent", Text: func(p operator.Pool) string { return fmt.Sprint(p.Spent) }},
-		{Name: "closings", Text: func(p operator.Pool) string { return fmt.Sprint(p.Closings) }},
-		{Name: "next try", Text: func(p operator.Pool) string { return env.Until(p.RetryAt) }},
-		{Name: "why", Text: func(p operator.Pool) string { return p.Words }},
+	return []term.Column[quota.Pool]{
+		{Name: "stage", Text: func(p quota.Pool) string { return string(p.Stage) }},
+		{Name: "state", Text: func(p quota.Pool) string { return p.State }},
+		{Name: "left", Text: known(func(p quota.Pool) int64 { return p.Rest })},
+		{Name: "limit", Text: known(func(p quota.Pool) int64 { return p.Limit })},
+		{Name: "out", Text: func(p quota.Pool) string { return fmt.Sprint(p.Outstanding) }},
+		{Name: "spent", Text: func(p quota.Pool) string { return fmt.Sprint(p.Spent) }},
+		{Name: "closings", Text: func(p quota.Pool) string { return fmt.Sprint(p.Closings) }},
+		{Name: "next try", Text: func(p quota.Pool) string { return env.Until(p.RetryAt) }},
+		{Name: "why", Text: func(p quota.Pool) string { return p.Words }},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/clitest"
 	"github.com/wxrollout/wxrollout/internal/goldentest"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -17,7 +18,7 @@ func snapshot() operator.Snapshot {
 	rate := 41.234
 	s := operator.Snapshot{
 		At: clitest.Noon, PerMinute: &rate, ETA: operator.Estimate{Left: 44 * time.Minute},
-		Pools: []operator.Pool{
+		Pools: []quota.Pool{
 			{Stage: rollout.StageSubmit, State: "closed", Reason: "85085", Words: "errcode 85085: quota used up", Known: true, Limit: 1000, RetryAt: clitest.Noon.Add(5 * time.Minute)},
 		},
 		Workers: map[rollout.QueueName]int{rollout.QueueCommit: 4, rollout.QueueAudit: 4},

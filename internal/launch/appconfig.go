@@ -1,4 +1,4 @@
-package operator
+package launch
 
 import (
 	"context"
@@ -44,8 +44,8 @@ type ConfigDiff struct {
 }
 
 // configDiff compares the app configuration of a preview's first apps.
-func (o *Operator) configDiff(ctx context.Context, p *Preview, opt PlanOptions) error {
-	if p.configs == nil {
+func (l *Launcher) configDiff(ctx context.Context, p *Preview, opt PlanOptions) error {
+	if p.compiled.Configure() == nil {
 		return nil
 	}
 	compared := opt.Compare
@@ -54,12 +54,12 @@ func (o *Operator) configDiff(ctx context.Context, p *Preview, opt PlanOptions) 
 	}
 	d := &ConfigDiff{Total: p.Total, Kinds: []appconfig.KindDiff{}, Apps: []appconfig.AppDiff{}}
 	p.AppConfig = d
-	if o.appConfig == nil || opt.Offline {
+	if l.appConfig == nil || opt.Offline {
 		d.Note = "WeChat was not asked"
 		return nil
 	}
 	var err error
-	if d.Missing, err = appconfig.FindMissing(ctx, o.appConfig, wants(p.configs, p.targets())); err != nil {
+	if d.Missing, err = appconfig.FindMissing(ctx, l.appConfig, wants(p.compiled.Configure(), p.compiled.Targets())); err != nil {
 		return err
 	}
 	for _, m := range d.Missing {
@@ -68,14 +68,14 @@ func (o *Operator) configDiff(ctx context.Context, p *Preview, opt PlanOptions) 
 		}
 	}
 	d.Compared = compared
-	return o.compare(ctx, p, opt)
+	return l.compare(ctx, p, opt)
 }
 
 // compare fills in p.AppConfig.
-func (o *Operator) compare(ctx context.Context, p *Preview, opt PlanOptions) error {
+func (l *Launcher) compare(ctx context.Context, p *Preview, opt PlanOptions) error {
 	wait := func(context.Context) error { return nil }
 	if opt.CompareRate > 0 {
-		wait = ratelimit.NewPacer(ratelimit.NewThrottle(o.rdb, "plan app config", ratelimit.Rate{Permits: opt.CompareRate, Per: time.Second}), nil).Wait
+		wait = ratelimit.NewPacer(ratelimit.NewThrottle(l.rdb, "plan app config", ratelimit.Rate{Permits: opt.CompareRate, Per: time.Second}), nil).Wait
 	}
 	diffs := make([]appconfig.AppDiff, p.AppConfig.Compared)
 	var mu sync.Mutex
@@ -84,16 +84,16 @@ func (o *Operator) compare(ctx context.Context, p *Preview, opt PlanOptions) err
 	g.SetLimit(comparedAtOnce)
 	for i := range diffs {
 		g.Go(func() error {
-			app := p.apps.At(i)
-			want, err := p.configs.Render(extjson.App{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
+			app := p.compiled.App(i)
+			want, err := p.compiled.Configure().Render(app)
 			if err != nil {
 				return err // the check of the plan rendered all apps
 			}
-			diffs[i], err = appconfig.Compare(running, o.appConfig, want, app.Label, func(ctx context.Context, read func(context.Context) error) error {
+			diffs[i], err = appconfig.Compare(running, l.appConfig, want, app.Label, func(ctx context.Context, read func(context.Context) error) error {
 				if err := wait(ctx); err != nil {
 					return err
 				}
-				return o.readers.Borrow(ctx, app.AppID, read)
+				return l.readers.Borrow(ctx, app.AppID, read)
 			})
 			if err != nil {
 				return err
@@ -129,19 +129,19 @@ func (o *Operator) compare(ctx context.Context, p *Preview, opt PlanOptions) err
 
 // addToPlatform adds the domains that targets need, and the platform's lists lack, if the plan says so.
 // It is safe to repeat.
-func (o *Operator) addToPlatform(ctx context.Context, plan rollout.Plan, targets iter.Seq2[rollout.Target, error]) error {
+func (l *Launcher) addToPlatform(ctx context.Context, plan rollout.Plan, targets iter.Seq2[rollout.Target, error]) error {
 	tmpl, err := appconfig.Parse(plan.Configure)
 	if err != nil || tmpl == nil || !strings.Contains(plan.Configure, `"add_to_platform"`) {
 		return err
 	}
-	if o.appConfig == nil {
+	if l.appConfig == nil {
 		return &credential.OfflineError{What: "add domains to the platform"}
 	}
-	missing, err := appconfig.FindMissing(ctx, o.appConfig, wants(tmpl, targets))
+	missing, err := appconfig.FindMissing(ctx, l.appConfig, wants(tmpl, targets))
 	if err != nil {
 		return err
 	}
-	return appconfig.AddMissing(ctx, o.appConfig, missing)
+	return appconfig.AddMissing(ctx, l.appConfig, missing)
 }
 
 // wants is what the plan wants of each target. One that can't be rendered fails on its way, with the
@@ -157,17 +157,6 @@ func wants(tmpl *appconfig.Template, targets iter.Seq2[rollout.Target, error]) i
 				}
 			}
 			if !yield(want, err) {
-				return
-			}
-		}
-	}
-}
-
-// targets are the preview's targets in order.
-func (p *Preview) targets() iter.Seq2[rollout.Target, error] {
-	return func(yield func(rollout.Target, error) bool) {
-		for n := range p.Total {
-			if !yield(p.target(n, time.Time{}), nil) {
 				return
 			}
 		}

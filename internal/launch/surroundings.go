@@ -1,4 +1,4 @@
-package operator
+package launch
 
 import (
 	"context"
@@ -8,10 +8,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // OwnedChecked bounds how many apps a preview looks up the owner of.
@@ -20,7 +21,7 @@ const OwnedChecked = 2000
 // ownedShown bounds how many owned apps a preview names.
 const ownedShown = 20
 
-// Owned tells which apps of a plan other unfinished rollouts work on. Such a
+// Owned are the apps of a plan that other unfinished rollouts work on. Such a
 // target waits until the other rollout is done with the app.
 type Owned struct {
 	// Checked is how many apps were looked up, from the first one on.
@@ -32,27 +33,27 @@ type Owned struct {
 	Apps []string `json:"apps,omitempty"`
 }
 
-// runsShown is how many runs of a schedule a preview tells.
+// runsShown is how many runs of a schedule a preview lists.
 const runsShown = 5
 
-// surroundings fills in what a preview says about the world outside the plan.
-func (o *Operator) surroundings(ctx context.Context, p *Preview, opt PlanOptions) error {
+// surroundings fills in the state of the world outside the plan.
+func (l *Launcher) surroundings(ctx context.Context, p *Preview, opt PlanOptions) error {
 	if p.Schedule != "" {
 		var err error
-		if p.NextRuns, err = planfile.NextRuns(p.Schedule, o.now(), runsShown); err != nil {
+		if p.NextRuns, err = planfile.NextRuns(p.Schedule, l.now(), runsShown); err != nil {
 			return err
 		}
-	} else if !p.StartAt.IsZero() && p.StartAt.Before(o.now()) {
+	} else if !p.StartAt.IsZero() && p.StartAt.Before(l.now()) {
 		p.warn("its start %s is past: it begins at once", p.StartAt.Format(time.RFC3339))
 	}
-	last, err := o.lastOf(ctx, p.ID)
+	last, err := l.lastOf(ctx, p.ID)
 	if err != nil {
 		return err
 	}
 	if last != nil {
 		p.Earlier = &Earlier{ID: last.ID, Status: last.Status}
 	}
-	active, err := o.ledger.Active(ctx)
+	active, err := l.ledger.Active(ctx)
 	broken, err := ledger.Broken(err)
 	if err != nil {
 		return err
@@ -60,10 +61,10 @@ func (o *Operator) surroundings(ctx context.Context, p *Preview, opt PlanOptions
 	for _, b := range broken {
 		p.warn("%v; what it works on and still submits is not counted here", b)
 	}
-	if p.Owned, err = o.owned(ctx, p, active); err != nil {
+	if p.Owned, err = l.owned(ctx, p, active); err != nil {
 		return err
 	}
-	p.Quota, err = o.fit(ctx, p, active, opt.Offline)
+	p.Quota, err = l.fit(ctx, p, active, opt.Offline)
 	return err
 }
 
@@ -72,7 +73,7 @@ func (p *Preview) warn(format string, args ...any) {
 }
 
 // owned looks up the owners of the plan's first apps.
-func (o *Operator) owned(ctx context.Context, p *Preview, active []rollout.Rollout) (Owned, error) {
+func (l *Launcher) owned(ctx context.Context, p *Preview, active []rollout.Rollout) (Owned, error) {
 	others := make(map[string]bool)
 	for _, r := range active {
 		if !r.Status.Ended() && (p.Earlier == nil || r.ID != p.Earlier.ID) {
@@ -87,9 +88,9 @@ func (o *Operator) owned(ctx context.Context, p *Preview, active []rollout.Rollo
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(16)
 	for i := range owned.Checked {
-		appID := p.apps.At(i).AppID
+		appID := p.compiled.Apps.At(i).AppID
 		g.Go(func() error {
-			id, err := o.ledger.Owner(ctx, appID)
+			id, err := l.ledger.Owner(ctx, appID)
 			if err != nil || !others[id] {
 				return err
 			}
@@ -106,7 +107,7 @@ func (o *Operator) owned(ctx context.Context, p *Preview, active []rollout.Rollo
 	return owned, g.Wait()
 }
 
-// QuotaFit tells what of a plan fits in the platform's submissions.
+// QuotaFit is what of a plan fits in the platform's submissions.
 type QuotaFit struct {
 	// Source is "wechat" for a reading made now, "pool" for the workers' last
 	// one, or "" when nothing is known.
@@ -123,29 +124,41 @@ type QuotaFit struct {
 	Fits int64 `json:"fits"`
 	Over int64 `json:"over"`
 	// Pool is the submit pool as the workers see it.
-	Pool Pool `json:"pool"`
-	// Note says why WeChat's own number is missing.
+	Pool quota.Pool `json:"pool"`
+	// Note is why WeChat's own number is missing.
 	Note string `json:"note,omitempty"`
 }
 
+// candidates is how many apps are tried for the quota, which any app can read.
+const candidates = 20
+
+// askQuota reads the quota through the first of the apps that no worker calls for and that answers.
+func (l *Launcher) askQuota(ctx context.Context, apps []string) (q wxclient.Quota, err error) {
+	_, err = l.readers.Ask(ctx, "queryquota", apps, func(ctx context.Context, app string) (err error) {
+		q, err = l.quota.QueryQuota(ctx, app)
+		return err
+	})
+	return q, err
+}
+
 // fit compares the plan with the quota.
-func (o *Operator) fit(ctx context.Context, p *Preview, active []rollout.Rollout, offline bool) (QuotaFit, error) {
-	pool, err := o.pool(ctx, rollout.StageSubmit)
+func (l *Launcher) fit(ctx context.Context, p *Preview, active []rollout.Rollout, offline bool) (QuotaFit, error) {
+	submit, err := quota.Read(ctx, l.pools, rollout.StageSubmit)
 	if err != nil {
 		return QuotaFit{}, err
 	}
-	fit := QuotaFit{Pool: pool, Reserved: p.Plan.Quota.Reserved() + p.kept}
-	if pool.Known {
-		fit.Source, fit.Rest, fit.Limit = "pool", pool.Rest, pool.Limit
+	fit := QuotaFit{Pool: submit, Reserved: p.Plan.Quota.Reserved() + p.kept}
+	if submit.Known {
+		fit.Source, fit.Rest, fit.Limit = "pool", submit.Rest, submit.Limit
 	}
-	if offline || o.wx == nil {
+	if offline || l.quota == nil {
 		fit.Note = "WeChat was not asked"
 	} else {
 		var apps []string
-		for i := range min(fleet.Candidates, p.Total) {
-			apps = append(apps, p.apps.At(i).AppID)
+		for i := range min(candidates, p.Total) {
+			apps = append(apps, p.compiled.Apps.At(i).AppID)
 		}
-		if live, _, err := o.askQuota(ctx, apps); err == nil {
+		if live, err := l.askQuota(ctx, apps); err == nil {
 			fit.Source, fit.Rest, fit.Limit = "wechat", live.Rest, live.Limit
 		} else if ctx.Err() != nil {
 			return fit, ctx.Err()
@@ -155,7 +168,7 @@ func (o *Operator) fit(ctx context.Context, p *Preview, active []rollout.Rollout
 	}
 	for _, r := range active {
 		if !r.Status.Ended() && (p.Earlier == nil || r.ID != p.Earlier.ID) {
-			fit.Ahead += int64(unsubmitted(r.Counts))
+			fit.Ahead += int64(Unsubmitted(r.Counts))
 		}
 	}
 	if fit.Source != "" {
@@ -165,7 +178,7 @@ func (o *Operator) fit(ctx context.Context, p *Preview, active []rollout.Rollout
 	return fit, nil
 }
 
-// unsubmitted is how many targets still want a submission.
-func unsubmitted(c rollout.Counts) int {
+// Unsubmitted is how many targets are still to be submitted.
+func Unsubmitted(c rollout.Counts) int {
 	return c.Sum(func(x rollout.Cell) bool { return !x.State.Ended() && x.Stage.Before(rollout.StageVerdict) })
 }

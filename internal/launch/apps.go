@@ -1,4 +1,4 @@
-package operator
+package launch
 
 import (
 	"cmp"
@@ -20,17 +20,16 @@ const registryName = "the registry of apps"
 // listStale is how old WeChat's list may be before a plan warns.
 const listStale = 48 * time.Hour
 
-// chosen are the registry's apps that a plan takes, in its order. What a person
-// should know of them comes as warnings.
-func (o *Operator) chosen(ctx context.Context, file *planfile.File) (list *planfile.Apps, warnings []string, err error) {
-	cursor, err := o.apps.Cursor(ctx)
+// chosen are the registry's apps that a plan takes, in its order, with warnings for a person.
+func (l *Launcher) chosen(ctx context.Context, file *planfile.File) (list *planfile.Apps, warnings []string, err error) {
+	cursor, err := l.apps.Cursor(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	if cursor.Listed == 0 {
 		return nil, nil, fleet.ErrNotSynced
 	}
-	if age := o.now().Sub(cursor.Listed.Time()); age > listStale {
+	if age := l.now().Sub(cursor.Listed.Time()); age > listStale {
 		warnings = append(warnings, fmt.Sprintf("WeChat's list of apps was read %d days ago: run enqueue apps sync", int(age.Hours()/24)))
 	}
 	if cursor.Short != "" {
@@ -39,7 +38,7 @@ func (o *Operator) chosen(ctx context.Context, file *planfile.File) (list *planf
 	sel, names := file.Targets.Select, make(map[string]bool)
 	var picked []planfile.App
 	authorized := 0
-	for a, err := range o.apps.All(ctx) {
+	for a, err := range l.apps.All(ctx) {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -58,7 +57,7 @@ func (o *Operator) chosen(ctx context.Context, file *planfile.File) (list *planf
 	return list, warnings, err
 }
 
-// planApp is what a plan sees of an app.
+// planApp is an app as plans take it.
 func planApp(a apps.App) planfile.App {
 	return planfile.App{AppID: a.AppID, Label: a.Label, Columns: a.Values}
 }
@@ -80,8 +79,8 @@ func unknownKeys(sel selector.Selector, names map[string]bool) []string {
 
 // listed are the apps of WeChat's list itself, for a plan that takes all of them
 // before the registry was ever synced.
-func (o *Operator) listed(ctx context.Context, file *planfile.File, opt PlanOptions) (*planfile.Apps, []string, error) {
-	authorized, err := o.fleet.AuthorizedApps(ctx, func(done, total int) { opt.Progress("authorized apps", done, total) })
+func (l *Launcher) listed(ctx context.Context, file *planfile.File, opt PlanOptions) (*planfile.Apps, []string, error) {
+	authorized, err := l.list.AuthorizedApps(ctx, func(done, total int) { opt.Progress("authorized apps", done, total) })
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,0 +1,6 @@
+package planfile
+
+var (
+	CheckConfigure = checkConfigure
+	WaveOf         = waveOf
+)
