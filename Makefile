@@ -29,6 +29,14 @@ build: ## Build the programs into bin/
 test: needs ## Run every test with the race detector; installs missing servers where it may (PACKAGES=./tasks for one)
 	$(GO) test -race -shuffle=on $(TESTFLAGS) $(PACKAGES)
 
+# The packages whose tests need no server and take no time.
+QUICK := ./internal/arch ./internal/human ./internal/controller ./rollout/... ./appconfig/... ./tasks/classify ./wxclient/... ./internal/config
+
+.PHONY: quick
+quick: ## Vet the tree and run the tests that need no server: the first answer to a change
+	$(GO) vet ./...
+	$(GO) test -short $(QUICK)
+
 .PHONY: needs
 needs: ## Check for, or install, what tests need: redis-server, Prometheus, a C compiler
 	@scripts/needs.sh
