@@ -65,6 +65,9 @@ func (w Window) Opens(now time.Time) time.Duration {
 		if w.To < w.From {
 			to = clockTime(local, day+1, w.To)
 		}
+		if !from.Before(to) { // the clock skips all of the window but its end
+			to = from.Add(w.To - w.From)
+		}
 		if local.Before(from) {
 			return from.Sub(local)
 		}

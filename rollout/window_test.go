@@ -56,6 +56,11 @@ func TestWindowOpens(t *testing.T) {
 		{"00:10-02:00 Asia/Beirut", "2026-03-28T23:00:00+02:00", 70 * time.Minute},
 		// A window that the clock skips wholly opens that much later that night.
 		{lost, "2026-03-08T01:00:00-05:00", time.Hour + 10*time.Minute},
+		// So does one of which it leaves the end.
+		{"00:00-01:00 Asia/Beirut", "2026-03-28T01:00:00+02:00", 23 * time.Hour},
+		{"00:00-01:00 Asia/Beirut", "2026-03-29T01:00:00+03:00", 0},
+		{"02:10-03:00 America/New_York", "2026-03-08T03:10:00-04:00", 0},
+		{"02:10-03:00 America/New_York", "2026-03-08T04:00:00-04:00", 22*time.Hour + 10*time.Minute},
 		{lost, "2026-03-08T12:00:00-04:00", 14*time.Hour + 10*time.Minute},
 	} {
 		now, err := time.Parse(time.RFC3339Nano, tc.now)
