@@ -36,8 +36,6 @@ func BenchmarkScripts(b *testing.B) {
 		{"throttle/take-100", func() error { return second(th.Take(ctx, 100)) }},
 		{"throttle/refused", func() error { return second(full.Take(ctx, 1)) }},
 		{"throttle/slow", func() error { return second(th.Slow(ctx)) }},
-		{"throttle/hold", func() error { return full.Hold(ctx, time.Microsecond) }},
-		{"throttle/ease", func() error { return th.Ease(ctx) }},
 		{"throttle/state", func() error { return second(th.State(ctx)) }},
 		{"quota/take", func() error { return second(q.Take(ctx, Ask{}, ids[:1])) }},
 		{"quota/take-100", func() error { return second(q.Take(ctx, Ask{}, ids)) }},

@@ -44,16 +44,12 @@ func ExampleThrottle() {
 	fmt.Println(g.Granted, "granted, the next in", g.RetryAfter)
 
 	fmt.Println("busy replies: slowed to", must(th.Slow(ctx)))
-
-	if err := th.Hold(ctx, time.Minute); err != nil {
-		log.Fatal(err)
-	}
 	g = must(th.Take(ctx, 1))
-	fmt.Println(g.Granted, "granted, held:", g.Held, "for", g.RetryAfter)
+	fmt.Println(g.Granted, "granted, the next in", g.RetryAfter)
 	// Output:
 	// 3 granted, the next in 100ms
 	// busy replies: slowed to 0.5
-	// 0 granted, held: true for 1m0s
+	// 0 granted, the next in 200ms
 }
 
 func ExamplePacer() {

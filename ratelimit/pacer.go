@@ -218,12 +218,9 @@ func (g *Pacer) fail(err error) {
 
 // pause is how long to wait after a refusal. Behind a rate it is until the
 // whole next batch is there, not its first permit, or each would cost a round
-// trip; and longer each time that others were quicker. A hold is looked at
-// again before it ends, since it may be eased.
+// trip; and longer each time that others were quicker.
 func (g *Pacer) pause(grant Grant) time.Duration {
 	switch {
-	case grant.Held:
-		return min(grant.RetryAfter, permitLife)
 	case grant.RetryAfter == 0:
 		g.missed = 0
 		return 0 // all were granted: the burst may hold more

@@ -127,47 +127,32 @@ func TestPacerSparePermitsLapse(t *testing.T) {
 	})
 }
 
-// Without a rate the hold is read once per 200 ms; during a hold too.
+// Without a rate Redis is asked once per 200 ms, however many wait.
 func TestPacerUnlimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		heldUntil := time.Now().Add(time.Second)
-		f := &fakeThrottle{answer: func(_ context.Context, want int) (Grant, error) {
-			if left := time.Until(heldUntil); left > 0 {
-				return Grant{Held: true, RetryAfter: left}, nil
-			}
-			return Grant{Granted: want}, nil
-		}}
+		f := &fakeThrottle{answer: func(_ context.Context, want int) (Grant, error) { return Grant{Granted: want}, nil }}
 		g := newPacer(f, Rate{}, nil)
 		start := time.Now()
-		var wg sync.WaitGroup
-		for range 100 {
-			wg.Go(func() {
-				for range 10 {
-					if err := g.Wait(t.Context()); err != nil {
-						t.Error(err)
+		for round := range 5 {
+			var wg sync.WaitGroup
+			for range 100 {
+				wg.Go(func() {
+					for range 10 {
+						if err := g.Wait(t.Context()); err != nil {
+							t.Error(err)
+						}
 					}
-				}
-			})
-		}
-		wg.Wait()
-		if took := time.Since(start); took != time.Second {
-			t.Errorf("took %v, want the hold's 1s", took)
-		}
-		if n := f.calls.Load(); n != 6 { // at 0, 200, ... 1000 ms
-			t.Errorf("%d calls, want 6", n)
-		}
-		heldUntil = time.Now().Add(time.Minute) // not known before the 200 ms are over
-		if err := g.Wait(t.Context()); err != nil || time.Since(start) != time.Second {
-			t.Errorf("waited until %v, %v", time.Since(start), err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		if err := g.sleep(ctx, &waiter{}, 200*time.Millisecond); err != nil {
-			t.Fatal(err)
-		}
-		if err := g.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("under the new hold: %v, want the deadline", err)
+				})
+			}
+			wg.Wait()
+			if took := time.Since(start); took != time.Duration(round)*permitLife {
+				t.Errorf("round %d took until %v", round, took)
+			}
+			if n := f.calls.Load(); n != int64(round)+1 {
+				t.Errorf("round %d: %d calls, want %d", round, n, round+1)
+			}
+			<-time.After(permitLife)
 		}
 	})
 }
@@ -270,26 +255,6 @@ func TestPacersThatCompete(t *testing.T) {
 		}
 		if took, ideal := time.Since(start), (permits-20)*5*time.Millisecond; took > ideal*5/4 {
 			t.Errorf("took %v, the rate alone %v", took, ideal)
-		}
-	})
-}
-
-// A hold that is eased early lets go within 200 ms.
-func TestPacerEased(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		f := &fakeThrottle{answer: func(context.Context, int) (Grant, error) {
-			if time.Since(start) < 500*time.Millisecond {
-				return Grant{Held: true, RetryAfter: time.Hour}, nil
-			}
-			return Grant{Granted: 1}, nil
-		}}
-		if err := newPacer(f, Rate{Permits: 1}, nil).Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if took := time.Since(start); took > 700*time.Millisecond {
-			t.Errorf("took %v, want at most 700ms", took)
 		}
 	})
 }

@@ -45,7 +45,6 @@ func TestThrottleNeverExceedsTheRule(t *testing.T) {
 			n  int64
 		}
 		var log []granted
-		var held time.Time
 		rt.Repeat(map[string]func(*rapid.T){
 			"advance": func(rt *rapid.T) {
 				w.advance(time.Duration(rapid.Int64Range(0, 400_000).Draw(rt, "µs")) * time.Microsecond)
@@ -59,23 +58,11 @@ func TestThrottleNeverExceedsTheRule(t *testing.T) {
 					rt.Fatal(err)
 				}
 				now := w.now()
-				if now.Before(held) != g.Held || g.Held && g.Granted > 0 {
-					rt.Fatalf("at %v, held until %v: %+v", now, held, g)
-				}
 				log = append(log, granted{now, int64(g.Granted)})
 			},
 			"slow": func(rt *rapid.T) {
 				if _, err := th.Slow(ctx); err != nil {
 					rt.Fatal(err)
-				}
-			},
-			"hold": func(rt *rapid.T) {
-				d := time.Duration(rapid.IntRange(0, 2000).Draw(rt, "ms")) * time.Millisecond
-				if err := th.Hold(ctx, d); err != nil {
-					rt.Fatal(err)
-				}
-				if until := w.now().Add(d); until.After(held) {
-					held = until
 				}
 			},
 		})

@@ -23,8 +23,6 @@ func everyOperation(ctx context.Context, rdb redis.Scripter, name string) map[st
 	return map[string]error{
 		"throttle take":  second(th.Take(ctx, 1)),
 		"throttle slow":  second(th.Slow(ctx)),
-		"throttle hold":  th.Hold(ctx, time.Second),
-		"throttle ease":  th.Ease(ctx),
 		"throttle state": second(th.State(ctx)),
 		"quota take":     second(q.Take(ctx, Ask{}, []string{"a"})),
 		"quota holds":    second(q.Holds(ctx, "a")),

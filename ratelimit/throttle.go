@@ -26,21 +26,19 @@ const (
 	// factorUnit is the denominator of the factor in the scripts.
 	factorUnit = 64
 	// defaultBurst is how much of the rate may come at once by default. It
-	// fits the batches of a [Gate].
+	// fits the batches of a [Pacer].
 	defaultBurst = 100 * time.Millisecond
 )
 
 var (
 	throttleTake  = script("throttle.lua", "throttle_take.lua")
-	throttleHold  = script("throttle.lua", "throttle_hold.lua")
 	throttleSlow  = script("throttle.lua", "throttle_slow.lua")
-	throttleEase  = script("throttle.lua", "throttle_ease.lua")
 	throttleState = script("throttle.lua", "throttle_state.lua")
 )
 
 // Rate is a rule: so many permits per so much time.
 type Rate struct {
-	// Permits per Per. 0 means no rate until it is cut; a hold still applies.
+	// Permits per Per. 0 means no rate until it is cut.
 	Permits int
 	// Per is the time the Permits are for. 0 means a second. The time
 	// between two permits is kept in whole µs, rounded up.
@@ -83,10 +81,9 @@ func (r Rate) burst() int64 {
 
 // Throttle is a rate shared by all processes that name it: in any stretch of
 // time t no more than Burst + t*Permits/Per permits are granted. It can be
-// held, and slowed when the other side is busy. One without a rate counts what
-// it grants: slowed, it keeps to half of what was granted in the busiest of the
-// last two seconds, and so on, until it has climbed back. It is safe for
-// concurrent use.
+// slowed when the other side is busy. One without a rate counts what it grants:
+// slowed, it keeps to half of what was granted in the busiest of the last two
+// seconds, and so on, until it has climbed back. It is safe for concurrent use.
 type Throttle struct {
 	rdb   redis.Scripter
 	name  string
@@ -105,8 +102,8 @@ func NewThrottle(rdb redis.Scripter, name string, r Rate) *Throttle {
 }
 
 // Part is a part of what t covers, such as one endpoint of all calls: its
-// permits are permits of t as well, taken in the same step, while Slow, Hold,
-// Ease and State are its own. It has no rate until it is slowed. It panics if
+// permits are permits of t as well, taken in the same step, while Slow and
+// State are its own. It has no rate until it is slowed. It panics if
 // the name has a brace, or if t is a part itself.
 func (t *Throttle) Part(name string) *Throttle {
 	if len(t.keys) > 1 || strings.ContainsAny(name, "{}") {
@@ -125,8 +122,6 @@ type Grant struct {
 	// RetryAfter is how long until the next permit, if fewer were granted
 	// than wanted. Someone else may take that one.
 	RetryAfter time.Duration
-	// Held says that a hold, not the rate, is in the way.
-	Held bool
 	// Step is the time between two permits at the rate in force; 0 without one.
 	Step time.Duration
 }
@@ -143,27 +138,15 @@ func (t *Throttle) Take(ctx context.Context, want int) (Grant, error) {
 // take is Take that also counts permits which were used without asking, while
 // there was no rate.
 func (t *Throttle) take(ctx context.Context, want, passed int) (Grant, error) {
-	r, err := t.run(ctx, throttleTake, 4, want, passed)
+	r, err := t.run(ctx, throttleTake, 3, want, passed)
 	if err != nil {
 		return Grant{}, fmt.Errorf("take from throttle %s: %w", t.name, err)
 	}
-	g := Grant{Granted: int(r.int(0)), RetryAfter: r.micros(1), Held: r.flag(2), Step: r.micros(3)}
+	g := Grant{Granted: int(r.int(0)), RetryAfter: r.micros(1), Step: r.micros(2)}
 	if r.err != nil {
 		return Grant{}, fmt.Errorf("take from throttle %s: %w", t.name, r.err)
 	}
 	return g, nil
-}
-
-// Hold lets nobody have a permit for d from now. The longer of two holds
-// wins; only [Throttle.Ease] shortens one. A d of 0 or less changes nothing.
-func (t *Throttle) Hold(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	if _, err := t.run(ctx, throttleHold, 1, ceil(d, time.Microsecond)); err != nil {
-		return fmt.Errorf("hold throttle %s: %w", t.name, err)
-	}
-	return nil
 }
 
 // Slow halves the rate in force, at most once per [SlowEvery] and never below
@@ -183,15 +166,6 @@ func (t *Throttle) Slow(ctx context.Context) (factor float64, err error) {
 	return float64(f) / factorUnit, nil
 }
 
-// Ease goes back to the full rate at once and ends a hold: the
-// operator's word that the refusals are over.
-func (t *Throttle) Ease(ctx context.Context) error {
-	if _, err := t.run(ctx, throttleEase, 1); err != nil {
-		return fmt.Errorf("ease throttle %s: %w", t.name, err)
-	}
-	return nil
-}
-
 // ThrottleState is what a throttle would do now.
 type ThrottleState struct {
 	// Free is how many permits could be taken now; -1 means any number.
@@ -200,9 +174,6 @@ type ThrottleState struct {
 	Factor float64
 	// Step is the time between two permits at the rate in force; 0 without one.
 	Step time.Duration
-	// HeldUntil is when the hold ends, by the Redis server's clock; the zero
-	// time means there is none.
-	HeldUntil time.Time
 }
 
 // State reads the throttle and changes nothing.
@@ -236,17 +207,16 @@ func (t *Throttle) Parts(ctx context.Context, names ...string) (map[string]Throt
 
 // states reads each key.
 func (t *Throttle) states(ctx context.Context) ([]ThrottleState, error) {
-	r, err := t.run(ctx, throttleState, 4*len(t.keys))
+	r, err := t.run(ctx, throttleState, 3*len(t.keys))
 	if err != nil {
 		return nil, fmt.Errorf("read throttle %s: %w", t.name, err)
 	}
 	out := make([]ThrottleState, len(t.keys))
 	for i := range out {
 		out[i] = ThrottleState{
-			Free:      int(r.int(4 * i)),
-			Factor:    float64(r.int(4*i+1)) / factorUnit,
-			HeldUntil: r.millis(4*i + 2),
-			Step:      r.micros(4*i + 3),
+			Free:   int(r.int(3 * i)),
+			Factor: float64(r.int(3*i+1)) / factorUnit,
+			Step:   r.micros(3*i + 2),
 		}
 	}
 	if r.err != nil {

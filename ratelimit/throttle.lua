@@ -4,7 +4,6 @@
 --            tat      µs, when the burst is whole again (GCRA's theoretical
 --                     arrival time)
 --            step     µs between two permits when tat was written
---            hold     µs, no permit before this time
 --            factor   64ths of the full rate, as of slowed
 --            slowed   µs, when the rate was last cut
 --            clock    µs, when this was written
@@ -52,14 +51,13 @@ end
 
 local function open(i)
   local t = {interval = tonumber(ARGV[1 + 2 * i]), burst = tonumber(ARGV[2 + 2 * i]), key = i}
-  local got = redis.call("HMGET", KEYS[i], "tat", "step", "hold", "factor", "slowed", "learned", "sec", "n", "was", "clock")
-  t.tat, t.step, t.hold = tonumber(got[1] or 0), tonumber(got[2] or 0), tonumber(got[3] or 0)
-  t.base, t.slowed = tonumber(got[4] or 64), tonumber(got[5] or 0)
-  -- A clock that stepped back makes no hold longer than it was asked for, and no cut.
-  local back = tonumber(got[10] or 0) - now
+  local got = redis.call("HMGET", KEYS[i], "tat", "step", "factor", "slowed", "learned", "sec", "n", "was", "clock")
+  t.tat, t.step = tonumber(got[1] or 0), tonumber(got[2] or 0)
+  t.base, t.slowed = tonumber(got[3] or 64), tonumber(got[4] or 0)
+  -- A clock that stepped back makes no cut longer.
+  local back = tonumber(got[9] or 0) - now
   if back > 0 then
     t.repaired = true
-    if t.hold > 0 then t.hold = t.hold - back end
     if t.slowed > 0 then t.slowed = t.slowed - back end
   end
   -- The climb is worked out, not stored.
@@ -67,9 +65,9 @@ local function open(i)
   t.factor = math.min(64, t.base + 4 * climbs)
   if t.interval == 0 then
     t.counts = true
-    t.sec, t.n, t.was = tonumber(got[7] or 0), tonumber(got[8] or 0), tonumber(got[9] or 0)
+    t.sec, t.n, t.was = tonumber(got[6] or 0), tonumber(got[7] or 0), tonumber(got[8] or 0)
     if now - t.sec >= second or now < t.sec then t.sec, t.n, t.was = now, 0, math.max(t.n, 0) end
-    learn(t, t.factor < 64 and tonumber(got[6] or 0) or 0)
+    learn(t, t.factor < 64 and tonumber(got[5] or 0) or 0)
   end
   pace(t)
   return t
@@ -80,13 +78,13 @@ for i = 1, #KEYS do all[i] = open(i) end
 local own = all[#all] -- the one that is asked about; the others are its whole
 
 local function save(t)
-  local last = math.max(t.tat, t.hold)
+  local last = t.tat
   if t.factor < 64 then
     last = math.max(last, t.slowed + math.ceil((64 - t.base) / 4) * climb)
   else
     t.base, t.slowed = 64, 0
   end
-  redis.call("HSET", KEYS[t.key], "tat", num(t.tat), "step", num(t.step), "hold", num(t.hold),
+  redis.call("HSET", KEYS[t.key], "tat", num(t.tat), "step", num(t.step),
     "factor", num(t.base), "slowed", num(t.slowed), "clock", num(now))
   if t.counts then
     redis.call("HSET", KEYS[t.key], "learned", num(t.learned), "sec", num(t.sec), "n", num(t.n), "was", num(t.was))

@@ -31,18 +31,11 @@ func take(want int) throttleOp {
 			return err.Error()
 		}
 		s := fmt.Sprint(g.Granted)
-		if g.Held {
-			s += " held"
-		}
 		if g.RetryAfter != 0 {
 			s += " retry " + g.RetryAfter.String()
 		}
 		return s
 	}
-}
-
-func hold(d time.Duration) throttleOp {
-	return func(r *throttleRig) string { return said(r.th.Hold(r.t.Context(), d)) }
 }
 
 func slow(r *throttleRig) string {
@@ -53,18 +46,12 @@ func slow(r *throttleRig) string {
 	return fmt.Sprintf("%g/64", f*64)
 }
 
-func ease(r *throttleRig) string { return said(r.th.Ease(r.t.Context())) }
-
 func throttled(r *throttleRig) string {
 	s, err := r.th.State(r.t.Context())
 	if err != nil {
 		return err.Error()
 	}
-	out := fmt.Sprintf("free %d at %g/64", s.Free, s.Factor*64)
-	if !s.HeldUntil.IsZero() {
-		out += " held " + s.HeldUntil.Sub(r.start).String()
-	}
-	return out
+	return fmt.Sprintf("free %d at %g/64", s.Free, s.Factor*64)
 }
 
 // said is an error as a word, "ok" if there is none.
@@ -108,28 +95,6 @@ func TestThrottle(t *testing.T) {
 		}},
 		{"default burst is 100 ms worth", Rate{Permits: 50}, []step{{0, take(9), "5 retry 20ms"}}},
 		{"default burst is at least one", Rate{Permits: 2, Per: time.Minute}, []step{{0, take(9), "1 retry 30s"}}},
-		{"the longer hold wins", ten, []step{
-			{0, hold(time.Minute), "ok"},
-			{0, hold(time.Second), "ok"},
-			{0, hold(-time.Second), "ok"},
-			{0, take(1), "0 held retry 1m0s"},
-			{time.Second, throttled, "free 0 at 64/64 held 1m0s"},
-			{0, hold(2 * time.Minute), "ok"},
-			{time.Minute, take(1), "0 held retry 1m0s"},
-			{time.Minute, take(9), "3 retry 100ms"},
-		}},
-		{"a hold outlives what it interrupted", ten, []step{
-			{0, take(3), "3"},
-			{0, hold(150 * ms), "ok"},
-			{150 * ms, take(3), "1 retry 50ms"},
-		}},
-		{"no rate, but a hold", Rate{}, []step{
-			{0, take(1000), "1000"},
-			{0, throttled, "free -1 at 64/64"},
-			{0, hold(time.Second), "ok"},
-			{0, take(1), "0 held retry 1s"},
-			{time.Second, take(1000), "1000"},
-		}},
 		{"one burst of busy replies halves once", ten, []step{
 			{0, slow, "32/64"},
 			{999 * ms, slow, "32/64"},
@@ -179,19 +144,6 @@ func TestThrottle(t *testing.T) {
 			{0, slow, "32/64"},
 			{-8 * time.Hour, take(1), "0 retry 200ms"},
 			{20 * time.Second, throttled, "free 3 at 40/64"},
-		}},
-		{"a clock set back holds no longer than asked", ten, []step{
-			{0, hold(time.Minute), "ok"},
-			{-8 * time.Hour, take(1), "0 held retry 1m0s"},
-			{30 * time.Second, take(1), "0 held retry 30s"},
-			{30 * time.Second, take(1), "1"},
-		}},
-		{"ease ends both", ten, []step{
-			{0, slow, "32/64"},
-			{0, hold(time.Hour), "ok"},
-			{0, ease, "ok"},
-			{0, take(9), "3 retry 100ms"},
-			{0, throttled, "free 0 at 64/64"},
 		}},
 	}
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
@@ -260,12 +212,6 @@ func TestThrottleWithoutRate(t *testing.T) {
 			{0, false, passes(1, 0), "0 retry 200ms step 200ms"},
 			{time.Minute, false, slow, "32/64"}, // from 56, and not to 28
 		}},
-		{"eased", []step{
-			{0, false, take(400), "400"},
-			{0, false, slow, "32/64"},
-			{0, false, ease, "ok"},
-			{0, false, take(900), "900"},
-		}},
 		{"a part is slowed, the whole is not", []step{
 			{0, part, take(100), "100"},
 			{0, false, take(300), "300"},
@@ -282,13 +228,6 @@ func TestThrottleWithoutRate(t *testing.T) {
 			{20 * ms, part, take(1), "1"},
 			{0, false, take(2), "1 retry 10ms"},
 			{0, part, throttled, "free -1 at 64/64"},
-		}},
-		{"the whole is held, and so its part", []step{
-			{0, false, hold(time.Second), "ok"},
-			{0, part, take(1), "0 held retry 1s"},
-			{time.Second, part, hold(time.Second), "ok"},
-			{0, false, take(1), "1"},
-			{0, part, take(1), "0 held retry 1s"},
 		}},
 	}
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
@@ -315,21 +254,16 @@ func TestThrottleParts(t *testing.T) {
 		if _, err := th.Part("b").Slow(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := th.Part("c").Hold(t.Context(), time.Minute); err != nil {
-			t.Fatal(err)
-		}
-		got, err := th.Parts(t.Context(), "a", "b", "c")
+		got, err := th.Parts(t.Context(), "a", "b")
 		if err != nil {
 			t.Fatal(err)
 		}
-		until := got["c"].HeldUntil
 		want := map[string]ThrottleState{
 			"":  {Free: 5, Factor: 1, Step: 10 * time.Millisecond},
 			"a": {Free: -1, Factor: 1},
 			"b": {Free: 0, Factor: 0.5, Step: 200 * time.Millisecond},
-			"c": {Free: 0, Factor: 1, HeldUntil: until},
 		}
-		if diff := cmp.Diff(want, got); diff != "" || until.IsZero() {
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("parts (-want +got):\n%s", diff)
 		}
 	})
@@ -360,7 +294,6 @@ func TestThrottleKeyExpires(t *testing.T) {
 			life time.Duration
 		}{
 			{"take", func() error { _, err := th.Take(ctx, 1); return err }, 100*time.Millisecond + time.Second},
-			{"hold", func() error { return th.Hold(ctx, time.Minute) }, time.Minute + time.Second},
 			{"slow", func() error { _, err := th.Slow(ctx); return err }, 80*time.Second + time.Second},
 			{"count", func() error { _, err := free.Take(ctx, 1); return err }, 31 * time.Second},
 		} {
