@@ -32,9 +32,9 @@ func mutants() []mutant {
 		{
 			name: "believe-at-once", fault: "call-late", want: kindDoubled,
 			edits: []edit{
-				{"tasks/limit.go", "r.timing.Settle) - r.now().Sub(op.At); left > 0", "r.timing.Settle) - r.now().Sub(op.At); left > 1000*time.Hour"},
+				{"tasks/classify/facts.go", "	if left <= 0 {\n		return nil\n	}\n	return rollout.Waited{\n		At: f.Now, Reason: rollout.ReasonUnknown, For: left,", "	if left <= 1000*time.Hour {\n		return nil\n	}\n	return rollout.Waited{\n		At: f.Now, Reason: rollout.ReasonUnknown, For: left,"},
 				// It would look again only after that time.
-				{"tasks/outcome.go", "At: r.now(), Reason: rollout.ReasonUnknown, For: r.growing(rollout.CauseUnshown, r.timing.Settle),", "At: r.now(), Reason: rollout.ReasonUnknown, For: time.Millisecond,"},
+				{"tasks/classify/outcome.go", "At: f.Now, Reason: rollout.ReasonUnknown, For: f.Growing(rollout.CauseUnshown, f.Waits.Settle),", "At: f.Now, Reason: rollout.ReasonUnknown, For: time.Millisecond,"},
 			},
 		},
 		{
@@ -67,7 +67,7 @@ func mutants() []mutant {
 		{
 			name: "skip-expiry", fault: "kill-worker", want: kindLost,
 			edits: []edit{
-				{"rollout/controller.go", "p.Expired, err = c.store.ExpireDue(ctx, c.opts.Batch); err != nil", "p.Expired, err = 0, nil; err != nil"},
+				{"rollout/dispatch/controller.go", "p.Expired, err = c.store.ExpireDue(ctx, c.opts.Batch); err != nil", "p.Expired, err = 0, nil; err != nil"},
 			},
 		},
 		{

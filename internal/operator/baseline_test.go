@@ -1,7 +1,6 @@
 package operator_test
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -272,24 +271,6 @@ func TestBaselineAtOnce(t *testing.T) {
 	}
 }
 
-// dying fails every command to Redis after the first few.
-type dying struct{ left int }
-
-func (d *dying) DialHook(next redis.DialHook) redis.DialHook { return next }
-func (d *dying) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if d.left--; d.left < 0 {
-			err := errors.New("died")
-			cmd.SetErr(err)
-			return err
-		}
-		return next(ctx, cmd)
-	}
-}
-func (d *dying) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
 // TestBaselineCrash: a leader that died after any of its steps; the next one takes each
 // newcomer once.
 func TestBaselineCrash(t *testing.T) {
@@ -303,7 +284,7 @@ func TestBaselineCrash(t *testing.T) {
 			b.come(i)
 		}
 		client := redis.NewClient(&redis.Options{Addr: m.Addr()})
-		client.AddHook(&dying{left: steps})
+		client.AddHook(dieAfter(steps))
 		d := b.deps()
 		d.Redis, d.Ledger = client, ledger.New(client, ledger.Options{})
 		d.Now = func() time.Time { return newYear }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -256,7 +257,7 @@ func TestFireAfterCrash(t *testing.T) {
 			t.Fatal(err)
 		}
 		dying := srv.Client(t)
-		dies := &dieAt{left: at}
+		dies := dieAfter(at)
 		dying.AddHook(dies)
 		d := b.deps()
 		d.Ledger = ledger.New(dying, ledger.Options{})
@@ -287,14 +288,21 @@ func TestFireAfterCrash(t *testing.T) {
 
 var errDied = errors.New("the process died")
 
-// dieAt lets a client's calls through until the given one, and none after.
-type dieAt struct{ left int }
+// dieAt lets a client's calls through until the given one, and none after. A load adds batches in
+// parallel.
+type dieAt struct{ left atomic.Int64 }
+
+func dieAfter(calls int) *dieAt {
+	var d dieAt
+	d.left.Store(int64(calls))
+	return &d
+}
 
 func (d *dieAt) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (d *dieAt) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if d.left--; d.left < 0 {
+		if d.left.Add(-1) < 0 {
 			cmd.SetErr(errDied)
 			return errDied
 		}
@@ -304,7 +312,7 @@ func (d *dieAt) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 func (d *dieAt) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if d.left--; d.left < 0 {
+		if d.left.Add(-1) < 0 {
 			return errDied
 		}
 		return next(ctx, cmds)
@@ -344,7 +352,7 @@ func TestRunPinsItsTemplate(t *testing.T) {
 	b.advance(3 * time.Hour)
 	for left := 1; ; left++ { // one step further each time, until the rollout is there
 		dying := redis.NewClient(&redis.Options{Addr: m.Addr()})
-		dying.AddHook(&dieAt{left: left})
+		dying.AddHook(dieAfter(left))
 		d := b.deps()
 		d.Ledger = ledger.New(dying, ledger.Options{})
 		_, err := operator.New(d).Launcher().FireDue(b.ctx)
