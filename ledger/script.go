@@ -2,150 +2,66 @@ package ledger
 
 import (
 	"context"
-	_ "embed" // the scripts
+	"embed"
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/lua"
 )
+
+//go:embed *.lua
+var sources embed.FS
 
 var (
-	//go:embed prelude.lua
-	prelude string
-	//go:embed claim.lua
-	claimLua string
-	//go:embed start.lua
-	startLua string
-	//go:embed mark.lua
-	markLua string
-	//go:embed save.lua
-	saveLua string
-	//go:embed due.lua
-	dueLua string
-	//go:embed loan.lua
-	loanLua string
-	//go:embed loan_return.lua
-	loanReturnLua string
-	//go:embed create.lua
-	createLua string
-	//go:embed add.lua
-	addLua string
-	//go:embed seal.lua
-	sealLua string
-	//go:embed control.lua
-	controlLua string
-	//go:embed latch.lua
-	latchLua string
-	//go:embed sweep.lua
-	sweepLua string
-	//go:embed revise.lua
-	reviseLua string
-	//go:embed view.lua
-	viewLua string
-	//go:embed heartbeat.lua
-	heartbeatLua string
-	//go:embed clock.lua
-	clockLua string
-	//go:embed capacity.lua
-	capacityLua string
-	//go:embed tally.lua
-	tallyLua string
-	//go:embed note.lua
-	noteLua string
-	//go:embed archive_stamp.lua
-	archiveStampLua string
-	//go:embed archive_read.lua
-	archiveReadLua string
-	//go:embed prune.lua
-	pruneLua string
-	//go:embed fsck.lua
-	auditLua string
-	//go:embed repair_targets.lua
-	repairTargetsLua string
-	//go:embed repair_counts.lua
-	repairCountsLua string
-	//go:embed repair_rollout.lua
-	repairRolloutLua string
-	//go:embed repair_name.lua
-	repairNameLua string
-	//go:embed recount.lua
-	recountLua string
-	//go:embed platform_note.lua
-	platformNoteLua string
-	//go:embed fault_note.lua
-	faultNoteLua string
-	//go:embed fault_probe.lua
-	faultProbeLua string
-	//go:embed fault_clear.lua
-	faultClearLua string
-	//go:embed schedule_look.lua
-	scheduleLookLua string
-	//go:embed schedule_put.lua
-	schedulePutLua string
-	//go:embed schedule_add.lua
-	scheduleAddLua string
-	//go:embed schedule_seal.lua
-	scheduleSealLua string
-	//go:embed schedule_due.lua
-	scheduleDueLua string
-	//go:embed schedule_fire.lua
-	scheduleFireLua string
-	//go:embed schedule_pause.lua
-	schedulePauseLua string
-	//go:embed schedule_delete.lua
-	scheduleDeleteLua string
-	//go:embed schedule_draft.lua
-	scheduleDraftLua string
-	//go:embed schedule_freeze.lua
-	scheduleFreezeLua string
+	claimScript          = script("claim.lua")
+	startScript          = script("start.lua")
+	markScript           = script("mark.lua")
+	saveScript           = script("save.lua")
+	dueScript            = script("due.lua")
+	loanScript           = script("loan.lua")
+	loanReturnScript     = script("loan_return.lua")
+	createScript         = script("create.lua")
+	addScript            = script("add.lua")
+	sealScript           = script("seal.lua")
+	controlScript        = script("control.lua")
+	latchScript          = script("latch.lua")
+	sweepScript          = script("sweep.lua")
+	reviseScript         = script("revise.lua")
+	viewScript           = script("view.lua")
+	heartbeatScript      = script("heartbeat.lua")
+	clockScript          = script("clock.lua")
+	capacityScript       = script("capacity.lua")
+	tallyScript          = script("tally.lua")
+	noteScript           = script("note.lua")
+	archiveReadScript    = script("archive_stamp.lua", "archive_read.lua")
+	pruneScript          = script("archive_stamp.lua", "prune.lua")
+	auditScript          = script("fsck.lua")
+	repairTargetsScript  = script("repair_targets.lua")
+	repairCountsScript   = script("repair_counts.lua")
+	repairRolloutScript  = script("repair_rollout.lua")
+	repairNameScript     = script("repair_name.lua")
+	recountScript        = script("recount.lua")
+	platformNoteScript   = script("platform_note.lua")
+	faultNoteScript      = script("fault_note.lua")
+	faultProbeScript     = script("fault_probe.lua")
+	faultClearScript     = script("fault_clear.lua")
+	scheduleLookScript   = script("schedule_look.lua")
+	schedulePutScript    = script("schedule_put.lua")
+	scheduleAddScript    = script("schedule_add.lua")
+	scheduleSealScript   = script("schedule_seal.lua")
+	scheduleDueScript    = script("schedule_due.lua")
+	scheduleFireScript   = script("schedule_fire.lua")
+	schedulePauseScript  = script("schedule_pause.lua")
+	scheduleDeleteScript = script("schedule_delete.lua")
+	scheduleDraftScript  = script("schedule_draft.lua")
+	scheduleFreezeScript = script("schedule_freeze.lua")
 )
 
-var (
-	claimScript          = newScript(claimLua)
-	startScript          = newScript(startLua)
-	markScript           = newScript(markLua)
-	saveScript           = newScript(saveLua)
-	dueScript            = newScript(dueLua)
-	loanScript           = newScript(loanLua)
-	loanReturnScript     = newScript(loanReturnLua)
-	createScript         = newScript(createLua)
-	addScript            = newScript(addLua)
-	sealScript           = newScript(sealLua)
-	controlScript        = newScript(controlLua)
-	latchScript          = newScript(latchLua)
-	sweepScript          = newScript(sweepLua)
-	reviseScript         = newScript(reviseLua)
-	viewScript           = newScript(viewLua)
-	heartbeatScript      = newScript(heartbeatLua)
-	clockScript          = newScript(clockLua)
-	capacityScript       = newScript(capacityLua)
-	tallyScript          = newScript(tallyLua)
-	noteScript           = newScript(noteLua)
-	archiveReadScript    = newScript(archiveStampLua + archiveReadLua)
-	pruneScript          = newScript(archiveStampLua + pruneLua)
-	auditScript          = newScript(auditLua)
-	repairTargetsScript  = newScript(repairTargetsLua)
-	repairCountsScript   = newScript(repairCountsLua)
-	repairRolloutScript  = newScript(repairRolloutLua)
-	repairNameScript     = newScript(repairNameLua)
-	recountScript        = newScript(recountLua)
-	platformNoteScript   = newScript(platformNoteLua)
-	faultNoteScript      = newScript(faultNoteLua)
-	faultProbeScript     = newScript(faultProbeLua)
-	faultClearScript     = newScript(faultClearLua)
-	scheduleLookScript   = newScript(scheduleLookLua)
-	schedulePutScript    = newScript(schedulePutLua)
-	scheduleAddScript    = newScript(scheduleAddLua)
-	scheduleSealScript   = newScript(scheduleSealLua)
-	scheduleDueScript    = newScript(scheduleDueLua)
-	scheduleFireScript   = newScript(scheduleFireLua)
-	schedulePauseScript  = newScript(schedulePauseLua)
-	scheduleDeleteScript = newScript(scheduleDeleteLua)
-	scheduleDraftScript  = newScript(scheduleDraftLua)
-	scheduleFreezeScript = newScript(scheduleFreezeLua)
-)
-
-// newScript joins a script with the prelude that all of them share.
-func newScript(body string) *redis.Script { return redis.NewScript(prelude + body) }
+// script joins an operation with the prelude that all scripts of the ledger share.
+func script(names ...string) *redis.Script {
+	return lua.Script(sources, append([]string{"prelude.lua"}, names...)...)
+}
 
 // run executes a script of the ledger; every key comes from the root key.
 func run(ctx context.Context, rdb redis.Scripter, s *redis.Script, args ...any) *redis.Cmd {

@@ -6,28 +6,17 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/lua"
 )
 
 //go:embed *.lua
 var sources embed.FS
 
-// script joins embedded files into one script: shared heads first, then the
-// operation. A missing file is a fault of the build, found at start.
-func script(files ...string) *redis.Script {
-	var src strings.Builder
-	for _, f := range files {
-		b, err := sources.ReadFile(f)
-		if err != nil {
-			panic(fmt.Sprintf("ratelimit: embedded script: %v", err))
-		}
-		src.Write(b)
-	}
-	return redis.NewScript(src.String())
-}
+func script(files ...string) *redis.Script { return lua.Script(sources, files...) }
 
 // reply is a script's answer: integers and strings at agreed places. The
 // first one that is not what was agreed is remembered in err.

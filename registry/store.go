@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/lua"
 )
 
 //go:embed *.lua
@@ -33,14 +35,7 @@ const (
 	byEvent = -1
 )
 
-// script reads an embedded script; a missing one is a fault of the build, found at start.
-func script(file string) *redis.Script {
-	text, err := sources.ReadFile(file)
-	if err != nil {
-		panic(fmt.Sprintf("registry: embedded script: %v", err))
-	}
-	return redis.NewScript(string(text))
-}
+func script(file string) *redis.Script { return lua.Script(sources, file) }
 
 // store is the sealed rows in Redis. It seals, it opens, and it decides nothing.
 type store struct {

@@ -2,7 +2,6 @@ package apps
 
 import (
 	"context"
-	_ "embed" // the scripts
 	"errors"
 	"fmt"
 	"slices"
@@ -10,16 +9,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-)
-
-var (
-	//go:embed gather.lua
-	gatherLua string
-	//go:embed handed.lua
-	handedLua string
-
-	gatherScript = redis.NewScript(gatherLua)
-	handedScript = redis.NewScript(handedLua)
 )
 
 // Baseline is what stands for newcomers. What it gives them, Def, is text that this

@@ -3,7 +3,6 @@ package apps
 import (
 	"cmp"
 	"context"
-	_ "embed" // the scripts
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,11 +12,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 )
-
-//go:embed replace.lua
-var replaceLua string
-
-var replaceScript = redis.NewScript(replaceLua)
 
 // Kind is what an app creation makes.
 type Kind string

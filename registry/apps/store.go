@@ -2,7 +2,7 @@ package apps
 
 import (
 	"context"
-	_ "embed" // the scripts
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,12 +11,19 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/lua"
 )
 
-//go:embed swap.lua
-var swapLua string
+//go:embed *.lua
+var sources embed.FS
 
-var swapScript = redis.NewScript(swapLua)
+var (
+	swapScript    = lua.Script(sources, "swap.lua")
+	gatherScript  = lua.Script(sources, "gather.lua")
+	handedScript  = lua.Script(sources, "handed.lua")
+	replaceScript = lua.Script(sources, "replace.lua")
+)
 
 // ErrNotFound says that the registry has no record of an app.
 var ErrNotFound = errors.New("not in the registry")

@@ -32,11 +32,6 @@ const (
 	ScopeUnknown Scope = "unknown"
 )
 
-// Scopes lists every scope, the widest first.
-func Scopes() []Scope {
-	return []Scope{ScopePlatform, ScopePool, ScopeStage, ScopePlan, ScopeApp, ScopeMerchant, ScopeUnknown}
-}
-
 // endpointKind is whose token an endpoint takes and what its answers concern.
 type endpointKind string
 

@@ -1,0 +1,24 @@
+// Package lua makes Redis scripts of the Lua files that a package embeds.
+package lua
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Script joins files into one script, shared heads first and the operation last. It panics if one
+// is missing: a package's files are embedded, so that is a fault of the build and shows at start.
+func Script(files fs.FS, names ...string) *redis.Script {
+	var text strings.Builder
+	for _, name := range names {
+		part, err := fs.ReadFile(files, name)
+		if err != nil {
+			panic(fmt.Sprintf("embedded script: %v", err))
+		}
+		text.Write(part)
+	}
+	return redis.NewScript(text.String())
+}
