@@ -76,7 +76,7 @@ func checkLibrary(v string) string {
 	return ""
 }
 
-// lower tells whether version a is lower than b.
+// lower reports whether version a is lower than b.
 func lower(a, b string) bool {
 	x, y := strings.Split(a, "."), strings.Split(b, ".")
 	for i := range min(len(x), len(y)) {

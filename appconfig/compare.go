@@ -16,7 +16,7 @@ type AppDiff struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Right tells whether the app needs no write for certain.
+// Right reports whether the app needs no write for certain.
 func (a AppDiff) Right() bool {
 	for _, c := range a.Changes {
 		if !c.Perhaps {

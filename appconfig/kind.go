@@ -96,7 +96,7 @@ func (w Work) Changes() ([]Change, error) {
 	return changes, err
 }
 
-// Reads tells whether Read makes a call.
+// Reads reports whether Read makes a call.
 func (w Work) Reads() bool {
 	e, ok := w.Editor.(interface{ Reads() bool })
 	return !ok || e.Reads()

@@ -18,7 +18,7 @@ type Platform struct {
 	Errcode int64
 	// Call reads or changes the list.
 	Call func(ctx context.Context, wx Client, action configapi.DomainAction, hosts []string) (configapi.PlatformDomains, error)
-	// Covers tells whether the list's entry own is enough for host.
+	// Covers reports whether the list's entry own is enough for host.
 	Covers func(own, host string) bool
 	// File reads the check file that each domain must serve; nil if none is needed.
 	File func(ctx context.Context, wx Client) (configapi.ConfirmFile, error)

@@ -162,7 +162,7 @@ func (e *qrEditor) Duty(ctx context.Context, code int64) (string, error) {
 	return "the file " + f.Name + " must lie below the prefix of each QR code rule of the app, byte for byte", err
 }
 
-// sameRule tells whether two rules with one prefix do the same, published or not. WeChat need not
+// sameRule reports whether two rules with one prefix do the same, published or not. WeChat need not
 // keep a page's leading / or the order of test links.
 func sameRule(a, b configapi.QRRule) bool {
 	sorted := func(r configapi.QRRule) []string { return slices.Sorted(slices.Values(r.DebugURLs)) }

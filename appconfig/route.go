@@ -135,7 +135,7 @@ func (filing) Duty(_ context.Context, code int64) (string, error) {
 	return "", nil
 }
 
-// domainCheck checks a domain of an app; port tells whether it may have a port.
+// domainCheck checks a domain of an app; port reports whether it may have a port.
 func domainCheck(scheme string, port bool) Check {
 	return func(v string) string { return checkDomain(v, scheme, port) }
 }

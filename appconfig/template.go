@@ -98,7 +98,7 @@ func (w *Want) decode(k *Kind, section any) error {
 	return nil
 }
 
-// Asks tells whether the plan asks for a kind.
+// Asks reports whether the plan asks for a kind.
 func (w *Want) Asks(k *Kind) bool {
 	_, ok := w.asked[k.Name]
 	return ok

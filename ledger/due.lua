@@ -12,7 +12,7 @@
 -- Cost: O(n log targets).
 local moved, out = 0, { '' }
 
--- superseded tells whether a later rollout released the app; of which version, the reader judges.
+-- superseded reports whether a later rollout released the app; of which version, the reader judges.
 local function superseded(rollout, appid)
   for _, r in ipairs(releases(appid)) do
     if r.id ~= rollout and later(r, plan(rollout)) then return true end

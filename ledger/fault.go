@@ -75,7 +75,7 @@ func decodeFault(h map[string]string) (*PlatformFault, error) {
 	return f, nil
 }
 
-// BeginProbe tells whether the fault is to be probed now, and sets when it is probed again. It is
+// BeginProbe reports whether the fault is to be probed now, and sets when it is probed again. It is
 // false before its time, and if the fault is over.
 func (l *Ledger) BeginProbe(ctx context.Context, f PlatformFault) (bool, error) {
 	n, err := run(ctx, l.rdb, faultProbeScript, f.Since.UnixMilli(), milli(FaultProbeWait(f.Probes))).Int()

@@ -106,7 +106,7 @@ type chosen struct {
 	wake time.Duration // how far a wake time may be
 }
 
-// everything tells whether no rollouts were named.
+// everything reports whether no rollouts were named.
 func (i *inspector) everything() bool { return len(i.o.Rollouts) == 0 }
 
 // auditor looks at one rollout, and repairs it if that is asked.
@@ -403,7 +403,7 @@ func (i *inspector) repairTargets(ctx context.Context, a *auditor, apps []string
 	return nil
 }
 
-// repairCounts counts the targets anew. That is exact or not done at all: it is one
+// repairCounts counts the targets again. That is exact or not done at all: it is one
 // script, or, for a large rollout, nothing may have moved until its end.
 func (i *inspector) repairCounts(ctx context.Context, a *auditor, page []Finding) error {
 	repaired := func(f Finding) bool { return f.Fault == FaultCount && f.Repair != "" }

@@ -157,7 +157,7 @@ func (a *auditor) count(app, record string) {
 	}
 }
 
-// standable tells whether there is such a place.
+// standable reports whether there is such a place.
 func standable(t rollout.Target) bool {
 	return t.Stage.Valid() && slices.Contains(rollout.States(), t.State)
 }

@@ -101,7 +101,7 @@ type nameRun struct {
 	created  time.Time
 }
 
-// follows tells whether r is a later rollout of the name of other; as in prelude.lua.
+// follows reports whether r is a later rollout of the name of other; as in prelude.lua.
 func (r nameRun) follows(other nameRun) bool {
 	return r.name != "" && r.name == other.name && cmp.Or(r.created.Compare(other.created), strings.Compare(r.id, other.id)) > 0
 }

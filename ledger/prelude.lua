@@ -97,7 +97,7 @@ local function load(rollout, appid)
   return sound(parse(redis.call('HGET', root .. 't:' .. rollout, appid)))
 end
 
--- open tells whether a call of a target has an outcome that nobody knows: an intent. It is
+-- open reports whether a call of a target has an outcome that nobody knows: an intent. It is
 -- all that scripts read of a body. In a JSON text the quotes of a string are escaped, so that
 -- no label or note looks like this key.
 local function open(t)
@@ -113,21 +113,21 @@ local function status(rollout)
   return redis.call('HGET', root .. 'r:' .. rollout, 'status') or ''
 end
 
--- moves tells whether targets at a stage get assignments and may make calls: see
+-- moves reports whether targets at a stage get assignments and may make calls: see
 -- rollout.Status.Moves.
 local function moves(rollout, stage)
   local s = status(rollout)
   return s == 'running' or (stage == 'undo' and (s == 'paused' or s == 'aborted'))
 end
 
--- reads_back tells whether targets get assignments to read back a call of unknown outcome: see
+-- reads_back reports whether targets get assignments to read back a call of unknown outcome: see
 -- rollout.Rollout.ReadBacks.
 local function reads_back(rollout)
   local s = status(rollout)
   return s == 'running' or s == 'paused' or s == 'aborted'
 end
 
--- shut tells whether a gate that tripped holds a target: see rollout.Rollout.Reach.
+-- shut reports whether a gate that tripped holds a target: see rollout.Rollout.Reach.
 local BEFORE_AUDIT = { preflight = true, commit = true, check = true, submit = true }
 local function shut(rollout, t)
   local wave = BEFORE_AUDIT[t.stage] and redis.call('HGET', root .. 'r:' .. rollout, 'shut')
@@ -237,26 +237,26 @@ local function plan(id)
   return p
 end
 
--- later tells whether rollout a was created after b.
+-- later reports whether rollout a was created after b.
 local function later(a, b)
   if a.created ~= b.created then return a.created > b.created end
   return a.id > b.id
 end
 
--- follows tells whether rollout a is a later run of what rollout b was a run of: it took the
+-- follows reports whether rollout a is a later run of what rollout b was a run of: it took the
 -- name of b (create.lua), and replaces it app by app.
 local function follows(a, b)
   return a.name ~= '' and a.name == b.name and later(a, b)
 end
 
--- outranks tells whether rollout a may take an app from b where b only waits. No two rollouts
+-- outranks reports whether rollout a may take an app from b where b only waits. No two rollouts
 -- outrank each other, so that no app goes to and fro.
 local function outranks(a, b)
   if a.priority ~= b.priority then return a.priority > b.priority end
   return a.conflict == 'supersede' and later(a, b)
 end
 
--- stays tells whether a target keeps its app though it has no assignment: what a call did is
+-- stays reports whether a target keeps its app though it has no assignment: what a call did is
 -- not known, a gray release runs, or it is about to be undone.
 local function stays(t)
   -- A column of the app list called gray has a text, not a number.

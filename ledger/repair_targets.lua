@@ -15,7 +15,7 @@ local QUEUES = { 'commit', 'audit', 'release' }
 
 local function known(list, word) return string.find(list, ',' .. word .. ',', 1, true) ~= nil end
 
--- whole tells whether a record says where its target stands.
+-- whole reports whether a record says where its target stands.
 local function whole(t)
   return t.stage and QUEUE[t.stage] and known(ARGV[5], t.state)
      and t.fence and t.version and t.due and t.rank

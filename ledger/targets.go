@@ -29,7 +29,7 @@ type TargetKey struct{ Rollout, AppID string }
 // Found is what Lookup knows of a target.
 type Found struct {
 	Target rollout.Target
-	// There tells whether the ledger has it; Err is why it can't be read.
+	// There reports whether the ledger has it; Err is why it can't be read.
 	There bool
 	Err   error
 }

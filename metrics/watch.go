@@ -14,7 +14,7 @@ const DefaultTimeout = 5 * time.Second
 
 // WatchOptions are what the gauges are read from.
 type WatchOptions struct {
-	// Leader tells whether this worker is the one that leads. Needed.
+	// Leader reports whether this worker is the one that leads. Needed.
 	Leader func() bool
 	// Source is read while this worker is the leader. Needed.
 	Source Source

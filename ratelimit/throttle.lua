@@ -29,7 +29,7 @@ local function num(n) return string.format("%.0f", n) end
 -- pace moves tat and step to the current factor. What is owed stays the same
 -- number of permits: kept in µs instead, a cut would hand out new permits.
 -- More than a burst cannot be owed: then the clock was set back, and without
--- the repair nobody would get a permit until it is where it was.
+-- the repair no permit would be granted until it is where it was.
 local function pace(t)
   if t.interval == 0 then return end
   local paced = math.ceil(t.interval * 64 / t.factor)

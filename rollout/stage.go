@@ -26,7 +26,7 @@ func Stages() []Stage {
 	return []Stage{StagePreflight, StageCommit, StageCheck, StageSubmit, StageVerdict, StageRelease, StageUndo}
 }
 
-// Valid tells whether s is one of the stages.
+// Valid reports whether s is one of the stages.
 func (s Stage) Valid() bool { return s.index() >= 0 }
 
 // Next is the stage after s; ok is false at release, which ends, and at undo.
@@ -37,7 +37,7 @@ func (s Stage) Next() (next Stage, ok bool) {
 	return "", false
 }
 
-// Before tells whether s comes before other.
+// Before reports whether s comes before other.
 func (s Stage) Before(other Stage) bool { return s.index() < other.index() }
 
 func (s Stage) index() int {

@@ -84,7 +84,7 @@ func at(stage rollout.Stage, state rollout.State, intent bool) rollout.Target {
 	return t
 }
 
-// canIntend tells whether a call of unknown end can be found at a stage and state.
+// canIntend reports whether a call of unknown end can be found at a stage and state.
 func canIntend(stage rollout.Stage, state rollout.State) bool {
 	calls := stage == rollout.StageCommit || stage == rollout.StageSubmit || stage == rollout.StageRelease || stage == rollout.StageUndo
 	return calls && (!state.Ended() || state == rollout.StateAborted || state == rollout.StateFailed)

@@ -87,7 +87,7 @@ func (r configurer) readBackChange(ctx context.Context, want *appconfig.Want) (r
 	return nil, r.apply(rollout.Resolved{At: r.now(), Note: "read back: it took effect"})
 }
 
-// changed tells whether a change is there, or no longer wanted.
+// changed reports whether a change is there, or no longer wanted.
 func (r configurer) changed(ctx context.Context, want *appconfig.Want, change string) (bool, error) {
 	kind := appconfig.KindOfChange(change)
 	if kind == nil || !want.Asks(kind) {

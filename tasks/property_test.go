@@ -259,7 +259,7 @@ func (w *world) Reject(t *rapid.T) {
 	}
 }
 
-// undisturbed tells whether another tool may act on an app without a race that
+// undisturbed reports whether another tool may act on an app without a race that
 // nobody could win: no process is between its look and its call, and no call of
 // ours is still to be found out about.
 func (w *world) undisturbed(app string) bool {

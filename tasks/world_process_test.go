@@ -88,7 +88,7 @@ func (r reply) String() string {
 	}
 }
 
-// reaches tells whether WeChat gets the call.
+// reaches reports whether WeChat gets the call.
 func (o order) reaches() bool { return o.reply != replyNotSent && o.reply != replyLostBefore }
 
 // spawn delivers an assignment to a worker; the process stops at its first point.

@@ -73,7 +73,7 @@ func (c *cloud) happen(now time.Time) {
 	c.late = rest
 }
 
-// pending tells whether something may still happen to an app late: of these ops, or any.
+// pending reports whether something may still happen to an app late: of these ops, or any.
 func (c *cloud) pending(app string, ops ...rollout.Op) bool {
 	return slices.ContainsFunc(c.late, func(l lateEffect) bool {
 		return l.app == app && (len(ops) == 0 || slices.Contains(ops, l.op))

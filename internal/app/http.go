@@ -70,7 +70,7 @@ func (h *httpSide) addr() net.Addr { return h.listener.Addr() }
 
 func (h *httpSide) shutdown(ctx context.Context) error { return h.server.Shutdown(ctx) }
 
-// readyz tells whether this worker can do its work: Redis answers, a token can
+// readyz reports whether this worker can do its work: Redis answers, a token can
 // be had, and some worker leads. It names what is missing. A paused Asynq queue is
 // named too, and a fault of the platform, but the worker stays ready: it would lose WeChat's pushes
 // otherwise, and with them the ticket that may end the fault.

@@ -179,7 +179,7 @@ func TestLogMessagesAreConstant(t *testing.T) {
 	})
 }
 
-// formatted tells whether a message is put together when it is logged.
+// formatted reports whether a message is put together when it is logged.
 func formatted(message ast.Expr) bool {
 	switch m := message.(type) {
 	case *ast.BinaryExpr, *ast.CallExpr:

@@ -187,7 +187,7 @@ func (r *rig) progress(ctx context.Context) float64 {
 	return min(1, float64(b.Commits+b.Submissions+b.Releases)/float64(3*r.apps))
 }
 
-// over tells whether the rollout is.
+// over reports whether the rollout is.
 func (r *rig) over() bool {
 	select {
 	case <-r.ended:

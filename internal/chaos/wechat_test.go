@@ -47,7 +47,7 @@ func newRule(paths []string, skip, left int, mishap func(*wechat, *call)) *rule 
 	return &rule{paths: paths, skip: skip, left: left, mishap: mishap, fired: make(chan struct{})}
 }
 
-// strikes tells whether a call suffers, and uses the rule up.
+// strikes reports whether a call suffers, and uses the rule up.
 func (r *rule) strikes(path string) bool {
 	if r.paths != nil && !slices.Contains(r.paths, path) {
 		return false

@@ -37,7 +37,7 @@ type trap struct {
 	shut bool
 }
 
-// catches tells whether a command is caught, and uses the trap up.
+// catches reports whether a command is caught, and uses the trap up.
 func (t *trap) catches(c command) bool {
 	if !t.match(c) {
 		return false

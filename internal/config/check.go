@@ -87,7 +87,7 @@ func (c *Config) checkWeChatURL() (fault string) {
 	return ""
 }
 
-// loopback tells whether a host is this machine.
+// loopback reports whether a host is this machine.
 func loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()

@@ -20,7 +20,7 @@ func NewSecret(text string) Secret { return Secret{text: text} }
 // Reveal is the text itself, to be handed to whom it is for and nowhere else.
 func (s Secret) Reveal() string { return s.text }
 
-// Empty tells whether there is none.
+// Empty reports whether there is none.
 func (s Secret) Empty() bool { return s.text == "" }
 
 // String implements fmt.Stringer.

@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files of testdata")
 
-// Update tells whether what is expected is to be written anew.
+// Update reports whether what is expected is to be written anew.
 func Update() bool { return *update }
 
 // Compare compares got with testdata/name, or writes it there.

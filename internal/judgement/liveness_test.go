@@ -84,7 +84,7 @@ const (
 	longStep  = 4 * time.Minute
 )
 
-// runs tells whether anything could still move.
+// runs reports whether anything could still move.
 func (w *world) runs() bool {
 	active, err := w.ledger.Active(w.ctx)
 	w.must(err)
@@ -308,7 +308,7 @@ func (w *world) closed(s rollout.Stage) string {
 	return fmt.Sprintf("its stage is %s: %s, tried again at %s", state.State, state.Reason, state.RetryAt)
 }
 
-// throttled tells whether WeChat refused a call of a stage to everyone in the last day.
+// throttled reports whether WeChat refused a call of a stage to everyone in the last day.
 func (w *world) throttled(s rollout.Stage) bool {
 	return slices.ContainsFunc(calls[s], func(name string) bool {
 		at := w.cloud.throttled[name]

@@ -25,7 +25,7 @@ const (
 	silence   outage = "no reply"
 )
 
-// platform tells whether the platform's credentials fail: nothing is dispatched then, and nothing
+// platform reports whether the platform's credentials fail: nothing is dispatched then, and nothing
 // is counted however long it lasts. The others are known by many apps alone.
 func (o outage) platform() bool { return slices.Contains([]outage{address, noToken, noService}, o) }
 

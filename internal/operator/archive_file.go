@@ -220,7 +220,7 @@ func (r *archiveReader) last(text []byte) error {
 	return nil
 }
 
-// end tells whether the file was whole.
+// end reports whether the file was whole.
 func (r *archiveReader) end(err error) error {
 	r.n++
 	switch {

@@ -65,7 +65,7 @@ type Deep struct {
 	notes map[string]map[ledger.Fault]int // what was repaired, by rollout
 }
 
-// Sound tells whether there was nothing to find.
+// Sound reports whether there was nothing to find.
 func (d Deep) Sound() bool { return d.Findings == 0 }
 
 // see takes a finding in.

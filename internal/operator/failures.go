@@ -41,7 +41,7 @@ type FailureGroup struct {
 // groupApps is how many apps a group names.
 const groupApps = 5
 
-// needsPerson tells whether a target waits for a person.
+// needsPerson reports whether a target waits for a person.
 func needsPerson(t rollout.Target) bool {
 	return isBad(t.State) ||
 		t.State == rollout.StateParked && (t.Reason == rollout.ReasonMerchant || t.Reason == rollout.ReasonUnlisted)

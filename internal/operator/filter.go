@@ -32,7 +32,7 @@ type Filter struct {
 	Waves []string
 }
 
-// Match tells whether a target of the rollout is chosen.
+// Match reports whether a target of the rollout is chosen.
 func (f Filter) Match(r rollout.Rollout, t rollout.Target) bool {
 	lastError := rollout.LastError{}
 	if t.LastError != nil {
@@ -45,7 +45,7 @@ func (f Filter) Match(r rollout.Rollout, t rollout.Target) bool {
 		f.Selector.Match(func(key string) (string, bool) { return column(t, key) })
 }
 
-// in tells whether v is one of the wanted; none wanted is any.
+// in reports whether v is one of the wanted; none wanted is any.
 func in[T comparable](want []T, v T) bool { return len(want) == 0 || slices.Contains(want, v) }
 
 // column is a target's value in the app list.

@@ -49,7 +49,7 @@ func (e *edit) cost(ctx context.Context, was, next rollout.Target) *int {
 	}
 }
 
-// takenUp tells whether the submit stage will find that an app's last submission is the
+// takenUp reports whether the submit stage will find that an app's last submission is the
 // target's own.
 func takenUp(id string, t rollout.Target, latest wxclient.Audit, lost bool) bool {
 	return latest.ID != t.PastAuditID && strings.HasSuffix(latest.Desc, rollout.Marker(id, t.Revision)) &&

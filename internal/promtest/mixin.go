@@ -74,7 +74,7 @@ func (p *Prom) ask(t testing.TB, expr string, some bool) (got []Sample, err erro
 	}
 }
 
-// allUp tells whether the last scrape of each target went well.
+// allUp reports whether the last scrape of each target went well.
 func (p *Prom) allUp(ctx context.Context) bool {
 	got, err := p.Query(ctx, "sum(up)")
 	return err == nil && len(got) == 1 && got[0].Value == float64(p.targets)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// State tells whether an app's authorization stands.
+// State reports whether an app's authorization stands.
 type State string
 
 // The states.
@@ -64,7 +64,7 @@ type Facts struct {
 	Privacy string `json:"pri,omitempty"`
 }
 
-// Equal tells whether two readings say the same.
+// Equal reports whether two readings say the same.
 func (f Facts) Equal(g Facts) bool { return reflect.DeepEqual(f, g) }
 
 // Seconds is a time in unix seconds; 0 is none.
@@ -110,7 +110,7 @@ func (a *App) Leave(at Seconds) bool {
 }
 
 // See is a row of WeChat's list, asked for at began in the sync of a number: the app
-// authorized at authTime. reread asks to read what is known of it anew.
+// authorized at authTime. reread asks for a complete read.
 func (a *App) See(began, authTime Seconds, number int64, reread bool) bool {
 	switch {
 	case a.State == StateUnknown:
@@ -119,7 +119,7 @@ func (a *App) See(began, authTime Seconds, number int64, reread bool) bool {
 		return false // it left after the list was asked for
 	case a.State == StateLeft:
 		a.State, a.Authorized, a.Changed = StateAuthorized, authTime, began
-	case a.Authorized != authTime: // authorized anew while nobody looked
+	case a.Authorized != authTime: // authorized again since the last read
 		a.Authorized, a.Read = authTime, 0
 	}
 	if reread {
@@ -145,7 +145,7 @@ func (a *App) Learn(at Seconds, f Facts) bool {
 	return true
 }
 
-// Has tells whether the app granted a permission set.
+// Has reports whether the app granted a permission set.
 func (a App) Has(set int64) bool { return slices.Contains(a.Sets, set) }
 
 // Keys of a record that are the registry's own: selectors may use them, and no

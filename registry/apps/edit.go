@@ -31,7 +31,7 @@ type Edit struct {
 
 const labelKey = "label"
 
-// Apply makes the edit and tells whether anything changed.
+// Apply makes the edit and reports whether anything changed.
 func (e Edit) Apply(a *App) bool {
 	was := a.clone()
 	if e.Replace {

@@ -53,7 +53,7 @@ func (a App) Needs() []Need {
 	return needs
 }
 
-// Authorizes tells whether an authorization link is what to send.
+// Authorizes reports whether an authorization link is what to send.
 func (n Need) Authorizes() bool { return n == NeedAuthorize || n == NeedPermission }
 
 // Words say what the merchant must do.

@@ -148,12 +148,12 @@ func (s *Store) read(ctx context.Context, ids []string) ([]App, []string, error)
 // Change is one record before and after.
 type Change struct{ Was, Is App }
 
-// Joined tells whether the app came, or came back.
+// Joined reports whether the app came, or came back.
 func (c Change) Joined() bool {
 	return c.Was.State != StateAuthorized && c.Is.State == StateAuthorized
 }
 
-// Left tells whether the app went.
+// Left reports whether the app went.
 func (c Change) Left() bool { return c.Was.State == StateAuthorized && c.Is.State == StateLeft }
 
 // triesMost is how often a record that others keep changing is tried; more means a fault.

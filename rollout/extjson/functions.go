@@ -140,7 +140,7 @@ func (e *Template) prepare() error {
 	return err
 }
 
-// visit walks the parse tree. root tells whether the dot is the app's row, which
+// visit walks the parse tree. root reports whether the dot is the app's row, which
 // it is not inside a with.
 func (e *Template) visit(node parse.Node, root bool) error {
 	switch n := node.(type) {

@@ -181,7 +181,7 @@ func quoteAdvice(bad *csv.ParseError) string {
 	return `has a quoted value that does not end, or goes on after its closing "`
 }
 
-// trimmed takes the blanks off the values and tells whether the record says
+// trimmed takes the blanks off the values and reports whether the record says
 // nothing: all blank, or a comment that blanks precede.
 func trimmed(record []string) (nothing bool) {
 	nothing = true

@@ -69,7 +69,7 @@ func (a *Apps) Name() string { return a.name }
 // Len is how many apps there are.
 func (a *Apps) Len() int { return len(a.rows) }
 
-// HasLabel tells whether the list has a column label.
+// HasLabel reports whether the list has a column label.
 func (a *Apps) HasLabel() bool { return a.labeled }
 
 // Columns are the names of the columns apart from appid and label, in the list's order.

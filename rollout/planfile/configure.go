@@ -152,7 +152,7 @@ func (o *object) value(name string, n appconfig.Node) any {
 	return nil
 }
 
-// bare tells whether a value is given in place of a mapping with the node's key.
+// bare reports whether a value is given in place of a mapping with the node's key.
 func bare(value ast.Node, n appconfig.Node) bool {
 	switch n.(type) {
 	case appconfig.Texts:

@@ -51,7 +51,7 @@ type File struct {
 	text  []byte         // the plan as it was read
 }
 
-// Registry tells whether the apps come from the registry and not from a file.
+// Registry reports whether the apps come from the registry and not from a file.
 func (t TargetsSpec) Registry() bool { return t.File == "" }
 
 // TemplateSpec names the template, or asks for the newest.

@@ -98,7 +98,7 @@ func (o *object) get(name string) ast.Node {
 	return o.values[name].value
 }
 
-// has tells whether the key is there with a value.
+// has reports whether the key is there with a value.
 func (o *object) has(name string) bool { return o.get(name) != nil }
 
 // fault reports something wrong with a key: at its value, at the key when the

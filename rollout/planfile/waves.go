@@ -40,7 +40,7 @@ type Size struct {
 // perWhole is how many thousandths of a percent make the whole.
 const perWhole = 100 * 1000
 
-// Rest tells whether it takes what the waves before left over.
+// Rest reports whether it takes what the waves before left over.
 func (s Size) Rest() bool { return s == Size{} }
 
 // Of is how many of total targets it asks for, at least 1; a share is rounded

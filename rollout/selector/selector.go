@@ -77,7 +77,7 @@ func Parse(text string) (Selector, error) {
 	return s, nil
 }
 
-// Match tells whether an app whose values get looks up meets every requirement.
+// Match reports whether an app whose values get looks up meets every requirement.
 func (s Selector) Match(get func(key string) (string, bool)) bool {
 	for _, t := range s.terms {
 		value, ok := get(t.key)
@@ -105,7 +105,7 @@ func (s Selector) Keys() []string {
 	return slices.Compact(keys)
 }
 
-// Empty tells whether s has no requirement, and so matches everything.
+// Empty reports whether s has no requirement, and so matches everything.
 func (s Selector) Empty() bool { return len(s.terms) == 0 }
 
 // String is the selector in the form Parse reads.

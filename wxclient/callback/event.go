@@ -62,7 +62,7 @@ type Event struct {
 	UniqueID, Name, Code string
 }
 
-// registers tells whether a type is the end of a registration.
+// registers reports whether a type is the end of a registration.
 func registers(kind string) bool {
 	return kind == TypeEnterprise || kind == TypeTrial || kind == TypeConversion
 }
