@@ -3,13 +3,9 @@ package tasks
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +15,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/goldentest"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
 // t0 is the store's time in tests without a store.
@@ -203,28 +200,13 @@ func refused(t *testing.T, i int, err error) string {
 	return what
 }
 
-// allCodes are the errcodes of wxclient's table but 0, and two it doesn't have.
-func allCodes(t *testing.T) []int64 {
-	t.Helper()
-	f, err := os.Open(filepath.Join("..", "wxclient", "errcode", "errcodes.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+// allCodes are the errcodes of the table but 0, and one that it lacks.
+func allCodes() []int64 {
 	codes := []int64{123456}
-	for _, row := range rows[1:] {
-		code, err := strconv.ParseInt(row[0], 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if code != 0 {
-			codes = append(codes, code)
-		}
+	for _, class := range errcode.Classes() {
+		codes = append(codes, errcode.Codes(class)...)
 	}
+	codes = slices.DeleteFunc(codes, func(code int64) bool { return code == 0 })
 	slices.Sort(codes)
 	return codes
 }
@@ -234,7 +216,7 @@ func TestOutcomeOfEveryErrcode(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	out.WriteString("# errcode class: what comes of it, by the call that was refused (none named: any)\n")
-	for _, code := range allCodes(t) {
+	for _, code := range allCodes() {
 		var order []string
 		calls := make(map[string][]string)
 		for i, c := range refusedCalls {

@@ -93,7 +93,7 @@ func TestOutcomeTable(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	out.WriteString("# errcode class: outcome, by the case that it is met in (none named: any)\n")
-	for _, code := range allCodes(t) {
+	for _, code := range allCodes() {
 		var order []string
 		names := make(map[string][]string)
 		for _, c := range cases {
@@ -125,7 +125,7 @@ func TestOutcomeIsPure(t *testing.T) {
 	t.Parallel()
 	for _, c := range cases {
 		before := c.facts
-		for _, code := range allCodes(t) {
+		for _, code := range allCodes() {
 			err := write(&errcode.Error{Endpoint: "/wxa/x", Code: code, Class: errcode.ClassOf(code)})
 			if diff := cmp.Diff(Of(c.facts, err), Of(c.facts, err)); diff != "" {
 				t.Fatalf("%s, %d: %s", c.name, code, diff)
