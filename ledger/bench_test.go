@@ -12,7 +12,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 // BenchmarkWholeTarget takes targets through a whole life, six stages with a
@@ -22,12 +21,12 @@ func BenchmarkWholeTarget(b *testing.B) {
 	rdb := redistest.Start(b).Client(b)
 	l := store{ledger.New(rdb, ledger.Options{})}
 	ctx := b.Context()
-	targets := rollouttest.Targets(b.N)
+	targets := targetsOf(b.N)
 	for i := range targets {
 		targets[i].Columns = map[string]string{"tier": "gold", "region": "east", "active_users": "120345", "contact": "shop@example.com"}
 	}
 	empty := used(b, rdb)
-	if err := l.Load(ctx, rollouttest.Load{ID: "r1", Plan: plan("bench", b.N), Targets: targets}); err != nil {
+	if err := l.Load(ctx, rolloutLoad{ID: "r1", Plan: plan("bench", b.N), Targets: targets}); err != nil {
 		b.Fatal(err)
 	}
 	b.ResetTimer()

@@ -9,7 +9,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 // clockBack is how far the server's clock was ahead before it was corrected.
@@ -143,7 +142,7 @@ func TestClockStepsTwice(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		ctx := b.Context()
-		b.must(b.Load(ctx, rollouttest.Load{ID: "r1", Plan: plan("p", 1), Targets: rollouttest.Targets(1)}))
+		b.must(b.Load(ctx, rolloutLoad{ID: "r1", Plan: plan("p", 1), Targets: targetsOf(1)}))
 		_, target := b.begin("r1", rollout.StagePreflight, "wx000")
 		b.step(target, rollout.Waited{At: at, Reason: rollout.ReasonMerchant, For: time.Hour})
 		b.beat("w")

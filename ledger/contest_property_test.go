@@ -14,7 +14,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 // A contest is several rollouts with random priorities and policies over the same apps, their
@@ -81,7 +80,7 @@ func (c *contest) load(id, after string, p rollout.Plan) error {
 	if _, err := c.l.Create(c.ctx, ledger.NewRollout{ID: id, Plan: p, Digest: id, After: after}); err != nil {
 		return err
 	}
-	if _, err := c.l.Add(c.ctx, id, rollouttest.Targets(contestApps)); err != nil {
+	if _, err := c.l.Add(c.ctx, id, targetsOf(contestApps)); err != nil {
 		return err
 	}
 	return c.l.Seal(c.ctx, id, contestApps, false, "test", "apply")

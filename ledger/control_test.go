@@ -9,7 +9,6 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 func TestActions(t *testing.T) {
@@ -44,8 +43,8 @@ func TestResumeBeforeTheStart(t *testing.T) {
 	both(t, func(b *bench) {
 		now, err := b.rdb.Time(b.Context()).Result()
 		b.must(err)
-		b.must(b.Load(b.Context(), rollouttest.Load{
-			ID: "r1", Plan: plan("later", 1), StartAt: now.Add(time.Hour), Targets: rollouttest.Targets(1),
+		b.must(b.Load(b.Context(), rolloutLoad{
+			ID: "r1", Plan: plan("later", 1), StartAt: now.Add(time.Hour), Targets: targetsOf(1),
 		}))
 		resumed := func(what string, want rollout.Status) {
 			b.Helper()

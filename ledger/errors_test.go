@@ -13,7 +13,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 // call is one method of the ledger; write says that it changes something.
@@ -36,7 +35,7 @@ func calls() []call {
 		write("create rollout", func(c ctx, l l) error {
 			return second(l.Create(c, ledger.NewRollout{ID: "r2", Plan: plan("new", 1)}))
 		}),
-		write("add 1 targets to rollout", func(c ctx, l l) error { return second(l.Add(c, "loading", rollouttest.Targets(1))) }),
+		write("add 1 targets to rollout", func(c ctx, l l) error { return second(l.Add(c, "loading", targetsOf(1))) }),
 		write("seal rollout", func(c ctx, l l) error { return l.Seal(c, "loading", 0, false, "op", "x") }),
 		write("revise rollout", func(c ctx, l l) error { return second(l.Revise(c, "r1", plan("new", 1))) }),
 		write("change rollout r1 to paused", func(c ctx, l l) error { return l.Pause(c, "r1", "op", "x") }),
@@ -49,7 +48,7 @@ func calls() []call {
 		write("take worker w1 out", func(c ctx, l l) error { return l.Leave(c, "w1") }),
 		write("store schedule", func(c ctx, l l) error { return second(l.PutSchedule(c, ledger.Schedule{Name: "s2"})) }),
 		write("add 1 targets to schedule", func(c ctx, l l) error {
-			return second(l.AddScheduleTargets(c, "s1", rollouttest.Targets(1)))
+			return second(l.AddScheduleTargets(c, "s1", targetsOf(1)))
 		}),
 		write("seal schedule", func(c ctx, l l) error { return l.SealSchedule(c, "s1", 0) }),
 		write("delete schedule", func(c ctx, l l) error { return l.DeleteSchedule(c, "s1") }),
@@ -89,7 +88,7 @@ func prepare(t *testing.T, rdb *redis.Client) {
 	l := store{ledger.New(rdb, ledger.Options{})}
 	_, err1 := l.Create(t.Context(), ledger.NewRollout{ID: "loading", Plan: plan("loading", 1)})
 	_, err2 := l.PutSchedule(t.Context(), ledger.Schedule{Name: "s1", Digest: "d1"})
-	err3 := l.Load(t.Context(), rollouttest.Load{ID: "r1", Plan: plan("plan of r1", 3), Targets: rollouttest.Targets(3)})
+	err3 := l.Load(t.Context(), rolloutLoad{ID: "r1", Plan: plan("plan of r1", 3), Targets: targetsOf(3)})
 	if err := errors.Join(err1, err2, err3); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +157,7 @@ func TestOutOfMemory(t *testing.T) {
 	}
 	config(t, rdb.ConfigSet(t.Context(), "maxmemory", "1"))
 	var u *ledger.UnavailableError
-	if _, err := l.Add(t.Context(), "loading", rollouttest.Targets(1)); !errors.As(err, &u) || !strings.Contains(u.Hint, "maxmemory") {
+	if _, err := l.Add(t.Context(), "loading", targetsOf(1)); !errors.As(err, &u) || !strings.Contains(u.Hint, "maxmemory") {
 		t.Errorf("adding targets: %v, want an UnavailableError", err)
 	}
 	started, err := l.Start(t.Context(), assignments[0], lease)

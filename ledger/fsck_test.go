@@ -21,7 +21,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 const root = "wxr:{ledger}:"
@@ -350,7 +349,7 @@ func TestFsckBesideWorkers(t *testing.T) {
 	const n = 400
 	rdb := redistest.Start(t).Client(t)
 	l := store{ledger.New(rdb, ledger.Options{})}
-	if err := l.Load(t.Context(), rollouttest.Load{ID: "r1", Plan: plan("busy", n), Targets: rollouttest.Targets(n)}); err != nil {
+	if err := l.Load(t.Context(), rolloutLoad{ID: "r1", Plan: plan("busy", n), Targets: targetsOf(n)}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -417,7 +416,7 @@ func TestFsckLarge(t *testing.T) {
 	const n = 100_000
 	rdb := redistest.Start(t).Client(t)
 	l := store{ledger.New(rdb, ledger.Options{})}
-	large := rollouttest.Load{ID: "r1", Plan: plan("large", n), Targets: rollouttest.Targets(n)}
+	large := rolloutLoad{ID: "r1", Plan: plan("large", n), Targets: targetsOf(n)}
 	if err := l.Load(t.Context(), large); err != nil {
 		t.Fatal(err)
 	}

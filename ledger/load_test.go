@@ -12,7 +12,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 func (b *bench) create(id, name string) (ledger.Created, error) {
@@ -36,7 +35,7 @@ func (b *bench) seal(id string, total int) error {
 func TestLoadTwice(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
-		targets := rollouttest.Targets(3)
+		targets := targetsOf(3)
 		created, err := b.create("r1", "spring")
 		b.must(err)
 		if want := (ledger.Created{New: true, Status: rollout.StatusLoading}); created != want {
@@ -70,7 +69,7 @@ func TestLoadByTwoAtOnce(t *testing.T) {
 	l := store{ledger.New(redistest.Start(t).Client(t), ledger.Options{})}
 	const n = 2345
 	apply := func(ctx context.Context) error {
-		return l.Load(ctx, rollouttest.Load{ID: "r1", Plan: plan("spring", n), Targets: rollouttest.Targets(n)})
+		return l.Load(ctx, rolloutLoad{ID: "r1", Plan: plan("spring", n), Targets: targetsOf(n)})
 	}
 	for range 3 {
 		g, ctx := errgroup.WithContext(t.Context())
@@ -106,7 +105,7 @@ func TestSealErrors(t *testing.T) {
 	both(t, func(b *bench) {
 		_, err := b.create("r1", "spring")
 		b.must(err)
-		b.add("r1", rollouttest.Targets(2), 2)
+		b.add("r1", targetsOf(2), 2)
 		var count *ledger.CountError
 		if err := b.seal("r1", 3); !errors.As(err, &count) || *count != (ledger.CountError{Of: "rollout r1", Have: 2, Want: 3}) {
 			b.Errorf("sealed with one missing: %v", err)
@@ -142,7 +141,7 @@ func TestName(t *testing.T) {
 		_, err := b.create("r1", "spring")
 		b.must(err)
 		taken("while it loads", "r2", "r1", rollout.StatusLoading)
-		b.add("r1", rollouttest.Targets(1), 1)
+		b.add("r1", targetsOf(1), 1)
 		b.must(b.seal("r1", 1))
 		b.advance(time.Hour)
 		taken("while it runs, however long", "r2", "r1", rollout.StatusRunning)
@@ -170,7 +169,7 @@ func TestStaleLoadLosesItsName(t *testing.T) {
 		_, err := b.create("r1", "spring")
 		b.must(err)
 		b.advance(2 * time.Minute)
-		b.add("r1", rollouttest.Targets(1), 1) // not silent after all
+		b.add("r1", targetsOf(1), 1) // not silent after all
 		b.advance(2 * time.Minute)
 		var taken *ledger.TakenError
 		if _, err := b.create("r2", "spring"); !errors.As(err, &taken) {
@@ -180,7 +179,7 @@ func TestStaleLoadLosesItsName(t *testing.T) {
 		_, err = b.create("r2", "spring")
 		b.must(err)
 		// The first wakes up: it must not run beside the second.
-		b.add("r1", rollouttest.Targets(1), 0)
+		b.add("r1", targetsOf(1), 0)
 		if err := b.seal("r1", 1); !errors.As(err, &taken) || taken.Other != "r2" {
 			b.Errorf("seal of the one that lost its name: %v, want taken by r2", err)
 		}

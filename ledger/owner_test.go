@@ -10,7 +10,6 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 // ranked is a plan of a version with a priority and a policy.
@@ -24,7 +23,7 @@ func ranked(name, version string, priority int, on rollout.OnConflict) rollout.P
 func (b *bench) one(id string, p rollout.Plan) {
 	b.Helper()
 	b.advance(time.Second)
-	b.must(b.Load(b.Context(), rollouttest.Load{ID: id, Plan: p, Targets: rollouttest.Targets(1)}))
+	b.must(b.Load(b.Context(), rolloutLoad{ID: id, Plan: p, Targets: targetsOf(1)}))
 }
 
 const app = "wx000"
@@ -221,7 +220,7 @@ func TestNoAppGoesToAndFro(t *testing.T) {
 		b.must(err)
 		b.step(cur, rollout.Yielded{At: at})
 		for range 5 {
-			b.advance(rollouttest.OwnerRetry)
+			b.advance(ownerRetry)
 			n, err := b.WakeDue(b.Context(), 9)
 			b.must(err)
 			if owner, _ := b.Owner(b.Context(), app); n != 0 || owner != "new" {
@@ -249,7 +248,7 @@ func TestOustedTargetEnds(t *testing.T) {
 		b.one("new", ranked("b", "3.0.0", 100, ""))
 		b.bring("old", rollout.StageSubmit)
 		b.bring("new", rollout.StageSubmit)
-		b.advance(rollouttest.OwnerRetry)
+		b.advance(ownerRetry)
 		if n, err := b.WakeDue(b.Context(), 9); err != nil || n != 0 {
 			b.Errorf("%d woken (%v) while the hotfix works on the app", n, err)
 		}
@@ -259,7 +258,7 @@ func TestOustedTargetEnds(t *testing.T) {
 		}
 		_, t := b.begin("new", rollout.StageRelease, app)
 		b.step(t, rollout.Finished{At: at, End: rollout.StateReleased})
-		b.advance(rollouttest.OwnerRetry)
+		b.advance(ownerRetry)
 		_, err := b.WakeDue(b.Context(), 9)
 		b.must(err)
 		x, err := b.Target(b.Context(), "old", app)
@@ -275,7 +274,7 @@ func TestOustedTargetEnds(t *testing.T) {
 		b.bring("old", rollout.StageSubmit)
 		_, t := b.begin("new", rollout.StagePreflight, app)
 		b.step(t, rollout.Failed{At: at, LastError: rollout.LastError{Text: "no"}})
-		b.advance(rollouttest.OwnerRetry)
+		b.advance(ownerRetry)
 		if n, err := b.WakeDue(b.Context(), 9); err != nil || n != 1 {
 			b.Errorf("%d woken (%v) after the hotfix failed, want 1", n, err)
 		}

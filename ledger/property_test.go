@@ -14,7 +14,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 // machine drives two rollouts over the same apps with random moves. What it
@@ -38,7 +37,7 @@ func newMachine(t *rapid.T, ctx context.Context, rdb redis.UniversalClient, adva
 	m.l = store{ledger.New(rdb, ledger.Options{OwnerRetry: 10 * time.Second})}
 	m.must(t, rdb.FlushAll(ctx).Err())
 	for _, id := range ids() {
-		m.must(t, m.l.Load(ctx, rollouttest.Load{ID: id, Plan: plan(id, 2, 4), Targets: rollouttest.Targets(2, 4)}))
+		m.must(t, m.l.Load(ctx, rolloutLoad{ID: id, Plan: plan(id, 2, 4), Targets: targetsOf(2, 4)}))
 	}
 	return m
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 // next stores a running rollout like one, which takes its name from an unfinished rollout.
@@ -17,7 +16,7 @@ func (b *bench) next(id, after string, p rollout.Plan) {
 	b.advance(time.Second)
 	_, err := b.Create(b.Context(), ledger.NewRollout{ID: id, Plan: p, Digest: id, After: after})
 	b.must(err)
-	b.add(id, rollouttest.Targets(1), 1)
+	b.add(id, targetsOf(1), 1)
 	b.must(b.seal(id, 1))
 }
 
@@ -41,7 +40,7 @@ func TestNextRunTakesTheName(t *testing.T) {
 		if id, err := b.ByName(b.Context(), "spring"); err != nil || id != "r2" {
 			b.Errorf("spring is %s (%v), want r2", id, err)
 		}
-		b.add("r2", rollouttest.Targets(1), 1)
+		b.add("r2", targetsOf(1), 1)
 		b.must(b.seal("r2", 1))
 		var taken *ledger.TakenError
 		if err := create("r3", "r1"); !errors.As(err, &taken) || taken.Other != "r2" {
@@ -92,7 +91,7 @@ func TestNextRunTakesWhatWaitsForItsMerchant(t *testing.T) {
 // endsFor checks that a target that waits for another rollout ends skipped at its next look.
 func (b *bench) endsFor(id, why string) {
 	b.Helper()
-	b.advance(rollouttest.OwnerRetry)
+	b.advance(ownerRetry)
 	_, err := b.WakeDue(b.Context(), 9)
 	b.must(err)
 	x, err := b.Target(b.Context(), id, app)
@@ -154,7 +153,7 @@ func TestNextRunCatches(t *testing.T) {
 			b.next("new", "old", ranked("monthly", "2.0.0", 0, ""))
 			ownerStates["waits for its merchant"](b)
 			takes := b.try("new") == "takes"
-			b.advance(rollouttest.OwnerRetry)
+			b.advance(ownerRetry)
 			_, err := b.WakeDue(b.Context(), 9)
 			b.must(err)
 			x, err := b.Target(b.Context(), "old", app)

@@ -14,7 +14,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 func (b *bench) now() time.Time {
@@ -33,7 +32,7 @@ func (b *bench) schedule(name string, n int, next time.Time) ledger.Schedule {
 	}
 	_, err := b.PutSchedule(b.Context(), s)
 	b.must(err)
-	for page := range slices.Chunk(rollouttest.Targets(n), ledger.AddBatch) {
+	for page := range slices.Chunk(targetsOf(n), ledger.AddBatch) {
 		_, err := b.AddScheduleTargets(b.Context(), name, page)
 		b.must(err)
 	}
@@ -70,7 +69,7 @@ func TestScheduleRoundTrip(t *testing.T) {
 			targets[x.AppID] = x
 		}
 		wantTargets := make(map[string]rollout.Target)
-		for _, x := range rollouttest.Targets(n) {
+		for _, x := range targetsOf(n) {
 			wantTargets[x.AppID] = x
 		}
 		if diff := cmp.Diff(wantTargets, targets); diff != "" {
@@ -101,7 +100,7 @@ func TestScheduleLoad(t *testing.T) {
 		}
 		add := func(what string, want int) {
 			b.Helper()
-			n, err := b.AddScheduleTargets(ctx, "s", rollouttest.Targets(2)[:1+want])
+			n, err := b.AddScheduleTargets(ctx, "s", targetsOf(2)[:1+want])
 			b.must(err)
 			if n != 1 {
 				b.Errorf("%s: added %d, want 1", what, n)
@@ -123,7 +122,7 @@ func TestScheduleLoad(t *testing.T) {
 		if due := b.due(); !slices.Equal(due, []string{"s"}) {
 			b.Errorf("due %q", due)
 		}
-		if _, err := b.AddScheduleTargets(ctx, "s", rollouttest.Targets(3)); err == nil || !strings.Contains(err.Error(), "sealed") {
+		if _, err := b.AddScheduleTargets(ctx, "s", targetsOf(3)); err == nil || !strings.Contains(err.Error(), "sealed") {
 			b.Errorf("adding to a sealed one: %v", err)
 		}
 

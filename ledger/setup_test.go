@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,7 +14,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 // lease is how long the assignments of these tests last.
@@ -22,11 +22,43 @@ const lease = time.Minute
 // at is the time of events; the ledger's time is Redis's.
 var at = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
-// store is a ledger as the suite wants it.
+// ownerRetry is how long the ledger parks a target whose app another rollout works on.
+const ownerRetry = 30 * time.Second
+
+// store is a ledger that loads whole rollouts.
 type store struct{ *ledger.Ledger }
 
-// Load brings a whole rollout in as apply does.
-func (s store) Load(ctx context.Context, l rollouttest.Load) error {
+// rolloutLoad is a rollout to be loaded.
+type rolloutLoad struct {
+	ID      string
+	Plan    rollout.Plan
+	StartAt time.Time // zero: at once
+	Targets []rollout.Target
+}
+
+// wavesOf makes waves of the given sizes, without gates.
+func wavesOf(sizes ...int) []rollout.Wave {
+	all := make([]rollout.Wave, len(sizes))
+	for i, n := range sizes {
+		all[i] = rollout.Wave{Name: fmt.Sprintf("wave%d", i), Size: n}
+	}
+	return all
+}
+
+// targetsOf makes the targets wx000, wx001, ... that waves of these sizes cover.
+func targetsOf(sizes ...int) []rollout.Target {
+	var all []rollout.Target
+	for wave, size := range sizes {
+		for n := range size {
+			app := fmt.Sprintf("wx%03d", len(all))
+			all = append(all, rollout.Target{AppID: app, Rank: rollout.Rank(wave, n), Attempt: 1, Label: "shop " + app})
+		}
+	}
+	return all
+}
+
+// Load stores a whole rollout as apply does.
+func (s store) Load(ctx context.Context, l rolloutLoad) error {
 	created, err := s.Create(ctx, ledger.NewRollout{ID: l.ID, Plan: l.Plan, Digest: "digest of " + l.ID, StartAt: l.StartAt})
 	if err != nil || created.Status != rollout.StatusLoading {
 		return err
@@ -62,16 +94,14 @@ func (b *bench) must(err error) {
 	}
 }
 
-// load stores a running rollout with n targets in one wave.
-func (b *bench) load(id string, n int) {
+// load stores a running rollout of waves of these sizes.
+func (b *bench) load(id string, sizes ...int) {
 	b.Helper()
-	b.must(b.Load(b.Context(), rollouttest.Load{
-		ID: id, Plan: plan("plan of "+id, n), Targets: rollouttest.Targets(n),
-	}))
+	b.must(b.Load(b.Context(), rolloutLoad{ID: id, Plan: plan("plan of "+id, sizes...), Targets: targetsOf(sizes...)}))
 }
 
 func plan(name string, sizes ...int) rollout.Plan {
-	return rollout.Plan{Name: name, Waves: rollouttest.Waves(sizes...), Ext: `{"extEnable":true}`}
+	return rollout.Plan{Name: name, Waves: wavesOf(sizes...), Ext: `{"extEnable":true}`}
 }
 
 // begin claims one app's assignment at its stage and starts it.

@@ -25,11 +25,11 @@ func TestWakeOfAParkedTarget(t *testing.T) {
 		_, target := b.begin("r-1", rollout.StagePreflight, "wx000")
 		b.step(target, parks(rollout.ReasonMerchant))
 		b.must(b.Wake(b.Context(), "wx000", "news", at, func(t rollout.Target) bool { return t.Reason == rollout.ReasonVerdict }))
-		if got := b.target("wx000"); got.State != rollout.StateParked {
+		if got := b.target("r-1", "wx000"); got.State != rollout.StateParked {
 			b.Errorf("woken though not meant: %+v", got)
 		}
 		b.must(b.Wake(b.Context(), "wx000", "news", at, everything))
-		got := b.target("wx000")
+		got := b.target("r-1", "wx000")
 		if last := got.Timeline[len(got.Timeline)-1]; got.State != rollout.StatePending || last.What != "woken" || last.Note != "news" {
 			b.Errorf("not woken: %+v", got)
 		}
@@ -61,7 +61,7 @@ func TestEventDuringAnAssignment(t *testing.T) {
 			_, target := b.begin("r-1", rollout.StagePreflight, "wx000")
 			b.must(b.Wake(b.Context(), "wx000", "news", at, everything))
 			saved := b.step(target, tc.event)
-			stored := b.target("wx000")
+			stored := b.target("r-1", "wx000")
 			if saved.State != tc.want || stored.State != tc.want || saved.Version != stored.Version || saved.Reason != stored.Reason || !saved.Due.Equal(stored.Due) {
 				b.Errorf("%s: returned %s %s, stored %s %s, want %s", tc.name, saved.State, saved.Reason, stored.State, stored.Reason, tc.want)
 			}
@@ -101,7 +101,7 @@ func TestNoNewsIsLost(t *testing.T) {
 		var target *rollout.Target
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
 			news := rapid.IntRange(0, 3).Draw(rt, "step") == 0
-			switch now := b.target("wx000"); {
+			switch now := b.target("r-1", "wx000"); {
 			case news:
 				told = true
 				b.must(b.Wake(b.Context(), "wx000", "news", at, everything))
@@ -113,17 +113,9 @@ func TestNoNewsIsLost(t *testing.T) {
 				target, saw = &begun, told
 			}
 		}
-		if now := b.target("wx000"); now.State == rollout.StateParked && told && !saw {
+		if now := b.target("r-1", "wx000"); now.State == rollout.StateParked && told && !saw {
 			rt.Fatal("parked, and nobody told it")
 		}
 		b.sound("r-1")
 	})
-}
-
-// target reads a target of r-1.
-func (b *bench) target(app string) rollout.Target {
-	b.Helper()
-	got, err := b.Target(b.Context(), "r-1", app)
-	b.must(err)
-	return got
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/rollouttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -69,7 +68,7 @@ func appID(n int) string { return fmt.Sprintf("wx%016d", n) }
 func (b *bench) start(n int) string {
 	b.t.Helper()
 	const id = "spring-1"
-	plan := rollout.Plan{Name: "spring", Template: rollout.Template{ID: 118, Version: "3.9.0"}, Waves: rollouttest.Waves(n)}
+	plan := rollout.Plan{Name: "spring", Template: rollout.Template{ID: 118, Version: "3.9.0"}, Waves: []rollout.Wave{{Name: "all", Size: n}}}
 	targets := make([]rollout.Target, n)
 	for i := range targets {
 		targets[i] = rollout.Target{AppID: appID(i), Rank: rollout.Rank(0, i), Attempt: 1}

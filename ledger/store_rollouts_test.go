@@ -1,4 +1,4 @@
-package rollouttest
+package ledger_test
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ func (b *bench) status(what, id string, want rollout.Status) {
 func testStatuses(b *bench) {
 	ctx := b.Context()
 	start := time.Now().Add(1000 * time.Hour).Truncate(time.Millisecond)
-	b.must(b.Load(ctx, Load{ID: "r1", Plan: rollout.Plan{Name: "later", Waves: Waves(1)}, StartAt: start, Targets: Targets(1)}))
+	b.must(b.Load(ctx, rolloutLoad{ID: "r1", Plan: rollout.Plan{Name: "later", Waves: wavesOf(1)}, StartAt: start, Targets: targetsOf(1)}))
 	b.status("loaded for later", "r1", rollout.StatusScheduled)
 	if r := b.rollout("r1"); !r.StartAt.Equal(start) || !r.Started.IsZero() {
 		b.Errorf("starts at %v, started %v; want %v and not yet", r.StartAt, r.Started, start)
@@ -28,7 +28,7 @@ func testStatuses(b *bench) {
 	if got := b.claim("r1", rollout.StagePreflight, 9); len(got) != 0 {
 		b.Errorf("claimed %v before the start", got)
 	}
-	b.must(b.Finish(ctx, "r1")) // not running: no news
+	b.must(b.Finish(ctx, "r1")) // not running: nothing changes
 	b.must(b.Pause(ctx, "r1", "controller", "last_error"))
 	b.status("the controller pauses running ones only", "r1", rollout.StatusScheduled)
 	b.must(b.Begin(ctx, "r1"))
@@ -59,7 +59,7 @@ func testStatuses(b *bench) {
 		"latch":  b.Latch(ctx, "r9", 0, rollout.GateState{Decision: rollout.DecisionHold}),
 	} {
 		if err == nil {
-			b.Errorf("%s of a rollout nobody loaded was no error", what)
+			b.Errorf("%s of a rollout that does not exist was no error", what)
 		}
 	}
 	if _, err := b.Rollout(ctx, "r9"); err == nil {
@@ -197,7 +197,7 @@ func testReadBackFirst(b *bench) {
 		c := claim
 		c.ReadBack, c.N = back, n
 		assignments, err := b.Claim(ctx, c)
-		if got := apps(assignments); err != nil || !slices.Equal(got, want) {
+		if got := appsOf(assignments); err != nil || !slices.Equal(got, want) {
 			b.Errorf("read back %t: claimed %v %v, want %v", back, got, err, want)
 		}
 	}
@@ -247,7 +247,7 @@ func testGates(b *bench) {
 		b.Errorf("promoted to wave %d with %v", r.OpenWave, r.Gates)
 	}
 	if _, err := b.Promote(ctx, "r9", 0, "op", "x"); err == nil {
-		b.Error("a rollout nobody loaded was promoted")
+		b.Error("a rollout that does not exist was promoted")
 	}
 }
 
@@ -339,7 +339,7 @@ func testRetry(b *bench) {
 	b.must(err)
 	var held *rollout.HeldError
 	if _, err := b.Save(b.Context(), failed, next, rollout.SaveOptions{}); !errors.As(err, &held) {
-		b.Errorf("a retry in an aborted rollout, where nobody would move it: %v, want a HeldError", err)
+		b.Errorf("a retry in an aborted rollout, which moves no target: %v, want a HeldError", err)
 	}
 	b.counts("r1", map[rollout.State]int{rollout.StateFailed: 1})
 }
@@ -386,7 +386,7 @@ func testWorkers(b *bench) {
 			b.Errorf("%s: capacity %v, want commit %d, audit %d", what, got, commit, audit)
 		}
 	}
-	capacity("nobody", 0, 0)
+	capacity("no worker", 0, 0)
 	b.must(b.Heartbeat(ctx, "w1", map[rollout.QueueName]int{rollout.QueueCommit: 10, rollout.QueueAudit: 4}, 15*time.Second))
 	b.must(b.Heartbeat(ctx, "w2", map[rollout.QueueName]int{rollout.QueueCommit: 5}, 30*time.Second))
 	capacity("two", 15, 4)

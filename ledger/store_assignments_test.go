@@ -1,4 +1,4 @@
-package rollouttest
+package ledger_test
 
 import (
 	"errors"
@@ -10,13 +10,12 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-var at = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC) // of events; the store's time is its own
 
 func testLoad(b *bench) {
-	list := Targets(2, 3)
+	list := targetsOf(2, 3)
 	list[1].Columns = map[string]string{"tier": "gold|silver", "note": "a\nb \"c\" 中文"}
-	b.must(b.Load(b.Context(), Load{
-		ID: "r1", Plan: rollout.Plan{Name: "spring", Waves: Waves(2, 3), Ext: `{"a":1}`}, Targets: list,
+	b.must(b.Load(b.Context(), rolloutLoad{
+		ID: "r1", Plan: rollout.Plan{Name: "spring", Waves: wavesOf(2, 3), Ext: `{"a":1}`}, Targets: list,
 	}))
 	r := b.rollout("r1")
 	if r.Status != rollout.StatusRunning || r.Total != 5 || r.OpenWave != 0 || r.Name != "spring" || r.Created.IsZero() || r.Started.IsZero() {
@@ -40,10 +39,10 @@ func testLoad(b *bench) {
 		b.Errorf("active %q", active)
 	}
 	if _, err := b.Rollout(b.Context(), "r2"); err == nil {
-		b.Error("a rollout nobody loaded was read")
+		b.Error("a rollout that does not exist was read")
 	}
 	if _, err := b.Target(b.Context(), "r1", "wx999"); err == nil {
-		b.Error("a target nobody loaded was read")
+		b.Error("a target that does not exist was read")
 	}
 }
 
@@ -67,15 +66,15 @@ func testClaimInOrder(b *bench) {
 		b.must(err)
 		assignments, err := b.Claim(b.Context(), c)
 		b.must(err)
-		if !slices.Equal(next, apps(assignments)) {
-			b.Errorf("peek saw %q, claim gave %q", next, apps(assignments))
+		if !slices.Equal(next, appsOf(assignments)) {
+			b.Errorf("peek saw %q, claim gave %q", next, appsOf(assignments))
 		}
-		got = append(got, apps(assignments))
+		got = append(got, appsOf(assignments))
 	}
 	c.MaxRank, c.N = rollout.Rank(2, 0), 9
 	assignments, err := b.Claim(b.Context(), c)
 	b.must(err)
-	got = append(got, apps(assignments))
+	got = append(got, appsOf(assignments))
 	want := [][]string{{"wx000"}, {"wx001"}, nil, {"wx002", "wx003", "wx004"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		b.Errorf("assignments in order (-want +got):\n%s", diff)
@@ -101,7 +100,7 @@ func testClaimOnly(b *bench) {
 	}
 	assignments, err := b.Claim(b.Context(), c)
 	b.must(err)
-	if got := apps(assignments); !slices.Equal(got, []string{"wx001"}) {
+	if got := appsOf(assignments); !slices.Equal(got, []string{"wx001"}) {
 		b.Errorf("claimed %q; want wx001: one is of a closed wave, one is not there", got)
 	}
 	if got := b.claim("r1", rollout.StageCommit, 9, "wx000"); len(got) != 0 {
@@ -135,7 +134,7 @@ func testClaimNeedsRunning(b *bench) {
 		}
 	}
 	if assignments := b.claim("r9", rollout.StagePreflight, 9); len(assignments) != 0 {
-		b.Errorf("claimed %v of a rollout nobody loaded", assignments)
+		b.Errorf("claimed %v of a rollout that does not exist", assignments)
 	}
 }
 
@@ -199,7 +198,7 @@ func testSaveOnce(b *bench) {
 	b.wantStale("a save over a newer version", err)
 	_, err = b.Start(b.Context(), assignment, lease)
 	b.wantStale("an assignment that is over", err)
-	if got := apps(b.claim("r1", rollout.StageCommit, 9)); !slices.Equal(got, []string{"wx000"}) {
+	if got := appsOf(b.claim("r1", rollout.StageCommit, 9)); !slices.Equal(got, []string{"wx000"}) {
 		b.Errorf("next stage claims %q", got)
 	}
 }
@@ -229,7 +228,7 @@ func testSaveBeforeACall(b *bench) {
 	if _, err := b.Save(b.Context(), was, was, call); !errors.As(err, &held) || held.Status != rollout.StatusAborted {
 		b.Errorf("aborted: %v, want a HeldError", err)
 	}
-	// What came of a call is kept all the same.
+	// The result of a call is stored nevertheless.
 	saved := b.step(was, rollout.Resolved{At: at})
 	if saved.Intent != nil {
 		b.Errorf("the intent %v stayed", saved.Intent)

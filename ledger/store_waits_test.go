@@ -1,4 +1,4 @@
-package rollouttest
+package ledger_test
 
 import (
 	"slices"
@@ -7,7 +7,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// moved checks what a call of WakeDue or ExpireDue said.
+// moved checks the result of WakeDue or ExpireDue.
 func (b *bench) moved(what string, want int) func(int, error) {
 	return func(n int, err error) {
 		b.Helper()
@@ -38,7 +38,7 @@ func testWake(b *bench) {
 	b.moved("one at a time", 1)(b.WakeDue(b.Context(), 1))
 	b.moved("the last", 1)(b.WakeDue(b.Context(), 1))
 	b.moved("none is left", 0)(b.WakeDue(b.Context(), 9))
-	if got := apps(b.claim("r1", rollout.StagePreflight, 9)); !slices.Equal(got, []string{"wx000", "wx001", "wx002"}) {
+	if got := appsOf(b.claim("r1", rollout.StagePreflight, 9)); !slices.Equal(got, []string{"wx000", "wx001", "wx002"}) {
 		b.Errorf("claimed %q", got)
 	}
 	if x := b.target("r1", "wx000"); len(x.Timeline) != 1 || x.Polls != 1 {
@@ -87,27 +87,27 @@ func testOwner(b *bench) {
 	_, first := b.begin("r1", rollout.StagePreflight, "wx000")
 	b.step(first, rollout.Yielded{At: at}) // owned between its assignments as well
 
-	if got := apps(b.claim("r2", rollout.StagePreflight, 9)); !slices.Equal(got, []string{"wx001"}) {
+	if got := appsOf(b.claim("r2", rollout.StagePreflight, 9)); !slices.Equal(got, []string{"wx001"}) {
 		b.Errorf("the second rollout claimed %q, want wx001 alone", got)
 	}
 	if x := b.target("r2", "wx000"); x.State != rollout.StateParked || x.Reason != rollout.ReasonOwner {
 		b.Errorf("the second rollout's target is %s:%s, want parked:owner", x.State, x.Reason)
 	}
-	b.advance(OwnerRetry)
+	b.advance(ownerRetry)
 	b.moved("asks again", 0)(b.WakeDue(b.Context(), 9))
 	if x := b.target("r2", "wx000"); x.State != rollout.StateParked || x.Reason != rollout.ReasonOwner {
 		b.Errorf("while the first rollout works on it, the target is %s:%s, want parked:owner", x.State, x.Reason)
 	}
 	_, first = b.begin("r1", rollout.StagePreflight, "wx000")
 	b.step(first, rollout.Finished{At: at, End: rollout.StateUpToDate})
-	b.advance(OwnerRetry)
+	b.advance(ownerRetry)
 	b.moved("asks again", 1)(b.WakeDue(b.Context(), 9))
 	if got := b.claim("r2", rollout.StagePreflight, 1, "wx000"); len(got) != 1 {
 		b.Errorf("claimed %v after the first rollout ended with it", got)
 	}
 }
 
-// An aborted rollout gives its apps up, but not while a call may be under way.
+// An aborted rollout releases its apps, but not while a call may be under way.
 func testTakeOver(b *bench) {
 	b.load("r1", 2)
 	b.load("r2", 2)
@@ -115,15 +115,15 @@ func testTakeOver(b *bench) {
 	_, waiting := b.begin("r1", rollout.StagePreflight, "wx001")
 	b.step(waiting, rollout.Waited{At: at, Reason: rollout.ReasonMerchant, For: 24 * time.Hour})
 	b.must(b.Abort(b.Context(), "r1", "op", "enough"))
-	if got := apps(b.claim("r2", rollout.StagePreflight, 9)); !slices.Equal(got, []string{"wx001"}) {
+	if got := appsOf(b.claim("r2", rollout.StagePreflight, 9)); !slices.Equal(got, []string{"wx001"}) {
 		b.Errorf("took over %q, want only what no lease holds", got)
 	}
-	b.advance(max(lease, OwnerRetry))
+	b.advance(max(lease, ownerRetry))
 	b.moved("asks again", 1)(b.WakeDue(b.Context(), 9))
 	if got := b.claim("r2", rollout.StagePreflight, 1, "wx000"); len(got) != 1 {
 		b.Errorf("claimed %v after the lease was out", got)
 	}
-	// The old handler ends: what it says is kept, the new owner stays.
+	// The old handler ends: its result is stored, and the new owner stays.
 	b.step(acting, rollout.Finished{At: at, End: rollout.StateSkipped})
 	_, next := b.begin2("r2", "wx001")
 	b.step(next, rollout.Yielded{At: at})

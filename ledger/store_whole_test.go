@@ -1,4 +1,4 @@
-package rollouttest
+package ledger_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
 )
 
-// worker is a queue whose assignments are worked off at once: the store's whole life
+// worker is a queue that works off assignments at once: it runs the store
 // with the controller, without Asynq or WeChat.
 type worker struct {
 	b *bench
@@ -38,7 +38,7 @@ func (w *worker) Enqueue(ctx context.Context, assignments []rollout.Assignment) 
 	return nil
 }
 
-// answer is what comes of an assignment: each stage goes well, the audit takes a while.
+// answer is the result of an assignment: each stage goes well, the audit takes a while.
 func (w *worker) answer(assignment rollout.Assignment, now time.Time) rollout.Event {
 	switch {
 	case assignment.Stage == rollout.StageRelease:
@@ -70,7 +70,7 @@ func (openPools) Take(_ context.Context, r rollout.TakeRequest) (rollout.Taken, 
 
 func (openPools) Return(context.Context, rollout.Stage, []string) error { return nil }
 
-// stillClock never moves by itself.
+// stillClock stands still.
 type stillClock struct{}
 
 func (stillClock) Now() time.Time { return at }
@@ -79,13 +79,13 @@ func (stillClock) Now() time.Time { return at }
 func testWholeRollout(b *bench) {
 	ctx := b.Context()
 	sizes := []int{2, 5, 13}
-	plan := rollout.Plan{Name: "whole", Waves: Waves(sizes...)}
+	plan := rollout.Plan{Name: "whole", Waves: wavesOf(sizes...)}
 	plan.Waves[0].MinJudged = 2
 	plan.Waves[1] = rollout.Wave{Name: "early", Size: 5, RejectAbove: 0.5, MinJudged: 3}
-	b.must(b.Load(ctx, Load{ID: "r1", Plan: plan, Targets: Targets(sizes...)}))
+	b.must(b.Load(ctx, rolloutLoad{ID: "r1", Plan: plan, Targets: targetsOf(sizes...)}))
 	b.must(b.Heartbeat(ctx, "w1", map[rollout.QueueName]int{rollout.QueueCommit: 2, rollout.QueueAudit: 1, rollout.QueueRelease: 1}, time.Hour))
 	w := &worker{b: b, fails: map[string]bool{"wx004": true, "wx010": true}}
-	c := dispatch.New(b.Store, w, openPools{}, stillClock{}, dispatch.Options{Lease: lease})
+	c := dispatch.New(b.store, w, openPools{}, stillClock{}, dispatch.Options{Lease: lease})
 	for tick := 0; b.rollout("r1").Status != rollout.StatusDone; tick++ {
 		if tick == 500 {
 			b.Fatalf("not done after %d ticks: %v", tick, b.rollout("r1").Counts)
