@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -66,15 +67,15 @@ func (e *ChangedError) Error() string {
 // Finished reads a rollout that has ended: an *UnfinishedError if it hasn't, a
 // *StatusError if it isn't there.
 func (l *Ledger) Finished(ctx context.Context, id string) (Finished, error) {
-	list, err := run(ctx, l.rdb, archiveReadScript, id).Slice()
+	list, err := db.Run(ctx, l.rdb, archiveReadScript, id).Slice()
 	if err != nil {
-		return Finished{}, failed(err, "read rollout %s", id)
+		return Finished{}, db.Failed(err, "read rollout %s", id)
 	}
-	f := Finished{Stamp: fmt.Sprint(list[0]), Fields: textMap(list[1]), Counts: textMap(list[2]), Codes: textMap(list[3]), Plans: textMap(list[4])}
+	f := Finished{Stamp: fmt.Sprint(list[0]), Fields: db.TextMap(list[1]), Counts: db.TextMap(list[2]), Codes: db.TextMap(list[3]), Plans: db.TextMap(list[4])}
 	if len(f.Fields) == 0 {
 		return f, &StatusError{Rollout: id}
 	}
-	if f.Rollout, err = decodeRollout(view{id: id, fields: f.Fields, counts: f.Counts, codes: f.Codes}); err != nil {
+	if f.Rollout, err = (db.View{ID: id, Fields: f.Fields, Counts: f.Counts, Codes: f.Codes}).Rollout(); err != nil {
 		return f, err
 	}
 	actions, _ := list[5].([]any)
@@ -99,9 +100,9 @@ func (l *Ledger) Prune(ctx context.Context, stamp string, a Archived) error {
 	if err != nil {
 		return fmt.Errorf("encode what stays of rollout %s: %w", a.ID, err)
 	}
-	list, err := texts(run(ctx, l.rdb, pruneScript, a.ID, stamp, remember, ArchivedMax, a.By, a.Why))
+	list, err := db.Texts(db.Run(ctx, l.rdb, pruneScript, a.ID, stamp, remember, ArchivedMax, a.By, a.Why))
 	if err != nil {
-		return failed(err, "prune rollout %s", a.ID)
+		return db.Failed(err, "prune rollout %s", a.ID)
 	}
 	switch list[0] {
 	case "ok":
@@ -114,7 +115,7 @@ func (l *Ledger) Prune(ctx context.Context, stamp string, a Archived) error {
 	case "changed":
 		return &ChangedError{Rollout: a.ID}
 	default:
-		left, err := parseInt("count", list[2])
+		left, err := db.ParseInt("count", list[2])
 		return errors.Join(err, &UnfinishedError{Rollout: a.ID, Status: rollout.Status(list[1]), Targets: int(left)})
 	}
 }
@@ -122,12 +123,12 @@ func (l *Ledger) Prune(ctx context.Context, stamp string, a Archived) error {
 // Archived is what stays of a pruned rollout; ErrNotFound if none has that id.
 func (l *Ledger) Archived(ctx context.Context, id string) (Archived, error) {
 	var a Archived
-	text, err := l.rdb.HGet(ctx, keyArchived, id).Bytes()
+	text, err := l.rdb.HGet(ctx, db.KeyArchived, id).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return a, fmt.Errorf("archived rollout %s: %w", id, ErrNotFound)
 	}
 	if err != nil {
-		return a, failed(err, "look up archived rollout %s", id)
+		return a, db.Failed(err, "look up archived rollout %s", id)
 	}
 	if err := json.Unmarshal(text, &a); err != nil {
 		return a, fmt.Errorf("archived rollout %s in the ledger: %w", id, err)
@@ -137,9 +138,9 @@ func (l *Ledger) Archived(ctx context.Context, id string) (Archived, error) {
 
 // Archives lists what stays of pruned rollouts, newest first, a page of n from offset.
 func (l *Ledger) Archives(ctx context.Context, offset, n int) ([]Archived, error) {
-	ids, err := l.rdb.ZRevRange(ctx, keyArchives, int64(offset), int64(offset+n-1)).Result()
+	ids, err := l.rdb.ZRevRange(ctx, db.KeyArchives, int64(offset), int64(offset+n-1)).Result()
 	if err != nil {
-		return nil, failed(err, "list archived rollouts")
+		return nil, db.Failed(err, "list archived rollouts")
 	}
 	var out []Archived
 	for _, id := range ids {

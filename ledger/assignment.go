@@ -3,10 +3,10 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -14,9 +14,9 @@ import (
 // later stage of the queue than the one that the assignment was given for. An assignment that was
 // given to somebody else, or is over, is a *rollout.StaleError: drop the task.
 func (l *Ledger) Start(ctx context.Context, t rollout.Assignment, lease time.Duration) (rollout.Started, error) {
-	list, err := texts(run(ctx, l.rdb, startScript, t.Rollout, t.AppID, t.Fence, milli(lease)))
+	list, err := db.Texts(db.Run(ctx, l.rdb, startScript, t.Rollout, t.AppID, t.Fence, db.Milli(lease)))
 	if err != nil {
-		return rollout.Started{}, failed(err, "start assignment of rollout %s, app %s", t.Rollout, t.AppID)
+		return rollout.Started{}, db.Failed(err, "start assignment of rollout %s, app %s", t.Rollout, t.AppID)
 	}
 	if len(list) < 8 || list[0] != "ok" {
 		return rollout.Started{}, &rollout.StaleError{Rollout: t.Rollout, AppID: t.AppID, Fence: t.Fence}
@@ -25,17 +25,17 @@ func (l *Ledger) Start(ctx context.Context, t rollout.Assignment, lease time.Dur
 	if err != nil {
 		return rollout.Started{}, err
 	}
-	us, err := parseInt("server time", list[4])
+	us, err := db.ParseInt("server time", list[4])
 	if err != nil {
 		return rollout.Started{}, err
 	}
-	created, err := parseInt("creation", list[5])
+	created, err := db.ParseInt("creation", list[5])
 	if err != nil {
 		return rollout.Started{}, err
 	}
 	return rollout.Started{
 		Target: target, Status: rollout.Status(list[2]), ReleaseApproved: list[3] != "", Now: time.UnixMicro(us),
-		Created: fromMilli(created), Releases: decodeReleases(list[6]), Fault: list[7] == "1",
+		Created: db.FromMilli(created), Releases: decodeReleases(list[6]), Fault: list[7] == "1",
 	}, nil
 }
 
@@ -47,15 +47,15 @@ func (l *Ledger) Save(ctx context.Context, was, next rollout.Target, o rollout.S
 	if err != nil {
 		return was, err
 	}
-	list, err := texts(run(ctx, l.rdb, saveScript, args...))
+	list, err := db.Texts(db.Run(ctx, l.rdb, saveScript, args...))
 	if err != nil {
-		return was, failed(err, "save rollout %s, app %s at %s", was.Rollout, was.AppID, next.Stage)
+		return was, db.Failed(err, "save rollout %s, app %s at %s", was.Rollout, was.AppID, next.Stage)
 	}
 	return saved(was, next, list)
 }
 
 func saveArgs(was, next rollout.Target, o rollout.SaveOptions) ([]any, error) {
-	body, err := encodeBody(next)
+	body, err := db.EncodeBody(next)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func saveArgs(was, next rollout.Target, o rollout.SaveOptions) ([]any, error) {
 	}
 	return []any{
 		was.Rollout, was.AppID, was.Version, was.Fence,
-		string(next.Stage), string(next.State), string(next.Reason), milli(wait), body, mode, code, before, o.Version,
+		string(next.Stage), string(next.State), string(next.Reason), db.Milli(wait), body, mode, code, before, o.Version,
 	}, nil
 }
 
@@ -90,9 +90,9 @@ func failedWith(t rollout.Target) string {
 func saved(was, next rollout.Target, list []string) (rollout.Target, error) {
 	switch list[0] {
 	case "ok":
-		version, err1 := parseInt("version", list[1])
-		due, err2 := parseInt("due", list[2])
-		next.Version, next.Due, next.Wait = version, fromMilli(due), 0
+		version, err1 := db.ParseInt("version", list[1])
+		due, err2 := db.ParseInt("due", list[2])
+		next.Version, next.Due, next.Wait = version, db.FromMilli(due), 0
 		if state := rollout.State(list[3]); state != next.State { // news came during the assignment
 			next.State, next.Reason = state, ""
 			if next.Intent != nil {
@@ -105,12 +105,4 @@ func saved(was, next rollout.Target, list []string) (rollout.Target, error) {
 	default:
 		return was, &rollout.StaleError{Rollout: was.Rollout, AppID: was.AppID, Fence: was.Fence}
 	}
-}
-
-func parseInt(what, s string) (int64, error) {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("ledger: %s %q is not a number", what, s)
-	}
-	return n, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 )
 
 // clockStepMin is how far the server's clock has to step back to be noticed; what is less,
@@ -25,9 +27,9 @@ func (e *ClockStepError) Error() string {
 // settleClock works off a step of the clock. Several workers may do it at once.
 func (l *Ledger) settleClock(ctx context.Context) error {
 	for {
-		n, err := run(ctx, l.rdb, clockScript, clockBatch, milli(l.opts.Lease)).Int()
+		n, err := db.Run(ctx, l.rdb, clockScript, clockBatch, db.Milli(l.opts.Lease)).Int()
 		if err != nil || n == 0 {
-			return failed(err, "bring near what a step of the Redis clock left in the future")
+			return db.Failed(err, "bring near what a step of the Redis clock left in the future")
 		}
 	}
 }
@@ -44,18 +46,18 @@ type ClockStep struct {
 // LastClockStep is the last time that the server's clock stepped back; ok is false if it
 // never did.
 func (l *Ledger) LastClockStep(ctx context.Context) (s ClockStep, ok bool, err error) {
-	f, err := l.rdb.HGetAll(ctx, keyClock).Result()
+	f, err := l.rdb.HGetAll(ctx, db.KeyClock).Result()
 	if err != nil {
-		return s, false, failed(err, "read the steps of the Redis clock")
+		return s, false, db.Failed(err, "read the steps of the Redis clock")
 	}
 	if f["steps"] == "" {
 		return s, false, nil
 	}
 	var n [3]int64
 	for i, name := range []string{"back", "at", "steps"} {
-		if n[i], err = parseInt(name, f[name]); err != nil {
+		if n[i], err = db.ParseInt(name, f[name]); err != nil {
 			return s, false, err
 		}
 	}
-	return ClockStep{Back: time.Duration(n[0]) * time.Millisecond, At: fromMilli(n[1]), Steps: int(n[2])}, true, nil
+	return ClockStep{Back: time.Duration(n[0]) * time.Millisecond, At: db.FromMilli(n[1]), Steps: int(n[2])}, true, nil
 }

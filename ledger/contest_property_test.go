@@ -13,6 +13,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -367,7 +368,7 @@ func play(ctx context.Context, seed uint64, rdb redis.UniversalClient, advance f
 	if err := c.settles(); err != nil {
 		return err
 	}
-	_, found, err := inspected(ctx, c.l.Ledger, c.ids[0])
+	_, found, err := checked(ctx, c.rdb, fsck.Options{Rollouts: []string{c.ids[0]}})
 	if err == nil && len(found) > 0 {
 		err = fmt.Errorf("the check finds %v", found)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -18,9 +19,9 @@ type change struct {
 
 // control applies a change; a status that doesn't allow it is a *StatusError.
 func (l *Ledger) control(ctx context.Context, id string, c change) error {
-	list, err := texts(run(ctx, l.rdb, controlScript, id, c.from, string(c.to), c.by, c.why))
+	list, err := db.Texts(db.Run(ctx, l.rdb, controlScript, id, c.from, string(c.to), c.by, c.why))
 	if err != nil {
-		return failed(err, "change rollout %s to %s", id, c.to)
+		return db.Failed(err, "change rollout %s to %s", id, c.to)
 	}
 	if list[0] != "ok" {
 		return &StatusError{Rollout: id, Status: rollout.Status(list[1]), Want: c.to}
@@ -71,15 +72,15 @@ func (e *GateChangedError) Error() string {
 // ApproveReleases lets approved targets of a rollout with release.when manual go live.
 // It is false if somebody approved them before, whose name and reason stay.
 func (l *Ledger) ApproveReleases(ctx context.Context, id, by, why string) (bool, error) {
-	n, err := l.rdb.Exists(ctx, keyRollout(id)).Result()
+	n, err := l.rdb.Exists(ctx, db.KeyRollout(id)).Result()
 	if err != nil {
-		return false, failed(err, "approve releases of rollout %s", id)
+		return false, db.Failed(err, "approve releases of rollout %s", id)
 	}
 	if n == 0 {
 		return false, &StatusError{Rollout: id}
 	}
-	first, err := l.rdb.HSetNX(ctx, keyRollout(id), "release_approved", by+": "+why).Result()
-	return first, failed(err, "approve releases of rollout %s", id)
+	first, err := l.rdb.HSetNX(ctx, db.KeyRollout(id), "release_approved", by+": "+why).Result()
+	return first, db.Failed(err, "approve releases of rollout %s", id)
 }
 
 func (l *Ledger) latch(ctx context.Context, id string, wave int, g rollout.GateState, mode, seen string) (bool, error) {
@@ -87,9 +88,9 @@ func (l *Ledger) latch(ctx context.Context, id string, wave int, g rollout.GateS
 	if err != nil {
 		return false, err
 	}
-	n, err := run(ctx, l.rdb, latchScript, id, wave, string(g.Decision), string(b), mode, seen).Int()
+	n, err := db.Run(ctx, l.rdb, latchScript, id, wave, string(g.Decision), string(b), mode, seen).Int()
 	if err != nil {
-		return false, failed(err, "latch gate %d of rollout %s", wave, id)
+		return false, db.Failed(err, "latch gate %d of rollout %s", wave, id)
 	}
 	switch n {
 	case -1:
@@ -115,7 +116,7 @@ func (a Action) Time() time.Time { return time.UnixMilli(a.At) }
 // NotePlatform remembers what was done to the platform and not to one rollout,
 // such as opening a pool; from and to say what changed.
 func (l *Ledger) NotePlatform(ctx context.Context, from, to, by, why string) error {
-	return failed(run(ctx, l.rdb, platformNoteScript, from, to, by, why).Err(), "note that %s became %s", from, to)
+	return db.Failed(db.Run(ctx, l.rdb, platformNoteScript, from, to, by, why).Err(), "note that %s became %s", from, to)
 }
 
 // PlatformActions lists what NotePlatform remembers, oldest first, the last thousand.
@@ -123,9 +124,9 @@ func (l *Ledger) PlatformActions(ctx context.Context) ([]Action, error) { return
 
 // Actions lists a rollout's changes, oldest first, the last thousand.
 func (l *Ledger) Actions(ctx context.Context, id string) ([]Action, error) {
-	list, err := l.rdb.LRange(ctx, keyLog(id), 0, -1).Result()
+	list, err := l.rdb.LRange(ctx, db.KeyLog(id), 0, -1).Result()
 	if err != nil {
-		return nil, failed(err, "read the actions of rollout %s", id)
+		return nil, db.Failed(err, "read the actions of rollout %s", id)
 	}
 	return decodeActions(id, list)
 }
@@ -138,4 +139,9 @@ func decodeActions(id string, list []string) ([]Action, error) {
 		}
 	}
 	return out, nil
+}
+
+// Note writes into a rollout's log what changed something of it, but not its status.
+func (l *Ledger) Note(ctx context.Context, id, by, why string) error {
+	return db.Failed(db.Run(ctx, l.rdb, noteScript, id, by, why).Err(), "write into the log of rollout %s", id)
 }

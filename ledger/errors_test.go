@@ -3,7 +3,6 @@ package ledger_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -23,7 +23,7 @@ type call struct {
 }
 
 // calls lists all methods that reach Redis.
-func calls() []call {
+func calls(rdb redis.UniversalClient) []call {
 	target := rollout.Target{Rollout: "r1", AppID: "wx000", Stage: rollout.StagePreflight, State: rollout.StatePending}
 	claim := rollout.Claim{Rollout: "r1", Stage: rollout.StagePreflight, MaxRank: 9, N: 1, Lease: lease}
 	never := time.Time{}
@@ -74,7 +74,7 @@ func calls() []call {
 		read("read rollout r1, app wx000", func(c ctx, l l) error { return second(l.Target(c, "r1", "wx000")) }),
 		read("read targets of rollout", func(c ctx, l l) error { return lastError(l.Targets(c, "r1")) }),
 		read("read the owner", func(c ctx, l l) error { return second(l.Owner(c, "wx000")) }),
-		read("read 1 rollouts", func(c ctx, l l) error { return second(l.Fsck(c, ledger.FsckOptions{Rollouts: []string{"r1"}})) }),
+		read("read 1 rollouts", func(c ctx, l l) error { return second(fsck.Check(c, rdb, fsck.Options{Rollouts: []string{"r1"}})) }),
 		read("list schedules", func(c ctx, l l) error { return second(l.Schedules(c)) }),
 		read("list due schedules", func(c ctx, l l) error { return second(l.DueSchedules(c)) }),
 		read("read 1 schedules", func(c ctx, l l) error { return second(l.Schedule(c, "s1")) }),
@@ -123,7 +123,7 @@ func TestUnavailable(t *testing.T) {
 			prepare(t, rdb)
 			tc.spoil(t, rdb)
 			l := ledger.New(rdb, ledger.Options{})
-			for _, c := range calls() {
+			for _, c := range calls(rdb) {
 				if !c.write && !tc.all {
 					continue
 				}
@@ -171,7 +171,7 @@ func TestOutOfMemory(t *testing.T) {
 	if _, err := l.Save(t.Context(), started.Target, next, rollout.SaveOptions{}); err != nil {
 		t.Errorf("saving a result: %v", err)
 	}
-	if _, f, err := inspected(t.Context(), l, "r1"); err != nil || len(f) > 0 {
+	if _, f, err := checked(t.Context(), rdb, fsck.Options{Rollouts: []string{"r1"}}); err != nil || len(f) > 0 {
 		t.Errorf("inspection: %v, %v", f, err)
 	}
 }
@@ -188,42 +188,17 @@ func TestUnreachable(t *testing.T) {
 	l := ledger.New(rdb, ledger.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, c := range calls() {
+	for _, c := range calls(rdb) {
 		if err := c.do(ctx, l); !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), c.what) {
 			t.Errorf("%s, canceled: %v", c.what, err)
 		}
 	}
 	srv.Kill()
-	for _, c := range calls() {
+	for _, c := range calls(rdb) {
 		err := c.do(t.Context(), l)
 		var u *ledger.UnavailableError
 		if err == nil || errors.As(err, &u) || !strings.HasPrefix(err.Error(), c.what) {
 			t.Errorf("%s, server gone: %v", c.what, err)
-		}
-	}
-}
-
-// The words of a refusal differ by version and by where it was raised.
-func TestUnavailableInOtherWords(t *testing.T) {
-	t.Parallel()
-	_, rdb := redistest.Mini(t)
-	for text, hint := range map[string]string{
-		"OOM command not allowed when used memory > 'maxmemory'.":                                                           "maxmemory",
-		"ERR Error running script (call to f_0): @user_script:12: -OOM command not allowed when used memory > 'maxmemory'.": "maxmemory",
-		"ERR Error running script (call to f_0): @user_script:12: -READONLY You can't write against a read only replica.":   "replica",
-		"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.":                  "disk",
-		"NOAUTH Authentication required.":                         "password",
-		"ERR Protocol error: unauthenticated multibulk length":    "password",
-		"ERR Error running script (call to f_0): a plain mistake": "",
-		"OOMPH is no code": "",
-	} {
-		err := redis.NewScript(fmt.Sprintf("return redis.error_reply(%q)", text)).Run(t.Context(), rdb, []string{"k"}).Err()
-		if err = ledger.Failed(err, "try"); !strings.HasPrefix(err.Error(), "try: ") {
-			t.Errorf("%q became %v", text, err)
-		}
-		var u *ledger.UnavailableError
-		if errors.As(err, &u) != (hint != "") || (u != nil && !strings.Contains(u.Hint, hint)) {
-			t.Errorf("%q became %v; want a hint about %q", text, err, hint)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -41,16 +42,16 @@ func (l *Ledger) NotePlatformFault(ctx context.Context, f PlatformFault, app str
 	if f.Confirm {
 		confirm = 1
 	}
-	news, err := run(ctx, l.rdb, faultNoteScript, f.Code, f.Text, f.Endpoint, f.IP, f.RID, app, confirm,
-		milli(faultFirstProbe), milli(faultProbeMax), milli(faultReturns), faultApps).Text()
-	return rollout.FaultReport(news), failed(err, "record a fault of the platform")
+	news, err := db.Run(ctx, l.rdb, faultNoteScript, f.Code, f.Text, f.Endpoint, f.IP, f.RID, app, confirm,
+		db.Milli(faultFirstProbe), db.Milli(faultProbeMax), db.Milli(faultReturns), faultApps).Text()
+	return rollout.FaultReport(news), db.Failed(err, "record a fault of the platform")
 }
 
 // PlatformFault reads the fault that stands; nil if there is none.
 func (l *Ledger) PlatformFault(ctx context.Context) (*PlatformFault, error) {
-	h, err := l.rdb.HGetAll(ctx, keyFault).Result()
+	h, err := l.rdb.HGetAll(ctx, db.KeyFault).Result()
 	if err != nil {
-		return nil, failed(err, "read the fault of the platform")
+		return nil, db.Failed(err, "read the fault of the platform")
 	}
 	if len(h) == 0 {
 		return nil, nil
@@ -63,11 +64,11 @@ func decodeFault(h map[string]string) (*PlatformFault, error) {
 	var numbers [5]int64
 	for i, name := range []string{"code", "since", "seen", "probe", "probes"} {
 		var err error
-		if numbers[i], err = parseInt("fault "+name, h[name]); err != nil {
+		if numbers[i], err = db.ParseInt("fault "+name, h[name]); err != nil {
 			return nil, err
 		}
 	}
-	f.Code, f.Since, f.LastSeen, f.ProbeAt = numbers[0], fromMilli(numbers[1]), fromMilli(numbers[2]), fromMilli(numbers[3])
+	f.Code, f.Since, f.LastSeen, f.ProbeAt = numbers[0], db.FromMilli(numbers[1]), db.FromMilli(numbers[2]), db.FromMilli(numbers[3])
 	f.Probes = int(numbers[4])
 	if err := json.Unmarshal([]byte(h["apps"]), &f.Apps); err != nil {
 		return nil, fmt.Errorf("ledger: apps of the platform's fault: %w", err)
@@ -78,18 +79,18 @@ func decodeFault(h map[string]string) (*PlatformFault, error) {
 // BeginProbe reports whether the fault is to be probed now, and sets when it is probed again. It is
 // false before its time, and if the fault is over.
 func (l *Ledger) BeginProbe(ctx context.Context, f PlatformFault) (bool, error) {
-	n, err := run(ctx, l.rdb, faultProbeScript, f.Since.UnixMilli(), milli(FaultProbeWait(f.Probes))).Int()
-	return n == 1, failed(err, "begin a probe of the platform")
+	n, err := db.Run(ctx, l.rdb, faultProbeScript, f.Since.UnixMilli(), db.Milli(FaultProbeWait(f.Probes))).Int()
+	return n == 1, db.Failed(err, "begin a probe of the platform")
 }
 
 // ClearPlatformFault ends the fault that was probed, unless another one began since; false then.
 // The apps named are those that fail where others work: for an hour a report of theirs that needs
 // confirmation is their own fault.
 func (l *Ledger) ClearPlatformFault(ctx context.Context, f PlatformFault, alone ...string) (bool, error) {
-	args := []any{f.Since.UnixMilli(), milli(faultAlone)}
+	args := []any{f.Since.UnixMilli(), db.Milli(faultAlone)}
 	for _, app := range alone {
 		args = append(args, app)
 	}
-	n, err := run(ctx, l.rdb, faultClearScript, args...).Int()
-	return n == 1, failed(err, "end the fault of the platform")
+	n, err := db.Run(ctx, l.rdb, faultClearScript, args...).Int()
+	return n == 1, db.Failed(err, "end the fault of the platform")
 }

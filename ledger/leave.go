@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -71,13 +72,13 @@ func (l *Ledger) rivals(ctx context.Context, keys []TargetKey) ([]rival, time.Ti
 	var now *redis.TimeCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, k := range keys {
-			owner[i], released[i] = p.HGet(ctx, keyOwners, k.AppID), p.HGet(ctx, keyReleased, k.AppID)
+			owner[i], released[i] = p.HGet(ctx, db.KeyOwners, k.AppID), p.HGet(ctx, db.KeyReleased, k.AppID)
 		}
 		now = p.Time(ctx)
 		return nil
 	})
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return nil, time.Time{}, failed(err, "read who works on %d apps", len(keys))
+		return nil, time.Time{}, db.Failed(err, "read who works on %d apps", len(keys))
 	}
 	for i, k := range keys {
 		ids = append(ids, k.Rollout, owner[i].Val())
@@ -112,20 +113,20 @@ func (l *Ledger) runs(ctx context.Context, ids []string) (map[string]nameRun, er
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, id := range ids {
 			if id != "" && cmds[id] == nil {
-				cmds[id] = p.HMGet(ctx, keyRollout(id), "name", "created")
+				cmds[id] = p.HMGet(ctx, db.KeyRollout(id), "name", "created")
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, failed(err, "read the names of %d rollouts", len(cmds))
+		return nil, db.Failed(err, "read the names of %d rollouts", len(cmds))
 	}
 	out := make(map[string]nameRun, len(cmds))
 	for id, cmd := range cmds {
 		name, _ := cmd.Val()[0].(string)
 		created, _ := cmd.Val()[1].(string)
 		ms, _ := strconv.ParseInt(created, 10, 64)
-		out[id] = nameRun{id: id, name: name, created: fromMilli(ms)}
+		out[id] = nameRun{id: id, name: name, created: db.FromMilli(ms)}
 	}
 	return out, nil
 }

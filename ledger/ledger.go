@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -46,7 +48,7 @@ func New(rdb redis.UniversalClient, o Options) *Ledger {
 func (l *Ledger) WakeDue(ctx context.Context, limit int) (int, error) {
 	n, left, err := l.due(ctx, limit, "wake")
 	if err != nil {
-		return n, failed(err, "wake parked targets")
+		return n, db.Failed(err, "wake parked targets")
 	}
 	return n, l.leave(ctx, left)
 }
@@ -58,23 +60,23 @@ func (l *Ledger) ExpireDue(ctx context.Context, limit int) (int, error) {
 		indexes = append(indexes, "leases:"+string(queueName))
 	}
 	n, _, err := l.due(ctx, limit, indexes...)
-	return n, failed(err, "take back expired leases")
+	return n, db.Failed(err, "take back expired leases")
 }
 
 // due moves what is due in some indexes and names the targets that may have lost their app.
 func (l *Ledger) due(ctx context.Context, limit int, indexes ...string) (moved int, left []TargetKey, err error) {
-	args := []any{limit, milli(l.opts.OwnerRetry)}
+	args := []any{limit, db.Milli(l.opts.OwnerRetry)}
 	for _, index := range indexes {
 		args = append(args, index)
 	}
-	list, err := texts(run(ctx, l.rdb, dueScript, args...))
+	list, err := db.Texts(db.Run(ctx, l.rdb, dueScript, args...))
 	if err != nil {
 		return 0, nil, err
 	}
-	n, err := parseInt("count", list[0])
+	n, err := db.ParseInt("count", list[0])
 	for _, m := range list[1:] {
-		if e, ok := member(m, ""); ok {
-			left = append(left, TargetKey{Rollout: e.rollout, AppID: e.app})
+		if id, app, ok := strings.Cut(m, " "); ok {
+			left = append(left, TargetKey{Rollout: id, AppID: app})
 		}
 	}
 	return int(n), left, err
@@ -83,31 +85,31 @@ func (l *Ledger) due(ctx context.Context, limit int, indexes ...string) (moved i
 // Peek implements dispatch.Store.
 func (l *Ledger) Peek(ctx context.Context, c rollout.Claim) ([]string, error) {
 	apps, err := l.rdb.ZRangeArgs(ctx, redis.ZRangeArgs{
-		Key: keyReady(c.Rollout, string(c.Stage)), ByScore: true,
+		Key: db.KeyReady(c.Rollout, string(c.Stage)), ByScore: true,
 		Start: 0, Stop: fmt.Sprintf("(%d", c.MaxRank), Count: int64(c.N),
 	}).Result()
-	return apps, failed(err, "look at the next targets of rollout %s at %s", c.Rollout, c.Stage)
+	return apps, db.Failed(err, "look at the next targets of rollout %s at %s", c.Rollout, c.Stage)
 }
 
 // Claim implements dispatch.Store.
 func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Assignment, error) {
-	args := []any{c.Rollout, string(c.Stage), c.MaxRank, c.N, milli(c.Lease), milli(l.opts.OwnerRetry), ""}
+	args := []any{c.Rollout, string(c.Stage), c.MaxRank, c.N, db.Milli(c.Lease), db.Milli(l.opts.OwnerRetry), ""}
 	if c.ReadBack {
 		args[len(args)-1] = "back"
 	}
 	for _, app := range c.Only {
 		args = append(args, app)
 	}
-	list, err := texts(run(ctx, l.rdb, claimScript, args...))
+	list, err := db.Texts(db.Run(ctx, l.rdb, claimScript, args...))
 	if err != nil {
-		return nil, failed(err, "claim targets of rollout %s at %s", c.Rollout, c.Stage)
+		return nil, db.Failed(err, "claim targets of rollout %s at %s", c.Rollout, c.Stage)
 	}
-	n, err := parseInt("count", list[0])
+	n, err := db.ParseInt("count", list[0])
 	if err != nil {
 		return nil, err
 	}
 	if n < 0 {
-		ms, err := parseInt("quarantine", list[1])
+		ms, err := db.ParseInt("quarantine", list[1])
 		if ms < 0 {
 			return nil, &rollout.PlatformFaultError{}
 		}
@@ -116,7 +118,7 @@ func (l *Ledger) Claim(ctx context.Context, c rollout.Claim) ([]rollout.Assignme
 	given, skip := list[1:1+2*n], list[1+2*n:]
 	assignments := make([]rollout.Assignment, 0, n)
 	for i := 0; i < len(given); i += 2 {
-		fence, err := parseInt("fence", given[i+1])
+		fence, err := db.ParseInt("fence", given[i+1])
 		if err != nil {
 			return nil, err
 		}
@@ -135,20 +137,20 @@ func (l *Ledger) Quarantine(ctx context.Context) (time.Duration, error) {
 	var server *redis.SliceCmd
 	var now *redis.TimeCmd
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		server, now = p.HMGet(ctx, keyServer, "until", "wait"), p.Time(ctx)
+		server, now = p.HMGet(ctx, db.KeyServer, "until", "wait"), p.Time(ctx)
 		return nil
 	})
 	if err != nil {
-		return 0, failed(err, "read whether assignments wait after a restart of Redis")
+		return 0, db.Failed(err, "read whether assignments wait after a restart of Redis")
 	}
 	until, ok := server.Val()[0].(string)
 	if !ok {
 		return 0, nil // no server gave assignments yet
 	}
-	ms, err := parseInt("quarantine", until)
-	left := max(0, fromMilli(ms).Sub(now.Val()))
+	ms, err := db.ParseInt("quarantine", until)
+	left := max(0, db.FromMilli(ms).Sub(now.Val()))
 	if text, ok := server.Val()[1].(string); ok && err == nil { // no longer, if the clock stepped back
-		ms, err = parseInt("quarantine", text)
+		ms, err = db.ParseInt("quarantine", text)
 		left = min(left, time.Duration(ms)*time.Millisecond)
 	}
 	return left, err
@@ -159,12 +161,12 @@ func (l *Ledger) InFlight(ctx context.Context) (map[rollout.QueueName]int, error
 	cmds := make(map[rollout.QueueName]*redis.IntCmd)
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, queueName := range rollout.QueueNames() {
-			cmds[queueName] = p.ZCard(ctx, keyLeases(string(queueName)))
+			cmds[queueName] = p.ZCard(ctx, db.KeyLeases(string(queueName)))
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, failed(err, "count leases")
+		return nil, db.Failed(err, "count leases")
 	}
 	out := make(map[rollout.QueueName]int, len(cmds))
 	for queueName, cmd := range cmds {
@@ -196,9 +198,9 @@ func (l *Ledger) Pause(ctx context.Context, id, by, why string) error {
 
 // Sweep implements dispatch.Store.
 func (l *Ledger) Sweep(ctx context.Context, id string, limit int) (int, error) {
-	list, err := run(ctx, l.rdb, sweepScript, id, limit).Int64Slice()
+	list, err := db.Run(ctx, l.rdb, sweepScript, id, limit).Int64Slice()
 	if err != nil {
-		return 0, failed(err, "sweep rollout %s", id)
+		return 0, db.Failed(err, "sweep rollout %s", id)
 	}
 	return int(list[0]), nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -44,11 +45,11 @@ func (l *Ledger) Create(ctx context.Context, n NewRollout) (Created, error) {
 	if err != nil {
 		return Created{}, fmt.Errorf("encode plan: %w", err)
 	}
-	list, err := texts(run(ctx, l.rdb, createScript, n.ID, n.Plan.Name, milli(l.opts.LoadStale), full, n.After,
-		"plan", brief, "digest", n.Digest, "start", toMilli(n.StartAt), "revision", 0,
+	list, err := db.Texts(db.Run(ctx, l.rdb, createScript, n.ID, n.Plan.Name, db.Milli(l.opts.LoadStale), full, n.After,
+		"plan", brief, "digest", n.Digest, "start", db.ToMilli(n.StartAt), "revision", 0,
 		"priority", n.Plan.Precedence(), "conflict", string(n.Plan.OnConflict), "version", n.Plan.Template.Version))
 	if err != nil {
-		return Created{}, failed(err, "create rollout %s", n.ID)
+		return Created{}, db.Failed(err, "create rollout %s", n.ID)
 	}
 	switch list[0] {
 	case "created":
@@ -82,20 +83,20 @@ func (l *Ledger) add(ctx context.Context, id string, targets []rollout.Target) (
 	args := make([]any, 0, 1+3*len(targets))
 	args = append(args, id)
 	for _, t := range targets {
-		body, err := encodeBody(t)
+		body, err := db.EncodeBody(t)
 		if err != nil {
 			return 0, err
 		}
 		args = append(args, t.AppID, t.Rank, body)
 	}
-	list, err := texts(run(ctx, l.rdb, addScript, args...))
+	list, err := db.Texts(db.Run(ctx, l.rdb, addScript, args...))
 	if err != nil {
-		return 0, failed(err, "add %d targets to rollout %s", len(targets), id)
+		return 0, db.Failed(err, "add %d targets to rollout %s", len(targets), id)
 	}
 	if list[0] != "ok" {
 		return 0, &StatusError{Rollout: id, Status: rollout.Status(list[1]), Want: rollout.StatusLoading}
 	}
-	n, err := parseInt("count", list[1])
+	n, err := db.ParseInt("count", list[1])
 	return int(n), err
 }
 
@@ -108,15 +109,15 @@ func (l *Ledger) Seal(ctx context.Context, id string, total int, startLater bool
 	if startLater {
 		to = rollout.StatusScheduled
 	}
-	list, err := texts(run(ctx, l.rdb, sealScript, id, total, string(to), by, why, milli(l.opts.LoadStale)))
+	list, err := db.Texts(db.Run(ctx, l.rdb, sealScript, id, total, string(to), by, why, db.Milli(l.opts.LoadStale)))
 	if err != nil {
-		return failed(err, "seal rollout %s", id)
+		return db.Failed(err, "seal rollout %s", id)
 	}
 	switch list[0] {
 	case "ok":
 		return nil
 	case "count":
-		have, err := parseInt("count", list[1])
+		have, err := db.ParseInt("count", list[1])
 		return errors.Join(err, &CountError{Of: "rollout " + id, Have: int(have), Want: total})
 	case "taken":
 		r, err := l.Rollout(ctx, id)
@@ -131,12 +132,12 @@ func (l *Ledger) Seal(ctx context.Context, id string, total int, startLater bool
 // Plan reads a full plan revision.
 func (l *Ledger) Plan(ctx context.Context, id string, revision int) (rollout.Plan, error) {
 	var p rollout.Plan
-	b, err := l.rdb.HGet(ctx, keyPlans(id), fmt.Sprint(revision)).Bytes()
+	b, err := l.rdb.HGet(ctx, db.KeyPlans(id), fmt.Sprint(revision)).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return p, fmt.Errorf("rollout %s, plan revision %d: %w", id, revision, ErrNotFound)
 	}
 	if err != nil {
-		return p, failed(err, "read plan of rollout %s", id)
+		return p, db.Failed(err, "read plan of rollout %s", id)
 	}
 	if err := json.Unmarshal(b, &p); err != nil {
 		return p, fmt.Errorf("rollout %s, plan revision %d in the ledger: %w", id, revision, err)
@@ -151,9 +152,9 @@ func (l *Ledger) Revise(ctx context.Context, id string, p rollout.Plan) (int, er
 	if err != nil {
 		return 0, fmt.Errorf("encode plan: %w", err)
 	}
-	n, err := run(ctx, l.rdb, reviseScript, id, full).Int()
+	n, err := db.Run(ctx, l.rdb, reviseScript, id, full).Int()
 	if err != nil {
-		return 0, failed(err, "revise rollout %s", id)
+		return 0, db.Failed(err, "revise rollout %s", id)
 	}
 	if n == 0 {
 		return 0, &StatusError{Rollout: id}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -66,7 +67,8 @@ func TestLoadTwice(t *testing.T) {
 // Two who apply the same plan at once do no harm.
 func TestLoadByTwoAtOnce(t *testing.T) {
 	t.Parallel()
-	l := store{ledger.New(redistest.Start(t).Client(t), ledger.Options{})}
+	rdb := redistest.Start(t).Client(t)
+	l := store{ledger.New(rdb, ledger.Options{})}
 	const n = 2345
 	apply := func(ctx context.Context) error {
 		return l.Load(ctx, rolloutLoad{ID: "r1", Plan: plan("spring", n), Targets: targetsOf(n)})
@@ -95,7 +97,7 @@ func TestLoadByTwoAtOnce(t *testing.T) {
 	if err != nil || len(actions) != 1 || actions[0].To != "running" || actions[0].By != "test" {
 		t.Errorf("actions %+v, %v; want one seal", actions, err)
 	}
-	if in, f, err := inspected(t.Context(), l.Ledger, "r1"); err != nil || len(f) > 0 || in.Targets != n {
+	if in, f, err := checked(t.Context(), rdb, fsck.Options{Rollouts: []string{"r1"}}); err != nil || len(f) > 0 || in.Targets != n {
 		t.Errorf("inspection: %+v, %v, %v", in, f, err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 )
 
 // LoanMax is the longest loan.
@@ -43,13 +45,13 @@ func (e *LentError) Error() string {
 // Loan lends an app for ttl, at most LoanMax. An app that has an assignment, or is lent, is a
 // *LentError. Give it back with Return.
 func (l *Ledger) Loan(ctx context.Context, appID string, ttl time.Duration) (Loan, error) {
-	list, err := texts(run(ctx, l.rdb, loanScript, appID, milli(min(ttl, LoanMax)), milli(l.opts.Lease)))
+	list, err := db.Texts(db.Run(ctx, l.rdb, loanScript, appID, db.Milli(min(ttl, LoanMax)), db.Milli(l.opts.Lease)))
 	if err != nil {
-		return Loan{}, failed(err, "lend app %s", appID)
+		return Loan{}, db.Failed(err, "lend app %s", appID)
 	}
-	ms, err := parseInt("time", list[len(list)-1])
+	ms, err := db.ParseInt("time", list[len(list)-1])
 	if err != nil || list[0] == "ok" {
-		return Loan{AppID: appID, Until: fromMilli(ms)}, err
+		return Loan{AppID: appID, Until: db.FromMilli(ms)}, err
 	}
 	return Loan{}, &LentError{
 		AppID: appID, Rollout: list[1], Quarantine: list[0] == "quarantine", Left: time.Duration(ms) * time.Millisecond,
@@ -58,7 +60,7 @@ func (l *Ledger) Loan(ctx context.Context, appID string, ttl time.Duration) (Loa
 
 // Return gives an app back. One whose loan has run out is left alone.
 func (l *Ledger) Return(ctx context.Context, loan Loan) error {
-	return failed(run(ctx, l.rdb, loanReturnScript, loan.AppID, toMilli(loan.Until)).Err(), "give app %s back", loan.AppID)
+	return db.Failed(db.Run(ctx, l.rdb, loanReturnScript, loan.AppID, db.ToMilli(loan.Until)).Err(), "give app %s back", loan.AppID)
 }
 
 // Borrow lends an app for use's calls, whose context ends before the loan does, and gives it back

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -446,8 +446,8 @@ func TestFsckReleases(t *testing.T) {
 		b.step(x, rollout.Finished{At: at, End: rollout.StateUndone})
 		b.sound("r1")
 		b.must(b.rdb.HSet(b.Context(), "wxr:{ledger}:released", app, mark).Err())
-		found := b.fsck(ledger.FsckOptions{Rollouts: []string{"r1"}, Repair: true})
-		if len(found) != 1 || found[0].Fault != ledger.FaultRelease || found[0].Done != "forgot its release" {
+		_, found, err := checked(b.Context(), b.rdb, fsck.Options{Rollouts: []string{"r1"}, Repair: true})
+		if err != nil || len(found) != 1 || found[0].Fault != fsck.FaultRelease || found[0].Done != "forgot its release" {
 			b.Errorf("found %+v", found)
 		}
 		b.sound("r1")

@@ -1,51 +1,20 @@
 package ledger
 
 import (
-	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// encodeBody is the part of a record that scripts never read.
-func encodeBody(t rollout.Target) (string, error) {
-	b, err := json.Marshal(t)
-	if err != nil {
-		return "", fmt.Errorf("encode target %s: %w", t.AppID, err)
-	}
-	return string(b), nil
-}
-
-// decodeRecord reads what the scripts wrote: a header of seven fields and the body.
+// decodeRecord reads a target's record, or returns a *BrokenError.
 func decodeRecord(rolloutID, appID, record string) (rollout.Target, error) {
-	bad := func(what string) (rollout.Target, error) {
-		err := fmt.Errorf("ledger record of %s/%s: bad %s in %.80q", rolloutID, appID, what, record)
-		return rollout.Target{}, &BrokenError{Rollout: rolloutID, AppID: appID, Err: err}
+	t, err := db.DecodeRecord(rolloutID, appID, record)
+	if err != nil {
+		err = &BrokenError{Rollout: rolloutID, AppID: appID, Err: err}
 	}
-	f := strings.SplitN(record, "|", 8)
-	if len(f) != 8 {
-		return bad("header")
-	}
-	var t rollout.Target
-	if err := json.Unmarshal([]byte(f[7]), &t); err != nil {
-		return bad("body")
-	}
-	var n [4]int64
-	for i := range n {
-		v, err := strconv.ParseInt(f[3+i], 10, 64)
-		if err != nil {
-			return bad("number")
-		}
-		n[i] = v
-	}
-	t.Rollout, t.AppID = rolloutID, appID
-	t.Stage, t.State, t.Reason = rollout.Stage(f[0]), rollout.State(f[1]), rollout.Reason(f[2])
-	t.Fence, t.Version, t.Rank = n[0], n[1], n[3]
-	t.Due = fromMilli(n[2])
-	return t, nil
+	return t, err
 }
 
 // decodeReleases reads what rollouts made live of an app. A line that can't be read is left out.
@@ -57,29 +26,8 @@ func decodeReleases(text string) []rollout.Release {
 			continue
 		}
 		if ms, err := strconv.ParseInt(f[1], 10, 64); err == nil {
-			list = append(list, rollout.Release{Rollout: f[0], Created: fromMilli(ms), Version: f[2]})
+			list = append(list, rollout.Release{Rollout: f[0], Created: db.FromMilli(ms), Version: f[2]})
 		}
 	}
 	return list
-}
-
-// fromMilli is a server time in ms; 0 is the zero time.
-func fromMilli(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms)
-}
-
-// toMilli is a time in ms; the zero time is 0.
-func toMilli(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-// milli is d in whole milliseconds, rounded up.
-func milli(d time.Duration) int64 {
-	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -86,9 +87,9 @@ func (l *Ledger) PutSchedule(ctx context.Context, s Schedule) (sealed bool, err 
 	if err != nil {
 		return false, err
 	}
-	list, err := texts(run(ctx, l.rdb, schedulePutScript, s.Name, s.Digest, def, toMilli(s.NextRun)))
+	list, err := db.Texts(db.Run(ctx, l.rdb, schedulePutScript, s.Name, s.Digest, def, db.ToMilli(s.NextRun)))
 	if err != nil {
-		return false, failed(err, "store schedule %s", s.Name)
+		return false, db.Failed(err, "store schedule %s", s.Name)
 	}
 	if list[0] == "taken" {
 		return false, &ScheduleTakenError{Name: s.Name}
@@ -99,10 +100,10 @@ func (l *Ledger) PutSchedule(ctx context.Context, s Schedule) (sealed bool, err 
 // SealSchedule ends the load of a schedule with total targets: it runs from here
 // on. Sealing twice is harmless; another number of targets is a *CountError.
 func (l *Ledger) SealSchedule(ctx context.Context, name string, total int) error {
-	n, err := run(ctx, l.rdb, scheduleSealScript, name, total).Int()
+	n, err := db.Run(ctx, l.rdb, scheduleSealScript, name, total).Int()
 	switch {
 	case err != nil:
-		return failed(err, "seal schedule %s", name)
+		return db.Failed(err, "seal schedule %s", name)
 	case n < 0:
 		return scheduleNotFound(name)
 	case n != total:
@@ -121,15 +122,15 @@ func (l *Ledger) SealSchedule(ctx context.Context, name string, total int) error
 // name and expected: loading it twice is harmless, but a run that was fired and
 // then lost in a crash never comes back.
 func (l *Ledger) FireSchedule(ctx context.Context, name, runID string, expected, newNext time.Time, missed int) (bool, error) {
-	n, err := run(ctx, l.rdb, scheduleFireScript, name, toMilli(expected), toMilli(newNext), missed, runID, "").Int()
-	return n == 1, failed(err, "fire schedule %s", name)
+	n, err := db.Run(ctx, l.rdb, scheduleFireScript, name, db.ToMilli(expected), db.ToMilli(newNext), missed, runID, "").Int()
+	return n == 1, db.Failed(err, "fire schedule %s", name)
 }
 
 // SkipSchedule moves a schedule on like FireSchedule, past a run that is left out; why is not
 // empty. The last run stays what it was.
 func (l *Ledger) SkipSchedule(ctx context.Context, name string, expected, newNext time.Time, missed int, why string) (bool, error) {
-	n, err := run(ctx, l.rdb, scheduleFireScript, name, toMilli(expected), toMilli(newNext), missed, "", why).Int()
-	return n == 1, failed(err, "skip a run of schedule %s", name)
+	n, err := db.Run(ctx, l.rdb, scheduleFireScript, name, db.ToMilli(expected), db.ToMilli(newNext), missed, "", why).Int()
+	return n == 1, db.Failed(err, "skip a run of schedule %s", name)
 }
 
 // PauseSchedule keeps a schedule from running.
@@ -140,13 +141,13 @@ func (l *Ledger) PauseSchedule(ctx context.Context, name string) error {
 // ResumeSchedule lets a paused schedule run again, next at the given time: what
 // came due meanwhile is not made up for.
 func (l *Ledger) ResumeSchedule(ctx context.Context, name string, next time.Time) error {
-	return l.pauseSchedule(ctx, name, "0", fmt.Sprint(toMilli(next)))
+	return l.pauseSchedule(ctx, name, "0", fmt.Sprint(db.ToMilli(next)))
 }
 
 func (l *Ledger) pauseSchedule(ctx context.Context, name, paused, next string) error {
-	n, err := run(ctx, l.rdb, schedulePauseScript, name, paused, next).Int()
+	n, err := db.Run(ctx, l.rdb, schedulePauseScript, name, paused, next).Int()
 	if err != nil {
-		return failed(err, "pause or resume schedule %s", name)
+		return db.Failed(err, "pause or resume schedule %s", name)
 	}
 	if n == 0 {
 		return scheduleNotFound(name)
@@ -156,9 +157,9 @@ func (l *Ledger) pauseSchedule(ctx context.Context, name, paused, next string) e
 
 // DeleteSchedule takes a schedule away; rollouts it started stay.
 func (l *Ledger) DeleteSchedule(ctx context.Context, name string) error {
-	n, err := run(ctx, l.rdb, scheduleDeleteScript, name).Int()
+	n, err := db.Run(ctx, l.rdb, scheduleDeleteScript, name).Int()
 	if err != nil {
-		return failed(err, "delete schedule %s", name)
+		return db.Failed(err, "delete schedule %s", name)
 	}
 	if n == 0 {
 		return scheduleNotFound(name)
@@ -171,9 +172,9 @@ func scheduleNotFound(name string) error { return fmt.Errorf("schedule %s: %w", 
 // Schedules lists all schedules by their next run, those without one last. One that
 // can't be read is part of the error; the others are listed.
 func (l *Ledger) Schedules(ctx context.Context) ([]Schedule, error) {
-	names, err := l.rdb.ZRange(ctx, keySchedules, 0, -1).Result()
+	names, err := l.rdb.ZRange(ctx, db.KeySchedules, 0, -1).Result()
 	if err != nil {
-		return nil, failed(err, "list schedules")
+		return nil, db.Failed(err, "list schedules")
 	}
 	return l.readSchedules(ctx, names)
 }
@@ -181,9 +182,9 @@ func (l *Ledger) Schedules(ctx context.Context) ([]Schedule, error) {
 // DueSchedules lists the schedules whose next run has come by the server's
 // clock, the longest due first. One that can't be read is part of the error.
 func (l *Ledger) DueSchedules(ctx context.Context) ([]Schedule, error) {
-	names, err := run(ctx, l.rdb, scheduleDueScript).StringSlice()
+	names, err := db.Run(ctx, l.rdb, scheduleDueScript).StringSlice()
 	if err != nil {
-		return nil, failed(err, "list due schedules")
+		return nil, db.Failed(err, "list due schedules")
 	}
 	return l.readSchedules(ctx, names)
 }
@@ -207,12 +208,12 @@ func (l *Ledger) readSchedules(ctx context.Context, names []string) ([]Schedule,
 	replies := make([]*redis.MapStringStringCmd, len(names))
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, name := range names {
-			replies[i] = p.HGetAll(ctx, keySchedule(name))
+			replies[i] = p.HGetAll(ctx, db.KeySchedule(name))
 		}
 		return nil
 	})
 	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") { // that is one schedule's own
-		return nil, failed(err, "read %d schedules", len(names))
+		return nil, db.Failed(err, "read %d schedules", len(names))
 	}
 	var out []Schedule
 	var errs []error
@@ -244,7 +245,7 @@ func decodeSchedule(name string, f map[string]string) (Schedule, error) {
 		if f[key] == "" {
 			continue
 		}
-		v, err := parseInt(key, f[key])
+		v, err := db.ParseInt(key, f[key])
 		if err != nil {
 			return Schedule{}, fmt.Errorf("schedule %s in the ledger: %w", name, err)
 		}
@@ -253,9 +254,9 @@ func decodeSchedule(name string, f map[string]string) (Schedule, error) {
 	return Schedule{
 		Name: name, Spec: def.Spec, Zone: def.Zone, Plan: def.Plan, Digest: f["digest"], Total: def.Total, Recipe: def.Recipe, By: def.By,
 		Frozen:  f["frozen"] != "" && f["frozen"] == f["next"],
-		Created: fromMilli(n["created"]), LastRun: fromMilli(n["last"]), NextRun: fromMilli(n["next"]),
+		Created: db.FromMilli(n["created"]), LastRun: db.FromMilli(n["last"]), NextRun: db.FromMilli(n["next"]),
 		LastID: f["run"], Runs: int(n["runs"]), Missed: int(n["missed"]), Skipped: int(n["skipped"]),
-		MissedAt: fromMilli(n["missed_at"]), SkippedAt: fromMilli(n["skipped_at"]), SkippedWhy: f["skipped_why"],
+		MissedAt: db.FromMilli(n["missed_at"]), SkippedAt: db.FromMilli(n["skipped_at"]), SkippedWhy: f["skipped_why"],
 		Paused: f["paused"] == "1", Sealed: f["sealed"] == "1",
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -16,16 +17,16 @@ func (l *Ledger) AddScheduleTargets(ctx context.Context, name string, targets []
 	args := make([]any, 0, 1+2*len(targets))
 	args = append(args, name)
 	for _, t := range targets {
-		body, err := encodeBody(t)
+		body, err := db.EncodeBody(t)
 		if err != nil {
 			return 0, err
 		}
 		args = append(args, t.AppID, fmt.Sprintf("%d|%s", t.Rank, body))
 	}
-	n, err := run(ctx, l.rdb, scheduleAddScript, args...).Int()
+	n, err := db.Run(ctx, l.rdb, scheduleAddScript, args...).Int()
 	switch {
 	case err != nil:
-		return 0, failed(err, "add %d targets to schedule %s", len(targets), name)
+		return 0, db.Failed(err, "add %d targets to schedule %s", len(targets), name)
 	case n == -1:
 		return 0, scheduleNotFound(name)
 	case n < 0:
@@ -41,13 +42,13 @@ func (l *Ledger) DraftRun(ctx context.Context, name, token string, targets []rol
 	args := make([]any, 0, 2+2*len(targets))
 	args = append(args, name, token)
 	for _, t := range targets {
-		body, err := encodeBody(t)
+		body, err := db.EncodeBody(t)
 		if err != nil {
 			return err
 		}
 		args = append(args, t.AppID, fmt.Sprintf("%d|%s", t.Rank, body))
 	}
-	return failed(run(ctx, l.rdb, scheduleDraftScript, args...).Err(), "draft %d targets of schedule %s", len(targets), name)
+	return db.Failed(db.Run(ctx, l.rdb, scheduleDraftScript, args...).Err(), "draft %d targets of schedule %s", len(targets), name)
 }
 
 // FreezeRun makes a draft the targets of the schedule's next run, with its Plan and
@@ -58,9 +59,9 @@ func (l *Ledger) FreezeRun(ctx context.Context, s Schedule, token string) error 
 	if err != nil {
 		return err
 	}
-	n, err := run(ctx, l.rdb, scheduleFreezeScript, s.Name, token, toMilli(s.NextRun), s.Total, def).Int()
+	n, err := db.Run(ctx, l.rdb, scheduleFreezeScript, s.Name, token, db.ToMilli(s.NextRun), s.Total, def).Int()
 	if err != nil {
-		return failed(err, "freeze the next run of schedule %s", s.Name)
+		return db.Failed(err, "freeze the next run of schedule %s", s.Name)
 	}
 	if n < 0 {
 		return &CountError{Of: "draft of schedule " + s.Name, Want: s.Total}
@@ -73,9 +74,9 @@ func (l *Ledger) FreezeRun(ctx context.Context, s Schedule, token string) error 
 func (l *Ledger) ScheduleTargets(ctx context.Context, name string) iter.Seq2[rollout.Target, error] {
 	return func(yield func(rollout.Target, error) bool) {
 		found := false
-		for f, err := range l.fields(ctx, keyPrototype(name)) {
+		for f, err := range l.fields(ctx, db.KeyPrototype(name)) {
 			if err != nil {
-				yield(rollout.Target{}, failed(err, "read targets of schedule %s", name))
+				yield(rollout.Target{}, db.Failed(err, "read targets of schedule %s", name))
 				return
 			}
 			found = true
@@ -84,14 +85,14 @@ func (l *Ledger) ScheduleTargets(ctx context.Context, name string) iter.Seq2[rol
 			}
 		}
 		if !found {
-			l.missing(ctx, keySchedule(name), "schedule "+name, func(err error) { yield(rollout.Target{}, err) })
+			l.missing(ctx, db.KeySchedule(name), "schedule "+name, func(err error) { yield(rollout.Target{}, err) })
 		}
 	}
 }
 
 func decodePrototype(name string, f field) (rollout.Target, error) {
 	rank, body, ok := strings.Cut(f.value, "|")
-	n, err := parseInt("rank", rank)
+	n, err := db.ParseInt("rank", rank)
 	var t rollout.Target
 	if err == nil {
 		err = json.Unmarshal([]byte(body), &t)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 )
 
 // ServerError says that a Redis server is set up in a way that would lose
@@ -47,13 +49,13 @@ func CheckServer(ctx context.Context, rdb redis.UniversalClient) error {
 	if errors.As(err, &unfit) {
 		return unfit
 	}
-	return failed(err, "check the masters of the Redis cluster")
+	return db.Failed(err, "check the masters of the Redis cluster")
 }
 
 func checkServer(ctx context.Context, rdb redis.Cmdable, addr string) error {
 	text, err := rdb.Info(ctx).Result()
 	if err != nil {
-		return failed(err, "check the settings of redis %s", addr)
+		return db.Failed(err, "check the settings of redis %s", addr)
 	}
 	info := parseInfo(text)
 	if role := info["role"]; role != "" && role != "master" {
@@ -66,7 +68,7 @@ func checkServer(ctx context.Context, rdb redis.Cmdable, addr string) error {
 	if policy == "" { // a compatible server that leaves it out of INFO
 		list, err := rdb.ConfigGet(ctx, "maxmemory-policy").Result()
 		if err != nil {
-			return failed(err, "read maxmemory-policy of redis %s", addr)
+			return db.Failed(err, "read maxmemory-policy of redis %s", addr)
 		}
 		policy = list["maxmemory-policy"]
 	}

@@ -3,9 +3,7 @@ package ledger_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -13,11 +11,14 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
 // lease is how long the assignments of these tests last.
 const lease = time.Minute
+
+const root = "wxr:{ledger}:"
 
 // at is the time of events; the ledger's time is Redis's.
 var at = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
@@ -131,32 +132,38 @@ func (b *bench) step(was rollout.Target, e rollout.Event) rollout.Target {
 	return saved
 }
 
-// sound fails the test if an inspection finds anything.
+// spread loads a rollout whose first targets are in each kind of place:
+// wx000 running, wx001 parked, wx002 ended, wx003 at the next stage, the rest pending.
+func (b *bench) spread(id string, n int) {
+	b.Helper()
+	b.load(id, n)
+	events := []rollout.Event{
+		rollout.Stalled{At: at, For: time.Second}, rollout.Waited{At: at, Reason: rollout.ReasonMerchant, For: time.Hour},
+		rollout.Finished{At: at, End: rollout.StateUpToDate}, rollout.Advanced{At: at},
+	}
+	for i, e := range events {
+		_, target := b.begin(id, rollout.StagePreflight, fmt.Sprintf("wx%03d", i))
+		b.step(target, e)
+	}
+}
+
+// sound fails the test if a check finds anything.
 func (b *bench) sound(ids ...string) {
 	b.Helper()
 	for _, id := range ids {
-		if f := b.fsck(ledger.FsckOptions{Rollouts: []string{id}}); len(f) > 0 {
-			b.Errorf("inspection of %s: %v", id, f)
+		if _, f, err := checked(b.Context(), b.rdb, fsck.Options{Rollouts: []string{id}}); len(f) > 0 || err != nil {
+			b.Errorf("check of %s: %v, %v", id, f, err)
 		}
 	}
 }
 
-// inspected is what an inspection of one rollout finds.
-func inspected(ctx context.Context, l *ledger.Ledger, id string) (ledger.Inspected, []ledger.Finding, error) {
-	var list []ledger.Finding
-	in, err := l.Fsck(ctx, ledger.FsckOptions{Rollouts: []string{id}, See: func(f ledger.Finding) { list = append(list, f) }})
+// checked is what a check finds.
+func checked(ctx context.Context, rdb redis.UniversalClient, o fsck.Options) (fsck.Checked, []fsck.Finding, error) {
+	var list []fsck.Finding
+	o.See = func(f fsck.Finding) { list = append(list, f) }
+	in, err := fsck.Check(ctx, rdb, o)
 	return in, list, err
 }
 
 // z is a member of a sorted set.
 func z(score float64, member string) redis.Z { return redis.Z{Score: score, Member: member} }
-
-var milliseconds = regexp.MustCompile(`[0-9]{13}`)
-
-// relative writes the times in a text as milliseconds from now.
-func relative(text string, now int64) string {
-	return milliseconds.ReplaceAllStringFunc(text, func(s string) string {
-		ms, _ := strconv.ParseInt(s, 10, 64)
-		return strconv.FormatInt(ms-now, 10)
-	})
-}

@@ -10,7 +10,6 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-
 func testLoad(b *bench) {
 	list := targetsOf(2, 3)
 	list[1].Columns = map[string]string{"tier": "gold|silver", "note": "a\nb \"c\" 中文"}

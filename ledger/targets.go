@@ -8,17 +8,18 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
 // Target reads one target; ErrNotFound if the rollout doesn't have the app.
 func (l *Ledger) Target(ctx context.Context, id, appID string) (rollout.Target, error) {
-	v, err := l.rdb.HGet(ctx, keyTargets(id), appID).Result()
+	v, err := l.rdb.HGet(ctx, db.KeyTargets(id), appID).Result()
 	if errors.Is(err, redis.Nil) {
 		return rollout.Target{}, fmt.Errorf("rollout %s, app %s: %w", id, appID, ErrNotFound)
 	}
 	if err != nil {
-		return rollout.Target{}, failed(err, "read rollout %s, app %s", id, appID)
+		return rollout.Target{}, db.Failed(err, "read rollout %s, app %s", id, appID)
 	}
 	return decodeRecord(id, appID, v)
 }
@@ -43,12 +44,12 @@ func (l *Ledger) Lookup(ctx context.Context, keys []TargetKey) ([]Found, error) 
 	cmds := make([]*redis.StringCmd, len(keys))
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, k := range keys {
-			cmds[i] = p.HGet(ctx, keyTargets(k.Rollout), k.AppID)
+			cmds[i] = p.HGet(ctx, db.KeyTargets(k.Rollout), k.AppID)
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return nil, failed(err, "read %d targets", len(keys))
+		return nil, db.Failed(err, "read %d targets", len(keys))
 	}
 	out := make([]Found, len(keys))
 	for i, cmd := range cmds {
@@ -56,7 +57,7 @@ func (l *Ledger) Lookup(ctx context.Context, keys []TargetKey) ([]Found, error) 
 		switch {
 		case errors.Is(err, redis.Nil):
 		case err != nil:
-			return nil, failed(err, "read rollout %s, app %s", keys[i].Rollout, keys[i].AppID)
+			return nil, db.Failed(err, "read rollout %s, app %s", keys[i].Rollout, keys[i].AppID)
 		default:
 			out[i].There = true
 			out[i].Target, out[i].Err = decodeRecord(keys[i].Rollout, keys[i].AppID, record)
@@ -75,9 +76,9 @@ const scanPage = 500
 func (l *Ledger) Targets(ctx context.Context, id string) iter.Seq2[rollout.Target, error] {
 	return func(yield func(rollout.Target, error) bool) {
 		found := false
-		for f, err := range l.fields(ctx, keyTargets(id)) {
+		for f, err := range l.fields(ctx, db.KeyTargets(id)) {
 			if err != nil {
-				yield(rollout.Target{}, failed(err, "read targets of rollout %s", id))
+				yield(rollout.Target{}, db.Failed(err, "read targets of rollout %s", id))
 				return
 			}
 			found = true
@@ -86,7 +87,7 @@ func (l *Ledger) Targets(ctx context.Context, id string) iter.Seq2[rollout.Targe
 			}
 		}
 		if !found {
-			l.missing(ctx, keyRollout(id), "rollout "+id, func(err error) { yield(rollout.Target{}, err) })
+			l.missing(ctx, db.KeyRollout(id), "rollout "+id, func(err error) { yield(rollout.Target{}, err) })
 		}
 	}
 }
@@ -95,7 +96,7 @@ func (l *Ledger) Targets(ctx context.Context, id string) iter.Seq2[rollout.Targe
 func (l *Ledger) missing(ctx context.Context, key, what string, report func(error)) {
 	switch n, err := l.rdb.Exists(ctx, key).Result(); {
 	case err != nil:
-		report(failed(err, "look up %s", what))
+		report(db.Failed(err, "look up %s", what))
 	case n == 0:
 		report(fmt.Errorf("%s: %w", what, ErrNotFound))
 	}
@@ -133,8 +134,8 @@ func (l *Ledger) fields(ctx context.Context, key string) iter.Seq2[field, error]
 
 // Sample chooses up to n apps of a rollout at random, none twice.
 func (l *Ledger) Sample(ctx context.Context, id string, n int) ([]string, error) {
-	apps, err := l.rdb.HRandField(ctx, keyTargets(id), n).Result()
-	return apps, failed(err, "choose %d apps of rollout %s", n, id)
+	apps, err := l.rdb.HRandField(ctx, db.KeyTargets(id), n).Result()
+	return apps, db.Failed(err, "choose %d apps of rollout %s", n, id)
 }
 
 // Edit is one operator's change of a target, as Step decided it.
@@ -145,7 +146,7 @@ type Edit struct{ Was, Next rollout.Target }
 func (l *Ledger) SaveAll(ctx context.Context, edits []Edit) (int, error) {
 	cmds := make([]*redis.Cmd, len(edits))
 	if err := saveScript.Load(ctx, l.rdb).Err(); err != nil {
-		return 0, failed(err, "load save script")
+		return 0, db.Failed(err, "load save script")
 	}
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, e := range edits {
@@ -153,16 +154,16 @@ func (l *Ledger) SaveAll(ctx context.Context, edits []Edit) (int, error) {
 			if err != nil {
 				return err
 			}
-			cmds[i] = saveScript.EvalSha(ctx, p, []string{root}, args...)
+			cmds[i] = saveScript.EvalSha(ctx, p, []string{db.Root}, args...)
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, failed(err, "save %d targets", len(edits))
+		return 0, db.Failed(err, "save %d targets", len(edits))
 	}
 	stored := 0
 	for i, cmd := range cmds {
-		list, err := texts(cmd)
+		list, err := db.Texts(cmd)
 		if err != nil {
 			return stored, err
 		}
@@ -178,9 +179,9 @@ func (l *Ledger) Owners(ctx context.Context, apps []string) (map[string]string, 
 	if len(apps) == 0 {
 		return nil, nil
 	}
-	values, err := l.rdb.HMGet(ctx, keyOwners, apps...).Result()
+	values, err := l.rdb.HMGet(ctx, db.KeyOwners, apps...).Result()
 	if err != nil {
-		return nil, failed(err, "read the owners of %d apps", len(apps))
+		return nil, db.Failed(err, "read the owners of %d apps", len(apps))
 	}
 	out := make(map[string]string)
 	for i, v := range values {
@@ -193,9 +194,9 @@ func (l *Ledger) Owners(ctx context.Context, apps []string) (map[string]string, 
 
 // Owner is the rollout that works on an app; "" if none does.
 func (l *Ledger) Owner(ctx context.Context, appID string) (string, error) {
-	id, err := l.rdb.HGet(ctx, keyOwners, appID).Result()
+	id, err := l.rdb.HGet(ctx, db.KeyOwners, appID).Result()
 	if errors.Is(err, redis.Nil) {
 		return "", nil
 	}
-	return id, failed(err, "read the owner of app %s", appID)
+	return id, db.Failed(err, "read the owner of app %s", appID)
 }

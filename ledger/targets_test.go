@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -88,7 +89,7 @@ func TestNotFound(t *testing.T) {
 			"target of r9": second(b.Target(ctx, "r9", "wx000")),
 			"targets":      lastError(b.Targets(ctx, "r9")),
 			"plan":         second(b.Plan(ctx, "r9", 0)),
-			"inspect":      second(b.Fsck(ctx, ledger.FsckOptions{Rollouts: []string{"r9"}})),
+			"inspect":      second(fsck.Check(ctx, b.rdb, fsck.Options{Rollouts: []string{"r9"}})),
 			"pause":        b.PauseBy(ctx, "r9", "op", "x"),
 			"resume":       b.Resume(ctx, "r9", "op", "x"),
 			"abort":        b.Abort(ctx, "r9", "op", "x"),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -40,8 +41,8 @@ func (l *Ledger) Wake(ctx context.Context, appID, why string, at time.Time, matc
 func (l *Ledger) wake(ctx context.Context, t rollout.Target, why string, at time.Time, match func(rollout.Target) bool) (done bool, err error) {
 	switch {
 	case t.State == rollout.StateRunning:
-		n, err := run(ctx, l.rdb, markScript, t.Rollout, t.AppID, t.Fence).Int()
-		return n == 1, failed(err, "mark rollout %s, app %s", t.Rollout, t.AppID)
+		n, err := db.Run(ctx, l.rdb, markScript, t.Rollout, t.AppID, t.Fence).Int()
+		return n == 1, db.Failed(err, "mark rollout %s, app %s", t.Rollout, t.AppID)
 	case t.State != rollout.StateParked || !match(t):
 		return true, nil
 	}

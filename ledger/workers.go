@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -17,9 +18,9 @@ func (l *Ledger) Heartbeat(ctx context.Context, worker string, capacity map[roll
 	if err != nil {
 		return fmt.Errorf("heartbeat of worker %s: %w", worker, err)
 	}
-	reply, err := run(ctx, l.rdb, heartbeatScript, worker, max(1, milli(ttl)), b, milli(l.opts.Lease), milli(clockStepMin)).Int64Slice()
+	reply, err := db.Run(ctx, l.rdb, heartbeatScript, worker, max(1, db.Milli(ttl)), b, db.Milli(l.opts.Lease), db.Milli(clockStepMin)).Int64Slice()
 	if err != nil {
-		return failed(err, "heartbeat of worker %s", worker)
+		return db.Failed(err, "heartbeat of worker %s", worker)
 	}
 	if len(reply) != 2 {
 		return fmt.Errorf("heartbeat of worker %s: unexpected answer %v", worker, reply)
@@ -37,14 +38,14 @@ func (l *Ledger) Heartbeat(ctx context.Context, worker string, capacity map[roll
 
 // Leave takes a worker out at once.
 func (l *Ledger) Leave(ctx context.Context, worker string) error {
-	return failed(run(ctx, l.rdb, heartbeatScript, worker, 0, "", 0, 0).Err(), "take worker %s out", worker)
+	return db.Failed(db.Run(ctx, l.rdb, heartbeatScript, worker, 0, "", 0, 0).Err(), "take worker %s out", worker)
 }
 
 // Capacity implements dispatch.Store. Workers whose heartbeat ended are dropped.
 func (l *Ledger) Capacity(ctx context.Context) (map[rollout.QueueName]int, error) {
-	list, err := run(ctx, l.rdb, capacityScript).StringSlice()
+	list, err := db.Run(ctx, l.rdb, capacityScript).StringSlice()
 	if err != nil {
-		return nil, failed(err, "read the workers")
+		return nil, db.Failed(err, "read the workers")
 	}
 	sum := make(map[rollout.QueueName]int)
 	for i := 0; i+1 < len(list); i += 2 {

@@ -16,7 +16,7 @@ import (
 //go:embed *.lua
 var sources embed.FS
 
-func script(files ...string) *redis.Script { return lua.Script(sources, files...) }
+func script(files ...string) *redis.Script { return lua.Script("", sources, files...) }
 
 // reply is a script's answer: integers and strings at agreed places. The
 // first one that is not what was agreed is remembered in err.

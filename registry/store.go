@@ -35,7 +35,7 @@ const (
 	byEvent = -1
 )
 
-func script(file string) *redis.Script { return lua.Script(sources, file) }
+func script(file string) *redis.Script { return lua.Script("", sources, file) }
 
 // store is the sealed rows in Redis. It seals, it opens, and it decides nothing.
 type store struct {

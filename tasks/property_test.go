@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -402,8 +403,8 @@ func (w *world) Check(t *rapid.T) {
 	}
 	w.dirty = false
 	for _, id := range w.ids {
-		var found []ledger.Finding
-		in, err := w.ledger.Fsck(w.ctx, ledger.FsckOptions{Rollouts: []string{id}, See: func(f ledger.Finding) { found = append(found, f) }})
+		var found []fsck.Finding
+		in, err := fsck.Check(w.ctx, w.rdb, fsck.Options{Rollouts: []string{id}, See: func(f fsck.Finding) { found = append(found, f) }})
 		w.must(err)
 		if len(found) > 0 || in.Targets != len(worldApps()) {
 			t.Fatalf("inspection of %s, %d targets: %v", id, in.Targets, found)

@@ -10,12 +10,16 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
+
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/wxsim"
@@ -27,6 +31,7 @@ type platform struct {
 	env    []string
 	op     *operator.Operator
 	ledger *ledger.Ledger
+	rdb    redis.UniversalClient
 	id     string
 }
 
@@ -35,7 +40,8 @@ func rolling(t *testing.T, o wxsim.Options) *platform {
 	t.Helper()
 	sim, url := simulator(t, o)
 	srv := redistest.Start(t)
-	p := &platform{sim: sim, env: settings(srv.Addr(), url), ledger: ledger.New(srv.Client(t), ledger.Options{})}
+	rdb := srv.Client(t)
+	p := &platform{sim: sim, env: settings(srv.Addr(), url), rdb: rdb, ledger: ledger.New(rdb, ledger.Options{})}
 	var cfg config.Config
 	set := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	config.Bind(set, &cfg, config.RoleOperator)
@@ -110,9 +116,9 @@ func (p *platform) balanced(t *testing.T, apps int) {
 	if got := r.Counts.State(rollout.StateReleased); got != apps || b.Releases != int64(apps) || b.Submissions != int64(apps) {
 		t.Errorf("%d targets released by %d submissions and %d releases, want %d of each: %v", got, b.Submissions, b.Releases, apps, r.Counts)
 	}
-	var found []ledger.Finding
-	see := func(f ledger.Finding) { found = append(found, f) }
-	if _, err := p.ledger.Fsck(t.Context(), ledger.FsckOptions{Rollouts: []string{p.id}, See: see}); err != nil || len(found) > 0 {
+	var found []fsck.Finding
+	see := func(f fsck.Finding) { found = append(found, f) }
+	if _, err := fsck.Check(t.Context(), p.rdb, fsck.Options{Rollouts: []string{p.id}, See: see}); err != nil || len(found) > 0 {
 		t.Errorf("inspection: %v %v", found, err)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/wxsim"
@@ -36,6 +37,7 @@ type testFleet struct {
 	fleet   *fleet.Fleet
 	library *library.Library
 	ledger  *ledger.Ledger
+	rdb     redis.UniversalClient
 }
 
 // environment are the settings of a worker against a simulator, with short waits.
@@ -78,7 +80,7 @@ func newFleet(t *testing.T, o wxsim.Options, changes ...string) *testFleet {
 // client of it.
 func newFleetOn(t *testing.T, rdb redis.UniversalClient, o wxsim.Options, changes ...string) *testFleet {
 	t.Helper()
-	f := &testFleet{door: newDoor(t), ledger: ledger.New(rdb, ledger.Options{})}
+	f := &testFleet{door: newDoor(t), rdb: rdb, ledger: ledger.New(rdb, ledger.Options{})}
 	o.Push.AuthURL, o.Push.AppURL = f.door.url+"/wechat/auth", f.door.url+"/wechat/app/$APPID$"
 	f.sim = wxsim.New(o)
 	t.Cleanup(f.sim.Close)
@@ -223,9 +225,9 @@ func (f *testFleet) sound(t *testing.T, id string) {
 	if err := f.sim.Books().Check(); err != nil {
 		t.Errorf("the simulator's books: %v", err)
 	}
-	var found []ledger.Finding
-	see := func(f ledger.Finding) { found = append(found, f) }
-	if _, err := f.ledger.Fsck(t.Context(), ledger.FsckOptions{Rollouts: []string{id}, See: see}); err != nil || len(found) > 0 {
+	var found []fsck.Finding
+	see := func(f fsck.Finding) { found = append(found, f) }
+	if _, err := fsck.Check(t.Context(), f.rdb, fsck.Options{Rollouts: []string{id}, See: see}); err != nil || len(found) > 0 {
 		t.Errorf("inspection of %s: %v %v", id, found, err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
@@ -108,11 +108,11 @@ func (r *rig) check(ctx context.Context, res *result, ended bool) {
 		r.found(kindHarness, "there are %d rollouts, want 1: %v", len(list), err)
 	}
 	for _, ro := range list {
-		var list []ledger.Finding
-		see := func(f ledger.Finding) { list = append(list, f) }
-		switch _, err := l.Fsck(ctx, ledger.FsckOptions{Rollouts: []string{ro.ID}, See: see}); {
+		var list []fsck.Finding
+		see := func(f fsck.Finding) { list = append(list, f) }
+		switch _, err := fsck.Check(ctx, r.store.rdb, fsck.Options{Rollouts: []string{ro.ID}, See: see}); {
 		case err != nil:
-			r.found(kindHarness, "inspection: %v", err)
+			r.found(kindHarness, "consistency check: %v", err)
 		case len(list) > 0:
 			r.found(kindLedger, "%d findings in the ledger, first: %v", len(list), list[0])
 		}

@@ -116,7 +116,7 @@ func killAtWeChat(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 // moments are the writes of an assignment, and of the queue that carries it.
 func moments() (names []string, match map[string]func(command) bool) {
 	script := func(file string) func(command) bool {
-		source := read("prelude.lua") + read(file)
+		source := read("internal/db/prelude.lua") + read(file)
 		sum := sha1.Sum([]byte(source))
 		sha := hex.EncodeToString(sum[:])
 		return func(c command) bool {

@@ -61,7 +61,7 @@ func mutants() []mutant {
 		{
 			name: "skip-owner", fault: "two-rollouts", want: kindUnpinned,
 			edits: []edit{
-				{"ledger/prelude.lua", "if not owner or owner == rollout then return 'go', owner end", "if true then return 'go', owner end"},
+				{"ledger/internal/db/prelude.lua", "if not owner or owner == rollout then return 'go', owner end", "if true then return 'go', owner end"},
 			},
 		},
 		{
@@ -73,7 +73,7 @@ func mutants() []mutant {
 		{
 			name: "skip-quarantine", fault: "crash-in-long-calls", want: kindOverlap,
 			edits: []edit{
-				{"ledger/prelude.lua", "local wait = known[1] and lease or 0", "local wait = 0"},
+				{"ledger/internal/db/prelude.lua", "local wait = known[1] and lease or 0", "local wait = 0"},
 			},
 		},
 	}

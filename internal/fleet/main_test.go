@@ -13,6 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -109,9 +110,9 @@ func (b *bench) rollout(id string) rollout.Rollout {
 // sound proves that the ledger's records of a rollout are consistent.
 func (b *bench) sound(id string) {
 	b.t.Helper()
-	var found []ledger.Finding
-	see := func(f ledger.Finding) { found = append(found, f) }
-	if _, err := b.ledger.Fsck(b.ctx, ledger.FsckOptions{Rollouts: []string{id}, See: see}); err != nil || len(found) > 0 {
+	var found []fsck.Finding
+	see := func(f fsck.Finding) { found = append(found, f) }
+	if _, err := fsck.Check(b.ctx, b.rdb, fsck.Options{Rollouts: []string{id}, See: see}); err != nil || len(found) > 0 {
 		b.t.Errorf("check of %s: %v %v", id, found, err)
 	}
 }

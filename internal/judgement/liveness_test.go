@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -348,13 +348,13 @@ func outranks(a, b *applied) bool {
 // inspect: each target is in exactly one state, and all counts are right.
 func (w *world) inspect() {
 	for _, a := range w.applied {
-		var found []ledger.Finding
-		_, err := w.ledger.Fsck(w.ctx, ledger.FsckOptions{
-			Rollouts: []string{a.id}, Ended: true, See: func(f ledger.Finding) { found = append(found, f) },
+		var found []fsck.Finding
+		_, err := fsck.Check(w.ctx, w.rdb, fsck.Options{
+			Rollouts: []string{a.id}, Ended: true, See: func(f fsck.Finding) { found = append(found, f) },
 		})
 		w.must(err)
 		if len(found) > 0 {
-			w.breach("inspection of %s: %v", a.id, found)
+			w.breach("check of %s: %v", a.id, found)
 		}
 		r, err := w.ledger.Rollout(w.ctx, a.id)
 		w.must(err)

@@ -9,10 +9,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Script joins files into one script, shared heads first and the operation last. It panics if one
-// is missing: a package's files are embedded, so that is a fault of the build and shows at start.
-func Script(files fs.FS, names ...string) *redis.Script {
+// Script joins head and files into one script, the operation last. It panics if a file is missing:
+// a package's files are embedded, so that is a fault of the build and shows at start.
+func Script(head string, files fs.FS, names ...string) *redis.Script {
 	var text strings.Builder
+	text.WriteString(head)
 	for _, name := range names {
 		part, err := fs.ReadFile(files, name)
 		if err != nil {

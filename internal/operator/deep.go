@@ -9,16 +9,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // The faults that are not the ledger's own.
 const (
 	// FaultPermit: a pool's permit is out for a target that is not there or has ended.
-	FaultPermit ledger.Fault = "permit"
+	FaultPermit fsck.Fault = "permit"
 	// FaultArchived: a task is in Asynq's archive, where nobody looks.
-	FaultArchived ledger.Fault = "archived"
+	FaultArchived fsck.Fault = "archived"
 )
 
 // DeepOptions say what DeepCheck looks at.
@@ -51,10 +51,10 @@ type Deep struct {
 	// targets moved all the time.
 	Moving []string `json:"moving,omitempty"`
 	// Findings is how many there are, Faults how many of each kind; List holds the
-	// first ledger.FindingsMax, by rollout, fault and app.
-	Findings int                  `json:"findings"`
-	Faults   map[ledger.Fault]int `json:"faults"`
-	List     []ledger.Finding     `json:"list"`
+	// first fsck.FindingsMax, by rollout, fault and app.
+	Findings int                `json:"findings"`
+	Faults   map[fsck.Fault]int `json:"faults"`
+	List     []fsck.Finding     `json:"list"`
 	// Repairable is how many of them a repair can repair. Repaired is how many this
 	// one did, and Left those that it left to a person. What is in neither was in
 	// order by the time it was to be repaired.
@@ -62,14 +62,14 @@ type Deep struct {
 	Repaired   int `json:"repaired"`
 	Left       int `json:"left"`
 
-	notes map[string]map[ledger.Fault]int // what was repaired, by rollout
+	notes map[string]map[fsck.Fault]int // what was repaired, by rollout
 }
 
 // Sound reports whether there was nothing to find.
 func (d Deep) Sound() bool { return d.Findings == 0 }
 
 // see takes a finding in.
-func (d *Deep) see(f ledger.Finding) {
+func (d *Deep) see(f fsck.Finding) {
 	d.Findings++
 	d.Faults[f.Fault]++
 	if f.Repair != "" {
@@ -79,13 +79,13 @@ func (d *Deep) see(f ledger.Finding) {
 	case f.Done != "":
 		d.Repaired++
 		if d.notes[f.Rollout] == nil {
-			d.notes[f.Rollout] = make(map[ledger.Fault]int)
+			d.notes[f.Rollout] = make(map[fsck.Fault]int)
 		}
 		d.notes[f.Rollout][f.Fault]++
 	case f.Advice != "":
 		d.Left++
 	}
-	if len(d.List) < ledger.FindingsMax {
+	if len(d.List) < fsck.FindingsMax {
 		d.List = append(d.List, f)
 	}
 }
@@ -99,9 +99,9 @@ var waitClasses = []string{
 // target is in exactly one place that fits its state, the counts add up, every
 // unfinished target has something that holds it, nothing that only waits is
 // parked for ever or failed, and no index, owner, permit or archive keeps what
-// is gone. With Repair it repairs what it can; see ledger.Inspect for how.
+// is gone. With Repair it repairs what it can; see fsck.Check for how.
 func (o *Operator) DeepCheck(ctx context.Context, opt DeepOptions) (Deep, error) {
-	d := Deep{Faults: make(map[ledger.Fault]int), notes: make(map[string]map[ledger.Fault]int), List: []ledger.Finding{}}
+	d := Deep{Faults: make(map[fsck.Fault]int), notes: make(map[string]map[fsck.Fault]int), List: []fsck.Finding{}}
 	var ids []string
 	for _, ref := range opt.Refs {
 		r, err := o.Rollout(ctx, ref)
@@ -112,7 +112,7 @@ func (o *Operator) DeepCheck(ctx context.Context, opt DeepOptions) (Deep, error)
 			ids = append(ids, r.ID)
 		}
 	}
-	in, err := o.ledger.Fsck(ctx, ledger.FsckOptions{
+	in, err := fsck.Check(ctx, o.rdb, fsck.Options{
 		Rollouts: ids, Ended: opt.Ended, Repair: opt.Repair, By: o.by, Why: "repair: " + orNoReason(opt.Why),
 		Waits: waitClasses, See: d.see, Progress: opt.Progress,
 	})
@@ -123,7 +123,7 @@ func (o *Operator) DeepCheck(ctx context.Context, opt DeepOptions) (Deep, error)
 	if err == nil && len(ids) == 0 {
 		err = o.deepTasks(ctx, &d, opt)
 	}
-	slices.SortFunc(d.List, func(a, b ledger.Finding) int {
+	slices.SortFunc(d.List, func(a, b fsck.Finding) int {
 		return cmp.Or(strings.Compare(a.Rollout, b.Rollout), strings.Compare(string(a.Fault), string(b.Fault)), strings.Compare(a.AppID, b.AppID), strings.Compare(a.Text, b.Text))
 	})
 	if e := o.noteRepairs(ctx, d, opt.Why); err == nil { // what was done is told, even after an error

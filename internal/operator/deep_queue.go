@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/queue"
@@ -48,7 +49,7 @@ func (o *Operator) deepPermits(ctx context.Context, d *Deep, only []string, opt 
 	if err := pause(ctx, grace); err != nil {
 		return err
 	}
-	var still []ledger.Finding
+	var still []fsck.Finding
 	var permits []held
 	for _, stage := range rollout.Stages() {
 		if err := o.eachPermit(ctx, stage, only, func(h held, id, why string) {
@@ -57,7 +58,7 @@ func (o *Operator) deepPermits(ctx context.Context, d *Deep, only []string, opt 
 			}
 			delete(dead, id) // a walk may show it twice
 			rolloutID, app, _ := rollout.PermitOf(h.permit.ID)
-			still = append(still, ledger.Finding{
+			still = append(still, fsck.Finding{
 				Fault: FaultPermit, Rollout: rolloutID, AppID: app, Repair: "give it back",
 				Text: fmt.Sprintf("has a permit of the %s pool, but %s", stage, why),
 			})
@@ -188,7 +189,7 @@ func (o *Operator) deepTasks(ctx context.Context, d *Deep, opt DeepOptions) erro
 // deepArchive reports what is in Asynq's archive.
 func (o *Operator) deepArchive(d *Deep, archived []queue.Task, repair bool) error {
 	for _, q := range archived {
-		f := ledger.Finding{
+		f := fsck.Finding{
 			Fault: FaultArchived, Text: fmt.Sprintf("task %s is in the archive of queue %s", q.ID, q.QueueName),
 			Repair: "delete it: its target gets a new assignment when its lease ends",
 		}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
-	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/queue"
@@ -107,7 +107,7 @@ func TestDeepCheckOfNamedRollouts(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := b.deep(operator.DeepOptions{Refs: []string{"spring", id}, Repair: true, Why: "x"})
-	if d.Rollouts != 1 || d.Targets != 3 || d.Repaired != 3 || d.Faults[ledger.FaultIndex] != 3 || d.Findings != 3 {
+	if d.Rollouts != 1 || d.Targets != 3 || d.Repaired != 3 || d.Faults[fsck.FaultIndex] != 3 || d.Findings != 3 {
 		t.Errorf("%+v", d)
 	}
 	b.sound(id)

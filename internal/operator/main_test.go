@@ -18,6 +18,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -181,9 +182,9 @@ func (b *bench) rollout(id string) rollout.Rollout {
 // sound proves that nothing of a rollout is lost.
 func (b *bench) sound(id string) {
 	b.t.Helper()
-	var found []ledger.Finding
-	see := func(f ledger.Finding) { found = append(found, f) }
-	if _, err := b.ledger.Fsck(b.ctx, ledger.FsckOptions{Rollouts: []string{id}, See: see}); err != nil || len(found) > 0 {
+	var found []fsck.Finding
+	see := func(f fsck.Finding) { found = append(found, f) }
+	if _, err := fsck.Check(b.ctx, b.rdb, fsck.Options{Rollouts: []string{id}, See: see}); err != nil || len(found) > 0 {
 		b.t.Errorf("inspection of %s: %v %v", id, found, err)
 	}
 }

@@ -19,10 +19,10 @@ import (
 var sources embed.FS
 
 var (
-	swapScript    = lua.Script(sources, "swap.lua")
-	gatherScript  = lua.Script(sources, "gather.lua")
-	handedScript  = lua.Script(sources, "handed.lua")
-	replaceScript = lua.Script(sources, "replace.lua")
+	swapScript    = lua.Script("", sources, "swap.lua")
+	gatherScript  = lua.Script("", sources, "gather.lua")
+	handedScript  = lua.Script("", sources, "handed.lua")
+	replaceScript = lua.Script("", sources, "replace.lua")
 )
 
 // ErrNotFound says that the registry has no record of an app.

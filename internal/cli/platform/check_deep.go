@@ -11,7 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/operator"
-	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 )
 
 // runDeep checks the ledger and, with --repair, repairs the findings.
@@ -111,15 +111,15 @@ func deepLines(f operator.Deep, repaired bool) []string {
 }
 
 // findingColumns are the columns of a finding.
-func findingColumns(repaired bool) []term.Column[ledger.Finding] {
-	last := term.Column[ledger.Finding]{Name: "repair", Text: func(f ledger.Finding) string {
+func findingColumns(repaired bool) []term.Column[fsck.Finding] {
+	last := term.Column[fsck.Finding]{Name: "repair", Text: func(f fsck.Finding) string {
 		if f.Repair == "" {
 			return "manual: " + f.Advice
 		}
 		return f.Repair
 	}}
 	if repaired {
-		last = term.Column[ledger.Finding]{Name: "done", Text: func(f ledger.Finding) string {
+		last = term.Column[fsck.Finding]{Name: "done", Text: func(f fsck.Finding) string {
 			switch {
 			case f.Done != "":
 				return f.Done
@@ -130,11 +130,11 @@ func findingColumns(repaired bool) []term.Column[ledger.Finding] {
 			}
 		}}
 	}
-	return []term.Column[ledger.Finding]{
-		{Name: "fault", Text: func(f ledger.Finding) string { return string(f.Fault) }},
-		{Name: "rollout", Text: func(f ledger.Finding) string { return f.Rollout }},
-		{Name: "app", Text: func(f ledger.Finding) string { return f.AppID }},
-		{Name: "found", Text: func(f ledger.Finding) string { return f.Text }},
+	return []term.Column[fsck.Finding]{
+		{Name: "fault", Text: func(f fsck.Finding) string { return string(f.Fault) }},
+		{Name: "rollout", Text: func(f fsck.Finding) string { return f.Rollout }},
+		{Name: "app", Text: func(f fsck.Finding) string { return f.AppID }},
+		{Name: "found", Text: func(f fsck.Finding) string { return f.Text }},
 		last,
 	}
 }

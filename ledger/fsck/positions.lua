@@ -1,12 +1,12 @@
--- audit shows where targets stand, each with its record, indexes and owner as of
--- one instant. It changes nothing.
+-- positions reads where targets are listed, each with its record, indexes and owner as of one
+-- instant. It changes nothing.
 --
 -- KEYS[1] root
 -- ARGV[1] rollout  ARGV[2..] appids
 -- Returns the status of the rollout and the server's time (ms), then per appid: the
--- record ("" if there is none), its owner ("" if none), its places as
--- "index=score" joined by spaces, and the version that it released ("" for none). Cost: O(n log targets) in a dozen commands; n at
--- most a few hundred.
+-- record ("" if there is none), its owner ("" if none), its indexes as
+-- "index=score" joined by spaces, and the version that it released ("" for none). Cost: O(n log
+-- targets) in a dozen commands; n at most a few hundred.
 local rollout = ARGV[1]
 local apps = { unpack(ARGV, 2) }
 if #apps == 0 then return { status(rollout), int(now_ms) } end

@@ -1,19 +1,17 @@
-package ledger
+package fsck
 
 import "fmt"
 
-// Fault is a kind of damage that an audit finds.
+// Fault is a kind of damage.
 type Fault string
 
 // The faults.
 const (
 	// FaultRecord: a target's or a rollout's record can't be read.
 	FaultRecord Fault = "record"
-	// FaultIndex: a target stands in another index than its state asks for, in
-	// several or in none: nobody will move it, or somebody will wrongly.
+	// FaultIndex: a target is in another index than its state asks for, in several or in none.
 	FaultIndex Fault = "index"
-	// FaultOrphan: an index or the owners name a target, a rollout or a schedule
-	// that is not there.
+	// FaultOrphan: an index or the owners name a target, a rollout or a schedule that is not there.
 	FaultOrphan Fault = "orphan"
 	// FaultOwner: an ended target owns its app, or a running one doesn't.
 	FaultOwner Fault = "owner"
@@ -23,9 +21,9 @@ const (
 	FaultCount Fault = "count"
 	// FaultTotal: the number of targets is not what was planned.
 	FaultTotal Fault = "total"
-	// FaultAsleep: targets are unfinished but the controller doesn't look at the rollout.
+	// FaultAsleep: the controller doesn't reconcile a rollout whose targets are unfinished.
 	FaultAsleep Fault = "asleep"
-	// FaultActive: the controller looks at a rollout that is done.
+	// FaultActive: the controller reconciles a rollout that is done.
 	FaultActive Fault = "active"
 	// FaultParking: a target is parked without a reason or for longer than any
 	// reason asks, or failed for what it should only have waited for.
@@ -34,7 +32,7 @@ const (
 	FaultLease Fault = "lease"
 	// FaultUnlisted: a rollout is there, but not in the list of rollouts.
 	FaultUnlisted Fault = "unlisted"
-	// FaultSchedule: a schedule doesn't stand at its next run.
+	// FaultSchedule: a schedule is not due at its next run.
 	FaultSchedule Fault = "schedule"
 )
 
@@ -43,13 +41,13 @@ type Finding struct {
 	Fault Fault `json:"fault"`
 	// Rollout is "" if the finding belongs to none.
 	Rollout string `json:"rollout,omitempty"`
-	// AppID is the target; "" if the finding is about no single one.
+	// AppID is the target; "" if the finding is not about a single one.
 	AppID string `json:"app,omitempty"`
 	// Text is what is wrong.
 	Text string `json:"text"`
 	// Repair is what a repair does about it; "" if it takes a person.
 	Repair string `json:"repair,omitempty"`
-	// Advice is how a person goes on, where a repair can't or could not.
+	// Advice is the next step for a person, where a repair can't help or failed to.
 	Advice string `json:"advice,omitempty"`
 	// Done is what a repair did; "" without one, or if all was well by then.
 	Done string `json:"done,omitempty"`

@@ -1,10 +1,9 @@
-package ledger_test
+package fsck_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"runtime"
 	"slices"
@@ -16,26 +15,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
-	"pgregory.net/rapid"
 
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-const root = "wxr:{ledger}:"
-
-// fsck gives what an inspection finds.
-func (b *bench) fsck(o ledger.FsckOptions) []ledger.Finding {
+// fsck is what a check finds.
+func (b *bench) fsck(o fsck.Options) []fsck.Finding {
 	b.Helper()
-	return findings(b.T, b.store, o)
+	return findings(b.T, b.rdb, o)
 }
 
-func findings(t interface{ Fatal(...any) }, l store, o ledger.FsckOptions) []ledger.Finding {
-	var list []ledger.Finding
-	o.See = func(f ledger.Finding) { list = append(list, f) }
+func findings(t interface{ Fatal(...any) }, rdb redis.UniversalClient, o fsck.Options) []fsck.Finding {
+	var list []fsck.Finding
+	o.See = func(f fsck.Finding) { list = append(list, f) }
 	o.By, o.Why, o.Waits = "li", "test", []string{"throttle-app"}
-	if _, err := l.Fsck(context.Background(), o); err != nil {
+	if _, err := fsck.Check(context.Background(), rdb, o); err != nil {
 		t.Fatal(err)
 	}
 	return list
@@ -64,7 +61,7 @@ func digest(t interface{ Fatal(...any) }, rdb redis.UniversalClient, ids ...stri
 var when = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 
 // words are findings as text, with a field each, sorted.
-func words(list []ledger.Finding, field func(ledger.Finding) string, now int64) []string {
+func words(list []fsck.Finding, field func(fsck.Finding) string, now int64) []string {
 	out := make([]string, 0, len(list))
 	for _, f := range list {
 		text := f.Rollout + " " + f.String() + " => " + field(f)
@@ -74,7 +71,7 @@ func words(list []ledger.Finding, field func(ledger.Finding) string, now int64) 
 	return out
 }
 
-func TestFsckFindsAndRepairsDamage(t *testing.T) {
+func TestFindsAndRepairsDamage(t *testing.T) {
 	t.Parallel()
 	type b = *bench
 	far := func(b b, app, from, due string) error {
@@ -94,17 +91,17 @@ func TestFsckFindsAndRepairsDamage(t *testing.T) {
 		{"none", func(b) error { return nil }, nil, nil, 0},
 		{"a pending target fell out of its index", func(b b) error {
 			return b.rdb.ZRem(b.Context(), root+"ready:r1:preflight", "wx004").Err()
-		}, []string{`r1 index: app wx004 is pending at preflight and stands in "", not in "ready:preflight=4" => put it into ready:r1:preflight`}, nil, 0},
+		}, []string{`r1 index: app wx004 is pending at preflight and listed in "", not in "ready:preflight=4" => put it into ready:r1:preflight`}, nil, 0},
 		{"a parked one is in two", func(b b) error {
 			return b.rdb.ZAdd(b.Context(), root+"leases:audit", z(7, "r1 wx001")).Err()
-		}, []string{`r1 index: app wx001 is parked at preflight and stands in "leases:audit=7 wake=3600000", not in "wake=3600000" => took it out of leases:audit`}, nil, 0},
+		}, []string{`r1 index: app wx001 is parked at preflight and listed in "leases:audit=7 wake=3600000", not in "wake=3600000" => took it out of leases:audit`}, nil, 0},
 		{"at another rank", func(b b) error {
 			return b.rdb.ZAdd(b.Context(), root+"ready:r1:commit", z(9, "wx003")).Err()
-		}, []string{`r1 index: app wx003 is pending at commit and stands in "ready:commit=9", not in "ready:commit=3" => put it into ready:r1:commit`}, nil, 0},
+		}, []string{`r1 index: app wx003 is pending at commit and listed in "ready:commit=9", not in "ready:commit=3" => put it into ready:r1:commit`}, nil, 0},
 		{"an ended one waits and is owned", func(b b) error {
 			return errors.Join(b.rdb.ZAdd(b.Context(), root+"wake", z(7, "r1 wx002")).Err(), b.rdb.HSet(b.Context(), root+"owners", "wx002", "r1").Err())
 		}, []string{
-			`r1 index: app wx002 is up-to-date at preflight and stands in "wake=7", not in "" => took it out of wake; freed it`,
+			`r1 index: app wx002 is up-to-date at preflight and listed in "wake=7", not in "" => took it out of wake; freed it`,
 			"r1 owner: app wx002 is up-to-date and still owned => took it out of wake; freed it",
 		}, nil, 0},
 		{"a running one is another's, which is gone", func(b b) error {
@@ -118,17 +115,17 @@ func TestFsckFindsAndRepairsDamage(t *testing.T) {
 				b.rdb.HSet(b.Context(), root+"n:r1", "7|release|failed|", -1).Err(),
 				b.rdb.HSet(b.Context(), root+"n:r1", "garbage", 1).Err())
 		}, []string{
-			"r1 count: cell 0|preflight|pending| counts +2 too many => counted the targets anew",
-			"r1 count: cell 7|release|failed| counts -1 too many => counted the targets anew",
-			`r1 count: count cell "garbage": want wave|stage|state|reason => counted the targets anew`,
+			"r1 count: cell 0|preflight|pending| counts +2 too many => recounted the targets",
+			"r1 count: cell 7|release|failed| counts -1 too many => recounted the targets",
+			`r1 count: count cell "garbage": want wave|stage|state|reason => recounted the targets`,
 		}, nil, 0},
 		{"a record is gone", func(b b) error {
 			return b.rdb.HDel(b.Context(), root+"t:r1", "wx001").Err()
 		}, []string{
-			"r1 count: cell 0|preflight|parked|merchant counts +1 too many => counted the targets anew",
-			`r1 orphan: app wx001 is not there, but stands in "wake=3600000" => took it out of wake; freed it`,
+			"r1 count: cell 0|preflight|parked|merchant counts +1 too many => recounted the targets",
+			`r1 orphan: app wx001 is not there, but listed in "wake=3600000" => took it out of wake; freed it`,
 			"r1 total: the plan has 6 targets, the ledger 5 =>",
-		}, []string{"r1 total: the plan has 6 targets, the ledger 5 => find the missing apps by the app list, and apply a plan for them anew"}, 1},
+		}, []string{"r1 total: the plan has 6 targets, the ledger 5 => find the missing apps in the app list, and apply a plan for them"}, 1},
 		{"a record is broken", func(b b) error {
 			return b.rdb.HSet(b.Context(), root+"t:r1", "wx004", "pending").Err()
 		}, []string{
@@ -136,7 +133,7 @@ func TestFsckFindsAndRepairsDamage(t *testing.T) {
 			`r1 record: app wx004 can't be read: ledger record of r1/wx004: bad header in "pending" =>`,
 		}, []string{
 			"r1 count: cell 0|preflight|pending| counts +1 too many => repair or give up the records that can't be read, and repair again",
-			`r1 record: app wx004 can't be read: ledger record of r1/wx004: bad header in "pending" => no repair can know where it stood: restore the field from a backup of Redis, or give the target up (redis-cli HDEL wxr:{ledger}:t:r1 wx004), repair again, and apply a plan for the app anew`,
+			`r1 record: app wx004 can't be read: ledger record of r1/wx004: bad header in "pending" => no repair can restore its state: restore the field from a backup of Redis, or give the target up (redis-cli HDEL wxr:{ledger}:t:r1 wx004), repair again, and apply a plan for the app again`,
 		}, 0},
 		{"the controller forgot it", func(b b) error {
 			return b.rdb.ZRem(b.Context(), root+"active", "r1").Err()
@@ -145,17 +142,17 @@ func TestFsckFindsAndRepairsDamage(t *testing.T) {
 			return errors.Join(b.rdb.HSet(b.Context(), root+"r:r1", "status", "done").Err(),
 				b.rdb.ZRem(b.Context(), root+"active", "r1").Err(), b.rdb.Del(b.Context(), root+"n:r0").Err())
 		}, []string{
-			"r0 count: cell 0|preflight|pending| counts -2 too many => counted the targets anew",
+			"r0 count: cell 0|preflight|pending| counts -2 too many => recounted the targets",
 			"r1 asleep: it is done with 5 targets unfinished => paused it",
 		}, nil, 0},
 		{"a done one is active", func(b b) error {
 			return b.rdb.ZAdd(b.Context(), root+"active", z(7, "r2")).Err()
-		}, []string{"r2 active: it is done, and the controller still looks at it => took it out of active"}, nil, 0},
+		}, []string{"r2 active: it is done, but still in active => took it out of active"}, nil, 0},
 		{"an ended one's target is in shared indexes", func(b b) error {
 			return errors.Join(b.rdb.ZAdd(b.Context(), root+"wake", z(7, "r2 wx000")).Err(), b.rdb.ZAdd(b.Context(), root+"leases:audit", z(7, "r2 wx000")).Err(),
 				b.rdb.HSet(b.Context(), root+"owners", "wx001", "r2").Err())
 		}, []string{
-			`r2 index: app wx000 is skipped at preflight and stands in "leases:audit=7 wake=7", not in "" => took it out of leases:audit, wake`,
+			`r2 index: app wx000 is skipped at preflight and listed in "leases:audit=7 wake=7", not in "" => took it out of leases:audit, wake`,
 			"r2 owner: app wx001 is skipped and still owned => freed it",
 		}, nil, 0},
 		{"rollouts are named that are not there", func(b b) error {
@@ -166,7 +163,7 @@ func TestFsckFindsAndRepairsDamage(t *testing.T) {
 		}, []string{
 			"orphan: \"what\" in leases:release names no target => took it out of leases:release",
 			"r7 orphan: app wx009 is not there, but owned => freed it",
-			`r7 orphan: app wx001 is not there, but stands in "wake=7" => took it out of wake`,
+			`r7 orphan: app wx001 is not there, but listed in "wake=7" => took it out of wake`,
 			"r7 orphan: the rollout is not there, but in active => took it out of active",
 			"r7 orphan: the rollout is not there, but in rollouts => took it out of rollouts",
 			"r8 orphan: the rollout is not there, but in names => took it out of names",
@@ -188,7 +185,7 @@ func TestFsckFindsAndRepairsDamage(t *testing.T) {
 			return errors.Join(b.rdb.ZAdd(b.Context(), root+"schedules", z(7, "gone")).Err(), b.rdb.ZAdd(b.Context(), root+"schedules", z(7, "monthly")).Err())
 		}, []string{
 			"orphan: schedule gone is not there, but in schedules => took it out of schedules",
-			"schedule: schedule monthly doesn't stand at its next run => set its next run",
+			"schedule: schedule monthly is not due at its next run => set its next run",
 		}, nil, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -208,15 +205,15 @@ func TestFsckFindsAndRepairsDamage(t *testing.T) {
 						b.Errorf("%s (-want +got):\n%s", what, diff)
 					}
 				}
-				plain := words(b.fsck(ledger.FsckOptions{}), func(ledger.Finding) string { return "" }, now)
+				plain := words(b.fsck(fsck.Options{}), func(fsck.Finding) string { return "" }, now)
 				if len(plain) != len(tc.want)+tc.more {
 					b.Errorf("looking finds %q", plain)
 				}
-				done := func(f ledger.Finding) string { return f.Done }
-				same("repair", tc.want, words(b.fsck(ledger.FsckOptions{Repair: true}), done, now))
-				advice := func(f ledger.Finding) string { return f.Advice }
-				same("after", tc.left, words(b.fsck(ledger.FsckOptions{Ended: true}), advice, now))
-				for _, f := range b.fsck(ledger.FsckOptions{Repair: true, Ended: true}) {
+				done := func(f fsck.Finding) string { return f.Done }
+				same("repair", tc.want, words(b.fsck(fsck.Options{Repair: true}), done, now))
+				advice := func(f fsck.Finding) string { return f.Advice }
+				same("after", tc.left, words(b.fsck(fsck.Options{Ended: true}), advice, now))
+				for _, f := range b.fsck(fsck.Options{Repair: true, Ended: true}) {
 					if f.Done != "" {
 						b.Errorf("the second repair still did %q about %v", f.Done, f)
 					}
@@ -237,119 +234,50 @@ func (b *bench) finish(id string, n int) {
 	b.Helper()
 	b.load(id, n)
 	for i := range n {
-		_, x := b.begin(id, rollout.StagePreflight, fmt.Sprintf("wx%03d", i))
+		x := b.begin(id, fmt.Sprintf("wx%03d", i))
 		b.step(x, rollout.Finished{At: at, End: rollout.StateSkipped})
 	}
 	b.must(b.Finish(b.Context(), id))
 }
 
 // What needs a person is told, and left alone.
-func TestFsckLeavesToAPerson(t *testing.T) {
+func TestLeavesToAPerson(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.spread("r1", 6)
-		_, x := b.begin("r1", rollout.StagePreflight, "wx004")
+		x := b.begin("r1", "wx004")
 		b.step(x, rollout.Failed{At: at, LastError: rollout.LastError{Class: "throttle-app", Code: 45009}})
-		f := b.fsck(ledger.FsckOptions{Repair: true})
-		if len(f) != 1 || f[0].Done != "" || f[0].String() != "parking: app wx004 is failed for throttle-app, which is only to be waited for" || f[0].Advice != "enqueue retry r1 --app wx004" {
+		f := b.fsck(fsck.Options{Repair: true})
+		if len(f) != 1 || f[0].Done != "" || f[0].String() != "parking: app wx004 is failed for throttle-app, which only asks to wait" || f[0].Advice != "enqueue retry r1 --app wx004" {
 			b.Errorf("%+v", f)
 		}
 	})
 }
 
-func TestFsckNamedRollouts(t *testing.T) {
+func TestNamedRollouts(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.load("r1", 2)
 		b.load("r2", 3)
 		b.must(b.rdb.Del(b.Context(), root+"ready:r1:preflight", root+"ready:r2:preflight").Err())
-		if f := b.fsck(ledger.FsckOptions{Rollouts: []string{"r2"}}); len(f) != 3 || f[0].Rollout != "r2" {
+		if f := b.fsck(fsck.Options{Rollouts: []string{"r2"}}); len(f) != 3 || f[0].Rollout != "r2" {
 			b.Errorf("%v", f)
 		}
-		_, err := b.Fsck(b.Context(), ledger.FsckOptions{Rollouts: []string{"r9"}})
+		_, err := fsck.Check(b.Context(), b.rdb, fsck.Options{Rollouts: []string{"r9"}})
 		if !errors.Is(err, ledger.ErrNotFound) {
 			b.Errorf("an unknown rollout: %v", err)
 		}
 	})
 }
 
-// harm does one random damage to what r1 and r2 and all share, never to a record.
-func (m *machine) harm(t *rapid.T) {
-	id, app := anyID(t), fmt.Sprintf("wx%03d", rapid.IntRange(0, apps).Draw(t, "app")) // one that isn't there, too
-	stage := rapid.SampledFrom(rollout.Stages()).Draw(t, "stage")
-	score := float64(rapid.Int64Range(0, 5_000_000_000_000).Draw(t, "score"))
-	index := rapid.SampledFrom([]string{"wake", "leases:commit", "leases:audit", "leases:release"}).Draw(t, "index")
-	cell := rollout.Cell{Stage: stage, State: rapid.SampledFrom(rollout.States()).Draw(t, "state")}.String()
-	damage := map[string]func() error{
-		"add to ready":    func() error { return m.rdb.ZAdd(m.ctx, root+"ready:"+id+":"+string(stage), z(score, app)).Err() },
-		"take from ready": func() error { return m.rdb.ZRem(m.ctx, root+"ready:"+id+":"+string(stage), app).Err() },
-		"add to index":    func() error { return m.rdb.ZAdd(m.ctx, root+index, z(score, id+" "+app)).Err() },
-		"take from index": func() error { return m.rdb.ZRem(m.ctx, root+index, id+" "+app).Err() },
-		"lose ready":      func() error { return m.rdb.Del(m.ctx, root+"ready:"+id+":"+string(stage)).Err() },
-		"lose index":      func() error { return m.rdb.Del(m.ctx, root+index).Err() },
-		"free":            func() error { return m.rdb.HDel(m.ctx, root+"owners", app).Err() },
-		"own":             func() error { return m.rdb.HSet(m.ctx, root+"owners", app, id).Err() },
-		"count":           func() error { return m.rdb.HIncrBy(m.ctx, root+"n:"+id, cell, int64(score)%7-3).Err() },
-		"lose counts":     func() error { return m.rdb.Del(m.ctx, root+"n:"+id).Err() },
-		"forget":          func() error { return m.rdb.ZRem(m.ctx, root+"active", id).Err() },
-		"unlist":          func() error { return m.rdb.ZRem(m.ctx, root+"rollouts", id).Err() },
-		"remember":        func() error { return m.rdb.ZAdd(m.ctx, root+"active", z(score, id)).Err() },
-	}
-	what := rapid.SampledFrom(slices.Sorted(maps.Keys(damage))).Draw(t, "damage")
-	m.must(t, damage[what]())
-}
-
-// TestRepairOfAnything damages random ledgers at random: a repair makes them
-// sound, changes no target, and has nothing to do the second time.
-func TestRepairOfAnything(t *testing.T) {
-	t.Parallel()
-	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
-		rapid.Check(t, func(r *rapid.T) {
-			m := newMachine(r, t.Context(), rdb, advance)
-			for range rapid.IntRange(0, 40).Draw(r, "moves") {
-				rapid.SampledFrom([]func(*rapid.T){m.Claim, m.Claim, m.begin, m.begin, m.save, m.save, m.Operate, m.Steer, m.Tick}).Draw(r, "move")(r)
-			}
-			if f := findings(r, m.l, ledger.FsckOptions{Ended: true}); len(f) > 0 {
-				r.Fatalf("before any damage: %v", f)
-			}
-			for range rapid.IntRange(1, 8).Draw(r, "damages") {
-				m.harm(r)
-			}
-			before := digest(r, rdb, ids()...)
-			// Two running targets of one app are left until an assignment has ended.
-			first := findings(r, m.l, ledger.FsckOptions{Ended: true, Repair: true})
-			if diff := cmp.Diff(before, digest(r, rdb, ids()...)); diff != "" {
-				r.Fatalf("the repair of %v changed targets:\n%s", first, diff)
-			}
-			for _, f := range findings(r, m.l, ledger.FsckOptions{Ended: true, Repair: true}) {
-				r.Fatalf("after the repair of %v: %v, done %q", first, f, f.Done)
-			}
-			m.Check(r)
-		})
-	})
-}
-
-// begin and save are Start and Save where there is something to do.
-func (m *machine) begin(t *rapid.T) {
-	if len(m.assignments) > 0 {
-		m.Start(t)
-	}
-}
-
-func (m *machine) save(t *rapid.T) {
-	if len(m.held) > 0 {
-		m.Save(t)
-	}
-}
-
 // Beside workers that move every target all the time, an inspection finds what is
 // wrong, nothing else, and repairs it.
-func TestFsckBesideWorkers(t *testing.T) {
+func TestBesideWorkers(t *testing.T) {
 	t.Parallel()
 	const n = 400
 	rdb := redistest.Start(t).Client(t)
 	l := store{ledger.New(rdb, ledger.Options{})}
-	if err := l.Load(t.Context(), rolloutLoad{ID: "r1", Plan: plan("busy", n), Targets: targetsOf(n)}); err != nil {
+	if err := l.load(t.Context(), "r1", n); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -358,9 +286,9 @@ func TestFsckBesideWorkers(t *testing.T) {
 		g.Go(func() error { return churn(ctx, l) })
 	}
 	// What is to be found moving moves on every page, however slow the workers are.
-	fsck := func(o ledger.FsckOptions, moving int, want string) {
+	check := func(o fsck.Options, moving int, want string) {
 		t.Helper()
-		var list []ledger.Finding
+		var list []fsck.Finding
 		o.Progress = func(int, int) {
 			for range moving {
 				if err := churnOnce(t.Context(), l); err != nil {
@@ -368,8 +296,8 @@ func TestFsckBesideWorkers(t *testing.T) {
 				}
 			}
 		}
-		o.See = func(f ledger.Finding) { list = append(list, f) }
-		in, err := l.Fsck(t.Context(), o)
+		o.See = func(f fsck.Finding) { list = append(list, f) }
+		in, err := fsck.Check(t.Context(), rdb, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -379,52 +307,50 @@ func TestFsckBesideWorkers(t *testing.T) {
 	}
 	const few = 10 // too many to be counted at once
 	for range 3 {
-		fsck(ledger.FsckOptions{}, 0, "[]")
-		fsck(ledger.FsckOptions{AtOnce: few}, 1, "[]")
+		check(fsck.Options{}, 0, "[]")
+		check(fsck.Options{AtOnce: few}, 1, "[]")
 	}
 	if err := rdb.HIncrBy(t.Context(), root+"n:r1", "5|check|pending|", 1).Err(); err != nil {
 		t.Fatal(err)
 	}
-	fsck(ledger.FsckOptions{AtOnce: few}, 1, "[count: targets: 401 are counted, 400 are there count: check: 1 are counted, 0 are there]")
-	fsck(ledger.FsckOptions{}, 0, "[count: cell 5|check|pending| counts +1 too many]")
-	fsck(ledger.FsckOptions{Repair: true}, 0, "[count: cell 5|check|pending| counts +1 too many]")
-	fsck(ledger.FsckOptions{}, 0, "[]")
+	check(fsck.Options{AtOnce: few}, 1, "[count: targets: 401 are counted, 400 are there count: check: 1 are counted, 0 are there]")
+	check(fsck.Options{}, 0, "[count: cell 5|check|pending| counts +1 too many]")
+	check(fsck.Options{Repair: true}, 0, "[count: cell 5|check|pending| counts +1 too many]")
+	check(fsck.Options{}, 0, "[]")
 	stop()
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	fsck(ledger.FsckOptions{AtOnce: few}, 0, "[]")
+	check(fsck.Options{AtOnce: few}, 0, "[]")
 }
 
 // A rollout too large to be counted at once is counted at rest.
-func TestFsckCountsAtRest(t *testing.T) {
+func TestCountsAtRest(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.load("r1", 30)
 		b.must(b.rdb.Del(b.Context(), root+"n:r1").Err())
-		f := b.fsck(ledger.FsckOptions{AtOnce: 10, Repair: true})
-		if len(f) != 1 || f[0].Done != "counted the targets anew" {
+		f := b.fsck(fsck.Options{AtOnce: 10, Repair: true})
+		if len(f) != 1 || f[0].Done != "recounted the targets" {
 			b.Errorf("%+v", f)
 		}
 		b.sound("r1")
 	})
 }
 
-// TestFsckLarge says what an inspection of 100,000 targets takes.
-func TestFsckLarge(t *testing.T) {
+// TestLarge says what an inspection of 100,000 targets takes.
+func TestLarge(t *testing.T) {
 	t.Parallel()
 	const n = 100_000
 	rdb := redistest.Start(t).Client(t)
 	l := store{ledger.New(rdb, ledger.Options{})}
-	large := rolloutLoad{ID: "r1", Plan: plan("large", n), Targets: targetsOf(n)}
-	if err := l.Load(t.Context(), large); err != nil {
+	if err := l.load(t.Context(), "r1", n); err != nil {
 		t.Fatal(err)
 	}
-	large.Targets = nil
 	if err := rdb.ZRemRangeByRank(t.Context(), root+"ready:r1:preflight", 0, 9999).Err(); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []ledger.FsckOptions{{Repair: true}, {}} {
+	for _, o := range []fsck.Options{{Repair: true}, {}} {
 		runtime.GC()
 		var before, m runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -436,30 +362,30 @@ func TestFsckLarge(t *testing.T) {
 			}
 		}
 		found := 0
-		o.See = func(ledger.Finding) { found++ }
+		o.See = func(fsck.Finding) { found++ }
 		began := time.Now()
-		in, err := l.Fsck(t.Context(), o)
+		in, err := fsck.Check(t.Context(), rdb, o)
 		if err != nil || in.Targets != n {
 			t.Fatalf("%d targets, %v", in.Targets, err)
 		}
 		t.Logf("%d targets, %d findings, repair %t: %s, heap at most %d KiB above the %d KiB before",
 			in.Targets, found, o.Repair, time.Since(began).Round(time.Millisecond), int64(peak.Load()-min(peak.Load(), before.HeapAlloc))/1024, before.HeapAlloc/1024)
 	}
-	if _, f, err := inspected(t.Context(), l.Ledger, "r1"); err != nil || len(f) > 0 {
-		t.Errorf("after the repair: %v, %v", f, err)
+	if f := findings(t, rdb, fsck.Options{Rollouts: []string{"r1"}}); len(f) > 0 {
+		t.Errorf("after the repair: %v", f)
 	}
 }
 
 // Two rollouts that both have an assignment for an app: a repair takes it from neither.
-func TestInspectLeavesTwoAssignments(t *testing.T) {
+func TestLeavesTwoAssignments(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		b.spread("r1", 6)
 		b.load("r2", 1)
 		b.must(b.rdb.HDel(b.Context(), root+"owners", "wx000").Err())
-		b.begin("r2", rollout.StagePreflight, "wx000")
-		f := b.fsck(ledger.FsckOptions{Repair: true})
-		if len(f) != 1 || f[0].Fault != ledger.FaultOwner || f[0].Done != "" || !strings.Contains(f[0].Advice, "rollout r2 has an assignment for it as well") {
+		b.begin("r2", "wx000")
+		f := b.fsck(fsck.Options{Repair: true})
+		if len(f) != 1 || f[0].Fault != fsck.FaultOwner || f[0].Done != "" || !strings.Contains(f[0].Advice, "rollout r2 has an assignment for it as well") {
 			b.Errorf("%+v", f)
 		}
 		if id, err := b.Owner(b.Context(), "wx000"); id != "r2" || err != nil {
@@ -467,13 +393,13 @@ func TestInspectLeavesTwoAssignments(t *testing.T) {
 		}
 		b.advance(2 * lease) // both assignments are over, and not taken back yet
 		for range 2 {
-			if f = b.fsck(ledger.FsckOptions{Repair: true}); len(f) != 1 || f[0].Rollout != "r1" || f[0].Done != "" {
+			if f = b.fsck(fsck.Options{Repair: true}); len(f) != 1 || f[0].Rollout != "r1" || f[0].Done != "" {
 				b.Errorf("%+v", f)
 			}
 		}
 		b.must(errOf(b.ExpireDue(b.Context(), 10)))
 		b.must(errOf(b.WakeDue(b.Context(), 10)))
-		if f = b.fsck(ledger.FsckOptions{}); len(f) != 0 {
+		if f = b.fsck(fsck.Options{}); len(f) != 0 {
 			b.Errorf("%+v", f)
 		}
 	})

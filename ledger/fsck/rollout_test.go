@@ -1,4 +1,4 @@
-package ledger_test
+package fsck_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -19,20 +19,18 @@ import (
 func (b *bench) spread(id string, n int) {
 	b.Helper()
 	b.load(id, n)
-	pre := rollout.StagePreflight
-	_, running := b.begin(id, pre, "wx000")
-	_, parked := b.begin(id, pre, "wx001")
-	_, ended := b.begin(id, pre, "wx002")
-	_, next := b.begin(id, pre, "wx003")
+	running := b.begin(id, "wx000")
+	parked := b.begin(id, "wx001")
+	ended := b.begin(id, "wx002")
+	next := b.begin(id, "wx003")
 	b.step(running, rollout.Stalled{At: at, For: time.Second})
 	b.step(parked, rollout.Waited{At: at, Reason: rollout.ReasonMerchant, For: time.Hour})
 	b.step(ended, rollout.Finished{At: at, End: rollout.StateUpToDate})
 	b.step(next, rollout.Advanced{At: at})
 }
 
-func TestFsckOneRollout(t *testing.T) {
+func TestOneRollout(t *testing.T) {
 	t.Parallel()
-	const root = "wxr:{ledger}:"
 	type b = *bench
 	for _, tc := range []struct {
 		name   string
@@ -42,16 +40,16 @@ func TestFsckOneRollout(t *testing.T) {
 		{"none", func(b) error { return nil }, nil},
 		{"a pending target fell out of its index", func(b b) error {
 			return b.rdb.ZRem(b.Context(), root+"ready:r1:preflight", "wx004").Err()
-		}, []string{`index: app wx004 is pending at preflight and stands in "", not in "ready:preflight=4"`}},
+		}, []string{`index: app wx004 is pending at preflight and listed in "", not in "ready:preflight=4"`}},
 		{"a parked one is in two", func(b b) error {
 			return b.rdb.ZAdd(b.Context(), root+"leases:audit", z(7, "r1 wx001")).Err()
-		}, []string{`index: app wx001 is parked at preflight and stands in "leases:audit=7 wake=3600000", not in "wake=3600000"`}},
+		}, []string{`index: app wx001 is parked at preflight and listed in "leases:audit=7 wake=3600000", not in "wake=3600000"`}},
 		{"at another rank", func(b b) error {
 			return b.rdb.ZAdd(b.Context(), root+"ready:r1:commit", z(9, "wx003")).Err()
-		}, []string{`index: app wx003 is pending at commit and stands in "ready:commit=9", not in "ready:commit=3"`}},
+		}, []string{`index: app wx003 is pending at commit and listed in "ready:commit=9", not in "ready:commit=3"`}},
 		{"an ended one waits", func(b b) error {
 			return b.rdb.ZAdd(b.Context(), root+"wake", z(7, "r1 wx002")).Err()
-		}, []string{`index: app wx002 is up-to-date at preflight and stands in "wake=7", not in ""`}},
+		}, []string{`index: app wx002 is up-to-date at preflight and listed in "wake=7", not in ""`}},
 		{"an ended one is owned", func(b b) error {
 			return b.rdb.HSet(b.Context(), root+"owners", "wx002", "r1").Err()
 		}, []string{"owner: app wx002 is up-to-date and still owned"}},
@@ -68,7 +66,7 @@ func TestFsckOneRollout(t *testing.T) {
 			return b.rdb.HDel(b.Context(), root+"t:r1", "wx001").Err()
 		}, []string{
 			"orphan: app wx001 is not there, but owned",
-			`orphan: app wx001 is not there, but stands in "wake=3600000"`,
+			`orphan: app wx001 is not there, but listed in "wake=3600000"`,
 			"total: the plan has 6 targets, the ledger 5",
 			"count: cell 0|preflight|parked|merchant counts +1 too many",
 		}},
@@ -94,7 +92,7 @@ func TestFsckOneRollout(t *testing.T) {
 				b.load("r0", 2) // another's targets are none of its business
 				b.spread("r1", 6)
 				b.must(tc.damage(b))
-				f := b.fsck(ledger.FsckOptions{Rollouts: []string{"r1"}})
+				f := b.fsck(fsck.Options{Rollouts: []string{"r1"}})
 				now := b.rdb.Time(b.Context()).Val().UnixMilli()
 				var got []string
 				for _, x := range f {
@@ -151,6 +149,6 @@ func churnOnce(ctx context.Context, l store) error {
 }
 
 func ExampleFinding() {
-	fmt.Println(ledger.Finding{Fault: ledger.FaultOwner, AppID: "wx1", Text: "is released and still owned"})
+	fmt.Println(fsck.Finding{Fault: fsck.FaultOwner, AppID: "wx1", Text: "is released and still owned"})
 	// Output: owner: app wx1 is released and still owned
 }
