@@ -39,7 +39,7 @@ func TestAgainstSimulator(t *testing.T) {
 	var mount http.Handler
 	ours := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mount.ServeHTTP(w, r) }))
 	t.Cleanup(ours.Close)
-	sim := wxsim.New(wxsim.Options{Apps: 1, Seed: 1, AuditDelay: wxsim.Range{Min: time.Hour, Max: time.Hour}, Push: wxsim.PushOptions{
+	sim := wxsim.New(wxsim.Options{Apps: 1, Seed: 1, AuditDelay: wxsim.Range{Min: time.Hour, Max: time.Hour}, Callbacks: wxsim.CallbackOptions{
 		AuthURL: ours.URL + "/auth", AppURL: ours.URL + "/app/$APPID$", Doubled: 1,
 	}})
 	t.Cleanup(sim.Close)
@@ -77,7 +77,7 @@ func TestAgainstSimulator(t *testing.T) {
 		}
 	}
 
-	sim.PushTicket()
+	sim.SendTicket()
 	until(callback.TypeTicket)
 	id := wxsim.AppID(0)
 	sim.Authorize(id)

@@ -10,7 +10,7 @@ import (
 // AuditStatus is the state of one audit. WeChat moves it; only AuditWithdrawn is our doing.
 type AuditStatus int64
 
-// The audit states WeChat documents. Treat any other value as "look again later".
+// The audit states WeChat documents. Treat any other value as AuditPending.
 const (
 	// AuditPassed: the version may be released.
 	AuditPassed AuditStatus = 0
@@ -18,7 +18,7 @@ const (
 	AuditRejected AuditStatus = 1
 	// AuditPending: WeChat has not decided.
 	AuditPending AuditStatus = 2
-	// AuditWithdrawn: we, or someone on the console, took it back; final.
+	// AuditWithdrawn: withdrawn by a call or on the console; final.
 	AuditWithdrawn AuditStatus = 3
 	// AuditDelayed: WeChat needs longer; Reason says why. A verdict follows.
 	AuditDelayed AuditStatus = 4
@@ -52,8 +52,8 @@ type Audit struct {
 	Reason string
 	// Screenshot holds media ids joined by a vertical bar.
 	Screenshot string
-	// Version and Desc are those of the commit. "" means that WeChat does not show them (AuditStatus
-	// never does): unknown, and no proof that somebody else submitted. ID proves ownership.
+	// Version and Desc are those of the commit. "" means unknown: WeChat does not always return them, and
+	// AuditStatus never does. It does not mean that another system submitted; ID proves ownership.
 	Version, Desc string
 	// SubmittedAt is the time of the submission in unix seconds; 0 from AuditStatus.
 	SubmittedAt int64
@@ -84,8 +84,8 @@ func (r *auditReply) audit() Audit {
 }
 
 // LatestAudit reads the last submission of the app with its version: the call to make before
-// every SubmitAudit and before every Release. An ID of 0, or a blank Version or Desc, means that
-// the reply does not tell it, and never that there is none: that is an errcode.
+// every SubmitAudit and before every Release. An ID of 0, or a blank Version or Desc, means that the
+// reply lacks it. An app without a submission is an errcode.
 //
 // WeChat page: api_getlatestauditstatus. Codes: 85012, 86000, 86001 if there was none.
 func (c *Client) LatestAudit(ctx context.Context, appid string) (Audit, error) {
@@ -98,7 +98,7 @@ func (c *Client) LatestAudit(ctx context.Context, appid string) (Audit, error) {
 
 // AuditStatus reads one submission by its id. The reply names no version.
 //
-// WeChat page: api_getauditstatus. Codes: 85012 not an audit of this app (ask LatestAudit).
+// WeChat page: api_getauditstatus. Codes: 85012 not an audit of this app (call LatestAudit).
 func (c *Client) AuditStatus(ctx context.Context, appid string, auditID int64) (Audit, error) {
 	var reply auditReply
 	if err := c.wire.CallApp(ctx, appid, wire.Post("/wxa/get_auditstatus", auditRef{auditID}), &reply); err != nil {
@@ -114,8 +114,8 @@ type auditRef struct {
 	ID int64 `json:"auditid"`
 }
 
-// UndoAudit takes the running audit back. An app has 5 of these a day and 10 a month, and the
-// unit of submission quota is not known to come back.
+// UndoAudit withdraws the running audit. An app has 5 of these a day and 10 a month. WeChat does not
+// document that the unit of submission quota is restored.
 //
 // WeChat page: api_undoaudit (a GET that writes). Codes: 87013 allowance spent, 87012.
 func (c *Client) UndoAudit(ctx context.Context, appid string) error {
@@ -124,7 +124,7 @@ func (c *Client) UndoAudit(ctx context.Context, appid string) error {
 	return c.wire.CallApp(ctx, appid, r, nil)
 }
 
-// SpeedUpAudit asks for a verdict within 2 to 12 hours and spends one speed-up of the month.
+// SpeedUpAudit requests a verdict within 2 to 12 hours and spends one speed-up of the month.
 //
 // WeChat page: api_speedupcodeaudit. Codes: 89401-89405.
 func (c *Client) SpeedUpAudit(ctx context.Context, appid string, auditID int64) error {

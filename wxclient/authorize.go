@@ -40,15 +40,14 @@ const (
 )
 
 // AuthorizePage is WeChat's page on which a merchant's administrator authorizes the component. The
-// visitor must come from a page on the component's registered authorization-start domain, and is
-// sent back to Redirect with auth_code and expires_in added to its query.
+// visitor must come from a page on the component's authorization-start domain, and is redirected to Redirect with auth_code and expires_in added to its query.
 //
-// Set Accounts or App, not both: the current pages let biz_appid win, others say that the two
-// exclude each other.
+// Set Accounts or App, not both: by the current pages biz_appid wins, by others the two exclude each
+// other.
 type AuthorizePage struct {
 	// Component is the component's appid.
 	Component string
-	// PreAuthCode is from PreAuthCode and lives as long as that said: a secret until it is used.
+	// PreAuthCode is from Client.PreAuthCode: a secret until it is used.
 	PreAuthCode string `json:"-"`
 	// Redirect is an absolute http or https URL.
 	Redirect string
@@ -56,7 +55,7 @@ type AuthorizePage struct {
 	Accounts AuthType
 	// App pins the one account that may authorize (biz_appid).
 	App string
-	// Sets are the permission sets asked for (category_id_list); empty asks for all of the component's.
+	// Sets are the requested permission sets (category_id_list); empty requests all of the component's.
 	Sets []int64
 }
 

@@ -25,8 +25,8 @@ type TokenSource interface {
 	ComponentToken(ctx context.Context) (string, error)
 	// AuthorizerToken returns the token for acting on behalf of one app.
 	AuthorizerToken(ctx context.Context, appid string) (string, error)
-	// Refused reports that WeChat refused this token; appid "" means the component's token. It compares
-	// and swaps: a token that was replaced meanwhile stays.
+	// Refused reports that WeChat refused this token; appid "" means the component's token. A token that
+	// was replaced meanwhile stays valid.
 	Refused(ctx context.Context, appid, token string) error
 }
 

@@ -13,7 +13,7 @@ import (
 // maxVersionRunes is the longest user_version WeChat takes.
 const maxVersionRunes = 64
 
-// CommitRequest names the template an app shall get and how it is filled in.
+// CommitRequest names the template of a commit and the values of this app.
 type CommitRequest struct {
 	// TemplateID is the id in the template library; 0 is a valid id.
 	TemplateID int64
@@ -25,9 +25,9 @@ type CommitRequest struct {
 	Desc string
 }
 
-// Commit uploads a template to the app as its trial version. It starts WeChat's privacy check
-// anew, so it must never be repeated because of 61039. After an unknown outcome or 9402202 wait a
-// minute and compare VersionInfo().Exp.
+// Commit uploads a template to the app as its trial version. It restarts WeChat's privacy check, so
+// never repeat it because of 61039. After an unknown outcome or 9402202 wait a minute and compare
+// VersionInfo().Exp.
 //
 // WeChat page: api_commit. Codes: 85013, 85014, 85043-85048 template or ext_json, 80082 plugin
 // not granted, 85310-85312 requiredPrivateInfos, 9402202 an operation still runs.
@@ -67,25 +67,25 @@ func (r CommitRequest) validate() (ext string, err error) {
 	return string(text), nil
 }
 
-// VersionEntry is one version of an app. WeChat sometimes shows an entry with blank fields: a version is
-// there then, and which one is unknown. Only a nil entry says that there is none.
+// VersionEntry is one version of an app. WeChat sometimes returns an entry with blank fields: the app
+// has a version, but which one is unknown. Only a nil entry means that there is none.
 type VersionEntry struct {
 	// Time is when it was committed or released, in unix seconds; 0 when not shown.
 	Time int64
-	// Version is the user_version of the commit; "" when not shown, which is unknown and not "none".
+	// Version is the user_version of the commit; "" means unknown, not "none".
 	Version string
-	// Desc is the user_desc of the commit; "" when it was blank or not shown. A blank text proves
-	// nothing about who committed.
+	// Desc is the user_desc of the commit; "" when it was blank or not shown, so a blank text does not
+	// identify the committer.
 	Desc string
 }
 
-// Known reports whether WeChat shows which version this is. It is false for nil: ask for nil first,
-// since nil means that there is no version and false that nobody knows which one it is.
+// Known reports whether WeChat shows which version this is. It is false for nil too: compare with nil
+// first, because nil means that there is no version.
 func (e *VersionEntry) Known() bool { return e != nil && e.Version != "" }
 
-// VersionInfo tells which versions an app has.
+// VersionInfo holds the versions of an app.
 type VersionInfo struct {
-	// Exp is the trial version, that is the last commit; nil if there is none.
+	// Exp is the trial version (the last commit); nil if there is none.
 	Exp *VersionEntry
 	// Release is the live version; nil if the app never went live.
 	Release *VersionEntry
@@ -104,9 +104,9 @@ type versionReply struct {
 	} `json:"release_info"`
 }
 
-// VersionInfo reads the trial and the live version: the call that tells what a commit or a
-// release of unknown outcome did. An object that is absent or wholly empty is none (WeChat does not state
-// it), one with a time and blank fields an entry that is not Known.
+// VersionInfo reads the trial and the live version: the read-back of a commit or release of unknown
+// outcome. An absent or empty object becomes nil (undocumented), one with a time and blank fields an
+// entry that is not Known.
 //
 // WeChat page: api_getversioninfo. Codes: -1, 44002.
 func (c *Client) VersionInfo(ctx context.Context, appid string) (VersionInfo, error) {
@@ -202,12 +202,12 @@ func (c *Client) Pages(ctx context.Context, appid string) ([]string, error) {
 	return reply.List, err
 }
 
-// PrivacyInfo is the result of the privacy check of the committed version. Both lists
-// empty means: go on.
+// PrivacyInfo is the result of the privacy check of the committed version. It passed if both lists
+// are empty.
 type PrivacyInfo struct {
-	// WithoutAuth names APIs this app has no right to: a matter of the app.
+	// WithoutAuth names APIs that the app has no right to: fix the app.
 	WithoutAuth []string
-	// WithoutConf names APIs used but not declared: a matter of the template or ext_json.
+	// WithoutConf names APIs used but not declared: fix the template or ext_json.
 	WithoutConf []string
 }
 
@@ -223,10 +223,10 @@ func (r *privacyInfoReply) Check() error {
 	return nil
 }
 
-// CodePrivacyInfo reads the result of the privacy check. A reply that lacks a list is an error: it does
-// not say that nothing was found.
+// CodePrivacyInfo reads the result of the privacy check. A reply that lacks a list is an error, not an
+// empty result.
 //
-// WeChat page: api_getcodeprivacyinfo. Codes: 61039 still running, ask again in a minute; 61040.
+// WeChat page: api_getcodeprivacyinfo. Codes: 61039 still running, repeat in a minute; 61040.
 func (c *Client) CodePrivacyInfo(ctx context.Context, appid string) (PrivacyInfo, error) {
 	var reply privacyInfoReply
 	err := c.wire.CallApp(ctx, appid, wire.Get("/wxa/security/get_code_privacy_info"), &reply)

@@ -12,7 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
-// MaxAuthorizerPage is the largest count AuthorizerList may ask for (else 40170).
+// MaxAuthorizerPage is the largest count of AuthorizerList (else 40170).
 const MaxAuthorizerPage = 500
 
 // AuthorizerInfo describes an authorized account and what it granted.
@@ -27,7 +27,7 @@ type AuthorizerInfo struct {
 	ServiceType int64
 	// VerifyType: -1 not verified, 0 verified.
 	VerifyType int64
-	// AccountStatus: 1 normal, 14 canceled, 16 banned, 18 warned, 19 frozen; 0 not told.
+	// AccountStatus: 1 normal, 14 canceled, 16 banned, 18 warned, 19 frozen; 0 unknown.
 	AccountStatus int64
 	// RegisterType: 0 normal, 6 enterprise by face scan, 13 trial, 19 former trial, and others.
 	RegisterType int64
@@ -108,7 +108,7 @@ func (r *authorizerReply) miniProgram() bool {
 	return len(r.Info.MiniProgram) > 0 && string(r.Info.MiniProgram) != "null"
 }
 
-// check wants the grants of mini programs only: for the platform's work official accounts have none.
+// Check requires the grants of mini programs only: the platform needs none of official accounts.
 func (r *authorizerReply) Check() error {
 	switch {
 	case r.Info == nil:
@@ -123,11 +123,11 @@ func (r *authorizerReply) Check() error {
 	return nil
 }
 
-// AuthorizerInfo reads an authorized account: what it is, what it granted, its refresh token. A reply
-// about a mini program that lacks the grants is an error; official accounts are read in the older
-// shapes of the reply too.
+// AuthorizerInfo reads an authorized account: its kind, its grants, its refresh token. A reply about a
+// mini program that lacks the grants is an error; the older shapes of replies about official accounts
+// are accepted.
 //
-// WeChat page: api_getauthorizerinfo. Codes: 61003 not authorized any more, 40013.
+// WeChat page: api_getauthorizerinfo. Codes: 61003 no longer authorized, 40013.
 func (c *Client) AuthorizerInfo(ctx context.Context, appid string) (AuthorizerInfo, error) {
 	const path = "/cgi-bin/component/api_get_authorizer_info"
 	if appid == "" {
@@ -155,7 +155,7 @@ func (c *Client) AuthorizerInfo(ctx context.Context, appid string) (AuthorizerIn
 	}, nil
 }
 
-// categoryNames reads MiniProgramInfo.categories; what is of another form tells none.
+// categoryNames reads MiniProgramInfo.categories, and nothing of another form.
 func categoryNames(miniProgram json.RawMessage) []string {
 	var info struct {
 		Categories []struct {
@@ -193,7 +193,7 @@ func (a Authorizer) GoString() string { return a.String() }
 type AuthorizerPage struct {
 	// Total counts all authorized accounts.
 	Total int64
-	// List is this page, in an order WeChat does not document: drop doubles.
+	// List is this page, in an undocumented order: drop duplicates.
 	List []Authorizer
 }
 
@@ -221,7 +221,7 @@ func (r *authorizersReply) Check() error {
 	return nil
 }
 
-// AuthorizerList reads count (1 to 500) authorized accounts from offset on.
+// AuthorizerList reads count (1 to 500) authorized accounts, starting at offset.
 //
 // WeChat page: api_getauthorizerlist. Codes: 40170 count too large.
 func (c *Client) AuthorizerList(ctx context.Context, offset, count int) (AuthorizerPage, error) {
@@ -250,10 +250,10 @@ func (c *Client) AuthorizerList(ctx context.Context, offset, count int) (Authori
 type APIQuota struct {
 	// DailyLimit, Used and Remain count calls of today.
 	DailyLimit, Used, Remain int64
-	// Rate allows RateCalls per RateWindow; both 0 when WeChat tells no rate.
+	// RateCalls are allowed per RateWindow; both are 0 when WeChat returns no rate.
 	RateCalls  int64
 	RateWindow time.Duration
-	// ComponentRate is the same for calls on behalf of apps.
+	// ComponentRateCalls are the same for calls on behalf of apps.
 	ComponentRateCalls  int64
 	ComponentRateWindow time.Duration
 }

@@ -266,15 +266,15 @@ func TestTwoReadingsOfDomains(t *testing.T) {
 	})
 }
 
-func TestTwoReadingsOfRegistration(t *testing.T) {
+func TestTwoReadingsOfCreation(t *testing.T) {
 	t.Parallel()
 	c, sim := onSim(t)
 	ctx := t.Context()
-	trial, err := c.RegisterTrial(ctx, "鲜花小店", "oAbCdEfGhIjKlMnOpQrStUvWxYz0")
+	trial, err := c.CreateTrial(ctx, "鲜花小店", "oAbCdEfGhIjKlMnOpQrStUvWxYz0")
 	if err != nil || trial.CreateToken() == "" {
 		t.Fatalf("got %+v, %v", trial, err)
 	}
-	appid, err := sim.FinishRegistration(trial.UniqueID, 0)
+	appid, err := sim.FinishCreation(trial.UniqueID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,10 +283,10 @@ func TestTwoReadingsOfRegistration(t *testing.T) {
 	if err := c.ConvertTrial(ctx, appid, e); err != nil {
 		t.Error(err)
 	}
-	if err := c.RegisterEnterprise(ctx, company()); err != nil {
+	if err := c.CreateEnterprise(ctx, company()); err != nil {
 		t.Error(err)
 	}
-	if _, err := sim.FinishRegistration(e.Code, 0); err != nil {
+	if _, err := sim.FinishCreation(e.Code, 0); err != nil {
 		t.Error(err)
 	}
 }

@@ -14,8 +14,8 @@ type componentRef struct {
 	Authorizer string `json:"authorizer_appid,omitempty"`
 }
 
-// StartPushTicket restarts the push of verify tickets. restarted is false when it ran already,
-// which makes the call a health probe.
+// StartPushTicket makes WeChat send verify tickets again. restarted is false if it was sending them,
+// so the call is also a health probe.
 //
 // WeChat page: api_startpushticket. Codes: 40013, 40125.
 func (c *Client) StartPushTicket(ctx context.Context, secret string) (restarted bool, err error) {
@@ -53,7 +53,7 @@ func needToken(field, token string, expiresIn wire.Integer) error {
 	return nil
 }
 
-// FetchComponentToken trades secret and verify ticket for a new component token. The one before
+// FetchComponentToken exchanges secret and verify ticket for a new component token. The previous one
 // stays valid for about 5 minutes.
 //
 // WeChat page: api_getcomponentaccesstoken. Codes: 40001 and 40125 wrong secret, 61005 and 61006
@@ -81,7 +81,7 @@ type preAuthReply struct {
 
 func (r *preAuthReply) Check() error { return needToken("pre_auth_code", r.Code, r.ExpiresIn) }
 
-// PreAuthCode gets a code for WeChat's authorization page. Trust expiresIn: the pages disagree.
+// PreAuthCode returns a code for WeChat's authorization page. Use expiresIn: the documents disagree.
 //
 // WeChat page: api_getpreauthcode. Codes: 40013, 61004.
 func (c *Client) PreAuthCode(ctx context.Context) (code string, expiresIn time.Duration, err error) {
@@ -97,8 +97,8 @@ func (c *Client) PreAuthCode(ctx context.Context) (code string, expiresIn time.D
 type AuthorizerToken struct {
 	// Access is the authorizer_access_token.
 	Access string `json:"-"`
-	// Refresh is the authorizer_refresh_token to store; it may differ from the one used. "" is not shown:
-	// keep the stored one.
+	// Refresh is the authorizer_refresh_token to store; it may differ from the one used. "" means that the
+	// reply has none: keep the stored one.
 	Refresh string `json:"-"`
 	// ExpiresIn is the life of Access from now.
 	ExpiresIn time.Duration
@@ -120,12 +120,12 @@ func (r *authorizerTokenReply) Check() error {
 	return needToken("authorizer_access_token", r.Access, r.ExpiresIn)
 }
 
-// RefreshAuthorizerToken gets a new access token for an app. Always store the returned refresh
-// token. The component token is an argument because an expired one (42001) must not be blamed on
-// the app: the caller renews it and asks again.
+// RefreshAuthorizerToken returns a new access token for an app. Always store the returned refresh
+// token. The component token is an argument because an expired one (42001) is no fault of the app: the
+// caller renews it and repeats the call.
 //
 // WeChat page: api_getauthorizeraccesstoken. Codes: 61023 refresh token refused, 40001 and 42001
-// component token, 61003 not authorized any more.
+// component token, 61003 no longer authorized.
 func (c *Client) RefreshAuthorizerToken(ctx context.Context, componentToken, appid, refreshToken string) (AuthorizerToken, error) {
 	var reply authorizerTokenReply
 	r := wire.Post("/cgi-bin/component/api_authorizer_token", struct {
@@ -144,7 +144,7 @@ func (c *Client) RefreshAuthorizerToken(ctx context.Context, componentToken, app
 	return AuthorizerToken{Access: reply.Access, Refresh: reply.Refresh, ExpiresIn: seconds(reply.ExpiresIn)}, nil
 }
 
-// Authorization is what an authorization code is worth.
+// Authorization is the result of exchanging an authorization code.
 type Authorization struct {
 	// AppID is the app that authorized the component.
 	AppID string
@@ -172,7 +172,7 @@ func (r *queryAuthReply) Check() error {
 	return needToken("authorization_info.authorizer_access_token", r.Info.Access, r.Info.ExpiresIn)
 }
 
-// QueryAuth trades an authorization code, from the redirect or the authorized event, for tokens.
+// QueryAuth exchanges an authorization code, from the redirect or the authorized event, for tokens.
 //
 // WeChat page: api_getauthorizerrefreshtoken. Codes: 61009 code wrong, 61010 code ran out.
 func (c *Client) QueryAuth(ctx context.Context, authCode string) (Authorization, error) {

@@ -10,11 +10,11 @@ type (
 	OutcomeUnknownError = errcode.OutcomeUnknownError
 	// NotSentError means that WeChat did not receive the request.
 	NotSentError = errcode.NotSentError
-	// TokenError is the cause of a NotSentError for which no token could be had.
+	// TokenError is the cause of a NotSentError when the source returned no token.
 	TokenError = errcode.TokenError
 	// InvalidRequestError means that this package refused the request.
 	InvalidRequestError = errcode.InvalidRequestError
-	// RefusedItem is an entry of a change that WeChat did not take.
+	// RefusedItem is an entry of a change that WeChat refused.
 	RefusedItem = errcode.RefusedItem
 	// Class says how a caller should treat an errcode.
 	Class = errcode.Class

@@ -116,9 +116,9 @@ func everyCalls() []everyCall {
 		{name: "QRFile", good: file, call: func(ctx x, c *c) error { _, err := c.QRFile(ctx, app); return err }},
 		{name: "DeleteQRRule", good: ok, call: func(ctx x, c *c) error { return c.DeleteQRRule(ctx, app, "p") }},
 		{name: "PublishQRRule", good: ok, call: func(ctx x, c *c) error { return c.PublishQRRule(ctx, app, "p") }},
-		{name: "RegisterTrial", good: `{"errcode":0,"unique_id":"u","authorize_url":"a"}`, call: func(ctx x, c *c) error { _, err := c.RegisterTrial(ctx, "鲜花小店", "o"); return err }},
+		{name: "CreateTrial", good: `{"errcode":0,"unique_id":"u","authorize_url":"a"}`, call: func(ctx x, c *c) error { _, err := c.CreateTrial(ctx, "鲜花小店", "o"); return err }},
 		{name: "ConvertTrial", good: ok, call: func(ctx x, c *c) error { return c.ConvertTrial(ctx, app, e) }},
-		{name: "RegisterEnterprise", good: ok, call: func(ctx x, c *c) error { return c.RegisterEnterprise(ctx, e) }},
+		{name: "CreateEnterprise", good: ok, call: func(ctx x, c *c) error { return c.CreateEnterprise(ctx, e) }},
 		{name: "Release", good: ok, call: func(ctx x, c *c) error { return c.Release(ctx, app) }},
 		{name: "RevertRelease", good: ok, call: func(ctx x, c *c) error { return c.RevertRelease(ctx, app, nil) }},
 		{name: "History", good: `{"errcode":0,"version_list":[]}`, call: func(ctx x, c *c) error { _, err := c.History(ctx, app); return err }},
@@ -263,8 +263,8 @@ func TestCallsWithoutPayload(t *testing.T) {
 		}
 	}
 	want := []string{
-		"AddTemplate", "Commit", "ConvertTrial", "DeleteQRRule", "DeleteTemplate", "GrayRelease",
-		"ModifyDomains", "ModifyDomainsDirectly", "PublishQRRule", "PutQRRule", "RegisterEnterprise", "Release", "RevertGray", "RevertRelease",
+		"AddTemplate", "Commit", "ConvertTrial", "CreateEnterprise", "DeleteQRRule", "DeleteTemplate", "GrayRelease",
+		"ModifyDomains", "ModifyDomainsDirectly", "PublishQRRule", "PutQRRule", "Release", "RevertGray", "RevertRelease",
 		"SetAuthorizerOption", "SetLowestLibrary", "SetPrivacyGuideline", "SetServing", "SetWebviewDomains", "SetWebviewDomainsDirectly",
 		"SpeedUpAudit", "StartPushTicket", "UnbindTester", "UndoAudit", "VersionInfo",
 	}

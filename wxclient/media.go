@@ -37,7 +37,7 @@ func (r *mediaReply) Check() error {
 }
 
 // UploadMedia uploads a picture (png, jpeg or gif, up to 2 MB) or a video (mp4, up to 10 MB) to show
-// to the auditors of this one app. The kind is told by the content, not by the name.
+// to the auditors of this app. Its kind is detected from the content, not from the name.
 //
 // WeChat page: api_uploadmediatocodeaudit. Codes: 40005 kind of file, 40006 too large, 41005.
 func (c *Client) UploadMedia(ctx context.Context, appid, name string, data []byte) (Media, error) {
@@ -90,7 +90,7 @@ func (c *Client) TrialQRCode(ctx context.Context, appid, page string) (jpeg []by
 // needPicture refuses a JSON success in place of a picture.
 type needPicture struct{ got *[]byte }
 
-// UnmarshalJSON lets any object pass: check decides.
+// UnmarshalJSON accepts any object: Check decides.
 func (*needPicture) UnmarshalJSON([]byte) error { return nil }
 
 func (p *needPicture) Check() error {

@@ -8,14 +8,14 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
-// OptionToken says whose token the option calls carry. WeChat's pages contradict each other: try
-// one against the live service before relying on it.
+// OptionToken selects the token of the option calls. WeChat's documents contradict each other: try one
+// against the live service before relying on it.
 type OptionToken int
 
 const (
-	// OptionByApp is what the current pages say: the app's token, and no appid in the body.
+	// OptionByApp follows the current documents: the app's token, and no appid in the body.
 	OptionByApp OptionToken = iota
-	// OptionByComponent is what the old pages and most SDKs do: the component's token, and both appids
+	// OptionByComponent follows the old documents and most SDKs: the component's token, and both appids
 	// in the body. Use it when OptionByApp is refused with 61014.
 	OptionByComponent
 )
@@ -34,7 +34,7 @@ type optionBody struct {
 	Value      string `json:"option_value,omitempty"`
 }
 
-// option prepares one of the two calls. Only the reading one answers without an errcode.
+// option makes one of the two calls. Only the read answers without an errcode.
 func (c *Client) option(ctx context.Context, path, appid string, body optionBody, via OptionToken, out any) error {
 	if _, known := optionValues[body.Name]; !known {
 		return &InvalidRequestError{Endpoint: path, Problem: fmt.Sprintf("option %q is none of location_report, voice_recognize, customer_service", body.Name)}

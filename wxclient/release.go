@@ -8,8 +8,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
-// Release publishes the version that passed its audit last, whichever that is: compare
-// LatestAudit first. After an unknown outcome or 85019, 85020, 85052 compare VersionInfo().Release.
+// Release publishes the version whose audit passed last: compare LatestAudit first. After an unknown outcome or 85019, 85020, 85052 compare VersionInfo().Release.
 //
 // WeChat page: api_release. Codes: 85019 nothing audited, 85020 not releasable, 85052 live already.
 func (c *Client) Release(ctx context.Context, appid string) error {
@@ -18,7 +17,7 @@ func (c *Client) Release(ctx context.Context, appid string) error {
 
 const revertPath = "/wxa/revertcoderelease"
 
-// RevertRelease puts an earlier version live again: the one before, or appVersion from History.
+// RevertRelease makes an earlier version live: the previous one, or appVersion from History.
 // A version that was reverted cannot be reverted again. All calls to this path, History too,
 // share a daily allowance of the whole component (about 30).
 //
@@ -32,7 +31,7 @@ func (c *Client) RevertRelease(ctx context.Context, appid string, appVersion *in
 	return c.wire.CallApp(ctx, appid, r, nil)
 }
 
-// HistoryEntry is a version that can be put live again.
+// HistoryEntry is a version that RevertRelease can make live.
 type HistoryEntry struct {
 	// AppVersion is WeChat's number for RevertRelease.
 	AppVersion int64
@@ -82,7 +81,7 @@ func (c *Client) History(ctx context.Context, appid string) ([]HistoryEntry, err
 	return list, nil
 }
 
-// GrayRequest says who sees the audited version.
+// GrayRequest selects the users of a gray release.
 type GrayRequest struct {
 	// Percentage of the users, 0 to 100; 0 needs one of the flags.
 	Percentage int `json:"gray_percentage"`
@@ -95,7 +94,7 @@ type GrayRequest struct {
 // GrayRelease starts a gray release, or widens it with a higher percentage.
 //
 // WeChat page: api_grayrelease. Codes: 85079 not live yet, 85080 not audited, 85081, 85082 not
-// above the running plan (ask GrayPlan).
+// above the running plan (call GrayPlan).
 func (c *Client) GrayRelease(ctx context.Context, appid string, r GrayRequest) error {
 	const path = "/wxa/grayrelease"
 	if r.Percentage < 0 || r.Percentage > 100 {
@@ -112,7 +111,7 @@ type GrayStatus int64
 
 // The states of a gray plan. GrayRelease starts it, RevertGray deletes it, WeChat does the rest.
 const (
-	// GrayInitial: made, not started.
+	// GrayInitial: created, not started.
 	GrayInitial GrayStatus = 0
 	// GrayRunning: some users have the version.
 	GrayRunning GrayStatus = 1
@@ -120,14 +119,14 @@ const (
 	GrayPaused GrayStatus = 2
 	// GrayFinished: everyone has the version.
 	GrayFinished GrayStatus = 3
-	// GrayDeleted: taken back.
+	// GrayDeleted: reverted.
 	GrayDeleted GrayStatus = 4
 )
 
 // GrayPlan is the gray release of an app.
 type GrayPlan struct {
-	// Exists is false when WeChat shows an empty plan, which never began; the other fields mean nothing
-	// then. A reply without a plan is an error.
+	// Exists is false for an empty plan, which never began; the other fields are zero then. A reply
+	// without a plan is an error.
 	Exists bool
 	// Status is the plan's state.
 	Status GrayStatus
@@ -180,7 +179,7 @@ func (c *Client) GrayPlan(ctx context.Context, appid string) (GrayPlan, error) {
 	}, nil
 }
 
-// RevertGray gives the gray users the former version back.
+// RevertGray ends the gray release: its users get the previous version.
 //
 // WeChat page: api_revertgrayrelease (a GET that writes). Codes: -1.
 func (c *Client) RevertGray(ctx context.Context, appid string) error {

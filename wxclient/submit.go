@@ -9,7 +9,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
-// Limits of a submission that WeChat documents, in characters where they are of text.
+// Documented limits of a submission; those of texts are in characters.
 const (
 	maxItems    = 5
 	maxTitle    = 32
@@ -45,13 +45,13 @@ func (c Category) Item(address, title, tag string) AuditItem {
 	}
 }
 
-// AuditPreview shows the app to the auditors by uploaded media, which live for 3 days.
+// AuditPreview shows the app to the auditors with uploaded media, which expire after 3 days.
 type AuditPreview struct {
 	VideoIDs   []string `json:"video_id_list,omitempty"`
 	PictureIDs []string `json:"pic_id_list,omitempty"`
 }
 
-// UGCDeclare says how user content is kept in order; asked for with 85094.
+// UGCDeclare declares how user content is moderated; 85094 requires it.
 type UGCDeclare struct {
 	// Scenes: 0 none, 1 profile, 2 picture, 3 video, 4 text, 5 audio.
 	Scenes []int `json:"scene,omitempty"`
@@ -85,15 +85,15 @@ func (u UGCDeclare) validate() error {
 	return nil
 }
 
-// SubmitRequest is one submission. Everything is optional; what is empty is left out.
+// SubmitRequest is one submission. Every field is optional; empty fields are not sent.
 type SubmitRequest struct {
 	// Items presents 1 to 5 pages.
 	Items []AuditItem `json:"item_list,omitempty"`
 	// Preview is left out when nil.
 	Preview *AuditPreview `json:"preview_info,omitempty"`
-	// VersionDesc tells the auditors what the version is for.
+	// VersionDesc describes the version to the auditors.
 	VersionDesc string `json:"version_desc,omitempty"`
-	// FeedbackInfo answers a rejection, up to 200 characters; ignored after anything else.
+	// FeedbackInfo answers a rejection, up to 200 characters; ignored otherwise.
 	FeedbackInfo string `json:"feedback_info,omitempty"`
 	// FeedbackStuff holds up to 5 media ids joined by a vertical bar, like FeedbackInfo.
 	FeedbackStuff string `json:"feedback_stuff,omitempty"`
@@ -158,12 +158,12 @@ func (r *submitReply) Check() error {
 	return nil
 }
 
-// SubmitAudit hands the committed version to WeChat's auditors and returns the auditid. Every
-// accepted submission spends one unit of the platform's monthly quota, so after an unknown
-// outcome ask LatestAudit and never repeat blindly. A success without an auditid is an
+// SubmitAudit submits the committed version to WeChat's audit and returns the auditid. Every accepted
+// submission spends one unit of the platform's monthly quota: after an unknown outcome call LatestAudit
+// before repeating. A success without an auditid is an
 // [*OutcomeUnknownError].
 //
-// WeChat page: api_submitaudit. Codes: 85009 one is running already, 85085 quota spent, 61039
+// WeChat page: api_submitaudit. Codes: 85009 an audit is running, 85085 quota spent, 61039
 // privacy check still running, 61040, 85086 and 86001 commit first, 86008 and 86010 penalty.
 func (c *Client) SubmitAudit(ctx context.Context, appid string, r SubmitRequest) (auditID int64, err error) {
 	const path = "/wxa/submit_audit"

@@ -10,7 +10,7 @@ import (
 type Template struct {
 	// ID is the template id; 0 is a valid id. Templates are never overwritten.
 	ID int64
-	// Type is 0 for ordinary templates, the only kind still usable, and 1 for standard ones.
+	// Type is 0 for ordinary templates, the only usable kind, and 1 for standard ones.
 	Type int64
 	// DraftID is the draft it was made from: AddTemplate returns no id, so match this.
 	DraftID int64
@@ -118,7 +118,7 @@ func (c *Client) TemplateDrafts(ctx context.Context) ([]TemplateDraft, error) {
 	return list, nil
 }
 
-// AddTemplate makes a draft an ordinary template. WeChat does not return the new id: list the
+// AddTemplate makes an ordinary template of a draft. WeChat does not return the new id: list the
 // Templates and match DraftID.
 //
 // WeChat page: api_addtotemplate. Codes: 85064 no such draft, 85065 library full.

@@ -28,7 +28,7 @@ func (b *bench) page(appid string, change map[string]any) string {
 func TestVisit(t *testing.T) {
 	t.Parallel()
 	pushURL, got := receive(t, always("success"))
-	b := setup(t, Options{Apps: 2, Push: PushOptions{AuthURL: pushURL}})
+	b := setup(t, Options{Apps: 2, Callbacks: CallbackOptions{AuthURL: pushURL}})
 	id := AppID(0)
 	page := b.page(id, nil)
 	redirect, err := b.sim.Visit(page, id)
@@ -97,7 +97,7 @@ func TestPagesAreStrict(t *testing.T) {
 func TestGrants(t *testing.T) {
 	t.Parallel()
 	pushURL, got := receive(t, always("success"))
-	b := setup(t, Options{Apps: 1, Push: PushOptions{AuthURL: pushURL}})
+	b := setup(t, Options{Apps: 1, Callbacks: CallbackOptions{AuthURL: pushURL}})
 	id := AppID(0)
 	b.token(id)
 	code := b.sim.UpdateAuthorization(id, false)
@@ -115,7 +115,7 @@ func TestGrants(t *testing.T) {
 	if p := <-got; p.got.InfoType != "unauthorized" || p.got.AuthorizerAppid != id {
 		t.Errorf("callback %s", p.msg)
 	}
-	if n := b.sim.Books().Pushes.Made; n != 2 {
+	if n := b.sim.Books().Callbacks.Made; n != 2 {
 		t.Errorf("%d callbacks, want 2", n)
 	}
 }
@@ -147,7 +147,7 @@ func TestRenewals(t *testing.T) {
 func TestTicketPace(t *testing.T) {
 	t.Parallel()
 	pushURL, got := receive(t, always("success"))
-	b := setup(t, Options{Push: PushOptions{AuthURL: pushURL, TicketEvery: 10 * time.Minute}})
+	b := setup(t, Options{Callbacks: CallbackOptions{AuthURL: pushURL, TicketEvery: 10 * time.Minute}})
 	<-got
 	b.sim.SetTicketEvery(time.Minute)
 	<-got
@@ -157,7 +157,7 @@ func TestTicketPace(t *testing.T) {
 	}
 	b.sim.SetTicketEvery(0)
 	b.clock.Advance(time.Hour)
-	if n := b.sim.Books().Pushes.Made; n != 11 {
+	if n := b.sim.Books().Callbacks.Made; n != 11 {
 		t.Errorf("%d callbacks, want 11: one at the start, one at the change, nine by the minute", n)
 	}
 }

@@ -110,7 +110,7 @@ func always(text string) func(int) string { return func(int) string { return tex
 func TestTicketCallbacks(t *testing.T) {
 	t.Parallel()
 	url, got := receive(t, always("success"))
-	b := setup(t, Options{Push: PushOptions{AuthURL: url + "/auth", TicketEvery: 10 * time.Minute}})
+	b := setup(t, Options{Callbacks: CallbackOptions{AuthURL: url + "/auth", TicketEvery: 10 * time.Minute}})
 	seen := map[string]bool{}
 	for range 3 {
 		p := <-got
@@ -128,8 +128,8 @@ func TestTicketCallbacks(t *testing.T) {
 	b.sim.StopTickets()
 	b.clock.Advance(10 * time.Minute)
 	b.want(0, b.call("POST", "/cgi-bin/component/api_start_push_ticket", obj{"component_appid": DefaultComponentAppID, "component_secret": DefaultSecret}))
-	if <-got; b.sim.Books().Pushes.Made != 5 {
-		t.Errorf("%d callbacks, want none while stopped", b.sim.Books().Pushes.Made)
+	if <-got; b.sim.Books().Callbacks.Made != 5 {
+		t.Errorf("%d callbacks, want none while stopped", b.sim.Books().Callbacks.Made)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestAuditCallbacks(t *testing.T) {
 	url, got := receive(t, always("success"))
 	b := setup(t, Options{
 		Apps: 4, AuditDelay: Range{Min: 2 * time.Hour, Max: 2 * time.Hour}, DelayRate: 1, TokenTTL: 100 * time.Hour,
-		Push: PushOptions{AppURL: url + "/cb/$APPID$/end"},
+		Callbacks: CallbackOptions{AppURL: url + "/cb/$APPID$/end"},
 	})
 	expect := func(id, event string) received {
 		t.Helper()
@@ -171,11 +171,11 @@ func TestAuditCallbacks(t *testing.T) {
 		t.Errorf("message %q, want the reason and two screenshots", p.msg)
 	}
 	b.clock.Advance(3 * time.Hour) // its timers come to nothing
-	if !b.sim.PushVerdict(passes) || b.sim.PushVerdict("wx0") {
-		t.Error("PushVerdict reported the wrong result")
+	if !b.sim.SendVerdict(passes) || b.sim.SendVerdict("wx0") {
+		t.Error("SendVerdict reported the wrong result")
 	}
 	expect(passes, "weapp_audit_success")
-	if n := b.sim.Books().Pushes.Made; n != 4 {
+	if n := b.sim.Books().Callbacks.Made; n != 4 {
 		t.Errorf("%d callbacks, want 4", n)
 	}
 }
@@ -183,7 +183,7 @@ func TestAuditCallbacks(t *testing.T) {
 func TestAuthorizationCallbacks(t *testing.T) {
 	t.Parallel()
 	url, got := receive(t, always("success"))
-	b := setup(t, Options{Apps: 1, Push: PushOptions{AuthURL: url}})
+	b := setup(t, Options{Apps: 1, Callbacks: CallbackOptions{AuthURL: url}})
 	id, no := AppID(0), false
 	code := b.sim.Authorize(id)
 	if p := <-got; p.got.InfoType != "authorized" || p.got.AuthorizerAppid != id || p.got.AuthorizationCode != code {
@@ -217,10 +217,10 @@ func TestCallbackRetries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url, got := receive(t, tc.answer)
-			b := setup(t, Options{Push: PushOptions{AuthURL: url}})
-			b.sim.PushTicket()
+			b := setup(t, Options{Callbacks: CallbackOptions{AuthURL: url}})
+			b.sim.SendTicket()
 			tried := func(n int64) func() bool {
-				return func() bool { p := b.sim.Books().Pushes; return p.Accepted+p.Refused == n }
+				return func() bool { p := b.sim.Books().Callbacks; return p.Accepted+p.Refused == n }
 			}
 			for n := range tc.attempts {
 				<-got
@@ -229,7 +229,7 @@ func TestCallbackRetries(t *testing.T) {
 				b.clock.Advance(5 * time.Second)
 			}
 			b.clock.Advance(time.Minute)
-			if p := b.sim.Books().Pushes; p.Accepted+p.Refused != tc.attempts {
+			if p := b.sim.Books().Callbacks; p.Accepted+p.Refused != tc.attempts {
 				t.Errorf("%+v, want %d attempts", p, tc.attempts)
 			}
 		})
@@ -239,34 +239,34 @@ func TestCallbackRetries(t *testing.T) {
 // TestUnreliableCallbacks: lost ones never arrive, doubled ones arrive twice, late and held ones arrive after the others.
 func TestUnreliableCallbacks(t *testing.T) {
 	t.Parallel()
-	start := func(o PushOptions) (*bench, chan received) {
+	start := func(o CallbackOptions) (*bench, chan received) {
 		url, got := receive(t, always("success"))
 		o.AuthURL = url
-		return setup(t, Options{Push: o}), got
+		return setup(t, Options{Callbacks: o}), got
 	}
-	b, got := start(PushOptions{Lost: 1})
-	b.sim.PushTicket()
-	b.sim.Change(func(s *Settings) { s.PushLost, s.PushDoubled = 0, 1 })
-	ticket := b.sim.PushTicket()
+	b, got := start(CallbackOptions{Lost: 1})
+	b.sim.SendTicket()
+	b.sim.Change(func(s *Settings) { s.CallbackLost, s.CallbackDoubled = 0, 1 })
+	ticket := b.sim.SendTicket()
 	for range 2 {
 		if p := <-got; p.got.ComponentVerifyTicket != ticket {
 			t.Errorf("got ticket %q, want the doubled one", p.got.ComponentVerifyTicket)
 		}
 	}
-	b, got = start(PushOptions{Late: 1, LateBy: Range{Min: time.Hour, Max: time.Hour}})
-	ticket = b.sim.PushTicket()
-	b.sim.Change(func(s *Settings) { s.PushLate = 0 })
-	if second := b.sim.PushTicket(); (<-got).got.ComponentVerifyTicket != second {
+	b, got = start(CallbackOptions{Late: 1, LateBy: Range{Min: time.Hour, Max: time.Hour}})
+	ticket = b.sim.SendTicket()
+	b.sim.Change(func(s *Settings) { s.CallbackLate = 0 })
+	if second := b.sim.SendTicket(); (<-got).got.ComponentVerifyTicket != second {
 		t.Error("the late callback came first")
 	}
 	b.clock.Advance(time.Hour)
 	if p := <-got; p.got.ComponentVerifyTicket != ticket || p.got.CreateTime >= b.clock.Now().Unix() {
 		t.Errorf("callback %+v, want the late one with the time it was made", p.got)
 	}
-	b, got = start(PushOptions{OutOfOrder: 1})
-	ticket = b.sim.PushTicket()
-	b.sim.Change(func(s *Settings) { s.PushOutOfOrder = 0 })
-	second := b.sim.PushTicket()
+	b, got = start(CallbackOptions{OutOfOrder: 1})
+	ticket = b.sim.SendTicket()
+	b.sim.Change(func(s *Settings) { s.CallbackOutOfOrder = 0 })
+	second := b.sim.SendTicket()
 	if (<-got).got.ComponentVerifyTicket != second || (<-got).got.ComponentVerifyTicket != ticket {
 		t.Error("the callbacks came in order")
 	}
@@ -279,12 +279,12 @@ func TestCloseWaitsForCallbacks(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- true; <-end }))
 	defer srv.Close()
 	defer close(end)
-	s := New(Options{Push: PushOptions{AuthURL: srv.URL}})
-	s.PushTicket()
+	s := New(Options{Callbacks: CallbackOptions{AuthURL: srv.URL}})
+	s.SendTicket()
 	<-arrived
 	s.Close()
-	s.PushTicket()
-	if p := s.Books().Pushes; p.Accepted != 0 || p.Refused != 1 {
+	s.SendTicket()
+	if p := s.Books().Callbacks; p.Accepted != 0 || p.Refused != 1 {
 		t.Errorf("%+v, want the one under way given up and none after", p)
 	}
 }

@@ -49,7 +49,7 @@ func TestComponentToken(t *testing.T) {
 	b.want(0, b.call("POST", "/cgi-bin/component/api_component_token", good()))
 	b.clock.Advance(time.Second)
 	b.want(61005, b.call("POST", "/cgi-bin/component/api_component_token", good()))
-	fresh := b.sim.PushTicket()
+	fresh := b.sim.SendTicket()
 	b.want(0, b.call("POST", "/cgi-bin/component/api_component_token", with("component_verify_ticket", fresh)))
 }
 

@@ -62,8 +62,8 @@ type Options struct {
 	LostRate float64
 	// Limits are per-endpoint call limits by path; none by default.
 	Limits map[string]Limit
-	// Push configures the encrypted callbacks.
-	Push PushOptions
+	// Callbacks say where encrypted callbacks go.
+	Callbacks CallbackOptions
 	// Quirks choose between behaviors on which sources differ.
 	Quirks Quirks
 
@@ -83,13 +83,13 @@ func (o Options) withDefaults() Options {
 	or(&o.Secret, DefaultSecret)
 	or(&o.Ticket, DefaultTicket)
 	or(&o.TokenTTL, 2*time.Hour)
-	or(&o.Push.Token, DefaultToken)
-	or(&o.Push.AESKey, DefaultAESKey)
-	or(&o.Push.RetryAfter, 5*time.Second)
-	or(&o.Push.Timeout, 5*time.Second)
-	or(&o.Push.Attempts, 3)
-	if o.Push.LateBy == (Range{}) {
-		o.Push.LateBy = Range{Min: time.Second, Max: 3 * time.Second}
+	or(&o.Callbacks.Token, DefaultToken)
+	or(&o.Callbacks.AESKey, DefaultAESKey)
+	or(&o.Callbacks.RetryAfter, 5*time.Second)
+	or(&o.Callbacks.Timeout, 5*time.Second)
+	or(&o.Callbacks.Attempts, 3)
+	if o.Callbacks.LateBy == (Range{}) {
+		o.Callbacks.LateBy = Range{Min: time.Second, Max: 3 * time.Second}
 	}
 	return o
 }
@@ -107,8 +107,8 @@ func (o Options) settings() Settings {
 	return Settings{
 		Seed: o.Seed, Latency: o.Latency, PrivacyDelay: o.PrivacyDelay, AuditDelay: o.AuditDelay,
 		RejectRate: o.RejectRate, DelayRate: o.DelayRate, BusyRate: o.BusyRate, BusyCredentials: o.BusyCredentials,
-		LostRate: o.LostRate, Quirks: o.Quirks, PushLost: o.Push.Lost, PushLate: o.Push.Late,
-		PushDoubled: o.Push.Doubled, PushOutOfOrder: o.Push.OutOfOrder,
+		LostRate: o.LostRate, Quirks: o.Quirks, CallbackLost: o.Callbacks.Lost, CallbackLate: o.Callbacks.Late,
+		CallbackDoubled: o.Callbacks.Doubled, CallbackOutOfOrder: o.Callbacks.OutOfOrder,
 	}
 }
 

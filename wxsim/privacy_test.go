@@ -123,7 +123,7 @@ func TestPrivacyFile(t *testing.T) {
 func TestPrivacyInterfaces(t *testing.T) {
 	t.Parallel()
 	url, got := receive(t, always("success"))
-	b := setup(t, Options{Apps: 1, Push: PushOptions{AppURL: url + "/$APPID$"}})
+	b := setup(t, Options{Apps: 1, Callbacks: CallbackOptions{AppURL: url + "/$APPID$"}})
 	id := AppID(0)
 	if err := b.sim.ChangeApp(id, AppChange{NoPrivate: []string{"getLocation"}}); err != nil {
 		t.Fatal(err)

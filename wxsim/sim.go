@@ -19,9 +19,9 @@ type (
 
 // Sim is one simulated Open Platform with one third-party platform on it. All methods are safe for concurrent use.
 //
-// Its methods play those who act on the platform: auditors (Approve, Reject, DecideNext, DecideInterface, PushVerdict),
+// Its methods play those who act on the platform: auditors (Approve, Reject, DecideNext, DecideInterface, SendVerdict),
 // merchants (Authorize, Unauthorize, UpdateAuthorization, Visit, ChangeApp), the platform's developers (PutTemplate,
-// PutDraft), and WeChat (PushTicket, SetTicketEvery, StopTickets, ExpireComponentToken, ExpireToken, RotateRefreshToken,
+// PutDraft), and WeChat (SendTicket, SetTicketEvery, StopTickets, ExpireComponentToken, ExpireToken, RotateRefreshToken,
 // SetQuota, SetRefill). Change edits the settings; AddFault, ClearFaults and SetLimit make calls fail; Tally counts the
 // apps; ForgetRenewals starts the count of renewals again.
 type Sim struct {
@@ -37,9 +37,9 @@ type Sim struct {
 func New(o Options) *Sim {
 	o = o.withDefaults()
 	closing, end := context.WithCancel(context.Background())
-	sender, err := callback.New(closing, o.Push, o.ComponentAppID, o.Clock)
+	sender, err := callback.New(closing, o.Callbacks, o.ComponentAppID, o.Clock)
 	if err != nil {
-		panic("wxsim: Options.Push: " + err.Error())
+		panic("wxsim: Options.Callbacks: " + err.Error())
 	}
 	mo := o.model()
 	mo.Closing = closing
@@ -50,7 +50,7 @@ func New(o Options) *Sim {
 		g.SetLimit(path, l)
 	}
 	w.AddApps(o.Apps)
-	w.SetTicketEvery(o.Push.TicketEvery)
+	w.SetTicketEvery(o.Callbacks.TicketEvery)
 	return &Sim{world: w, traffic: g, levers: lever.New(w, g), sender: sender, end: end}
 }
 

@@ -65,7 +65,7 @@ func (b *bench) login() {
 	b.t.Helper()
 	ticket := DefaultTicket
 	if b.cat != "" {
-		ticket = b.sim.PushTicket()
+		ticket = b.sim.SendTicket()
 	}
 	out := b.call("POST", "/cgi-bin/component/api_component_token", obj{
 		"component_appid": DefaultComponentAppID, "component_appsecret": DefaultSecret, "component_verify_ticket": ticket,

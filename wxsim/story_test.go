@@ -83,7 +83,7 @@ func newStory(t *testing.T, seed uint64) *story {
 		Quota:        wxsim.QuotaOptions{Limit: 40, Refill: 6 * time.Hour},
 		PrivacyDelay: wxsim.Range{Max: time.Minute}, AuditDelay: wxsim.Range{Min: time.Minute, Max: 2 * time.Hour},
 		Limits: map[string]wxsim.Limit{"/wxa/get_page": {Daily: 30, PerMinute: 3}},
-		Push: wxsim.PushOptions{
+		Callbacks: wxsim.CallbackOptions{
 			AuthURL: "http://platform.test/auth?x=1", AppURL: "http://platform.test/$APPID$/event", TicketEvery: 10 * time.Minute,
 			Lost: 0.1, Late: 0.1, Doubled: 0.1, OutOfOrder: 0.1, Attempts: 1, Client: &http.Client{Transport: s},
 		},
@@ -128,13 +128,13 @@ func decrypt(t *testing.T, body string) string {
 }
 
 func (s *story) waitForCallbacks() {
-	p := s.sim.Books().Pushes
+	p := s.sim.Books().Callbacks
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.sent < int(p.Made-p.Lost+p.Doubled) {
 		s.more.Wait()
 	}
-	for b := s.sim.Books().Pushes; b.Accepted+b.Refused < int64(s.sent); b = s.sim.Books().Pushes {
+	for b := s.sim.Books().Callbacks; b.Accepted+b.Refused < int64(s.sent); b = s.sim.Books().Callbacks {
 		s.mu.Unlock()
 		s.mu.Lock()
 	}
@@ -206,7 +206,7 @@ func (s *story) step(n int) {
 		s.lever()
 		return
 	case n%199 == 0 || s.component == "":
-		s.component = s.login(s.sim.PushTicket())
+		s.component = s.login(s.sim.SendTicket())
 	}
 	route := pick(s, s.routes...)
 	if s.rnd.IntN(2) == 0 {

@@ -35,8 +35,8 @@ type (
 	Quirks = model.Quirks
 	// QuotaOptions is the platform's submission quota at the start.
 	QuotaOptions = model.QuotaOptions
-	// PushOptions say where callbacks go and how unreliable they are. Shares are 0..1.
-	PushOptions = callback.Options
+	// CallbackOptions say where callbacks go and how unreliable they are. Shares are 0..1.
+	CallbackOptions = callback.Options
 	// Limit bounds the calls of one endpoint over the whole platform.
 	Limit = gateway.Limit
 	// Template is one entry of the template library, or a draft of one.

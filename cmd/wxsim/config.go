@@ -111,14 +111,14 @@ func define(flags *pflag.FlagSet, cfg *config) {
 	rangeVar(flags, &o.AuditDelay, "audit-delay", "1s-3s", "duration of an audit")
 	rangeVar(flags, &o.PrivacyDelay, "privacy-delay", "1s", "duration of the privacy check of a commit")
 	flags.BoolVar(&o.RotateRefreshTokens, "rotate-refresh-tokens", false, "hand out a new refresh token with every access token")
-	flags.StringVar(&o.Push.AuthURL, "push-auth-url", "", "URL of the callbacks of tickets and authorizations")
-	flags.StringVar(&o.Push.AppURL, "push-app-url", "", "URL of the callbacks of audits; $APPID$ becomes the appid")
-	flags.DurationVar(&o.Push.TicketEvery, "ticket-every", 10*time.Minute, "interval of ticket callbacks; 0 means none")
-	flags.Float64Var(&o.Push.Lost, "push-lost", 0, "share of callbacks that are never sent")
-	flags.Float64Var(&o.Push.Late, "push-late", 0, "share of callbacks that are sent late")
-	flags.Float64Var(&o.Push.Doubled, "push-doubled", 0, "share of callbacks that are sent twice")
-	flags.Float64Var(&o.Push.OutOfOrder, "push-out-of-order", 0, "share of callbacks that another one overtakes")
-	rangeVar(flags, &o.Push.LateBy, "push-late-by", "1s-3s", "delay of late callbacks")
+	flags.StringVar(&o.Callbacks.AuthURL, "push-auth-url", "", "URL of the callbacks of tickets and authorizations")
+	flags.StringVar(&o.Callbacks.AppURL, "push-app-url", "", "URL of the callbacks of audits; $APPID$ becomes the appid")
+	flags.DurationVar(&o.Callbacks.TicketEvery, "ticket-every", 10*time.Minute, "interval of ticket callbacks; 0 means none")
+	flags.Float64Var(&o.Callbacks.Lost, "push-lost", 0, "share of callbacks that are never sent")
+	flags.Float64Var(&o.Callbacks.Late, "push-late", 0, "share of callbacks that are sent late")
+	flags.Float64Var(&o.Callbacks.Doubled, "push-doubled", 0, "share of callbacks that are sent twice")
+	flags.Float64Var(&o.Callbacks.OutOfOrder, "push-out-of-order", 0, "share of callbacks that another one overtakes")
+	rangeVar(flags, &o.Callbacks.LateBy, "push-late-by", "1s-3s", "delay of late callbacks")
 }
 
 // check refuses invalid values, and reports all of them.
@@ -133,8 +133,8 @@ func check(cfg config) error {
 		share float64
 	}{
 		{"busy", o.BusyRate}, {"lost", o.LostRate}, {"reject", o.RejectRate}, {"delay", o.DelayRate},
-		{"push-lost", o.Push.Lost}, {"push-late", o.Push.Late}, {"push-doubled", o.Push.Doubled},
-		{"push-out-of-order", o.Push.OutOfOrder},
+		{"push-lost", o.Callbacks.Lost}, {"push-late", o.Callbacks.Late}, {"push-doubled", o.Callbacks.Doubled},
+		{"push-out-of-order", o.Callbacks.OutOfOrder},
 	} {
 		if !(s.share >= 0 && s.share <= 1) {
 			errs = append(errs, fmt.Errorf("--%s %v: want a share from 0 to 1", s.flag, s.share))

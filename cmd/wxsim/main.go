@@ -103,5 +103,5 @@ func hint(addr string, o wxsim.Options) string {
 		"WXROLLOUT_COMPONENT_APPID=%s WXROLLOUT_COMPONENT_SECRET=%s WXROLLOUT_COMPONENT_TICKET=%s "+
 		"WXROLLOUT_CALLBACK_TOKEN=%s WXROLLOUT_CALLBACK_AES_KEY=%s",
 		addr, o.Apps, addr, addr, or(o.ComponentAppID, wxsim.DefaultComponentAppID), or(o.Secret, wxsim.DefaultSecret),
-		or(o.Ticket, wxsim.DefaultTicket), or(o.Push.Token, wxsim.DefaultToken), or(o.Push.AESKey, wxsim.DefaultAESKey))
+		or(o.Ticket, wxsim.DefaultTicket), or(o.Callbacks.Token, wxsim.DefaultToken), or(o.Callbacks.AESKey, wxsim.DefaultAESKey))
 }

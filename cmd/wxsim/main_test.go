@@ -35,7 +35,7 @@ func TestParse(t *testing.T) {
 	}
 	o := cfg.sim
 	if o.Apps != 5 || o.Seed != 9 || o.RejectRate != 0.25 || o.AuditDelay != (wxsim.Range{Min: 2 * time.Second, Max: 4 * time.Second}) ||
-		o.Push.TicketEvery != 30*time.Second || o.Push.AuthURL != "http://x/a" || cfg.addr != "127.0.0.1:8070" || o.Quota.Refill != 10*time.Second {
+		o.Callbacks.TicketEvery != 30*time.Second || o.Callbacks.AuthURL != "http://x/a" || cfg.addr != "127.0.0.1:8070" || o.Quota.Refill != 10*time.Second {
 		t.Errorf("parsed %+v", cfg)
 	}
 	if o.Quota.Rest != -1 || o.Quota.Limit != 0 {

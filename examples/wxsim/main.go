@@ -62,11 +62,11 @@ func run(ctx context.Context, out io.Writer) error {
 
 // create creates a trial app. The simulator plays the merchant who agrees and renames it.
 func create(ctx context.Context, client *wxclient.Client, sim *wxsim.Sim) (appid string, err error) {
-	trial, err := client.RegisterTrial(ctx, "Flower shop", "oflowershopmerchant0001")
+	trial, err := client.CreateTrial(ctx, "Flower shop", "oflowershopmerchant0001")
 	if err != nil {
 		return "", err
 	}
-	if appid, err = sim.FinishRegistration(trial.UniqueID, 0); err != nil {
+	if appid, err = sim.FinishCreation(trial.UniqueID, 0); err != nil {
 		return "", err
 	}
 	name := "Flower shop"

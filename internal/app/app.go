@@ -26,17 +26,17 @@ import (
 	"github.com/wxrollout/wxrollout/tasks/queue"
 )
 
-// Options are what a program gives beside the settings.
+// Options are what a program passes in addition to the settings.
 type Options struct {
 	Log zerolog.Logger
-	// Version is shown by metrics.
+	// Version is the label of the build metric.
 	Version string
 	// EmbeddedRedis makes the clients of an in-process Redis, for the demo and
 	// tests; nil connects to RedisURL.
 	EmbeddedRedis func() redis.UniversalClient
-	// Idle is how often the controller looks when nothing moves; 0 means its default.
+	// Idle is the controller's interval while nothing changes; 0 means its default.
 	Idle time.Duration
-	// Seed makes the jitter of retries repeatable; 0 means it isn't.
+	// Seed makes the jitter of retries repeatable; 0 means a random one.
 	Seed uint64
 }
 
@@ -53,7 +53,7 @@ type App struct {
 	reg     *prometheus.Registry
 	servers *queue.Servers
 	leader  *controller.Leader
-	// tools have the use cases of loops and callbacks.
+	// tools are the use cases of loops and callbacks.
 	tools      *Tools
 	http       *httpSide
 	pprof      *httpSide // nil if no profiles are served
@@ -65,9 +65,8 @@ type App struct {
 	started         atomic.Bool
 }
 
-// New builds a worker and checks that it can do its work: the settings must
-// have been loaded; Redis must answer and keep what it is given. Nothing is
-// started.
+// New builds a worker from loaded settings. Redis must answer and be configured to keep data. New
+// starts nothing.
 func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	a := &App{
 		cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry(),
@@ -83,7 +82,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 }
 
 func (a *App) build(ctx context.Context) error {
-	co := coreOptions{observe: a.observe, pace: true, log: a.log, renewed: a.renewed, pushed: a.pushed}
+	co := coreOptions{observe: a.observe, pace: true, log: a.log, renewed: a.renewed, ticketsRestarted: a.ticketsRestarted}
 	if a.opts.EmbeddedRedis != nil {
 		co.redis, co.embedded = a.opts.EmbeddedRedis(), true
 	}
@@ -118,7 +117,7 @@ func (a *App) build(ctx context.Context) error {
 	return err
 }
 
-// client makes one more Redis client of its own, closed at the end.
+// client opens another Redis client, which Stop closes.
 func (a *App) client(name string) (redis.UniversalClient, error) {
 	var rdb redis.UniversalClient
 	if a.opts.EmbeddedRedis != nil {
@@ -133,7 +132,7 @@ func (a *App) client(name string) (redis.UniversalClient, error) {
 	return rdb, nil
 }
 
-// workerName is unique to a process: a restarted one is another worker.
+// workerName is unique to a process: a restarted process is another worker.
 func workerName() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -150,7 +149,7 @@ func concurrency(c *config.Config) map[rollout.QueueName]int {
 	}
 }
 
-// Start starts everything, once; ":0" in Listen picks a port, see Addr.
+// Start starts everything, once. ":0" in Listen picks a port, see Addr.
 func (a *App) Start(ctx context.Context) error {
 	if a.started.Swap(true) {
 		return errors.New("start worker: it was started before; make another one")
@@ -192,7 +191,7 @@ func (a *App) Stop(ctx context.Context) error {
 	served := a.http.ready.Swap(false)
 	a.leader.StepDown()
 	err := a.running.unwind(ctx)
-	if err == nil { // else what runs on needs the connections
+	if err == nil { // else running parts need the connections
 		err = a.opened.unwind(ctx)
 	}
 	if served {
@@ -202,8 +201,8 @@ func (a *App) Stop(ctx context.Context) error {
 }
 
 // Run starts the worker, waits until stop is closed or ctx ends, and drains. It drains too, and
-// returns the error, if the HTTP server ends: WeChat's callbacks would be lost, and nothing would
-// show that the worker is well.
+// returns the error, if the HTTP server ends: without it, WeChat's callbacks and the health checks
+// would get no answer.
 func (a *App) Run(ctx context.Context, stop <-chan struct{}) error {
 	err := a.Start(ctx)
 	if err == nil {
@@ -228,7 +227,7 @@ func (a *App) beat(ctx context.Context) error {
 	return err
 }
 
-// heartbeats tell the controller how many handlers there are.
+// heartbeats report to the controller how many handlers this worker has.
 func (a *App) heartbeats(ctx context.Context) {
 	ticker := time.NewTicker(heartbeatTTL / 5)
 	defer ticker.Stop()
@@ -238,7 +237,7 @@ func (a *App) heartbeats(ctx context.Context) {
 			leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			defer cancel()
 			if err := a.core.ledger.Leave(leaving, a.name); err != nil {
-				a.log.Warn().Err(err).Msg("worker not signed off; its heartbeat runs out")
+				a.log.Warn().Err(err).Msg("worker not signed off; its heartbeat expires")
 			}
 			return
 		case <-ticker.C:

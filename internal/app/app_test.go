@@ -66,7 +66,7 @@ func load(t *testing.T, env []string) *config.Config {
 	return &cfg
 }
 
-// newFleet starts all but workers. The simulator pushes to the fleet's door.
+// newFleet starts all but workers. The simulator sends callbacks to the fleet's door.
 // changes are to the workers' environment, see with.
 func newFleet(t *testing.T, o wxsim.Options, changes ...string) *testFleet {
 	t.Helper()
@@ -81,7 +81,7 @@ func newFleet(t *testing.T, o wxsim.Options, changes ...string) *testFleet {
 func newFleetOn(t *testing.T, rdb redis.UniversalClient, o wxsim.Options, changes ...string) *testFleet {
 	t.Helper()
 	f := &testFleet{door: newDoor(t), rdb: rdb, ledger: ledger.New(rdb, ledger.Options{})}
-	o.Push.AuthURL, o.Push.AppURL = f.door.url+"/wechat/auth", f.door.url+"/wechat/app/$APPID$"
+	o.Callbacks.AuthURL, o.Callbacks.AppURL = f.door.url+"/wechat/auth", f.door.url+"/wechat/app/$APPID$"
 	f.sim = wxsim.New(o)
 	t.Cleanup(f.sim.Close)
 	srv := httptest.NewServer(f.sim)

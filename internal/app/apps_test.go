@@ -36,16 +36,16 @@ func (f *testFleet) synced(t *testing.T, n int) {
 }
 
 // TestNothingButCredentials: a worker that is given the component's appid and secret
-// and the callbacks' token and key gets its ticket by push, syncs its apps, and a plan
+// and the callbacks' token and key gets its ticket by callback, syncs its apps, and a plan
 // for all of them releases them. No token is ever given by hand. The test of this name
 // in internal/e2e does so with the programs, and as many apps as one likes.
 func TestNothingButCredentials(t *testing.T) {
 	t.Parallel()
 	const n = 100
-	f := newFleet(t, wxsim.Options{Seed: 21, Apps: n}, append([]string{"APPS_RATE=1000"}, pushed...)...)
+	f := newFleet(t, wxsim.Options{Seed: 21, Apps: n}, append([]string{"APPS_RATE=1000"}, byCallback...)...)
 	a := f.worker(t)
 	f.door.open(t, a)
-	f.sim.PushTicket()
+	f.sim.SendTicket()
 	f.synced(t, n)
 	plan := parsed(t, "name: spring\ntemplate: {latest: true}\ntargets: {all: true}\n")
 	preview, err := f.op.Launcher().Preview(t.Context(), plan, launch.PlanOptions{})
@@ -85,16 +85,16 @@ func (f *testFleet) authorize(t *testing.T, n int, on bool) {
 	f.sim.Authorize(wxsim.AppID(n))
 }
 
-// TestMerchantLeavesAndComesBack: by pushes alone. The target of the app that left parks
+// TestMerchantLeavesAndComesBack: by callbacks alone. The target of the app that left parks
 // for its merchant and fails nothing; when the app is back, it goes on.
 func TestMerchantLeavesAndComesBack(t *testing.T) {
 	t.Parallel()
 	const n = 6
 	f := newFleet(t, wxsim.Options{Seed: 22, Apps: n, AuditDelay: wxsim.Range{Min: time.Hour, Max: time.Hour}},
-		append([]string{"VERDICT_POLL=1h", "APPS_RATE=1000"}, pushed...)...)
+		append([]string{"VERDICT_POLL=1h", "APPS_RATE=1000"}, byCallback...)...)
 	a := f.worker(t)
 	f.door.open(t, a)
-	f.sim.PushTicket()
+	f.sim.SendTicket()
 	f.synced(t, n)
 	id := f.apply(t, n, "")
 	waits := func(reason rollout.Reason, want int) {
@@ -119,15 +119,15 @@ func TestMerchantLeavesAndComesBack(t *testing.T) {
 	}
 }
 
-// TestMerchantLeavesUnseen: every push is lost. An app that leaves is found by a sync of
+// TestMerchantLeavesUnseen: every callback is lost. An app that leaves is found by a sync of
 // the list, or by what WeChat answers to the target's own calls; its target parks for the
 // merchant and fails nothing. Once a sync sees the app again it goes on, and is released.
 func TestMerchantLeavesUnseen(t *testing.T) {
 	t.Parallel()
 	const n = 6
 	f := newFleet(t, wxsim.Options{
-		Seed: 24, Apps: n, AuditDelay: wxsim.Range{Min: time.Hour, Max: time.Hour}, Push: wxsim.PushOptions{Lost: 1},
-	}, append([]string{"VERDICT_POLL=1h", "APPS_RATE=1000"}, pushed[1:]...)...) // the ticket by hand
+		Seed: 24, Apps: n, AuditDelay: wxsim.Range{Min: time.Hour, Max: time.Hour}, Callbacks: wxsim.CallbackOptions{Lost: 1},
+	}, append([]string{"VERDICT_POLL=1h", "APPS_RATE=1000"}, byCallback[1:]...)...) // the ticket by hand
 	f.door.open(t, f.worker(t))
 	f.synced(t, n)
 	// What happened in the second in which a list was asked for is for the next one to tell.
@@ -161,29 +161,29 @@ func TestMerchantLeavesUnseen(t *testing.T) {
 	syncUntil(n)
 	waits(rollout.ReasonVerdict, n)
 	f.sim.Approve("")
-	look := operator.Filter{Reasons: []rollout.Reason{rollout.ReasonVerdict}} // nothing is pushed
+	look := operator.Filter{Reasons: []rollout.Reason{rollout.ReasonVerdict}} // no callback arrives
 	if got, err := f.op.Retry(t.Context(), id, look, operator.RetryOptions{}); err != nil || got.Woken != n {
 		t.Errorf("woken %+v %v", got, err)
 	}
 	f.released(t, id, n)
-	if b := f.sim.Books().Pushes; b.Lost != b.Made || b.Made == 0 {
-		t.Errorf("pushes %+v: want all lost", b)
+	if b := f.sim.Books().Callbacks; b.Lost != b.Made || b.Made == 0 {
+		t.Errorf("callbacks %+v: want all lost", b)
 	}
 	f.sound(t, id)
 }
 
 // TestNewcomersGetTheBaseline: apps that authorize the platform while a baseline stands
-// get its version, whether the push arrives or only a sync sees them.
+// get its version, whether the callback arrives or only a sync sees them.
 func TestNewcomersGetTheBaseline(t *testing.T) {
 	t.Parallel()
 	const n = 4
-	f := newFleet(t, wxsim.Options{Seed: 23, Apps: n, Push: wxsim.PushOptions{Attempts: 1}}, append([]string{"APPS_RATE=1000"}, pushed...)...)
+	f := newFleet(t, wxsim.Options{Seed: 23, Apps: n, Callbacks: wxsim.CallbackOptions{Attempts: 1}}, append([]string{"APPS_RATE=1000"}, byCallback...)...)
 	for i := range 2 {
 		f.authorize(t, i, false) // they come later
 	}
 	a := f.worker(t)
 	f.door.open(t, a)
-	f.sim.PushTicket()
+	f.sim.SendTicket()
 	f.synced(t, n-2)
 	file := parsed(t, "name: standing\ntemplate: {latest: true}\ntargets: {all: true}\n")
 	_, err := f.op.SetBaseline(t.Context(), file, operator.BaselineOptions{Since: time.Now().Add(-time.Hour), Every: time.Second}, false)
@@ -212,7 +212,7 @@ func TestNewcomersGetTheBaseline(t *testing.T) {
 		})
 	}
 	released(1)
-	f.sim.Change(func(s *wxsim.Settings) { s.PushLost = 1 }) // the next push is lost
+	f.sim.Change(func(s *wxsim.Settings) { s.CallbackLost = 1 }) // the next callback is lost
 	f.authorize(t, 1, true)
 	if _, err := f.fleet.Sync(t.Context(), fleet.SyncOptions{}); err != nil {
 		t.Fatal(err)

@@ -216,7 +216,7 @@ func TestBrokerSettings(t *testing.T) {
 		"no TLS":           {[]string{"TOKEN_URL=http://tokens.example/"}, []string{"WXROLLOUT_TOKEN_URL: "}},
 		"a bearer alone":   {[]string{"TOKEN_URL", "COMPONENT_SECRET=s", "COMPONENT_TICKET=t", "SEAL_KEY=k"}, []string{"WXROLLOUT_TOKEN_BEARER: given without"}},
 		"neither the one":  {[]string{"TOKEN_URL", "TOKEN_BEARER"}, []string{"WXROLLOUT_COMPONENT_SECRET", "WXROLLOUT_SEAL_KEY", "WXROLLOUT_CALLBACK_TOKEN"}},
-		"verdicts by push": {[]string{"CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, nil},
+		"verdicts by callback": {[]string{"CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -23,7 +23,7 @@ func (c callbacks) Handle(ctx context.Context, e callback.Event) error {
 	c.metrics.PushAccepted(e.Type)
 	switch e.Type {
 	case callback.TypeAuditSuccess, callback.TypeAuditFail, callback.TypeAuditDelay:
-		// The callback proves nothing: it names no version.
+		// The callback is a hint only: it names no version.
 		return c.core.ledger.Wake(ctx, e.AppID, e.Type, time.Now(), waitsForAudit)
 	case callback.TypeAuthorized, callback.TypeUpdateAuthorized:
 		return c.jobs.do(func(ctx context.Context) { c.joined(ctx, e) })
@@ -39,7 +39,7 @@ func (c callbacks) Handle(ctx context.Context, e callback.Event) error {
 	}
 }
 
-// created stores how an app creation ended. The callback of an enterprise's app carries its
+// created stores the result of an app creation. The callback of an enterprise's app carries its
 // authorization; that of a trial app follows in another callback; a converted app is read again.
 func (c callbacks) created(ctx context.Context, e callback.Event) error {
 	end := fleet.CreationEnd{AppID: e.AppID, Name: e.Name, Status: e.Status, Text: e.Reason, At: time.Unix(e.CreateTime, 0)}
@@ -63,10 +63,10 @@ func (c callbacks) created(ctx context.Context, e callback.Event) error {
 	return c.jobs.do(func(ctx context.Context) { c.joined(ctx, e) })
 }
 
-// joined trades the authorization for tokens before it wakes a target that needs them.
+// joined exchanges the authorization for tokens before it wakes a target that needs them.
 func (c callbacks) joined(ctx context.Context, e callback.Event) {
 	if err := c.credential(ctx, e); err != nil { // the refresh token is read back when it is needed
-		c.log.Warn().Err(err).Stringer("callback", e).Msg("authorization not traded for tokens")
+		c.log.Warn().Err(err).Stringer("callback", e).Msg("authorization not exchanged for tokens")
 	}
 	if err := c.tools.Fleet.Joined(ctx, e.AppID, time.Unix(e.CreateTime, 0)); err != nil {
 		c.log.Warn().Err(err).Stringer("callback", e).Msg("app not recorded as authorized; a sync of apps finds it")

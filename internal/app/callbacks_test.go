@@ -15,35 +15,35 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// pushed is the environment of workers that get their tickets by push.
-var pushed = []string{"COMPONENT_TICKET", "CALLBACK_TOKEN=" + wxsim.DefaultToken, "CALLBACK_AES_KEY=" + wxsim.DefaultAESKey}
+// byCallback is the environment of workers that get their tickets by callback.
+var byCallback = []string{"COMPONENT_TICKET", "CALLBACK_TOKEN=" + wxsim.DefaultToken, "CALLBACK_AES_KEY=" + wxsim.DefaultAESKey}
 
-// TestTicketByPush: a worker without a ticket isn't ready until the first one is
-// pushed, and needs nothing else.
-func TestTicketByPush(t *testing.T) {
+// TestTicketByCallback: a worker without a ticket isn't ready until the first one is
+// sent, and needs nothing else.
+func TestTicketByCallback(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, wxsim.Options{Seed: 2, Apps: 5}, pushed...)
+	f := newFleet(t, wxsim.Options{Seed: 2, Apps: 5}, byCallback...)
 	a := f.worker(t)
 	f.door.open(t, a)
 	answers(t, a, "/readyz", http.StatusServiceUnavailable, "token source: ")
-	f.sim.PushTicket()
+	f.sim.SendTicket()
 	answers(t, a, "/readyz", http.StatusOK, "ok")
 	f.released(t, f.apply(t, 5, ""), 5)
 }
 
-// TestVerdictsByPush: nobody looks at audits by himself, and the pushes come doubled
+// TestVerdictsByCallback: no audit is polled, and callbacks arrive doubled
 // and out of order.
-func TestVerdictsByPush(t *testing.T) {
+func TestVerdictsByCallback(t *testing.T) {
 	t.Parallel()
 	const apps = 40
 	f := newFleet(t, wxsim.Options{
 		Seed: 4, Apps: apps, RejectRate: 0.2,
 		AuditDelay: wxsim.Range{Min: 3 * time.Second, Max: 6 * time.Second},
-		Push:       wxsim.PushOptions{Doubled: 0.5, OutOfOrder: 0.5, RetryAfter: 200 * time.Millisecond},
-	}, append([]string{"VERDICT_POLL=0"}, pushed...)...)
+		Callbacks:  wxsim.CallbackOptions{Doubled: 0.5, OutOfOrder: 0.5, RetryAfter: 200 * time.Millisecond},
+	}, append([]string{"VERDICT_POLL=0"}, byCallback...)...)
 	one, two := f.worker(t), f.worker(t)
 	f.door.open(t, one)
-	f.sim.PushTicket()
+	f.sim.SendTicket()
 	answers(t, two, "/readyz", http.StatusOK, "ok") // it got the ticket through Redis
 	id := f.apply(t, apps, "")
 	r := f.finished(t, id)
@@ -55,8 +55,8 @@ func TestVerdictsByPush(t *testing.T) {
 	if got := r.Counts.State(rollout.StateRejected); got == 0 || int64(got) != b.Audits.Rejected {
 		t.Errorf("%d targets rejected, books %+v", got, b.Audits)
 	}
-	if b.Pushes.Doubled == 0 || b.Pushes.Held == 0 {
-		t.Errorf("pushes %+v: want doubled and held ones", b.Pushes)
+	if b.Callbacks.Doubled == 0 || b.Callbacks.Held == 0 {
+		t.Errorf("callbacks %+v: want doubled and held ones", b.Callbacks)
 	}
 	var accepted float64
 	for _, kind := range []string{callback.TypeAuditSuccess, callback.TypeAuditFail} {
@@ -67,25 +67,25 @@ func TestVerdictsByPush(t *testing.T) {
 		accepted += n
 	}
 	if accepted < apps { // a doubled one is signed anew, so it is no replay and comes in too
-		t.Errorf("%v verdicts accepted by push, want one for each of %d apps at least", accepted, apps)
+		t.Errorf("%v verdicts accepted by callback, want one for each of %d apps at least", accepted, apps)
 	}
 }
 
-// TestVerdictsWithoutPushes: every push is lost, and polling finds every verdict.
-func TestVerdictsWithoutPushes(t *testing.T) {
+// TestVerdictsWithoutCallbacks: every callback is lost, and polling finds every verdict.
+func TestVerdictsWithoutCallbacks(t *testing.T) {
 	t.Parallel()
 	const apps = 20
 	f := newFleet(t, wxsim.Options{
-		Seed: 4, Apps: apps, AuditDelay: wxsim.Range{Min: time.Second, Max: 3 * time.Second}, Push: wxsim.PushOptions{Lost: 1},
-	}, pushed[1:]...) // the ticket by hand
+		Seed: 4, Apps: apps, AuditDelay: wxsim.Range{Min: time.Second, Max: 3 * time.Second}, Callbacks: wxsim.CallbackOptions{Lost: 1},
+	}, byCallback[1:]...) // the ticket by hand
 	a := f.worker(t)
 	f.door.open(t, a)
 	f.released(t, f.apply(t, apps, ""), apps)
-	if b := f.sim.Books().Pushes; b.Made < apps || b.Lost != b.Made {
-		t.Errorf("pushes %+v: want one for each app at least, and all lost", b)
+	if b := f.sim.Books().Callbacks; b.Made < apps || b.Lost != b.Made {
+		t.Errorf("callbacks %+v: want one for each app at least, and all lost", b)
 	}
 	if n, err := metric(t.Context(), a, `wxrollout_callbacks_total{result="accepted",type="weapp_audit_success"}`); err != nil || n != 0 {
-		t.Errorf("%v pushes came in, %v", n, err)
+		t.Errorf("%v callbacks arrived, %v", n, err)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestVerdictsWithoutPushes(t *testing.T) {
 // the tokens are there all the same.
 func TestAuthorizationIsAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, wxsim.Options{Seed: 2, Apps: 3}, pushed[1:]...)
+	f := newFleet(t, wxsim.Options{Seed: 2, Apps: 3}, byCallback[1:]...)
 	a := f.worker(t)
 	f.door.open(t, a)
 	answers(t, a, "/readyz", http.StatusOK, "ok")
@@ -105,12 +105,12 @@ func TestAuthorizationIsAnsweredAtOnce(t *testing.T) {
 		n, err := metric(ctx, a, "wxrollout_app_tokens")
 		return n == 1, fmt.Sprint(n, err)
 	})
-	if b := f.sim.Books().Pushes; b.Refused != 0 || b.Accepted != 1 {
-		t.Errorf("pushes %+v: want it accepted at its first attempt", b)
+	if b := f.sim.Books().Callbacks; b.Refused != 0 || b.Accepted != 1 {
+		t.Errorf("callbacks %+v: want it accepted at its first attempt", b)
 	}
 }
 
-// forge posts a push of a ticket that is signed with a token.
+// forge posts a ticket callback that is signed with a token.
 func forge(t *testing.T, a *app.App, token, key string) int {
 	t.Helper()
 	codec, err := callback.NewCodec(wxsim.DefaultComponentAppID, token, key, "")
@@ -138,10 +138,10 @@ func forge(t *testing.T, a *app.App, token, key string) int {
 	return resp.StatusCode
 }
 
-// TestForgedPush is refused, counted, and changes nothing.
-func TestForgedPush(t *testing.T) {
+// TestForgedCallback is refused, counted, and changes nothing.
+func TestForgedCallback(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, wxsim.Options{}, pushed...)
+	f := newFleet(t, wxsim.Options{}, byCallback...)
 	a := f.worker(t)
 	f.door.open(t, a)
 	if code := forge(t, a, "another token", wxsim.DefaultAESKey); code != http.StatusForbidden {
@@ -153,11 +153,11 @@ func TestForgedPush(t *testing.T) {
 	for _, reason := range []string{callback.ReasonSignature, callback.ReasonDecrypt} {
 		n, err := metric(t.Context(), a, fmt.Sprintf(`wxrollout_callbacks_total{result=%q,type="none"}`, reason))
 		if err != nil || n != 1 {
-			t.Errorf("%v pushes counted as refused for their %s, want 1: %v", n, reason, err)
+			t.Errorf("%v callbacks counted as refused for their %s, want 1: %v", n, reason, err)
 		}
 	}
 	answers(t, a, "/readyz", http.StatusServiceUnavailable, "token source: ") // the forged ticket wasn't taken
-	f.sim.PushTicket()
+	f.sim.SendTicket()
 	answers(t, a, "/readyz", http.StatusOK, "ok")
 }
 
@@ -166,6 +166,6 @@ func TestNoCallbacksWithoutToken(t *testing.T) {
 	t.Parallel()
 	a := newFleet(t, wxsim.Options{}).worker(t)
 	if code := forge(t, a, wxsim.DefaultToken, wxsim.DefaultAESKey); code != http.StatusNotFound {
-		t.Errorf("a push to a worker without a callback token: status %d, want 404", code)
+		t.Errorf("a callback to a worker without a callback token: status %d, want 404", code)
 	}
 }

@@ -32,19 +32,19 @@ type core struct {
 	pacer  *pace.Pacer          // nil for an operator
 }
 
-// coreOptions are what differs between the two.
+// coreOptions are the differences between the two.
 type coreOptions struct {
 	redis    redis.UniversalClient // nil: from the settings
-	embedded bool                  // the client is of an embedded Redis, whose settings can't be asked
+	embedded bool                  // an embedded Redis, which has no settings to check
 	observe  wxclient.Observer
 	pace     bool // pass calls through the shared rates
 	renewed  func(registry.Renewal)
-	pushed   func(registry.PushRestart) // nil: an operator's, whom pushes don't reach
-	log      zerolog.Logger
+	// ticketsRestarted is nil for an operator, which receives no callbacks.
+	ticketsRestarted func(registry.PushRestart)
+	log              zerolog.Logger
 }
 
-// newCore connects and checks the server. The teardown of what it opened is
-// pushed on s.
+// newCore connects and checks the server. It adds the teardown of what it opened to s.
 func newCore(ctx context.Context, c *config.Config, o coreOptions, s *stack) (*core, error) {
 	k := &core{rdb: o.redis}
 	if k.rdb == nil {
@@ -67,7 +67,7 @@ func newCore(ctx context.Context, c *config.Config, o coreOptions, s *stack) (*c
 	return k, k.openWeChat(c, o, s)
 }
 
-// checkRedis asks whether the server answers and keeps what it is given.
+// checkRedis checks that the server answers and is configured to keep data.
 func (k *core) checkRedis(ctx context.Context, embedded bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -82,9 +82,8 @@ func (k *core) checkRedis(ctx context.Context, embedded bool) error {
 
 func (k *core) openWeChat(c *config.Config, o coreOptions, s *stack) error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	// A proxy of the environment is honored: platforms have to call from listed
-	// addresses, and a proxy is how. It sees the host alone, since calls that
-	// leave the machine are TLS inside its CONNECT.
+	// A proxy of the environment is used: platforms must call from listed addresses, often through a
+	// proxy. It sees host names only, since calls that leave the machine are TLS inside its CONNECT.
 	transport.Proxy = http.ProxyFromEnvironment
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	transport.MaxIdleConns = 0
@@ -118,7 +117,7 @@ func (k *core) openWeChat(c *config.Config, o coreOptions, s *stack) error {
 	return nil
 }
 
-// openTokens makes the source of tokens: another system's, or our own.
+// openTokens makes the source of tokens: a token service, or our own registry.
 func (k *core) openTokens(c *config.Config, o coreOptions, client *wxclient.Client, transport http.RoundTripper) error {
 	if c.TokenURL != "" {
 		broker, err := registry.NewBroker(registry.BrokerOptions{
@@ -141,7 +140,7 @@ func (k *core) openTokens(c *config.Config, o coreOptions, client *wxclient.Clie
 	tokens, err := registry.New(registry.Options{
 		ComponentAppID: c.ComponentAppID, Secret: c.ComponentSecret.Reveal(), Ticket: c.ComponentTicket.Reveal(),
 		Sealer: sealer, Client: client, Redis: k.rdb, Renewed: o.renewed,
-		Receives: o.pushed != nil && !c.CallbackToken.Empty(), Pushed: o.pushed,
+		Receives: o.ticketsRestarted != nil && !c.CallbackToken.Empty(), Pushed: o.ticketsRestarted,
 	})
 	if err != nil {
 		return err

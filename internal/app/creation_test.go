@@ -11,13 +11,13 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// TestRegistrationsByPush: a trial app, its conversion, an enterprise's app and one that is refused. What came of each is
-// told by push alone; the new apps are in the registry with tokens that work.
-func TestRegistrationsByPush(t *testing.T) {
+// TestCreationsByCallback: a trial app, its conversion, an enterprise's app and one that is refused. What came of each is
+// told by callback alone; the new apps are in the registry with tokens that work.
+func TestCreationsByCallback(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, wxsim.Options{Seed: 25, Apps: 2, Push: wxsim.PushOptions{Doubled: 1}}, append([]string{"APPS_RATE=1000"}, pushed...)...)
+	f := newFleet(t, wxsim.Options{Seed: 25, Apps: 2, Callbacks: wxsim.CallbackOptions{Doubled: 1}}, append([]string{"APPS_RATE=1000"}, byCallback...)...)
 	f.door.open(t, f.worker(t))
-	f.sim.PushTicket()
+	f.sim.SendTicket()
 	f.synced(t, 2)
 	ended := func(kind apps.Kind, id string, want apps.CreationState) (found fleet.Creation) {
 		t.Helper()
@@ -34,7 +34,7 @@ func TestRegistrationsByPush(t *testing.T) {
 	}
 	finish := func(id string, status int) string {
 		t.Helper()
-		appID, err := f.sim.FinishRegistration(id, status)
+		appID, err := f.sim.FinishCreation(id, status)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/callback"
 )
 
-// httpSide serves metrics, health and WeChat's pushes.
+// httpSide serves metrics, health and WeChat's callbacks.
 type httpSide struct {
 	server   *http.Server
 	listener net.Listener
@@ -35,7 +35,7 @@ func (a *App) newHTTPSide() (*httpSide, error) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", a.readyz)
 	if !a.cfg.CallbackToken.Empty() {
-		push, err := callback.NewHandler(callback.Options{
+		receiver, err := callback.NewHandler(callback.Options{
 			ComponentAppID: a.cfg.ComponentAppID, Token: a.cfg.CallbackToken.Reveal(),
 			AESKey: a.cfg.CallbackAESKey.Reveal(), PreviousAESKey: a.cfg.CallbackAESKeyPrevious.Reveal(),
 			Sink: callbacks{a}, Replay: registry.NewReplay(a.core.rdb, a.cfg.ComponentAppID), Refused: a.metrics.PushRefused,
@@ -43,7 +43,7 @@ func (a *App) newHTTPSide() (*httpSide, error) {
 		if err != nil {
 			return nil, &config.Error{Faults: []string{"WXROLLOUT_CALLBACK_AES_KEY: " + err.Error()}}
 		}
-		mux.Handle("/wechat/", http.StripPrefix("/wechat", push))
+		mux.Handle("/wechat/", http.StripPrefix("/wechat", receiver))
 	}
 	h.server = &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
@@ -70,10 +70,10 @@ func (h *httpSide) addr() net.Addr { return h.listener.Addr() }
 
 func (h *httpSide) shutdown(ctx context.Context) error { return h.server.Shutdown(ctx) }
 
-// readyz reports whether this worker can do its work: Redis answers, a token can
-// be had, and some worker leads. It names what is missing. A paused Asynq queue is
-// named too, and a fault of the platform, but the worker stays ready: it would lose WeChat's pushes
-// otherwise, and with them the ticket that may end the fault.
+// readyz reports whether this worker is ready: Redis answers, the token source returns a token, and
+// some worker leads. It names what is missing. It also names paused Asynq queues and a fault of the
+// platform, but then the worker stays ready: otherwise it would lose WeChat's callbacks, and with them
+// the ticket that may end the fault.
 func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
@@ -93,9 +93,8 @@ func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// readiness names the first thing that is missing, or else what the worker is ready in spite of: the
-// fault of the platform, nil if there is none, and the paused queues. While there is a fault no
-// token is asked for.
+// readiness returns the first missing condition as an error, or else the fault of the platform (nil if
+// there is none) and the paused queues. During a fault it requests no token.
 func (a *App) readiness(ctx context.Context) (*ledger.PlatformFault, []queue.Paused, error) {
 	if !a.http.ready.Load() {
 		return nil, nil, errors.New("starting or draining")

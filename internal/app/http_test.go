@@ -19,7 +19,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// door is the address that WeChat pushes to: a worker behind it can be chosen
+// door is the address of the callbacks: a worker behind it can be chosen
 // when it listens.
 type door struct {
 	url    string
@@ -41,7 +41,7 @@ func newDoor(t *testing.T) *door {
 	return d
 }
 
-// open lets pushes in to a worker.
+// open forwards callbacks to a worker.
 func (d *door) open(t *testing.T, a *app.App) {
 	t.Helper()
 	to := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: a.Addr().String()})

@@ -14,8 +14,8 @@ const jobTime = 30 * time.Second
 // errBusy makes WeChat repeat a callback.
 var errBusy = errors.New("too many background jobs are running")
 
-// jobs are calls to WeChat that a callback causes and that its reply, due within seconds, can't
-// wait for. What is lost with the process must be made up for elsewhere.
+// jobs are calls to WeChat that a callback causes and that take longer than its reply may. They are
+// lost with the process: syncs and read-backs must make up for them.
 type jobs struct {
 	group  errgroup.Group
 	ctx    context.Context
@@ -43,7 +43,7 @@ func (j *jobs) do(job func(context.Context)) error {
 	return nil
 }
 
-// stop waits for the jobs until ctx ends, and cancels them then. No job may begin after it.
+// stop waits for the jobs, and cancels them when ctx ends. No job may start after it.
 func (j *jobs) stop(ctx context.Context) error {
 	defer context.AfterFunc(ctx, j.cancel)()
 	defer j.cancel()

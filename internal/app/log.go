@@ -26,7 +26,7 @@ func NewLog(c *config.Config, w io.Writer) zerolog.Logger {
 	return log
 }
 
-// redisLog hands go-redis's own lines on.
+// redisLog forwards go-redis's log lines.
 type redisLog struct{ log zerolog.Logger }
 
 // Printf implements go-redis's logger.

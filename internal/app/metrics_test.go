@@ -16,7 +16,7 @@ var mayBeEmpty []string
 
 // TestDashboardMidRollout: a Prometheus that scrapes two workers answers every
 // question of the dashboard and of the alerts while a rollout has used up the
-// quota and waits for more, with calls refused, replies lost and pushes coming.
+// quota and waits for more, with calls refused, replies lost and callbacks arriving.
 func TestDashboardMidRollout(t *testing.T) {
 	t.Parallel()
 	const apps, quota = 150, 100
@@ -24,10 +24,10 @@ func TestDashboardMidRollout(t *testing.T) {
 		Seed: 5, Apps: apps, Quota: wxsim.QuotaOptions{Limit: quota}, RejectRate: 0.2, BusyRate: 0.1, LostRate: 0.05,
 		PrivacyDelay: wxsim.Range{Min: 100 * time.Millisecond, Max: 500 * time.Millisecond},
 		AuditDelay:   wxsim.Range{Min: 200 * time.Millisecond, Max: 10 * time.Second},
-	}, pushed...)
+	}, byCallback...)
 	one, two := f.worker(t), f.worker(t)
 	f.door.open(t, one)
-	f.sim.PushTicket()
+	f.sim.SendTicket()
 	prom := promtest.Start(t, one.Addr().String(), two.Addr().String())
 	id := f.apply(t, apps, "")
 	f.until(t, id, "some are released and some wait for quota", func(r rollout.Rollout) bool {

@@ -17,7 +17,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// observe counts one exchange with WeChat, and shows it to the breaker.
+// observe counts one exchange with WeChat, and passes it to the breaker.
 func (a *App) observe(ctx context.Context, c wxclient.Call) {
 	a.breaker.Saw(ctx, c)
 	class := string(c.Class)
@@ -62,7 +62,7 @@ func (a *App) seen(ctx context.Context, appID string, s tasks.Seen) {
 	}
 }
 
-// verdictOf is the audit's end that a transition tells of; "" if none.
+// verdictOf is the verdict of a transition; "" if it is none.
 func verdictOf(from rollout.Target, event string, to rollout.Target) string {
 	switch {
 	case from.Stage != rollout.StageVerdict:
@@ -87,7 +87,7 @@ var _ metrics.Source = source{}
 func (s source) Targets(ctx context.Context) (metrics.Targets, error) {
 	active, err := s.ledger.Active(ctx)
 	if errors.As(err, new(*ledger.BrokenError)) {
-		err = nil // the controller tells of it; the others are counted
+		err = nil // the controller logs it; the others are counted
 	}
 	out := metrics.Targets{
 		Rollouts: make(map[string]int), Held: make(map[string]int), At: make(map[metrics.Place]int), Parked: make(map[string]int), Ready: make(map[string]int),
@@ -186,7 +186,7 @@ func (s source) Credentials(ctx context.Context) (metrics.Credentials, error) {
 		out.Fault = string(fault.Kind())
 	}
 	if s.tokens == nil {
-		return out, nil // a broker keeps them
+		return out, nil // a broker stores them
 	}
 	ages, err := s.tokens.Ages(ctx)
 	if err != nil {
@@ -212,11 +212,11 @@ func (a *App) renewed(r registry.Renewal) {
 	a.metrics.TokenRenewed(token, r.Result)
 }
 
-// pushed logs that WeChat was asked to push tickets again.
-func (a *App) pushed(p registry.PushRestart) {
+// ticketsRestarted logs a request that WeChat send verify tickets again.
+func (a *App) ticketsRestarted(p registry.PushRestart) {
 	if p.Err != nil {
-		a.log.Error().Err(p.Err).Msg("no verify ticket comes, and WeChat refuses to push again")
+		a.log.Error().Err(p.Err).Msg("no verify ticket arrives, and WeChat refuses to send them again")
 		return
 	}
-	a.log.Warn().Str("push", p.Result).Msg("no verify ticket came for too long: WeChat was asked to push again")
+	a.log.Warn().Str("result", p.Result).Msg("no verify ticket arrived for too long: requested that WeChat send them again")
 }

@@ -23,8 +23,8 @@ type Tools struct {
 	Library  *library.Library
 }
 
-// Open connects an operator's tools. Without the component's credentials they work offline: a use
-// case that needs WeChat returns a *credential.OfflineError. closeAll releases what Open opened.
+// Open connects an operator's tools. Without the component's credentials they work offline: use cases
+// that need WeChat return a *credential.OfflineError. closeAll closes what Open opened.
 func Open(ctx context.Context, c *config.Config) (t *Tools, closeAll func() error, err error) {
 	return open(ctx, c, coreOptions{})
 }

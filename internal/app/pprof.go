@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// PprofAddr is where profiles are served; nil if nowhere.
+// PprofAddr is the address of the profiles; nil if they are not served.
 func (a *App) PprofAddr() net.Addr {
 	if a.pprof == nil {
 		return nil
@@ -17,7 +17,7 @@ func (a *App) PprofAddr() net.Addr {
 	return a.pprof.addr()
 }
 
-// listenPprof serves profiles on an address of their own, if there is one.
+// listenPprof serves profiles on a separate address, if one is configured.
 func (a *App) listenPprof(ctx context.Context) error {
 	if a.cfg.PprofListen == "" {
 		return nil

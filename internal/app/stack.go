@@ -19,8 +19,8 @@ func (s *stack) push(name string, run func(context.Context) error) {
 	s.items = append(s.items, teardown{name, run})
 }
 
-// unwind runs every teardown, also after a failed one, and joins the errors. Each gets until ctx
-// ends, and teardownGrace after it.
+// unwind runs every teardown, also after a failed one, and joins the errors. Each may take until ctx
+// ends, and teardownGrace longer.
 func (s *stack) unwind(ctx context.Context) error {
 	var errs []error
 	for i := len(s.items) - 1; i >= 0; i-- {
@@ -33,8 +33,8 @@ func (s *stack) unwind(ctx context.Context) error {
 }
 
 // teardownGrace is how long a teardown may take after its context has ended: a handler stores the
-// outcome of its canceled call. One that takes longer is left behind, so that the process ends
-// before it is killed.
+// outcome of its canceled call. unwind abandons one that takes longer, so that the process ends before
+// it is killed.
 const teardownGrace = 5 * time.Second
 
 // bounded runs the teardown and waits for it, but not forever.

@@ -13,7 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/registry"
 )
 
-// check lists what is wrong with the values.
+// check lists the faults of the values.
 func (c *Config) check(role Role) []string {
 	var faults []string
 	bad := func(ok bool, format string, args ...any) {
@@ -39,9 +39,8 @@ func (c *Config) check(role Role) []string {
 	return faults
 }
 
-// checkBroker says what is wrong with taking tokens from a token service. What
-// renewing them here needs may not be given too: two that renew end each other's
-// tokens.
+// checkBroker lists the faults of the settings of a token service. The credentials for renewing tokens
+// here exclude it: two renewers invalidate each other's tokens.
 func (c *Config) checkBroker() []string {
 	if c.TokenURL == "" {
 		if !c.TokenBearer.Empty() {
@@ -70,9 +69,8 @@ func (c *Config) checkBroker() []string {
 	return faults
 }
 
-// checkWeChatURL says what is wrong with the base URL. Tokens are in the URL of
-// every call, so only TLS may carry them off this machine. A URL with a user may
-// hold a password, and isn't shown.
+// checkWeChatURL returns the fault of the base URL. The URL of every call holds a token, so only TLS
+// may carry it off this machine. A URL with a user may hold a password and isn't shown.
 func (c *Config) checkWeChatURL() (fault string) {
 	const want = "want https://host"
 	u, err := url.Parse(c.WeChatURL)
@@ -101,7 +99,7 @@ func (c *Config) checkWorker() []string {
 		}
 	}
 	bad(c.ComponentAppID != "" || c.TokenURL != "", "WXROLLOUT_COMPONENT_APPID: required")
-	own := c.TokenURL == "" // this installation renews tokens itself
+	own := c.TokenURL == "" // this installation renews tokens
 	bad(!own || !c.ComponentSecret.Empty(), "WXROLLOUT_COMPONENT_SECRET (or _FILE): required, unless WXROLLOUT_TOKEN_URL gives the tokens")
 	bad(!own || !c.SealKey.Empty(), "WXROLLOUT_SEAL_KEY (or _FILE): required; make one with: openssl rand -base64 32")
 	bad(!own || !c.ComponentTicket.Empty() || !c.CallbackToken.Empty(), "WXROLLOUT_CALLBACK_TOKEN and WXROLLOUT_CALLBACK_AES_KEY: required to receive verify tickets, unless WXROLLOUT_COMPONENT_TICKET is given")
@@ -126,9 +124,8 @@ func (c *Config) checkWorker() []string {
 	return faults
 }
 
-// checkPprof says what is wrong with the profiles' address. Profiles show names of
-// functions and not data, but each costs the worker's time: they must not be open to
-// everybody by a forgotten host.
+// checkPprof returns the fault of the profiles' address. Profiles show function names and no data, but
+// each costs CPU time: an omitted host must not open them to the network.
 func (c *Config) checkPprof() (fault string) {
 	if c.PprofListen == "" {
 		return ""

@@ -10,7 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/tasks"
 )
 
-// Role says which settings a program needs.
+// Role selects the settings of a program.
 type Role int
 
 // The roles.
@@ -19,8 +19,8 @@ const (
 	RoleOperator
 )
 
-// Config is every setting. A setting is a flag, or WXROLLOUT_ and its name in
-// capitals, or its default, in this order; secrets are never flags.
+// Config holds every setting. Its value is the flag, else the variable WXROLLOUT_ and its name in
+// capitals, else the default. Secrets are never flags.
 type Config struct {
 	RedisURL              string
 	RedisUser             string
@@ -61,7 +61,7 @@ type Config struct {
 // envPrefix starts the name of every setting in the environment.
 const envPrefix = "WXROLLOUT_"
 
-// secret is a setting that only the environment holds, or a file it names.
+// secret is a setting that is read from the environment, or from a file that it names.
 type secret struct {
 	name  string
 	usage string
@@ -73,7 +73,7 @@ func (c *Config) secrets() []secret {
 		{"REDIS_PASSWORD", "password of the Redis ACL user", &c.RedisPassword},
 		{"REDIS_SENTINEL_PASSWORD", "password of the sentinels, if they require one", &c.RedisSentinelPassword},
 		{"COMPONENT_SECRET", "secret of the third-party platform", &c.ComponentSecret},
-		{"COMPONENT_TICKET", "a verify ticket for the start, until WeChat pushes one", &c.ComponentTicket},
+		{"COMPONENT_TICKET", "a verify ticket for the start, until WeChat sends one", &c.ComponentTicket},
 		{"SEAL_KEY", "32 bytes in base64 that seal the tokens in Redis (openssl rand -base64 32)", &c.SealKey},
 		{"SEAL_KEY_PREVIOUS", "the previous key, during a key change", &c.SealKeyPrevious},
 		{"TOKEN_BEARER", "bearer token for token-url", &c.TokenBearer},
@@ -83,7 +83,7 @@ func (c *Config) secrets() []secret {
 	}
 }
 
-// Bind registers a role's settings with their defaults.
+// Bind defines the flags of a role's settings, with their defaults.
 func Bind(fs *pflag.FlagSet, c *Config, role Role) {
 	fs.StringVar(&c.RedisURL, "redis-url", "redis://127.0.0.1:6379/0", "redis://host:port/db, rediss:// with TLS, redis+sentinel://h1,h2/master/db or redis+cluster://h1,h2")
 	fs.StringVar(&c.RedisUser, "redis-user", "", "Redis ACL user")
@@ -127,18 +127,18 @@ func bindWorker(fs *pflag.FlagSet, c *Config) {
 	fs.DurationVar(&c.Timing.Merchant, "merchant-poll", d.Merchant, "wait between two reads of an app that needs its merchant")
 }
 
-// pushesOnly is when an audit is looked at that pushes alone tell of: longer than
-// any takes, so that a lost push is found at last.
-const pushesOnly = 30 * 24 * time.Hour
+// callbacksOnly is the interval of reading an audit that relies on callbacks: longer than any audit
+// takes, so that a lost callback is noticed in the end.
+const callbacksOnly = 30 * 24 * time.Hour
 
 // HandlerTiming completes the handlers' waits.
 func (c *Config) HandlerTiming() tasks.Timing {
 	t := c.Timing
 	t.Assignment = t.Lease * 2 / 3
 	if t.Verdict == 0 {
-		t.Verdict = pushesOnly
+		t.Verdict = callbacksOnly
 	}
-	t.PrivacyMax, t.VerdictMax = 10*t.Privacy, min(15*t.Verdict, pushesOnly)
+	t.PrivacyMax, t.VerdictMax = 10*t.Privacy, min(15*t.Verdict, callbacksOnly)
 	return t.WithDefaults()
 }
 
@@ -151,7 +151,7 @@ func SecretUsage() string {
 	return b.String()
 }
 
-// PermitTTL is when a permit that no worker settled returns to its pool: soon after the lease of a dead
-// worker's assignment ran out, so that submissions don't wait while there is quota. It is 0, the
-// limiter's default, for an operator, who takes no permits.
+// PermitTTL is the time after which an unsettled permit returns to its pool: soon after the lease of a
+// dead worker's assignment has expired, so that submissions don't wait while there is quota. It is 0,
+// the limiter's default, for an operator, which takes no permits.
 func (c *Config) PermitTTL() time.Duration { return c.Timing.Lease + c.Timing.Busy.Cap }

@@ -22,8 +22,8 @@ func EnvName(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// Load fills what the command line left open from the environment, and checks
-// everything. All faults come at once, as a *Error.
+// Load takes the settings that are not on the command line from the environment, and checks all. It
+// returns all faults at once, as a *Error.
 func Load(fs *pflag.FlagSet, c *Config, role Role, environ []string, readFile func(string) ([]byte, error)) error {
 	env := readEnv(environ)
 	var faults []string
@@ -34,7 +34,7 @@ func Load(fs *pflag.FlagSet, c *Config, role Role, environ []string, readFile fu
 		if v, ok := env[name]; ok && !f.Changed {
 			if err := fs.Set(f.Name, v); err != nil {
 				faults = append(faults, fmt.Sprintf("%s=%q: %v", name, v, errors.Unwrap(err)))
-				_ = f.Value.Set(f.DefValue) // its own default; what hangs on it is judged by that
+				_ = f.Value.Set(f.DefValue) // checks of other settings use the default
 			}
 		}
 	})
@@ -66,11 +66,10 @@ func Load(fs *pflag.FlagSet, c *Config, role Role, environ []string, readFile fu
 	return nil
 }
 
-// kubernetes matches what Kubernetes puts into every pod about a Service that
-// happens to be named wxrollout.
+// kubernetes matches the variables that Kubernetes adds to every pod for a Service named wxrollout.
 var kubernetes = regexp.MustCompile(`^\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)=|^\w+_PORT=\w+://`)
 
-// readEnv picks our settings out of the environment; an empty one is unset.
+// readEnv returns our settings of the environment; an empty one is unset.
 func readEnv(environ []string) map[string]string {
 	env := make(map[string]string)
 	for _, kv := range environ {

@@ -35,8 +35,7 @@ const (
 	redisCluster  = "cluster"
 )
 
-// parseRedisURL reads the setting. Its errors show nothing between the scheme
-// and the host, where the password is.
+// parseRedisURL parses the setting. Its errors omit what is between scheme and host: the password.
 func parseRedisURL(text string) (redisURL, error) {
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
@@ -52,7 +51,7 @@ func parseRedisURL(text string) (redisURL, error) {
 		return u, fmt.Errorf("unknown scheme %q", scheme)
 	}
 	place := rest
-	if at := strings.LastIndex(rest, "@"); at >= 0 { // a password with an @ of its own is understood
+	if at := strings.LastIndex(rest, "@"); at >= 0 { // a password may hold an @
 		var err error
 		if u.user, u.password, err = parseUserinfo(rest[:at]); err != nil {
 			return u, err
@@ -100,7 +99,7 @@ func (u *redisURL) parseHosts(text string) error {
 		if h == "" {
 			return errors.New("an empty host")
 		}
-		if !strings.Contains(h[strings.LastIndex(h, "]")+1:], ":") { // [::1] has colons of its own
+		if !strings.Contains(h[strings.LastIndex(h, "]")+1:], ":") { // [::1] holds colons
 			h += ":" + port
 		}
 		u.hosts = append(u.hosts, h)
@@ -111,8 +110,8 @@ func (u *redisURL) parseHosts(text string) error {
 	return nil
 }
 
-// redisOptions reads the Redis settings. Errors name the setting and never show
-// the password in the URL.
+// redisOptions returns the options of the Redis settings. Errors name the setting and never show the
+// password in the URL.
 func (c *Config) redisOptions() (*redis.UniversalOptions, error) {
 	u, err := parseRedisURL(c.RedisURL)
 	if err != nil {
@@ -143,12 +142,11 @@ func (c *Config) redisOptions() (*redis.UniversalOptions, error) {
 	return o, nil
 }
 
-// hideRedisPassword takes the password out of the URL, so that whatever prints
-// the settings doesn't show it.
+// hideRedisPassword removes the password from the URL, so that printed settings don't show it.
 func (c *Config) hideRedisPassword() {
 	u, err := parseRedisURL(c.RedisURL)
 	if err != nil {
-		c.RedisURL = "" // it is reported; nothing can be told apart in it
+		c.RedisURL = "" // it is reported; any part of it may be the password
 		return
 	}
 	c.RedisUser = cmp.Or(c.RedisUser, u.user)
@@ -181,8 +179,8 @@ func (c *Config) redisTLS() (*tls.Config, error) {
 	return t, nil
 }
 
-// OpenRedis returns one client. Each use has its own: Asynq's servers want a hook
-// that repeats acknowledgements, the queue one that batches.
+// OpenRedis returns one client. Each use needs a separate one: Asynq's servers add a hook that repeats
+// acknowledgements, the queue one that batches.
 func (c *Config) OpenRedis() (redis.UniversalClient, error) {
 	o, err := c.redisOptions()
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 // redacted is what a secret prints.
 const redacted = "[redacted]"
 
-// Secret is a setting that must not be seen. It prints [redacted] in fmt, JSON,
-// YAML and logs; Reveal is the only way to its text.
+// Secret is a setting that must not be printed: fmt, JSON, YAML and logs show [redacted]. Only Reveal
+// returns its text.
 type Secret struct{ text string }
 
 // NewSecret wraps a text.
 func NewSecret(text string) Secret { return Secret{text: text} }
 
-// Reveal is the text itself, to be handed to whom it is for and nowhere else.
+// Reveal returns the text. Pass it to its recipient only.
 func (s Secret) Reveal() string { return s.text }
 
 // Empty reports whether there is none.
@@ -31,8 +31,7 @@ func (s Secret) String() string {
 	return redacted
 }
 
-// Format implements fmt.Formatter: every verb prints the same, also those that
-// would pass String by.
+// Format implements fmt.Formatter: every verb prints the same, also those that don't use String.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // MarshalText implements encoding.TextMarshaler, for JSON and YAML.

@@ -71,10 +71,10 @@ func TestNothingButCredentials(t *testing.T) {
 			Path  string
 			Calls int64
 		}
-		Pushes json.RawMessage
+		Callbacks json.RawMessage `json:"pushes"`
 	}
 	proctest.Fetch(t, "GET", s.sim+"/_sim/books", "", &more)
-	t.Logf("%d apps synced after %s, released after %s; pushes %s", *apps, synced.Round(time.Second), time.Since(begun).Round(time.Second), more.Pushes)
+	t.Logf("%d apps synced after %s, released after %s; callbacks %s", *apps, synced.Round(time.Second), time.Since(begun).Round(time.Second), more.Callbacks)
 	for _, e := range more.Endpoints {
 		t.Logf("%6d %s", e.Calls, e.Path)
 	}

@@ -83,7 +83,7 @@ func newLeakRun(t *testing.T) *leakRun {
 		PrivacyDelay: wxsim.Range{Min: 200 * time.Millisecond, Max: 500 * time.Millisecond},
 		AuditDelay:   wxsim.Range{Min: 500 * time.Millisecond, Max: 3 * time.Second},
 		Secret:       r.given["WXROLLOUT_COMPONENT_SECRET"], Ticket: r.given["WXROLLOUT_COMPONENT_TICKET"],
-		Push: wxsim.PushOptions{
+		Callbacks: wxsim.CallbackOptions{
 			AuthURL: "http://door/wechat/auth", AppURL: "http://door/wechat/app/$APPID$", Client: &http.Client{Transport: r},
 			Token: r.given["WXROLLOUT_CALLBACK_TOKEN"], AESKey: r.given["WXROLLOUT_CALLBACK_AES_KEY"], RetryAfter: time.Second,
 		},
@@ -299,7 +299,7 @@ func (r *leakRun) storms(workers ...string) {
 	fault("/wxa/commit", wxsim.FaultCode, 40001, 5)
 	fault("/wxa/submit_audit", wxsim.FaultDropAfter, 0, 2)
 	r.reached("the first submission", func(b wxsim.Books) bool { return b.Submissions >= 1 })
-	r.wechat.note("pushed ticket", r.sim.PushTicket())
+	r.wechat.note("pushed ticket", r.sim.SendTicket())
 	r.wechat.note("auth code", r.sim.Authorize(wxsim.AppID(3)))
 	fault("/cgi-bin/component/api_authorizer_token", wxsim.FaultCode, 61023, 2)
 	fault("/cgi-bin/component/api_component_token", wxsim.FaultBadGateway, 0, 2) // each one doubles the wait for the next probe
@@ -317,7 +317,7 @@ func (r *leakRun) storms(workers ...string) {
 	}
 	r.run(r.env, "enqueue", "get", "rollouts")
 	r.redis.Restart()
-	r.wechat.note("pushed ticket", r.sim.PushTicket())
+	r.wechat.note("pushed ticket", r.sim.SendTicket())
 	for i := range leakApps {
 		r.sim.RotateRefreshToken(wxsim.AppID(i))
 	}

@@ -64,7 +64,7 @@ func (f *Fleet) CreateTrial(ctx context.Context, name, openID, why string) (Aske
 	if err != nil {
 		return Asked{}, err
 	}
-	trial, err := wx.RegisterTrial(ctx, name, openID)
+	trial, err := wx.CreateTrial(ctx, name, openID)
 	if err != nil {
 		return Asked{}, creationError(apps.KindTrial, err)
 	}
@@ -82,7 +82,7 @@ func (f *Fleet) CreateEnterprise(ctx context.Context, e wxclient.Enterprise, why
 	if err != nil {
 		return Asked{}, err
 	}
-	return f.askFirst(ctx, apps.KindEnterprise, e.Code, e.Name, why, func() error { return wx.RegisterEnterprise(ctx, e) })
+	return f.askFirst(ctx, apps.KindEnterprise, e.Code, e.Name, why, func() error { return wx.CreateEnterprise(ctx, e) })
 }
 
 // ConvertTrial asks to turn a trial app into its enterprise's app.

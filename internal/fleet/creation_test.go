@@ -78,7 +78,7 @@ func TestCreateEnterprise(t *testing.T) {
 	b := mini(t)
 	ask := func(code string, err error) error {
 		t.Helper()
-		b.wx.Errs["RegisterEnterprise "+code] = err
+		b.wx.Errs["CreateEnterprise "+code] = err
 		_, got := b.fleet.CreateEnterprise(b.ctx, company(code), "")
 		return got
 	}

@@ -33,8 +33,8 @@ type Authorizer interface {
 
 // Creator asks WeChat to create apps.
 type Creator interface {
-	RegisterTrial(ctx context.Context, name, openid string) (wxclient.TrialApp, error)
-	RegisterEnterprise(ctx context.Context, e wxclient.Enterprise) error
+	CreateTrial(ctx context.Context, name, openid string) (wxclient.TrialApp, error)
+	CreateEnterprise(ctx context.Context, e wxclient.Enterprise) error
 	ConvertTrial(ctx context.Context, appid string, e wxclient.Enterprise) error
 }
 

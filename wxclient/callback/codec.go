@@ -22,11 +22,11 @@ const (
 	headerLen = randomLen + 4 // random bytes and the length of the message
 )
 
-// The ways in which a push can fail to decrypt.
+// The errors of Codec.Decrypt.
 var (
 	// ErrDecrypt means that no key gives a well-formed text.
 	ErrDecrypt = errors.New("the message cannot be decrypted: EncodingAESKey differs from the one set at WeChat")
-	// ErrForeign means that the text is meant for another component.
+	// ErrForeign means that the text is for another component.
 	ErrForeign = errors.New("the message is for another component appid")
 )
 
@@ -80,8 +80,7 @@ func (c *Codec) Verify(signature, timestamp, nonce, encrypted string) bool {
 }
 
 // Decrypt returns the message of an encrypted text, trying the current key and then the previous
-// one. Call it only after Verify, so that nobody can probe the padding. Errors: ErrDecrypt,
-// ErrForeign.
+// one. Call it after Verify only, or the padding can be probed. Errors: ErrDecrypt, ErrForeign.
 func (c *Codec) Decrypt(encrypted string) ([]byte, error) {
 	sealed, err := base64.StdEncoding.DecodeString(encrypted)
 	if err != nil || len(sealed) == 0 || len(sealed)%aes.BlockSize != 0 {
@@ -103,7 +102,7 @@ func (c *Codec) Decrypt(encrypted string) ([]byte, error) {
 	return nil, ErrDecrypt
 }
 
-// open takes a decrypted text apart: random bytes, length, message, component appid, padding.
+// open parses a decrypted text: random bytes, length, message, component appid, padding.
 func open(plain []byte) (msg []byte, owner string, ok bool) {
 	pad := int(plain[len(plain)-1])
 	if pad < 1 || pad > padBlock || pad > len(plain) {

@@ -7,38 +7,38 @@ import (
 	"strconv"
 )
 
-// The events this program acts on; others are handed on with WeChat's name.
+// The events that this program acts on. Sinks receive others under WeChat's name.
 const (
 	// TypeTicket brings a new verify ticket, about every 10 minutes.
 	TypeTicket = "component_verify_ticket"
-	// TypeAuthorized tells that an app authorized the component; AuthCode is set.
+	// TypeAuthorized: an app authorized the component; AuthCode is set.
 	TypeAuthorized = "authorized"
-	// TypeUpdateAuthorized tells that the granted sets changed; AuthCode is set.
+	// TypeUpdateAuthorized: the granted permission sets changed; AuthCode is set.
 	TypeUpdateAuthorized = "updateauthorized"
-	// TypeUnauthorized tells that an app took its authorization back.
+	// TypeUnauthorized: an app withdrew its authorization.
 	TypeUnauthorized = "unauthorized"
-	// TypeAuditSuccess tells that some version of the app passed; read which one.
+	// TypeAuditSuccess: a version of the app passed; read which one.
 	TypeAuditSuccess = "weapp_audit_success"
-	// TypeAuditFail tells that some version was rejected; Reason and ScreenShot are set.
+	// TypeAuditFail: a version was rejected; Reason and ScreenShot are set.
 	TypeAuditFail = "weapp_audit_fail"
-	// TypeAuditDelay tells that an audit takes longer; a verdict follows. Reason is set.
+	// TypeAuditDelay: an audit takes longer; a verdict follows. Reason is set.
 	TypeAuditDelay = "weapp_audit_delay"
-	// TypeEnterprise (spelled so by WeChat) tells how the registration of an enterprise's or a
-	// person's app ended. Status and, if it went well, AppID and AuthCode are set.
+	// TypeEnterprise (WeChat's spelling): the creation of an enterprise's or a person's app ended.
+	// Status is set, and AppID and AuthCode on success.
 	TypeEnterprise = "notify_third_fasteregister"
-	// TypeTrial tells how the registration of a trial app ended; authorized follows. Status is
-	// set, and UniqueID and AppID if it went well.
+	// TypeTrial: the creation of a trial app ended; authorized follows. Status is set, and UniqueID
+	// and AppID on success.
 	TypeTrial = "notify_third_fastregisterbetaapp"
-	// TypeConversion tells how the conversion of a trial app ended. Status and AppID are set.
+	// TypeConversion: the conversion of a trial app ended. Status and AppID are set.
 	TypeConversion = "notify_third_fastverifybetaapp"
 )
 
-// Event is one verified push. Fields that the type does not have are empty.
+// Event is one verified callback. Fields that the type does not have are empty.
 type Event struct {
 	// Type is WeChat's InfoType or Event.
 	Type string
-	// AppID is the app it is about: from the message for authorization events, from the URL
-	// path for app messages (where no signature covers it), empty for the ticket.
+	// AppID is the app of the event: from the message for authorization events, from the URL path for
+	// app messages (where no signature covers it), empty for the ticket.
 	AppID string
 	// CreateTime is in unix seconds.
 	CreateTime int64
@@ -54,16 +54,16 @@ type Event struct {
 	ScreenShot string
 	// VerdictTime is when the audit ended or was delayed, in unix seconds.
 	VerdictTime int64
-	// Status is how a registration ended: 0 well, others are WeChat's numbers of what went
-	// wrong, with its words in Reason.
+	// Status is the result of an app creation: 0 is success, others are WeChat's numbers for the
+	// failure, with WeChat's text in Reason.
 	Status int64
-	// UniqueID, Name and Code say whose registration it is: of a trial app, the name of the app
-	// or of its owner, and the enterprise's code. WeChat leaves out some, or all of them.
+	// UniqueID, Name and Code identify an app creation: the id of a trial app, the name of the app or
+	// its owner, and the enterprise's code. WeChat omits some or all of them.
 	UniqueID, Name, Code string
 }
 
-// registers reports whether a type is the end of a registration.
-func registers(kind string) bool {
+// endsCreation reports whether a type is the end of an app creation.
+func endsCreation(kind string) bool {
 	return kind == TypeEnterprise || kind == TypeTrial || kind == TypeConversion
 }
 
@@ -73,8 +73,8 @@ func (e Event) String() string { return fmt.Sprintf("%s of %q at %d", e.Type, e.
 // GoString is String, so that %#v shows no secret either.
 func (e Event) GoString() string { return e.String() }
 
-// Sink receives the events. Handle has about 4 seconds: it should only store what it is told
-// and do the work later. An error makes WeChat repeat the push. It must bear repetition.
+// Sink receives the events. Handle has about 4 seconds: it should store the event and do the work
+// later. After an error WeChat repeats the callback. Handle must be idempotent.
 type Sink interface {
 	Handle(ctx context.Context, e Event) error
 }
@@ -93,7 +93,7 @@ func authEvent(f fields, component string) (Event, error) {
 		AuthCode: f.first("AuthorizationCode", "auth_code"),
 		Reason:   f.first("msg", "message"),
 	}
-	if registers(e.Type) {
+	if endsCreation(e.Type) {
 		status, err := strconv.ParseInt(f["status"], 10, 64)
 		if err != nil { // never taken for 0, which is success
 			return Event{}, errors.New("the status is no number")

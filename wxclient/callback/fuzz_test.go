@@ -11,9 +11,9 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/callback"
 )
 
-// FuzzPush sends a handler whatever anybody may send, and whatever a message of WeChat's may hold. Nothing unsigned is
-// handed on; a push is answered "success" or by a refusal, each told once with a reason of the closed set.
-func FuzzPush(f *testing.F) {
+// FuzzCallback sends a handler arbitrary requests, and arbitrary signed messages. Nothing unsigned is
+// accepted; a callback is answered "success" or refused, each reported once with a reason of the closed set.
+func FuzzCallback(f *testing.F) {
 	ticket := auth("<InfoType>component_verify_ticket</InfoType><ComponentVerifyTicket>x</ComponentVerifyTicket>")
 	for _, message := range []string{
 		ticket, auth(""), auth("<InfoType>something_new</InfoType>"), strings.Replace(ticket, ">x<", ">&bomb;<", 1),
@@ -31,7 +31,7 @@ func FuzzPush(f *testing.F) {
 			return
 		}
 		p := setup(t)
-		in := p.push("/auth", message)
+		in := p.delivery("/auth", message)
 		if !signed { // somebody else's: the message is the body, or the signature of another time
 			in.body = message
 			in.query.Set("timestamp", timestamp)

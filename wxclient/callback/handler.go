@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// MaxBody is the largest push read, in bytes.
+	// MaxBody is the largest callback read, in bytes.
 	MaxBody = 64 << 10
-	// Window is how far the timestamp of a push may be from our clock, either way.
+	// Window is the largest difference between a callback's timestamp and our clock, either way.
 	Window = 10 * time.Minute
 	// answerWithin bounds the work before the answer; WeChat gives up after 5 seconds.
 	answerWithin = 4 * time.Second
 )
 
-// The reasons for not handing a push on, told to Options.Refused. A closed set.
+// The reasons for refusing a callback, as Options.Refused receives them: a closed set.
 const (
 	// ReasonTooLarge: the body exceeds MaxBody (413).
 	ReasonTooLarge = "too-large"
@@ -31,11 +31,11 @@ const (
 	ReasonSignature = "signature"
 	// ReasonStale: outside the time window; check the clock (403).
 	ReasonStale = "stale"
-	// ReasonReplay: handed on before; answered with success, so that WeChat stops repeating.
+	// ReasonReplay: handled before; answered with success, so that WeChat stops repeating.
 	ReasonReplay = "replay"
 	// ReasonDecrypt: the EncodingAESKey differs from the one set at WeChat (403).
 	ReasonDecrypt = "decrypt"
-	// ReasonForeign: meant for another component (403).
+	// ReasonForeign: for another component (403).
 	ReasonForeign = "foreign"
 	// ReasonBadMessage: the inner XML cannot be read or lacks a field (400).
 	ReasonBadMessage = "bad-message"
@@ -53,9 +53,9 @@ func Reasons() []string {
 	}
 }
 
-// Replay remembers pushes. Seen records key for ttl and reports whether it was there already,
-// in one atomic step. If the value also has a method Forget(ctx, key) error, it is called after
-// the sink failed, so that WeChat's repetition of the same push gets through.
+// Replay remembers callbacks. Seen atomically records key for ttl and reports whether it was recorded
+// before. An optional method Forget(ctx, key) error is called after the sink failed, so that WeChat's
+// repetition of the callback is not refused.
 type Replay interface {
 	Seen(ctx context.Context, key string, ttl time.Duration) (bool, error)
 }
@@ -74,11 +74,11 @@ type Options struct {
 	PreviousAESKey string
 	// Sink receives the events.
 	Sink Sink
-	// Replay remembers pushes; nil leaves replays to the sink, which must bear repetition.
+	// Replay remembers callbacks; nil passes replays to the sink.
 	Replay Replay
 	// Now is the clock of the time window; nil means time.Now.
 	Now func() time.Time
-	// Refused, if set, is told why a push was not handed on: one of Reasons.
+	// Refused, if set, is called with one of Reasons for every refused callback.
 	Refused func(reason string)
 }
 
@@ -129,7 +129,7 @@ func NewHandler(o Options) (http.Handler, error) {
 // appidPattern keeps anything but an appid out of the URL, which no signature covers.
 var appidPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// refusal is why a push was not handed on, and the HTTP status of the answer.
+// refusal is the reason for refusing a callback, and the HTTP status of the answer.
 type refusal struct {
 	status int
 	reason string
@@ -160,7 +160,7 @@ func succeed(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, "success") // a lost answer makes WeChat repeat
 }
 
-// receive takes one push from the wire to the sink.
+// receive verifies, decrypts and parses one callback, and passes it to the sink.
 func (h *handler) receive(ctx context.Context, w http.ResponseWriter, r *http.Request, read func(fields) (Event, error)) *refusal {
 	signature, encrypted, no := h.verified(w, r)
 	if no != nil {
@@ -189,7 +189,7 @@ func (h *handler) receive(ctx context.Context, w http.ResponseWriter, r *http.Re
 	return h.handOn(ctx, signature, event)
 }
 
-// verified reads the envelope and checks that WeChat sent it, and lately.
+// verified reads the envelope and checks signature and timestamp.
 func (h *handler) verified(w http.ResponseWriter, r *http.Request) (signature, encrypted string, no *refusal) {
 	query := r.URL.Query()
 	signature, timestamp, nonce := query.Get("msg_signature"), query.Get("timestamp"), query.Get("nonce")
@@ -219,8 +219,8 @@ func (h *handler) verified(w http.ResponseWriter, r *http.Request) (signature, e
 	return signature, f["Encrypt"], nil
 }
 
-// handOn gives an event to the sink unless it was given before. The signature covers time, nonce
-// and text, so it is the key; a push ahead of our clock stays valid for twice the window.
+// handOn passes an event to the sink unless it is a replay. The signature covers time, nonce and
+// text, so it is the key; a callback ahead of our clock stays valid for twice the window.
 func (h *handler) handOn(ctx context.Context, signature string, event Event) *refusal {
 	seen, err := h.replay.Seen(ctx, signature, 2*Window)
 	if err != nil {

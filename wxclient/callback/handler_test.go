@@ -85,16 +85,16 @@ func setup(t *testing.T) *post {
 	return p
 }
 
-// push is one push as WeChat would send it; a test bends it before sending.
-type push struct {
+// delivery is one callback as WeChat sends it; tests corrupt it before sending.
+type delivery struct {
 	path, body string
 	query      url.Values
 }
 
-func (p *post) push(path, message string) push {
+func (p *post) delivery(path, message string) delivery {
 	encrypted := p.codec.Encrypt([]byte(message), random16("0123456789abcdef"))
 	timestamp := strconv.FormatInt(clock.Unix(), 10)
-	return push{
+	return delivery{
 		path: path,
 		body: "<xml><AppId><![CDATA[" + me + "]]></AppId><Encrypt><![CDATA[" + encrypted + "]]></Encrypt></xml>",
 		query: url.Values{
@@ -104,7 +104,7 @@ func (p *post) push(path, message string) push {
 	}
 }
 
-func (p *post) send(t *testing.T, in push) *httptest.ResponseRecorder {
+func (p *post) send(t *testing.T, in delivery) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, in.path+"?"+in.query.Encode(), strings.NewReader(in.body))
 	w := httptest.NewRecorder()
@@ -138,17 +138,17 @@ func TestEvents(t *testing.T) {
 			[]callback.Event{{Type: callback.TypeUnauthorized, AppID: "wxa", CreateTime: 1413192605}},
 		},
 		{
-			"registration, nested and lower case", "/auth",
+			"app creation, nested and lower case", "/auth",
 			auth("<InfoType>notify_third_fasteregister</InfoType><appid>wxb</appid><status>0</status><auth_code>c</auth_code><msg>m</msg><info><name>x</name><appid>not this</appid></info>"),
 			[]callback.Event{{Type: "notify_third_fasteregister", AppID: "wxb", CreateTime: 1413192605, AuthCode: "c", Reason: "m", Name: "x"}},
 		},
 		{
-			"registration refused, with nothing but a status", "/auth",
+			"app creation refused, with nothing but a status", "/auth",
 			auth("<InfoType>notify_third_fasteregister</InfoType><status>-1</status><msg><![CDATA[open verity failed]]></msg>"),
 			[]callback.Event{{Type: callback.TypeEnterprise, CreateTime: 1413192605, Reason: "open verity failed", Status: -1}},
 		},
 		{
-			"registration of an enterprise", "/auth",
+			"creation of an enterprise", "/auth",
 			auth("<InfoType>notify_third_fasteregister</InfoType><status>101</status><info><name>co</name><code>91</code><code>2</code></info><info.code>3</info.code>"),
 			[]callback.Event{{Type: callback.TypeEnterprise, CreateTime: 1413192605, Status: 101, Name: "co", Code: "91"}},
 		},
@@ -171,7 +171,7 @@ func TestEvents(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			p := setup(t)
-			w := p.send(t, p.push(tc.path, tc.message))
+			w := p.send(t, p.delivery(tc.path, tc.message))
 			if w.Code != http.StatusOK || w.Body.String() != "success" {
 				t.Errorf("answer %d %q", w.Code, w.Body)
 			}
@@ -188,8 +188,8 @@ func TestEvents(t *testing.T) {
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	ticket := auth("<InfoType>component_verify_ticket</InfoType><ComponentVerifyTicket>x</ComponentVerifyTicket>")
-	// signAgain signs the push again after a change that a forger could not make.
-	signAgain := func(p *post, in *push, timestamp string) {
+	// signAgain signs the delivery again after a change that a forger could not make.
+	signAgain := func(p *post, in *delivery, timestamp string) {
 		encrypted := in.body[strings.LastIndex(in.body, "[")+1 : strings.Index(in.body, "]]></Encrypt>")]
 		in.query.Set("timestamp", timestamp)
 		in.query.Set("msg_signature", p.codec.Signature(timestamp, "n1", encrypted))
@@ -197,46 +197,46 @@ func TestRefused(t *testing.T) {
 	at := func(d time.Duration) string { return strconv.FormatInt(clock.Add(d).Unix(), 10) }
 	for _, tc := range []struct {
 		name, message string
-		bend          func(p *post, in *push)
+		bend          func(p *post, in *delivery)
 		status        int
 		reason        string
 	}{
-		{"forged signature", ticket, func(_ *post, in *push) { in.query.Set("msg_signature", strings.Repeat("0", 40)) }, 403, callback.ReasonSignature},
-		{"other nonce", ticket, func(_ *post, in *push) { in.query.Set("nonce", "n2") }, 403, callback.ReasonSignature},
-		{"no signature", ticket, func(_ *post, in *push) { in.query.Del("msg_signature") }, 400, callback.ReasonBadQuery},
-		{"no timestamp", ticket, func(_ *post, in *push) { in.query.Del("timestamp") }, 400, callback.ReasonBadQuery},
-		{"no nonce", ticket, func(_ *post, in *push) { in.query.Del("nonce") }, 400, callback.ReasonBadQuery},
-		{"too old", ticket, func(p *post, in *push) { signAgain(p, in, at(-10*time.Minute-time.Second)) }, 403, callback.ReasonStale},
-		{"too new", ticket, func(p *post, in *push) { signAgain(p, in, at(10*time.Minute+time.Second)) }, 403, callback.ReasonStale},
-		{"huge timestamp", ticket, func(p *post, in *push) { signAgain(p, in, "9223372036854775807") }, 403, callback.ReasonStale},
-		{"oversized", ticket, func(_ *post, in *push) { in.body += strings.Repeat(" ", callback.MaxBody) }, 413, callback.ReasonTooLarge},
-		{"no XML", ticket, func(_ *post, in *push) { in.body = "{}" }, 400, callback.ReasonBadEnvelope},
-		{"no Encrypt", ticket, func(_ *post, in *push) { in.body = "<xml/>" }, 400, callback.ReasonBadEnvelope},
-		{"document type", ticket, func(_ *post, in *push) { in.body = `<!DOCTYPE xml [<!ENTITY a "b">]>` + in.body }, 400, callback.ReasonBadEnvelope},
-		{"other key", ticket, func(p *post, in *push) {
+		{"forged signature", ticket, func(_ *post, in *delivery) { in.query.Set("msg_signature", strings.Repeat("0", 40)) }, 403, callback.ReasonSignature},
+		{"other nonce", ticket, func(_ *post, in *delivery) { in.query.Set("nonce", "n2") }, 403, callback.ReasonSignature},
+		{"no signature", ticket, func(_ *post, in *delivery) { in.query.Del("msg_signature") }, 400, callback.ReasonBadQuery},
+		{"no timestamp", ticket, func(_ *post, in *delivery) { in.query.Del("timestamp") }, 400, callback.ReasonBadQuery},
+		{"no nonce", ticket, func(_ *post, in *delivery) { in.query.Del("nonce") }, 400, callback.ReasonBadQuery},
+		{"too old", ticket, func(p *post, in *delivery) { signAgain(p, in, at(-10*time.Minute-time.Second)) }, 403, callback.ReasonStale},
+		{"too new", ticket, func(p *post, in *delivery) { signAgain(p, in, at(10*time.Minute+time.Second)) }, 403, callback.ReasonStale},
+		{"huge timestamp", ticket, func(p *post, in *delivery) { signAgain(p, in, "9223372036854775807") }, 403, callback.ReasonStale},
+		{"oversized", ticket, func(_ *post, in *delivery) { in.body += strings.Repeat(" ", callback.MaxBody) }, 413, callback.ReasonTooLarge},
+		{"no XML", ticket, func(_ *post, in *delivery) { in.body = "{}" }, 400, callback.ReasonBadEnvelope},
+		{"no Encrypt", ticket, func(_ *post, in *delivery) { in.body = "<xml/>" }, 400, callback.ReasonBadEnvelope},
+		{"document type", ticket, func(_ *post, in *delivery) { in.body = `<!DOCTYPE xml [<!ENTITY a "b">]>` + in.body }, 400, callback.ReasonBadEnvelope},
+		{"other key", ticket, func(p *post, in *delivery) {
 			p.codec = codec(t, me, strings.Repeat("z", 43), "")
-			*in = p.push("/auth", ticket)
+			*in = p.delivery("/auth", ticket)
 		}, 403, callback.ReasonDecrypt},
-		{"other component sealed it", ticket, func(p *post, in *push) {
+		{"other component sealed it", ticket, func(p *post, in *delivery) {
 			p.codec = codec(t, "wxother", strings.Repeat("p", 43), "")
-			*in = p.push("/auth", ticket)
+			*in = p.delivery("/auth", ticket)
 		}, 403, callback.ReasonForeign},
 		{"other component inside", strings.Replace(ticket, me, "wxother", 1), nil, 403, callback.ReasonForeign},
 		{"entity inside", strings.Replace(ticket, ">x<", ">&a;<", 1), nil, 400, callback.ReasonBadMessage},
 		{"no type", auth(""), nil, 400, callback.ReasonBadMessage},
 		{"ticket without ticket", auth("<InfoType>component_verify_ticket</InfoType>"), nil, 400, callback.ReasonBadMessage},
 		{"no time", strings.Replace(ticket, "1413192605", "", 1), nil, 400, callback.ReasonBadMessage},
-		{"registration without status", auth("<InfoType>notify_third_fasteregister</InfoType><appid>wxb</appid>"), nil, 400, callback.ReasonBadMessage},
+		{"app creation without status", auth("<InfoType>notify_third_fasteregister</InfoType><appid>wxb</appid>"), nil, 400, callback.ReasonBadMessage},
 		{"bad verdict time", "<xml><CreateTime>1</CreateTime><MsgType>event</MsgType><Event>e</Event><FailTime>x</FailTime></xml>",
-			func(_ *post, in *push) { in.path = "/app/wxa" }, 400, callback.ReasonBadMessage},
-		{"appid is a path", ticket, func(_ *post, in *push) { in.path = "/app/%2e%2e%2fx" }, 400, callback.ReasonBadQuery},
-		{"replay store down", ticket, func(p *post, _ *push) { p.memory.err = errors.New("down") }, 500, callback.ReasonReplayStore},
-		{"sink down", ticket, func(p *post, _ *push) { p.sink.err = errors.New("down") }, 500, callback.ReasonSink},
+			func(_ *post, in *delivery) { in.path = "/app/wxa" }, 400, callback.ReasonBadMessage},
+		{"appid is a path", ticket, func(_ *post, in *delivery) { in.path = "/app/%2e%2e%2fx" }, 400, callback.ReasonBadQuery},
+		{"replay store down", ticket, func(p *post, _ *delivery) { p.memory.err = errors.New("down") }, 500, callback.ReasonReplayStore},
+		{"sink down", ticket, func(p *post, _ *delivery) { p.sink.err = errors.New("down") }, 500, callback.ReasonSink},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			p := setup(t)
-			in := p.push("/auth", tc.message)
+			in := p.delivery("/auth", tc.message)
 			if tc.bend != nil {
 				tc.bend(p, &in)
 			}
@@ -260,13 +260,13 @@ func TestRefused(t *testing.T) {
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
-	in := p.push("/auth", auth("<InfoType>unauthorized</InfoType><AuthorizerAppid>wxa</AuthorizerAppid>"))
+	in := p.delivery("/auth", auth("<InfoType>unauthorized</InfoType><AuthorizerAppid>wxa</AuthorizerAppid>"))
 	p.sink.err = errors.New("down")
 	if w := p.send(t, in); w.Code != http.StatusInternalServerError {
 		t.Errorf("answer %d", w.Code)
 	}
 	p.sink.err = nil
-	for range 3 { // WeChat repeats the very same push until it hears success
+	for range 3 { // WeChat repeats the very same delivery until it receives success
 		if w := p.send(t, in); w.Code != http.StatusOK || w.Body.String() != "success" {
 			t.Errorf("answer %d %q", w.Code, w.Body)
 		}

@@ -14,8 +14,8 @@ type reply struct {
 	Nonce     string   `xml:"Nonce"`
 }
 
-// Reply encrypts and signs an answer with content. The handler itself only ever answers
-// "success"; this is for the few pushes that want more.
+// Reply encrypts and signs an answer with content. The handler answers "success" only; a few
+// callbacks require content.
 func (c *Codec) Reply(msg []byte, timestamp, nonce string, random [16]byte) ([]byte, error) {
 	encrypted := c.Encrypt(msg, random)
 	out, err := xml.Marshal(reply{

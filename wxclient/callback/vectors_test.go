@@ -10,7 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/callback"
 )
 
-// WeChat's published test data: a push and a reply under one set of credentials.
+// WeChat's published test data: a callback and a reply under one set of credentials.
 const (
 	vectorToken     = "AAAAA"
 	vectorComponent = "wx134c8103faa5a59e"
@@ -18,7 +18,7 @@ const (
 	vectorNonce     = "1590219412"
 	vectorSignature = "6c12a4205838198b8fa631b3220723bb07f1015c"
 	vectorRandom    = "1205899eaf019bbd"
-	vectorPush      = "D7yzvUNAL930rd28wf21s4hvXhz0L6Uit/p2Di6C5DHyYGpEgdBRnKjBec34JwoQXicwaZC7fOVihW80F4VtsdvE//1vr7oAbqjDv8KenVp+ajKYpJnyQ4zMRhIC+a31fCVOMC03FfzV/QuC94kBP55a+Za3sJgvAn+ZbsNqZI5DkyuzkhQN8OBqCzFhizGmy0xpM0MEA4agpvE+RuNO1rhHTtuJB5yltw1FiYzecSXJ+y/D2r81VkRn2eYjh2ltsoyfbDR7Is6ookXIFxTfyeNyeHxMeT4KN5WpCDmSbTcUYrbBUlkGLJ9n/rU8YOywma6G7aTb7KZKOqCxgfoUlYEZPk4FUL/TK7ShriFDMVCLyjQJ15Ob++agDWtcxhfUfe6HIoIpRW8mKNBQiY/Jd1svvuskA1wLef1RTtzKfMpagSCX/laZINmdnX4zrF6kIaR9P4xQrWXbsTFHTYe0Mg=="
+	vectorCallback  = "D7yzvUNAL930rd28wf21s4hvXhz0L6Uit/p2Di6C5DHyYGpEgdBRnKjBec34JwoQXicwaZC7fOVihW80F4VtsdvE//1vr7oAbqjDv8KenVp+ajKYpJnyQ4zMRhIC+a31fCVOMC03FfzV/QuC94kBP55a+Za3sJgvAn+ZbsNqZI5DkyuzkhQN8OBqCzFhizGmy0xpM0MEA4agpvE+RuNO1rhHTtuJB5yltw1FiYzecSXJ+y/D2r81VkRn2eYjh2ltsoyfbDR7Is6ookXIFxTfyeNyeHxMeT4KN5WpCDmSbTcUYrbBUlkGLJ9n/rU8YOywma6G7aTb7KZKOqCxgfoUlYEZPk4FUL/TK7ShriFDMVCLyjQJ15Ob++agDWtcxhfUfe6HIoIpRW8mKNBQiY/Jd1svvuskA1wLef1RTtzKfMpagSCX/laZINmdnX4zrF6kIaR9P4xQrWXbsTFHTYe0Mg=="
 
 	replyTime      = "1713424427"
 	replyNonce     = "415670741"
@@ -48,7 +48,7 @@ func TestOfficialVectors(t *testing.T) {
 	t.Parallel()
 	c := codec(t, vectorComponent, vectorKey, "")
 	for _, tc := range []struct{ name, time, nonce, sealed, signature, random string }{
-		{"push", vectorTime, vectorNonce, vectorPush, vectorSignature, vectorRandom},
+		{"callback", vectorTime, vectorNonce, vectorCallback, vectorSignature, vectorRandom},
 		{"reply", replyTime, replyNonce, replyPush, replySignature, replyRandom},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestOfficialVectors(t *testing.T) {
 			if tc.name == "reply" && string(msg) != replyText {
 				t.Errorf("message %q", msg)
 			}
-			if tc.name == "push" && (len(msg) != 292 || !strings.Contains(string(msg), "debug_demo")) {
+			if tc.name == "callback" && (len(msg) != 292 || !strings.Contains(string(msg), "debug_demo")) {
 				t.Errorf("message of %d bytes: %q", len(msg), msg)
 			}
 			if got := c.Encrypt(msg, random16(tc.random)); got != tc.sealed {
@@ -114,7 +114,7 @@ func TestRoundTrip(t *testing.T) {
 func TestDecryptRefusesGarbage(t *testing.T) {
 	t.Parallel()
 	c := codec(t, vectorComponent, vectorKey, "")
-	for _, sealed := range []string{"", "?", "AAAA", vectorPush[:64], strings.Repeat("A", 64), vectorPush[:len(vectorPush)-8] + "AAAAAA=="} {
+	for _, sealed := range []string{"", "?", "AAAA", vectorCallback[:64], strings.Repeat("A", 64), vectorCallback[:len(vectorCallback)-8] + "AAAAAA=="} {
 		if msg, err := c.Decrypt(sealed); !errors.Is(err, callback.ErrDecrypt) {
 			t.Errorf("%.20q gave %q, %v", sealed, msg, err)
 		}

@@ -12,12 +12,11 @@ import (
 const maxDepth = 16
 
 // fields are the texts of the elements directly below the root, by their exact name, and of
-// those below its element info, as "info.name". Of an element that occurs twice the first
-// counts; other deeper elements are skipped.
+// those below its element info, as "info.name". The first of two equal elements counts; other deeper
+// elements are skipped.
 type fields map[string]string
 
-// key is the field that an element at a path is, if it is one. No name has a dot of its own:
-// an element called info.name is skipped.
+// key returns the field name of an element at a path. An element whose name has a dot is skipped.
 func key(path []string) (name string, ok bool) {
 	name = path[len(path)-1]
 	switch {

@@ -107,7 +107,7 @@ func otherXML(f fields) string {
 	return b.String()
 }
 
-// TestHostileXML: pushes made to cost are refused, or cost in proportion.
+// TestHostileXML: callbacks made to be expensive are refused, or cost in proportion.
 func TestHostileXML(t *testing.T) { //nolint:paralleltest // it measures memory
 	for name, h := range map[string][3]string{
 		"depth": {"<xml>", "<a>", "</xml>"}, "elements": {"<xml>", "<a/>", "</xml>"}, "attributes": {"<xml ", `a="b" `, "/>"}, "comments": {"<xml>", "<!-- -->", "</xml>"},

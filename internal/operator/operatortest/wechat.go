@@ -138,14 +138,14 @@ func (f *WeChat) PreAuthCode(context.Context) (string, time.Duration, error) {
 // ComponentAppID implements the method of wxclient.Client.
 func (f *WeChat) ComponentAppID() string { return "wxcomponent" }
 
-// RegisterTrial implements the method of wxclient.Client.
-func (f *WeChat) RegisterTrial(_ context.Context, name, openid string) (wxclient.TrialApp, error) {
-	return wxclient.TrialApp{UniqueID: "u-" + name, AuthorizeURL: "https://mp.weixin.qq.com/x?create_token=secret-token"}, f.fail("RegisterTrial", openid)
+// CreateTrial implements the method of wxclient.Client.
+func (f *WeChat) CreateTrial(_ context.Context, name, openid string) (wxclient.TrialApp, error) {
+	return wxclient.TrialApp{UniqueID: "u-" + name, AuthorizeURL: "https://mp.weixin.qq.com/x?create_token=secret-token"}, f.fail("CreateTrial", openid)
 }
 
-// RegisterEnterprise implements the method of wxclient.Client.
-func (f *WeChat) RegisterEnterprise(_ context.Context, e wxclient.Enterprise) error {
-	return f.fail("RegisterEnterprise", e.Code)
+// CreateEnterprise implements the method of wxclient.Client.
+func (f *WeChat) CreateEnterprise(_ context.Context, e wxclient.Enterprise) error {
+	return f.fail("CreateEnterprise", e.Code)
 }
 
 // ConvertTrial implements the method of wxclient.Client.

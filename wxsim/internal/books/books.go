@@ -47,8 +47,8 @@ type Books struct {
 	UnapprovedReleases Offences `json:"unapproved_releases"`
 	// Renewals counts fetched tokens; none of it is an imbalance.
 	Renewals Renewals `json:"renewals"`
-	// Pushes counts callbacks; none of it is an imbalance.
-	Pushes Callbacks `json:"pushes"`
+	// Callbacks counts callbacks; none of it is an imbalance.
+	Callbacks Callbacks `json:"pushes"`
 }
 
 // Endpoint counts the calls of one endpoint.

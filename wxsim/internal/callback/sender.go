@@ -135,24 +135,24 @@ func (s *Sender) post(cb callback) {
 	s.counts[key]++
 	s.mu.Unlock()
 	draw := func(kind string) float64 { return chance.Draw(set.Seed, cb.appid, "push-"+kind+cb.name, n) }
-	s.books.Count(&s.books.Book.Pushes.Made)
-	if draw("lost") < set.PushLost {
-		s.books.Count(&s.books.Book.Pushes.Lost)
+	s.books.Count(&s.books.Book.Callbacks.Made)
+	if draw("lost") < set.CallbackLost {
+		s.books.Count(&s.books.Book.Callbacks.Lost)
 		return
 	}
-	if draw("doubled") < set.PushDoubled {
-		s.books.Count(&s.books.Book.Pushes.Doubled)
+	if draw("doubled") < set.CallbackDoubled {
+		s.books.Count(&s.books.Book.Callbacks.Doubled)
 		s.send(cb, 1)
 	}
 	switch {
-	case draw("order") < set.PushOutOfOrder:
-		s.books.Count(&s.books.Book.Pushes.Held)
+	case draw("order") < set.CallbackOutOfOrder:
+		s.books.Count(&s.books.Book.Callbacks.Held)
 		s.mu.Lock()
 		s.held = append(s.held, cb)
 		s.mu.Unlock()
 		s.clock.AfterFunc(max(s.LateBy.Min, s.LateBy.Max), s.sendHeld)
-	case draw("late") < set.PushLate:
-		s.books.Count(&s.books.Book.Pushes.Late)
+	case draw("late") < set.CallbackLate:
+		s.books.Count(&s.books.Book.Callbacks.Late)
 		s.clock.AfterFunc(s.LateBy.At(draw("late-by")), func() { s.send(cb, 1) })
 	default:
 		s.send(cb, 1)
@@ -184,8 +184,8 @@ func (s *Sender) send(cb callback, attempt int) {
 			return
 		}
 		if s.deliver(cb) == nil {
-			s.books.Count(&s.books.Book.Pushes.Accepted)
-		} else if s.books.Count(&s.books.Book.Pushes.Refused); attempt < s.Attempts {
+			s.books.Count(&s.books.Book.Callbacks.Accepted)
+		} else if s.books.Count(&s.books.Book.Callbacks.Refused); attempt < s.Attempts {
 			s.clock.AfterFunc(s.RetryAfter, func() { s.send(cb, attempt+1) })
 		}
 		s.sendHeld()

@@ -88,15 +88,15 @@ func (l *Levers) actors() []lever {
 		{post, "/_sim/update-authorization", "a merchant grants permission set 18 or takes it back: returns an authorization_code, and sends it in a callback", `{"appid":"wx...","set18":false}`, with(l.updateAuthorization)},
 		{post, "/_sim/visit", "a merchant approves on an authorization page: returns where the browser is redirected",
 			`{"appid":"wx...","url":"https://..."}`, with(l.visit)},
-		{get, "/_sim/registrations", "the app creations, and which wait for a person to agree", "", show(w.Registrations)},
+		{get, "/_sim/registrations", "the app creations, and which wait for a person to agree", "", show(w.Creations)},
 		{post, "/_sim/register", "end an app creation: status 0 means that the person agreed", `{"id":"...","status":0}`, with(l.register)},
 		{post, "/_sim/place-file", "put the confirm file of an app, or of the component without one, on a host", `{"appid":"wx...","host":"shop.example.com"}`, with(l.placeFile)},
 		{post, "/_sim/privacy-interface", "end an app's application for a location api; without a reason it is granted", `{"appid":"wx...","api":"wx.getLocation","reason":""}`, with(l.decideInterface)},
 		{post, "/_sim/forget-renewals", "set the counts of token renewals to zero", "", do(w.ForgetRenewals)},
 		{post, "/_sim/ticket-every", "send a ticket now and at this interval; 0s ends it", `{"every":"10m"}`, with(l.ticketEvery)},
-		{post, "/_sim/push-ticket", "issue a component_verify_ticket, and send it in a callback", "", show(func() any { return map[string]string{"ticket": w.PushTicket()} })},
+		{post, "/_sim/push-ticket", "issue a component_verify_ticket, and send it in a callback", "", show(func() any { return map[string]string{"ticket": w.SendTicket()} })},
 		{post, "/_sim/stop-tickets", "stop ticket callbacks until api_start_push_ticket", "", do(w.StopTickets)},
-		{post, "/_sim/push-verdict", "send the callback of the end of an app's latest audit again", `{"appid":"wx..."}`, l.one(false, func(in appBody) any { return map[string]bool{"pushed": w.PushVerdict(in.AppID)} })},
+		{post, "/_sim/push-verdict", "send the callback of the end of an app's latest audit again", `{"appid":"wx..."}`, l.one(false, func(in appBody) any { return map[string]bool{"pushed": w.SendVerdict(in.AppID)} })},
 		{post, "/_sim/push-shares", "shares of callbacks that are lost, late, doubled or out of order", `{"lost":0.1,"late":0.1,"doubled":0.1,"out_of_order":0.1}`, l.callbackShares},
 		{post, "/_sim/advance", "move a manual clock", `{"by":"1h"}`, with(l.advance)},
 	}
@@ -234,7 +234,7 @@ func (l *Levers) register(in struct {
 	Status int    `json:"status"`
 },
 ) (any, error) {
-	appid, err := l.world.FinishRegistration(in.ID, in.Status)
+	appid, err := l.world.FinishCreation(in.ID, in.Status)
 	return map[string]string{"appid": appid}, err
 }
 
@@ -283,12 +283,12 @@ func (l *Levers) callbackShares(r *request) (any, error) {
 		Late       float64 `json:"late"`
 		Doubled    float64 `json:"doubled"`
 		OutOfOrder float64 `json:"out_of_order"`
-	}{x.PushLost, x.PushLate, x.PushDoubled, x.PushOutOfOrder}
+	}{x.CallbackLost, x.CallbackLate, x.CallbackDoubled, x.CallbackOutOfOrder}
 	if err := r.into(&in); err != nil {
 		return nil, err
 	}
 	l.world.Change(func(x *model.Settings) {
-		x.PushLost, x.PushLate, x.PushDoubled, x.PushOutOfOrder = in.Lost, in.Late, in.Doubled, in.OutOfOrder
+		x.CallbackLost, x.CallbackLate, x.CallbackDoubled, x.CallbackOutOfOrder = in.Lost, in.Late, in.Doubled, in.OutOfOrder
 	})
 	return in, nil
 }

@@ -49,8 +49,8 @@ func (w *World) PassEverything() {
 	})
 }
 
-// PushVerdict sends the event of the end of an app's latest audit again; it reports whether the audit has ended.
-func (w *World) PushVerdict(appid string) (sent bool) {
+// SendVerdict sends the event of the end of an app's latest audit again; it reports whether the audit has ended.
+func (w *World) SendVerdict(appid string) (sent bool) {
 	now := w.Clock.Now()
 	if appid != "" {
 		w.each(appid, func(a *App) {
@@ -63,8 +63,8 @@ func (w *World) PushVerdict(appid string) (sent bool) {
 	return sent
 }
 
-// PushTicket issues a component_verify_ticket, sends its event, and returns it.
-func (w *World) PushTicket() string {
+// SendTicket issues a component_verify_ticket, sends its event, and returns it.
+func (w *World) SendTicket() string {
 	ticket := w.newTicket(w.Clock.Now())
 	w.platformEvent("component_verify_ticket", Field{"ComponentVerifyTicket", ticket})
 	return ticket
@@ -91,7 +91,7 @@ func (w *World) SetTicketEvery(every time.Duration) {
 		stopped := w.component.stopped
 		w.component.Unlock()
 		if !stopped {
-			w.PushTicket()
+			w.SendTicket()
 		}
 		w.Clock.AfterFunc(every, tick)
 	}

@@ -28,7 +28,7 @@ const (
 
 // Creation is an app creation, or the conversion of a trial app, that a person has to agree to.
 type Creation struct {
-	// ID names it for FinishRegistration: the unique_id of a trial app, the taskid of a personal one, the code of an
+	// ID names it for FinishCreation: the unique_id of a trial app, the taskid of a personal one, the code of an
 	// enterprise, the appid of a trial app that is converted.
 	ID   string `json:"id"`
 	Kind string `json:"kind"`
@@ -229,8 +229,8 @@ func (w *World) PersonalCreation(id string) (g Creation, code int) {
 	return *found, 0
 }
 
-// Registrations lists the app creations, oldest first.
-func (w *World) Registrations() []Creation {
+// Creations lists the app creations, oldest first.
+func (w *World) Creations() []Creation {
 	defer hold(&w.creations.mu)()
 	out := make([]Creation, 0, len(w.creations.list))
 	for _, g := range w.creations.list {
@@ -241,15 +241,15 @@ func (w *World) Registrations() []Creation {
 
 var errNoCreation = errors.New("none of this id waits; GET /_sim/registrations lists them")
 
-// FinishRegistration ends a creation that waits. Status 0 plays a person who agrees and passes the face check, any other is
+// FinishCreation ends a creation that waits. Status 0 plays a person who agrees and passes the face check, any other is
 // WeChat's number for the failure. An event reports the end; a trial app's is followed by authorized. It returns the
 // appid, if an app was created.
-func (w *World) FinishRegistration(id string, status int) (appid string, err error) {
+func (w *World) FinishCreation(id string, status int) (appid string, err error) {
 	w.creations.mu.Lock()
 	g := w.creations.open(id)
 	w.creations.mu.Unlock()
 	if g == nil {
-		return "", fmt.Errorf("registration %q: %w", id, errNoCreation)
+		return "", fmt.Errorf("app creation %q: %w", id, errNoCreation)
 	}
 	return w.finish(g, status, w.Clock.Now())
 }
@@ -262,7 +262,7 @@ func (w *World) finish(g *Creation, status int, now time.Time) (appid string, er
 	}
 	w.creations.mu.Unlock()
 	if done {
-		return "", fmt.Errorf("registration %q: %w", g.ID, errNoCreation)
+		return "", fmt.Errorf("app creation %q: %w", g.ID, errNoCreation)
 	}
 	a := w.created(g, status, now)
 	if a != nil {
@@ -270,7 +270,7 @@ func (w *World) finish(g *Creation, status int, now time.Time) (appid string, er
 	}
 	name, msg := "notify_third_fasteregister", "OK"
 	if status != 0 {
-		msg = "registration failed"
+		msg = "creation failed"
 	}
 	fields := []Field{{"appid", appid}, {"status", int64(status)}}
 	switch g.Kind {

@@ -157,7 +157,7 @@ func (w *World) StartTickets() (stopped bool) {
 	stopped, w.component.stopped = w.component.stopped, false
 	w.component.Unlock()
 	if stopped {
-		w.PushTicket()
+		w.SendTicket()
 	}
 	return stopped
 }

@@ -29,23 +29,23 @@ type Options struct {
 	RotateRefreshTokens bool
 }
 
-// Settings can be changed while calls run. A stored value is never modified. The names of the fields are those of
-// GET /_sim/state.
+// Settings can be changed while calls run. A stored value is never modified. GET /_sim/state shows it
+// under these names.
 type Settings struct {
-	Seed            uint64
-	Latency         chance.Range
-	PrivacyDelay    chance.Range
-	AuditDelay      chance.Range
-	RejectRate      float64
-	DelayRate       float64
-	BusyRate        float64
-	BusyCredentials bool
-	LostRate        float64
-	Quirks          Quirks
-	PushLost        float64
-	PushLate        float64
-	PushDoubled     float64
-	PushOutOfOrder  float64
+	Seed               uint64
+	Latency            chance.Range
+	PrivacyDelay       chance.Range
+	AuditDelay         chance.Range
+	RejectRate         float64
+	DelayRate          float64
+	BusyRate           float64
+	BusyCredentials    bool
+	LostRate           float64
+	Quirks             Quirks
+	CallbackLost       float64 `json:"PushLost"`
+	CallbackLate       float64 `json:"PushLate"`
+	CallbackDoubled    float64 `json:"PushDoubled"`
+	CallbackOutOfOrder float64 `json:"PushOutOfOrder"`
 }
 
 // Quirks choose between behaviors on which sources differ. The zero value is what current pages show.

@@ -18,13 +18,13 @@ const (
 
 // TrialApp is a trial mini program that waits for its user.
 type TrialApp struct {
-	// UniqueID comes back in the push notify_third_fastregisterbetaapp.
+	// UniqueID comes back in the callback notify_third_fastregisterbetaapp.
 	UniqueID string
-	// AuthorizeURL is where the user agrees, within 24 hours.
+	// AuthorizeURL is the page on which the user agrees, within 24 hours.
 	AuthorizeURL string
 }
 
-// CreateToken is the create_token of the URL, for the plugin that asks the user inside an app; empty
+// CreateToken is the create_token of the URL, for the plugin that shows the page inside an app; empty
 // if there is none.
 func (t TrialApp) CreateToken() string {
 	u, err := url.Parse(t.AuthorizeURL)
@@ -48,7 +48,7 @@ func (r *trialReply) Check() error {
 
 const trialPath = "/wxa/component/fastregisterbetaweapp"
 
-// CheckTrial is the *InvalidRequestError that RegisterTrial would be refused with here, or nil.
+// CheckTrial returns the *InvalidRequestError that CreateTrial would return without a call, or nil.
 func CheckTrial(name, openid string) error {
 	var faults []error
 	if n := utf8.RuneCountInString(name); n < minTrialName || n > maxTrialName {
@@ -63,14 +63,14 @@ func CheckTrial(name, openid string) error {
 	return nil
 }
 
-// RegisterTrial creates a trial mini program for a WeChat user (an openid of the component's). WeChat
-// adds a suffix to the name, 4 to 30 characters. When the user agreed, two pushes come:
-// notify_third_fastregisterbetaapp and then authorized. Audits fail until the app is converted and
+// CreateTrial creates a trial mini program for a WeChat user (an openid of the component's). WeChat
+// adds a suffix to the name, 4 to 30 characters. When the user has agreed, two callbacks follow:
+// notify_third_fastregisterbetaapp, then authorized. Audits fail until the app is converted and
 // renamed (86020).
 //
 // WeChat page: api_registerbetaminiprogram. Codes: 61071 the user has 5 already, 86011 name has a
 // protected word, 86012 openid, 86017 name's length, 91030 5 a day for one WeChat id.
-func (c *Client) RegisterTrial(ctx context.Context, name, openid string) (TrialApp, error) {
+func (c *Client) CreateTrial(ctx context.Context, name, openid string) (TrialApp, error) {
 	if err := CheckTrial(name, openid); err != nil {
 		return TrialApp{}, err
 	}
@@ -82,7 +82,7 @@ func (c *Client) RegisterTrial(ctx context.Context, name, openid string) (TrialA
 	return TrialApp{UniqueID: reply.ID, AuthorizeURL: reply.URL}, err
 }
 
-// CodeType says what kind of code an enterprise has.
+// CodeType is the kind of an enterprise's code.
 type CodeType int
 
 // The kinds.
@@ -95,7 +95,7 @@ const (
 	CodeLicense CodeType = 3
 )
 
-// Enterprise is the owner of a mini program, as the register of companies has it.
+// Enterprise is the owner of a mini program, as in the register of companies.
 type Enterprise struct {
 	// Name is the registered name; for a trader without one 个体户 and the legal person's name.
 	Name string
@@ -104,10 +104,10 @@ type Enterprise struct {
 	CodeType CodeType
 	// LegalWeChat and LegalName are the legal person's WeChat id and name.
 	LegalWeChat, LegalName string
-	// LegalIDCard is the legal person's identity card number, only for ConvertTrial: personal data
-	// that is kept out of every error.
+	// LegalIDCard is the legal person's identity card number, only for ConvertTrial: personal data that
+	// appears in no error.
 	LegalIDCard string `json:"-"`
-	// Phone is the component's, for questions; may be empty.
+	// Phone is the component's; may be empty.
 	Phone string
 }
 
@@ -132,8 +132,8 @@ func (e Enterprise) faults() []error {
 	return faults
 }
 
-// Check is the *InvalidRequestError that RegisterEnterprise, or with convert ConvertTrial, would be
-// refused with here, or nil.
+// Check returns the *InvalidRequestError that CreateEnterprise, or with convert ConvertTrial, would
+// return without a call, or nil.
 func (e Enterprise) Check(convert bool) error {
 	faults, path := e.faults(), enterprisePath
 	if convert {
@@ -150,9 +150,9 @@ func (e Enterprise) Check(convert bool) error {
 
 const convertPath = "/wxa/verifybetaweapp"
 
-// ConvertTrial turns a trial app into the enterprise's own. The legal person is asked to show their
-// face; the push notify_third_fastverifybetaapp tells the end. The name keeps its suffix: rename
-// the app afterwards. It needs permission set 81.
+// ConvertTrial converts a trial app to an enterprise's app. WeChat asks the legal person for a face
+// check; the callback notify_third_fastverifybetaapp reports the result. The name keeps its suffix:
+// rename the app afterwards. It needs permission set 81.
 //
 // WeChat page: api_verifybetaminiprogram. Codes: 86004 WeChat id, 89248 code_type, 89249 runs already,
 // 89255 code.
@@ -178,26 +178,26 @@ func (c *Client) ConvertTrial(ctx context.Context, appid string, e Enterprise) e
 
 const enterprisePath = "/cgi-bin/component/fastregisterweapp"
 
-// register prepares a call whose token goes by its old name.
-func register(path, action string, body any) wire.Request {
+// oldToken prepares a call whose token has its old name.
+func oldToken(path, action string, body any) wire.Request {
 	r := wire.Post(path, body)
 	r.Query = url.Values{"action": {action}}
 	r.TokenName = "component_access_token"
 	return r
 }
 
-// RegisterEnterprise creates a mini program for an enterprise. The legal person must agree and show
-// their face within 24 hours; the push notify_third_fasteregister tells the end and brings an
-// authorization code. One task per enterprise at a time.
+// CreateEnterprise creates a mini program for an enterprise. The legal person must agree and pass a
+// face check within 24 hours; the callback notify_third_fasteregister reports the result, with an
+// authorization code. One creation per enterprise at a time.
 //
 // WeChat page: api_registerminiprogram. Codes: 61070 name and WeChat id differ, 86004 WeChat id, 89247,
 // 89248 code_type, 89249 runs already, 89252, 89253 fields missing, 89254 the component's permission
 // sets are incomplete, 89255 code.
-func (c *Client) RegisterEnterprise(ctx context.Context, e Enterprise) error {
+func (c *Client) CreateEnterprise(ctx context.Context, e Enterprise) error {
 	if err := e.Check(false); err != nil {
 		return err
 	}
-	return c.wire.Call(ctx, register(enterprisePath, "create", struct {
+	return c.wire.Call(ctx, oldToken(enterprisePath, "create", struct {
 		Name        string   `json:"name"`
 		Code        string   `json:"code"`
 		CodeType    CodeType `json:"code_type"`

@@ -14,7 +14,7 @@ func company() wxclient.Enterprise {
 	return wxclient.Enterprise{Name: "某某公司", Code: "91440300MA5FXXXX0X", CodeType: wxclient.CodeCredit, LegalWeChat: "legal_person", LegalName: "张三"}
 }
 
-func TestRegistrationEndpoints(t *testing.T) {
+func TestCreationEndpoints(t *testing.T) {
 	t.Parallel()
 	converted := company()
 	converted.LegalIDCard, converted.Phone = "440300199001011234", "020"
@@ -23,7 +23,7 @@ func TestRegistrationEndpoints(t *testing.T) {
 		{
 			name: "trial",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return c.RegisterTrial(ctx, "鲜花小店", "oA")
+				return c.CreateTrial(ctx, "鲜花小店", "oA")
 			},
 			want:  got{"POST", "/wxa/component/fastregisterbetaweapp", componentQuery, `{"name":"鲜花小店","openid":"oA"}`},
 			reply: `{"errcode":0,"unique_id":"u","authorize_url":"https://mp.weixin.qq.com/x?create_token=c"}`,
@@ -41,7 +41,7 @@ func TestRegistrationEndpoints(t *testing.T) {
 		{
 			name: "enterprise",
 			call: func(ctx context.Context, c *wxclient.Client) (any, error) {
-				return nothing(c.RegisterEnterprise(ctx, company()))
+				return nothing(c.CreateEnterprise(ctx, company()))
 			},
 			want: got{"POST", enterprise, "action=create&component_access_token=cat-1",
 				`{"name":"某某公司","code":"91440300MA5FXXXX0X","code_type":1,"legal_persona_wechat":"legal_person","legal_persona_name":"张三"}`},
@@ -56,18 +56,18 @@ func TestRegistrationEndpoints(t *testing.T) {
 	}
 }
 
-func TestRegistrationFaults(t *testing.T) {
+func TestCreationFaults(t *testing.T) {
 	t.Parallel()
 	trial := func(name, openid string) func(context.Context, *wxclient.Client) error {
 		return func(ctx context.Context, c *wxclient.Client) error {
-			_, err := c.RegisterTrial(ctx, name, openid)
+			_, err := c.CreateTrial(ctx, name, openid)
 			return err
 		}
 	}
 	enterprise := func(change func(*wxclient.Enterprise)) func(context.Context, *wxclient.Client) error {
 		e := company()
 		change(&e)
-		return func(ctx context.Context, c *wxclient.Client) error { return c.RegisterEnterprise(ctx, e) }
+		return func(ctx context.Context, c *wxclient.Client) error { return c.CreateEnterprise(ctx, e) }
 	}
 	runRefusals(t, []refusalCase{
 		{"short name", "name has 3", trial("花小店", "oA")},

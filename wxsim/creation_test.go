@@ -36,7 +36,7 @@ func companyBody(name string, change obj) obj {
 func TestTrialApps(t *testing.T) {
 	t.Parallel()
 	url, got := receive(t, always("success"))
-	b := setup(t, Options{Apps: 1, Push: PushOptions{AuthURL: url}, TokenTTL: 1000 * time.Hour})
+	b := setup(t, Options{Apps: 1, Callbacks: CallbackOptions{AuthURL: url}, TokenTTL: 1000 * time.Hour})
 	const path = "/wxa/component/fastregisterbetaweapp"
 	trial := func(code int, name, openid string) obj {
 		t.Helper()
@@ -51,7 +51,7 @@ func TestTrialApps(t *testing.T) {
 	if !strings.Contains(out["authorize_url"].(string), "create_token=") {
 		t.Errorf("reply %v", out)
 	}
-	appid, err := b.sim.FinishRegistration(id, 0)
+	appid, err := b.sim.FinishCreation(id, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,8 +63,8 @@ func TestTrialApps(t *testing.T) {
 		second.got.InfoType != "authorized" || second.got.AuthorizerAppid != appid {
 		t.Errorf("callbacks %s and %s", first.msg, second.msg)
 	}
-	if _, err := b.sim.FinishRegistration(id, 0); err == nil {
-		t.Error("a registration ended twice")
+	if _, err := b.sim.FinishCreation(id, 0); err == nil {
+		t.Error("an app creation ended twice")
 	}
 	info := func() (obj, string) {
 		t.Helper()
@@ -90,7 +90,7 @@ func TestTrialApps(t *testing.T) {
 	convert(89253, obj{"legal_persona_idcard": ""})
 	convert(0, nil)
 	convert(89249, nil)
-	if _, err := b.sim.FinishRegistration(appid, 101); err != nil {
+	if _, err := b.sim.FinishCreation(appid, 101); err != nil {
 		t.Fatal(err)
 	}
 	if p := <-got; p.got.InfoType != "notify_third_fastverifybetaapp" || !strings.Contains(p.msg, "<status>101<") {
@@ -100,7 +100,7 @@ func TestTrialApps(t *testing.T) {
 		t.Errorf("kind %s after a conversion that failed", kind)
 	}
 	convert(0, nil)
-	if _, err := b.sim.FinishRegistration(appid, 0); err != nil {
+	if _, err := b.sim.FinishCreation(appid, 0); err != nil {
 		t.Fatal(err)
 	}
 	<-got
@@ -119,7 +119,7 @@ func TestTrialApps(t *testing.T) {
 	trial(61071, "鲜花小店", openID)
 	b.clock.Advance(24 * time.Hour) // links expire silently
 	trial(0, "鲜花小店", openID)
-	if n := b.sim.Books().Pushes.Made; n != 4 {
+	if n := b.sim.Books().Callbacks.Made; n != 4 {
 		t.Errorf("%d callbacks, want 4", n)
 	}
 }
@@ -128,7 +128,7 @@ func TestTrialApps(t *testing.T) {
 func TestEnterprises(t *testing.T) {
 	t.Parallel()
 	url, got := receive(t, always("success"))
-	b := setup(t, Options{Push: PushOptions{AuthURL: url}, TokenTTL: 1000 * time.Hour})
+	b := setup(t, Options{Callbacks: CallbackOptions{AuthURL: url}, TokenTTL: 1000 * time.Hour})
 	const create, search = "/cgi-bin/component/fastregisterweapp?action=create", "/cgi-bin/component/fastregisterweapp?action=search"
 	for name, tc := range map[string]struct {
 		change obj
@@ -157,7 +157,7 @@ func TestEnterprises(t *testing.T) {
 	b.want(0, b.old(create, companyBody("name", nil)))
 	b.want(89249, b.old(create, companyBody("name", nil)))
 	b.want(89251, b.old(search, who))
-	appid, err := b.sim.FinishRegistration("91440300MA5FXXXX0X", 0)
+	appid, err := b.sim.FinishCreation("91440300MA5FXXXX0X", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,16 +175,16 @@ func TestEnterprises(t *testing.T) {
 	b.commit(appid, "1", "d")
 	b.want(86002, b.app(appid, "POST", "/wxa/submit_audit", "{}"))
 	b.want(0, b.old(create, companyBody("name", nil)))
-	if _, err := b.sim.FinishRegistration("91440300MA5FXXXX0X", 100002); err != nil {
+	if _, err := b.sim.FinishCreation("91440300MA5FXXXX0X", 100002); err != nil {
 		t.Fatal(err)
 	}
 	if p := <-got; !strings.Contains(p.msg, "<status>100002<") || !strings.Contains(p.msg, "<appid><![CDATA[]]>") {
 		t.Errorf("callback %s, want the status and no app", p.msg)
 	}
 	b.want(89250, b.old(search, who))
-	for range registrationsPerDay - 2 {
+	for range creationsPerDay - 2 {
 		b.want(0, b.old(create, companyBody("name", nil)))
-		if _, err := b.sim.FinishRegistration("91440300MA5FXXXX0X", -1); err != nil {
+		if _, err := b.sim.FinishCreation("91440300MA5FXXXX0X", -1); err != nil {
 			t.Fatal(err)
 		}
 		<-got
@@ -200,7 +200,7 @@ func TestEnterprises(t *testing.T) {
 func TestPersonalApps(t *testing.T) {
 	t.Parallel()
 	url, got := receive(t, always("success"))
-	b := setup(t, Options{Push: PushOptions{AuthURL: url}, TokenTTL: 1000 * time.Hour})
+	b := setup(t, Options{Callbacks: CallbackOptions{AuthURL: url}, TokenTTL: 1000 * time.Hour})
 	const path = "/wxa/component/fastregisterpersonalweapp?action="
 	create := func(code int, name, user string) obj {
 		t.Helper()
@@ -219,7 +219,7 @@ func TestPersonalApps(t *testing.T) {
 	if got := status(task["taskid"]); got != "0" {
 		t.Errorf("status %s, want 0", got)
 	}
-	appid, err := b.sim.FinishRegistration(task["taskid"].(string), 0)
+	appid, err := b.sim.FinishCreation(task["taskid"].(string), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestPersonalApps(t *testing.T) {
 	if got := status(late["taskid"]); got != "1" {
 		t.Errorf("status %s, want 1 after a day", got)
 	}
-	if len(b.sim.Registrations()) != 2 {
-		t.Errorf("%d registrations", len(b.sim.Registrations()))
+	if len(b.sim.Creations()) != 2 {
+		t.Errorf("%d app creations", len(b.sim.Creations()))
 	}
 }
