@@ -61,19 +61,12 @@ type Audit struct {
 
 type auditReply struct {
 	ID          *wire.Integer `json:"auditid"`
-	Status      *wire.Integer `json:"status"`
+	Status      *wire.Integer `json:"status" need:"yes"`
 	Reason      string        `json:"reason"`
 	Screenshot  string        `json:"screenshot"` // also sent as ScreenShot
 	Version     string        `json:"user_version"`
 	Desc        string        `json:"user_desc"`
 	SubmittedAt wire.Integer  `json:"submit_audit_time"`
-}
-
-func (r *auditReply) Check() error {
-	if r.Status == nil {
-		return wire.Missing("status")
-	}
-	return nil
 }
 
 func (r *auditReply) audit() Audit {
@@ -140,22 +133,10 @@ type Quota struct {
 }
 
 type quotaReply struct {
-	Rest         *wire.Integer `json:"rest"`
-	Limit        *wire.Integer `json:"limit"`
-	SpeedupRest  *wire.Integer `json:"speedup_rest"`
-	SpeedupLimit *wire.Integer `json:"speedup_limit"`
-}
-
-func (r *quotaReply) Check() error {
-	for _, f := range []struct {
-		name  string
-		value *wire.Integer
-	}{{"rest", r.Rest}, {"limit", r.Limit}, {"speedup_rest", r.SpeedupRest}, {"speedup_limit", r.SpeedupLimit}} {
-		if f.value == nil {
-			return wire.Missing(f.name)
-		}
-	}
-	return nil
+	Rest         *wire.Integer `json:"rest" need:"yes"`
+	Limit        *wire.Integer `json:"limit" need:"yes"`
+	SpeedupRest  *wire.Integer `json:"speedup_rest" need:"yes"`
+	SpeedupLimit *wire.Integer `json:"speedup_limit" need:"yes"`
 }
 
 // QueryQuota reads the platform's quota through the token of any of its apps. A reply that

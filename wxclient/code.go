@@ -142,25 +142,13 @@ type Category struct {
 
 type categoryReply struct {
 	List []struct {
-		FirstClass  string       `json:"first_class"`
-		SecondClass string       `json:"second_class"`
+		FirstClass  string       `json:"first_class" need:"yes"`
+		SecondClass string       `json:"second_class" need:"yes"`
 		ThirdClass  string       `json:"third_class"`
-		FirstID     wire.Integer `json:"first_id"`
-		SecondID    wire.Integer `json:"second_id"`
+		FirstID     wire.Integer `json:"first_id" need:"yes"`
+		SecondID    wire.Integer `json:"second_id" need:"yes"`
 		ThirdID     wire.Integer `json:"third_id"`
-	} `json:"category_list"`
-}
-
-func (r *categoryReply) Check() error {
-	if r.List == nil {
-		return wire.Missing("category_list")
-	}
-	for _, e := range r.List {
-		if e.FirstClass == "" || e.SecondClass == "" || e.FirstID == 0 || e.SecondID == 0 {
-			return wire.Missing("a name or an id in category_list")
-		}
-	}
-	return nil
+	} `json:"category_list" need:"yes"`
 }
 
 // Categories lists the categories usable in SubmitAudit. An empty list means that a
@@ -183,14 +171,7 @@ func (c *Client) Categories(ctx context.Context, appid string) ([]Category, erro
 }
 
 type pagesReply struct {
-	List []string `json:"page_list"`
-}
-
-func (r *pagesReply) Check() error {
-	if r.List == nil {
-		return wire.Missing("page_list")
-	}
-	return nil
+	List []string `json:"page_list" need:"yes"`
 }
 
 // Pages lists the pages of the committed version, usable as AuditItem.Address.
@@ -212,15 +193,8 @@ type PrivacyInfo struct {
 }
 
 type privacyInfoReply struct {
-	WithoutAuth []string `json:"without_auth_list"`
-	WithoutConf []string `json:"without_conf_list"`
-}
-
-func (r *privacyInfoReply) Check() error {
-	if r.WithoutAuth == nil || r.WithoutConf == nil {
-		return wire.Missing("without_auth_list or without_conf_list")
-	}
-	return nil
+	WithoutAuth []string `json:"without_auth_list" need:"yes"`
+	WithoutConf []string `json:"without_conf_list" need:"yes"`
 }
 
 // CodePrivacyInfo reads the result of the privacy check. A reply that lacks a list is an error, not an

@@ -52,12 +52,7 @@ func (a AuthorizerInfo) GoString() string { return a.String() }
 
 // Has reports whether the account granted a permission set.
 func (a AuthorizerInfo) Has(set int64) bool {
-	for _, granted := range a.PermissionSets {
-		if granted == set {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(a.PermissionSets, set)
 }
 
 type typeID struct {
@@ -89,7 +84,7 @@ type authorizerReply struct {
 		AccountStatus wire.Integer    `json:"account_status"`
 		RegisterType  wire.Integer    `json:"register_type"`
 		MiniProgram   json.RawMessage `json:"MiniProgramInfo"`
-	} `json:"authorizer_info"`
+	} `json:"authorizer_info" need:"yes"`
 	Grant *struct {
 		AppID string `json:"authorizer_appid"`
 		// OlderAppID and OldAppID are the names of the appid in older replies about official accounts.
@@ -97,7 +92,7 @@ type authorizerReply struct {
 		OldAppID     string `json:"appid"`
 		RefreshToken string `json:"authorizer_refresh_token"`
 		Sets         grants `json:"func_info"`
-	} `json:"authorization_info"`
+	} `json:"authorization_info" need:"yes"`
 }
 
 func (r *authorizerReply) appID() string {
@@ -111,9 +106,7 @@ func (r *authorizerReply) miniProgram() bool {
 // Check requires the grants of mini programs only: the platform needs none of official accounts.
 func (r *authorizerReply) Check() error {
 	switch {
-	case r.Info == nil:
-		return wire.Missing("authorizer_info")
-	case r.Grant == nil || r.appID() == "":
+	case r.appID() == "":
 		return wire.Missing("authorization_info.authorizer_appid")
 	case r.Info.ServiceType == nil && !r.miniProgram():
 		return wire.Missing("authorizer_info.service_type_info")
@@ -198,25 +191,17 @@ type AuthorizerPage struct {
 }
 
 type authorizersReply struct {
-	Total *wire.Integer `json:"total_count"`
+	Total *wire.Integer `json:"total_count" need:"yes"`
 	List  []struct {
-		AppID        string       `json:"authorizer_appid"`
+		AppID        string       `json:"authorizer_appid" need:"yes"`
 		RefreshToken string       `json:"refresh_token"`
 		AuthTime     wire.Integer `json:"auth_time"`
 	} `json:"list"`
 }
 
 func (r *authorizersReply) Check() error {
-	switch {
-	case r.Total == nil:
-		return wire.Missing("total_count")
-	case r.List == nil && *r.Total != 0:
+	if r.List == nil && *r.Total != 0 {
 		return wire.Missing("list")
-	}
-	for _, e := range r.List {
-		if e.AppID == "" {
-			return wire.Missing("authorizer_appid in list")
-		}
 	}
 	return nil
 }
@@ -265,19 +250,12 @@ type rate struct {
 
 type apiQuotaReply struct {
 	Quota *struct {
-		Daily  *wire.Integer `json:"daily_limit"`
-		Used   *wire.Integer `json:"used"`
-		Remain *wire.Integer `json:"remain"`
-	} `json:"quota"`
+		Daily  *wire.Integer `json:"daily_limit" need:"yes"`
+		Used   *wire.Integer `json:"used" need:"yes"`
+		Remain *wire.Integer `json:"remain" need:"yes"`
+	} `json:"quota" need:"yes"`
 	Rate          rate `json:"rate_limit"`
 	ComponentRate rate `json:"component_rate_limit"`
-}
-
-func (r *apiQuotaReply) Check() error {
-	if q := r.Quota; q == nil || q.Daily == nil || q.Used == nil || q.Remain == nil {
-		return wire.Missing("quota.daily_limit, quota.used or quota.remain")
-	}
-	return nil
 }
 
 // APIQuota reads the allowance of an endpoint. cgiPath is its path with the leading slash; appid

@@ -35,15 +35,8 @@ func (t TrialApp) CreateToken() string {
 }
 
 type trialReply struct {
-	ID  string `json:"unique_id"`
-	URL string `json:"authorize_url"`
-}
-
-func (r *trialReply) Check() error {
-	if r.ID == "" || r.URL == "" {
-		return wire.Missing("unique_id or authorize_url")
-	}
-	return nil
+	ID  string `json:"unique_id" need:"yes"`
+	URL string `json:"authorize_url" need:"yes"`
 }
 
 const trialPath = "/wxa/component/fastregisterbetaweapp"

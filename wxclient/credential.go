@@ -34,23 +34,8 @@ func (c *Client) StartPushTicket(ctx context.Context, secret string) (restarted 
 }
 
 type componentTokenReply struct {
-	Token     string       `json:"component_access_token"`
-	ExpiresIn wire.Integer `json:"expires_in"`
-}
-
-func (r *componentTokenReply) Check() error {
-	return needToken("component_access_token", r.Token, r.ExpiresIn)
-}
-
-// needToken refuses a success without a token, which must never overwrite a stored one.
-func needToken(field, token string, expiresIn wire.Integer) error {
-	if token == "" {
-		return wire.Missing(field)
-	}
-	if expiresIn <= 0 {
-		return wire.Missing("expires_in")
-	}
-	return nil
+	Token     string       `json:"component_access_token" need:"yes"`
+	ExpiresIn wire.Integer `json:"expires_in" need:"yes"`
 }
 
 // FetchComponentToken exchanges secret and verify ticket for a new component token. The previous one
@@ -75,11 +60,9 @@ func (c *Client) FetchComponentToken(ctx context.Context, secret, ticket string)
 func seconds(n wire.Integer) time.Duration { return time.Duration(n) * time.Second }
 
 type preAuthReply struct {
-	Code      string       `json:"pre_auth_code"`
-	ExpiresIn wire.Integer `json:"expires_in"`
+	Code      string       `json:"pre_auth_code" need:"yes"`
+	ExpiresIn wire.Integer `json:"expires_in" need:"yes"`
 }
-
-func (r *preAuthReply) Check() error { return needToken("pre_auth_code", r.Code, r.ExpiresIn) }
 
 // PreAuthCode returns a code for WeChat's authorization page. Use expiresIn: the documents disagree.
 //
@@ -111,13 +94,9 @@ func (t AuthorizerToken) String() string { return "authorizer token for " + t.Ex
 func (t AuthorizerToken) GoString() string { return t.String() }
 
 type authorizerTokenReply struct {
-	Access    string       `json:"authorizer_access_token"`
+	Access    string       `json:"authorizer_access_token" need:"yes"`
 	Refresh   string       `json:"authorizer_refresh_token"`
-	ExpiresIn wire.Integer `json:"expires_in"`
-}
-
-func (r *authorizerTokenReply) Check() error {
-	return needToken("authorizer_access_token", r.Access, r.ExpiresIn)
+	ExpiresIn wire.Integer `json:"expires_in" need:"yes"`
 }
 
 // RefreshAuthorizerToken returns a new access token for an app. Always store the returned refresh
@@ -156,20 +135,19 @@ type Authorization struct {
 
 type queryAuthReply struct {
 	Info *struct {
-		AppID string `json:"authorizer_appid"`
-		authorizerTokenReply
-		Sets grants `json:"func_info"`
-	} `json:"authorization_info"`
+		AppID     string       `json:"authorizer_appid" need:"yes"`
+		Access    string       `json:"authorizer_access_token"` // an app without a right to any API gets none
+		Refresh   string       `json:"authorizer_refresh_token"`
+		ExpiresIn wire.Integer `json:"expires_in"`
+		Sets      grants       `json:"func_info"`
+	} `json:"authorization_info" need:"yes"`
 }
 
 func (r *queryAuthReply) Check() error {
-	if r.Info == nil || r.Info.AppID == "" {
-		return wire.Missing("authorization_info.authorizer_appid")
+	if r.Info.Access != "" && r.Info.ExpiresIn <= 0 {
+		return wire.Missing("expires_in in authorization_info")
 	}
-	if r.Info.Access == "" {
-		return nil // an app without a right to any API gets no tokens
-	}
-	return needToken("authorization_info.authorizer_access_token", r.Info.Access, r.Info.ExpiresIn)
+	return nil
 }
 
 // QueryAuth exchanges an authorization code, from the redirect or the authorized event, for tokens.

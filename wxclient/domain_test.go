@@ -166,11 +166,11 @@ func TestDomainFaults(t *testing.T) {
 		{"no effective", func(ctx context.Context, c *wxclient.Client) error {
 			_, err := c.EffectiveDomains(ctx, app)
 			return err
-		}, ok, "lacks effective_domain"},
+		}, ok, "lacks mp_domain"},
 		{"no effective web-views", func(ctx context.Context, c *wxclient.Client) error {
 			_, err := c.EffectiveWebviewDomains(ctx, app)
 			return err
-		}, ok, "lacks effective_webviewdomain"},
+		}, ok, "lacks mp_webviewdomain"},
 		{"no file of the platform", func(ctx context.Context, c *wxclient.Client) error { _, err := c.PlatformFile(ctx); return err }, ok, "lacks file_name"},
 	})
 }

@@ -26,14 +26,7 @@ type Media struct {
 
 type mediaReply struct {
 	Type string `json:"type"`
-	ID   string `json:"mediaid"`
-}
-
-func (r *mediaReply) Check() error {
-	if r.ID == "" {
-		return wire.Missing("mediaid")
-	}
-	return nil
+	ID   string `json:"mediaid" need:"yes"`
 }
 
 // UploadMedia uploads a picture (png, jpeg or gif, up to 2 MB) or a video (mp4, up to 10 MB) to show

@@ -56,14 +56,7 @@ func optionCall(path string, body optionBody, out any) wire.Request {
 }
 
 type optionReply struct {
-	Value *wire.LooseText `json:"option_value"`
-}
-
-func (r *optionReply) Check() error {
-	if r.Value == nil {
-		return wire.Missing("option_value")
-	}
-	return nil
+	Value *wire.LooseText `json:"option_value" need:"yes"`
 }
 
 // AuthorizerOption reads an option of an account: location_report (0 never, 1 on entering a

@@ -43,23 +43,11 @@ type HistoryEntry struct {
 
 type historyReply struct {
 	List []struct {
-		AppVersion *wire.Integer `json:"app_version"`
+		AppVersion *wire.Integer `json:"app_version" need:"yes"`
 		Version    string        `json:"user_version"`
 		Desc       string        `json:"user_desc"`
 		CommitTime wire.Integer  `json:"commit_time"`
-	} `json:"version_list"`
-}
-
-func (r *historyReply) Check() error {
-	if r.List == nil {
-		return wire.Missing("version_list")
-	}
-	for _, e := range r.List {
-		if e.AppVersion == nil {
-			return wire.Missing("app_version in version_list")
-		}
-	}
-	return nil
+	} `json:"version_list" need:"yes"`
 }
 
 // History lists at most the 5 latest earlier versions. A blank Version or Desc is not shown: unknown.
@@ -140,25 +128,12 @@ type GrayPlan struct {
 
 type grayReply struct {
 	Plan *struct {
-		Status            *wire.Integer `json:"status"`
+		Status            *wire.Integer `json:"status" need:"yes"`
 		CreatedAt         wire.Integer  `json:"create_timestamp"`
-		Percentage        *wire.Integer `json:"gray_percentage"`
+		Percentage        *wire.Integer `json:"gray_percentage" need:"yes"`
 		DebuggersFirst    bool          `json:"support_debuger_first"`
 		ExperiencersFirst bool          `json:"support_experiencer_first"`
-	} `json:"gray_release_plan"`
-}
-
-func (r *grayReply) Check() error {
-	if r.Plan == nil {
-		return wire.Missing("gray_release_plan")
-	}
-	if r.Plan.Status == nil {
-		return wire.Missing("gray_release_plan.status")
-	}
-	if r.Plan.Percentage == nil {
-		return wire.Missing("gray_release_plan.gray_percentage")
-	}
-	return nil
+	} `json:"gray_release_plan" need:"yes"`
 }
 
 // GrayPlan reads the gray release of the app.

@@ -148,14 +148,7 @@ func (a AuditItem) validate() error {
 }
 
 type submitReply struct {
-	ID *wire.Integer `json:"auditid"`
-}
-
-func (r *submitReply) Check() error {
-	if r.ID.Value() == 0 {
-		return wire.Missing("auditid")
-	}
-	return nil
+	ID wire.Integer `json:"auditid" need:"yes"`
 }
 
 // SubmitAudit submits the committed version to WeChat's audit and returns the auditid. Every accepted
@@ -174,5 +167,5 @@ func (c *Client) SubmitAudit(ctx context.Context, appid string, r SubmitRequest)
 	if err := c.wire.CallApp(ctx, appid, wire.Post(path, r), &reply); err != nil {
 		return 0, err
 	}
-	return reply.ID.Value(), nil
+	return int64(reply.ID), nil
 }

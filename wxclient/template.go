@@ -34,32 +34,22 @@ type TemplateDraft struct {
 	SourceAppID, Source, Developer string
 }
 
-type libraryEntry struct {
-	ID          *wire.Integer `json:"template_id"`
-	DraftID     *wire.Integer `json:"draft_id"`
-	Type        wire.Integer  `json:"template_type"`
-	Version     string        `json:"user_version"`
-	Desc        string        `json:"user_desc"`
-	CreateTime  wire.Integer  `json:"create_time"`
-	SourceAppID string        `json:"source_miniprogram_appid"`
-	Source      string        `json:"source_miniprogram"`
-	Developer   string        `json:"developer"`
+// upload is what templates and drafts share.
+type upload struct {
+	Version     string       `json:"user_version"`
+	Desc        string       `json:"user_desc"`
+	CreateTime  wire.Integer `json:"create_time"`
+	SourceAppID string       `json:"source_miniprogram_appid"`
+	Source      string       `json:"source_miniprogram"`
 }
 
 type templatesReply struct {
-	List []libraryEntry `json:"template_list"`
-}
-
-func (r *templatesReply) Check() error {
-	if r.List == nil {
-		return wire.Missing("template_list")
-	}
-	for _, e := range r.List {
-		if e.ID == nil {
-			return wire.Missing("template_id")
-		}
-	}
-	return nil
+	List []struct {
+		upload
+		ID      *wire.Integer `json:"template_id" need:"yes"`
+		DraftID wire.Integer  `json:"draft_id"`
+		Type    wire.Integer  `json:"template_type"`
+	} `json:"template_list" need:"yes"`
 }
 
 // Templates lists the template library, at most 200 entries, in WeChat's order.
@@ -75,7 +65,7 @@ func (c *Client) Templates(ctx context.Context) ([]Template, error) {
 	list := make([]Template, 0, len(reply.List))
 	for _, e := range reply.List {
 		list = append(list, Template{
-			ID: e.ID.Value(), Type: int64(e.Type), DraftID: e.DraftID.Value(), Version: e.Version, Desc: e.Desc,
+			ID: e.ID.Value(), Type: int64(e.Type), DraftID: int64(e.DraftID), Version: e.Version, Desc: e.Desc,
 			CreateTime: int64(e.CreateTime), SourceAppID: e.SourceAppID, Source: e.Source,
 		})
 	}
@@ -83,19 +73,11 @@ func (c *Client) Templates(ctx context.Context) ([]Template, error) {
 }
 
 type draftsReply struct {
-	List []libraryEntry `json:"draft_list"`
-}
-
-func (r *draftsReply) Check() error {
-	if r.List == nil {
-		return wire.Missing("draft_list")
-	}
-	for _, e := range r.List {
-		if e.DraftID == nil {
-			return wire.Missing("draft_id")
-		}
-	}
-	return nil
+	List []struct {
+		upload
+		ID        *wire.Integer `json:"draft_id" need:"yes"`
+		Developer string        `json:"developer"`
+	} `json:"draft_list" need:"yes"`
 }
 
 // TemplateDrafts lists the drafts that can become templates.
@@ -111,7 +93,7 @@ func (c *Client) TemplateDrafts(ctx context.Context) ([]TemplateDraft, error) {
 	list := make([]TemplateDraft, 0, len(reply.List))
 	for _, e := range reply.List {
 		list = append(list, TemplateDraft{
-			ID: e.DraftID.Value(), Version: e.Version, Desc: e.Desc, CreateTime: int64(e.CreateTime),
+			ID: e.ID.Value(), Version: e.Version, Desc: e.Desc, CreateTime: int64(e.CreateTime),
 			SourceAppID: e.SourceAppID, Source: e.Source, Developer: e.Developer,
 		})
 	}

@@ -186,20 +186,10 @@ type EffectiveServerDomains struct {
 }
 
 type effectiveDomainsReply struct {
-	Console   *ServerDomains `json:"mp_domain"`
-	Third     *ServerDomains `json:"third_domain"`
-	Direct    *ServerDomains `json:"direct_domain"`
-	Effective *ServerDomains `json:"effective_domain"`
-}
-
-func (r *effectiveDomainsReply) Check() error {
-	switch {
-	case r.Effective == nil:
-		return wire.Missing("effective_domain")
-	case r.Console == nil || r.Third == nil || r.Direct == nil:
-		return wire.Missing("mp_domain, third_domain or direct_domain")
-	}
-	return nil
+	Console   *ServerDomains `json:"mp_domain" need:"yes"`
+	Third     *ServerDomains `json:"third_domain" need:"yes"`
+	Direct    *ServerDomains `json:"direct_domain" need:"yes"`
+	Effective *ServerDomains `json:"effective_domain" need:"yes"`
 }
 
 // EffectiveDomains reads which server domains a release would leave: the call to make before one.

@@ -1,6 +1,7 @@
 package configapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -37,17 +38,33 @@ func checkHosts(action DomainAction, hosts []string, limit int) error {
 	return wire.OneLine(append(faults, checkAction(action, len(hosts))...))
 }
 
-type platformServersReply struct {
-	Published *wire.LooseText `json:"published_wxa_server_domain"`
-	Testing   *wire.LooseText `json:"testing_wxa_server_domain"`
+// platformDomainsReply is the reply of both calls; each fills its pair of lists.
+type platformDomainsReply struct {
+	Servers        *wire.LooseText `json:"published_wxa_server_domain"`
+	TestingServers *wire.LooseText `json:"testing_wxa_server_domain"`
+	Jumps          *wire.LooseText `json:"published_wxa_jump_h5_domain"`
+	TestingJumps   *wire.LooseText `json:"testing_wxa_jump_h5_domain"`
 	wire.Refusals
 }
 
-func (r *platformServersReply) Check() error {
-	if r.Published == nil && r.Testing == nil {
-		return wire.Missing("published_wxa_server_domain and testing_wxa_server_domain")
+func (r *platformDomainsReply) Check() error {
+	if cmp.Or(r.Servers, r.TestingServers, r.Jumps, r.TestingJumps) == nil {
+		return wire.Missing("the published and the testing domains")
 	}
 	return nil
+}
+
+// platformDomains makes both calls; body is one of their bodies.
+func (c Calls) platformDomains(ctx context.Context, path string, limit int, action DomainAction, domains []string, body any) (PlatformDomains, error) {
+	if err := checkHosts(action, domains, limit); err != nil {
+		return PlatformDomains{}, &errcode.InvalidRequestError{Endpoint: path, Problem: err.Error()}
+	}
+	var reply platformDomainsReply
+	err := c.wire.Call(ctx, wire.Post(path, body), &reply)
+	return PlatformDomains{
+		Published: wire.SplitList(cmp.Or(reply.Servers, reply.Jumps).Value()),
+		Testing:   wire.SplitList(cmp.Or(reply.TestingServers, reply.TestingJumps).Value()), Refused: reply.Refused,
+	}, err
 }
 
 // PlatformServerDomains changes or reads the server domains registered on the component, up to 1000
@@ -56,30 +73,11 @@ func (r *platformServersReply) Check() error {
 //
 // WeChat page: api_modifythirdpartyserverdomain. Codes: 40013, 48001.
 func (c Calls) PlatformServerDomains(ctx context.Context, action DomainAction, domains []string, published bool) (PlatformDomains, error) {
-	const path = "/cgi-bin/component/modify_wxa_server_domain"
-	if err := checkHosts(action, domains, maxPlatformServers); err != nil {
-		return PlatformDomains{}, &errcode.InvalidRequestError{Endpoint: path, Problem: err.Error()}
-	}
-	var reply platformServersReply
-	err := c.wire.Call(ctx, wire.Post(path, struct {
+	return c.platformDomains(ctx, "/cgi-bin/component/modify_wxa_server_domain", maxPlatformServers, action, domains, struct {
 		Action    DomainAction `json:"action"`
 		Domains   string       `json:"wxa_server_domain,omitempty"`
 		Published bool         `json:"is_modify_published_together"`
-	}{action, strings.Join(domains, ";"), published}), &reply)
-	return PlatformDomains{wire.SplitList(reply.Published.Value()), wire.SplitList(reply.Testing.Value()), reply.Refused}, err
-}
-
-type platformJumpsReply struct {
-	Published *wire.LooseText `json:"published_wxa_jump_h5_domain"`
-	Testing   *wire.LooseText `json:"testing_wxa_jump_h5_domain"`
-	wire.Refusals
-}
-
-func (r *platformJumpsReply) Check() error {
-	if r.Published == nil && r.Testing == nil {
-		return wire.Missing("published_wxa_jump_h5_domain and testing_wxa_jump_h5_domain")
-	}
-	return nil
+	}{action, strings.Join(domains, ";"), published})
 }
 
 // PlatformWebviewDomains is PlatformServerDomains for web-view domains, up to 200. PlatformFile must
@@ -87,17 +85,11 @@ func (r *platformJumpsReply) Check() error {
 //
 // WeChat page: api_modifythirdpartyjumpdomain. Codes: 40013, 48001.
 func (c Calls) PlatformWebviewDomains(ctx context.Context, action DomainAction, domains []string, published bool) (PlatformDomains, error) {
-	const path = "/cgi-bin/component/modify_wxa_jump_domain"
-	if err := checkHosts(action, domains, maxPlatformJumps); err != nil {
-		return PlatformDomains{}, &errcode.InvalidRequestError{Endpoint: path, Problem: err.Error()}
-	}
-	var reply platformJumpsReply
-	err := c.wire.Call(ctx, wire.Post(path, struct {
+	return c.platformDomains(ctx, "/cgi-bin/component/modify_wxa_jump_domain", maxPlatformJumps, action, domains, struct {
 		Action    DomainAction `json:"action"`
 		Domains   string       `json:"wxa_jump_h5_domain,omitempty"`
 		Published bool         `json:"is_modify_published_together"`
-	}{action, strings.Join(domains, ";"), published}), &reply)
-	return PlatformDomains{wire.SplitList(reply.Published.Value()), wire.SplitList(reply.Testing.Value()), reply.Refused}, err
+	}{action, strings.Join(domains, ";"), published})
 }
 
 // PlatformFile reads the file that proves web-view domains of the component.

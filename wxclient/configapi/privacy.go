@@ -66,10 +66,10 @@ type PrivacyGuideline struct {
 }
 
 type guidelineReply struct {
-	HasCode   *wire.Integer    `json:"code_exist"`
+	HasCode   *wire.Integer    `json:"code_exist" need:"yes"`
 	Detected  []string         `json:"privacy_list"`
-	Settings  []PrivacySetting `json:"setting_list"`
-	Owner     *PrivacyOwner    `json:"owner_setting"`
+	Settings  []PrivacySetting `json:"setting_list" need:"yes"`
+	Owner     *PrivacyOwner    `json:"owner_setting" need:"yes"`
 	UpdatedAt wire.Integer     `json:"update_time"`
 	Desc      struct {
 		List []struct {
@@ -77,18 +77,6 @@ type guidelineReply struct {
 			Desc string `json:"privacy_desc"`
 		} `json:"privacy_desc_list"`
 	} `json:"privacy_desc"`
-}
-
-func (r *guidelineReply) Check() error {
-	switch {
-	case r.HasCode == nil:
-		return wire.Missing("code_exist")
-	case r.Settings == nil:
-		return wire.Missing("setting_list")
-	case r.Owner == nil:
-		return wire.Missing("owner_setting")
-	}
-	return nil
 }
 
 // PrivacyGuideline reads an app's privacy guideline: the online one or the draft.

@@ -103,29 +103,21 @@ type QRRules struct {
 
 type qrReply struct {
 	Open  wire.Integer  `json:"qrcodejump_open"`
-	Quota *wire.Integer `json:"qrcodejump_pub_quota"`
+	Quota *wire.Integer `json:"qrcodejump_pub_quota" need:"yes"`
 	Size  *wire.Integer `json:"list_size"`
 	Rules []struct {
-		Prefix    string        `json:"prefix"`
+		Prefix    string        `json:"prefix" need:"yes"`
 		SubRule   wire.Integer  `json:"permit_sub_rule"`
 		Path      string        `json:"path"`
 		Version   wire.Integer  `json:"open_version"`
 		DebugURLs []string      `json:"debug_url"`
-		State     *wire.Integer `json:"state"`
+		State     *wire.Integer `json:"state" need:"yes"`
 	} `json:"rule_list"`
 }
 
 func (r *qrReply) Check() error {
-	if r.Quota == nil {
-		return wire.Missing("qrcodejump_pub_quota")
-	}
 	if r.Rules == nil && (r.Size == nil || *r.Size != 0) {
 		return wire.Missing("rule_list")
-	}
-	for _, e := range r.Rules {
-		if e.Prefix == "" || e.State == nil {
-			return wire.Missing("prefix or state in rule_list")
-		}
 	}
 	return nil
 }

@@ -10,8 +10,7 @@ import (
 var replyKinds = map[string]func() any{
 	"domains":           func() any { return &domainsReply{} },
 	"web-view":          func() any { return &webviewReply{} },
-	"platform servers":  func() any { return &platformServersReply{} },
-	"platform web-view": func() any { return &platformJumpsReply{} },
+	"platform domains":  func() any { return &platformDomainsReply{} },
 	"effective domains": func() any { return &effectiveDomainsReply{} },
 	"guideline":         func() any { return &guidelineReply{} },
 	"qr":                func() any { return &qrReply{} },

@@ -8,14 +8,7 @@ import (
 )
 
 type testerReply struct {
-	User string `json:"userstr"`
-}
-
-func (r *testerReply) Check() error {
-	if r.User == "" {
-		return wire.Missing("userstr")
-	}
-	return nil
+	User string `json:"userstr" need:"yes"`
 }
 
 // BindTester lets a WeChat user open the app's trial version. The returned userstr stands for the
@@ -54,19 +47,7 @@ func (c Calls) UnbindTester(ctx context.Context, appid, wechatID, user string) e
 }
 
 type testersReply struct {
-	Members []testerReply `json:"members"`
-}
-
-func (r *testersReply) Check() error {
-	if r.Members == nil {
-		return wire.Missing("members")
-	}
-	for _, m := range r.Members {
-		if err := m.Check(); err != nil {
-			return err
-		}
-	}
-	return nil
+	Members []testerReply `json:"members" need:"yes"`
 }
 
 // Testers lists the userstrs of the app's testers.

@@ -24,14 +24,7 @@ func (c Calls) SetServing(ctx context.Context, appid string, serving bool) error
 }
 
 type servingReply struct {
-	Status *wire.Integer `json:"status"`
-}
-
-func (r *servingReply) Check() error {
-	if r.Status == nil {
-		return wire.Missing("status")
-	}
-	return nil
+	Status *wire.Integer `json:"status" need:"yes"`
 }
 
 // Serving reads whether users can open the live version.
@@ -62,20 +55,13 @@ type BaseLibraryShare struct {
 }
 
 type libraryReply struct {
-	Lowest *wire.LooseText `json:"now_version"`
+	Lowest *wire.LooseText `json:"now_version" need:"yes"`
 	Users  struct {
 		Items []struct {
 			Version    string       `json:"version"`
 			Percentage wire.Decimal `json:"percentage"`
 		} `json:"items"`
 	} `json:"uv_info"`
-}
-
-func (r *libraryReply) Check() error {
-	if r.Lowest == nil {
-		return wire.Missing("now_version")
-	}
-	return nil
 }
 
 // LowestLibrary reads the lowest base library of an app and what its users have.

@@ -129,20 +129,10 @@ type EffectiveWebviewDomains struct {
 }
 
 type effectiveWebviewReply struct {
-	Console   []string `json:"mp_webviewdomain"`
-	Third     []string `json:"third_webviewdomain"`
-	Direct    []string `json:"direct_webviewdomain"`
-	Effective []string `json:"effective_webviewdomain"`
-}
-
-func (r *effectiveWebviewReply) Check() error {
-	switch {
-	case r.Effective == nil:
-		return wire.Missing("effective_webviewdomain")
-	case r.Console == nil || r.Third == nil || r.Direct == nil:
-		return wire.Missing("mp_webviewdomain, third_webviewdomain or direct_webviewdomain")
-	}
-	return nil
+	Console   []string `json:"mp_webviewdomain" need:"yes"`
+	Third     []string `json:"third_webviewdomain" need:"yes"`
+	Direct    []string `json:"direct_webviewdomain" need:"yes"`
+	Effective []string `json:"effective_webviewdomain" need:"yes"`
 }
 
 // EffectiveWebviewDomains reads which web-view domains a release would leave.

@@ -5,17 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 
 	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
-
-// Checker is a reply that knows which of its fields must be there: a success without its payload must
-// not pass for one.
-type Checker interface {
-	Check() error
-}
 
 // envelope is what every reply may carry beside its payload.
 type envelope struct {
@@ -35,8 +30,8 @@ type answer struct {
 
 // Decode reads a reply body into out. It returns an *errcode.Error for a reply with an errcode, and an
 // *errcode.OutcomeUnknownError for one that does not show what happened. A success needs errcode 0,
-// except from the calls that WeChat documents without one (Request.Bare), and every field that out's
-// Check requires. out may be nil.
+// except from the calls that WeChat documents without one (Request.Bare), every field of out with the
+// tag need, and what out's Check requires. out may be nil.
 func Decode(r Request, body []byte, secrets []string, out any) error {
 	a := answer{Request: r, secrets: secrets, body: body}
 	text := bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xef\xbb\xbf")))
@@ -67,6 +62,9 @@ func Decode(r Request, body []byte, secrets []string, out any) error {
 	}
 	if reply, ok := out.(refusable); ok {
 		reply.setRefused(refusedIn(text, secrets))
+	}
+	if field := lacking(reflect.ValueOf(out)); field != "" {
+		return a.unknown(Missing(field))
 	}
 	if reply, ok := out.(Checker); ok {
 		if err := reply.Check(); err != nil {
@@ -138,10 +136,4 @@ func escapeControls(text []byte) []byte {
 		return text
 	}
 	return append(out, text[last:]...)
-}
-
-// Missing is the error of a reply that lacks a field it must have. A list that is absent or null
-// decodes to nil, an empty one does not: checks compare with nil.
-func Missing(field string) error {
-	return fmt.Errorf("the reply lacks %s", field)
 }
