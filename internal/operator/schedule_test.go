@@ -246,7 +246,9 @@ func TestFireAfterCrash(t *testing.T) {
 	srv := redistest.Start(t)
 	b := setup(t, srv.Client(t), func(time.Duration) {})
 	for at := 1; ; at++ {
-		srv.FlushAll()
+		if err := b.rdb.FlushAll(b.ctx).Err(); err != nil {
+			t.Fatal(err)
+		}
 		b.schedule(strings.Replace(daily, "0 2 * * *", "* * * * *", 1), 700)
 		due, err := b.ledger.Schedule(b.ctx, "spring")
 		if err != nil {

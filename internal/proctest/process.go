@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -152,10 +153,10 @@ func (p *Process) Find(ctx context.Context, pattern string) ([]string, error) {
 		case <-news:
 		case <-p.done:
 			if len(p.Lines()) == seen {
-				return nil, fmt.Errorf("%s ended before it said %q", p.name, pattern)
+				return nil, fmt.Errorf("%s ended before it wrote %q", p.name, pattern)
 			}
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%s never said %q: %w", p.name, pattern, ctx.Err())
+			return nil, fmt.Errorf("%s did not write %q: %w", p.name, pattern, ctx.Err())
 		}
 	}
 }
@@ -170,4 +171,62 @@ func (p *Process) Await(t testing.TB, pattern string) []string {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// FreePort asks the kernel for a port of 127.0.0.1 that is free now.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("find a free port: %v", err)
+	}
+	defer func() { _ = l.Close() }() // nothing was sent through it
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Program finds an installed program. Where it is missing, t is skipped; with CI or requireEnv set in the
+// environment t fails, because a skipped integration test proves nothing.
+func Program(t testing.TB, name, debian, requireEnv string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	msg := fmt.Sprintf("this test needs %s in PATH (Debian: apt install %s): %v", name, debian, err)
+	if os.Getenv("CI") != "" || os.Getenv(requireEnv) != "" {
+		t.Fatal(msg)
+	}
+	t.Skip(msg)
+	return ""
+}
+
+// Retry starts a server on a free port, up to five times: another process may take the port between
+// finding and binding it.
+func Retry(t testing.TB, name string, start func(port int) error) {
+	t.Helper()
+	for i := 1; ; i++ {
+		err := start(FreePort(t))
+		if err == nil {
+			return
+		}
+		if i == 5 {
+			t.Fatalf("start %s, try %d: %v", name, i, err)
+		}
+	}
+}
+
+// Serve runs a server until a line of its output matches ready. The line proves that it is our child that
+// serves, and not another process on a port that the child lost.
+func Serve(within time.Duration, ready, path string, args ...string) (*Process, error) {
+	p, err := Run(path, nil, args...)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	if _, err := p.Find(ctx, ready); err != nil {
+		p.Kill()
+		return nil, fmt.Errorf("%w; its log:\n%s", err, tail(p.Text()))
+	}
+	return p, nil
 }

@@ -56,22 +56,14 @@ func (p *Prom) ask(t testing.TB, expr string, some bool) (got []Sample, err erro
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	look := time.NewTicker(Interval / 4)
-	defer look.Stop()
-	for {
+	if !poll(ctx, func() bool {
 		before := p.allUp(ctx)
-		if got, err = p.Query(ctx, expr); err != nil {
-			return nil, err
-		}
-		if before && p.allUp(ctx) && (len(got) > 0 || !some) {
-			return got, nil
-		}
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return got, t.Context().Err()
-		}
+		got, err = p.Query(ctx, expr)
+		return err != nil || before && p.allUp(ctx) && (len(got) > 0 || !some)
+	}) {
+		return got, t.Context().Err()
 	}
+	return got, err
 }
 
 // allUp reports whether the last scrape of each target went well.

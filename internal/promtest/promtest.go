@@ -17,13 +17,13 @@ package promtest
 
 import (
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wxrollout/wxrollout/internal/proctest"
 )
 
 // RequireEnv names the environment variable that turns a missing prometheus or
@@ -44,7 +44,7 @@ type Prom struct {
 	// URL is the base of its HTTP API.
 	URL     string
 	targets int
-	child   *child
+	child   *proctest.Process
 }
 
 // Start runs a Prometheus of its own for t, on a free port of 127.0.0.1, that
@@ -58,19 +58,16 @@ func Start(t testing.TB, targets ...string) *Prom {
 	if err := os.WriteFile(conf, []byte(config(targets)), 0o600); err != nil {
 		t.Fatalf("write prometheus.yml: %v", err)
 	}
-	// Another process may take the free port between finding and binding it.
-	const tries = 5
-	for i := 1; ; i++ {
-		addr := freeAddr(t)
-		c, err := launch(bin, conf, filepath.Join(dir, fmt.Sprint("data", i)), addr)
-		if err == nil {
-			t.Cleanup(c.kill)
-			return &Prom{URL: "http://" + addr, targets: len(targets), child: c}
-		}
-		if i == tries {
-			t.Fatalf("start prometheus, try %d of %d: %v", i, tries, err)
-		}
-	}
+	p := &Prom{targets: len(targets)}
+	proctest.Retry(t, "prometheus", func(port int) (err error) {
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		p.URL = "http://" + addr
+		p.child, err = proctest.Serve(startTimeout, "Server is ready to receive web requests", bin,
+			"--config.file="+conf, "--storage.tsdb.path="+filepath.Join(dir, fmt.Sprint("data", port)), "--web.listen-address="+addr)
+		return err
+	})
+	t.Cleanup(p.child.Kill)
+	return p
 }
 
 // config is the prometheus.yml.
@@ -88,48 +85,8 @@ func config(targets []string) string {
 	}, "\n") + "\n"
 }
 
-// launch starts the process and waits until it is ready.
-func launch(bin, conf, data, addr string) (*child, error) {
-	c, err := spawn(bin, "Server is ready to receive web requests",
-		"--config.file="+conf, "--storage.tsdb.path="+data, "--web.listen-address="+addr)
-	if err != nil {
-		return nil, err
-	}
-	timer := time.NewTimer(startTimeout)
-	defer timer.Stop()
-	select {
-	case <-c.ready:
-		return c, nil
-	case <-c.done:
-		return nil, fmt.Errorf("it ended before it was ready; its log:\n%s", c.tail())
-	case <-timer.C:
-		c.kill()
-		return nil, fmt.Errorf("it was not ready after %v; its log:\n%s", startTimeout, c.tail())
-	}
-}
-
-// freeAddr asks the kernel for a port that is free now.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
-	}
-	defer func() { _ = l.Close() }() // nothing was sent through it
-	return l.Addr().String()
-}
-
 // Binary finds prometheus or promtool, or skips or fails t.
 func Binary(t testing.TB, name string) string {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	msg := fmt.Sprintf("this test needs %s in PATH (Debian: apt install prometheus): %v", name, err)
-	if os.Getenv("CI") != "" || os.Getenv(RequireEnv) != "" {
-		t.Fatal(msg)
-	}
-	t.Skip(msg)
-	return ""
+	return proctest.Program(t, name, "prometheus", RequireEnv)
 }

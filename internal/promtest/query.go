@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
@@ -31,45 +30,47 @@ type QueryError struct {
 
 func (e *QueryError) Error() string { return fmt.Sprintf("query %q: %s: %s", e.Expr, e.Kind, e.Text) }
 
-// answer is the API's envelope.
-type answer struct {
-	Status    string
-	ErrorType string
-	Error     string
-	Data      struct {
-		ResultType string
-		Result     json.RawMessage
-	}
+// point is a time and a value as the API writes them.
+type point [2]any
+
+func (v point) value() (float64, error) {
+	text, _ := v[1].(string)
+	return strconv.ParseFloat(text, 64)
 }
 
 // Query evaluates an expression now. An expression that is wrong gives a
 // *QueryError; one that matches nothing gives no samples.
 func (p *Prom) Query(ctx context.Context, expr string) ([]Sample, error) {
-	form := url.Values{"query": {expr}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL+"/api/v1/query", strings.NewReader(form.Encode()))
+	body, err := p.get(ctx, "/api/v1/query?query="+url.QueryEscape(expr))
 	if err != nil {
-		return nil, fmt.Errorf("query %q: %w", expr, err)
+		return nil, fmt.Errorf("query %q: %w; its log:\n%s", expr, err, p.child.Text())
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	body, err := p.do(req)
-	if err != nil {
-		return nil, fmt.Errorf("query %q: %w; its log:\n%s", expr, err, p.child.tail())
+	var answer struct {
+		Status, ErrorType, Error string
+		Data                     struct {
+			ResultType string
+			Result     json.RawMessage
+		}
 	}
-	var a answer
-	if err := json.Unmarshal(body, &a); err != nil {
+	if err := json.Unmarshal(body, &answer); err != nil {
 		return nil, fmt.Errorf("query %q: %w: %.200s", expr, err, body)
 	}
-	if a.Status != "success" {
-		return nil, &QueryError{Kind: a.ErrorType, Text: a.Error, Expr: expr}
+	if answer.Status != "success" {
+		return nil, &QueryError{Kind: answer.ErrorType, Text: answer.Error, Expr: expr}
 	}
-	samples, err := decode(a.Data.ResultType, a.Data.Result)
+	samples, err := decode(answer.Data.ResultType, answer.Data.Result)
 	if err != nil {
 		return nil, fmt.Errorf("query %q: %w", expr, err)
 	}
 	return samples, nil
 }
 
-func (p *Prom) do(req *http.Request) ([]byte, error) {
+// get reads a path of the API.
+func (p *Prom) get(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
 	transport := &http.Transport{DisableKeepAlives: true} // no connection outlives the test
 	resp, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Do(req)
 	if err != nil {
@@ -79,15 +80,11 @@ func (p *Prom) do(req *http.Request) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
-// point is a time and a value as the API writes them.
-type point [2]any
-
-func (v point) value() (float64, error) {
-	text, _ := v[1].(string)
-	return strconv.ParseFloat(text, 64)
-}
-
 func decode(kind string, result json.RawMessage) ([]Sample, error) {
+	var list []struct {
+		Metric map[string]string
+		Value  point
+	}
 	switch kind {
 	case "scalar":
 		var v point
@@ -97,58 +94,50 @@ func decode(kind string, result json.RawMessage) ([]Sample, error) {
 		f, err := v.value()
 		return []Sample{{Value: f}}, err
 	case "vector":
-		var list []struct {
-			Metric map[string]string
-			Value  point
-		}
 		if err := json.Unmarshal(result, &list); err != nil {
 			return nil, err
 		}
-		samples := make([]Sample, len(list))
-		for i, s := range list {
-			f, err := s.Value.value()
-			if err != nil {
-				return nil, err
-			}
-			samples[i] = Sample{Labels: s.Metric, Value: f}
-		}
-		return samples, nil
 	default:
 		return nil, fmt.Errorf("a result of type %q: want an instant vector or a scalar", kind)
 	}
+	samples := make([]Sample, len(list))
+	for i, s := range list {
+		f, err := s.Value.value()
+		if err != nil {
+			return nil, err
+		}
+		samples[i] = Sample{Labels: s.Metric, Value: f}
+	}
+	return samples, nil
 }
 
-// Await returns when every target has been scraped well n times since the start,
-// or fails t after a minute.
-func (p *Prom) Await(t testing.TB, n int) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	look := time.NewTicker(Interval / 2)
+// poll calls try until it is true or ctx ends, and reports which.
+func poll(ctx context.Context, try func() bool) bool {
+	look := time.NewTicker(Interval / 4)
 	defer look.Stop()
-	expr := fmt.Sprintf("count(sum_over_time(up[1h]) >= %d)", n)
-	for {
-		got, err := p.Query(ctx, expr)
-		if err == nil && len(got) == 1 && got[0].Value == float64(p.targets) {
-			return
-		}
+	for !try() {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			t.Fatalf("not all of %d targets were scraped %d times: %v, %v\n%s", p.targets, n, got, err, p.health())
+			return false
 		}
 	}
+	return true
 }
 
-// health is what Prometheus says of its targets, for messages.
-func (p *Prom) health() string {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, p.URL+"/api/v1/targets", http.NoBody)
-	if err != nil {
-		return err.Error()
+// Await returns when every target has been scraped successfully n times since the
+// start, or fails t after three minutes.
+func (p *Prom) Await(t testing.TB, n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	var got []Sample
+	var err error
+	if !poll(ctx, func() bool {
+		got, err = p.Query(ctx, fmt.Sprintf("count(sum_over_time(up[1h]) >= %d)", n))
+		return err == nil && len(got) == 1 && got[0].Value == float64(p.targets)
+	}) {
+		health, _ := p.get(context.Background(), "/api/v1/targets") // only for the message
+		t.Fatalf("not all of %d targets were scraped %d times: %v, %v\n%s", p.targets, n, got, err, health)
 	}
-	body, err := p.do(req)
-	if err != nil {
-		return err.Error()
-	}
-	return string(body)
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/proctest"
 )
 
 // slots is how many hash slots a Redis Cluster has.
@@ -27,7 +29,7 @@ func Cluster(t testing.TB) *redis.ClusterClient {
 		meet  []any // the command that joins a node to the first
 	)
 	for i := range nodes {
-		bus := freePort(t)
+		bus := proctest.FreePort(t)
 		srv := Start(t, Config(
 			"cluster-enabled yes",
 			fmt.Sprintf("cluster-port %d", bus),

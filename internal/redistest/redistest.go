@@ -21,10 +21,9 @@
 package redistest
 
 import (
-	"fmt"
-	"os"
-	"os/exec"
 	"testing"
+
+	"github.com/wxrollout/wxrollout/internal/proctest"
 )
 
 // RequireEnv names the environment variable that turns a missing
@@ -39,7 +38,6 @@ type config struct {
 	lines    []string // redis.conf directives, later ones win
 	aof      bool
 	password string
-	protocol int
 }
 
 // AOF turns the append-only file on with appendfsync everysec, the setting
@@ -48,10 +46,6 @@ func AOF() Option { return func(c *config) { c.aof = true } }
 
 // Password protects the server with requirepass; [Server.Client] sends it.
 func Password(p string) Option { return func(c *config) { c.password = p } }
-
-// RESP sets the protocol version (2 or 3) that [Server.Client] speaks. The
-// default is go-redis's own, 3.
-func RESP(version int) Option { return func(c *config) { c.protocol = version } }
 
 // Config adds lines in redis.conf syntax, such as "maxmemory 8mb" or
 // "user app on >secret ~* +@all". A later line wins over an earlier one and
@@ -71,31 +65,14 @@ func Start(t testing.TB, opts ...Option) *Server {
 	}
 	s := &Server{t: t, bin: binary(t), dir: t.TempDir(), conf: c}
 	t.Cleanup(s.Kill)
-	// Another process may take the free port between finding and binding it.
-	const tries = 5
-	for i := 1; ; i++ {
-		s.port = freePort(t)
-		err := s.launch()
-		if err == nil {
-			return s
-		}
-		if i == tries {
-			t.Fatalf("start redis-server, try %d of %d: %v", i, tries, err)
-		}
-	}
+	proctest.Retry(t, "redis-server", func(port int) error {
+		s.port = port
+		return s.launch()
+	})
+	return s
 }
 
-// binary finds redis-server, or skips or fails t.
 func binary(t testing.TB) string {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err == nil {
-		return path
-	}
-	msg := fmt.Sprintf("this test needs redis-server in PATH (Debian: apt install redis-server): %v", err)
-	if os.Getenv("CI") != "" || os.Getenv(RequireEnv) != "" {
-		t.Fatal(msg)
-	}
-	t.Skip(msg)
-	return ""
+	return proctest.Program(t, "redis-server", "redis-server", RequireEnv)
 }

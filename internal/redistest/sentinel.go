@@ -3,10 +3,11 @@ package redistest
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/wxrollout/wxrollout/internal/proctest"
 )
 
 // Sentinel starts a sentinel that watches a server under the name "main", and
@@ -14,7 +15,7 @@ import (
 // sentinel.conf directives, such as "requirepass guard"; a later one wins.
 func Sentinel(t testing.TB, primary *Server, lines ...string) (addr string) {
 	t.Helper()
-	port := freePort(t)
+	port := proctest.FreePort(t)
 	conf := filepath.Join(t.TempDir(), "sentinel.conf")
 	text := append([]string{
 		"bind 127.0.0.1",
@@ -27,18 +28,6 @@ func Sentinel(t testing.TB, primary *Server, lines ...string) (addr string) {
 	if err := os.WriteFile(conf, []byte(strings.Join(text, "\n")+"\n"), 0o600); err != nil {
 		t.Fatalf("write sentinel.conf: %v", err)
 	}
-	var log strings.Builder
-	cmd := exec.Command(binary(t), conf, "--sentinel")
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start a sentinel: %v", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended by itself
-		_ = cmd.Wait()         // a killed sentinel is the normal end
-		if t.Failed() {
-			t.Logf("sentinel:\n%s", log.String())
-		}
-	})
+	proctest.Start(t, binary(t), nil, conf, "--sentinel")
 	return fmt.Sprintf("127.0.0.1:%d", port)
 }

@@ -1,10 +1,8 @@
 package redistest
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/proctest"
 )
 
 // startTimeout bounds how long a redis-server may take to accept
@@ -30,14 +30,11 @@ type Server struct {
 	port int
 
 	mu    sync.Mutex
-	child *child // nil before the first launch and after Kill
+	child *proctest.Process // nil before the first launch and after Kill
 }
 
 // Addr is the server's host:port. It stays the same over Restart.
 func (s *Server) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
-
-// Dir is the server's working folder.
-func (s *Server) Dir() string { return s.dir }
 
 // AOFPath is the folder that holds the append-only files (Redis 7 keeps a
 // manifest and several parts). It exists only with [AOF].
@@ -50,12 +47,12 @@ func (s *Server) PID() int {
 	if s.child == nil {
 		return 0
 	}
-	return s.child.pid()
+	return s.child.PID()
 }
 
 // Options is a fresh set of client options that reach this server.
 func (s *Server) Options() *redis.Options {
-	return &redis.Options{Addr: s.Addr(), Password: s.conf.password, Protocol: s.conf.protocol}
+	return &redis.Options{Addr: s.Addr(), Password: s.conf.password}
 }
 
 // Client is a new client of this server, closed when t ends.
@@ -66,28 +63,13 @@ func (s *Server) Client(t testing.TB) *redis.Client {
 	return rdb
 }
 
-// FlushAll deletes every key.
-func (s *Server) FlushAll() {
-	s.t.Helper()
-	rdb := redis.NewClient(s.Options())
-	defer closeClient(s.t, rdb)
-	if err := rdb.FlushAll(context.Background()).Err(); err != nil {
-		s.t.Errorf("flush %s: %v", s.Addr(), err)
-	}
-}
-
 // Kill ends the server with SIGKILL, as a crash or the OOM killer would, and
 // returns when it is gone. Killing a dead server does nothing.
 func (s *Server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.kill()
-}
-
-// kill is Kill with s.mu held.
-func (s *Server) kill() {
 	if s.child != nil {
-		s.child.kill()
+		s.child.Kill()
 		s.child = nil
 	}
 }
@@ -118,9 +100,7 @@ func (s *Server) signal(sig syscall.Signal) {
 		s.t.Errorf("send %v to redis-server: it is not running; Restart it first", sig)
 		return
 	}
-	if err := syscall.Kill(s.child.pid(), sig); err != nil {
-		s.t.Errorf("send %v to redis-server: %v", sig, err)
-	}
+	s.child.Signal(sig)
 }
 
 // launch writes the configuration, starts the child and waits until it
@@ -132,23 +112,9 @@ func (s *Server) launch() error {
 	if err := os.WriteFile(path, []byte(s.render()), 0o600); err != nil {
 		return fmt.Errorf("write redis.conf: %w", err)
 	}
-	c, err := spawn(s.bin, path)
-	if err != nil {
-		return err
-	}
+	c, err := proctest.Serve(startTimeout, "Ready to accept connections", s.bin, path)
 	s.child = c
-	timer := time.NewTimer(startTimeout)
-	defer timer.Stop()
-	select {
-	case <-c.ready:
-		return nil
-	case <-c.done:
-		s.child = nil
-		return fmt.Errorf("redis-server ended before it was ready; its log:\n%s", c.tail())
-	case <-timer.C:
-		s.kill()
-		return fmt.Errorf("redis-server was not ready after %v; its log:\n%s", startTimeout, c.tail())
-	}
+	return err
 }
 
 // render is the redis.conf: our defaults, the options, the extra lines.
@@ -168,17 +134,6 @@ func (s *Server) render() string {
 		lines = append(lines, fmt.Sprintf("requirepass %q", s.conf.password))
 	}
 	return strings.Join(append(lines, s.conf.lines...), "\n") + "\n"
-}
-
-// freePort asks the kernel for a port that is free now.
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
-	}
-	defer func() { _ = l.Close() }() // nothing was sent through it
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // closeClient closes a client that the test may have closed already.

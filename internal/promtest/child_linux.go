@@ -1,9 +1,0 @@
-package promtest
-
-import "syscall"
-
-// dieWithParent makes the kernel kill Prometheus when the test binary dies
-// without running its cleanups (a panic, a -timeout, a kill -9).
-func dieWithParent() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-}
