@@ -5,7 +5,7 @@
 #   docker run --env-file worker.env wxrollout:v1.2.3                      # a worker
 #   docker run --env-file worker.env --entrypoint /enqueue wxrollout:v1.2.3 get
 
-FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+FROM --platform=$BUILDPLATFORM golang:1.26.0-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download

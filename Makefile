@@ -83,11 +83,11 @@ demo: ## Watch a whole rollout on a simulated WeChat, without Redis or Docker
 
 .PHONY: up
 up: ## Start Redis, a worker, the simulator, Prometheus and Grafana in Docker
-	VERSION=$(VERSION) WORKER_ENV=deploy/sim.env docker compose --profile sim up --build
+	VERSION=$(VERSION) WORKER_ENV=deploy/sim.env REDIS_ENV=deploy/sim-redis.env docker compose --profile sim up --build
 
 .PHONY: down
 down: ## Stop the services that up started; data stays in the volumes
-	WORKER_ENV=deploy/sim.env docker compose --profile sim down
+	WORKER_ENV=deploy/sim.env REDIS_ENV=deploy/sim-redis.env docker compose --profile sim down
 
 .PHONY: verify
 verify: ## Run everything that CI runs

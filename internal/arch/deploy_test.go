@@ -1,6 +1,7 @@
 package arch_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,6 +22,7 @@ const root = "../.."
 
 // service is what is checked of a service of docker-compose.yml.
 type service struct {
+	Image       string            `yaml:"image"`
 	Command     []string          `yaml:"command"`
 	Entrypoint  []string          `yaml:"entrypoint"`
 	EnvFile     []string          `yaml:"env_file"`
@@ -34,6 +36,10 @@ type service struct {
 	SecurityOpt []string          `yaml:"security_opt"`
 	Privileged  bool              `yaml:"privileged"`
 	User        string            `yaml:"user"`
+	Networks    []string          `yaml:"networks"`
+	Memory      string            `yaml:"mem_limit"`
+	CPUs        float64           `yaml:"cpus"`
+	PIDs        int               `yaml:"pids_limit"`
 	DependsOn   any               `yaml:"depends_on"`
 }
 
@@ -71,32 +77,72 @@ func compose(t *testing.T) map[string]service {
 func TestComposeRedisKeepsTheLedger(t *testing.T) {
 	t.Parallel()
 	redis := compose(t)["redis"]
-	for _, want := range [][2]string{
-		{"--maxmemory-policy", "noeviction"}, {"--appendonly", "yes"}, {"--appendfsync", "everysec"},
-	} {
-		if i := slices.Index(redis.Command, want[0]); i < 0 || i+1 >= len(redis.Command) || redis.Command[i+1] != want[1] {
-			t.Errorf("redis runs with %q, want %s %s", redis.Command, want[0], want[1])
+	command := strings.Join(redis.Command, " ")
+	for _, want := range []string{"--maxmemory-policy noeviction", "--appendonly yes", "--appendfsync everysec", "exec redis-server", "requirepass $"} {
+		if !strings.Contains(command, want) {
+			t.Errorf("redis runs with %q, want %s", command, want)
 		}
 	}
 	if !slices.Contains(redis.Volumes, "redis:/data") {
 		t.Errorf("redis has volumes %q, want its data on a named one", redis.Volumes)
 	}
 	if len(redis.Ports) > 0 {
-		t.Errorf("redis is published on %q: nobody outside needs it", redis.Ports)
+		t.Errorf("redis is published on %q, want no port", redis.Ports)
 	}
 }
 
-func TestComposeWorkerIsConfined(t *testing.T) {
+// TestComposeRedisIsAlone: only the programs that need it share a network with Redis.
+func TestComposeRedisIsAlone(t *testing.T) {
+	t.Parallel()
+	for name, s := range compose(t) {
+		want := []string(nil)
+		switch name {
+		case "redis":
+			want = []string{"redis"}
+		case "worker", "enqueue":
+			want = []string{"default", "redis"}
+		}
+		if !slices.Equal(s.Networks, want) {
+			t.Errorf("service %s is in the networks %q, want %q", name, s.Networks, want)
+		}
+	}
+	var file struct {
+		Networks map[string]struct {
+			Internal bool `yaml:"internal"`
+		} `yaml:"networks"`
+	}
+	if err := yaml.Unmarshal(read(t, "docker-compose.yml"), &file); err != nil || !file.Networks["redis"].Internal {
+		t.Errorf("the network of redis reaches out: %v, %v", file.Networks, err)
+	}
+}
+
+// exactImage names one build: a digest, or a version of three numbers.
+var exactImage = regexp.MustCompile(`@sha256:|:v?\d+\.\d+\.\d+(-\w+)?$`)
+
+// TestComposeServicesAreConfined holds for every service, those of others too.
+func TestComposeServicesAreConfined(t *testing.T) {
+	t.Parallel()
+	for name, s := range compose(t) {
+		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") || len(s.CapAdd) > 0 || s.Privileged {
+			t.Errorf("service %s: read_only %t, cap_drop %q, security_opt %q, cap_add %q, privileged %t: want a read-only one without capabilities and new privileges",
+				name, s.ReadOnly, s.CapDrop, s.SecurityOpt, s.CapAdd, s.Privileged)
+		}
+		if s.Memory == "" || s.CPUs == 0 || s.PIDs == 0 {
+			t.Errorf("service %s: mem_limit %q, cpus %v, pids_limit %d: want all three", name, s.Memory, s.CPUs, s.PIDs)
+		}
+		if !exactImage.MatchString(s.Image) && s.Image != "wxrollout:${VERSION:-dev}" {
+			t.Errorf("service %s runs the image %s, want an exact tag or a digest", name, s.Image)
+		}
+	}
+}
+
+func TestComposePrograms(t *testing.T) {
 	t.Parallel()
 	services := compose(t)
 	for _, name := range []string{"worker", "enqueue", "wxsim"} {
 		s := services[name]
-		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) {
-			t.Errorf("service %s: read_only %t, cap_drop %q: want a read-only one without capabilities", name, s.ReadOnly, s.CapDrop)
-		}
-		if !slices.Contains(s.SecurityOpt, "no-new-privileges:true") || len(s.CapAdd) > 0 || s.Privileged || s.User != "" {
-			t.Errorf("service %s: security_opt %q, cap_add %q, privileged %t, user %q: want no new privileges, and the image's user",
-				name, s.SecurityOpt, s.CapAdd, s.Privileged, s.User)
+		if s.User != "" {
+			t.Errorf("service %s: user %q, want the image's", name, s.User)
 		}
 		for _, v := range s.Volumes {
 			if !strings.HasSuffix(v, ":ro") {
@@ -173,6 +219,7 @@ func TestSettingsExist(t *testing.T) {
 		t.Run(service, func(t *testing.T) {
 			t.Parallel()
 			env := settings(t, "deploy/sim.env")
+			maps.Copy(env, settings(t, "deploy/sim-redis.env"))
 			for key, v := range services[service].Environment {
 				env[key] = v
 			}
