@@ -4,9 +4,8 @@ import (
 	"cmp"
 	"context"
 	"regexp"
-	"strconv"
-	"strings"
 
+	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
@@ -53,7 +52,8 @@ func (e *libraryEditor) Read(ctx context.Context) error {
 
 func (e *libraryEditor) Changes() ([]Change, error) {
 	want := cmp.Or(e.want.Set, e.want.AtLeast)
-	if e.have == want || e.want.Set == "" && e.have != "" && !lower(e.have, want) {
+	order, known := rollout.CompareVersions(e.have, want)
+	if e.have == want || e.want.Set == "" && known && order > 0 {
 		return nil, nil
 	}
 	line := "~ " + want
@@ -74,17 +74,4 @@ func checkLibrary(v string) string {
 		return "want a version such as 2.32.0"
 	}
 	return ""
-}
-
-// lower reports whether version a is lower than b.
-func lower(a, b string) bool {
-	x, y := strings.Split(a, "."), strings.Split(b, ".")
-	for i := range min(len(x), len(y)) {
-		m, _ := strconv.Atoi(x[i])
-		n, _ := strconv.Atoi(y[i])
-		if m != n {
-			return m < n
-		}
-	}
-	return len(x) < len(y)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/calendar"
 )
 
 func (b *bench) create(id, name string) (ledger.Created, error) {
@@ -202,7 +203,7 @@ func TestPlanRevisions(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
 		first := plan("spring", 2, 3)
-		window := rollout.Window{From: time.Hour, To: 2 * time.Hour, Zone: "Asia/Shanghai"}
+		window := calendar.Window{From: time.Hour, To: 2 * time.Hour, Zone: "Asia/Shanghai"}
 		first.Release = rollout.ReleasePolicy{When: rollout.ReleaseApproved, Window: &window, Gray: []int{5, 100}, Every: 24 * time.Hour}
 		first.Quota.Reserve = map[string]int64{"hotfix": 60}
 		_, err := b.Create(b.Context(), ledger.NewRollout{ID: "r1", Plan: first, Digest: "d1"})

@@ -7,6 +7,8 @@ import "time"
 type Event interface {
 	// Kind is the event's name in the transition table and in metrics.
 	Kind() string
+	// apply makes the event part of a target, or returns why the target can't take it.
+	apply(t *Target) (why string)
 }
 
 type (

@@ -44,14 +44,6 @@ var triesMax = map[Cause]int{
 	CauseContradicted: 4, CauseUnread: 10, CauseUnlisted: 10, CauseExternal: 20, CauseRefused: 4,
 }
 
-// Causes lists the causes that are counted.
-func Causes() []Cause {
-	return []Cause{
-		CauseBusy, CauseSubmitBusy, CauseToken, CauseThrottle, CauseQuota, CauseUnshown,
-		CauseContradicted, CauseUnread, CauseUnlisted, CauseExternal, CauseRefused,
-	}
-}
-
 // MaxTries is how often a target may meet the cause at one stage and in one attempt.
 func (c Cause) MaxTries() int { return triesMax[c] }
 

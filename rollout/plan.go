@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/wxrollout/wxrollout/rollout/calendar"
 )
 
 // Plan is the frozen intent of a rollout: what was reviewed and applied. It is
@@ -151,8 +153,8 @@ const (
 
 // ReleasePolicy is when and how approved targets are published.
 type ReleasePolicy struct {
-	When   ReleaseWhen `json:"when"`
-	Window *Window     `json:"window,omitempty"`
+	When   ReleaseWhen      `json:"when"`
+	Window *calendar.Window `json:"window,omitempty"`
 	// Gray lists rising percentages; empty or [100] means a full release at once.
 	Gray []int `json:"gray,omitempty"`
 	// Every is the wait between two gray steps.

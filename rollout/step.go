@@ -24,44 +24,10 @@ func (e *IllegalError) Error() string {
 // Step is the target's state machine: it returns the target after the event. The caller stores the
 // result if the stored version is still t's. An event that doesn't apply is an *IllegalError.
 func Step(t Target, e Event) (Target, error) {
-	next := t
+	next, why := t, notRunning
 	next.Wait = 0
-	why := ""
-	switch e := e.(type) {
-	case Intended:
-		why = next.intend(e)
-	case Resolved:
-		why = next.resolve(e)
-	case Advanced:
-		why = next.advance(e)
-	case Finished:
-		why = next.finish(e)
-	case Waited:
-		why = next.park(e)
-	case Stalled:
-		why = next.stall(e)
-	case Yielded:
-		why = next.yield(e)
-	case GrayStepped:
-		why = next.grayStep(e)
-	case Recommitted:
-		why = next.recommit(e)
-	case Rejected:
-		why = next.reject(e)
-	case Failed:
-		why = next.fail(e)
-	case Woken:
-		why = next.wake(e)
-	case Retried:
-		why = next.retry(e)
-	case Undo:
-		why = next.undo(e)
-	case Skipped:
-		why = next.skip(e)
-	case Aborted:
-		why = next.abort(e)
-	default:
-		why = "unknown event"
+	if t.State == StateRunning || !ofHandler(e) {
+		why = e.apply(&next)
 	}
 	if why != "" {
 		return t, &IllegalError{Rollout: t.Rollout, AppID: t.AppID, Stage: t.Stage, State: t.State, Event: e.Kind(), Why: why}
@@ -71,6 +37,16 @@ func Step(t Target, e Event) (Target, error) {
 
 const notRunning = "only a running target can take it"
 
+// ofHandler reports whether only the handler that holds the assignment causes such events.
+func ofHandler(e Event) bool {
+	switch e.(type) {
+	case Woken, Retried, Undo, Skipped, Aborted:
+		return false
+	default:
+		return true
+	}
+}
+
 // opStages are the stages whose handlers make a call of this kind.
 var opStages = map[Op][]Stage{
 	OpCommit: {StageCommit}, OpSubmit: {StageSubmit}, OpRelease: {StageRelease},
@@ -78,10 +54,8 @@ var opStages = map[Op][]Stage{
 	OpUndo:      {StageSubmit, StageUndo}, OpRevert: {StageUndo}, OpRevertGray: {StageUndo},
 }
 
-func (t *Target) intend(e Intended) string {
+func (e Intended) apply(t *Target) string {
 	switch {
-	case t.State != StateRunning:
-		return notRunning
 	case !slices.Contains(opStages[e.Op], t.Stage):
 		return fmt.Sprintf("%s is not this stage's call", e.Op)
 	case t.Intent != nil:
@@ -91,11 +65,8 @@ func (t *Target) intend(e Intended) string {
 	return ""
 }
 
-func (t *Target) resolve(e Resolved) string {
-	switch {
-	case t.State != StateRunning:
-		return notRunning
-	case t.Intent == nil:
+func (e Resolved) apply(t *Target) string {
+	if t.Intent == nil {
 		return "nothing is unknown without an intent"
 	}
 	if e.Note != "" {
@@ -108,11 +79,9 @@ func (t *Target) resolve(e Resolved) string {
 	return ""
 }
 
-func (t *Target) advance(e Advanced) string {
+func (e Advanced) apply(t *Target) string {
 	next, ok := t.Stage.Next()
 	switch {
-	case t.State != StateRunning:
-		return notRunning
 	case !ok:
 		return "this stage has no next one: finish it"
 	case t.Stage == StageSubmit && e.AuditID == 0:
@@ -146,10 +115,8 @@ func (t *Target) enter(s Stage, at time.Time) {
 	t.Polls, t.Panics, t.Tries, t.Waits = 0, 0, nil, Waits{}
 }
 
-func (t *Target) finish(e Finished) string {
+func (e Finished) apply(t *Target) string {
 	switch {
-	case t.State != StateRunning:
-		return notRunning
 	case (t.Stage == StageUndo) != (e.End == StateUndone):
 		return "the undo stage takes an upgrade back, and nothing else does"
 	case !e.End.Good() && e.End != StateUndone:
@@ -167,8 +134,8 @@ func (t *Target) finish(e Finished) string {
 	return ""
 }
 
-// skip leaves the app to another rollout. An open call must be read back first: a release may be live.
-func (t *Target) skip(e Skipped) string {
+// A skip leaves the app to another rollout. An open call must be read back first: a release may be live.
+func (e Skipped) apply(t *Target) string {
 	switch {
 	case t.State.Ended():
 		return "only an unfinished target can be skipped"
@@ -195,10 +162,8 @@ func (t *Target) endOpen(s State, at time.Time, note string) {
 	t.Intent = intent
 }
 
-func (t *Target) park(e Waited) string {
+func (e Waited) apply(t *Target) string {
 	switch {
-	case t.State != StateRunning:
-		return notRunning
 	case e.For <= 0:
 		return "a parked target needs a wake time"
 	case !slices.Contains(Reasons(), e.Reason):
@@ -234,11 +199,8 @@ func (t *Target) park(e Waited) string {
 	return ""
 }
 
-func (t *Target) stall(e Stalled) string {
-	switch {
-	case t.State != StateRunning:
-		return notRunning
-	case e.For <= 0:
+func (e Stalled) apply(t *Target) string {
+	if e.For <= 0 {
 		return "a stalled task needs a delay"
 	}
 	t.count(e.cause())
@@ -249,10 +211,7 @@ func (t *Target) stall(e Stalled) string {
 	return ""
 }
 
-func (t *Target) yield(e Yielded) string {
-	if t.State != StateRunning {
-		return notRunning
-	}
+func (e Yielded) apply(t *Target) string {
 	t.pend()
 	if e.Note != "" {
 		t.note(Entry{At: e.At, Stage: t.Stage, What: "waits for its turn", Note: e.Note})
@@ -260,10 +219,8 @@ func (t *Target) yield(e Yielded) string {
 	return ""
 }
 
-func (t *Target) grayStep(e GrayStepped) string {
+func (e GrayStepped) apply(t *Target) string {
 	switch {
-	case t.State != StateRunning:
-		return notRunning
 	case t.Stage != StageRelease:
 		return "only the release stage widens a gray release"
 	case e.For <= 0:
@@ -276,10 +233,8 @@ func (t *Target) grayStep(e GrayStepped) string {
 	return ""
 }
 
-func (t *Target) recommit(e Recommitted) string {
+func (e Recommitted) apply(t *Target) string {
 	switch {
-	case t.State != StateRunning:
-		return notRunning
 	case t.Stage != StageCheck && t.Stage != StageSubmit:
 		return "only code that waits for its submission can be committed again"
 	case t.Redone > 0:
@@ -291,11 +246,8 @@ func (t *Target) recommit(e Recommitted) string {
 	return ""
 }
 
-func (t *Target) reject(e Rejected) string {
-	switch {
-	case t.State != StateRunning:
-		return notRunning
-	case t.Stage != StageVerdict:
+func (e Rejected) apply(t *Target) string {
+	if t.Stage != StageVerdict {
 		return "only a target that waits for its verdict can be rejected"
 	}
 	t.end(StateRejected, e.At, e.LastError.Text)
@@ -304,10 +256,7 @@ func (t *Target) reject(e Rejected) string {
 	return ""
 }
 
-func (t *Target) fail(e Failed) string {
-	if t.State != StateRunning {
-		return notRunning
-	}
+func (e Failed) apply(t *Target) string {
 	t.endOpen(StateFailed, e.At, e.LastError.Text)
 	t.Timeline[len(t.Timeline)-1].Code = e.LastError.Code
 	t.LastError = &e.LastError

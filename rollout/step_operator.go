@@ -4,7 +4,7 @@ import "fmt"
 
 // The events an operator may cause: wake, retry, undo and abort.
 
-func (t *Target) wake(e Woken) string {
+func (e Woken) apply(t *Target) string {
 	if t.State != StateParked {
 		return "only a parked target can be woken"
 	}
@@ -16,7 +16,7 @@ func (t *Target) wake(e Woken) string {
 	return ""
 }
 
-func (t *Target) retry(e Retried) string {
+func (e Retried) apply(t *Target) string {
 	switch {
 	case t.State == StateUndone && !e.Recommit:
 		return "what was taken back can only begin again at commit"
@@ -56,9 +56,9 @@ func (t *Target) retryStage(e Retried) Stage {
 	}
 }
 
-// undo takes the upgrade back. A target that may have left a version at WeChat that users or
+// An undo takes the upgrade back. A target that may have left a version at WeChat that users or
 // auditors see goes to the undo stage; any other ends at once.
-func (t *Target) undo(e Undo) string {
+func (e Undo) apply(t *Target) string {
 	switch {
 	case t.State == StateRunning:
 		return "a worker acts on it: undo it when that is done"
@@ -89,7 +89,7 @@ func (t *Target) traces() bool {
 	return t.State == StateReleased || t.AuditID != 0 || t.Stage == StageUndo || t.Attempt > 1 || lost
 }
 
-func (t *Target) abort(e Aborted) string {
+func (e Aborted) apply(t *Target) string {
 	switch {
 	case t.State.Ended() || t.State == StateRunning && !e.Holder:
 		return "only a pending or parked target can be aborted"

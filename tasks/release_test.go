@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/calendar"
 	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -272,7 +273,7 @@ func TestReleaseWaitsForItsWindow(t *testing.T) {
 		now := time.Now().UTC()
 		opens = now.Truncate(time.Hour).Add(2 * time.Hour)
 		from := time.Duration(opens.Hour()) * time.Hour
-		p.Release.Window = &rollout.Window{From: from, To: (from + time.Hour) % (24 * time.Hour), Zone: "UTC"}
+		p.Release.Window = &calendar.Window{From: from, To: (from + time.Hour) % (24 * time.Hour), Zone: "UTC"}
 	})
 	wait := opens.Sub(r.now())
 	r.act()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/calendar"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -193,7 +194,7 @@ func (l *Launcher) after(s ledger.Schedule) (next time.Time, missed int, err err
 	const page = 100
 	at := s.NextRun
 	for {
-		runs, err := planfile.NextRuns(s.Spec, at, page)
+		runs, err := calendar.NextRuns(s.Spec, at, page)
 		if err != nil {
 			return time.Time{}, missed, err
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/calendar"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -40,7 +40,7 @@ const runsShown = 5
 func (l *Launcher) surroundings(ctx context.Context, p *Preview, opt PlanOptions) error {
 	if p.Schedule != "" {
 		var err error
-		if p.NextRuns, err = planfile.NextRuns(p.Schedule, l.now(), runsShown); err != nil {
+		if p.NextRuns, err = calendar.NextRuns(p.Schedule, l.now(), runsShown); err != nil {
 			return err
 		}
 	} else if !p.StartAt.IsZero() && p.StartAt.Before(l.now()) {

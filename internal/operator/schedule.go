@@ -7,6 +7,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/calendar"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -53,7 +54,7 @@ func scheduleView(s ledger.Schedule, runs int) Schedule {
 	}
 	if !s.NextRun.IsZero() && !s.Paused {
 		// The ledger holds only what was checked when it was stored.
-		v.NextRuns, _ = planfile.NextRuns(s.Spec, s.NextRun.Add(-time.Second), runs)
+		v.NextRuns, _ = calendar.NextRuns(s.Spec, s.NextRun.Add(-time.Second), runs)
 	}
 	return v
 }
@@ -99,7 +100,7 @@ func (o *Operator) ResumeSchedule(ctx context.Context, name string) (Schedule, e
 	if err != nil {
 		return Schedule{}, err
 	}
-	runs, err := planfile.NextRuns(s.Spec, o.now(), 1)
+	runs, err := calendar.NextRuns(s.Spec, o.now(), 1)
 	if err != nil {
 		return Schedule{}, err
 	}

@@ -3,7 +3,6 @@ package planfile_test
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/rollout/selector"
@@ -64,12 +63,4 @@ waves:
 	// early 300
 	// rest 2680
 	// <nil>
-}
-
-func ExampleNextRuns() {
-	from := time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC)
-	runs, err := planfile.NextRuns("CRON_TZ=Asia/Shanghai 0 2 1 * *", from, 2)
-	fmt.Println(runs[0], runs[1], err)
-	// Output:
-	// 2026-02-01 02:00:00 +0800 CST 2026-03-01 02:00:00 +0800 CST <nil>
 }

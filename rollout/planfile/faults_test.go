@@ -126,7 +126,7 @@ func TestParseFaults(t *testing.T) {
 		{"schedule zone only", "schedule: CRON_TZ=UTC", 4, "schedule", "CRON_TZ=UTC", "five fields"},
 		{"schedule field", "schedule: ', 2 1 * *'", 4, "schedule", ", 2 1 * *", "no number"},
 		{"schedule range", "schedule: 99 2 1 * *", 4, "schedule", "99 2 1 * *", "above maximum"},
-		{"schedule never", "schedule: 0 2 30 2 *", 4, "schedule", "0 2 30 2 *", "never comes"},
+		{"schedule never", "schedule: 0 2 30 2 *", 4, "schedule", "0 2 30 2 *", "never fires"},
 		{"schedule zone", "schedule: CRON_TZ=Mars 0 2 1 * *", 4, "schedule", "CRON_TZ=Mars 0 2 1 * *", "unknown time zone"},
 		{"timezone", "schedule: 0 2 1 * *\ntimezone: Mars", 5, "timezone", "Mars", "unknown time zone"},
 		{"timezone Local", "schedule: 0 2 1 * *\ntimezone: Local", 5, "timezone", "Local", "unknown time zone"},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -244,37 +243,5 @@ func TestDigest(t *testing.T) {
 	}
 	if digest(minimal+"start: 2026-12-01T02:00+08:00\n", csv) != digest(minimal+"start: 2026-11-30T18:00:00Z\n", csv) {
 		t.Error("one instant in two zones has two digests")
-	}
-}
-
-func TestNextRuns(t *testing.T) {
-	t.Parallel()
-	from := time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC)
-	for _, tc := range []struct{ schedule, want string }{
-		{"0 2 1 * *", "2026-02-01T02:00:00+08:00 2026-03-01T02:00:00+08:00"},
-		{"CRON_TZ=Europe/Paris  0 2 1 * *", "2026-02-01T02:00:00+01:00 2026-03-01T02:00:00+01:00"},
-		{"30 22 * * MON", "2026-01-19T22:30:00+08:00 2026-01-26T22:30:00+08:00"},
-		{"0 0 29 2 *", "2028-02-29T00:00:00+08:00 2032-02-29T00:00:00+08:00"},
-	} {
-		t.Run(tc.schedule, func(t *testing.T) {
-			t.Parallel()
-			runs, err := planfile.NextRuns(tc.schedule, from, 2)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, at := range runs {
-				got = append(got, at.Format(time.RFC3339))
-			}
-			if s := strings.Join(got, " "); s != tc.want {
-				t.Errorf("got %s, want %s", s, tc.want)
-			}
-		})
-	}
-	if runs, err := planfile.NextRuns("0 0 29 2 *", time.Date(2095, 1, 1, 0, 0, 0, 0, time.UTC), 3); err != nil || len(runs) != 1 {
-		t.Errorf("got %v, %v, want the one run five years see", runs, err)
-	}
-	if _, err := planfile.NextRuns("TZ=UTC", from, 1); err == nil {
-		t.Error("took TZ=UTC for a schedule")
 	}
 }

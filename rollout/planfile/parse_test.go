@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/calendar"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/rollout/selector"
@@ -100,7 +101,7 @@ quota: {pool: bulk, reserve: {hotfix: 60}}
 schedule: "0 2 1 * *"
 timezone: Europe/Paris
 `, "\n", "\r\n"), files{"ext.json.tmpl": `{"a": "{{.appid}}"}`})
-	window := rollout.Window{From: 22 * time.Hour, To: 6 * time.Hour, Zone: "Asia/Shanghai"}
+	window := calendar.Window{From: 22 * time.Hour, To: 6 * time.Hour, Zone: "Asia/Shanghai"}
 	ext, err := extjson.Parse(`{"a": "{{.appid}}"}`)
 	if err != nil {
 		t.Fatal(err)

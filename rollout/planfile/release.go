@@ -8,6 +8,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/calendar"
 )
 
 // readRelease reads the section release, which may be absent.
@@ -24,7 +25,7 @@ func readRelease(top *object) rollout.ReleasePolicy {
 	}
 	if o.has("window") {
 		text := o.text("window")
-		if window, err := rollout.ParseWindow(text); err != nil {
+		if window, err := calendar.ParseWindow(text); err != nil {
 			o.fault("window", "", "%v", err)
 		} else {
 			p.Window = &window

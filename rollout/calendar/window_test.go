@@ -1,4 +1,4 @@
-package rollout_test
+package calendar_test
 
 import (
 	"encoding/json"
@@ -8,12 +8,14 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/calendar"
 )
 
-func mustWindow(t testing.TB, s string) rollout.Window {
+var t0 = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+
+func mustWindow(t testing.TB, s string) calendar.Window {
 	t.Helper()
-	w, err := rollout.ParseWindow(s)
+	w, err := calendar.ParseWindow(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +83,7 @@ func TestWindowOpensExactly(t *testing.T) {
 		minute := rapid.IntRange(0, 24*60-1)
 		from := minute.Draw(t, "from")
 		to := minute.Filter(func(m int) bool { return m != from }).Draw(t, "to")
-		w := rollout.Window{
+		w := calendar.Window{
 			From: time.Duration(from) * time.Minute, To: time.Duration(to) * time.Minute,
 			Zone: rapid.SampledFrom(zones).Draw(t, "zone"),
 		}
@@ -99,7 +101,7 @@ func TestWindowOpensExactly(t *testing.T) {
 				t.Fatalf("%s at %v opens in %v, half-way there in %v", w, now, d, got)
 			}
 		}
-		back, err := rollout.ParseWindow(w.String())
+		back, err := calendar.ParseWindow(w.String())
 		if err != nil || back != w {
 			t.Fatalf("ParseWindow(%q) = %+v, %v", w, back, err)
 		}
@@ -122,7 +124,7 @@ func TestParseWindow(t *testing.T) {
 		"02:00-06:00 Asia/Shangrila":  "",
 		"02:00 - 06:00 Asia/Shanghai": "",
 	} {
-		w, err := rollout.ParseWindow(in)
+		w, err := calendar.ParseWindow(in)
 		if (err == nil) != (want != "") || (err == nil && w.String() != want) {
 			t.Errorf("ParseWindow(%q) = %s, %v; want %q", in, w, err, want)
 		}
@@ -132,13 +134,13 @@ func TestParseWindow(t *testing.T) {
 func TestWindowJSON(t *testing.T) {
 	t.Parallel()
 	w := mustWindow(t, "22:30-04:00 UTC")
-	b, err := json.Marshal(rollout.ReleasePolicy{When: rollout.ReleaseApproved, Window: &w})
+	b, err := json.Marshal(map[string]*calendar.Window{"window": &w})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var back rollout.ReleasePolicy
-	if err := json.Unmarshal(b, &back); err != nil || *back.Window != w {
-		t.Errorf("%s came back as %+v, %v", b, back.Window, err)
+	var back map[string]*calendar.Window
+	if err := json.Unmarshal(b, &back); err != nil || *back["window"] != w {
+		t.Errorf("%s came back as %+v, %v", b, back, err)
 	}
 	if err := json.Unmarshal([]byte(`{"window":"noon"}`), &back); err == nil {
 		t.Error("a window of nonsense was read")
@@ -146,7 +148,7 @@ func TestWindowJSON(t *testing.T) {
 }
 
 func ExampleWindow_Opens() {
-	w, err := rollout.ParseWindow("02:00-06:00 Asia/Shanghai")
+	w, err := calendar.ParseWindow("02:00-06:00 Asia/Shanghai")
 	if err != nil {
 		fmt.Println(err)
 		return

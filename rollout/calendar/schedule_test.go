@@ -1,4 +1,4 @@
-package planfile_test
+package calendar_test
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/calendar"
 )
 
 // TestRunsWhereClocksChange takes the days on which clocks jump, one line per schedule.
@@ -42,7 +42,7 @@ func TestRunsWhereClocksChange(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := strings.Split(tc.want, ", ")
-			runs, err := planfile.NextRuns("CRON_TZ="+tc.zone+" "+tc.fields, from, len(want))
+			runs, err := calendar.NextRuns("CRON_TZ="+tc.zone+" "+tc.fields, from, len(want))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,9 +87,68 @@ func TestRunsOfEachWallTime(t *testing.T) {
 			}
 			shown = now.Format("2006-01-02 15:04")
 		}
-		got, err := planfile.NextRuns(spec, from, 3)
+		got, err := calendar.NextRuns(spec, from, 3)
 		if err != nil || !slices.EqualFunc(got, want, time.Time.Equal) {
 			t.Fatalf("seed %d: %s from %s: %v, %v; want %v", seed, spec, from, got, err, want)
 		}
 	}
+}
+
+func TestNextRuns(t *testing.T) {
+	t.Parallel()
+	from := time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC)
+	for _, tc := range []struct{ schedule, want string }{
+		{"0 2 1 * *", "2026-02-01T02:00:00+08:00 2026-03-01T02:00:00+08:00"},
+		{"CRON_TZ=Europe/Paris  0 2 1 * *", "2026-02-01T02:00:00+01:00 2026-03-01T02:00:00+01:00"},
+		{"30 22 * * MON", "2026-01-19T22:30:00+08:00 2026-01-26T22:30:00+08:00"},
+		{"0 0 29 2 *", "2028-02-29T00:00:00+08:00 2032-02-29T00:00:00+08:00"},
+	} {
+		t.Run(tc.schedule, func(t *testing.T) {
+			t.Parallel()
+			runs, err := calendar.NextRuns(tc.schedule, from, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, at := range runs {
+				got = append(got, at.Format(time.RFC3339))
+			}
+			if s := strings.Join(got, " "); s != tc.want {
+				t.Errorf("got %s, want %s", s, tc.want)
+			}
+		})
+	}
+	if runs, err := calendar.NextRuns("0 0 29 2 *", time.Date(2095, 1, 1, 0, 0, 0, 0, time.UTC), 3); err != nil || len(runs) != 1 {
+		t.Errorf("got %v, %v, want the one run five years see", runs, err)
+	}
+	if _, err := calendar.NextRuns("TZ=UTC", from, 1); err == nil {
+		t.Error("took TZ=UTC for a schedule")
+	}
+}
+
+// FuzzNextRuns: no schedule makes the cron library panic through us.
+func FuzzNextRuns(f *testing.F) {
+	f.Add("CRON_TZ=Asia/Shanghai 0 2 1 * *")
+	f.Add("*/5 1-3,7 ? JAN-MAR SUN")
+	f.Fuzz(func(t *testing.T, schedule string) {
+		from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		runs, err := calendar.NextRuns(schedule, from, 3)
+		if err != nil {
+			return
+		}
+		for _, at := range runs {
+			if !at.After(from) {
+				t.Fatalf("%q comes at %v, not after %v", schedule, at, from)
+			}
+			from = at
+		}
+	})
+}
+
+func ExampleNextRuns() {
+	from := time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC)
+	runs, err := calendar.NextRuns("CRON_TZ=Asia/Shanghai 0 2 1 * *", from, 2)
+	fmt.Println(runs[0], runs[1], err)
+	// Output:
+	// 2026-02-01 02:00:00 +0800 CST 2026-03-01 02:00:00 +0800 CST <nil>
 }

@@ -1,4 +1,4 @@
-package rollout
+package calendar
 
 import (
 	"fmt"
@@ -13,11 +13,11 @@ type Window struct {
 	Zone     string        // IANA name
 }
 
-// ParseWindow reads "HH:MM-HH:MM Zone"; without a zone it is Asia/Shanghai.
+// ParseWindow reads "HH:MM-HH:MM Zone"; without a zone it is in DefaultZone.
 func ParseWindow(s string) (Window, error) {
 	span, zone, _ := strings.Cut(strings.TrimSpace(s), " ")
 	if zone = strings.TrimSpace(zone); zone == "" {
-		zone = "Asia/Shanghai"
+		zone = DefaultZone
 	}
 	if _, err := time.LoadLocation(zone); err != nil {
 		return Window{}, fmt.Errorf("window %q: unknown time zone %q", s, zone)
