@@ -20,18 +20,20 @@ import (
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/tasks/queue"
+	"github.com/wxrollout/wxrollout/wxsim"
 )
 
 // perQueue is the concurrency of each queue, and of bare Asynq's three servers.
 const perQueue = 32
 
-// engine is a worker's inside without HTTP, metrics and credentials.
+// engine is a worker without HTTP, metrics and credentials.
 type engine struct {
 	rdb     []redis.UniversalClient
 	ledger  *ledger.Ledger
 	pools   *pool.Pools
 	servers *queue.Servers
 	runner  *controller.Runner
+	appID   func(int) string
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 }
@@ -43,12 +45,32 @@ type engineOptions struct {
 	quota  ratelimit.QuotaOptions
 	// A process may leave out the controller, or the handlers.
 	noController, noServers bool
+	// simulated means that WeChat is a simulator: with its appids, and with tokens in Redis.
+	simulated bool
+}
+
+// withEngine runs f with an engine on a Redis that is empty but for tokens.
+func withEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOptions, f func(*engine) error) error {
+	if !o.simulated {
+		if err := s.flush(ctx); err != nil {
+			return err
+		}
+	}
+	e, err := startEngine(ctx, s, wx, o)
+	if err != nil {
+		return err
+	}
+	defer e.close(context.WithoutCancel(ctx))
+	return f(e)
 }
 
 // startEngine runs handlers and a controller on wx.
 func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOptions) (*engine, error) {
 	open := func() redis.UniversalClient { return s.client() }
-	e := &engine{rdb: []redis.UniversalClient{open(), open(), open()}}
+	e := &engine{rdb: []redis.UniversalClient{open(), open(), open()}, appID: plainID}
+	if o.simulated {
+		e.appID = wxsim.AppID
+	}
 	e.ledger = ledger.New(e.rdb[0], ledger.Options{})
 	e.pools = pool.New(func(name string) *ratelimit.Quota {
 		quota := o.quota
@@ -63,9 +85,9 @@ func startEngine(ctx context.Context, s *server, wx tasks.WeChat, o engineOption
 	e.runner = controller.NewRunner(log, controller.Loop{Name: "rollouts", Reconciler: controller.NewRollouts(controller.RolloutsOptions{
 		Controller: dispatch.New(e.ledger, queue.New(e.rdb[2], queue.Options{}), e.pools, wallClock{}, dispatch.Options{}), Log: log,
 	})})
-	// The leader's first act: an unread quota gives one permit at a time.
+	// As the leader does first: an unread quota grants one permit at a time.
 	if _, err := e.pools.Refill(ctx, func(ctx context.Context) (rest, limit int64, err error) {
-		q, err := wx.QueryQuota(ctx, plainID(0))
+		q, err := wx.QueryQuota(ctx, e.appID(0))
 		return q.Rest, q.Limit, err
 	}); err != nil {
 		return nil, fmt.Errorf("read the quota: %w", err)
@@ -111,50 +133,66 @@ func (wallClock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// poll repeats done until it reports true.
+func poll(ctx context.Context, every time.Duration, done func() (bool, error)) error {
+	for {
+		if ended, err := done(); ended || err != nil {
+			return err
+		}
+		if err := (wallClock{}).Sleep(ctx, every); err != nil {
+			return err
+		}
+	}
+}
+
 // rolloutID is the only rollout of each run.
 const rolloutID = "bench"
 
-// load brings a rollout of n targets in, as apply does.
-func load(ctx context.Context, l *ledger.Ledger, n int, appID func(int) string) error {
-	return loadAs(ctx, l, rolloutID, plan(n), n, appID)
+// load stores a rollout of n targets, as apply does.
+func (e *engine) load(ctx context.Context, n int) error { return e.loadAs(ctx, rolloutID, plan(n), n) }
+
+// complete loads a rollout of n targets and returns the time until all are released.
+func (e *engine) complete(ctx context.Context, n int) (time.Duration, error) {
+	start := time.Now()
+	if err := e.load(ctx, n); err != nil {
+		return 0, err
+	}
+	err := e.await(ctx, rolloutID)
+	return time.Since(start), err
 }
 
-func loadAs(ctx context.Context, l *ledger.Ledger, id string, p rollout.Plan, n int, appID func(int) string) error {
+func (e *engine) loadAs(ctx context.Context, id string, p rollout.Plan, n int) error {
 	targets := func(yield func(rollout.Target, error) bool) {
 		for i := range n {
-			if !yield(rollout.Target{AppID: appID(i), Label: fmt.Sprintf("shop %d", i), Rank: rollout.Rank(0, i), Attempt: 1}, nil) {
+			if !yield(rollout.Target{AppID: e.appID(i), Label: fmt.Sprintf("shop %d", i), Rank: rollout.Rank(0, i), Attempt: 1}, nil) {
 				return
 			}
 		}
 	}
-	_, err := launch.Write(ctx, l, launch.Rollout{
+	_, err := launch.Write(ctx, e.ledger, launch.Rollout{
 		NewRollout: ledger.NewRollout{ID: id, Plan: p, Digest: id}, Targets: targets, Total: n, Now: time.Now(), By: "bench", Why: "bench",
 	})
 	return err
 }
 
 // await waits until a rollout is done and all its targets are released.
-func await(ctx context.Context, l *ledger.Ledger) error { return awaitOf(ctx, l, rolloutID) }
-
-func awaitOf(ctx context.Context, l *ledger.Ledger, id string) error {
-	for {
-		r, err := l.Rollout(ctx, id)
-		if err != nil {
-			return err
+func (e *engine) await(ctx context.Context, id string) error {
+	return poll(ctx, 10*time.Millisecond, func() (bool, error) {
+		r, err := e.ledger.Rollout(ctx, id)
+		if err != nil || r.Status != rollout.StatusDone {
+			return false, err
 		}
-		if r.Status == rollout.StatusDone {
-			if got := r.Counts.State(rollout.StateReleased); got != r.Total {
-				return fmt.Errorf("bench: %d of %d targets were released", got, r.Total)
-			}
-			return nil
+		if got := r.Counts.State(rollout.StateReleased); got != r.Total {
+			return false, fmt.Errorf("bench: %d of %d targets were released", got, r.Total)
 		}
-		if err := (wallClock{}).Sleep(ctx, 10*time.Millisecond); err != nil {
-			return err
-		}
-	}
+		return true, nil
+	})
 }
 
-// stages is how many tasks a target takes.
+// perSecond is the rate of n targets.
+func perSecond(n int, took time.Duration) float64 { return float64(n) / took.Seconds() }
+
+// stages is the number of tasks of a target.
 const stages = 6
 
 func plainID(i int) string { return fmt.Sprintf("wx%016x", i) }
@@ -163,34 +201,20 @@ func plainID(i int) string { return fmt.Sprintf("wx%016x", i) }
 func engineRow(ctx context.Context, b *bench) error {
 	n := b.n(3000)
 	return b.pair(line{Name: "engine, six stages", Unit: "targets/s", Against: "bare Asynq, chains of six", Goal: ">= 0.5"},
-		func() (float64, error) { return runEngine(ctx, b.redis, n) },
-		func() (float64, error) { return runAsynq(ctx, b.redis, n) },
-		func(r float64) bool { return r >= 0.5 })
+		func() (rate float64, err error) {
+			err = withEngine(ctx, b.redis, newFakeWeChat(), engineOptions{}, func(e *engine) error {
+				took, err := e.complete(ctx, n)
+				rate = perSecond(n, took)
+				return err
+			})
+			return rate, err
+		},
+		func() (float64, error) { return runAsynq(ctx, b.redis, n) })
 }
 
-// runEngine is how many targets a second go through the whole pipeline.
-func runEngine(ctx context.Context, s *server, n int) (perSecond float64, err error) {
-	if err := s.flush(ctx); err != nil {
-		return 0, err
-	}
-	e, err := startEngine(ctx, s, newFakeWeChat(), engineOptions{})
-	if err != nil {
-		return 0, err
-	}
-	defer e.close(ctx)
-	start := time.Now()
-	if err := load(ctx, e.ledger, n, plainID); err != nil {
-		return 0, err
-	}
-	if err := await(ctx, e.ledger); err != nil {
-		return 0, err
-	}
-	return float64(n) / time.Since(start).Seconds(), nil
-}
-
-// runAsynq is how many chains of as many no-op tasks bare Asynq does, on three
-// servers: each handler enqueues the next task, as its wiki teaches.
-func runAsynq(ctx context.Context, s *server, n int) (perSecond float64, err error) {
+// runAsynq returns the chains of as many no-op tasks per second of bare Asynq, on
+// three servers: each handler enqueues the next task, as in Asynq's wiki.
+func runAsynq(ctx context.Context, s *server, n int) (rate float64, err error) {
 	if err := s.flush(ctx); err != nil {
 		return 0, err
 	}
@@ -234,5 +258,5 @@ func runAsynq(ctx context.Context, s *server, n int) (perSecond float64, err err
 	for _, srv := range servers {
 		srv.Shutdown()
 	}
-	return float64(n) / took.Seconds(), nil
+	return perSecond(n, took), nil
 }

@@ -10,14 +10,16 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// fakeWeChat answers at once and always well: what remains is the engine's own time.
+// fakeWeChat answers every call of a rollout without delay and without errors, so that runs measure
+// the engine alone.
 type fakeWeChat struct {
-	audits atomic.Int64
-	calls  atomic.Int64
-	shards [64]shard
+	tasks.WeChat // nil: no run makes its other calls
+	audits       atomic.Int64
+	calls        atomic.Int64
+	shards       [64]shard
 }
 
-// shard holds the versions of some apps; a bench of 100,000 must not wait for one lock.
+// shard holds the versions of some apps: 100,000 apps must not contend for one lock.
 type shard struct {
 	mu   sync.Mutex
 	apps map[string]*fakeApp
@@ -35,8 +37,6 @@ func newFakeWeChat() *fakeWeChat {
 	}
 	return f
 }
-
-var _ tasks.WeChat = (*fakeWeChat)(nil)
 
 // with runs fn with the app's state locked.
 func (f *fakeWeChat) with(appid string, fn func(*fakeApp)) {
@@ -110,8 +110,6 @@ func (f *fakeWeChat) SubmitAudit(_ context.Context, appid string, _ wxclient.Sub
 	return id, nil
 }
 
-func (f *fakeWeChat) UndoAudit(context.Context, string) error { return nil }
-
 func (f *fakeWeChat) QueryQuota(context.Context, string) (wxclient.Quota, error) {
 	return wxclient.Quota{Rest: 1_000_000, Limit: 1_000_000}, nil
 }
@@ -121,17 +119,7 @@ func (f *fakeWeChat) Release(_ context.Context, appid string) error {
 	return nil
 }
 
-func (f *fakeWeChat) RevertRelease(context.Context, string, *int64) error { return nil }
-
-func (f *fakeWeChat) RevertGray(context.Context, string) error { return nil }
-
-func (f *fakeWeChat) GrayRelease(context.Context, string, wxclient.GrayRequest) error { return nil }
-
-func (f *fakeWeChat) GrayPlan(context.Context, string) (wxclient.GrayPlan, error) {
-	return wxclient.GrayPlan{}, nil
-}
-
-// plan is what every run applies.
+// plan is the plan of every run.
 func plan(apps int) rollout.Plan {
 	return rollout.Plan{
 		Name: "bench", Template: rollout.Template{ID: 1, Version: "3.9.0", Desc: "bench"},

@@ -13,48 +13,39 @@ import (
 )
 
 // fanoutRow compares writing a large rollout with writing as many bytes raw,
-// and says how soon after the last one the first call goes out.
+// and measures the time from the last write to the first call.
 func fanoutRow(ctx context.Context, b *bench) error {
 	n := b.n(100_000)
 	var firstCall []float64
 	err := b.pair(line{Name: fmt.Sprintf("fan-out of %d", n), Unit: "targets/s", Against: "raw pipelined writes", Goal: ">= 0.5"},
 		func() (float64, error) {
-			perSecond, first, err := fanOut(ctx, b.redis, n)
+			rate, first, err := fanOut(ctx, b.redis, n)
 			firstCall = append(firstCall, first)
-			return perSecond, err
+			return rate, err
 		},
-		func() (float64, error) { return rawWrites(ctx, b.redis, n) },
-		func(r float64) bool { return r >= 0.5 })
-	if err != nil {
-		return err
+		func() (float64, error) { return rawWrites(ctx, b.redis, n) })
+	if err == nil {
+		b.add(line{Name: "first call after apply", Unit: "s", Ours: median(firstCall), Goal: "< 1 s"})
 	}
-	b.figure(line{Name: "first call after apply", Unit: "s", Ours: median(firstCall), Goal: "< 1 s"}, func(s float64) bool { return s < 1 })
-	return nil
+	return err
 }
 
 // fanOut loads n targets and waits for the first call of a worker.
-func fanOut(ctx context.Context, s *server, n int) (perSecond, first float64, err error) {
-	if err := s.flush(ctx); err != nil {
-		return 0, 0, err
-	}
+func fanOut(ctx context.Context, s *server, n int) (rate, first float64, err error) {
 	wx := newFakeWeChat()
-	e, err := startEngine(ctx, s, wx, engineOptions{})
-	if err != nil {
-		return 0, 0, err
-	}
-	defer e.close(ctx)
-	start := time.Now()
-	if err := load(ctx, e.ledger, n, plainID); err != nil {
-		return 0, 0, err
-	}
-	loaded := time.Now()
-	for wx.calls.Load() == 0 {
-		if err := (wallClock{}).Sleep(ctx, time.Millisecond); err != nil {
-			return 0, 0, err
+	err = withEngine(ctx, s, wx, engineOptions{}, func(e *engine) error {
+		start := time.Now()
+		if err := e.load(ctx, n); err != nil {
+			return err
 		}
-	}
-	first = time.Since(loaded).Seconds()
-	return float64(n) / loaded.Sub(start).Seconds(), first, e.ledger.Pause(ctx, rolloutID, "bench", "the row is over")
+		loaded := time.Now()
+		if err := poll(ctx, time.Millisecond, func() (bool, error) { return wx.calls.Load() > 0, nil }); err != nil {
+			return err
+		}
+		rate, first = perSecond(n, loaded.Sub(start)), time.Since(loaded).Seconds()
+		return e.ledger.Pause(ctx, rolloutID, "bench", "the row is over")
+	})
+	return rate, first, err
 }
 
 // rawWrites stores a hash field and a sorted set's member of the same size per
@@ -79,5 +70,5 @@ func rawWrites(ctx context.Context, s *server, n int) (float64, error) {
 			return 0, errors.Join(errors.New("raw writes"), err)
 		}
 	}
-	return float64(n) / time.Since(start).Seconds(), nil
+	return perSecond(n, time.Since(start)), nil
 }

@@ -13,43 +13,34 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// idleFor is how long nothing happens.
+// idleFor is the duration of the measurement.
 const idleFor = time.Minute
 
-// idleRow measures what a worker and Redis do while 100,000 targets are parked.
+// idleRow measures worker and Redis while 100,000 targets are parked.
 func idleRow(ctx context.Context, b *bench) error {
-	n := b.n(100_000)
-	if err := b.redis.flush(ctx); err != nil {
-		return err
-	}
-	wx := newFakeWeChat()
-	e, err := startEngine(ctx, b.redis, wx, engineOptions{noController: true})
-	if err != nil {
-		return err
-	}
-	defer e.close(ctx)
-	if err := load(ctx, e.ledger, n, plainID); err != nil {
-		return err
-	}
-	if err := parkAll(ctx, e.ledger, n); err != nil {
-		return err
-	}
-	running, stop := context.WithCancel(ctx)
-	defer stop()
-	e.done.Go(func() { e.runner.Run(running) })
-	before := cpuOf(b.redis)
-	if err := (wallClock{}).Sleep(ctx, idleFor); err != nil {
-		return err
-	}
-	used := cpuOf(b.redis).since(before)
-	stop()
-	b.figure(line{Name: fmt.Sprintf("CPU with %d targets parked, worker and Redis", n), Unit: "% of a core", Ours: 100 * used.Seconds() / idleFor.Seconds(), Goal: "< 1 %"},
-		func(x float64) bool { return x < 1 })
-	b.figure(line{Name: "calls meanwhile", Unit: "calls", Ours: float64(wx.calls.Load()), Goal: "0"}, func(x float64) bool { return x == 0 })
-	return nil
+	n, wx := b.n(100_000), newFakeWeChat()
+	return withEngine(ctx, b.redis, wx, engineOptions{noController: true}, func(e *engine) error {
+		if err := e.load(ctx, n); err != nil {
+			return err
+		}
+		if err := parkAll(ctx, e.ledger, n); err != nil {
+			return err
+		}
+		running, stop := context.WithCancel(ctx)
+		defer stop()
+		e.done.Go(func() { e.runner.Run(running) })
+		before := cpuOf(b.redis)
+		if err := (wallClock{}).Sleep(ctx, idleFor); err != nil {
+			return err
+		}
+		used := cpuOf(b.redis).since(before)
+		b.add(line{Name: fmt.Sprintf("CPU with %d targets parked, worker and Redis", n), Unit: "% of a core", Ours: 100 * used.Seconds() / idleFor.Seconds(), Goal: "< 1 %"})
+		b.add(line{Name: "calls meanwhile", Unit: "calls", Ours: float64(wx.calls.Load()), Goal: "<= 0"})
+		return nil
+	})
 }
 
-// parkAll parks every target for an hour, as if each waited for its verdict.
+// parkAll parks every target for an hour at the verdict stage.
 func parkAll(ctx context.Context, l *ledger.Ledger, n int) error {
 	var page []ledger.Edit
 	parked := 0
@@ -85,7 +76,7 @@ type cpu struct{ ours, redis time.Duration }
 
 func (c cpu) since(before cpu) time.Duration { return c.ours - before.ours + c.redis - before.redis }
 
-// cpuOf reads both; a figure that can't be read counts as 0.
+// cpuOf reads both; an unreadable value counts as 0.
 func cpuOf(s *server) cpu {
 	var c cpu
 	var self syscall.Rusage

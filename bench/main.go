@@ -31,7 +31,7 @@ type options struct {
 
 func main() { os.Exit(start(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// start is main but for the process around it.
+// start is main without the process.
 func start(args []string, stdout, stderr io.Writer) (code int) {
 	var err error
 	if addr := os.Getenv(workerEnv); addr != "" {
@@ -40,10 +40,10 @@ func start(args []string, stdout, stderr io.Writer) (code int) {
 		var o options
 		fs := flag.NewFlagSet("bench", flag.ExitOnError)
 		fs.StringVar(&o.only, "only", "", "comma-separated rows: "+strings.Join(rowNames(), ", "))
-		fs.IntVar(&o.rounds, "rounds", 3, "times each pair is run, in turn")
+		fs.IntVar(&o.rounds, "rounds", 3, "rounds of each pair")
 		fs.Float64Var(&o.scale, "scale", 1, "multiplies the number of targets")
 		fs.StringVar(&o.json, "json", "", "file for the table as JSON")
-		fs.DurationVar(&o.soak, "soak", 0, "soak for so long in place of the table")
+		fs.DurationVar(&o.soak, "soak", 0, "duration of a soak, in place of the table")
 		fs.StringVar(&o.out, "out", "", "file for the table as text, besides stdout")
 		fs.StringVar(&o.cpu, "cpuprofile", "", "file for a CPU profile of this process")
 		_ = fs.Parse(args) // it exits

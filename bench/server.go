@@ -15,8 +15,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// server is a redis-server of our own: no persistence, as both sides of a pair
-// run on it, and a disk would only add its noise to both.
+// server is a child redis-server without persistence: both sides of a pair run on it, and a disk would
+// add noise to both.
 type server struct {
 	cmd  *exec.Cmd
 	dir  string
@@ -78,7 +78,7 @@ func freePort(ctx context.Context) (int, error) {
 }
 
 func (s *server) stop() error {
-	_ = s.cmd.Process.Kill() // it may have ended by itself
+	_ = s.cmd.Process.Kill() // it may have ended
 	_ = s.cmd.Wait()
 	return os.RemoveAll(s.dir)
 }

@@ -16,8 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 )
 
-// soakTargets go through in soakRollouts rollouts, one after the other: applied,
-// done, archived and pruned.
+// soakTargets are upgraded by soakRollouts consecutive rollouts: applied, done, archived and pruned.
 const (
 	soakTargets  = 20_000
 	soakRollouts = 20
@@ -31,7 +30,7 @@ type soak struct {
 	dir    string // of the archives
 }
 
-// figures are what must not grow.
+// figures must not grow.
 type figures struct {
 	at time.Duration
 	// targets that were finished so far.
@@ -51,16 +50,16 @@ func startSoak(ctx context.Context, s *server, dir string) (*soak, error) {
 	return &soak{redis: s, engine: e, dir: dir, op: operator.New(operator.Deps{Ledger: e.ledger, Redis: e.rdb[0], By: "soak"})}, nil
 }
 
-// churn lets the k-th rollout of n targets live and die. Each has a version of its
-// own, and apps that others had before.
+// churn applies, completes and prunes the k-th rollout of n targets. Each has another version and the
+// same apps.
 func (s *soak) churn(ctx context.Context, k, n int) error {
 	id := fmt.Sprintf("soak-%d", k)
 	p := plan(n)
 	p.Name, p.Template.Version = id, fmt.Sprintf("4.0.%d", k)
-	if err := loadAs(ctx, s.engine.ledger, id, p, n, plainID); err != nil {
+	if err := s.engine.loadAs(ctx, id, p, n); err != nil {
 		return err
 	}
-	if err := awaitOf(ctx, s.engine.ledger, id); err != nil {
+	if err := s.engine.await(ctx, id); err != nil {
 		return err
 	}
 	file := filepath.Join(s.dir, id+operator.ArchiveSuffix)
@@ -84,10 +83,7 @@ func (s *soak) look(ctx context.Context) (figures, error) {
 	}
 	var err error
 	f.redis, err = usedMemory(ctx, rdb)
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	f.heap = float64(m.HeapAlloc) / (1 << 20)
+	f.heap = heap()
 	return f, errors.Join(all.Err(), err)
 }
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -14,13 +16,14 @@ type line struct {
 	// Ours and Base are medians; Base is 0 if there is nothing to compare with.
 	Ours float64 `json:"ours"`
 	Base float64 `json:"base,omitempty"`
-	// What Base is.
+	// Against names what Base measures.
 	Against string `json:"against,omitempty"`
 	// Ratio is the median of the rounds' ratios, Low and High their ends.
 	Ratio float64 `json:"ratio,omitempty"`
 	Low   float64 `json:"low,omitempty"`
 	High  float64 `json:"high,omitempty"`
-	// Goal is what the ratio, or the figure, should be; Met whether it is.
+	// Goal bounds the ratio, or Ours if there is none: an operator, a number, and a unit. Met says
+	// whether it holds.
 	Goal string `json:"goal,omitempty"`
 	Met  *bool  `json:"met,omitempty"`
 }
@@ -28,9 +31,9 @@ type line struct {
 // measure is one side of a pair.
 type measure func() (float64, error)
 
-// pair measures two things in turn, round after round, and adds their line, and one
-// for the CPU time of this process and Redis, which other programs disturb less.
-func (b *bench) pair(l line, ours, base measure, met func(ratio float64) bool) error {
+// pair measures both sides alternately in every round. It adds their line, and one for the CPU time of
+// this process and Redis, which other programs disturb less.
+func (b *bench) pair(l line, ours, base measure) error {
 	var us, them, ourCPU, theirCPU []float64
 	for range b.rounds {
 		x, spent, err := b.timed(base)
@@ -44,10 +47,10 @@ func (b *bench) pair(l line, ours, base measure, met func(ratio float64) bool) e
 		us, ourCPU = append(us, x), append(ourCPU, spent)
 	}
 	l.compare(us, them, func(our, their float64) float64 { return our / their })
-	b.add(l, met != nil && met(l.Ratio), met != nil)
+	b.add(l)
 	c := line{Name: "  CPU of it, worker and Redis", Unit: "s", Against: l.Against}
 	c.compare(ourCPU, theirCPU, func(our, their float64) float64 { return their / our }) // as above: more is better
-	b.add(c, false, false)
+	b.add(c)
 	return nil
 }
 
@@ -61,23 +64,37 @@ func (l *line) compare(us, them []float64, ratio func(our, their float64) float6
 	l.Low, l.High = slices.Min(ratios), slices.Max(ratios)
 }
 
-// timed measures and says how many seconds of CPU it took.
+// timed measures, and returns the seconds of CPU it took.
 func (b *bench) timed(m measure) (value, seconds float64, err error) {
 	before := cpuOf(b.redis)
 	value, err = m()
 	return value, cpuOf(b.redis).since(before).Seconds(), err
 }
 
-// figure adds a line of one measured value.
-func (b *bench) figure(l line, met func(value float64) bool) {
-	b.add(l, met != nil && met(l.Ours), met != nil)
+// against compares Ours with one other figure.
+func (l *line) against(name string, base float64, goal string) {
+	l.Against, l.Base, l.Goal = name, base, goal
+	l.Ratio = l.Ours / base
+	l.Low, l.High = l.Ratio, l.Ratio
 }
 
-func (b *bench) add(l line, met, judged bool) {
-	if judged {
+// add judges a line by its goal and appends it.
+func (b *bench) add(l line) {
+	if l.Goal != "" {
+		met := meets(l.Goal, cmp.Or(l.Ratio, l.Ours))
 		l.Met = &met
 	}
 	b.lines = append(b.lines, l)
+}
+
+// meets reports whether a value is within a goal such as "< 1 s".
+func meets(goal string, x float64) bool {
+	var op string
+	var bound float64
+	if _, err := fmt.Sscanf(goal, "%s %g", &op, &bound); err != nil {
+		panic(fmt.Sprintf("bench: goal %q: %v", goal, err))
+	}
+	return x < bound && op[0] == '<' || x > bound && op[0] == '>' || x == bound && strings.HasSuffix(op, "=")
 }
 
 func median(values []float64) float64 {
@@ -102,7 +119,7 @@ func (b *bench) print(w io.Writer) {
 		if l.Met != nil {
 			met = map[bool]string{true: "yes", false: "no"}[*l.Met]
 		}
-		fmt.Fprintf(t, "%s\t%s %s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, number(l.Ours), l.Unit, or(l.Against, "-"), base, ratio, spread, or(l.Goal, "-"), met)
+		fmt.Fprintf(t, "%s\t%s %s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, number(l.Ours), l.Unit, cmp.Or(l.Against, "-"), base, ratio, spread, cmp.Or(l.Goal, "-"), met)
 	}
 	_ = t.Flush() // a terminal that is gone needs no table
 }
@@ -116,11 +133,4 @@ func number(x float64) string {
 	default:
 		return fmt.Sprintf("%.3f", x)
 	}
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }

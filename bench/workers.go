@@ -10,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/wxrollout/wxrollout/wxsim"
 )
 
 // workerEnv makes this program a worker of the workers row: "redis address,
@@ -23,18 +21,17 @@ func workersRow(ctx context.Context, b *bench) error {
 	n := b.n(2000)
 	var one float64
 	for _, processes := range []int{1, 2, 4} {
-		perSecond, err := runWorkers(ctx, b.redis, n, processes)
+		rate, err := runWorkers(ctx, b.redis, n, processes)
 		if err != nil {
 			return fmt.Errorf("%d processes: %w", processes, err)
 		}
-		l := line{Name: fmt.Sprintf("%d worker processes over HTTP", processes), Unit: "targets/s", Ours: perSecond}
+		l := line{Name: fmt.Sprintf("%d worker processes over HTTP", processes), Unit: "targets/s", Ours: rate}
 		if processes == 1 {
-			one = perSecond
+			one = rate
 		} else {
-			l.Against, l.Base, l.Ratio, l.Low, l.High = "one process", one, perSecond/one, perSecond/one, perSecond/one
-			l.Goal = ">= 1"
+			l.against("one process", one, ">= 1")
 		}
-		b.add(l, l.Ratio >= 1, l.Ratio != 0)
+		b.add(l)
 	}
 	return nil
 }
@@ -66,36 +63,26 @@ func runWorkers(ctx context.Context, s *server, n, processes int) (float64, erro
 			_ = cmd.Wait()
 		}()
 	}
-	e, err := startEngine(ctx, s, wx, engineOptions{noServers: true})
-	if err != nil {
-		return 0, err
-	}
-	defer e.close(ctx)
-	for { // a worker that is still starting would be missed
-		there, err := e.ledger.Capacity(ctx)
-		if err != nil {
-			return 0, err
+	var took time.Duration
+	err = withEngine(ctx, s, wx, engineOptions{noServers: true, simulated: true}, func(e *engine) error {
+		// Wait for workers that are still starting.
+		err := poll(ctx, 10*time.Millisecond, func() (bool, error) {
+			capacity, err := e.ledger.Capacity(ctx)
+			return capacity["commit"] == processes*perQueue, err
+		})
+		if err == nil {
+			took, err = e.complete(ctx, n)
 		}
-		if there["commit"] == processes*perQueue {
-			break
-		}
-		if err := (wallClock{}).Sleep(ctx, 10*time.Millisecond); err != nil {
-			return 0, err
-		}
-	}
-	start := time.Now()
-	if err := load(ctx, e.ledger, n, wxsim.AppID); err != nil {
-		return 0, err
-	}
-	err = await(ctx, e.ledger)
-	return float64(n) / time.Since(start).Seconds(), err
+		return err
+	})
+	return perSecond(n, took), err
 }
 
 // beWorker runs handlers until it is killed.
 func beWorker(addr string) error {
 	redisAddr, weChat, ok := strings.Cut(addr, ",")
 	if !ok {
-		return errors.New(workerEnv + " wants two addresses")
+		return errors.New(workerEnv + ": want two addresses")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -106,11 +93,8 @@ func beWorker(addr string) error {
 	if err != nil {
 		return err
 	}
-	e, err := startEngine(ctx, s, wx, engineOptions{noController: true})
-	if err != nil {
-		return err
-	}
-	<-ctx.Done()
-	e.close(context.WithoutCancel(ctx))
-	return nil
+	return withEngine(ctx, s, wx, engineOptions{noController: true, simulated: true}, func(*engine) error {
+		<-ctx.Done()
+		return nil
+	})
 }
