@@ -1,5 +1,4 @@
-// Package metrics is what a worker shows to Prometheus: counters that hooks feed
-// as things happen, and gauges that are read at scrape time from the ledger, the
+// Package metrics exports a worker to Prometheus: counters that hooks feed as things happen, and gauges that are read at scrape time from the ledger, the
 // pools and the queues ([Metrics.Watch]).
 //
 // It owns every name that starts with wxrollout_. Label values come from the packages

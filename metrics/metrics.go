@@ -21,11 +21,11 @@ type Metrics struct {
 	errcodes    *prometheus.CounterVec
 	latency     *prometheus.HistogramVec
 	closings    *prometheus.CounterVec
-	ticks       *prometheus.CounterVec
+	passes      *prometheus.CounterVec
 	claimed     prometheus.Counter
 	woken       prometheus.Counter
 	expired     prometheus.Counter
-	pushes      *prometheus.CounterVec
+	callbacks   *prometheus.CounterVec
 	renewals    *prometheus.CounterVec
 	build       *prometheus.GaugeVec
 	collectErrs *prometheus.CounterVec
@@ -48,12 +48,12 @@ func New(reg prometheus.Registerer, labels Labels) *Metrics {
 	m := &Metrics{
 		reg: reg, labels: labels.withOwn(),
 		transitions: counters("wxrollout_transitions_total",
-			"Events that ended an assignment, by the stage they happened at and the state they led to.", "stage", "event", "state"),
+			"Events that ended an assignment, by stage and by the state they led to.", "stage", "event", "state"),
 		dropped: counters("wxrollout_tasks_dropped_total",
-			"Tasks that were not run, or whose outcome was not theirs to write any more.", "stage", "why"),
+			"Tasks that were not run, or whose outcome the ledger refused.", "stage", "why"),
 		verdicts: counters("wxrollout_verdicts_total", "Audit verdicts read from WeChat.", "verdict"),
 		calls: counters("wxrollout_wechat_requests_total",
-			"HTTP exchanges with WeChat, by what the answer asks for.", "endpoint", "class"),
+			"HTTP exchanges with WeChat, by the class of the answer.", "endpoint", "class"),
 		errcodes: counters("wxrollout_wechat_errcodes_total",
 			"Answers of WeChat with an errcode; other is every code that the table lacks.", "code"),
 		latency: auto.NewHistogramVec(prometheus.HistogramOpts{
@@ -62,16 +62,16 @@ func New(reg prometheus.Registerer, labels Labels) *Metrics {
 		}, []string{"endpoint"}),
 		closings: counters("wxrollout_pool_closings_total",
 			"Refusals that closed a stage's pool, by errcode; one closing may have several.", "stage", "reason"),
-		ticks:   counters("wxrollout_controller_passes_total", "Rounds of the controller.", "result"),
-		claimed: counter("wxrollout_controller_assignments_total", "Assignments that the controller gave out."),
-		woken:   counter("wxrollout_controller_woken_total", "Parked targets that the controller woke in time."),
-		expired: counter("wxrollout_controller_expired_total", "Assignments taken back because their lease ran out: their worker died or stalled."),
-		pushes:  counters("wxrollout_callbacks_total", "Pushes of WeChat; a refused one has the type none.", "type", "result"),
+		passes:    counters("wxrollout_controller_passes_total", "Passes of the controller, by result.", "result"),
+		claimed:   counter("wxrollout_controller_assignments_total", "Assignments that the controller handed out."),
+		woken:     counter("wxrollout_controller_woken_total", "Parked targets that the controller woke in time."),
+		expired:   counter("wxrollout_controller_expired_total", "Assignments taken back because their lease ran out: their worker died or stalled."),
+		callbacks: counters("wxrollout_callbacks_total", "Callbacks of WeChat; a refused one has the type none.", "type", "result"),
 		renewals: counters("wxrollout_token_renewals_total",
-			"Requests for a new token, to WeChat or to a token service, by what they came to.", "token", "result"),
+			"Requests for a new token, to WeChat or to a token service, by result.", "token", "result"),
 		collectErrs: counters("wxrollout_collect_errors_total", "Scrapes at which a part of the gauges could not be read.", "collector"),
 		build: auto.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "wxrollout_build_info", Help: "What runs; always 1.",
+			Name: "wxrollout_build_info", Help: "The running version; always 1.",
 		}, []string{"version", "revision", "goversion"}),
 	}
 	m.zero()
@@ -101,10 +101,10 @@ func (m *Metrics) zero() {
 		}
 	}
 	for _, reason := range m.labels.Refusals {
-		m.pushes.WithLabelValues("none", reason)
+		m.callbacks.WithLabelValues("none", reason)
 	}
 	for _, kind := range m.labels.Callbacks {
-		m.pushes.WithLabelValues(kind, "accepted")
+		m.callbacks.WithLabelValues(kind, "accepted")
 	}
 	for _, token := range tokens {
 		for _, result := range m.labels.Renewals {
@@ -112,7 +112,7 @@ func (m *Metrics) zero() {
 		}
 	}
 	for vec, values := range map[*prometheus.CounterVec]Set{
-		m.verdicts: verdicts, m.errcodes: watchedCodes, m.ticks: results, m.collectErrs: collectors,
+		m.verdicts: verdicts, m.errcodes: watchedCodes, m.passes: results, m.collectErrs: collectors,
 	} {
 		for _, v := range values {
 			vec.WithLabelValues(v)
@@ -120,7 +120,7 @@ func (m *Metrics) zero() {
 	}
 }
 
-// Build says what runs: the version and the commit it was built from.
+// Build exports the version and the commit it was built from.
 func (m *Metrics) Build(version, revision string) {
 	m.build.Reset()
 	m.build.WithLabelValues(version, revision, runtime.Version()).Set(1)
@@ -135,9 +135,9 @@ func (m *Metrics) Transition(stage, event, state string) {
 	m.transitions.WithLabelValues(m.labels.Stages.of(stage), event, to.of(state)).Inc()
 }
 
-// Dropped counts a task that came to nothing: stale (another assignment was given),
+// Dropped counts a task without effect: stale (another assignment was given),
 // lost (its outcome was refused), payload (unreadable, then stage is none) or
-// acting (another worker is at it).
+// acting (another worker handles it).
 func (m *Metrics) Dropped(stage, why string) {
 	if stage != "none" {
 		stage = m.labels.Stages.of(stage)
@@ -162,8 +162,8 @@ func (m *Metrics) Call(endpoint, class string, code int64, took time.Duration) {
 	}
 }
 
-// codeLabel is bounded because only codes of the errcode table have a class of
-// their own: WeChat may answer with any number, those are all "other".
+// codeLabel is bounded: WeChat may answer with any number, and only codes of the errcode table get a
+// label.
 func codeLabel(class string, code int64) string {
 	switch class {
 	case "unknown", ClassNotSent, ClassNoAnswer, Other:
@@ -178,42 +178,41 @@ func (m *Metrics) PoolClosed(stage, reason string) {
 	m.closings.WithLabelValues(m.labels.Stages.of(stage), m.labels.Closings.of(reason)).Inc()
 }
 
-// Tick is what one round of the controller did.
-type Tick struct {
+// Pass is what one pass of the controller did.
+type Pass struct {
 	// Woken, Expired, Claimed and Changed are as in the controller's progress.
 	Woken, Expired, Claimed, Changed int
-	// Failed says that it met an error; what it did is counted all the same.
+	// Failed says that it met an error; what it did is counted too.
 	Failed bool
 }
 
-// Ticked counts a round of the controller.
-func (m *Metrics) Ticked(t Tick) {
+// Passed counts a pass of the controller.
+func (m *Metrics) Passed(p Pass) {
 	result := "idle"
 	switch {
-	case t.Failed:
+	case p.Failed:
 		result = "error"
-	case t.Woken+t.Expired+t.Claimed+t.Changed > 0:
+	case p.Woken+p.Expired+p.Claimed+p.Changed > 0:
 		result = "moved"
 	}
-	m.ticks.WithLabelValues(result).Inc()
-	m.woken.Add(float64(max(0, t.Woken)))
-	m.expired.Add(float64(max(0, t.Expired)))
-	m.claimed.Add(float64(max(0, t.Claimed)))
+	m.passes.WithLabelValues(result).Inc()
+	m.woken.Add(float64(max(0, p.Woken)))
+	m.expired.Add(float64(max(0, p.Expired)))
+	m.claimed.Add(float64(max(0, p.Claimed)))
 }
 
-// PushAccepted counts a push that was handed on; kind is WeChat's name of it.
-func (m *Metrics) PushAccepted(kind string) {
-	m.pushes.WithLabelValues(m.labels.Callbacks.of(kind), "accepted").Inc()
+// CallbackAccepted counts a callback that was handled; kind is WeChat's name of it.
+func (m *Metrics) CallbackAccepted(kind string) {
+	m.callbacks.WithLabelValues(m.labels.Callbacks.of(kind), "accepted").Inc()
 }
 
-// PushRefused counts a push that was not handed on, by the callback handler's reason.
-func (m *Metrics) PushRefused(reason string) {
-	m.pushes.WithLabelValues("none", m.labels.Refusals.of(reason)).Inc()
+// CallbackRefused counts a callback that was refused, by the callback handler's reason.
+func (m *Metrics) CallbackRefused(reason string) {
+	m.callbacks.WithLabelValues("none", m.labels.Refusals.of(reason)).Inc()
 }
 
-// TokenRenewed counts a request for a new token: of the component or an app, and
-// what it came to: ok, busy, merchant (who has to authorize again) or platform
-// (whose own credentials are at fault).
+// TokenRenewed counts a request for a new token, of the component or an app, by its result: ok,
+// busy, merchant (who has to authorize again) or platform (whose own credentials are at fault).
 func (m *Metrics) TokenRenewed(token, result string) {
 	m.renewals.WithLabelValues(tokens.of(token), m.labels.Renewals.of(result)).Inc()
 }

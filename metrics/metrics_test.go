@@ -91,7 +91,7 @@ func TestCounters(t *testing.T) {
 			want: map[string]float64{"wxrollout_pool_closings_total{reason=85085,stage=submit}": 1},
 		},
 		"tick that moved": {
-			feed: func(m *metrics.Metrics) { m.Ticked(metrics.Tick{Woken: 1, Expired: 2, Claimed: 3}) },
+			feed: func(m *metrics.Metrics) { m.Passed(metrics.Pass{Woken: 1, Expired: 2, Claimed: 3}) },
 			want: map[string]float64{
 				"wxrollout_controller_passes_total{result=moved}": 1,
 				"wxrollout_controller_woken_total{}":              1,
@@ -100,15 +100,15 @@ func TestCounters(t *testing.T) {
 			},
 		},
 		"tick that only changed a rollout": {
-			feed: func(m *metrics.Metrics) { m.Ticked(metrics.Tick{Changed: 1}) },
+			feed: func(m *metrics.Metrics) { m.Passed(metrics.Pass{Changed: 1}) },
 			want: map[string]float64{"wxrollout_controller_passes_total{result=moved}": 1},
 		},
 		"idle tick": {
-			feed: func(m *metrics.Metrics) { m.Ticked(metrics.Tick{}) },
+			feed: func(m *metrics.Metrics) { m.Passed(metrics.Pass{}) },
 			want: map[string]float64{"wxrollout_controller_passes_total{result=idle}": 1},
 		},
 		"tick that failed half-way": {
-			feed: func(m *metrics.Metrics) { m.Ticked(metrics.Tick{Claimed: 5, Failed: true}) },
+			feed: func(m *metrics.Metrics) { m.Passed(metrics.Pass{Claimed: 5, Failed: true}) },
 			want: map[string]float64{
 				"wxrollout_controller_passes_total{result=error}": 1,
 				"wxrollout_controller_assignments_total{}":        5,
@@ -126,9 +126,9 @@ func TestCounters(t *testing.T) {
 		},
 		"pushes": {
 			feed: func(m *metrics.Metrics) {
-				m.PushAccepted("weapp_audit_success")
-				m.PushAccepted("weapp_something_new")
-				m.PushRefused("signature")
+				m.CallbackAccepted("weapp_audit_success")
+				m.CallbackAccepted("weapp_something_new")
+				m.CallbackRefused("signature")
 			},
 			want: map[string]float64{
 				"wxrollout_callbacks_total{result=accepted,type=weapp_audit_success}": 1,
@@ -204,8 +204,8 @@ func TestSeriesAreBounded(t *testing.T) {
 		m.Call("/wxa/"+app, app, i, 0)
 		m.Call("/wxa/commit", "unknown", -i-2, 0)
 		m.PoolClosed(app, app)
-		m.PushAccepted(app)
-		m.PushRefused(app)
+		m.CallbackAccepted(app)
+		m.CallbackRefused(app)
 		m.TokenRenewed(app, app)
 	}
 	const folded = 10 // one series of "other" each, and two of Call

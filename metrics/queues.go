@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -17,56 +16,41 @@ type Pipeliner interface {
 // queuesPart reads the sizes of the Asynq queues. Asynq's own inspector and its
 // x/metrics collector walk tasks and lose every queue when one key is missing;
 // six lengths per queue in one round trip cost O(1) and lose nothing.
-type queuesPart struct {
-	rdb    Pipeliner
-	queues Set
-	tasks  *prometheus.Desc
-}
-
-func newQueuesPart(rdb Pipeliner, queues Set) part {
-	return &queuesPart{rdb: rdb, queues: queues, tasks: desc("wxrollout_queue_tasks", "Tasks in an Asynq queue.", "queue", "state")}
-}
-
-func (p *queuesPart) descs() []*prometheus.Desc { return []*prometheus.Desc{p.tasks} }
-
-// read goes on past a queue that fails: with Redis Cluster each may be elsewhere.
-func (p *queuesPart) read(ctx context.Context, out emit) error {
-	var errs []error
-	for _, queueName := range p.queues {
-		sizes, err := p.sizes(ctx, queueName)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("size of queue %s: %w", queueName, err))
-			continue
+func queuesPart(rdb Pipeliner, queues Set) *part {
+	p := &part{}
+	tasks := p.gauge("wxrollout_queue_tasks", "Tasks in an Asynq queue.", "queue", "state")
+	p.read = func(ctx context.Context, out emit) error { // it goes on after a queue that fails: in a cluster each may be elsewhere
+		var errs []error
+		for _, queueName := range queues {
+			sizes, err := queueSizes(ctx, rdb, queueName)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("size of queue %s: %w", queueName, err))
+				continue
+			}
+			for i, state := range queueStates {
+				out(tasks, float64(sizes[i].Val()), queueName, state)
+			}
 		}
-		for i, state := range queueStates {
-			out(p.tasks, float64(sizes[i]), queueName, state)
-		}
+		return errors.Join(errs...)
 	}
-	return errors.Join(errs...)
+	return p
 }
 
-// sizes asks for the length of each of queueStates. Asynq 0.26 keeps the tasks
+// queueSizes reads the length of each of queueStates. Asynq 0.26 keeps the tasks
 // of a queue under asynq:{queue}:<state>: those that wait or run in lists, the
 // others in sorted sets.
-func (p *queuesPart) sizes(ctx context.Context, queueName string) ([]int64, error) {
-	cmds := make([]*redis.IntCmd, len(queueStates))
-	_, err := p.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+func queueSizes(ctx context.Context, rdb Pipeliner, queueName string) ([]*redis.IntCmd, error) {
+	sizes := make([]*redis.IntCmd, len(queueStates))
+	_, err := rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, state := range queueStates {
 			key := "asynq:{" + queueName + "}:" + state
 			if state == "pending" || state == "active" {
-				cmds[i] = pipe.LLen(ctx, key)
+				sizes[i] = pipe.LLen(ctx, key)
 			} else {
-				cmds[i] = pipe.ZCard(ctx, key)
+				sizes[i] = pipe.ZCard(ctx, key)
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	sizes := make([]int64, len(cmds))
-	for i, cmd := range cmds {
-		sizes[i] = cmd.Val()
-	}
-	return sizes, nil
+	return sizes, err
 }

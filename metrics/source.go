@@ -9,17 +9,17 @@ import (
 // called at most once per scrape, with a deadline, possibly by several scrapes
 // at once. A method that fails is counted and takes only its own gauges away.
 type Source interface {
-	// Targets says where the targets of the rollouts are.
+	// Targets is where the targets of the rollouts are.
 	Targets(ctx context.Context) (Targets, error)
-	// Pools says what the platform allows.
+	// Pools is what the platform allows.
 	Pools(ctx context.Context) (Pools, error)
-	// Rates says how far calls to WeChat are slowed.
+	// Rates is how far calls to WeChat are slowed.
 	Rates(ctx context.Context) (Rates, error)
-	// Workers says what the workers have and use.
+	// Workers is what the workers have and use.
 	Workers(ctx context.Context) (Workers, error)
-	// Schedules says how the runs of schedules went.
+	// Schedules is how the runs of schedules went.
 	Schedules(ctx context.Context) (Schedules, error)
-	// Credentials says how fresh the platform's own credentials are.
+	// Credentials is how fresh the platform's own credentials are.
 	Credentials(ctx context.Context) (Credentials, error)
 }
 
@@ -31,7 +31,7 @@ type Place struct{ Stage, State string }
 type Targets struct {
 	// Rollouts counts rollouts by status.
 	Rollouts map[string]int
-	// Held counts running rollouts that a gate holds back, by its verdict.
+	// Held counts running rollouts that a gate holds back, by its decision.
 	Held map[string]int
 	// At counts targets by place.
 	At map[Place]int
@@ -57,7 +57,7 @@ type Pools struct {
 type Pool struct {
 	// Open pools give permits; what is closed or probing is not open.
 	Open bool
-	// RetryAt is when a closed pool is worth asking again; zero if it is open.
+	// RetryAt is when a closed pool is probed again; zero if it is open.
 	RetryAt time.Time
 }
 
@@ -65,7 +65,7 @@ type Pool struct {
 type Quota struct {
 	// Rest is the last reading less what was spent since; Limit the whole.
 	Rest, Limit int64
-	// External are the units of this month that others than us spent, at least.
+	// External is a lower bound of the units that other systems spent this month.
 	External int64
 }
 
@@ -85,19 +85,19 @@ type Workers struct {
 type Schedules struct {
 	// Runs counts runs by result: began, missed or skipped. What it lacks is 0.
 	Runs map[string]int
-	// Last is when a result was had last by any schedule; absent if never.
+	// Last is when any schedule last had a result; absent if never.
 	Last map[string]time.Time
 }
 
-// Credentials tells how fresh the platform's credentials are. A zero time is
+// Credentials is how fresh the platform's credentials are. A zero time is
 // not known, and not exported.
 type Credentials struct {
-	// TicketAt is when the last verify ticket was pushed.
+	// TicketAt is when the newest verify ticket arrived.
 	TicketAt time.Time
 	// TokenUntil is when the component's access token ends.
 	TokenUntil time.Time
-	// AppTokens counts the apps whose token lives; nil is not known.
+	// AppTokens counts the apps whose token is valid; nil if unknown.
 	AppTokens *int64
-	// Fault is the kind of the platform's fault that stands; "" for none.
+	// Fault is the kind of the platform's current fault; "" for none.
 	Fault string
 }

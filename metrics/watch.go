@@ -24,13 +24,13 @@ type WatchOptions struct {
 	Now func() time.Time
 	// Timeout bounds each part of a scrape; 0 means DefaultTimeout.
 	Timeout time.Duration
-	// Failed, if set, is told why a part could not be read; it is counted anyway.
+	// Failed, if set, receives why a part could not be read; it is counted in any case.
 	Failed func(collector string, err error)
 }
 
 // Watch registers the gauges: wxrollout_leader of this worker, and those of the
 // fleet, which are read at each scrape and only while this worker leads. It
-// panics if an option that is needed lacks, or if they are registered already.
+// panics if a needed option is missing, or if they are registered already.
 func (m *Metrics) Watch(o WatchOptions) {
 	if o.Leader == nil || o.Source == nil || o.Redis == nil {
 		panic(errors.New("metrics: Watch needs Leader, Source and Redis"))
@@ -44,40 +44,30 @@ func (m *Metrics) Watch(o WatchOptions) {
 	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "wxrollout_leader", Help: "1 if this worker leads, else 0. Exactly one worker should.",
 	}, func() float64 { return flag(o.Leader()) }))
-	for name, p := range map[string]part{
-		"targets":     newTargetsPart(o.Source, m.labels),
-		"pools":       newPoolsPart(o.Source, m.labels),
-		"rates":       newRatesPart(o.Source, m.labels),
-		"workers":     newWorkersPart(o.Source, m.labels),
-		"schedules":   newSchedulesPart(o.Source, m.labels),
-		"credentials": newCredentialsPart(o.Source, m.labels, o.Now),
-		"queues":      newQueuesPart(o.Redis, m.labels.Queues),
+	for name, p := range map[string]*part{
+		"targets":     targetsPart(o.Source, m.labels),
+		"pools":       poolsPart(o.Source, m.labels),
+		"rates":       ratesPart(o.Source, m.labels),
+		"workers":     workersPart(o.Source, m.labels),
+		"schedules":   schedulesPart(o.Source),
+		"credentials": credentialsPart(o.Source, m.labels, o.Now),
+		"queues":      queuesPart(o.Redis, m.labels.Queues),
 	} {
 		m.reg.MustRegister(&collector{name: name, part: p, o: o, errs: m.collectErrs.WithLabelValues(name)})
 	}
 }
 
-// emit takes one sample of a part.
-type emit func(d *prometheus.Desc, v float64, labels ...string)
-
-// part is a set of gauges that are read together.
-type part interface {
-	descs() []*prometheus.Desc
-	// read emits what it could read and reports what it could not.
-	read(ctx context.Context, out emit) error
-}
-
 // collector reads a part at each scrape while this worker leads.
 type collector struct {
 	name string
-	part part
+	part *part
 	o    WatchOptions
 	errs prometheus.Counter
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range c.part.descs() {
+	for _, d := range c.part.gauges {
 		ch <- d
 	}
 }
@@ -101,11 +91,6 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// desc describes a gauge.
-func desc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, labels, nil)
-}
-
 // flag is 1 for true.
 func flag(b bool) float64 {
 	if b {
@@ -118,7 +103,7 @@ func flag(b bool) float64 {
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 // emitAll emits a value for all of a set, and the sum of what is outside of it,
-// if anything is, as Other: a target never vanishes from a sum.
+// if anything is, as Other, so that sums stay complete.
 func emitAll(out emit, d *prometheus.Desc, s Set, counts map[string]int) {
 	for _, v := range s {
 		out(d, float64(counts[v]), v)

@@ -207,15 +207,15 @@ func TestBrokerSettings(t *testing.T) {
 		change []string
 		want   []string
 	}{
-		"right":            {nil, nil},
-		"both secrets":     {[]string{"COMPONENT_SECRET=s", "SEAL_KEY=k"}, []string{both("COMPONENT_SECRET"), both("SEAL_KEY")}},
-		"a ticket":         {[]string{"COMPONENT_TICKET=s"}, []string{both("COMPONENT_TICKET")}},
-		"a previous key":   {[]string{"SEAL_KEY_PREVIOUS=s"}, []string{both("SEAL_KEY_PREVIOUS")}},
-		"no bearer":        {[]string{"TOKEN_BEARER"}, []string{"WXROLLOUT_TOKEN_BEARER (or _FILE): required"}},
-		"no component":     {[]string{"COMPONENT_APPID"}, []string{"WXROLLOUT_COMPONENT_APPID: required with WXROLLOUT_TOKEN_URL"}},
-		"no TLS":           {[]string{"TOKEN_URL=http://tokens.example/"}, []string{"WXROLLOUT_TOKEN_URL: "}},
-		"a bearer alone":   {[]string{"TOKEN_URL", "COMPONENT_SECRET=s", "COMPONENT_TICKET=t", "SEAL_KEY=k"}, []string{"WXROLLOUT_TOKEN_BEARER: given without"}},
-		"neither the one":  {[]string{"TOKEN_URL", "TOKEN_BEARER"}, []string{"WXROLLOUT_COMPONENT_SECRET", "WXROLLOUT_SEAL_KEY", "WXROLLOUT_CALLBACK_TOKEN"}},
+		"right":                {nil, nil},
+		"both secrets":         {[]string{"COMPONENT_SECRET=s", "SEAL_KEY=k"}, []string{both("COMPONENT_SECRET"), both("SEAL_KEY")}},
+		"a ticket":             {[]string{"COMPONENT_TICKET=s"}, []string{both("COMPONENT_TICKET")}},
+		"a previous key":       {[]string{"SEAL_KEY_PREVIOUS=s"}, []string{both("SEAL_KEY_PREVIOUS")}},
+		"no bearer":            {[]string{"TOKEN_BEARER"}, []string{"WXROLLOUT_TOKEN_BEARER (or _FILE): required"}},
+		"no component":         {[]string{"COMPONENT_APPID"}, []string{"WXROLLOUT_COMPONENT_APPID: required with WXROLLOUT_TOKEN_URL"}},
+		"no TLS":               {[]string{"TOKEN_URL=http://tokens.example/"}, []string{"WXROLLOUT_TOKEN_URL: "}},
+		"a bearer alone":       {[]string{"TOKEN_URL", "COMPONENT_SECRET=s", "COMPONENT_TICKET=t", "SEAL_KEY=k"}, []string{"WXROLLOUT_TOKEN_BEARER: given without"}},
+		"neither the one":      {[]string{"TOKEN_URL", "TOKEN_BEARER"}, []string{"WXROLLOUT_COMPONENT_SECRET", "WXROLLOUT_SEAL_KEY", "WXROLLOUT_CALLBACK_TOKEN"}},
 		"verdicts by callback": {[]string{"CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

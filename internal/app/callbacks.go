@@ -20,7 +20,7 @@ const jobsAtOnce = 64
 
 // Handle implements callback.Sink.
 func (c callbacks) Handle(ctx context.Context, e callback.Event) error {
-	c.metrics.PushAccepted(e.Type)
+	c.metrics.CallbackAccepted(e.Type)
 	switch e.Type {
 	case callback.TypeAuditSuccess, callback.TypeAuditFail, callback.TypeAuditDelay:
 		// The callback is a hint only: it names no version.

@@ -38,7 +38,7 @@ func (a *App) newHTTPSide() (*httpSide, error) {
 		receiver, err := callback.NewHandler(callback.Options{
 			ComponentAppID: a.cfg.ComponentAppID, Token: a.cfg.CallbackToken.Reveal(),
 			AESKey: a.cfg.CallbackAESKey.Reveal(), PreviousAESKey: a.cfg.CallbackAESKeyPrevious.Reveal(),
-			Sink: callbacks{a}, Replay: registry.NewReplay(a.core.rdb, a.cfg.ComponentAppID), Refused: a.metrics.PushRefused,
+			Sink: callbacks{a}, Replay: registry.NewReplay(a.core.rdb, a.cfg.ComponentAppID), Refused: a.metrics.CallbackRefused,
 		})
 		if err != nil {
 			return nil, &config.Error{Faults: []string{"WXROLLOUT_CALLBACK_AES_KEY: " + err.Error()}}

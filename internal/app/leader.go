@@ -36,7 +36,7 @@ func (a *App) newLeader(queue dispatch.Queue) *controller.Leader {
 
 // reconciled counts a pass over the rollouts.
 func (a *App) reconciled(p dispatch.Progress, err error) {
-	a.metrics.Ticked(metrics.Tick{Woken: p.Woken, Expired: p.Expired, Claimed: p.Claimed, Changed: p.Changed, Failed: err != nil})
+	a.metrics.Passed(metrics.Pass{Woken: p.Woken, Expired: p.Expired, Claimed: p.Claimed, Changed: p.Changed, Failed: err != nil})
 }
 
 // wallClock is the machine's time.
