@@ -45,7 +45,7 @@ func rolling(t *testing.T, o wxsim.Options) *platform {
 	var cfg config.Config
 	set := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	config.Bind(set, &cfg, config.RoleOperator)
-	if err := config.Load(set, &cfg, config.RoleOperator, p.env, nil); err != nil {
+	if err := config.Load(set, &cfg, config.RoleOperator, p.env, config.NoFiles); err != nil {
 		t.Fatal(err)
 	}
 	tools, done, err := app.Open(t.Context(), &cfg)

@@ -45,8 +45,9 @@ Examples:
 SIGTERM or Ctrl-C stops it: running calls end first, other workers go on with
 the rest. A second signal stops it at once, which is safe too.
 
-Every flag but --check and --version is also an environment variable:
---redis-url is WXROLLOUT_REDIS_URL, for instance; the flag wins.
+Every flag but --check and --version is also an environment variable
+(--redis-url is WXROLLOUT_REDIS_URL) and a line of a settings file
+(docs/configuration.md). Flags win over the environment, which wins over the file.
 Secrets are only read from the environment, or from the file that the same name
 with _FILE names:
 %s
@@ -77,7 +78,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "worker: unexpected argument %q\nsee worker --help\n", fs.Arg(0))
 		return exitUsage
 	}
-	if err := config.Load(settings, &cfg, config.RoleWorker, environ, os.ReadFile); err != nil {
+	if err := config.Load(settings, &cfg, config.RoleWorker, environ, config.OpenFile); err != nil {
 		fmt.Fprintln(stderr, "worker:", err)
 		return exitUsage
 	}

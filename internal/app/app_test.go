@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +59,7 @@ func load(t *testing.T, env []string) *config.Config {
 	var cfg config.Config
 	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	config.Bind(fs, &cfg, config.RoleWorker)
-	if err := config.Load(fs, &cfg, config.RoleWorker, env, os.ReadFile); err != nil {
+	if err := config.Load(fs, &cfg, config.RoleWorker, env, config.OpenFile); err != nil {
 		t.Fatal(err)
 	}
 	return &cfg

@@ -220,7 +220,7 @@ func TestBrokerSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := read(config.RoleWorker, nil, with(with(good(), service...), tt.change...), noFiles)
+			_, err := read(config.RoleWorker, nil, with(with(good(), service...), tt.change...), config.NoFiles)
 			if (err == nil) != (len(tt.want) == 0) {
 				t.Fatalf("got %v, want %q", err, tt.want)
 			}

@@ -55,7 +55,7 @@ func TestSentinelsAskForAPassword(t *testing.T) {
 	t.Parallel()
 	addr := redistest.Sentinel(t, redistest.Start(t, redistest.AOF()), "requirepass guard-p@ss", "user watcher on >watcher-p@ss +@all")
 	opens := func(changes ...string) error {
-		cfg, err := read(config.RoleWorker, nil, with(with(good(), "REDIS_URL=redis+sentinel://"+addr+"/main/0"), changes...), noFiles)
+		cfg, err := read(config.RoleWorker, nil, with(with(good(), "REDIS_URL=redis+sentinel://"+addr+"/main/0"), changes...), config.NoFiles)
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -27,11 +26,8 @@ func with(env []string, changes ...string) []string {
 // good is a worker's environment that is right.
 func good() []string { return environment("127.0.0.1:6379", "https://wechat.example") }
 
-// noFiles is a machine without files.
-func noFiles(string) ([]byte, error) { return nil, fs.ErrNotExist }
-
 // read loads settings as a program does.
-func read(role config.Role, args, env []string, files func(string) ([]byte, error)) (*config.Config, error) {
+func read(role config.Role, args, env []string, files config.Opener) (*config.Config, error) {
 	var cfg config.Config
 	set := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	config.Bind(set, &cfg, role)

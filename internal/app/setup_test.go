@@ -1,7 +1,6 @@
 package app
 
 import (
-	"os"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -20,7 +19,7 @@ func testConfig(t *testing.T, redisAddr, wechat, rate string) *config.Config {
 		"WXROLLOUT_REDIS_URL=redis://" + redisAddr + "/0", "WXROLLOUT_WECHAT_URL=" + wechat, "WXROLLOUT_RATE=" + rate,
 		"WXROLLOUT_COMPONENT_APPID=" + wxsim.DefaultComponentAppID, "WXROLLOUT_COMPONENT_SECRET=" + wxsim.DefaultSecret,
 		"WXROLLOUT_COMPONENT_TICKET=" + wxsim.DefaultTicket, "WXROLLOUT_SEAL_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-	}, os.ReadFile); err != nil {
+	}, config.OpenFile); err != nil {
 		t.Fatal(err)
 	}
 	return &cfg

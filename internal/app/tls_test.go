@@ -124,7 +124,7 @@ func TestRedisByTLSAndUser(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg, err := read(config.RoleWorker, nil, with(with(good(), full...), tt.change...), noFiles)
+			cfg, err := read(config.RoleWorker, nil, with(with(good(), full...), tt.change...), config.NoFiles)
 			if err == nil {
 				err = opened(t, cfg)
 			}

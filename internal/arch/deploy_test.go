@@ -249,7 +249,7 @@ func loadSettings(role config.Role, environ []string) error {
 	var cfg config.Config
 	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	config.Bind(fs, &cfg, role)
-	return config.Load(fs, &cfg, role, environ, os.ReadFile)
+	return config.Load(fs, &cfg, role, environ, config.OpenFile)
 }
 
 // TestSimulatorSettingsExist: the names are those of cmd/wxsim's flags.

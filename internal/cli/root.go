@@ -44,8 +44,9 @@ Exit codes: 0 done or healthy, 1 error, 2 usage, 3 held by a gate or paused,
 // settingsHelp is the last part of the root's help.
 func settingsHelp() string {
 	return `
-Settings (flags of every command and environment variables: --redis-url is
-WXROLLOUT_REDIS_URL):
+Settings: flags of every command, environment variables (--redis-url is
+WXROLLOUT_REDIS_URL) and lines of a settings file, in this order
+(docs/configuration.md):
 %s
 Secrets come from the environment, or from the file that a variable ending in
 _FILE names. Without COMPONENT_SECRET and SEAL_KEY, or --token-url and

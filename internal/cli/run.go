@@ -32,7 +32,7 @@ func Run(version string, args, environ []string, stdin io.Reader, stdout, stderr
 	env := &command.Env{
 		Streams: term.NewStreams(stdin, stdout, stderr),
 		Open: func(ctx context.Context) (*app.Tools, func() error, error) {
-			if err := config.Load(settings, &cfg, config.RoleOperator, environ, os.ReadFile); err != nil {
+			if err := config.Load(settings, &cfg, config.RoleOperator, environ, config.OpenFile); err != nil {
 				return nil, nil, err
 			}
 			return app.Open(ctx, &cfg)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -56,6 +57,37 @@ type Config struct {
 
 	LogLevel  string
 	LogFormat string
+
+	// Warnings are about settings that work and should not stay.
+	Warnings []string
+
+	file, context string            // which settings file was chosen, and of which only Load knows the content
+	origins       map[string]string // by variable of the environment
+}
+
+// Setting is one setting of a loaded Config, for people.
+type Setting struct {
+	// Name is the variable of the environment.
+	Name string `json:"name"`
+	// Value is the effective value; a secret is [redacted].
+	Value string `json:"value"`
+	// Origin is flag, environment, default, or the file and line.
+	Origin string `json:"origin"`
+}
+
+// Settings lists what is in effect after Load, by name, and where each value comes from. flags are those
+// that Load read.
+func (c *Config) Settings(flags *pflag.FlagSet) []Setting {
+	var out []Setting
+	flags.VisitAll(func(f *pflag.Flag) {
+		out = append(out, Setting{Name: EnvName(f.Name), Value: f.Value.String(), Origin: c.origins[EnvName(f.Name)]})
+	})
+	for _, s := range c.secrets() {
+		if name := envPrefix + s.name; !s.value.Empty() {
+			out = append(out, Setting{Name: name, Value: s.value.String(), Origin: cmp.Or(c.origins[name], "in "+EnvName("redis-url"))})
+		}
+	}
+	return out
 }
 
 // envPrefix starts the name of every setting in the environment.
@@ -85,6 +117,8 @@ func (c *Config) secrets() []secret {
 
 // Bind defines the flags of a role's settings, with their defaults.
 func Bind(fs *pflag.FlagSet, c *Config, role Role) {
+	fs.StringVar(&c.file, "config", "", "settings file with contexts (default: ./wxrollout.yaml, else ~/.config/wxrollout/config.yaml)")
+	fs.StringVar(&c.context, "context", "", "context of the settings file (default: its current one)")
 	fs.StringVar(&c.RedisURL, "redis-url", "redis://127.0.0.1:6379/0", "redis://host:port/db, rediss:// with TLS, redis+sentinel://h1,h2/master/db or redis+cluster://h1,h2")
 	fs.StringVar(&c.RedisUser, "redis-user", "", "Redis ACL user")
 	fs.StringVar(&c.RedisSentinelUser, "redis-sentinel-user", "", "ACL user of the sentinels, if they require one")

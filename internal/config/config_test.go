@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -44,11 +45,17 @@ func good() []string {
 	}
 }
 
-// noFiles is a machine without files.
-func noFiles(string) ([]byte, error) { return nil, fs.ErrNotExist }
+// folder is a machine with these files, by absolute path or relative to the working folder.
+func folder(files map[string]string) config.Opener {
+	m := make(fstest.MapFS)
+	for name, text := range files {
+		m[strings.TrimPrefix(name, "/")] = &fstest.MapFile{Data: []byte(text), Mode: 0o600}
+	}
+	return func(name string) (fs.File, error) { return m.Open(strings.TrimPrefix(name, "/")) }
+}
 
 // read loads settings as a program does.
-func read(role config.Role, args, env []string, files func(string) ([]byte, error)) (*config.Config, error) {
+func read(role config.Role, args, env []string, files config.Opener) (*config.Config, error) {
 	var cfg config.Config
 	set := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	config.Bind(set, &cfg, role)
@@ -82,7 +89,7 @@ func TestFlagOverEnvironmentOverDefault(t *testing.T) {
 			if strings.HasPrefix(name, "the last") {
 				env = append([]string{"WXROLLOUT_CALL_TIMEOUT=3s"}, env...)
 			}
-			cfg, err := read(config.RoleWorker, tt.args, env, noFiles)
+			cfg, err := read(config.RoleWorker, tt.args, env, config.NoFiles)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +114,7 @@ func wrong() []string {
 
 func TestAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := read(config.RoleWorker, nil, wrong(), noFiles)
+	_, err := read(config.RoleWorker, nil, wrong(), config.NoFiles)
 	faults := (*config.Error)(nil)
 	if !errors.As(err, &faults) {
 		t.Fatalf("load: %v, want a *SettingsError", err)
@@ -165,7 +172,7 @@ func TestOneFault(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := read(tt.role, nil, with(good(), tt.change...), noFiles)
+			_, err := read(tt.role, nil, with(good(), tt.change...), config.NoFiles)
 			if tt.want == "" {
 				if err != nil {
 					t.Errorf("load: %v", err)
@@ -182,11 +189,11 @@ func TestOneFault(t *testing.T) {
 
 func TestSecretsFromFiles(t *testing.T) {
 	t.Parallel()
-	files := func(name string) ([]byte, error) {
-		if name == "/run/secrets/component" {
-			return []byte("from-a-file\r\n"), nil
+	files := func(name string) (fs.File, error) {
+		if name == "/root/x" {
+			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 		}
-		return nil, fs.ErrPermission
+		return folder(map[string]string{"/run/secrets/component": "from-a-file\r\n", "/big": strings.Repeat("x", 65<<10)})(name)
 	}
 	tests := map[string]struct {
 		change []string
@@ -195,6 +202,7 @@ func TestSecretsFromFiles(t *testing.T) {
 	}{
 		"file":       {[]string{"COMPONENT_SECRET", "COMPONENT_SECRET_FILE=/run/secrets/component"}, "from-a-file", ""},
 		"both":       {[]string{"COMPONENT_SECRET_FILE=/run/secrets/component"}, "", "WXROLLOUT_COMPONENT_SECRET and WXROLLOUT_COMPONENT_SECRET_FILE: give one of them"},
+		"too large":  {[]string{"COMPONENT_SECRET", "COMPONENT_SECRET_FILE=/big"}, "", "it has more than 65536 bytes"},
 		"unreadable": {[]string{"COMPONENT_SECRET", "COMPONENT_SECRET_FILE=/root/x"}, "", `WXROLLOUT_COMPONENT_SECRET_FILE="/root/x": permission denied`},
 	}
 	for name, tt := range tests {
@@ -219,7 +227,7 @@ func TestSettingsShowNoSecret(t *testing.T) {
 	t.Parallel()
 	env := with(good(), "REDIS_URL=redis://worker:red%40pass@127.0.0.1:6379/0", "CALLBACK_TOKEN=pushtoken",
 		"CALLBACK_AES_KEY=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ", "SEAL_KEY_PREVIOUS=formerkey")
-	cfg, err := read(config.RoleWorker, nil, env, noFiles)
+	cfg, err := read(config.RoleWorker, nil, env, config.NoFiles)
 	if err != nil {
 		t.Fatal(err)
 	}

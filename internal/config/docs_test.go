@@ -46,7 +46,22 @@ func TestConfigurationPage(t *testing.T) {
 }
 
 const configurationHead = "# Settings of the programs\n\n" +
-	"A setting is a flag of `worker` or `enqueue`, or a variable of the environment, or its default, in this order. The flag of\n" +
-	"`WXROLLOUT_REDIS_URL` is `--redis-url`. Durations take the units `ms`, `s`, `m` and `h`. A program that finds a wrong or an unknown\n" +
-	"setting lists all faults and exits with code 2. Secrets are never flags: give the variable, or its name with `_FILE` appended and the path\n" +
-	"of a file. This page is generated from the flags (`go test ./internal/config -update`).\n"
+	"A setting is a flag of `worker` or `enqueue`, or a variable of the environment, or a line of the settings file, or its default, in this\n" +
+	"order. The flag of `WXROLLOUT_REDIS_URL` is `--redis-url`. Durations take the units `ms`, `s`, `m` and `h`. A program that finds a wrong or\n" +
+	"an unknown setting lists all faults and exits with code 2. `enqueue config` shows what is in effect, and where each value comes from.\n\n" +
+	"Secrets are never flags: give the variable, or its name with `_FILE` appended and the path of a file. This page is generated from the flags\n" +
+	"(`go test ./internal/config -update`).\n\n" +
+	"## Settings file\n\n" +
+	"Both programs read the file of `--config` or `WXROLLOUT_CONFIG`, else `./wxrollout.yaml`, else `~/.config/wxrollout/config.yaml`\n" +
+	"(`$XDG_CONFIG_HOME` counts). It has one context for each installation:\n\n" +
+	"    current: production                 # unless --context or WXROLLOUT_CONTEXT names another\n" +
+	"    contexts:\n" +
+	"      production:\n" +
+	"        redis-url: rediss://redis.internal:6379/0\n" +
+	"        component-appid: wx0123456789abcdef\n" +
+	"        component-secret-file: secrets/component      # relative to this file\n" +
+	"        seal-key-file: secrets/seal-key\n" +
+	"      test:\n" +
+	"        redis-url: redis://127.0.0.1:6390/0\n" +
+	"        wechat-url: http://127.0.0.1:8070\n\n" +
+	"A key is the name of a flag, or of a secret in lower case with `-file` appended. A secret itself is refused here.\n"

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -152,7 +151,7 @@ func (d *Demo) settings() (*config.Config, func() redis.UniversalClient, error) 
 	cfg := &config.Config{}
 	fs := pflag.NewFlagSet("demo", pflag.ContinueOnError)
 	config.Bind(fs, cfg, config.RoleWorker)
-	if err := config.Load(fs, cfg, config.RoleWorker, environ, os.ReadFile); err != nil {
+	if err := config.Load(fs, cfg, config.RoleWorker, environ, config.NoFiles); err != nil {
 		return nil, nil, err
 	}
 	if d.opts.RedisURL != "" {
