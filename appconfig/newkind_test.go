@@ -17,6 +17,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/tasks/pool"
@@ -113,7 +114,7 @@ func (permits) Settle(context.Context, rollout.Stage, string, string, ratelimit.
 func TestNewKind(t *testing.T) {
 	t.Parallel()
 	const app = "wx0000000000000001"
-	parse := func(slogan, list string) (*planfile.File, *planfile.Apps, error) {
+	parse := func(slogan, list string) (*planfile.File, *applist.Apps, error) {
 		text := "name: spring\ntemplate: {id: 1, version: 3.9.0}\ntargets: {file: apps.csv}\nconfigure:\n  slogan: " + slogan + "\n"
 		f, err := planfile.Parse("plan.yaml", []byte(text), func(string) ([]byte, error) { return []byte(list), nil })
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/internal/operator"
-	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
@@ -44,10 +44,10 @@ func report(env *command.Env, cmd *cobra.Command, err error) {
 	}
 }
 
-// faultLines are all lines of an error: planfile.Faults prints only the first ones.
+// faultLines are all lines of an error: filefault.Faults prints only the first ones.
 func faultLines(err error) []string {
 	switch e := err.(type) { //nolint:errorlint // a joined error is split into its parts
-	case planfile.Faults:
+	case filefault.Faults:
 		lines := make([]string, len(e))
 		for i, f := range e {
 			lines[i] = f.String()

@@ -11,7 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/ledger"
-	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -24,7 +24,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"nothing", nil, 0},
 		{"anything", errors.New("x"), 1},
-		{"faults of a plan", planfile.Faults{{Msg: "x"}}, 1},
+		{"faults of a plan", filefault.Faults{{Msg: "x"}}, 1},
 		{"usage", exit.Usagef("x"), 2},
 		{"a yes is missing", exit.Unconfirmed("x"), 2},
 		{"settings", &config.Error{}, 2},
@@ -47,9 +47,9 @@ func TestExitCodes(t *testing.T) {
 // TestTellAll prints every fault, however many and however joined.
 func TestTellAll(t *testing.T) {
 	t.Parallel()
-	var faults planfile.Faults
+	var faults filefault.Faults
 	for i := range 120 {
-		faults = append(faults, planfile.Fault{File: "apps.csv", Line: i + 1, Msg: "wrong"})
+		faults = append(faults, filefault.Fault{File: "apps.csv", Line: i + 1, Msg: "wrong"})
 	}
 	f := newFake("")
 	report(f.Env, nil, errors.Join(errors.New("one more"), faults))

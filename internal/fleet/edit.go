@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"github.com/wxrollout/wxrollout/registry/apps"
-	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/applist"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 // EditOptions say how to change the registry.
@@ -36,12 +37,12 @@ type Edited struct {
 }
 
 // Import gives the apps of a list its label and values. If the list has faults
-// (planfile.Faults), nothing is changed.
-func (f *Fleet) Import(ctx context.Context, list *planfile.Apps, opt EditOptions) (Edited, error) {
-	var faults planfile.Faults
+// (filefault.Faults), nothing is changed.
+func (f *Fleet) Import(ctx context.Context, list *applist.Apps, opt EditOptions) (Edited, error) {
+	var faults filefault.Faults
 	for _, name := range list.Columns() {
 		if err := apps.CheckName(name); err != nil {
-			faults = append(faults, planfile.Fault{File: list.Name(), Line: 1, Key: name, Msg: err.Error()})
+			faults = append(faults, filefault.Fault{File: list.Name(), Line: 1, Key: name, Msg: err.Error()})
 		}
 	}
 	edits := make([]string, 0, list.Len())
@@ -62,7 +63,7 @@ func (f *Fleet) Import(ctx context.Context, list *planfile.Apps, opt EditOptions
 			out.Unknown++
 		default:
 			row := list.At(place[a.AppID])
-			faults = append(faults, planfile.Fault{
+			faults = append(faults, filefault.Fault{
 				File: list.Name(), Line: row.Line, Key: "appid", Value: a.AppID,
 				Msg: "is not in the registry: run enqueue apps sync first, or add --skip-unknown to leave it out",
 			})
@@ -79,7 +80,7 @@ func (f *Fleet) Import(ctx context.Context, list *planfile.Apps, opt EditOptions
 }
 
 // editOfRow is the edit of one row: a blank cell removes the value.
-func editOfRow(row planfile.App, hasLabel, replace bool) apps.Edit {
+func editOfRow(row applist.App, hasLabel, replace bool) apps.Edit {
 	e := apps.Edit{Set: make(map[string]string), Replace: replace}
 	if hasLabel {
 		row.Columns["label"] = row.Label // At returns a new map on each call

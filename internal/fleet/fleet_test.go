@@ -16,7 +16,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/applist"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/rollout/selector"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -228,9 +229,9 @@ func TestImport(t *testing.T) {
 	b := mini(t)
 	b.authorize(3)
 	b.sync(fleet.SyncOptions{})
-	read := func(text string) *planfile.Apps {
+	read := func(text string) *applist.Apps {
 		t.Helper()
-		list, err := planfile.ReadApps("apps.csv", strings.NewReader(text))
+		list, err := applist.Read("apps.csv", strings.NewReader(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +239,7 @@ func TestImport(t *testing.T) {
 	}
 	bad := read("appid,wx.live,tier\n" + appID(0) + ",1,gold\n" + appID(8) + ",1,gold\n" + appID(9) + ",1,gold\n")
 	_, err := b.fleet.Import(b.ctx, bad, fleet.EditOptions{})
-	var faults planfile.Faults
+	var faults filefault.Faults
 	if !errors.As(err, &faults) || len(faults) != 3 || faults[1].Line != 3 || faults[2].Value != appID(9) {
 		t.Errorf("faults %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/registry/apps"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/rollout/selector"
 )
@@ -21,7 +22,7 @@ const registryName = "the registry of apps"
 const listStale = 48 * time.Hour
 
 // chosen are the registry's apps that a plan takes, in its order, with warnings for a person.
-func (l *Launcher) chosen(ctx context.Context, file *planfile.File) (list *planfile.Apps, warnings []string, err error) {
+func (l *Launcher) chosen(ctx context.Context, file *planfile.File) (list *applist.Apps, warnings []string, err error) {
 	cursor, err := l.apps.Cursor(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -36,7 +37,7 @@ func (l *Launcher) chosen(ctx context.Context, file *planfile.File) (list *planf
 		warnings = append(warnings, cursor.Short+": the plan may lack apps")
 	}
 	sel, names := file.Targets.Select, make(map[string]bool)
-	var picked []planfile.App
+	var picked []applist.App
 	authorized := 0
 	for a, err := range l.apps.All(ctx) {
 		if err != nil {
@@ -52,14 +53,14 @@ func (l *Launcher) chosen(ctx context.Context, file *planfile.File) (list *planf
 		}
 	}
 	warnings = append(warnings, unknownKeys(sel, names)...)
-	slices.SortFunc(picked, func(a, b planfile.App) int { return cmp.Compare(a.AppID, b.AppID) })
+	slices.SortFunc(picked, func(a, b applist.App) int { return cmp.Compare(a.AppID, b.AppID) })
 	list, err = file.Choose(registryName, picked, authorized)
 	return list, warnings, err
 }
 
 // planApp is an app as plans take it.
-func planApp(a apps.App) planfile.App {
-	return planfile.App{AppID: a.AppID, Label: a.Label, Columns: a.Values}
+func planApp(a apps.App) applist.App {
+	return applist.App{AppID: a.AppID, Label: a.Label, Columns: a.Values}
 }
 
 // unknownKeys warns of keys that no app has a value of: tire!=test matches them all.
@@ -79,14 +80,14 @@ func unknownKeys(sel selector.Selector, names map[string]bool) []string {
 
 // listed are the apps of WeChat's list itself, for a plan that takes all of them
 // before the registry was ever synced.
-func (l *Launcher) listed(ctx context.Context, file *planfile.File, opt PlanOptions) (*planfile.Apps, []string, error) {
+func (l *Launcher) listed(ctx context.Context, file *planfile.File, opt PlanOptions) (*applist.Apps, []string, error) {
 	authorized, err := l.list.AuthorizedApps(ctx, func(done, total int) { opt.Progress("authorized apps", done, total) })
 	if err != nil {
 		return nil, nil, err
 	}
-	list := make([]planfile.App, len(authorized))
+	list := make([]applist.App, len(authorized))
 	for i, appID := range authorized {
-		list[i] = planfile.App{AppID: appID}
+		list[i] = applist.App{AppID: appID}
 	}
 	apps, err := file.Choose("the authorized apps", list, len(list))
 	return apps, []string{"the registry of apps is not synced yet: the apps are WeChat's list, without labels"}, err

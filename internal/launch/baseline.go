@@ -11,6 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/tasks/pool"
 )
@@ -73,7 +74,7 @@ func Newcomers(ctx context.Context, store *apps.Store, b apps.Baseline, file *pl
 			if err != nil {
 				return nil, 0, err
 			}
-			if !file.Targets.Select.Match(a.Get) || file.Check(planfile.NewApps(a.AppID, []planfile.App{planApp(a)})) != nil {
+			if !file.Targets.Select.Match(a.Get) || file.Check(applist.New(a.AppID, []applist.App{planApp(a)})) != nil {
 				held++
 				continue
 			}

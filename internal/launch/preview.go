@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -78,7 +79,7 @@ type Earlier struct {
 }
 
 // Preview shows what applying a plan would do. It changes nothing. The error joins everything that
-// is wrong, planfile.Faults among it.
+// is wrong, filefault.Faults among it.
 func (l *Launcher) Preview(ctx context.Context, file *planfile.File, opt PlanOptions) (*Preview, error) {
 	if opt.Progress == nil {
 		opt.Progress = func(string, int, int) {}
@@ -113,7 +114,7 @@ func (l *Launcher) Preview(ctx context.Context, file *planfile.File, opt PlanOpt
 }
 
 // planApps are the plan's apps, selected and in order, with what to warn of.
-func (l *Launcher) planApps(ctx context.Context, file *planfile.File, opt PlanOptions) (*planfile.Apps, []string, error) {
+func (l *Launcher) planApps(ctx context.Context, file *planfile.File, opt PlanOptions) (*applist.Apps, []string, error) {
 	if !file.Targets.Registry() {
 		list, err := file.ReadApps()
 		return list, nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/calendar"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -223,7 +224,7 @@ func (l *Launcher) chooseRun(ctx context.Context, s *ledger.Schedule) (skipped s
 		return "", err
 	}
 	list, _, err := l.chosen(ctx, file)
-	if faults := (planfile.Faults)(nil); errors.As(err, &faults) {
+	if faults := (filefault.Faults)(nil); errors.As(err, &faults) {
 		return faults.Error(), nil
 	}
 	if err != nil {

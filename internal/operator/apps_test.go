@@ -15,7 +15,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/applist"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 // authorize makes WeChat's list of n apps.
@@ -89,7 +90,7 @@ func TestPlanFromRegistry(t *testing.T) {
 	if p, err = plan("{select: tire!=test}"); err != nil || p.Total != 5 || !strings.Contains(strings.Join(p.Warnings, " "), `no app has a value "tire"`) {
 		t.Errorf("a misspelt key: %+v %v", p, err)
 	}
-	if _, err = plan("{select: tier=tin}"); !errors.As(err, new(planfile.Faults)) || !strings.Contains(err.Error(), "matches none of the 5 apps") {
+	if _, err = plan("{select: tier=tin}"); !errors.As(err, new(filefault.Faults)) || !strings.Contains(err.Error(), "matches none of the 5 apps") {
 		t.Errorf("nothing chosen: %v", err)
 	}
 	b.advance(72 * time.Hour)
@@ -240,7 +241,7 @@ func TestManyApps(t *testing.T) {
 	if peak-before > 64<<20 {
 		t.Errorf("the heap grew by %d MiB", (peak-before)>>20)
 	}
-	imported, err := planfile.ReadApps("apps.csv", strings.NewReader(list.String()))
+	imported, err := applist.Read("apps.csv", strings.NewReader(list.String()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -63,10 +64,10 @@ var ErrNoBaseline = errors.New("no baseline stands: enqueue baseline set -f PLAN
 
 // checkBaseline refuses plans that can't stand for newcomers, all faults at once.
 func checkBaseline(file *planfile.File) error {
-	var faults planfile.Faults
+	var faults filefault.Faults
 	fault := func(bad bool, key, msg string) {
 		if bad {
-			faults = append(faults, planfile.Fault{File: file.Path, Key: key, Msg: msg})
+			faults = append(faults, filefault.Fault{File: file.Path, Key: key, Msg: msg})
 		}
 	}
 	fault(!file.Targets.Registry(), "targets", "a baseline is for apps that are yet to come: want all: true, or select: tier!=test")
@@ -80,7 +81,7 @@ func checkBaseline(file *planfile.File) error {
 }
 
 // SetBaseline lets a plan stand for every app that authorizes the platform from now on.
-// It changes nothing when the plan has faults (planfile.Faults), and with dryRun.
+// It changes nothing when the plan has faults (filefault.Faults), and with dryRun.
 func (o *Operator) SetBaseline(ctx context.Context, file *planfile.File, opt BaselineOptions, dryRun bool) (Baseline, error) {
 	if err := checkBaseline(file); err != nil {
 		return Baseline{}, err

@@ -18,6 +18,7 @@ import (
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -139,7 +140,7 @@ func TestBaselineFaults(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	_, err := b.op.SetBaseline(b.ctx, b.parse(waved+"schedule: \"0 2 * * *\"\n", nil), operator.BaselineOptions{}, false)
-	var faults planfile.Faults
+	var faults filefault.Faults
 	if !errors.As(err, &faults) || len(faults) != 3 {
 		t.Errorf("faults %v", err)
 	}

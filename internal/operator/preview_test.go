@@ -15,7 +15,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -162,7 +162,7 @@ func TestPlanTellsAllFaults(t *testing.T) {
 	plan := strings.Replace(simple, "118", "7", 1) + "ext: {file: ext.tmpl}\n"
 	file := b.parse(plan, files{"apps.csv": "appid,label,shop\n" + appID(1) + ",a,x\n" + appID(2) + ",b,\n" + appID(3) + ",c,\n", "ext.tmpl": `{"ext": {"shop": "{{.shop}}"}}`})
 	_, err := b.op.Launcher().Preview(b.ctx, file, launch.PlanOptions{})
-	var faults planfile.Faults
+	var faults filefault.Faults
 	if !errors.As(err, &faults) || len(faults) != 2 || faults[0].Line != 3 || faults[1].Line != 4 {
 		t.Errorf("faults %v in %v", faults, err)
 	}

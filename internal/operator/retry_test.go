@@ -15,7 +15,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
-	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 func TestRetry(t *testing.T) {
@@ -125,8 +125,8 @@ func TestRetryRecommitFaults(t *testing.T) {
 		opt  operator.RetryOptions
 		want any
 	}{
-		{"a column the list lacks", operator.RetryOptions{Recommit: true, Ext: text(`{"a": "{{.region}}"}`)}, new(planfile.Faults)},
-		{"no JSON", operator.RetryOptions{Recommit: true, Ext: text(`{`)}, new(planfile.Faults)},
+		{"a column the list lacks", operator.RetryOptions{Recommit: true, Ext: text(`{"a": "{{.region}}"}`)}, new(filefault.Faults)},
+		{"no JSON", operator.RetryOptions{Recommit: true, Ext: text(`{`)}, new(filefault.Faults)},
 		{"no template text", operator.RetryOptions{Recommit: true, Ext: text(`{{`)}, new(*extjson.Error)},
 		{"a template that isn't there", operator.RetryOptions{Recommit: true, Template: &rollout.Template{ID: 5}}, new(*library.TemplateError)},
 		{"no recommit", operator.RetryOptions{Ext: text(`{}`)}, new(*operator.FilterError)},
@@ -136,7 +136,7 @@ func TestRetryRecommitFaults(t *testing.T) {
 		if err == nil || !errors.As(err, tt.want) {
 			t.Errorf("%s: %v, want a %T", tt.name, err, tt.want)
 		}
-		if faults, ok := tt.want.(*planfile.Faults); ok && len(*faults) != 2 {
+		if faults, ok := tt.want.(*filefault.Faults); ok && len(*faults) != 2 {
 			t.Errorf("%s: %d faults, want one of each target: %v", tt.name, len(*faults), err)
 		}
 	}

@@ -6,7 +6,9 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -80,20 +82,20 @@ func (o *Operator) recommitted(ctx context.Context, was rollout.Template, other 
 }
 
 // checkExt renders an ext template for every target a filter chooses; some tells
-// whether there is one. The error is planfile.Faults.
+// whether there is one. The error is filefault.Faults.
 func (o *Operator) checkExt(ctx context.Context, r rollout.Rollout, f Filter, text string) (some bool, err error) {
 	ext, err := extjson.Parse(text)
 	if err != nil {
 		return false, err
 	}
-	var faults planfile.Faults
+	var faults filefault.Faults
 	for t, err := range o.Targets(ctx, r, f) {
 		if err != nil {
 			return some, err
 		}
 		some = true
-		app := planfile.App{AppID: t.AppID, Label: t.Label, Columns: t.Columns}
-		faults = append(faults, planfile.CheckExt(ext, planfile.NewApps(fmt.Sprintf("%s of %s", t.AppID, r.ID), []planfile.App{app}))...)
+		app := applist.App{AppID: t.AppID, Label: t.Label, Columns: t.Columns}
+		faults = append(faults, planfile.CheckExt(ext, applist.New(fmt.Sprintf("%s of %s", t.AppID, r.ID), []applist.App{app}))...)
 	}
 	if len(faults) > 0 {
 		return some, faults

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 // readAudit reads the section audit, which may be absent.
@@ -30,7 +31,7 @@ func readAudit(top *object) rollout.AuditPolicy {
 		api := plain(node)
 		if api == "" || strings.ContainsFunc(api, unicode.IsSpace) {
 			at := node.GetToken().Position
-			o.r.add(Fault{Line: at.Line, Column: at.Column, Key: o.key("allow_privacy"), Value: api, Msg: wantAPIs})
+			o.r.add(filefault.Fault{Line: at.Line, Column: at.Column, Key: o.key("allow_privacy"), Value: api, Msg: wantAPIs})
 		}
 		a.AllowPrivacy = append(a.AllowPrivacy, api)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
 )
 
@@ -22,7 +23,7 @@ type Compiled struct {
 	// Digest identifies everything that decides what the rollout does.
 	Digest string
 	// Apps are the targets in order.
-	Apps *Apps
+	Apps *applist.Apps
 	// Recipe is the plan file of a schedule that chooses its apps at each run; "" otherwise.
 	Recipe string
 
@@ -32,13 +33,13 @@ type Compiled struct {
 
 // Check reports the apps that lack what the ext template and the app configuration of the plan
 // need. The error is Faults.
-func (f *File) Check(apps *Apps) error {
-	return append(CheckExt(f.Ext, apps), checkConfigure(f.Configure, apps)...).err()
+func (f *File) Check(apps *applist.Apps) error {
+	return append(CheckExt(f.Ext, apps), checkConfigure(f.Configure, apps)...).Err()
 }
 
 // Compile makes a plan that can be stored, for apps that were selected and ordered as the plan
 // says. tmpl is Template.Pinned(), or for latest: true the newest entry of the template library.
-func (f *File) Compile(tmpl rollout.Template, apps *Apps) (*Compiled, error) {
+func (f *File) Compile(tmpl rollout.Template, apps *applist.Apps) (*Compiled, error) {
 	if err := f.Check(apps); err != nil {
 		return nil, err
 	}
@@ -67,8 +68,7 @@ func (c *Compiled) Configure() *appconfig.Template { return c.configure }
 
 // App is the n-th app, from 0, as templates take it.
 func (c *Compiled) App(n int) extjson.App {
-	app := c.Apps.At(n)
-	return extjson.App{AppID: app.AppID, Label: app.Label, Columns: app.Columns}
+	return valuesOf(c.Apps.At(n))
 }
 
 // Wave is the wave of the n-th app, from 0.
@@ -81,7 +81,7 @@ func (c *Compiled) Wave(n int) rollout.Wave {
 func (c *Compiled) Targets() iter.Seq2[rollout.Target, error] { return Targets(c.Plan, c.Apps) }
 
 // Targets are the targets of a plan that was frozen for apps, in order.
-func Targets(plan rollout.Plan, apps *Apps) iter.Seq2[rollout.Target, error] {
+func Targets(plan rollout.Plan, apps *applist.Apps) iter.Seq2[rollout.Target, error] {
 	return func(yield func(rollout.Target, error) bool) {
 		for n, app := range apps.All() {
 			wave, place, _ := waveOf(plan, n)
@@ -102,7 +102,7 @@ func (c *Compiled) Ext(appID string) (string, error) {
 		if c.ext == nil {
 			return "{}", nil
 		}
-		return c.ext.Render(extjson.App{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
+		return c.ext.Render(valuesOf(app))
 	}
 	return "", fmt.Errorf("app %s is not among the plan's %d targets", appID, c.Len())
 }

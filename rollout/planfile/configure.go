@@ -13,7 +13,9 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/wxrollout/wxrollout/appconfig"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 // Configure is the part of a plan that says which app configuration comes with the code.
@@ -91,7 +93,7 @@ func readConfigure(top *object) *Configure {
 	tmpl, err := appconfig.Parse(c.text)
 	if bad := (*extjson.Error)(nil); errors.As(err, &bad) && len(o.r.faults) == 0 {
 		at := c.at(bad.Line)
-		o.r.add(Fault{Line: at.line, Key: at.key, Value: at.text, Msg: bad.Msg})
+		o.r.add(filefault.Fault{Line: at.line, Key: at.key, Value: at.text, Msg: bad.Msg})
 	}
 	c.tmpl = tmpl
 	return c
@@ -199,7 +201,7 @@ func (o *object) table(name string, n appconfig.Table) any {
 func (o *object) checked(name, text string, at *token.Position, check appconfig.Check) leaf {
 	l := leaf{key: o.key(name), text: text, line: at.Line}
 	report := func(msg string) {
-		o.r.add(Fault{Line: at.Line, Column: at.Column, Key: l.key, Value: text, Msg: msg})
+		o.r.add(filefault.Fault{Line: at.Line, Column: at.Column, Key: l.key, Value: text, Msg: msg})
 	}
 	if strings.LastIndex(text, "{{") > strings.LastIndex(text, "}}") {
 		report("has {{ and no }} after it")
@@ -221,7 +223,7 @@ func (o *object) oneOf(name string, node ast.Node, want string, check appconfig.
 	text, single := scalar(node)
 	at := node.GetToken().Position
 	if !single || strings.TrimSpace(text) == "" || strings.ContainsFunc(text, unicode.IsControl) || len(text) > textMax {
-		o.r.add(Fault{Line: at.Line, Column: at.Column, Key: o.key(name), Value: plain(node), Msg: want})
+		o.r.add(filefault.Fault{Line: at.Line, Column: at.Column, Key: o.key(name), Value: plain(node), Msg: want})
 		return nil, false
 	}
 	return o.checked(name, text, at, check), true
@@ -298,33 +300,19 @@ func escaped(text string) string {
 	return b.String()[1 : b.Len()-2] // without quotes and line end
 }
 
-// checkConfigure renders the app configuration for every app and returns all faults, with the app's
-// line in its list. A column the list lacks is one fault of its header.
-func checkConfigure(c *Configure, apps *Apps) Faults {
+// checkConfigure renders the app configuration for every app and returns all faults.
+func checkConfigure(c *Configure, apps *applist.Apps) filefault.Faults {
 	if c.Template() == nil {
 		return nil
 	}
-	var faults Faults
-	for _, name := range c.tmpl.Columns() {
-		if !slices.Contains(apps.known(), name) {
-			faults = append(faults, Fault{File: apps.name, Line: apps.headerLine, Key: name,
-				Msg: "the plan's configure uses this column and the list lacks it" + suggest(name, apps.known())})
+	return checkApps(apps, "the plan's configure", c.tmpl.Columns(), func(app extjson.App) ([]appconfig.Fault, error) {
+		want, err := c.tmpl.Render(app)
+		if err != nil {
+			return nil, err
 		}
-	}
-	if faults != nil {
-		return faults
-	}
-	for _, app := range apps.All() {
-		want, err := c.tmpl.Render(extjson.App{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
-		if bad := (*extjson.Error)(nil); errors.As(err, &bad) {
-			at := c.at(bad.Line)
-			msg := fmt.Sprintf("%s (%s, %s on line %d of the plan)", bad.Msg, app.AppID, at.key, at.line)
-			faults = append(faults, Fault{File: apps.name, Line: app.Line, Key: bad.Column, Value: bad.Value, Msg: msg})
-			continue
-		}
-		for _, f := range want.Faults {
-			faults = append(faults, Fault{File: apps.name, Line: app.Line, Key: "configure." + f.Key, Value: f.Value, Msg: f.Msg + " (" + app.AppID + ")"})
-		}
-	}
-	return faults
+		return want.Faults, nil
+	}, func(line int) string {
+		at := c.at(line)
+		return fmt.Sprintf("%s on line %d of the plan", at.key, at.line)
+	})
 }

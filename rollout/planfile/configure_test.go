@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/appconfig"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
@@ -91,7 +92,7 @@ func TestNoConfigure(t *testing.T) {
 	if err != nil || plan.Configure != "" || f.Configure.Template() != nil {
 		t.Errorf("got %q %v", plan.Configure, err)
 	}
-	if faults := planfile.CheckConfigure(f.Configure, planfile.NewApps("x", []planfile.App{{AppID: id1}})); len(faults) > 0 {
+	if faults := planfile.CheckConfigure(f.Configure, applist.New("x", []applist.App{{AppID: id1}})); len(faults) > 0 {
 		t.Errorf("faults %v", faults)
 	}
 }
@@ -168,8 +169,8 @@ func FuzzConfigure(f *testing.F) {
 		if tmpl == nil {
 			return
 		}
-		app := planfile.App{AppID: id1, Line: 2, Columns: map[string]string{"a": "x", "host": "a.test.cn", "k": "\"", "v": "\\"}}
-		for _, fault := range planfile.CheckConfigure(file.Configure, planfile.NewApps("apps.csv", []planfile.App{app})) {
+		app := applist.App{AppID: id1, Line: 2, Columns: map[string]string{"a": "x", "host": "a.test.cn", "k": "\"", "v": "\\"}}
+		for _, fault := range planfile.CheckConfigure(file.Configure, applist.New("apps.csv", []applist.App{app})) {
 			if fault.Msg == "" || len(fault.String()) > 8192 {
 				t.Fatalf("fault %+v", fault)
 			}

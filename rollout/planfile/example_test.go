@@ -2,10 +2,8 @@ package planfile_test
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/wxrollout/wxrollout/rollout/planfile"
-	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
 func ExampleParse() {
@@ -20,24 +18,6 @@ audit:
 	// plan.yaml:2: template.version: is missing: want what users see, such as 3.9.0
 	// plan.yaml:2: template.vresion: unknown key; did you mean version?
 	// plan.yaml:5: audit.in_audit: "wiat": want wait, withdraw or skip; did you mean wait?
-}
-
-func ExampleReadApps() {
-	apps, err := planfile.ReadApps("apps.csv", strings.NewReader(`
-# north
-appid,              label, tier
-wx0000000000000001, Tea,   gold
-wx0000000000000002, Rice,  tin
-`))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	gold, _ := selector.Parse("tier=gold")
-	chosen, err := apps.Select(gold)
-	fmt.Println(chosen.At(0), err)
-	// Output:
-	// {wx0000000000000001 Tea map[tier:gold] 4} <nil>
 }
 
 func ExampleFile_Freeze() {

@@ -3,11 +3,13 @@ package planfile
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/wxrollout/wxrollout/appconfig"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 // readExt reads the section ext and the template it names; nil when there is none.
@@ -17,12 +19,12 @@ func readExt(top *object, open func(string) ([]byte, error)) *extjson.Template {
 		return nil
 	}
 	file, text := o.text("file"), o.text("inline")
-	where := Fault{File: file, Key: "ext"}
+	where := filefault.Fault{File: file, Key: "ext"}
 	switch inline := o.get("inline"); {
 	case file != "" && inline != nil:
 		o.fault("inline", "", "can't be with file: want one of them")
 	case inline != nil:
-		where = Fault{Key: "ext.inline", Line: inline.GetToken().Position.Line - 1}
+		where = filefault.Fault{Key: "ext.inline", Line: inline.GetToken().Position.Line - 1}
 		if _, block := inline.(*ast.LiteralNode); block {
 			where.Line++ // its text begins on the line after the |
 		}
@@ -44,28 +46,38 @@ func readExt(top *object, open func(string) ([]byte, error)) *extjson.Template {
 	return ext
 }
 
-// CheckExt renders the template for every app and gives all faults, with the
-// app's line in its list. A column the list lacks is one fault of its header.
-func CheckExt(ext *extjson.Template, apps *Apps) Faults {
+// CheckExt renders the template for every app and returns all faults.
+func CheckExt(ext *extjson.Template, apps *applist.Apps) filefault.Faults {
 	if ext == nil {
 		return nil
 	}
-	var faults Faults
-	for _, name := range ext.Columns() {
-		if !slices.Contains(apps.known(), name) {
-			faults = append(faults, Fault{File: apps.name, Line: apps.headerLine, Key: name,
-				Msg: "the ext template uses this column and the list lacks it" + suggest(name, apps.known())})
-		}
-	}
+	return checkApps(apps, "the ext template", ext.Columns(), func(app extjson.App) ([]appconfig.Fault, error) {
+		_, err := ext.Render(app)
+		return nil, err
+	}, func(line int) string { return fmt.Sprintf("line %d of the ext template", line) })
+}
+
+// checkApps renders a template for every app. A fault has the app's line in its list; a column that the
+// list lacks is one fault of its header. place is a line of the template in words.
+func checkApps(apps *applist.Apps, what string, columns []string, render func(extjson.App) ([]appconfig.Fault, error), place func(line int) string) filefault.Faults {
+	faults := apps.Missing(columns, what)
 	if faults != nil {
 		return faults
 	}
 	for _, app := range apps.All() {
-		_, err := ext.Render(extjson.App{AppID: app.AppID, Label: app.Label, Columns: app.Columns})
+		wrong, err := render(valuesOf(app))
 		if bad := (*extjson.Error)(nil); errors.As(err, &bad) {
-			msg := fmt.Sprintf("%s (%s, line %d of the ext template)", bad.Msg, app.AppID, bad.Line)
-			faults = append(faults, Fault{File: apps.name, Line: app.Line, Key: bad.Column, Value: bad.Value, Msg: msg})
+			msg := fmt.Sprintf("%s (%s, %s)", bad.Msg, app.AppID, place(bad.Line))
+			faults = append(faults, filefault.Fault{File: apps.Name(), Line: app.Line, Key: bad.Column, Value: bad.Value, Msg: msg})
+		}
+		for _, f := range wrong {
+			faults = append(faults, filefault.Fault{File: apps.Name(), Line: app.Line, Key: "configure." + f.Key, Value: f.Value, Msg: f.Msg + " (" + app.AppID + ")"})
 		}
 	}
 	return faults
+}
+
+// valuesOf is an app as templates take it.
+func valuesOf(app applist.App) extjson.App {
+	return extjson.App{AppID: app.AppID, Label: app.Label, Columns: app.Columns}
 }

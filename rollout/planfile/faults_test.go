@@ -1,7 +1,6 @@
 package planfile_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -202,24 +201,4 @@ func TestParseBroken(t *testing.T) {
 	}
 	_, err = planfile.Parse("broken.yaml", text, files{"ext.json.tmpl": "{\n\"a\": \"{{printf .x}}\"}"}.open)
 	goldentest.Compare(t, "broken.golden", faultsOf(t, err).Error()+"\n")
-}
-
-func TestFaultsPrintFifty(t *testing.T) {
-	t.Parallel()
-	var faults planfile.Faults
-	for i := range planfile.FaultsShown + 7 {
-		faults = append(faults, planfile.Fault{File: "a.csv", Line: i + 1, Msg: "bad"})
-	}
-	lines := strings.Split(faults.Error(), "\n")
-	if len(lines) != planfile.FaultsShown+1 || lines[0] != "a.csv:1: bad" || lines[planfile.FaultsShown] != "and 7 more" {
-		t.Errorf("got %d lines, the last %q", len(lines), lines[len(lines)-1])
-	}
-}
-
-func TestFaultText(t *testing.T) {
-	t.Parallel()
-	got := fmt.Sprint(planfile.Fault{File: "plan.yaml", Line: 12, Key: "audit.in_audit", Value: "wiat", Msg: "want wait, withdraw or skip"})
-	if want := `plan.yaml:12: audit.in_audit: "wiat": want wait, withdraw or skip`; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
 }

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
@@ -98,7 +100,7 @@ func Read(path string) (*File, error) {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(folder, name)
 		}
-		return readFile(name, listMax+1)
+		return readFile(name, applist.BytesMax+1)
 	})
 }
 
@@ -120,7 +122,7 @@ func Parse(name string, data []byte, open func(path string) ([]byte, error)) (*F
 	r := &reader{file: name, lines: make(map[string]int)}
 	body := r.parseYAML(data)
 	if body == nil {
-		return nil, r.faults.err()
+		return nil, r.faults.Err()
 	}
 	f := &File{Path: name, open: open, lines: r.lines, text: data}
 	top := r.object("", body.GetToken().Position, body)
@@ -141,16 +143,16 @@ func Parse(name string, data []byte, open func(path string) ([]byte, error)) (*F
 	f.Deadline = readDeadline(top)
 	f.Start, f.Schedule = readTimes(top)
 	top.done()
-	r.faults.sort(name)
-	if err := r.faults.err(); err != nil {
+	r.faults.Sort(name)
+	if err := r.faults.Err(); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
 // fault is a fault of a key that could be judged only after reading.
-func (f *File) fault(key, value, format string, args ...any) Faults {
-	return Faults{{File: f.Path, Line: f.lines[key], Key: key, Value: value, Msg: fmt.Sprintf(format, args...)}}
+func (f *File) fault(key, value, format string, args ...any) filefault.Faults {
+	return filefault.Faults{{File: f.Path, Line: f.lines[key], Key: key, Value: value, Msg: fmt.Sprintf(format, args...)}}
 }
 
 // ErrAllApps is what ReadApps gives for a plan without targets.file: the apps come
@@ -159,7 +161,7 @@ var ErrAllApps = errors.New("the plan takes the apps of the registry: it names n
 
 // ReadApps reads the plan's app list, selected and in order. The error is Faults,
 // or ErrAllApps.
-func (f *File) ReadApps() (*Apps, error) {
+func (f *File) ReadApps() (*applist.Apps, error) {
 	if f.Targets.Registry() {
 		return nil, ErrAllApps
 	}
@@ -167,7 +169,7 @@ func (f *File) ReadApps() (*Apps, error) {
 	if err != nil {
 		return nil, f.fault("targets.file", f.Targets.File, "can't be read: %v", reason(err))
 	}
-	apps, err := ReadApps(f.Targets.File, bytes.NewReader(data))
+	apps, err := applist.Read(f.Targets.File, bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +177,7 @@ func (f *File) ReadApps() (*Apps, error) {
 }
 
 // Arrange selects and orders apps as the plan says. The error is Faults.
-func (f *File) Arrange(apps *Apps) (*Apps, error) {
+func (f *File) Arrange(apps *applist.Apps) (*applist.Apps, error) {
 	selected, err := apps.Select(f.Targets.Select)
 	if err != nil {
 		return nil, f.fault("targets.select", f.Targets.Select.String(), "%v", err)
@@ -193,14 +195,14 @@ func (f *File) Arrange(apps *Apps) (*Apps, error) {
 // Choose makes the plan's list of apps that were selected elsewhere, from of apps of
 // the registry, in the plan's order. name stands for the registry in faults. The
 // error is Faults.
-func (f *File) Choose(name string, selected []App, of int) (*Apps, error) {
+func (f *File) Choose(name string, selected []applist.App, of int) (*applist.Apps, error) {
 	if len(selected) == 0 && f.Targets.Select.Empty() {
 		return nil, f.fault("targets", "", "there are no apps in %s", name)
 	}
 	if len(selected) == 0 {
 		return nil, f.fault("targets.select", f.Targets.Select.String(), "matches none of the %d apps in %s", of, name)
 	}
-	ordered, err := NewApps(name, selected).Order(f.Targets.Order)
+	ordered, err := applist.New(name, selected).Order(f.Targets.Order)
 	if err != nil {
 		return nil, f.fault("targets.order", f.Targets.Order, "%v", err)
 	}

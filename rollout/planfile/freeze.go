@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 )
 
 // Freeze makes the plan that is reviewed, applied and stored, for total targets.
@@ -75,7 +76,7 @@ func (t TemplateSpec) Pin(tmpl rollout.Template) (rollout.Template, error) {
 // plan with its ext template, when it starts, and the apps in order with their
 // values. Comments, blanks, file names and the order of keys and columns don't
 // change it.
-func (f *File) digest(plan rollout.Plan, apps *Apps) string {
+func (f *File) digest(plan rollout.Plan, apps *applist.Apps) string {
 	h := sha256.New()
 	frozen, err := json.Marshal(plan)
 	if err != nil {
@@ -86,20 +87,11 @@ func (f *File) digest(plan rollout.Plan, apps *Apps) string {
 	if !f.Start.IsZero() {
 		start = f.Start.UTC().Format(time.RFC3339)
 	}
-	columns := slices.Sorted(slices.Values(apps.columns))
-	place := make([]int, len(columns))
-	for i, name := range columns {
-		place[i] = slices.Index(apps.columns, name)
-	}
+	columns := slices.Sorted(slices.Values(apps.Columns()))
 	buf := put(nil, "plan 1", string(frozen), start, f.Schedule)
 	h.Write(put(buf, columns...))
-	values := make([]string, len(columns)+2)
-	for _, r := range apps.rows {
-		values[0], values[1] = r.appid, r.label
-		for i, at := range place {
-			values[i+2] = r.values[at]
-		}
-		buf = put(buf[:0], values...)
+	for record := range apps.Records(columns) {
+		buf = put(buf[:0], record...)
 		h.Write(buf)
 	}
 	return hex.EncodeToString(h.Sum(nil))

@@ -2,7 +2,6 @@ package planfile_test
 
 import (
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"slices"
 	"strings"
@@ -14,7 +13,9 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/memtest"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/calendar"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -71,7 +72,7 @@ func parsePlan(text []byte) (*planfile.File, error) {
 // message of readable length.
 func placed(t *testing.T, err error, name string, text []byte) {
 	t.Helper()
-	var faults planfile.Faults
+	var faults filefault.Faults
 	if !errors.As(err, &faults) || len(faults) == 0 {
 		t.Fatalf("got %v, want Faults", err)
 	}
@@ -82,7 +83,7 @@ func placed(t *testing.T, err error, name string, text []byte) {
 			t.Fatalf("fault %+v of %d lines", fault, lines)
 		}
 	}
-	if n := len(err.Error()); n > (planfile.FaultsShown+1)*longest {
+	if n := len(err.Error()); n > (filefault.FaultsShown+1)*longest {
 		t.Fatalf("an error of %d bytes", n)
 	}
 }
@@ -117,68 +118,6 @@ func reordered(t *testing.T, text []byte, want rollout.Plan, freezes bool) {
 	}
 }
 
-// FuzzReadApps: no bytes make the reader panic or take memory without bound;
-// what it takes is sound, and is the same when it is written and read again.
-func FuzzReadApps(f *testing.F) {
-	f.Add([]byte("appid,label\n" + id1 + ",One\n"))
-	f.Add([]byte(id1 + "\n"))
-	f.Add([]byte("appid,\"" + strings.Repeat("x\n", 200)))
-	f.Add([]byte("appid\n" + strings.Repeat(",", 300)))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		var apps *planfile.Apps
-		var err error
-		memtest.Bounded(t, len(text), perByte, func() { apps, err = planfile.ReadApps("apps.csv", bytes.NewReader(text)) })
-		if err != nil {
-			if apps != nil {
-				t.Fatalf("got %v beside %v", apps, err)
-			}
-			placed(t, err, "apps.csv", text)
-			return
-		}
-		seen := make(map[string]bool)
-		for _, app := range apps.All() {
-			if len(app.AppID) != 18 || seen[app.AppID] || len(app.Columns) != len(apps.Columns()) || app.Line < 1 {
-				t.Fatalf("took %+v", app)
-			}
-			seen[app.AppID] = true
-		}
-		if len(seen) == 0 {
-			t.Fatal("took a list of nothing")
-		}
-		again, err := planfile.ReadApps("apps.csv", strings.NewReader(written(t, apps)))
-		if err != nil || again.Len() != apps.Len() {
-			t.Fatalf("written and read again: %v\n%s", err, written(t, apps))
-		}
-		for i, app := range apps.All() {
-			other := again.At(i)
-			app.Line, other.Line = 0, 0
-			if diff := cmp.Diff(app, other); diff != "" {
-				t.Fatalf("written and read again (-was +is):\n%s", diff)
-			}
-		}
-	})
-}
-
-// written is a list as CSV.
-func written(t *testing.T, apps *planfile.Apps) string {
-	t.Helper()
-	var out strings.Builder
-	w := csv.NewWriter(&out)
-	columns := apps.Columns()
-	rows := [][]string{append([]string{"appid", "label"}, columns...)}
-	for _, app := range apps.All() {
-		row := []string{app.AppID, app.Label}
-		for _, c := range columns {
-			row = append(row, app.Columns[c])
-		}
-		rows = append(rows, row)
-	}
-	if err := w.WriteAll(rows); err != nil {
-		t.Fatal(err)
-	}
-	return out.String()
-}
-
 // hostile are plans and lists made to cost: a part repeated to the size allowed.
 var hostile = map[string][3]string{
 	"brackets": {"name: ", "[", ""}, "braces": {"name: ", "{a: ", ""}, "dashes": {"", "- ", ""}, "keys": {"", "? ", ""},
@@ -210,7 +149,7 @@ func TestHostileSizes(t *testing.T) { //nolint:paralleltest // it measures memor
 		const listSize, listPerByte = 4 << 20, 60 // the limit is more
 		list := memtest.Long(h[0], h[1], h[2], listSize)
 		memtest.Bounded(t, len(list), listPerByte, func() {
-			if _, err := planfile.ReadApps("apps.csv", strings.NewReader(list)); err == nil {
+			if _, err := applist.Read("apps.csv", strings.NewReader(list)); err == nil {
 				t.Errorf("a list of %s was taken", name)
 			} else {
 				placed(t, err, "apps.csv", []byte(list))

@@ -9,17 +9,19 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 // reader collects the faults of one plan.
 type reader struct {
 	file   string
-	faults Faults
+	faults filefault.Faults
 	lines  map[string]int // where each key stands
 }
 
 // add notes a fault of the plan, unless it names another file.
-func (r *reader) add(f Fault) {
+func (r *reader) add(f filefault.Fault) {
 	if f.File == "" {
 		f.File = r.file
 	}
@@ -50,13 +52,13 @@ func (r *reader) object(path string, at *token.Position, node ast.Node) *object 
 	m, ok := node.(ast.MapNode)
 	if !ok {
 		o.broken = true
-		r.add(Fault{Line: at.Line, Column: at.Column, Key: path, Value: plain(node), Msg: "want keys and values, such as " + example(path)})
+		r.add(filefault.Fault{Line: at.Line, Column: at.Column, Key: path, Value: plain(node), Msg: "want keys and values, such as " + example(path)})
 		return o
 	}
 	for it := m.MapRange(); it.Next(); {
 		key := it.Key().GetToken()
 		if first, twice := o.values[key.Value]; twice {
-			r.add(Fault{Line: key.Position.Line, Column: key.Position.Column, Key: o.key(key.Value),
+			r.add(filefault.Fault{Line: key.Position.Line, Column: key.Position.Column, Key: o.key(key.Value),
 				Msg: fmt.Sprintf("is there twice, first on line %d", first.key.Position.Line)})
 			continue
 		}
@@ -111,7 +113,7 @@ func (o *object) fault(name, value, format string, args ...any) {
 			at = e.value.GetToken().Position
 		}
 	}
-	o.r.add(Fault{Line: at.Line, Column: at.Column, Key: o.key(name), Value: value, Msg: fmt.Sprintf(format, args...)})
+	o.r.add(filefault.Fault{Line: at.Line, Column: at.Column, Key: o.key(name), Value: value, Msg: fmt.Sprintf(format, args...)})
 }
 
 // missing reports a required key that is not there; of the wrong kind, it was
@@ -203,7 +205,7 @@ func (o *object) choice(name string, words ...string) string {
 		return text
 	}
 	last := len(words) - 1
-	o.fault(name, text, "want %s or %s%s", strings.Join(words[:last], ", "), words[last], suggest(text, words))
+	o.fault(name, text, "want %s or %s%s", strings.Join(words[:last], ", "), words[last], filefault.Suggest(text, words))
 	return words[0]
 }
 
@@ -211,7 +213,7 @@ func (o *object) choice(name string, words ...string) string {
 func (o *object) done() {
 	for name, e := range o.values {
 		if !slices.Contains(o.known, name) {
-			o.r.add(Fault{Line: e.key.Position.Line, Column: e.key.Position.Column, Key: o.key(name), Msg: "unknown key" + suggest(name, o.known)})
+			o.r.add(filefault.Fault{Line: e.key.Position.Line, Column: e.key.Position.Column, Key: o.key(name), Msg: "unknown key" + filefault.Suggest(name, o.known)})
 		}
 	}
 }

@@ -13,8 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/calendar"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 	"github.com/wxrollout/wxrollout/rollout/selector"
 )
@@ -43,9 +45,9 @@ func parse(t *testing.T, text string, f files) *planfile.File {
 }
 
 // faultsOf gives the faults of an error that must be some.
-func faultsOf(t *testing.T, err error) planfile.Faults {
+func faultsOf(t *testing.T, err error) filefault.Faults {
 	t.Helper()
-	var faults planfile.Faults
+	var faults filefault.Faults
 	if !errors.As(err, &faults) || len(faults) == 0 {
 		t.Fatalf("got %v, want Faults", err)
 	}
@@ -145,7 +147,7 @@ timezone: Europe/Paris
 func TestParseSample(t *testing.T) {
 	t.Parallel()
 	file := parse(t, string(planfile.Sample()), nil)
-	apps := planfile.NewApps("registry", []planfile.App{{AppID: "wx0123456789abcdef"}})
+	apps := applist.New("registry", []applist.App{{AppID: "wx0123456789abcdef"}})
 	if faults := planfile.CheckExt(file.Ext, apps); faults != nil {
 		t.Error(faults)
 	}
@@ -212,7 +214,7 @@ func TestReadAppsOfAll(t *testing.T) {
 	if _, err := file.ReadApps(); !errors.Is(err, planfile.ErrAllApps) {
 		t.Fatalf("got %v, want ErrAllApps", err)
 	}
-	apps, err := file.Choose("registry", []planfile.App{{AppID: "a", Label: "z"}, {AppID: "b", Label: "y"}}, 2)
+	apps, err := file.Choose("registry", []applist.App{{AppID: "a", Label: "z"}, {AppID: "b", Label: "y"}}, 2)
 	if err != nil || apps.At(0).AppID != "b" {
 		t.Errorf("got %+v, %v", apps, err)
 	}
@@ -225,7 +227,7 @@ func TestReadAppsOfAll(t *testing.T) {
 	if got, want := faultsOf(t, err).Error(), `plan.yaml:3: targets.select: "tier=gold": matches none of the 7 apps in registry`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	_, err = file.Choose("registry", []planfile.App{{AppID: "a", Columns: map[string]string{"tier": "gold"}}}, 7)
+	_, err = file.Choose("registry", []applist.App{{AppID: "a", Columns: map[string]string{"tier": "gold"}}}, 7)
 	if got, want := faultsOf(t, err).Error(), `did you mean tier?`; !strings.HasSuffix(got, want) {
 		t.Errorf("got %s, want it to end with %s", got, want)
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/applist"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 // wavesMax bounds the waves of a plan; a wave is something a person looks at.
@@ -122,7 +124,7 @@ func readWave(o *object, last bool) WaveSpec {
 	if o.has("hold") {
 		switch hold := o.text("hold"); {
 		case hold != "approve":
-			o.fault("hold", hold, "want approve%s", suggest(hold, []string{"approve"}))
+			o.fault("hold", hold, "want approve%s", filefault.Suggest(hold, []string{"approve"}))
 		case last:
 			o.fault("hold", hold, "holds the wave after this one, and this is the last: put it on the wave before")
 		}
@@ -144,7 +146,7 @@ func readWave(o *object, last bool) WaveSpec {
 		}
 		w.DelayAbove = float64(milli) / perWhole
 	}
-	n, ok := o.integer("min_judged", 1, rowsMax)
+	n, ok := o.integer("min_judged", 1, applist.RowsMax)
 	if w.MinJudged = int(n); ok && w.Size.count > 0 && w.MinJudged > w.Size.count {
 		o.fault("min_judged", strconv.Itoa(w.MinJudged), "is more than the wave's size %d", w.Size.count)
 	}
@@ -165,8 +167,8 @@ func readSize(o *object, last bool) Size {
 		return Size{milli: milli}
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > rowsMax {
-		o.fault("size", text, `want a number of targets from 1 to %d, or a share such as "10%%"`, rowsMax)
+	if err != nil || n < 1 || n > applist.RowsMax {
+		o.fault("size", text, `want a number of targets from 1 to %d, or a share such as "10%%"`, applist.RowsMax)
 		return Size{}
 	}
 	return Size{count: n}

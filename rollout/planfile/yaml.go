@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 // Limits of a plan's text. The YAML parser takes time with the square of the
@@ -25,7 +27,7 @@ const (
 // encodingFault says why data isn't UTF-8 text, or "" if it is.
 func encodingFault(data []byte) (line int, msg string) {
 	switch {
-	case isUTF16(data):
+	case filefault.IsUTF16(data):
 		return 1, "is UTF-16: save it as UTF-8"
 	case bytes.IndexByte(data, 0) >= 0:
 		return 1 + bytes.Count(data[:bytes.IndexByte(data, 0)], []byte("\n")), "has a NUL byte: it is no text file"
@@ -43,22 +45,16 @@ func encodingFault(data []byte) (line int, msg string) {
 	return 0, ""
 }
 
-// isUTF16 tells UTF-16 by its byte order mark, or by the NULs that ASCII gets in it.
-func isUTF16(data []byte) bool {
-	return bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) ||
-		len(data) >= 2 && (data[0] == 0) != (data[1] == 0)
-}
-
 // parseYAML gives the body of the only document in data. It refuses what a plan
 // has no use for and reviewers overlook: anchors, aliases, merges, tags, several
 // documents.
 func (r *reader) parseYAML(data []byte) ast.Node {
 	if len(data) > planMax {
-		r.add(Fault{Msg: "is larger than 256 KiB: put a long ext template in a file of its own"})
+		r.add(filefault.Fault{Msg: "is larger than 256 KiB: put a long ext template in a file of its own"})
 		return nil
 	}
 	if line, msg := encodingFault(data); msg != "" {
-		r.add(Fault{Line: line, Msg: msg})
+		r.add(filefault.Fault{Line: line, Msg: msg})
 		return nil
 	}
 	text := strings.ReplaceAll(strings.TrimPrefix(string(data), "\ufeff"), "\r\n", "\n")
@@ -69,11 +65,11 @@ func (r *reader) parseYAML(data []byte) ast.Node {
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if syntax := (*yaml.SyntaxError)(nil); errors.As(err, &syntax) {
 		at := syntax.Token.Position
-		r.add(Fault{Line: at.Line, Column: at.Column, Msg: syntax.Message})
+		r.add(filefault.Fault{Line: at.Line, Column: at.Column, Msg: syntax.Message})
 		return nil
 	}
 	if err != nil {
-		r.add(Fault{Msg: err.Error()})
+		r.add(filefault.Fault{Msg: err.Error()})
 		return nil
 	}
 	var body ast.Node
@@ -82,13 +78,13 @@ func (r *reader) parseYAML(data []byte) ast.Node {
 			continue
 		}
 		if body != nil {
-			r.add(Fault{Line: doc.Body.GetToken().Position.Line, Msg: "a second document begins: want one plan per file"})
+			r.add(filefault.Fault{Line: doc.Body.GetToken().Position.Line, Msg: "a second document begins: want one plan per file"})
 			return nil
 		}
 		body = doc.Body
 	}
 	if body == nil {
-		r.add(Fault{Msg: "is empty: want a plan"})
+		r.add(filefault.Fault{Msg: "is empty: want a plan"})
 	}
 	return body
 }
@@ -104,7 +100,7 @@ func (r *reader) checkTokens(tokens token.Tokens) bool {
 		token.MappingKeyType: "complex keys are not supported",
 	}
 	if len(tokens) > tokensMax {
-		r.add(Fault{Msg: fmt.Sprintf("has %d words and signs, want at most %d: is it a plan?", len(tokens), tokensMax)})
+		r.add(filefault.Fault{Msg: fmt.Sprintf("has %d words and signs, want at most %d: is it a plan?", len(tokens), tokensMax)})
 		return false
 	}
 	before := len(r.faults)
@@ -112,7 +108,7 @@ func (r *reader) checkTokens(tokens token.Tokens) bool {
 	for _, tk := range tokens {
 		at := tk.Position
 		if msg := refused[tk.Type]; msg != "" {
-			r.add(Fault{Line: at.Line, Column: at.Column, Value: tk.Value, Msg: msg})
+			r.add(filefault.Fault{Line: at.Line, Column: at.Column, Value: tk.Value, Msg: msg})
 		}
 		switch tk.Type {
 		case token.MappingStartType, token.SequenceStartType:
@@ -126,7 +122,7 @@ func (r *reader) checkTokens(tokens token.Tokens) bool {
 			dashes++
 		}
 		if depth > depthMax || dashes > depthMax || at.Column > planMax/4 {
-			r.add(Fault{Line: at.Line, Column: at.Column, Msg: "is nested too deep for a plan"})
+			r.add(filefault.Fault{Line: at.Line, Column: at.Column, Msg: "is nested too deep for a plan"})
 			return false
 		}
 	}

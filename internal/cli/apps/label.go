@@ -14,7 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/registry/apps"
-	"github.com/wxrollout/wxrollout/rollout/planfile"
+	"github.com/wxrollout/wxrollout/rollout/applist"
 )
 
 // importOptions is the command line of apps import.
@@ -64,13 +64,13 @@ func runAppsImport(ctx context.Context, env *command.Env, o importOptions) error
 	})
 }
 
-func readAppList(path string) (*planfile.Apps, error) {
+func readAppList(path string) (*applist.Apps, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the app list: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // only read
-	return planfile.ReadApps(path, f)
+	return applist.Read(path, f)
 }
 
 // editApps shows the effect of an edit, asks for confirmation, and makes it. what is the

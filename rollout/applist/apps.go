@@ -1,4 +1,11 @@
-package planfile
+// Package applist reads, selects and orders lists of apps: CSV whose columns hold an appid, a label and
+// values for selectors and templates. Read reports every fault of a list.
+//
+//	list, err := applist.Read("apps.csv", file)
+//	gold, err := list.Select(selector)
+//
+// The package is pure, but for reading from an io.Reader.
+package applist
 
 import (
 	"cmp"
@@ -11,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
@@ -19,15 +27,14 @@ type App struct {
 	AppID string
 	// Label is the column label: what people call the app.
 	Label string
-	// Columns are the other columns by name; every column of the list is there,
-	// "" where the row's is blank.
+	// Columns are the other columns by name. Every column of the list is present, "" where the row's
+	// is blank.
 	Columns map[string]string
-	// Line is where the row begins in the list; 0 when it came from no file.
+	// Line is where the row begins in the list; 0 if it is from no file.
 	Line int
 }
 
-// Apps is an app list in order. It is immutable: Select and Order give new lists
-// that share the rows.
+// Apps is an app list in order. It is immutable: Select and Order return new lists that share the rows.
 type Apps struct {
 	name       string
 	headerLine int
@@ -43,9 +50,9 @@ type row struct {
 	values       []string // as columns
 }
 
-// NewApps makes a list of apps that come from elsewhere than a file, such as the
-// registry. name stands for it in faults.
-func NewApps(name string, apps []App) *Apps {
+// New returns a list of apps that are from no file, such as those of the registry. name identifies it in
+// faults.
+func New(name string, apps []App) *Apps {
 	columns := make(map[string]bool)
 	for _, app := range apps {
 		for c := range app.Columns {
@@ -75,7 +82,7 @@ func (a *Apps) HasLabel() bool { return a.labeled }
 // Columns are the names of the columns apart from appid and label, in the list's order.
 func (a *Apps) Columns() []string { return slices.Clone(a.columns) }
 
-// At is the i-th app, from 0. Its Columns are made anew at each call.
+// At is the i-th app, from 0. Each call returns a new map of Columns.
 func (a *Apps) At(i int) App {
 	r := a.rows[i]
 	app := App{AppID: r.appid, Label: r.label, Line: r.line, Columns: make(map[string]string, len(a.columns))}
@@ -85,7 +92,7 @@ func (a *Apps) At(i int) App {
 	return app
 }
 
-// All gives the apps with their places, from 0.
+// All iterates over the apps with their places, from 0.
 func (a *Apps) All() iter.Seq2[int, App] {
 	return func(yield func(int, App) bool) {
 		for i := range a.rows {
@@ -96,18 +103,18 @@ func (a *Apps) All() iter.Seq2[int, App] {
 	}
 }
 
-// keyAppID and keyLabel are the columns with a meaning of their own.
+// keyAppID and keyLabel are the columns that mean something to us.
 const (
 	keyAppID = "appid"
 	keyLabel = "label"
 )
 
-// known are all names a selector, an order or an ext template may use.
-func (a *Apps) known() []string {
+// Known are all names a selector, an order or an ext template may use.
+func (a *Apps) Known() []string {
 	return append([]string{keyAppID, keyLabel}, a.columns...)
 }
 
-// value gives a function that reads one column of a row.
+// value returns a function that reads one column of a row.
 func (a *Apps) value(column string) (func(row) string, error) {
 	switch i := slices.Index(a.columns, column); {
 	case column == keyAppID:
@@ -117,7 +124,40 @@ func (a *Apps) value(column string) (func(row) string, error) {
 	case i >= 0:
 		return func(r row) string { return r.values[i] }, nil
 	default:
-		return nil, fmt.Errorf("%s has no column %q, only %s%s", a.name, column, strings.Join(a.known(), ", "), suggest(column, a.known()))
+		return nil, fmt.Errorf("%s has no column %q, only %s%s", a.name, column, strings.Join(a.Known(), ", "), filefault.Suggest(column, a.Known()))
+	}
+}
+
+// Missing is one fault of the header for each of the columns that the list lacks. what names what uses
+// them.
+func (a *Apps) Missing(columns []string, what string) (faults filefault.Faults) {
+	for _, name := range columns {
+		if !slices.Contains(a.Known(), name) {
+			faults = append(faults, filefault.Fault{File: a.name, Line: a.headerLine, Key: name,
+				Msg: what + " uses this column and the list lacks it" + filefault.Suggest(name, a.Known())})
+		}
+	}
+	return faults
+}
+
+// Records are the rows in order: appid, label, and the values of columns. A record is valid until the
+// next one.
+func (a *Apps) Records(columns []string) iter.Seq[[]string] {
+	place := make([]int, len(columns))
+	for i, name := range columns {
+		place[i] = slices.Index(a.columns, name)
+	}
+	return func(yield func([]string) bool) {
+		record := make([]string, 2+len(columns))
+		for _, r := range a.rows {
+			record[0], record[1] = r.appid, r.label
+			for i, at := range place {
+				record[2+i] = r.values[at]
+			}
+			if !yield(record) {
+				return
+			}
+		}
 	}
 }
 
@@ -128,8 +168,8 @@ func (a *Apps) with(rows []row) *Apps {
 	return &b
 }
 
-// Select keeps the apps that match. Naming a column the list lacks is an error:
-// a misspelt tier!=test would match every app.
+// Select keeps the apps that match. A column that the list lacks is an error: a misspelled tier!=test
+// would match every app.
 func (a *Apps) Select(s selector.Selector) (*Apps, error) {
 	if s.Empty() {
 		return a, nil
@@ -153,9 +193,9 @@ func (a *Apps) Select(s selector.Selector) (*Apps, error) {
 	return a.with(kept), nil
 }
 
-// Order sorts by a column, "-column" for descending; "" keeps the order. Values
-// are compared as numbers if all of them are numbers, else as text. Blank ones
-// come last either way, and equal ones keep their order.
+// Order sorts by a column, "-column" for descending; "" keeps the order. Values compare as numbers if
+// all of them are numbers, else as text. Blank ones are last either way, and equal ones keep their
+// order.
 func (a *Apps) Order(by string) (*Apps, error) {
 	if by == "" {
 		return a, nil

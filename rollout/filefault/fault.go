@@ -1,4 +1,6 @@
-package planfile
+// Package filefault describes what is wrong in the files that operators write: plans and app lists. A
+// reader collects every fault of a file instead of stopping at the first.
+package filefault
 
 import (
 	"cmp"
@@ -9,18 +11,18 @@ import (
 
 // Fault is one thing wrong in a plan or an app list.
 type Fault struct {
-	// File is the name of the file it is in, as it was given.
+	// File is the name of the file as the caller gave it.
 	File string `json:"file"`
 	// Line counts from 1; 0 means the file as a whole.
 	Line int `json:"line,omitempty"`
 	// Column counts bytes from 1; 0 means the line as a whole.
 	Column int `json:"column,omitempty"`
-	// Key is the plan's key, such as audit.in_audit or waves[0].size, or the
-	// list's column; "" when it is about none.
+	// Key is the plan's key, such as audit.in_audit or waves[0].size, or the list's column; "" for
+	// neither.
 	Key string `json:"key,omitempty"`
-	// Value is what was written there.
+	// Value is the text at that place.
 	Value string `json:"value,omitempty"`
-	// Msg says what was wanted.
+	// Msg is what was wanted.
 	Msg string `json:"msg"`
 }
 
@@ -40,8 +42,7 @@ func (f Fault) String() string {
 	return b.String() + ": " + f.Msg
 }
 
-// Faults are all faults found in one reading; it is an error, matched with
-// errors.As.
+// Faults are all faults of one reading. It is an error: match it with errors.As.
 type Faults []Fault
 
 // FaultsShown is how many faults Error prints; the rest are counted.
@@ -59,16 +60,16 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// err is f as an error, nil when there is none.
-func (f Faults) err() error {
+// Err is f as an error; nil without a fault.
+func (f Faults) Err() error {
 	if len(f) == 0 {
 		return nil
 	}
 	return f
 }
 
-// sort puts the faults of the named file first, each file's in order of lines.
-func (f Faults) sort(first string) {
+// Sort puts the faults of the named file first, each file's in order of lines.
+func (f Faults) Sort(first string) {
 	slices.SortStableFunc(f, func(a, b Fault) int {
 		if a.File != b.File {
 			if a.File == first {

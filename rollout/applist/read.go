@@ -1,4 +1,4 @@
-package planfile
+package applist
 
 import (
 	"bufio"
@@ -10,29 +10,31 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 // Limits of an app list.
 const (
-	rowsMax    = 200_000
+	RowsMax    = 200_000
 	columnsMax = 100
 	cellMax    = 4096      // bytes of one value
 	rowMax     = 1 << 20   // bytes of one row
-	listMax    = 256 << 20 // bytes of the list
-	faultsMax  = 10_000    // faults noted; what has more is no app list
+	BytesMax   = 256 << 20 // bytes of the list
+	faultsMax  = 10_000    // faults collected; a file with more is no app list
 	valueMax   = 256       // bytes of a wrong value that are kept
 )
 
-// errRow says that a row doesn't end.
+// errRow reports a row that does not end.
 var errRow = errors.New("the row is too long")
 
-// rowReader gives errRow instead of more bytes once a row has had more than
-// rowMax: the CSV reader would keep them all in search of the row's end.
+// rowReader returns errRow once a row has more than rowMax bytes: the CSV reader would buffer all of
+// them while it searches the end.
 type rowReader struct {
 	from *bufio.Reader
 	csv  *csv.Reader
-	read int64 // bytes given
-	row  int64 // where the row under way begins
+	read int64 // bytes returned
+	row  int64 // where the present row begins
 }
 
 // Read implements io.Reader.
@@ -51,8 +53,8 @@ func (r *rowReader) next() ([]string, error) {
 	return r.csv.Read()
 }
 
-// isAppID tells what looks like a mini program's appid: wx and 16 lowercase
-// letters or digits.
+// isAppID reports whether s has the form of a mini program's appid: wx and 16 lowercase letters or
+// digits.
 func isAppID(s string) bool {
 	if len(s) != 18 || s[:2] != "wx" {
 		return false
@@ -65,28 +67,27 @@ func isAppID(s string) bool {
 	return true
 }
 
-// appList is an app list under reading.
+// appList is an app list while it is read.
 type appList struct {
 	apps    *Apps
 	rows    *rowReader
-	faults  Faults
+	faults  filefault.Faults
 	fields  int // columns of the header
 	appid   int // which of them is appid
 	label   int // which is label; -1 for none
 	firstOn map[string]int
 }
 
-// ReadApps reads an app list: CSV in UTF-8 whose first line names the columns,
-// among them appid, or a bare list of appids, one per line. name stands for it in
-// faults. Blank lines, blanks around values, lines that begin with # and a byte
-// order mark are fine. At most 200,000 rows. The error is Faults with all that is
-// wrong, or what r gave.
-func ReadApps(name string, r io.Reader) (*Apps, error) {
-	limited := &io.LimitedReader{R: r, N: listMax + 1}
+// Read reads an app list: CSV in UTF-8 whose first line names the columns, among them appid, or a bare
+// list of appids, one per line. name identifies the list in faults. Blank lines, blanks around values,
+// lines that begin with # and a byte order mark are accepted, and at most 200,000 rows. The error is
+// filefault.Faults with everything that is wrong, or r's.
+func Read(name string, r io.Reader) (*Apps, error) {
+	limited := &io.LimitedReader{R: r, N: BytesMax + 1}
 	text := bufio.NewReaderSize(limited, 64<<10)
 	head, _ := text.Peek(3)
 	l := &appList{apps: &Apps{name: name}, firstOn: make(map[string]int)}
-	if isUTF16(head) {
+	if filefault.IsUTF16(head) {
 		l.fault(1, "", "", "is UTF-16: save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)")
 		return nil, l.faults
 	}
@@ -110,20 +111,20 @@ func ReadApps(name string, r io.Reader) (*Apps, error) {
 	case len(l.faults) == 0 && l.apps.Len() == 0:
 		l.fault(0, "", "", "has no apps: want a header with appid and a line per app")
 	}
-	if err := l.faults.err(); err != nil {
+	if err := l.faults.Err(); err != nil {
 		return nil, err
 	}
 	return l.apps, nil
 }
 
-// fault notes something wrong with a line, or (0) with the list.
+// fault adds a fault of a line, or of the whole list (0).
 func (l *appList) fault(line int, key, value, format string, args ...any) {
-	// The value is a piece of a whole row, which it would keep in memory.
+	// Without the clone, the value would keep its whole row in memory.
 	value = strings.Clone(value[:min(len(value), valueMax)])
-	l.faults = append(l.faults, Fault{File: l.apps.name, Line: line, Key: strings.Clone(key), Value: value, Msg: fmt.Sprintf(format, args...)})
+	l.faults = append(l.faults, filefault.Fault{File: l.apps.name, Line: line, Key: strings.Clone(key), Value: value, Msg: fmt.Sprintf(format, args...)})
 }
 
-// read reads all records; its error is the reader's, faults are noted.
+// read reads all records. Its error is the reader's; faults are collected.
 func (l *appList) read() error {
 	for first, line := true, 0; ; {
 		if len(l.faults) >= faultsMax {
@@ -160,20 +161,20 @@ func (l *appList) read() error {
 			}
 			l.fields, l.appid, l.label = 1, 0, -1
 		}
-		if l.apps.Len() == rowsMax {
-			l.fault(line, "", "", "has more than %d rows: split the list into several rollouts", rowsMax)
+		if l.apps.Len() == RowsMax {
+			l.fault(line, "", "", "has more than %d rows: split the list into several rollouts", RowsMax)
 			return nil
 		}
 		l.row(line, record)
 	}
 }
 
-// bareList tells that a list's first line is no header but an appid, be it misspelt.
+// bareList reports whether a list's first line is an appid, perhaps a misspelled one, and no header.
 func bareList(record []string) bool {
 	return len(record) == 1 && len(record[0]) > 12 && strings.EqualFold(record[0][:2], "wx")
 }
 
-// quoteAdvice says what to do about a CSV fault.
+// quoteAdvice is what to do about a CSV fault.
 func quoteAdvice(bad *csv.ParseError) string {
 	if errors.Is(bad, csv.ErrBareQuote) {
 		return `has a " inside a value: put the value in quotes and double the " in it`
@@ -181,8 +182,8 @@ func quoteAdvice(bad *csv.ParseError) string {
 	return `has a quoted value that does not end, or goes on after its closing "`
 }
 
-// trimmed takes the blanks off the values and reports whether the record says
-// nothing: all blank, or a comment that blanks precede.
+// trimmed trims the values and reports whether the record is empty: all blank, or a comment after
+// blanks.
 func trimmed(record []string) (nothing bool) {
 	nothing = true
 	for i, v := range record {
@@ -192,7 +193,7 @@ func trimmed(record []string) (nothing bool) {
 	return nothing || strings.HasPrefix(record[0], "#")
 }
 
-// header reads the column names; false means that rows make no sense without them.
+// header reads the column names; false means that no row can be read without them.
 func (l *appList) header(line int, names []string) bool {
 	l.apps.headerLine, l.fields, l.appid, l.label = line, len(names), -1, -1
 	if len(names) > columnsMax {
@@ -229,7 +230,7 @@ func (l *appList) header(line int, names []string) bool {
 	return l.appid >= 0
 }
 
-// noAppID says what to do about a header without appid.
+// noAppID adds the fault of a header without appid.
 func (l *appList) noAppID(line int, names []string) {
 	only := names[0]
 	switch {
@@ -242,10 +243,10 @@ func (l *appList) noAppID(line int, names []string) {
 	}
 }
 
-// suggestOf names the one of words that looks like want misspelt.
+// suggestOf names the word that looks like a misspelled want.
 func suggestOf(words []string, want string) string {
 	for _, w := range words {
-		if suggest(w, []string{want}) != "" {
+		if filefault.Suggest(w, []string{want}) != "" {
 			return fmt.Sprintf("; is %q meant to be %s?", w, want)
 		}
 	}
@@ -286,7 +287,7 @@ func (l *appList) row(line int, record []string) {
 	l.apps.rows = append(l.apps.rows, r)
 }
 
-// checkText refuses what is no text, and what no column of an app list holds.
+// checkText refuses what is no text, and values that no column of an app list holds.
 func (l *appList) checkText(line int, key, value string) bool {
 	switch {
 	case plainASCII(value) && len(value) <= cellMax:
@@ -305,7 +306,7 @@ func (l *appList) checkText(line int, key, value string) bool {
 	return false
 }
 
-// plainASCII is the quick way out of checkText for nearly every value.
+// plainASCII is the fast path of checkText, which nearly every value takes.
 func plainASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
