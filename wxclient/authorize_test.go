@@ -39,7 +39,7 @@ func TestAuthorizePages(t *testing.T) {
 	}
 }
 
-// TestAuthorizePageFaults: a page that WeChat would refuse isn't made, and every fault is told at once.
+// TestAuthorizePageFaults: a page that WeChat would refuse isn't made, and every fault is reported at once.
 func TestAuthorizePageFaults(t *testing.T) {
 	t.Parallel()
 	for problem, change := range map[string]func(*wxclient.AuthorizePage){

@@ -99,7 +99,7 @@ func answered(t *testing.T, code int64, err error) {
 	}
 }
 
-// TestTwoReadingsOfPlatform: the client and the simulator were written from the documents by themselves; what one
+// TestTwoReadingsOfPlatform: the client and the simulator were written from the documents independently; what one
 // sends the other takes, and the other way round.
 func TestTwoReadingsOfPlatform(t *testing.T) {
 	t.Parallel()

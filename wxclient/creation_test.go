@@ -83,7 +83,7 @@ func TestCreationFaults(t *testing.T) {
 	})
 }
 
-// TestPeopleAreNotRendered: nobody's card number gets into a text, not even when WeChat repeats it.
+// TestPeopleAreNotRendered: no card number gets into a text, not even when WeChat repeats it.
 func TestPeopleAreNotRendered(t *testing.T) {
 	t.Parallel()
 	e := company()

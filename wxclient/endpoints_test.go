@@ -86,7 +86,7 @@ func TestCodeEndpoints(t *testing.T) {
 			out:   wxclient.VersionInfo{},
 		},
 		{
-			name:  "version info that is blank: a version that nobody knows",
+			name:  "version info that is blank: an unknown version",
 			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.VersionInfo(ctx, app) },
 			want:  got{"POST", "/wxa/getversioninfo", appQuery, `{}`},
 			reply: `{"errcode":0,"exp_info":{"exp_version":""},"release_info":{"release_time":1700000000,"release_version":"","release_desc":""}}`,

@@ -17,7 +17,7 @@ func (f fixed) ComponentToken(context.Context) (string, error)          { return
 func (f fixed) AuthorizerToken(context.Context, string) (string, error) { return string(f), nil }
 func (f fixed) Refused(context.Context, string, string) error           { return nil }
 
-// Example submits a version and tells the three kinds of failure apart.
+// Example submits a version and distinguishes the three kinds of failure.
 func Example() {
 	wechat := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, `{"errcode":85085,"errmsg":"submit audit reach limit rid: 65a-1b-2c"}`)

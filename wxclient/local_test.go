@@ -40,14 +40,14 @@ func TestLocalRefusals(t *testing.T) {
 		{"gray above 100", "outside 0 to 100", func(ctx context.Context, c *wxclient.Client) error {
 			return c.GrayRelease(ctx, app, wxclient.GrayRequest{Percentage: 101})
 		}},
-		{"gray for nobody", "developers or testers", func(ctx context.Context, c *wxclient.Client) error {
+		{"gray for no users", "developers or testers", func(ctx context.Context, c *wxclient.Client) error {
 			return c.GrayRelease(ctx, app, wxclient.GrayRequest{})
 		}},
 		{"large page", "outside 1 to 500", func(ctx context.Context, c *wxclient.Client) error {
 			_, err := c.AuthorizerList(ctx, 0, 501)
 			return err
 		}},
-		{"info of nobody", "appid is empty", func(ctx context.Context, c *wxclient.Client) error { _, err := c.AuthorizerInfo(ctx, ""); return err }},
+		{"info of no app", "appid is empty", func(ctx context.Context, c *wxclient.Client) error { _, err := c.AuthorizerInfo(ctx, ""); return err }},
 		{"empty refresh token", "is empty", func(ctx context.Context, c *wxclient.Client) error {
 			_, err := c.RefreshAuthorizerToken(ctx, "cat", app, "")
 			return err

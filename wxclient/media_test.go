@@ -89,7 +89,7 @@ func TestUploadFaults(t *testing.T) {
 	})
 }
 
-// TestTrialQRCode: the picture comes as it is; an error comes as JSON, whatever the path.
+// TestTrialQRCode: the picture is returned unchanged; an error is JSON for every path.
 func TestTrialQRCode(t *testing.T) {
 	t.Parallel()
 	jpeg := "\xff\xd8\xff\xe0 not JSON"

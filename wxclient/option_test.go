@@ -55,7 +55,7 @@ func TestOptionFaults(t *testing.T) {
 		{"no such value", "want one of", func(ctx context.Context, c *wxclient.Client) error {
 			return c.SetAuthorizerOption(ctx, app, "voice_recognize", "2", wxclient.OptionByApp)
 		}},
-		{"nobody's option", "appid is empty", func(ctx context.Context, c *wxclient.Client) error {
+		{"option of no app", "appid is empty", func(ctx context.Context, c *wxclient.Client) error {
 			_, err := c.AuthorizerOption(ctx, "", "voice_recognize", wxclient.OptionByComponent)
 			return err
 		}},

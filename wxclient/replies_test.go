@@ -140,7 +140,7 @@ func TestUnreadableReplies(t *testing.T) {
 	})
 }
 
-// unreadableCase is a reply that tells nothing of what happened.
+// unreadableCase is a reply that does not show the outcome.
 type unreadableCase struct {
 	name  string
 	call  func(context.Context, *wxclient.Client) error
@@ -260,7 +260,7 @@ func TestRawReply(t *testing.T) {
 	}
 }
 
-// A reply that breaks off on the wire still tells its errcode; a page of a gateway does not.
+// A reply that breaks off on the wire still shows its errcode; a page of a gateway does not.
 func TestReplyCutOffOnTheWire(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// TestNoSecretInErrors lets the server say back everything it was told, in every way it can.
+// TestNoSecretInErrors lets the server repeat everything it received, in every possible way.
 func TestNoSecretInErrors(t *testing.T) {
 	t.Parallel()
 	secrets := []string{"s3cret-of-component", "ticket@@@of/push==", "refresh-of-app", "cat-of-component", "aat." + app + "-1", "code-of-auth"}

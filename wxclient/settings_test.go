@@ -174,8 +174,8 @@ func TestTesterEndpoints(t *testing.T) {
 	}
 	runUnreadable(t, []unreadableCase{{"no userstr", bind("ann_tester"), ok, "lacks userstr"}})
 	runRefusals(t, []refusalCase{
-		{"nobody bound", "wechatid is empty", bind("")},
-		{"nobody unbound", "are empty", func(ctx context.Context, c *wxclient.Client) error { return c.UnbindTester(ctx, app, "", "") }},
+		{"no user to bind", "wechatid is empty", bind("")},
+		{"no user to unbind", "are empty", func(ctx context.Context, c *wxclient.Client) error { return c.UnbindTester(ctx, app, "", "") }},
 	})
 }
 

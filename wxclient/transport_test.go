@@ -121,7 +121,7 @@ func TestNotSent(t *testing.T) {
 	}{
 		{"no token", context.Background(), live.URL, &tokens{err: errBroken}},
 		{"no token source", context.Background(), live.URL, nil},
-		{"nobody listens", context.Background(), "http://" + closedPort(t), &tokens{}},
+		{"no listener", context.Background(), "http://" + closedPort(t), &tokens{}},
 		{"no such host", context.Background(), "http://wechat.invalid", &tokens{}},
 		{"TLS handshake fails", context.Background(), plainHTTP, &tokens{}},
 		{"context over", ended, live.URL, &tokens{}},
@@ -148,7 +148,7 @@ func TestNotSent(t *testing.T) {
 	})
 }
 
-// closedPort returns an address where nobody listens.
+// closedPort returns an address without a listener.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -218,7 +218,7 @@ func flush(w http.ResponseWriter) {
 }
 
 // TestWritingGETIsNotReplayed lets a reused connection die under a GET. net/http would send
-// such a request again by itself, which would spend a second withdrawal.
+// such a request again, which would spend a second withdrawal.
 func TestWritingGETIsNotReplayed(t *testing.T) {
 	t.Parallel()
 	var arrived atomic.Int64

@@ -120,7 +120,7 @@ func TestGrants(t *testing.T) {
 	}
 }
 
-// TestRenewals: the books tell what one expiry of every token cost.
+// TestRenewals: the books count the renewals after one expiry of every token.
 func TestRenewals(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{Apps: 3})

@@ -75,7 +75,7 @@ func TestCommit(t *testing.T) {
 	}
 }
 
-// TestPrivacyCheck: each commit starts the check anew, and what it finds stops submit_audit.
+// TestPrivacyCheck: each commit restarts the check, and what it finds stops submit_audit.
 func TestPrivacyCheck(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{

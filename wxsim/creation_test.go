@@ -143,7 +143,7 @@ func TestEnterprises(t *testing.T) {
 		"no WeChat id":   {obj{"legal_persona_wechat": ""}, 86004},
 		"name a number":  {obj{"name": 1}, 47001},
 		"no legal name":  {obj{"legal_persona_name": ""}, 89253},
-		"license number": {obj{"code": "440300000000001", "code_type": 3, "legal_persona_wechat": "someone_else"}, 0},
+		"license number": {obj{"code": "440300000000001", "code_type": 3, "legal_persona_wechat": "another_one"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := *b

@@ -36,7 +36,7 @@ func direct(s *Sim, method, path, body string) (reply string, err error) {
 	return w.Body.String(), nil
 }
 
-// worker upgrades one app as a careful client does: it reads back whatever it is not sure of.
+// worker upgrades one app as a careful client does: it reads back what is unclear.
 type worker struct {
 	t     *testing.T
 	sim   *Sim
@@ -119,7 +119,7 @@ func (w *worker) audited(version string) int {
 	return -1
 }
 
-// TestTallyDoesNotDependOnScheduling: the same seed gives the same books, in whatever order concurrent calls come.
+// TestTallyDoesNotDependOnScheduling: the same seed gives the same books, in any order of concurrent calls.
 func TestTallyDoesNotDependOnScheduling(t *testing.T) {
 	t.Parallel()
 	const apps, queueNames = 60, 8

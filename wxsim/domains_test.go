@@ -27,7 +27,7 @@ func TestServerDomains(t *testing.T) {
 	set(85018, "modify_domain", requestDomains("https://a.example.com"))
 	out := b.want(0, b.platform("POST", "/cgi-bin/component/modify_wxa_server_domain", obj{"action": "add", "wxa_server_domain": "a.example.com;b.example.com;https://x;1.2.3.4"}))
 	if out["published_wxa_server_domain"] != "" || out["testing_wxa_server_domain"] != "a.example.com;b.example.com" || out["invalid_wxa_server_domain"] != "https://x;1.2.3.4" {
-		t.Errorf("reply %v, want only the test version changed and two told as invalid", out)
+		t.Errorf("reply %v, want only the test version changed and two reported as invalid", out)
 	}
 	set(85018, "modify_domain", requestDomains("https://a.example.com"))
 	b.registerHosts("add", "a.example.com;b.example.com")
@@ -113,11 +113,11 @@ func TestReleaseTrap(t *testing.T) {
 	}
 	b.registerHosts("add", "goes.example.com")
 	if live() != want || effective("effective_domain") != want {
-		t.Errorf("live %s: what was lost came back by itself", live())
+		t.Errorf("live %s: what was lost came back", live())
 	}
 	info := b.platform("POST", "/cgi-bin/component/api_get_authorizer_info", obj{"component_appid": DefaultComponentAppID, "authorizer_appid": id})
 	if got := fmt.Sprint(info["authorizer_info"].(obj)["MiniProgramInfo"].(obj)["network"].(obj)["RequestDomain"]); got != want {
-		t.Errorf("authorizer info tells %s, want %s", got, want)
+		t.Errorf("authorizer info shows %s, want %s", got, want)
 	}
 }
 

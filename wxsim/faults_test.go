@@ -163,7 +163,7 @@ func TestCloseEndsHangs(t *testing.T) {
 		b.eventually(func() bool { return len(b.sim.Faults()) == 0 })
 		b.sim.Close()
 	}()
-	// Not a GET: net/http sends those again by itself when a kept-alive connection breaks.
+	// Not a GET: net/http sends those again when a kept-alive connection breaks.
 	if _, _, _, err := b.raw("POST", withToken("/wxa/getversioninfo", b.token(AppID(0))), []byte("{}")); err == nil {
 		t.Error("the hanging call was answered")
 	}

@@ -50,7 +50,7 @@ func TestPrivacyFields(t *testing.T) {
 		"a setting without text": {guidelineBody(nil, obj{"setting_list": []obj{{"privacy_key": "Location"}}}), 47001},
 		"online with settings":   {guidelineBody(nil, obj{"privacy_ver": 1}), 47001},
 		"nothing online":         {guidelineBody(nil, obj{"privacy_ver": 1, "setting_list": nil}), 86074},
-		"file nobody uploaded":   {guidelineBody(obj{"ext_file_media_id": "1"}, nil), 46001},
+		"file not uploaded":      {guidelineBody(obj{"ext_file_media_id": "1"}, nil), 46001},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := *b
@@ -61,7 +61,7 @@ func TestPrivacyFields(t *testing.T) {
 	b.want(86071, b.app(id, "POST", getPrivacyPath, obj{"privacy_ver": 0}))
 }
 
-// TestPrivacyGoesLiveWithARelease: a draft is not online before, and what was detected is told.
+// TestPrivacyGoesLiveWithARelease: a draft is not online before, and what was detected is reported.
 func TestPrivacyGoesLiveWithARelease(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{Apps: 2, Templates: []Template{{ID: 1, Version: "2.0.0", Private: []string{"getLocation", "chooseAddress"}}},

@@ -85,7 +85,7 @@ func TestLimits(t *testing.T) {
 	b.clock.Advance(12 * time.Hour)
 	b.want(0, ask(0))
 	if !b.sim.SetLimit("/wxa/queryquota", Limit{}) || b.sim.SetLimit("/wxa/x", Limit{}) {
-		t.Error("SetLimit told a played path from another wrongly")
+		t.Error("SetLimit: wrong report of whether the path is served")
 	}
 	for range 10 {
 		b.want(0, ask(0))

@@ -94,7 +94,7 @@ func (b *bench) raw(method, path string, body []byte) (status int, kind string, 
 	return res.StatusCode, res.Header.Get("Content-Type"), out, err
 }
 
-// call sends a body (nil: none, string: as it is, else JSON) and decodes the reply.
+// call sends a body (nil: none, string: unchanged, else JSON) and decodes the reply.
 func (b *bench) call(method, path string, body any) obj {
 	b.t.Helper()
 	out, err := b.try(method, path, body)

@@ -108,7 +108,7 @@ func TestSubmissionStates(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change AppChange
 		code   int
-		then   any // accepted all the same
+		then   any // accepted afterwards
 	}{
 		"no category": {AppChange{Category: &no}, 85008, nil},
 		"no profile":  {AppChange{Profile: &no}, 86002, nil},

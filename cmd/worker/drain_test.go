@@ -35,7 +35,7 @@ type platform struct {
 	id     string
 }
 
-// rolling is a platform with a rollout of n apps that nobody works on yet.
+// rolling is a platform with a rollout of n apps that no worker works on yet.
 func rolling(t *testing.T, o wxsim.Options) *platform {
 	t.Helper()
 	sim, url := simulator(t, o)

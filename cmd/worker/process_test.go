@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// process is a worker of its own.
+// process is a worker process.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{}

@@ -11,10 +11,10 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// TestAbortTellsTheTruth: replies to releases and submissions are lost, half of them after the
+// TestAbortReportsTheTruth: replies to releases and submissions are lost, half of them after the
 // call took effect, and the rollout is aborted before they are read back. In the end the
 // report says of each app what the simulator's books say, and no call was repeated.
-func TestAbortTellsTheTruth(t *testing.T) {
+func TestAbortReportsTheTruth(t *testing.T) {
 	t.Parallel()
 	const apps = 40
 	f := newFleet(t, wxsim.Options{

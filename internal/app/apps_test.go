@@ -130,7 +130,7 @@ func TestMerchantLeavesUnseen(t *testing.T) {
 	}, append([]string{"VERDICT_POLL=1h", "APPS_RATE=1000"}, byCallback[1:]...)...) // the ticket by hand
 	f.door.open(t, f.worker(t))
 	f.synced(t, n)
-	// What happened in the second in which a list was asked for is for the next one to tell.
+	// The next list shows what happened in the second of this one.
 	syncUntil := func(authorized int) {
 		t.Helper()
 		eventually(t, fmt.Sprintf("a sync sees %d apps", authorized), func(ctx context.Context) (bool, string) {
@@ -139,7 +139,7 @@ func TestMerchantLeavesUnseen(t *testing.T) {
 			return err == nil && len(list) == authorized, fmt.Sprint(len(list), err, err2)
 		})
 	}
-	f.authorize(t, 1, false) // before its first assignment, and no sync: its own calls tell
+	f.authorize(t, 1, false) // before its first assignment, and no sync: its calls show it
 	id := f.apply(t, n, "")
 	waits := func(reason rollout.Reason, want int) {
 		t.Helper()
@@ -149,7 +149,7 @@ func TestMerchantLeavesUnseen(t *testing.T) {
 	}
 	waits(rollout.ReasonMerchant, 1)
 	waits(rollout.ReasonVerdict, n-1)
-	f.authorize(t, 2, false) // in audit, where nobody looks for an hour
+	f.authorize(t, 2, false) // in audit, which is not polled for an hour
 	syncUntil(n - 2)
 	waits(rollout.ReasonMerchant, 2)
 	list, err := f.fleet.NeedsMerchant(t.Context())

@@ -66,7 +66,7 @@ func TestVerdictsByCallback(t *testing.T) {
 		}
 		accepted += n
 	}
-	if accepted < apps { // a doubled one is signed anew, so it is no replay and comes in too
+	if accepted < apps { // a doubled one has another signature, so it is no replay and is accepted too
 		t.Errorf("%v verdicts accepted by callback, want one for each of %d apps at least", accepted, apps)
 	}
 }
@@ -90,7 +90,7 @@ func TestVerdictsWithoutCallbacks(t *testing.T) {
 }
 
 // TestAuthorizationIsAnsweredAtOnce: trading the code takes WeChat longer than it waits for an answer, and
-// the tokens are there all the same.
+// the tokens are there anyway.
 func TestAuthorizationIsAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, wxsim.Options{Seed: 2, Apps: 3}, byCallback[1:]...)

@@ -12,7 +12,7 @@ import (
 )
 
 // TestCreationsByCallback: a trial app, its conversion, an enterprise's app and one that is refused. What came of each is
-// told by callback alone; the new apps are in the registry with tokens that work.
+// known by callbacks alone; the new apps are in the registry with tokens that work.
 func TestCreationsByCallback(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, wxsim.Options{Seed: 25, Apps: 2, Callbacks: wxsim.CallbackOptions{Doubled: 1}}, append([]string{"APPS_RATE=1000"}, byCallback...)...)

@@ -127,7 +127,7 @@ func TestReadiness(t *testing.T) {
 	answers(t, a, "/healthz", http.StatusOK, "ok")
 
 	rdb := f.redis.Client(t)
-	eventually(t, "readyz tells that no worker leads", func(ctx context.Context) (bool, string) {
+	eventually(t, "readyz reports that no worker leads", func(ctx context.Context) (bool, string) {
 		if n, err := rdb.Del(ctx, "wxrollout:{lease:controller}").Result(); err != nil || n == 0 {
 			return false, fmt.Sprint("deleted leases: ", n, err)
 		}
@@ -169,7 +169,7 @@ func TestReadinessNeedsToken(t *testing.T) {
 	}
 }
 
-// TestDrainingIsNotReady: while a call hangs, the load balancer hears of it.
+// TestDrainingIsNotReady: while a call hangs, the load balancer is notified.
 func TestDrainingIsNotReady(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, wxsim.Options{Apps: 1}, "CALL_TIMEOUT=4s", "LEASE=12s")

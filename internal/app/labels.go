@@ -50,7 +50,7 @@ func texts[T ~string](list ...T) []string {
 	return out
 }
 
-// endpoints are the calls that a worker makes. Each has a rate of its own and series from the start;
+// endpoints are the calls that a worker makes. Each has a separate rate, and series from the start;
 // metrics count the calls of an operator's commands under metrics.Other.
 var endpoints = []string{
 	"/cgi-bin/component/api_authorizer_token",

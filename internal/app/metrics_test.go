@@ -44,7 +44,7 @@ func TestDashboardMidRollout(t *testing.T) {
 			full = append(full, mixin.Query{Panel: a.Name, Expr: a.Expr})
 		}
 		if a.Labels["severity"] == "critical" && slices.Contains(holding, a.Name) {
-			t.Errorf("alert %s wakes somebody up in a rollout that goes well", a.Name)
+			t.Errorf("alert %s fires in a rollout without problems", a.Name)
 		}
 	}
 	promtest.CheckQueries(t, prom, full)

@@ -23,7 +23,7 @@ func TestScheduleRunsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Its time has come: nobody can wait for New Year.
+	// Make it due: the test does not wait for New Year.
 	if ok, err := f.ledger.FireSchedule(t.Context(), s.Name, "", s.Next, time.Now().Add(-time.Second), 0); err != nil || !ok {
 		t.Fatalf("move the next run: %v %v", ok, err)
 	}

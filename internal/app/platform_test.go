@@ -118,8 +118,8 @@ func (f *testFleet) stands(t *testing.T, id string, code int64, words ...string)
 	}
 }
 
-// tells checks that everything that a person or a program looks at names the one cause.
-func (f *testFleet) tells(t *testing.T, id, cause string, workers ...*app.App) {
+// shows checks that every output for people and programs names the one cause.
+func (f *testFleet) shows(t *testing.T, id, cause string, workers ...*app.App) {
 	t.Helper()
 	ctx := t.Context()
 	saw := make(map[string]string)
@@ -134,7 +134,7 @@ func (f *testFleet) tells(t *testing.T, id, cause string, workers ...*app.App) {
 	}
 	q, err := f.op.Quota(ctx, "")
 	if err != nil || q.Fault == nil {
-		t.Fatalf("quota tells of %v, %v", q.Fault, err)
+		t.Fatalf("quota shows %v, %v", q.Fault, err)
 	}
 	saw["quota"] = q.Fault.Cause()
 	for _, r := range f.op.Check(ctx, "") {
@@ -166,7 +166,7 @@ func (f *testFleet) tells(t *testing.T, id, cause string, workers ...*app.App) {
 	}
 	_, body, err := get(ctx, leads(t, workers...), "/metrics")
 	if err != nil || !strings.Contains(body, `wxrollout_platform_fault{kind="address"} 1`) {
-		t.Errorf("the leader's metrics do not tell of the fault, %v", err)
+		t.Errorf("the leader's metrics do not show the fault, %v", err)
 	}
 }
 
@@ -268,7 +268,7 @@ func TestPlatformFaultMidway(t *testing.T) {
 	f.until(t, id, "the middle", func(r rollout.Rollout) bool { return r.Counts.State(rollout.StateReleased) > 3 })
 	g.refuse(refusal(61004))
 	f.stands(t, id, 61004, "203.0.113.9")
-	f.tells(t, id, "203.0.113.9", one, two)
+	f.shows(t, id, "203.0.113.9", one, two)
 	f.probed(t, 1)
 	f.unharmed(t, id)
 	g.allow()
@@ -332,7 +332,7 @@ func TestStageOutage(t *testing.T) {
 	f.released(t, id, apps)
 }
 
-// TestRefusedTokensDoNotStorm: every app's commit is answered 40001, whatever token it carries. The
+// TestRefusedTokensDoNotStorm: every app's commit is answered 40001 with any token. The
 // stage closes, and renewals are bounded by its probes.
 func TestRefusedTokensDoNotStorm(t *testing.T) {
 	t.Parallel()

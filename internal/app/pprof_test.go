@@ -8,7 +8,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// Profiles are served on an address of their own, and only if it is set.
+// Profiles are served on a separate address, and only if it is set.
 func TestPprof(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, wxsim.Options{Apps: 1}, "PPROF_LISTEN=127.0.0.1:0")

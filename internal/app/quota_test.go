@@ -12,7 +12,7 @@ import (
 )
 
 // TestQuotaIsReadWithoutRollouts: nothing waits to be submitted, half of the apps refuse
-// queryquota, and the quota is read all the same.
+// queryquota, and the quota is still read.
 func TestQuotaIsReadWithoutRollouts(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, wxsim.Options{Seed: 3, Apps: 4, Quota: wxsim.QuotaOptions{Limit: 77}})

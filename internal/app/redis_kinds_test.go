@@ -49,7 +49,7 @@ func startSentinel(t *testing.T) *watched {
 	return w
 }
 
-// TestSentinelsAskForAPassword: they have users of their own, apart from the
+// TestSentinelsAskForAPassword: they have separate users from the
 // server's.
 func TestSentinelsAskForAPassword(t *testing.T) {
 	t.Parallel()

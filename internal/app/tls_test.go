@@ -38,7 +38,7 @@ func newAuthority(t *testing.T, name string) *authority {
 // file is a PEM file of a certificate.
 func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
 
-// issue writes name.pem and name.key; the authority's own is signed by itself.
+// issue writes name.pem and name.key; the authority's certificate is self-signed.
 func (a *authority) issue(t *testing.T, name string, ca bool) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

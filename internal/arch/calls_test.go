@@ -86,7 +86,7 @@ func TestCallsListTheSimulatorsRoutes(t *testing.T) {
 	}
 }
 
-// clientPaths are the paths that each method of the client names in its source, by itself or by a constant.
+// clientPaths are the paths that each method of the client names in its source, literally or by a constant.
 func clientPaths(t *testing.T) map[string][]string {
 	t.Helper()
 	var files []string

@@ -20,7 +20,7 @@ func TestDocumentsNameFiles(t *testing.T) {
 	t.Parallel()
 	named := 0
 	for _, s := range texts(t, ".md") {
-		if s.path == "CHANGELOG.md" { // it also tells of what went
+		if s.path == "CHANGELOG.md" { // it also names what was removed
 			continue
 		}
 		for _, m := range codeForm.FindAllStringSubmatch(s.text, -1) {

@@ -200,7 +200,7 @@ func TestBinaries(t *testing.T) {
 			t.Parallel()
 			for _, p := range list(t, "-deps", "./"+name) {
 				if imported, ok := ours(p.ImportPath); ok && slices.Contains(forTests, imported) || slices.Contains(tt.never, p.ImportPath) {
-					t.Errorf("%s links %s: go list -deps tells by which way", name, p.ImportPath)
+					t.Errorf("%s links %s: go list -deps shows the path", name, p.ImportPath)
 				}
 			}
 		})

@@ -6,7 +6,7 @@
 //	make chaos SEED=7                                   # the same moments and choices again
 //	go test ./internal/chaos                            # the cut that CI runs, about a minute
 //	go test ./internal/chaos -faults redis-crash -v     # some faults (or deliberate bugs) by name
-//	go test ./internal/chaos -faults failover -journal -v   # and tell what happened when
+//	go test ./internal/chaos -faults failover -journal -v   # and print what happened when
 //
 // The programs have no levers for this: faults come from outside. Between each
 // worker and WeChat stands a proxy that loses, delays or trickles a call's reply, or
@@ -21,6 +21,6 @@
 // ones, and end well on SIGTERM.
 //
 // That the suite can fail is shown by deliberate bugs: workers built with a changed
-// source (go build -overlay), each with the fault that must show it. Where that is a
-// provocation of its own, the real worker is shown to stand it.
+// source (go build -overlay), each with the fault that must reveal it. For faults that no other test
+// injects, the suite also shows that the real worker withstands them.
 package chaos

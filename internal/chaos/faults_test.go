@@ -44,7 +44,7 @@ func faults() []fault {
 		{name: "redis-pause", about: "CLIENT PAUSE beyond the leases", times: 2, inject: redisPause},
 		{name: "redis-freeze", about: "SIGSTOP of Redis beyond the leases", times: 2, inject: redisFreeze},
 		{name: "disk-full", about: "the AOF can't be written, Redis refuses writes", times: 3, inject: diskFull},
-		{name: "wechat-away", about: "WeChat can't be reached by anybody", times: 5, inject: weChatAway},
+		{name: "wechat-away", about: "WeChat is unreachable for every worker", times: 5, inject: weChatAway},
 		{name: "wechat-loris", about: "replies to calls that took effect trickle until the time limit", times: 40, inject: mishaps(loris)},
 		{name: "reply-lost", about: "replies to calls that took effect are lost", times: 100, inject: mishaps(lose)},
 		{name: "call-late", about: "calls take effect after they were given up", times: 40, inject: mishaps(late)},

@@ -170,7 +170,7 @@ func (r *rig) raiseQuota(ctx context.Context, injected <-chan struct{}) {
 // what was looked for is in the books.
 func (r *rig) wait(ctx context.Context, timeout time.Duration, enough kind) bool {
 	l := r.ledger()
-	was, since, told := "", time.Now(), time.Now()
+	was, since, logged := "", time.Now(), time.Now()
 	for {
 		if !wait(ctx, 200*time.Millisecond) {
 			return false
@@ -195,8 +195,8 @@ func (r *rig) wait(ctx context.Context, timeout time.Duration, enough kind) bool
 		if now != was && now != "" {
 			was, since = now, time.Now()
 		}
-		if time.Since(told) > 5*time.Second {
-			told = time.Now()
+		if time.Since(logged) > 5*time.Second {
+			logged = time.Now()
 			r.note("%s", now)
 		}
 		if time.Since(since) > timeout {

@@ -126,7 +126,7 @@ func (s *store) crash() error {
 	return nil
 }
 
-// failover promotes a replica that misses what the primary was told for a while,
+// failover promotes a replica that misses what the primary was sent for a while,
 // and ends the primary. then is called in between, when the new one is to be used.
 func (s *store) failover(ctx context.Context, missing time.Duration) error {
 	old := s.server()

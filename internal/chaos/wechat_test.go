@@ -169,7 +169,7 @@ func killBefore(w *wechat, _ *call) {
 	panic(http.ErrAbortHandler)
 }
 
-// killAfter kills the worker after the call took effect, before it hears of it.
+// killAfter kills the worker after the call took effect, before the reply arrives.
 func killAfter(w *wechat, c *call) {
 	w.forward(context.WithoutCancel(c.r.Context()), c)
 	w.kill()

@@ -141,7 +141,7 @@ func TestOneFault(t *testing.T) {
 		"no secret":                    {config.RoleWorker, []string{"COMPONENT_SECRET"}, "WXROLLOUT_COMPONENT_SECRET (or _FILE): required"},
 		"no ticket, no callback":       {config.RoleWorker, []string{"COMPONENT_TICKET"}, "required to receive verify tickets"},
 		"no ticket, but callback":      {config.RoleWorker, []string{"COMPONENT_TICKET", "CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, ""},
-		"no polls, no pushes":          {config.RoleWorker, []string{"VERDICT_POLL=0"}, "WXROLLOUT_VERDICT_POLL=0: leaves verdicts to callbacks"},
+		"no polls, no callbacks":       {config.RoleWorker, []string{"VERDICT_POLL=0"}, "WXROLLOUT_VERDICT_POLL=0: leaves verdicts to callbacks"},
 		"no polls, but pushes":         {config.RoleWorker, []string{"VERDICT_POLL=0", "CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, ""},
 		"no wait for an overlap":       {config.RoleWorker, []string{"OVERLAP_WAIT=0s"}, "WXROLLOUT_OVERLAP_WAIT=0s: want more than 0"},
 		"a poll before it is time":     {config.RoleWorker, []string{"VERDICT_POLL=-1s"}, "WXROLLOUT_VERDICT_POLL=-1s: want 0 or more"},
@@ -222,7 +222,7 @@ func TestSecretsFromFiles(t *testing.T) {
 	}
 }
 
-// TestSettingsShowNoSecret: whatever prints the settings, by mistake too.
+// TestSettingsShowNoSecret: no way of printing the settings shows a secret.
 func TestSettingsShowNoSecret(t *testing.T) {
 	t.Parallel()
 	env := with(good(), "REDIS_URL=redis://worker:red%40pass@127.0.0.1:6379/0", "CALLBACK_TOKEN=pushtoken",
@@ -252,6 +252,6 @@ func TestSettingsShowNoSecret(t *testing.T) {
 		}
 	}
 	if !strings.Contains(shown["JSON"], "[redacted]") {
-		t.Errorf("JSON doesn't tell that there are secrets: %s", encoded)
+		t.Errorf("JSON doesn't show that there are secrets: %s", encoded)
 	}
 }

@@ -74,7 +74,7 @@ func (l leak) String() string {
 // prefixes of WeChat's secrets, the same in all of them.
 var prefixes = regexp.MustCompile(`^(?:ticket|refreshtoken|queryauthcode|preauthcode)@@@|^\d+_`)
 
-// window is how much of a secret is found by itself: an error that cuts a text
+// window is how much of a secret is found alone: an error that cuts a text
 // short still leaks.
 const window = 14
 

@@ -14,19 +14,19 @@ import (
 	"github.com/wxrollout/wxrollout/internal/redistest"
 )
 
-// freeAddr is an address that nobody listens on: the simulator has to know the worker's before either runs.
+// freeAddr is an address without a listener: the simulator has to know the worker's before either runs.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // nobody called
+	defer l.Close() //nolint:errcheck // unused
 	return l.Addr().String()
 }
 
 // TestNothingButCredentials: a worker with the component's appid and secret and the callbacks' token and key, all
-// else at its defaults, gets its ticket by push, syncs every app and releases a plan for all of them. Nobody gives it a
+// else at its defaults, gets its ticket by callback, syncs every app and releases a plan for all of them. It is given no
 // ticket, a token or a list of apps.
 func TestNothingButCredentials(t *testing.T) {
 	t.Parallel()

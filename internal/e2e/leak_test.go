@@ -67,7 +67,7 @@ func (r *leakRun) RoundTrip(req *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close() // it was read, or err says why not
 	resp.Body = io.NopCloser(strings.NewReader(string(body)))
-	r.out.add("answer to a push", fmt.Sprint(resp.Header, string(body)))
+	r.out.add("answer to a callback", fmt.Sprint(resp.Header, string(body)))
 	return resp, err
 }
 
@@ -264,7 +264,7 @@ func TestNoSecretLeavesAnywhere(t *testing.T) {
 	r.ends("worker 2, with all goroutines", two, syscall.SIGQUIT)
 	r.badSettings()
 	r.appendOnly()
-	r.out.add("what the proxy heard", r.proxy.all())
+	r.out.add("what the proxy received", r.proxy.all())
 	r.meaningful()
 	for _, l := range find(r.secrets(), r.out.texts) {
 		t.Error(l)
@@ -353,7 +353,7 @@ func (r *leakRun) badSettings() {
 	bad := map[string][]string{
 		"password in a URL without a database": set("REDIS_URL", "redis://wxrollout:"+redisPass+"@127.0.0.1:1/x"),
 		"password in a URL of no scheme":       set("REDIS_URL", "wxrollout:"+redisPass+"@127.0.0.1"),
-		"password in a URL, nobody there":      set("REDIS_URL", "redis://wxrollout:"+redisPass+"@127.0.0.1:1/0"),
+		"password in a URL, no server":         set("REDIS_URL", "redis://wxrollout:"+redisPass+"@127.0.0.1:1/0"),
 		"password that is wrong":               set("REDIS_PASSWORD", redisPass+"x"),
 		"sentinels' password that is wrong":    set("REDIS_SENTINEL_PASSWORD", r.given["WXROLLOUT_REDIS_SENTINEL_PASSWORD"]+"x"),
 		"secret in WeChat's URL":               set("WECHAT_URL", "https://me:"+r.given["WXROLLOUT_COMPONENT_SECRET"]+"@example.com"),

@@ -17,8 +17,8 @@ import (
 // leave: no request arrives.
 func TestWeChatByTLS(t *testing.T) {
 	t.Parallel()
-	nobody := filepath.Join(t.TempDir(), "nobody.pem")
-	if err := os.WriteFile(nobody, nil, 0o600); err != nil {
+	nocerts := filepath.Join(t.TempDir(), "nocerts.pem")
+	if err := os.WriteFile(nocerts, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	old := func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 } //nolint:gosec // what is to be refused
@@ -29,7 +29,7 @@ func TestWeChatByTLS(t *testing.T) {
 		want   string // in the error; "" for success
 	}{
 		"right":                  {want: ""},
-		"another authority":      {env: []string{"SSL_CERT_FILE=" + nobody}, want: "certificate signed by unknown authority"},
+		"another authority":      {env: []string{"SSL_CERT_FILE=" + nocerts}, want: "certificate signed by unknown authority"},
 		"another name":           {env: []string{"WXROLLOUT_WECHAT_URL=https://wechat.example"}, want: "not wechat.example"},
 		"TLS 1.1":                {change: old, want: "protocol version"},
 		"plain HTTP":             {env: []string{"WXROLLOUT_WECHAT_URL=http://" + wechatName}, want: "without TLS every token is readable"},
@@ -59,7 +59,7 @@ func TestWeChatByTLS(t *testing.T) {
 				t.Errorf("exit %d, %q, want an error with %q", r.Code, r.Stderr, tt.want)
 			}
 			if n := len(w.known()); n != 0 {
-				t.Errorf("%d secrets arrived all the same", n)
+				t.Errorf("%d secrets arrived nevertheless", n)
 			}
 		})
 	}

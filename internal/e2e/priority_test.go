@@ -110,7 +110,7 @@ func finished(want map[string]int) func(map[string]int) bool {
 }
 
 // TestBulkDowngradesNoHotfix: bulk (2.0.0) waits behind a gate, a hotfix (3.0.0) created later
-// is released to apps of its last wave, and somebody promotes the wave. No hotfixed app is
+// is released to apps of its last wave, and an operator promotes the wave. No hotfixed app is
 // touched again.
 func TestBulkDowngradesNoHotfix(t *testing.T) {
 	t.Parallel()

@@ -19,7 +19,7 @@ import (
 )
 
 // wechat is the simulator behind TLS, as example.com. It notes every secret that
-// goes in or out, and now and then an answer says back all that it was told.
+// goes in or out, and now and then an answer repeats all that it received.
 type wechat struct {
 	next   http.Handler
 	server *httptest.Server
@@ -176,14 +176,14 @@ func (t *teeWriter) Write(b []byte) (int, error) {
 	return t.ResponseWriter.Write(b)
 }
 
-// proxy is an HTTP proxy that knows one host, and notes all it is told.
+// proxy is an HTTP proxy that knows one host, and records all it receives.
 type proxy struct {
 	url string
 	to  string // address behind the one host
 
-	mu    sync.Mutex
-	heard strings.Builder
-	hosts map[string]int
+	mu       sync.Mutex
+	received strings.Builder
+	hosts    map[string]int
 }
 
 func startProxy(t *testing.T, to string) *proxy {
@@ -197,9 +197,9 @@ func startProxy(t *testing.T, to string) *proxy {
 
 // ServeHTTP implements http.Handler.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	dump, _ := httputil.DumpRequest(r, true) // what can't be read wasn't heard
+	dump, _ := httputil.DumpRequest(r, true) // what can't be read wasn't received
 	p.mu.Lock()
-	p.heard.Write(dump)
+	p.received.Write(dump)
 	p.hosts[r.Host]++
 	p.mu.Unlock()
 	if r.Method != http.MethodConnect {
@@ -207,12 +207,12 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p.to == "" {
-		http.Error(w, "nobody there", http.StatusBadGateway)
+		http.Error(w, "no server", http.StatusBadGateway)
 		return
 	}
 	there, err := net.Dial("tcp", p.to)
 	if err != nil {
-		http.Error(w, "nobody there", http.StatusBadGateway)
+		http.Error(w, "no server", http.StatusBadGateway)
 		return
 	}
 	here, _, err := http.NewResponseController(w).Hijack()
@@ -240,11 +240,11 @@ func (p *proxy) asked() map[string]int {
 	return out
 }
 
-// all is everything that was heard.
+// all is everything that was received.
 func (p *proxy) all() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.heard.String()
+	return p.received.String()
 }
 
 // through are the settings that send calls by the proxy to example.com, whose

@@ -32,7 +32,7 @@ func FuzzCallback(f *testing.F) {
 		}
 		p := setup(t)
 		in := p.delivery("/auth", message)
-		if !signed { // somebody else's: the message is the body, or the signature of another time
+		if !signed { // forged: the message is the body, or the signature of another time
 			in.body = message
 			in.query.Set("timestamp", timestamp)
 			in.query.Set("nonce", nonce)

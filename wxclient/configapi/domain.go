@@ -15,17 +15,17 @@ import (
 // maxDomains is how many domains one list of an app may hold.
 const maxDomains = 200
 
-// DomainAction says what a domain call does to the lists it names.
+// DomainAction is what a domain call does with its lists.
 type DomainAction string
 
 // The actions.
 const (
-	// DomainAdd adds to the lists, DomainDelete takes away from them.
+	// DomainAdd adds to the lists, DomainDelete removes from them.
 	DomainAdd    DomainAction = "add"
 	DomainDelete DomainAction = "delete"
-	// DomainSet replaces all lists; an empty one is emptied.
+	// DomainSet replaces all lists.
 	DomainSet DomainAction = "set"
-	// DomainGet changes nothing and reads the lists.
+	// DomainGet reads the lists.
 	DomainGet DomainAction = "get"
 )
 
@@ -70,7 +70,7 @@ func (d ServerDomains) validate(action DomainAction) error {
 	return wire.OneLine(append(faults, checkAction(action, n)...))
 }
 
-// checkAction compares an action with how many domains it was given.
+// checkAction checks that the number of domains fits the action.
 func checkAction(action DomainAction, n int) []error {
 	switch action {
 	case DomainSet:
@@ -90,7 +90,7 @@ func checkAction(action DomainAction, n int) []error {
 	}
 }
 
-// checkDomain refuses what WeChat never takes: another scheme, a path, an IP address, its own API host.
+// checkDomain refuses what WeChat always refuses: another scheme, a path, an IP address, its API host.
 func checkDomain(domain, scheme string) error {
 	u, err := url.Parse(domain)
 	if err != nil || u.Scheme != scheme || u.Hostname() == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
@@ -111,11 +111,11 @@ func checkHost(host string) error {
 	return nil
 }
 
-// ChangedDomains is what an app's lists are after a call.
+// ChangedDomains are an app's lists after a call.
 type ChangedDomains struct {
-	// Domains are the lists of the way the call stands for.
+	// Domains are the lists of the call: platform or direct.
 	Domains ServerDomains
-	// Refused are the domains that WeChat left out, each with the reason; the others were taken.
+	// Refused are the domains that WeChat refused, each with the reason; it accepted the others.
 	Refused []errcode.RefusedItem
 }
 
@@ -124,7 +124,7 @@ type domainsReply struct {
 	wire.Refusals
 }
 
-// readDomainsReply is the reply to DomainGet, which promises the lists.
+// readDomainsReply is the reply to DomainGet, which must hold the lists.
 type readDomainsReply struct{ domainsReply }
 
 func (r *readDomainsReply) Check() error {
@@ -153,23 +153,21 @@ func (c Calls) modifyDomains(ctx context.Context, path, appid string, action Dom
 	return ChangedDomains{Domains: reply.ServerDomains, Refused: reply.Refused}, nil
 }
 
-// ModifyDomains changes or reads an app's server domains that are registered on the component. An
-// app has 50 changes a month. They take effect at the next release, and then only those stay that
-// are still registered on the component: look at EffectiveDomains before a release. Don't mix
-// this way with ModifyDomainsDirectly.
+// ModifyDomains changes or reads an app's server domains within the component's list. An app has 50
+// changes a month. They take effect at the next release, which drops domains that are no longer listed:
+// read EffectiveDomains before a release. Don't combine it with ModifyDomainsDirectly.
 //
 // WeChat page: api_modifyserverdomain. Codes: 85015 not a mini program, 85016 too many, 85017 nothing
-// to change (or nothing registered: read with DomainGet), 85018 not registered on the component, 85301 WeChat
-// takes none of them (Error.Refused names each).
+// to change (or an empty list: read with DomainGet), 85018 not on the component's list, 85301 WeChat
+// refuses all (Error.Refused names each).
 func (c Calls) ModifyDomains(ctx context.Context, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
 	return c.modifyDomains(ctx, "/wxa/modify_domain", appid, action, d)
 }
 
-// ModifyDomainsDirectly changes or reads an app's server domains without registering them on the
-// component; one domain may serve the apps of 100 owners so. They take effect at the next release
-// and survive it.
+// ModifyDomainsDirectly changes or reads an app's server domains outside of the component's list; one
+// domain may serve the apps of 100 owners this way. They take effect at the next release and stay.
 //
-// WeChat page: api_modifyserverdomaindirectly. Codes: 85015-85017, 85301 WeChat takes none of them
+// WeChat page: api_modifyserverdomaindirectly. Codes: 85015-85017, 85301 WeChat refuses all
 // (Error.Refused names each).
 func (c Calls) ModifyDomainsDirectly(ctx context.Context, appid string, action DomainAction, d ServerDomains) (ChangedDomains, error) {
 	return c.modifyDomains(ctx, "/wxa/modify_domain_directly", appid, action, d)
@@ -181,7 +179,7 @@ type EffectiveServerDomains struct {
 	Console ServerDomains
 	// Third are those of ModifyDomains, Direct those of ModifyDomainsDirectly.
 	Third, Direct ServerDomains
-	// Effective are those in effect after a release now.
+	// Effective are the domains after a release now.
 	Effective ServerDomains
 }
 
@@ -192,7 +190,7 @@ type effectiveDomainsReply struct {
 	Effective *ServerDomains `json:"effective_domain" need:"yes"`
 }
 
-// EffectiveDomains reads which server domains a release would leave: the call to make before one.
+// EffectiveDomains reads the server domains that a release would leave. Call it before a release.
 //
 // WeChat page: api_geteffectiveserverdomain. Codes: -1, 44002.
 func (c Calls) EffectiveDomains(ctx context.Context, appid string) (EffectiveServerDomains, error) {

@@ -16,11 +16,11 @@ const (
 	maxPlatformJumps   = 200
 )
 
-// PlatformDomains are domains registered on the component, without schemes.
+// PlatformDomains are the component's lists of domains, without schemes.
 type PlatformDomains struct {
-	// Published is what holds for every app; Testing for the component's test accounts only.
+	// Published holds for every app; Testing for the component's test accounts only.
 	Published, Testing []string
-	// Refused are the domains that WeChat left out, each with the reason.
+	// Refused are the domains that WeChat refused, each with the reason.
 	Refused []errcode.RefusedItem
 }
 
@@ -67,9 +67,9 @@ func (c Calls) platformDomains(ctx context.Context, path string, limit int, acti
 	}, err
 }
 
-// PlatformServerDomains changes or reads the server domains registered on the component, up to 1000
-// like "api.example.com", 50 times a month. With published false only the component's test accounts
-// notice. Taking one away takes it from the next release of every app that has it.
+// PlatformServerDomains changes or reads the component's list of server domains, up to 1000 like
+// "api.example.com", 50 times a month. With published false it changes the list of the component's test
+// accounts only. The next release of each app drops domains that are no longer listed.
 //
 // WeChat page: api_modifythirdpartyserverdomain. Codes: 40013, 48001.
 func (c Calls) PlatformServerDomains(ctx context.Context, action DomainAction, domains []string, published bool) (PlatformDomains, error) {
@@ -80,8 +80,8 @@ func (c Calls) PlatformServerDomains(ctx context.Context, action DomainAction, d
 	}{action, strings.Join(domains, ";"), published})
 }
 
-// PlatformWebviewDomains is PlatformServerDomains for web-view domains, up to 200. PlatformFile must
-// lie at the root of each.
+// PlatformWebviewDomains is PlatformServerDomains for web-view domains, up to 200. PlatformFile must be
+// at the root of each.
 //
 // WeChat page: api_modifythirdpartyjumpdomain. Codes: 40013, 48001.
 func (c Calls) PlatformWebviewDomains(ctx context.Context, action DomainAction, domains []string, published bool) (PlatformDomains, error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
-// PrivacyVersion says which privacy guideline is meant.
+// PrivacyVersion selects a privacy guideline.
 type PrivacyVersion int
 
 const (
@@ -20,20 +20,20 @@ const (
 	PrivacyDraft PrivacyVersion = 2
 )
 
-// PrivacySetting says what one kind of user information is used for.
+// PrivacySetting declares the use of one kind of user information.
 type PrivacySetting struct {
 	// Key is a privacy_key: UserInfo, Location, Address, Invoice, RunData, Record, Album, Camera,
 	// PhoneNumber, Contact, DeviceInfo, EXIDNumber, EXOrderInfo, EXUserPublishContent, EXUserFollowAcct,
 	// EXUserOpLog, AlbumWriteOnly, LicensePlate, BlueTooth, CalendarWriteOnly, Email, MessageFile, or a
-	// key of one's own.
+	// custom key.
 	Key string `json:"privacy_key"`
-	// Text is the use.
+	// Text describes the use.
 	Text string `json:"privacy_text"`
 	// Label is WeChat's Chinese name of the key; only in answers.
 	Label string `json:"privacy_label,omitempty"`
 }
 
-// PrivacyOwner is who collects the information, and how to reach them. One of the four contacts is needed.
+// PrivacyOwner is the collector of the information, with one of the four contacts at least.
 type PrivacyOwner struct {
 	Email  string `json:"contact_email,omitempty"`
 	Phone  string `json:"contact_phone,omitempty"`
@@ -41,27 +41,27 @@ type PrivacyOwner struct {
 	WeChat string `json:"contact_weixin,omitempty"`
 	// ExtFileID is the media id of the owner's own guideline, shown beside the generated one.
 	ExtFileID string `json:"ext_file_media_id,omitempty"`
-	// NoticeMethod is how users hear of changes, such as 弹窗; needed.
+	// NoticeMethod is how users are notified of changes, such as 弹窗; required.
 	NoticeMethod string `json:"notice_method"`
-	// StoreExpire is how long information is kept, like 30天; empty means as short as is needed.
+	// StoreExpire is the retention time, like 30天; empty means as short as necessary.
 	StoreExpire string `json:"store_expire_timestamp,omitempty"`
-	// StoreRegion is where it is kept; overseas owners are rejected without it.
+	// StoreRegion is the place of storage; overseas owners are rejected without it.
 	StoreRegion string `json:"store_region,omitempty"`
 }
 
 // PrivacyGuideline is an app's privacy guideline.
 type PrivacyGuideline struct {
-	// HasCode is false when nothing was committed lately; Detected says nothing then.
+	// HasCode is false when nothing was committed lately; Detected is meaningless then.
 	HasCode bool
 	// Detected are the privacy_keys of what the committed code uses.
 	Detected []string
-	// Settings are what the guideline declares.
+	// Settings are the declared uses.
 	Settings []PrivacySetting
-	// Owner is who collects.
+	// Owner is the collector.
 	Owner PrivacyOwner
 	// UpdatedAt is in unix seconds.
 	UpdatedAt int64
-	// Keys are the privacy_keys one may use, with WeChat's description.
+	// Keys are the known privacy_keys with WeChat's descriptions.
 	Keys map[string]string
 }
 
@@ -111,7 +111,7 @@ func (c Calls) PrivacyGuideline(ctx context.Context, appid string, version Priva
 type GuidelineRequest struct {
 	// Version is PrivacyDraft, or PrivacyOnline to change the contacts of a live guideline at once.
 	Version PrivacyVersion `json:"privacy_ver"`
-	// Owner is who collects.
+	// Owner is the collector.
 	Owner PrivacyOwner `json:"owner_setting"`
 	// Settings declare the uses; empty for PrivacyOnline.
 	Settings []PrivacySetting `json:"setting_list,omitzero"`

@@ -12,10 +12,10 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
-// maxDebugURLs is how many test links a QR code rule may have.
+// maxDebugURLs is the largest number of test links of a QR code rule.
 const maxDebugURLs = 5
 
-// QRVersion says which version of an app the test links of a rule open.
+// QRVersion is the version of an app that the test links of a rule open.
 type QRVersion int64
 
 // The versions.
@@ -29,11 +29,11 @@ const (
 type QRRule struct {
 	// Prefix is an http or https URL.
 	Prefix string
-	// Exclusive keeps the prefixes below Prefix from being used by other rules.
+	// Exclusive reserves the prefixes below Prefix.
 	Exclusive bool
 	// Path is the page that opens.
 	Path string
-	// Version is what the test links open before the rule is published.
+	// Version is the version that the test links open before the rule is published.
 	Version QRVersion
 	// DebugURLs are up to 5 test links, each beginning with Prefix.
 	DebugURLs []string
@@ -63,8 +63,8 @@ func (r QRRule) validate() error {
 	return wire.OneLine(faults)
 }
 
-// PutQRRule adds a rule, or with edit replaces the one with its prefix. QRFile must lie where
-// the prefix points first. The rule works for test links until PublishQRRule.
+// PutQRRule adds a rule, or with edit replaces the one with its prefix. QRFile must be at the prefix's
+// host first. Until PublishQRRule the rule holds for test links only.
 //
 // WeChat page: api_addjumpqrcode. Codes: 85066 malformed, 85068 a test link is not under the prefix,
 // 85069 the file isn't there, 85070 blacklisted, 85071 added already, 85072 used by another app,
@@ -91,11 +91,11 @@ func (c Calls) PutQRRule(ctx context.Context, appid string, rule QRRule, edit bo
 	return c.wire.CallApp(ctx, appid, wire.Post(path, body), nil)
 }
 
-// QRRules is what an app has of QR code rules.
+// QRRules are the QR code rules of an app.
 type QRRules struct {
-	// Open is whether the app lets ordinary QR codes open it at all.
+	// Open reports whether ordinary QR codes can open the app.
 	Open bool
-	// PublishQuota is how many rules may still be published this month.
+	// PublishQuota is the number of publications left this month.
 	PublishQuota int64
 	// Rules are the rules.
 	Rules []QRRule
@@ -158,7 +158,7 @@ func (c Calls) DeleteQRRule(ctx context.Context, appid, prefix string) error {
 	return c.qrPrefix(ctx, "/cgi-bin/wxopen/qrcodejumpdelete", appid, prefix)
 }
 
-// PublishQRRule makes a rule hold for every user; the app must be live. See QRRules for how often.
+// PublishQRRule makes a rule hold for every user; the app must be live. See QRRules.PublishQuota.
 //
 // WeChat page: api_publishjumpqrcode. Codes: 85066, 85074 release the app first, 85075.
 func (c Calls) PublishQRRule(ctx context.Context, appid, prefix string) error {

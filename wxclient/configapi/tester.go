@@ -11,8 +11,8 @@ type testerReply struct {
 	User string `json:"userstr" need:"yes"`
 }
 
-// BindTester lets a WeChat user open the app's trial version. The returned userstr stands for the
-// user in UnbindTester and Testers. The app's administrator is a tester already.
+// BindTester lets a WeChat user open the app's trial version. The returned userstr identifies the user
+// in UnbindTester and Testers. The app's administrator always is a tester.
 //
 // WeChat page: api_bindtester. Codes: 85001 no such user, 85002 the app has too many, 85003 the user
 // tests too many apps, 85004 bound already.
@@ -31,7 +31,7 @@ type testerRef struct {
 	User     string `json:"userstr,omitempty"`
 }
 
-// UnbindTester takes a tester back, named by the WeChat id or, if that is empty, by the userstr.
+// UnbindTester removes a tester by WeChat id or, if that is empty, by userstr.
 //
 // WeChat page: api_unbindtester. Codes: 85001, 89033 both empty, 89034 no such userstr.
 func (c Calls) UnbindTester(ctx context.Context, appid, wechatID, user string) error {

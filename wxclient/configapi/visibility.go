@@ -9,8 +9,8 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/internal/wire"
 )
 
-// SetServing opens the live version to its users or closes it to them. A closed app shows users a
-// notice; trial and development versions work on.
+// SetServing opens or closes the live version to its users. A closed app shows them a notice; trial and
+// development versions continue to work.
 //
 // WeChat page: api_setvisitstatus. Codes: 85021 it is so already or may not change, 85022.
 func (c Calls) SetServing(ctx context.Context, appid string, serving bool) error {
@@ -38,7 +38,7 @@ func (c Calls) Serving(ctx context.Context, appid string) (bool, error) {
 	return reply.Status.Value() != 0, nil
 }
 
-// BaseLibrary tells on which base library an app insists and what its users have.
+// BaseLibrary is the lowest base library of an app, and the versions of its users.
 type BaseLibrary struct {
 	// Lowest is the lowest version the app runs on; users below it are asked to update WeChat.
 	Lowest string
@@ -46,7 +46,7 @@ type BaseLibrary struct {
 	Users []BaseLibraryShare
 }
 
-// BaseLibraryShare is how many users have a version of the base library.
+// BaseLibraryShare is the share of users with a version of the base library.
 type BaseLibraryShare struct {
 	// Version is like "2.32.0".
 	Version string
@@ -64,7 +64,7 @@ type libraryReply struct {
 	} `json:"uv_info"`
 }
 
-// LowestLibrary reads the lowest base library of an app and what its users have.
+// LowestLibrary reads the lowest base library of an app, and the versions of its users.
 //
 // WeChat page: api_getsupportversion. Codes: -1, 44002.
 func (c Calls) LowestLibrary(ctx context.Context, appid string) (BaseLibrary, error) {

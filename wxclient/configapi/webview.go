@@ -37,11 +37,11 @@ func (b webviewBody) validate(mayCopy bool) error {
 	return wire.OneLine(faults)
 }
 
-// ChangedWebviewDomains is what an app's web-view domains are after a call.
+// ChangedWebviewDomains are an app's web-view domains after a call.
 type ChangedWebviewDomains struct {
-	// Domains is the list; only sure to be returned for DomainGet.
+	// Domains is the list; only DomainGet guarantees it.
 	Domains []string
-	// Refused are the domains that WeChat left out, each with the reason; the others were taken.
+	// Refused are the domains that WeChat refused, each with the reason; it accepted the others.
 	Refused []errcode.RefusedItem
 }
 
@@ -50,7 +50,7 @@ type webviewReply struct {
 	wire.Refusals
 }
 
-// readWebviewReply is the reply to DomainGet, which promises the list.
+// readWebviewReply is the reply to DomainGet, which must hold the list.
 type readWebviewReply struct{ webviewReply }
 
 func (r *readWebviewReply) Check() error {
@@ -75,9 +75,9 @@ func (c Calls) setWebview(ctx context.Context, path, appid string, body webviewB
 	return ChangedWebviewDomains{Domains: reply.Domains, Refused: reply.Refused}, nil
 }
 
-// SetWebviewDomains changes or reads the domains an app may show in a web-view (业务域名): domains
-// registered on the component, and their subdomains; https only. WebviewCopy copies all of the
-// component's. As with ModifyDomains, at a release only those stay that are still registered.
+// SetWebviewDomains changes or reads the domains an app may show in a web-view (业务域名): domains of the
+// component's list and their subdomains; https only. WebviewCopy copies the whole list. As with
+// ModifyDomains, a release drops domains that are no longer listed.
 //
 // WeChat page: api_modifyjumpdomain. Codes: 89019 unchanged, 89020 the component has none, 89021 not
 // one of the component's, 89029 too many, 89231 personal apps can't.
@@ -85,15 +85,15 @@ func (c Calls) SetWebviewDomains(ctx context.Context, appid string, action Domai
 	return c.setWebview(ctx, "/wxa/setwebviewdomain", appid, webviewBody{action, domains}, true)
 }
 
-// SetWebviewDomainsDirectly is SetWebviewDomains without registering the domains on the component.
-// WebviewFile must lie at the root of each domain first, byte for byte.
+// SetWebviewDomainsDirectly is SetWebviewDomains for domains outside of the component's list.
+// WebviewFile must be at the root of each domain first, byte for byte.
 //
 // WeChat page: api_modifyjumpdomaindirectly. Codes: 86103 the file isn't there, 89019, 89029, 89231.
 func (c Calls) SetWebviewDomainsDirectly(ctx context.Context, appid string, action DomainAction, domains []string) (ChangedWebviewDomains, error) {
 	return c.setWebview(ctx, "/wxa/setwebviewdomain_directly", appid, webviewBody{action, domains}, false)
 }
 
-// ConfirmFile must be served at the root of a domain, byte for byte, to prove whose it is.
+// ConfirmFile proves the ownership of a domain: serve it at the root, byte for byte.
 type ConfirmFile struct {
 	// Name is the name of the file, Content its text.
 	Name    string `json:"file_name"`
@@ -109,7 +109,7 @@ func (f *confirmFileReply) Check() error {
 	return nil
 }
 
-// WebviewFile reads the file that proves domains for SetWebviewDomainsDirectly. It is the app's own.
+// WebviewFile reads the app's confirm file for SetWebviewDomainsDirectly.
 //
 // WeChat page: api_getjumpdomainconfirmfile. Codes: -1, 44002.
 func (c Calls) WebviewFile(ctx context.Context, appid string) (ConfirmFile, error) {
@@ -124,7 +124,7 @@ type EffectiveWebviewDomains struct {
 	Console []string
 	// Third are those of SetWebviewDomains, Direct those of SetWebviewDomainsDirectly.
 	Third, Direct []string
-	// Effective are those in effect after a release now.
+	// Effective are the domains after a release now.
 	Effective []string
 }
 
@@ -135,7 +135,7 @@ type effectiveWebviewReply struct {
 	Effective []string `json:"effective_webviewdomain" need:"yes"`
 }
 
-// EffectiveWebviewDomains reads which web-view domains a release would leave.
+// EffectiveWebviewDomains reads the web-view domains that a release would leave.
 //
 // WeChat page: api_geteffectivejumpdomain. Codes: -1, 44002.
 func (c Calls) EffectiveWebviewDomains(ctx context.Context, appid string) (EffectiveWebviewDomains, error) {

@@ -43,7 +43,7 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// TestSimulatorsCodesAreKnown: whatever the simulator answers has a class of its own, so that no rehearsal parks as
+// TestSimulatorsCodesAreKnown: every answer of the simulator has a known class, so that no rehearsal parks as
 // unlisted what the real WeChat would be understood in.
 func TestSimulatorsCodesAreKnown(t *testing.T) {
 	t.Parallel()

@@ -46,7 +46,7 @@ func (e *Error) Error() string {
 }
 
 // OutcomeUnknownError means that the request may have been received, but its answer was
-// lost or does not tell: a timeout, a reset, a status outside 2xx, HTML, an empty body, no errcode, a
+// lost or unclear: a timeout, a reset, a status outside 2xx, HTML, an empty body, no errcode, a
 // field that must be there and is not. Before repeating a call that changes state, read back.
 // Reads return it too; they are harmless to repeat.
 type OutcomeUnknownError struct {
@@ -126,7 +126,7 @@ const (
 
 // IsOutcomeUnknown reports whether the call behind err may have taken effect although it
 // returned an error: an [*OutcomeUnknownError], or an [*Error] that says an earlier operation
-// still runs (9402202, 9402205). It is false for a [*NotSentError], whatever that wraps.
+// still runs (9402202, 9402205). It is false for every [*NotSentError].
 func IsOutcomeUnknown(err error) bool {
 	var notSent *NotSentError
 	if errors.As(err, &notSent) {

@@ -19,14 +19,14 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// All stands for all calls where an endpoint is named.
+// All means all calls in place of an endpoint.
 const All = ""
 
 // Options configure a Pacer.
 type Options struct {
 	// BaseURL is WeChat's base URL, whose path is no part of an endpoint.
 	BaseURL string
-	// Endpoints are the paths with a rate of their own; other calls pass the rate of all calls only.
+	// Endpoints are the paths with separate rates; other calls pass the rate of all calls only.
 	Endpoints []string
 	// Next makes the request.
 	Next http.RoundTripper

@@ -19,7 +19,7 @@ const (
 	// ordinary busy replies.
 	burstWithin = 10 * time.Second
 	// slowEvery bounds how often one worker asks to slow the same rate. The shared rate is halved no more
-	// often than that, whatever the number of workers.
+	// often than that with any number of workers.
 	slowEvery = ratelimit.SlowEvery
 	// codeQuota (85085) counts submissions of the month: slower calls would not help.
 	codeQuota = 85085

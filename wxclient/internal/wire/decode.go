@@ -74,7 +74,7 @@ func Decode(r Request, body []byte, secrets []string, out any) error {
 	return nil
 }
 
-// unknown is the error of a reply that does not tell what happened.
+// unknown is the error of a reply that does not show the outcome.
 func (a answer) unknown(err error) error {
 	// encoding/json may quote a number of any length.
 	return &errcode.OutcomeUnknownError{Endpoint: a.path, Err: errors.New(tidy(err.Error(), a.secrets, maxMsgRunes)), Raw: a.raw()}

@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// Integer is a whole number that WeChat sends bare or quoted. null leaves it as it is, so
+// Integer is a whole number that WeChat sends bare or quoted. null leaves it unchanged, so
 // a *Integer that is nil means "not sent".
 type Integer int64
 

@@ -13,7 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
-// TestOnlyTheBaseURLsHost: whatever a call's URL becomes, no other host is told
+// TestOnlyTheBaseURLsHost: with any URL, no other host receives
 // the token that is in it.
 func TestOnlyTheBaseURLsHost(t *testing.T) {
 	t.Parallel()

@@ -90,7 +90,7 @@ func (c *Client) build(ctx context.Context, r Request, token string) (*http.Requ
 		hr.Header.Set("Content-Type", kind)
 	}
 	if r.Writes && r.method == http.MethodGet {
-		// net/http repeats a GET by itself when a reused connection dies. A body it
+		// net/http repeats a GET when a reused connection dies. A body it
 		// cannot rewind, though empty, stops that; nothing of it reaches the wire.
 		hr.Body = io.NopCloser(strings.NewReader(""))
 	}

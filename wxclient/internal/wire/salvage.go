@@ -35,7 +35,7 @@ func (a answer) raw() string {
 var holdsCredential = regexp.MustCompile(`(?i)token|ticket|secret|auth_code`)
 
 // salvage reads errcode, errmsg and rid from the top of an object that is broken further on: cut off,
-// followed by garbage, or with a field of the wrong form. ok tells that it found an errcode other
+// followed by garbage, or with a field of the wrong form. ok reports that it found an errcode other
 // than 0. A broken reply never counts as a success.
 func salvage(text []byte) (env envelope, ok bool) {
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -64,7 +64,7 @@ func salvage(text []byte) (env envelope, ok bool) {
 	return env, env.Code.Value() != 0
 }
 
-// take sets the field of that name; a value of the wrong form leaves it as it is.
+// take sets the field of that name; a value of the wrong form leaves it unchanged.
 func (e *envelope) take(name string, value json.RawMessage) {
 	switch strings.ToLower(name) {
 	case "errcode":

@@ -52,7 +52,7 @@ func EveryReplyListed(t *testing.T, kinds map[string]func() any) {
 const replyPerByte = 300
 
 // FuzzReplies checks that any body becomes a result, an *errcode.Error or an *OutcomeUnknownError of
-// bounded text within bounded memory, whatever reply was expected, and that neither the order of the keys nor the blanks between them matter.
+// bounded text within bounded memory, for every expected reply, and that neither the order of the keys nor the blanks between them matter.
 func FuzzReplies(f *testing.F, kinds map[string]func() any) {
 	f.Helper()
 	for _, seed := range []string{
@@ -72,7 +72,7 @@ func FuzzReplies(f *testing.F, kinds map[string]func() any) {
 			if t.Failed() {
 				t.Fatalf("%q as %s", body, kind)
 			}
-			if strict := wire.Decode(wire.Get("/x"), body, nil, fresh()); strict == nil && err == nil && !toldErrcode(body) {
+			if strict := wire.Decode(wire.Get("/x"), body, nil, fresh()); strict == nil && err == nil && !hasErrcode(body) {
 				t.Fatalf("%q passed as %s without an errcode", body, kind)
 			} else if strict == nil && err != nil {
 				t.Fatalf("%q passed as %s, and not where an errcode may be missing: %v", body, kind, err)
@@ -108,20 +108,20 @@ func decoded(t *testing.T, fresh func() any, body []byte) (any, error) {
 	if answer != nil && (answer.Code == 0 || answer.Class == errcode.ClassOK || utf8.RuneCountInString(answer.Msg) > maxMsgRunes) {
 		t.Fatalf("got %+v", answer)
 	}
-	const longest = 4 * 1024 // bytes of an error's text, whatever the reply's
+	const longest = 4 * 1024 // bytes of an error's text, for replies of any length
 	if text := fmt.Sprintf("%+v", err); len(text) > longest || strings.Contains(text, "secret-token") {
 		t.Fatalf("an error of %d bytes: %.200s", len(text), text)
 	}
 	return nil, err
 }
 
-// toldErrcode reports whether a body says an errcode somewhere.
-func toldErrcode(body []byte) bool {
+// hasErrcode reports whether a body holds an errcode somewhere.
+func hasErrcode(body []byte) bool {
 	return bytes.Contains(bytes.ToLower(bytes.ReplaceAll(body, []byte(`\u`), []byte(`errcode`))), []byte("errcode"))
 }
 
 // otherWayRound is a body with the keys of its objects in another order and blanks between them; not
-// ok if it is no object, or has a key twice (whatever the letters' case), whose order counts.
+// ok if it is no object, or has a key twice (in any case), whose order counts.
 func otherWayRound(body []byte) (turned []byte, ok bool) {
 	trimmed := bytes.TrimSpace(body)
 	var keys map[string]json.RawMessage

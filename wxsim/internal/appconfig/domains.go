@@ -129,13 +129,13 @@ func (d *Domains) SetConsole(domains []string) {
 }
 
 // Effective is what a release would leave at this moment: of Third, only the domains the component has published.
-func (p *Platform) Effective(d *Domains) DomainSet { return d.Third.keep(p.registered).with(d.Direct) }
+func (p *Platform) Effective(d *Domains) DomainSet { return d.Third.keep(p.listed).with(d.Direct) }
 
 // ReleaseDomains applies the rule of releases: domains that were taken off the component's lists between commit and
 // release disappear from the live version here.
 func (p *Platform) ReleaseDomains(d *Domains) {
 	d.Live = p.Effective(d)
-	d.Third = d.Third.keep(p.registered)
+	d.Third = d.Third.keep(p.listed)
 	d.Console = nil
 }
 
@@ -158,7 +158,7 @@ func BareHost(host string) string {
 
 // ModifyDomains changes the server domains within the component's lists, and returns the new set.
 func (p *Platform) ModifyDomains(_ string, d *Domains, action string, given DomainSet, now time.Time) (next DomainSet, code int) {
-	if action != Delete && given.keep(p.registered).size() != given.size() {
+	if action != Delete && given.keep(p.listed).size() != given.size() {
 		return nil, 85018
 	}
 	return d.modify(&d.Third, action, given, d.Third.only(WebviewKey), now, 85017, 85016)
@@ -193,7 +193,7 @@ func (p *Platform) ModifyDomainsDirectly(appid string, d *Domains, action string
 }
 
 // modify changes one of the app's sets if that makes a difference, leaves no list too long, and the month has changes
-// left. The action set keeps a part of the old set: server and web-view domains have calls of their own.
+// left. The action set keeps a part of the old set: server and web-view domains have separate calls.
 func (d *Domains) modify(set *DomainSet, action string, given, kept DomainSet, now time.Time, unchanged, tooMany int) (next DomainSet, code int) {
 	next = set.changed(action, given, kept)
 	for _, list := range next {
@@ -228,7 +228,7 @@ func (p *Platform) ModifyWebview(_ string, d *Domains, action string, domains []
 			return nil, 89020
 		}
 		for _, domain := range domains {
-			if !p.registered(WebviewKey, domain) {
+			if !p.listed(WebviewKey, domain) {
 				return nil, 89021
 			}
 		}

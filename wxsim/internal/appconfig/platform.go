@@ -30,8 +30,8 @@ type HostChange struct {
 	Both bool
 }
 
-// registered reports that a domain of an app is on the component's published list; for web-views a subdomain will do.
-func (p *Platform) registered(key, domain string) bool {
+// listed reports that a domain of an app is on the component's published list; for web-views a subdomain suffices.
+func (p *Platform) listed(key, domain string) bool {
 	u, err := url.Parse(domain)
 	if err != nil {
 		return false

@@ -25,7 +25,7 @@ type reply struct {
 	rid  string  // of a refusal
 }
 
-// write sends the reply as WeChat does: HTTP 200 whatever the code.
+// write sends the reply as WeChat does: HTTP 200 for every code.
 func (rep reply) write(w http.ResponseWriter) {
 	body, kind := rep.jpeg, "image/jpeg"
 	if body == nil {

@@ -57,7 +57,7 @@ func (a *App) revoke(now time.Time) {
 	a.world.platformEvent("unauthorized", Field{"AuthorizerAppid", a.ID})
 }
 
-// Authorize plays a merchant who approves the platform, whatever was approved before. It returns the authorization_code,
+// Authorize plays a merchant who approves the platform, also if it was approved before. It returns the authorization_code,
 // empty if there is no such app.
 func (w *World) Authorize(appid string) (code string) {
 	if appid != "" {

@@ -104,7 +104,7 @@ func (w *World) create(g *Creation, now time.Time) {
 	})
 }
 
-// expireCreation ends a creation that nobody agreed to. Those of trial and personal apps send no event.
+// expireCreation ends a creation without an agreement. Those of trial and personal apps send no event.
 func (w *World) expireCreation(g *Creation) {
 	const notConfirmed = 100001
 	if g.Kind != Trial && g.Kind != Personal {

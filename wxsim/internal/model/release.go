@@ -8,7 +8,7 @@ import (
 // historyKept is the number of published versions that can be reverted to.
 const historyKept = 5
 
-// Release publishes the version that passed last, whatever the trial version is by now.
+// Release publishes the version that passed last, which may differ from the trial version.
 func (a *App) Release(now time.Time) (code int) {
 	last, passed := a.Latest(), a.approved(now)
 	switch {
