@@ -23,5 +23,8 @@ func indexKey(component string) string { return prefix + component + ":apps" }
 // replayKey is a string that exists while a push is remembered.
 func replayKey(component, push string) string { return prefix + component + ":push:" + push }
 
+// refusalsKey is a hash of REASON:count, REASON:last (ms since 1970) and REASON:path.
+func refusalsKey(component string) string { return prefix + component + ":refused" }
+
 // leaseName names the lease on renewing the token under key.
 func leaseName(key string) string { return "renew " + key }

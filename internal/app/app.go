@@ -20,6 +20,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/controller"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/metrics"
+	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/tasks/pool"
@@ -58,6 +59,7 @@ type App struct {
 	http       *httpSide
 	pprof      *httpSide // nil if no profiles are served
 	jobs       *jobs
+	refused    *refusals
 	background *background
 	breaker    *pool.Breaker
 	// opened are the connections of New, running the parts that Start started.
@@ -113,6 +115,7 @@ func (a *App) build(ctx context.Context) error {
 		Leader: a.leader.Leading, Source: source{a.core}, Redis: a.core.rdb,
 		Failed: func(part string, err error) { a.log.Warn().Err(err).Str("collector", part).Msg("scrape incomplete") },
 	})
+	a.refused = newRefusals(a.log, a.metrics.CallbackRefused, registry.NewRefusals(a.core.rdb, a.cfg.ComponentAppID), a.jobs.do)
 	a.http, err = a.newHTTPSide()
 	return err
 }

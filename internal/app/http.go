@@ -38,7 +38,7 @@ func (a *App) newHTTPSide() (*httpSide, error) {
 		receiver, err := callback.NewHandler(callback.Options{
 			ComponentAppID: a.cfg.ComponentAppID, Token: a.cfg.CallbackToken.Reveal(),
 			AESKey: a.cfg.CallbackAESKey.Reveal(), PreviousAESKey: a.cfg.CallbackAESKeyPrevious.Reveal(),
-			Sink: callbacks{a}, Replay: registry.NewReplay(a.core.rdb, a.cfg.ComponentAppID), Refused: a.metrics.CallbackRefused,
+			Sink: callbacks{a}, Replay: registry.NewReplay(a.core.rdb, a.cfg.ComponentAppID), Refused: a.refused.note,
 		})
 		if err != nil {
 			return nil, &config.Error{Faults: []string{"WXROLLOUT_CALLBACK_AES_KEY: " + err.Error()}}
@@ -46,9 +46,10 @@ func (a *App) newHTTPSide() (*httpSide, error) {
 		mux.Handle("/wechat/", http.StripPrefix("/wechat", receiver))
 	}
 	h.server = &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		Handler: cleanPaths(mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 	}
+	h.server.SetKeepAlivesEnabled(false) // strictListener checks the first head of a connection
 	return h, nil
 }
 
@@ -59,7 +60,7 @@ func (h *httpSide) listen(ctx context.Context, addr string) error {
 	}
 	h.listener = l
 	go func() {
-		if err := h.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := h.server.Serve(strictListener{l}); !errors.Is(err, http.ErrServerClosed) {
 			h.failed <- fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
 		}
 	}()

@@ -80,7 +80,8 @@ func (c *Codec) Verify(signature, timestamp, nonce, encrypted string) bool {
 }
 
 // Decrypt returns the message of an encrypted text, trying the current key and then the previous
-// one. Call it after Verify only, or the padding can be probed. Errors: ErrDecrypt, ErrForeign.
+// one. Errors: ErrDecrypt, ErrForeign. To a sender both must look the same (see NewHandler), or the
+// padding can be probed.
 func (c *Codec) Decrypt(encrypted string) ([]byte, error) {
 	sealed, err := base64.StdEncoding.DecodeString(encrypted)
 	if err != nil || len(sealed) == 0 || len(sealed)%aes.BlockSize != 0 {
@@ -104,12 +105,9 @@ func (c *Codec) Decrypt(encrypted string) ([]byte, error) {
 
 // open parses a decrypted text: random bytes, length, message, component appid, padding.
 func open(plain []byte) (msg []byte, owner string, ok bool) {
-	pad := int(plain[len(plain)-1])
-	if pad < 1 || pad > padBlock || pad > len(plain) {
-		return nil, "", false
-	}
-	body, padding := plain[:len(plain)-pad], plain[len(plain)-pad:]
-	if !bytes.Equal(padding, bytes.Repeat([]byte{byte(pad)}, pad)) || len(body) < headerLen {
+	pad, ok := padding(plain)
+	body := plain[:len(plain)-pad]
+	if !ok || len(body) < headerLen {
 		return nil, "", false
 	}
 	n := uint64(binary.BigEndian.Uint32(body[randomLen:headerLen]))
@@ -118,6 +116,19 @@ func open(plain []byte) (msg []byte, owner string, ok bool) {
 		return nil, "", false
 	}
 	return rest[:n], string(rest[n:]), true
+}
+
+// padding returns the length of the PKCS#7 padding, and whether it is well-formed, in a time that
+// depends on the length of plain alone. The length is 0 if it is not.
+func padding(plain []byte) (length int, ok bool) {
+	last := plain[len(plain)-1]
+	most := min(padBlock, len(plain))
+	good := subtle.ConstantTimeLessOrEq(1, int(last)) & subtle.ConstantTimeLessOrEq(int(last), most)
+	for i := 1; i <= most; i++ {
+		inside := subtle.ConstantTimeLessOrEq(i, int(last))
+		good &= subtle.ConstantTimeSelect(inside, subtle.ConstantTimeByteEq(plain[len(plain)-i], last), 1)
+	}
+	return subtle.ConstantTimeSelect(good, int(last), 0), good == 1
 }
 
 // Encrypt encrypts a message for WeChat with the current key. random must be fresh.

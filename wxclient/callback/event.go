@@ -109,6 +109,9 @@ func appEvent(f fields, appid string) (Event, error) {
 	if f["MsgType"] != "event" && f["MsgType"] != "" {
 		return Event{}, errNotAnEvent
 	}
+	if named := f.first("AuthorizerAppid", "AppId", "appid"); named != "" && named != appid {
+		return Event{}, ErrForeign
+	}
 	e := Event{
 		Type:       f["Event"],
 		AppID:      appid,

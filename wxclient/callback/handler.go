@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"time"
@@ -17,13 +18,18 @@ const (
 	Window = 10 * time.Minute
 	// answerWithin bounds the work before the answer; WeChat gives up after 5 seconds.
 	answerWithin = 4 * time.Second
+	// refuseAfter is when a refusal that depends on the decrypted text is answered, from the start of the
+	// request: longer than the work takes, so that its time says nothing about the text.
+	refuseAfter = 100 * time.Millisecond
 )
 
-// The reasons for refusing a callback, as Options.Refused receives them: a closed set.
+// The reasons for refusing a callback, as Options.Refused receives them: a closed set. The sender is not
+// told which of the reasons behind the signature it was: they answer 403 and one text. Otherwise the
+// holder of the token could read a captured message, byte by byte, from the answers to changed copies.
 const (
 	// ReasonTooLarge: the body exceeds MaxBody (413).
 	ReasonTooLarge = "too-large"
-	// ReasonBadQuery: signature, timestamp, nonce or appid missing or malformed (400).
+	// ReasonBadQuery: signature, timestamp, nonce or appid missing, malformed or given twice (400).
 	ReasonBadQuery = "bad-query"
 	// ReasonBadEnvelope: the outer XML cannot be read (400).
 	ReasonBadEnvelope = "bad-envelope"
@@ -35,9 +41,9 @@ const (
 	ReasonReplay = "replay"
 	// ReasonDecrypt: the EncodingAESKey differs from the one set at WeChat (403).
 	ReasonDecrypt = "decrypt"
-	// ReasonForeign: for another component (403).
+	// ReasonForeign: for another component, or another app than the URL names (403).
 	ReasonForeign = "foreign"
-	// ReasonBadMessage: the inner XML cannot be read or lacks a field (400).
+	// ReasonBadMessage: the inner XML cannot be read or lacks a field (403).
 	ReasonBadMessage = "bad-message"
 	// ReasonReplayStore: the replay store failed (500, WeChat repeats).
 	ReasonReplayStore = "replay-store"
@@ -78,8 +84,8 @@ type Options struct {
 	Replay Replay
 	// Now is the clock of the time window; nil means time.Now.
 	Now func() time.Time
-	// Refused, if set, is called with one of Reasons for every refused callback.
-	Refused func(reason string)
+	// Refused, if set, is called for every refused callback with its URL path and one of Reasons.
+	Refused func(path, reason string)
 }
 
 type handler struct {
@@ -88,7 +94,31 @@ type handler struct {
 	sink      Sink
 	replay    Replay
 	now       func() time.Time
-	refused   func(reason string)
+	refused   func(path, reason string)
+}
+
+// Fix returns what an operator should do about callbacks that are refused for a reason, in words of the
+// platform's console; "" if nothing.
+func Fix(reason string) string {
+	const urls = "authorization events go to .../wechat/auth, messages and events to .../wechat/app/$APPID$"
+	switch reason {
+	case ReasonBadQuery:
+		return "correct the URLs on the platform's console: " + urls
+	case ReasonBadEnvelope, ReasonTooLarge:
+		return "choose the encrypted mode on the platform's console; does something else send requests to this URL?"
+	case ReasonSignature:
+		return "is the callback token the one on the platform's console?"
+	case ReasonStale:
+		return "set this machine's clock by NTP"
+	case ReasonDecrypt:
+		return "is the EncodingAESKey the one on the platform's console?"
+	case ReasonForeign, ReasonBadMessage:
+		return "are the two URLs on the platform's console swapped, or of another platform? " + urls
+	case ReasonReplayStore, ReasonSink:
+		return "read the worker's log: it could not store the event, and WeChat repeats it"
+	default:
+		return ""
+	}
 }
 
 // NewHandler returns a handler of POST /auth (authorization events) and POST /app/{appid} (messages
@@ -109,7 +139,7 @@ func NewHandler(o Options) (http.Handler, error) {
 		h.now = time.Now
 	}
 	if h.refused == nil {
-		h.refused = func(string) {}
+		h.refused = func(string, string) {}
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /auth", func(w http.ResponseWriter, r *http.Request) {
@@ -118,7 +148,7 @@ func NewHandler(o Options) (http.Handler, error) {
 	mux.HandleFunc("POST /app/{appid}", func(w http.ResponseWriter, r *http.Request) {
 		appid := r.PathValue("appid")
 		if !appidPattern.MatchString(appid) {
-			h.refuse(w, &refusal{http.StatusBadRequest, ReasonBadQuery})
+			h.refuse(w, r, &refusal{http.StatusBadRequest, ReasonBadQuery})
 			return
 		}
 		h.serve(w, r, func(f fields) (Event, error) { return appEvent(f, appid) })
@@ -135,23 +165,45 @@ type refusal struct {
 	reason string
 }
 
+// hidden is the refusal of a callback whose signature is right: the answer does not show the reason.
+func hidden(reason string) *refusal { return &refusal{http.StatusForbidden, reason} }
+
+// text is the body of the answer.
+func (no *refusal) text() string {
+	switch no.reason {
+	case ReasonStale, ReasonDecrypt, ReasonForeign, ReasonBadMessage:
+		return "refused"
+	default:
+		return no.reason
+	}
+}
+
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, read func(fields) (Event, error)) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 	defer cancel()
-	if no := h.receive(ctx, w, r, read); no != nil {
-		h.refuse(w, no)
+	answer := time.NewTimer(refuseAfter)
+	defer answer.Stop()
+	no := h.receive(ctx, w, r, read)
+	if no == nil {
+		succeed(w)
 		return
 	}
-	succeed(w)
+	if no.text() != no.reason {
+		select {
+		case <-answer.C:
+		case <-ctx.Done(): // the sender is gone
+		}
+	}
+	h.refuse(w, r, no)
 }
 
-func (h *handler) refuse(w http.ResponseWriter, no *refusal) {
-	h.refused(no.reason)
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
+	h.refused(r.URL.Path, no.reason)
 	if no.status == http.StatusOK {
 		succeed(w)
 		return
 	}
-	http.Error(w, no.reason, no.status)
+	http.Error(w, no.text(), no.status)
 }
 
 // succeed writes the only answer WeChat counts as a delivery.
@@ -168,33 +220,33 @@ func (h *handler) receive(ctx context.Context, w http.ResponseWriter, r *http.Re
 	}
 	msg, err := h.codec.Decrypt(encrypted)
 	if errors.Is(err, ErrForeign) {
-		return &refusal{http.StatusForbidden, ReasonForeign}
+		return hidden(ReasonForeign)
 	}
 	if err != nil {
-		return &refusal{http.StatusForbidden, ReasonDecrypt}
+		return hidden(ReasonDecrypt)
 	}
 	f, err := parseXML(msg)
 	if err != nil {
-		return &refusal{http.StatusBadRequest, ReasonBadMessage}
+		return hidden(ReasonBadMessage)
 	}
 	event, err := read(f)
 	switch {
 	case errors.Is(err, errNotAnEvent):
 		return nil
 	case errors.Is(err, ErrForeign):
-		return &refusal{http.StatusForbidden, ReasonForeign}
+		return hidden(ReasonForeign)
 	case err != nil:
-		return &refusal{http.StatusBadRequest, ReasonBadMessage}
+		return hidden(ReasonBadMessage)
 	}
 	return h.handOn(ctx, signature, event)
 }
 
 // verified reads the envelope and checks signature and timestamp.
 func (h *handler) verified(w http.ResponseWriter, r *http.Request) (signature, encrypted string, no *refusal) {
-	query := r.URL.Query()
+	query, err := url.ParseQuery(r.URL.RawQuery)
 	signature, timestamp, nonce := query.Get("msg_signature"), query.Get("timestamp"), query.Get("nonce")
-	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil || signature == "" || nonce == "" {
+	seconds, malformed := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil || malformed != nil || signature == "" || nonce == "" || anyTwice(query) {
 		return "", "", &refusal{http.StatusBadRequest, ReasonBadQuery}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
@@ -214,9 +266,19 @@ func (h *handler) verified(w http.ResponseWriter, r *http.Request) (signature, e
 	}
 	now := h.now().Unix()
 	if width := int64(Window / time.Second); seconds < now-width || seconds > now+width {
-		return "", "", &refusal{http.StatusForbidden, ReasonStale}
+		return "", "", hidden(ReasonStale)
 	}
 	return signature, f["Encrypt"], nil
+}
+
+// anyTwice reports whether a parameter is given twice: a proxy may read the other one.
+func anyTwice(query url.Values) bool {
+	for _, values := range query {
+		if len(values) > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // handOn passes an event to the sink unless it is a replay. The signature covers time, nonce and

@@ -76,7 +76,7 @@ func setup(t *testing.T) *post {
 	h, err := callback.NewHandler(callback.Options{
 		ComponentAppID: me, Token: vectorToken, AESKey: key, PreviousAESKey: previous, Sink: p.sink, Replay: p.memory,
 		Now:     func() time.Time { return clock },
-		Refused: func(reason string) { p.reasons = append(p.reasons, reason) },
+		Refused: func(_, reason string) { p.reasons = append(p.reasons, reason) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -206,6 +206,8 @@ func TestRefused(t *testing.T) {
 		{"no signature", ticket, func(_ *post, in *delivery) { in.query.Del("msg_signature") }, 400, callback.ReasonBadQuery},
 		{"no timestamp", ticket, func(_ *post, in *delivery) { in.query.Del("timestamp") }, 400, callback.ReasonBadQuery},
 		{"no nonce", ticket, func(_ *post, in *delivery) { in.query.Del("nonce") }, 400, callback.ReasonBadQuery},
+		{"a parameter twice", ticket, func(_ *post, in *delivery) { in.query.Add("nonce", "n1") }, 400, callback.ReasonBadQuery},
+		{"any parameter twice", ticket, func(_ *post, in *delivery) { in.query.Add("encrypt_type", "raw") }, 400, callback.ReasonBadQuery},
 		{"too old", ticket, func(p *post, in *delivery) { signAgain(p, in, at(-10*time.Minute-time.Second)) }, 403, callback.ReasonStale},
 		{"too new", ticket, func(p *post, in *delivery) { signAgain(p, in, at(10*time.Minute+time.Second)) }, 403, callback.ReasonStale},
 		{"huge timestamp", ticket, func(p *post, in *delivery) { signAgain(p, in, "9223372036854775807") }, 403, callback.ReasonStale},
@@ -222,13 +224,15 @@ func TestRefused(t *testing.T) {
 			*in = p.delivery("/auth", ticket)
 		}, 403, callback.ReasonForeign},
 		{"other component inside", strings.Replace(ticket, me, "wxother", 1), nil, 403, callback.ReasonForeign},
-		{"entity inside", strings.Replace(ticket, ">x<", ">&a;<", 1), nil, 400, callback.ReasonBadMessage},
-		{"no type", auth(""), nil, 400, callback.ReasonBadMessage},
-		{"ticket without ticket", auth("<InfoType>component_verify_ticket</InfoType>"), nil, 400, callback.ReasonBadMessage},
-		{"no time", strings.Replace(ticket, "1413192605", "", 1), nil, 400, callback.ReasonBadMessage},
-		{"app creation without status", auth("<InfoType>notify_third_fasteregister</InfoType><appid>wxb</appid>"), nil, 400, callback.ReasonBadMessage},
+		{"entity inside", strings.Replace(ticket, ">x<", ">&a;<", 1), nil, 403, callback.ReasonBadMessage},
+		{"no type", auth(""), nil, 403, callback.ReasonBadMessage},
+		{"ticket without ticket", auth("<InfoType>component_verify_ticket</InfoType>"), nil, 403, callback.ReasonBadMessage},
+		{"no time", strings.Replace(ticket, "1413192605", "", 1), nil, 403, callback.ReasonBadMessage},
+		{"app creation without status", auth("<InfoType>notify_third_fasteregister</InfoType><appid>wxb</appid>"), nil, 403, callback.ReasonBadMessage},
 		{"bad verdict time", "<xml><CreateTime>1</CreateTime><MsgType>event</MsgType><Event>e</Event><FailTime>x</FailTime></xml>",
-			func(_ *post, in *delivery) { in.path = "/app/wxa" }, 400, callback.ReasonBadMessage},
+			func(_ *post, in *delivery) { in.path = "/app/wxa" }, 403, callback.ReasonBadMessage},
+		{"another app in the message", "<xml><CreateTime>1</CreateTime><MsgType>event</MsgType><Event>e</Event><appid>wxb</appid></xml>",
+			func(_ *post, in *delivery) { in.path = "/app/wxa" }, 403, callback.ReasonForeign},
 		{"appid is a path", ticket, func(_ *post, in *delivery) { in.path = "/app/%2e%2e%2fx" }, 400, callback.ReasonBadQuery},
 		{"replay store down", ticket, func(p *post, _ *delivery) { p.memory.err = errors.New("down") }, 500, callback.ReasonReplayStore},
 		{"sink down", ticket, func(p *post, _ *delivery) { p.sink.err = errors.New("down") }, 500, callback.ReasonSink},
@@ -243,6 +247,13 @@ func TestRefused(t *testing.T) {
 			w := p.send(t, in)
 			if w.Code != tc.status || strings.Contains(w.Body.String(), "success") {
 				t.Errorf("answer %d %q, want %d", w.Code, w.Body, tc.status)
+			}
+			behindSignature := []string{callback.ReasonStale, callback.ReasonDecrypt, callback.ReasonForeign, callback.ReasonBadMessage}
+			if slices.Contains(behindSignature, tc.reason) != (w.Code == http.StatusForbidden && w.Body.String() == "refused\n") {
+				t.Errorf("answer %d %q: want one answer for all that fails behind the signature, and no other", w.Code, w.Body)
+			}
+			if callback.Fix(tc.reason) == "" {
+				t.Errorf("%s: no fix", tc.reason)
 			}
 			if diff := cmp.Diff([]string{tc.reason}, p.reasons); diff != "" {
 				t.Errorf("reasons (-want +got):\n%s", diff)
@@ -328,7 +339,7 @@ func Example() {
 	mux := http.NewServeMux()
 	h, err := callback.NewHandler(callback.Options{
 		ComponentAppID: "wx134c8103faa5a59e", Token: "AAAAA", AESKey: strings.Repeat("A", 43), Sink: &sink{},
-		Refused: func(reason string) { fmt.Println("refused:", reason) },
+		Refused: func(_, reason string) { fmt.Println("refused:", reason) },
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -41,11 +41,14 @@ func (f fields) first(names ...string) string {
 	return ""
 }
 
+// byteOrderMark may precede a message that a proxy rewrote.
+var byteOrderMark = []byte("\ufeff")
+
 // parseXML reads a message of WeChat. It takes elements, text and CDATA and nothing else: no
 // document type, no entity beyond XML's own five, no comment, no processing instruction after
 // the declaration.
 func parseXML(text []byte) (fields, error) {
-	d := xml.NewDecoder(bytes.NewReader(text))
+	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, byteOrderMark)))
 	out := fields{}
 	var path []string
 	var value strings.Builder

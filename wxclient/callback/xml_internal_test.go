@@ -28,6 +28,17 @@ func TestParseXML(t *testing.T) {
 	}
 }
 
+// TestParseXMLTakesAByteOrderMark: some proxies and platforms write one.
+func TestParseXMLTakesAByteOrderMark(t *testing.T) {
+	t.Parallel()
+	if f, err := parseXML([]byte("\ufeff<xml><A>1</A></xml>")); err != nil || f["A"] != "1" {
+		t.Errorf("%v, %v", f, err)
+	}
+	if _, err := parseXML([]byte("<xml>\ufeff</xml>\ufeff")); err == nil {
+		t.Error("a mark behind the message was taken")
+	}
+}
+
 func TestParseXMLRefuses(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
