@@ -13,6 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/library"
+	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
@@ -145,9 +146,9 @@ func TestNewKind(t *testing.T) {
 	store := ledger.New(rdb, ledger.Options{})
 	launcher := launch.New(launch.Deps{
 		Ledger: store, Redis: rdb, AppConfig: wx, Readers: fleet.NewReaders(store, rdb, nil), Templates: library.New(library.Deps{}),
-		Pools: pool.New(func(name string) *ratelimit.Quota {
+		Quota: quota.New(quota.Deps{Ledger: store, Pools: pool.New(func(name string) *ratelimit.Quota {
 			return ratelimit.NewQuota(rdb, name, ratelimit.QuotaOptions{Metered: name == string(rollout.StageSubmit)})
-		}, pool.Options{}),
+		}, pool.Options{})}),
 	})
 	p, err := launcher.Preview(t.Context(), f, launch.PlanOptions{Compare: -1})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/archive"
 	"github.com/wxrollout/wxrollout/ledger"
 )
 
@@ -24,10 +24,10 @@ const (
 
 // soak is a churn of rollouts on one engine.
 type soak struct {
-	redis  *server
-	engine *engine
-	op     *operator.Operator
-	dir    string // of the archives
+	redis    *server
+	engine   *engine
+	archiver archive.Archiver
+	dir      string // of the archives
 }
 
 // figures must not grow.
@@ -47,7 +47,7 @@ func startSoak(ctx context.Context, s *server, dir string) (*soak, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &soak{redis: s, engine: e, dir: dir, op: operator.New(operator.Deps{Ledger: e.ledger, Redis: e.rdb[0], By: "soak"})}, nil
+	return &soak{redis: s, engine: e, dir: dir, archiver: archive.Archiver{Ledger: e.ledger, Now: time.Now, By: "soak"}}, nil
 }
 
 // churn applies, completes and prunes the k-th rollout of n targets. Each has another version and the
@@ -62,8 +62,8 @@ func (s *soak) churn(ctx context.Context, k, n int) error {
 	if err := s.engine.await(ctx, id); err != nil {
 		return err
 	}
-	file := filepath.Join(s.dir, id+operator.ArchiveSuffix)
-	done, err := s.op.Archive(ctx, id, operator.ArchiveOptions{File: file, Prune: true, Why: "soak"})
+	file := filepath.Join(s.dir, id+archive.Suffix)
+	done, err := s.archiver.Archive(ctx, id, archive.Options{File: file, Prune: true, Why: "soak"})
 	if err == nil && (!done.Pruned || done.Targets != n) {
 		err = fmt.Errorf("archived %+v", done)
 	}

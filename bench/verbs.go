@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/doctor"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/ledger"
 )
 
@@ -42,7 +44,8 @@ func verbsRow(ctx context.Context, b *bench) error {
 // reads measures the reads and the other writes.
 func (b *bench) reads(ctx context.Context, e *engine, n int) error {
 	l := e.ledger
-	op := operator.New(operator.Deps{Ledger: l, Pools: e.pools, Redis: e.rdb[0], By: "bench"})
+	op := operator.New(operator.Deps{Ledger: l, Redis: e.rdb[0], Quota: quota.New(quota.Deps{Ledger: l, Pools: e.pools}), By: "bench"})
+	checks := doctor.Doctor{Ledger: l, Pools: e.pools, Redis: e.rdb[0], By: "bench"}
 	verbs := []struct {
 		name string
 		goal string
@@ -68,7 +71,7 @@ func (b *bench) reads(ctx context.Context, e *engine, n int) error {
 			return nil
 		}},
 		{fmt.Sprintf("check --deep of %d", n), "", func() error {
-			found, err := op.DeepCheck(ctx, operator.DeepOptions{})
+			found, err := checks.DeepCheck(ctx, doctor.DeepOptions{})
 			if err == nil && !found.Sound() {
 				err = fmt.Errorf("the ledger is damaged: %v", found.List)
 			}

@@ -65,5 +65,10 @@ func (c Counts) Parked(r Reason) int {
 // Unfinished is the number of targets that have not ended.
 func (c Counts) Unfinished() int { return c.Sum(func(x Cell) bool { return !x.State.Ended() }) }
 
+// Unsubmitted counts the unfinished targets that are still to be submitted.
+func (c Counts) Unsubmitted() int {
+	return c.Sum(func(x Cell) bool { return !x.State.Ended() && x.Stage.Before(StageVerdict) })
+}
+
 // Good is the number of targets that ended well.
 func (c Counts) Good() int { return c.Sum(func(x Cell) bool { return x.State.Good() }) }

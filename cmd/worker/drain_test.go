@@ -57,8 +57,7 @@ func rolling(t *testing.T, o wxsim.Options) *platform {
 			t.Error(err)
 		}
 	})
-	op := tools.Operator
-	p.op = op
+	p.op = tools.Operator
 	var list strings.Builder
 	list.WriteString("appid\n")
 	for i := range o.Apps {
@@ -69,11 +68,11 @@ func rolling(t *testing.T, o wxsim.Options) *platform {
 	if err != nil {
 		t.Fatal(err)
 	}
-	preview, err := op.Launcher().Preview(t.Context(), file, launch.PlanOptions{})
+	preview, err := tools.Launcher.Preview(t.Context(), file, launch.PlanOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	applied, err := op.Launcher().Apply(t.Context(), preview, launch.ApplyOptions{})
+	applied, err := tools.Launcher.Apply(t.Context(), preview, launch.ApplyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestAbortReportsTheTruth(t *testing.T) {
 	f.until(t, id, "outcomes are unknown", func(r rollout.Rollout) bool {
 		return r.Counts.At(rollout.StageSubmit, rollout.StateParked) > 0 && r.Counts.At(rollout.StageRelease, rollout.StateParked) >= apps/4
 	})
-	if _, err := f.op.Abort(t.Context(), id, "test"); err != nil {
+	if _, err := f.tools.Operator.Abort(t.Context(), id, "test"); err != nil {
 		t.Fatal(err)
 	}
 	f.sim.ClearFaults()
@@ -56,7 +56,7 @@ func TestAbortReportsTheTruth(t *testing.T) {
 			t.Errorf("%s ended with an open %s", x.AppID, x.Intent)
 		}
 		if x.Stage == rollout.StageSubmit && x.AuditID != 0 {
-			if e, err := f.op.Why(t.Context(), x.AppID, id); err != nil || !strings.Contains(e.Places[0].Waits, "at WeChat") || !strings.Contains(e.Places[0].Next, "enqueue undo") {
+			if e, err := f.tools.Operator.Why(t.Context(), x.AppID, id); err != nil || !strings.Contains(e.Places[0].Waits, "at WeChat") || !strings.Contains(e.Places[0].Next, "enqueue undo") {
 				t.Errorf("why %s: %+v %v", x.AppID, e.Places, err)
 			}
 		}

@@ -14,10 +14,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/config"
-	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/launch"
-	"github.com/wxrollout/wxrollout/internal/library"
-	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ledger/fsck"
@@ -28,15 +25,13 @@ import (
 
 // testFleet is a simulator, a Redis and the settings of workers that use them.
 type testFleet struct {
-	sim     *wxsim.Sim
-	door    *door
-	redis   *redistest.Server // nil for a cluster or sentinels
-	cfg     *config.Config
-	op      *operator.Operator
-	fleet   *fleet.Fleet
-	library *library.Library
-	ledger  *ledger.Ledger
-	rdb     redis.UniversalClient
+	sim    *wxsim.Sim
+	door   *door
+	redis  *redistest.Server // nil for a cluster or sentinels
+	cfg    *config.Config
+	tools  *app.Tools
+	ledger *ledger.Ledger
+	rdb    redis.UniversalClient
 }
 
 // environment are the settings of a worker against a simulator, with short waits.
@@ -102,7 +97,7 @@ func (f *testFleet) connect(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	f.op, f.fleet, f.library = tools.Operator, tools.Fleet, tools.Library
+	f.tools = tools
 }
 
 // worker starts a worker and stops it at the end of the test.
@@ -143,7 +138,7 @@ func (f *testFleet) plan(t *testing.T, n int, extra string) *launch.Preview {
 // applyFrom makes a rollout of n other apps.
 func (f *testFleet) applyFrom(t *testing.T, first, n int, name string) string {
 	t.Helper()
-	applied, err := f.op.Launcher().Apply(t.Context(), f.planFrom(t, first, n, name, ""), launch.ApplyOptions{Why: "test"})
+	applied, err := f.tools.Launcher.Apply(t.Context(), f.planFrom(t, first, n, name, ""), launch.ApplyOptions{Why: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +158,7 @@ func (f *testFleet) planFrom(t *testing.T, first, n int, name, extra string) *la
 	if err != nil {
 		t.Fatal(err)
 	}
-	preview, err := f.op.Launcher().Preview(t.Context(), file, launch.PlanOptions{})
+	preview, err := f.tools.Launcher.Preview(t.Context(), file, launch.PlanOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +168,7 @@ func (f *testFleet) planFrom(t *testing.T, first, n int, name, extra string) *la
 // apply makes a rollout of the first n apps.
 func (f *testFleet) apply(t *testing.T, n int, extra string) string {
 	t.Helper()
-	applied, err := f.op.Launcher().Apply(t.Context(), f.plan(t, n, extra), launch.ApplyOptions{Why: "test"})
+	applied, err := f.tools.Launcher.Apply(t.Context(), f.plan(t, n, extra), launch.ApplyOptions{Why: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +201,7 @@ func (f *testFleet) until(t *testing.T, id, what string, ok func(rollout.Rollout
 	var r rollout.Rollout
 	eventually(t, what, func(ctx context.Context) (bool, string) {
 		var err error
-		r, err = f.op.Rollout(ctx, id)
+		r, err = f.tools.Operator.Rollout(ctx, id)
 		return err == nil && ok(r), fmt.Sprint(err, r.Status, r.Counts)
 	})
 	return r

@@ -9,6 +9,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
@@ -30,7 +31,7 @@ func parsed(t *testing.T, plan string) *planfile.File {
 func (f *testFleet) synced(t *testing.T, n int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d apps are synced", n), func(ctx context.Context) (bool, string) {
-		s, err := f.fleet.Status(ctx)
+		s, err := f.tools.Fleet.Status(ctx)
 		return err == nil && s.Apps == n && s.Unread == 0 && s.Phase == "" && !s.Listed.IsZero(), fmt.Sprintf("%+v %v", s, err)
 	})
 }
@@ -48,17 +49,17 @@ func TestNothingButCredentials(t *testing.T) {
 	f.sim.SendTicket()
 	f.synced(t, n)
 	plan := parsed(t, "name: spring\ntemplate: {latest: true}\ntargets: {all: true}\n")
-	preview, err := f.op.Launcher().Preview(t.Context(), plan, launch.PlanOptions{})
+	preview, err := f.tools.Launcher.Preview(t.Context(), plan, launch.PlanOptions{})
 	if err != nil || preview.Total != n || preview.Source != "the registry of apps" {
 		t.Fatalf("plan %+v %v", preview, err)
 	}
-	applied, err := f.op.Launcher().Apply(t.Context(), preview, launch.ApplyOptions{})
+	applied, err := f.tools.Launcher.Apply(t.Context(), preview, launch.ApplyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.released(t, applied.ID, n)
 	// What the workers saw is in the registry.
-	live, err := f.fleet.List(t.Context(), fleet.AppFilter{Selector: parseSelector(t, "wx.live=3.0.0,wx.privacy=ok")})
+	live, err := f.tools.Fleet.List(t.Context(), fleet.AppFilter{Selector: parseSelector(t, "wx.live=3.0.0,wx.privacy=ok")})
 	if err != nil || len(live) != n {
 		t.Errorf("%d apps live with 3.0.0 by the registry, want %d: %v", len(live), n, err)
 	}
@@ -106,7 +107,7 @@ func TestMerchantLeavesAndComesBack(t *testing.T) {
 	waits(rollout.ReasonVerdict, n)
 	f.authorize(t, 2, false)
 	waits(rollout.ReasonMerchant, 1)
-	list, err := f.fleet.NeedsMerchant(t.Context())
+	list, err := f.tools.Fleet.NeedsMerchant(t.Context())
 	if err != nil || len(list) != 1 || list[0].AppID != wxsim.AppID(2) || list[0].Need != apps.NeedAuthorize || list[0].Rollout != id {
 		t.Errorf("needs %+v %v", list, err)
 	}
@@ -114,7 +115,7 @@ func TestMerchantLeavesAndComesBack(t *testing.T) {
 	waits(rollout.ReasonVerdict, n)
 	f.sim.Approve("")
 	f.released(t, id, n)
-	if list, err = f.fleet.NeedsMerchant(t.Context()); err != nil || len(list) != 0 {
+	if list, err = f.tools.Fleet.NeedsMerchant(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("needs afterwards %+v %v", list, err)
 	}
 }
@@ -134,8 +135,8 @@ func TestMerchantLeavesUnseen(t *testing.T) {
 	syncUntil := func(authorized int) {
 		t.Helper()
 		eventually(t, fmt.Sprintf("a sync sees %d apps", authorized), func(ctx context.Context) (bool, string) {
-			_, err := f.fleet.Sync(ctx, fleet.SyncOptions{})
-			list, err2 := f.fleet.List(ctx, fleet.AppFilter{})
+			_, err := f.tools.Fleet.Sync(ctx, fleet.SyncOptions{})
+			list, err2 := f.tools.Fleet.List(ctx, fleet.AppFilter{})
 			return err == nil && len(list) == authorized, fmt.Sprint(len(list), err, err2)
 		})
 	}
@@ -152,7 +153,7 @@ func TestMerchantLeavesUnseen(t *testing.T) {
 	f.authorize(t, 2, false) // in audit, which is not polled for an hour
 	syncUntil(n - 2)
 	waits(rollout.ReasonMerchant, 2)
-	list, err := f.fleet.NeedsMerchant(t.Context())
+	list, err := f.tools.Fleet.NeedsMerchant(t.Context())
 	if err != nil || len(list) != 2 || list[0].Rollout != id || list[1].Rollout != id || list[0].Need != apps.NeedAuthorize || list[1].Need != apps.NeedAuthorize {
 		t.Errorf("needs %+v %v", list, err)
 	}
@@ -161,8 +162,8 @@ func TestMerchantLeavesUnseen(t *testing.T) {
 	syncUntil(n)
 	waits(rollout.ReasonVerdict, n)
 	f.sim.Approve("")
-	look := operator.Filter{Reasons: []rollout.Reason{rollout.ReasonVerdict}} // no callback arrives
-	if got, err := f.op.Retry(t.Context(), id, look, operator.RetryOptions{}); err != nil || got.Woken != n {
+	look := view.Filter{Reasons: []rollout.Reason{rollout.ReasonVerdict}} // no callback arrives
+	if got, err := f.tools.Operator.Retry(t.Context(), id, look, operator.RetryOptions{}); err != nil || got.Woken != n {
 		t.Errorf("woken %+v %v", got, err)
 	}
 	f.released(t, id, n)
@@ -186,7 +187,7 @@ func TestNewcomersGetTheBaseline(t *testing.T) {
 	f.sim.SendTicket()
 	f.synced(t, n-2)
 	file := parsed(t, "name: standing\ntemplate: {latest: true}\ntargets: {all: true}\n")
-	_, err := f.op.SetBaseline(t.Context(), file, operator.BaselineOptions{Since: time.Now().Add(-time.Hour), Every: time.Second}, false)
+	_, err := f.tools.Launcher.SetBaseline(t.Context(), file, launch.BaselineOptions{Since: time.Now().Add(-time.Hour), Every: time.Second}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,12 +196,12 @@ func TestNewcomersGetTheBaseline(t *testing.T) {
 	released := func(want int) {
 		t.Helper()
 		eventually(t, fmt.Sprintf("%d newcomers are released", want), func(ctx context.Context) (bool, string) {
-			list, err := f.op.Rollouts(ctx, 0, 10)
+			list, err := f.tools.Operator.Rollouts(ctx, 0, 10)
 			good := 0
 			for _, r := range list {
 				good += r.Good
 			}
-			b, errB := f.op.Baseline(ctx)
+			b, errB := f.tools.Launcher.Baseline(ctx)
 			if err == nil && errB == nil {
 				states := ""
 				for _, r := range list {
@@ -214,15 +215,15 @@ func TestNewcomersGetTheBaseline(t *testing.T) {
 	released(1)
 	f.sim.Change(func(s *wxsim.Settings) { s.CallbackLost = 1 }) // the next callback is lost
 	f.authorize(t, 1, true)
-	if _, err := f.fleet.Sync(t.Context(), fleet.SyncOptions{}); err != nil {
+	if _, err := f.tools.Fleet.Sync(t.Context(), fleet.SyncOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	released(2)
-	b, err := f.op.Baseline(t.Context())
+	b, err := f.tools.Launcher.Baseline(t.Context())
 	if err != nil || b.Taken != 2 || b.Waiting != 0 {
 		t.Errorf("baseline %+v %v", b, err)
 	}
-	list, err := f.op.Rollouts(t.Context(), 0, 10)
+	list, err := f.tools.Operator.Rollouts(t.Context(), 0, 10)
 	if err != nil || len(list) != 2 {
 		t.Fatalf("rollouts %+v %v", list, err)
 	}

@@ -193,7 +193,7 @@ func TestBrokerRefusesUs(t *testing.T) {
 	f := newFleet(t, wxsim.Options{Seed: 1, Apps: 2}, append(brokered(service), "TOKEN_BEARER=wr0ng")...)
 	service.at(t, f.cfg.WeChatURL)
 	answers(t, f.worker(t), "/readyz", http.StatusServiceUnavailable, "compare WXROLLOUT_TOKEN_BEARER")
-	_, err := f.library.Templates(t.Context())
+	_, err := f.tools.Library.Templates(t.Context())
 	if err == nil || !credential.AtFault(err) || strings.Contains(err.Error(), "wr0ng") {
 		t.Errorf("got %v, want a fault of credentials (exit code 4)", err)
 	}

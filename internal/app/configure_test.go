@@ -38,11 +38,11 @@ func (f *testFleet) applyConfigured(t *testing.T, n int, version string) string 
 	if err != nil {
 		t.Fatal(err)
 	}
-	preview, err := f.op.Launcher().Preview(t.Context(), file, launch.PlanOptions{})
+	preview, err := f.tools.Launcher.Preview(t.Context(), file, launch.PlanOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	applied, err := f.op.Launcher().Apply(t.Context(), preview, launch.ApplyOptions{})
+	applied, err := f.tools.Launcher.Apply(t.Context(), preview, launch.ApplyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

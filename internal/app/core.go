@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/wxrollout/wxrollout/internal/config"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry"
@@ -30,6 +31,8 @@ type core struct {
 	tokens *registry.Tokens     // nil without credentials, or with a broker
 	broker *registry.Broker     // nil without one
 	pacer  *pace.Pacer          // nil for an operator
+	// readers chooses apps to read through.
+	readers *fleet.Readers
 }
 
 // coreOptions are the differences between the two.
@@ -64,7 +67,15 @@ func newCore(ctx context.Context, c *config.Config, o coreOptions, s *stack) (*c
 			ProbeAfter: c.QuotaPoll, PermitTTL: c.PermitTTL(), Metered: name == string(rollout.StageSubmit),
 		})
 	}, pool.Options{ReadEvery: c.QuotaPoll})
-	return k, k.openWeChat(c, o, s)
+	if err := k.openWeChat(c, o, s); err != nil {
+		return nil, err
+	}
+	var list fleet.Lister // nil offline
+	if k.source != nil {
+		list = k.wx
+	}
+	k.readers = fleet.NewReaders(k.ledger, k.rdb, list)
+	return k, nil
 }
 
 // checkRedis checks that the server answers and is configured to keep data.

@@ -22,7 +22,7 @@ func TestCreationsByCallback(t *testing.T) {
 	ended := func(kind apps.Kind, id string, want apps.CreationState) (found fleet.Creation) {
 		t.Helper()
 		eventually(t, fmt.Sprintf("%s %s is %s", kind, id, want), func(ctx context.Context) (bool, string) {
-			list, err := f.fleet.Creations(ctx, false)
+			list, err := f.tools.Fleet.Creations(ctx, false)
 			for _, r := range list {
 				if r.Kind == kind && r.ID == id {
 					found = r
@@ -43,15 +43,15 @@ func TestCreationsByCallback(t *testing.T) {
 	known := func(appID string, service int64) {
 		t.Helper()
 		eventually(t, fmt.Sprintf("%s is in the registry, of service type %d", appID, service), func(ctx context.Context) (bool, string) {
-			a, err := f.op.InspectApp(ctx, appID, false)
+			a, err := f.tools.Operator.InspectApp(ctx, appID, false)
 			return err == nil && a.State == apps.StateAuthorized && !a.Read.IsZero() && a.ServiceType == service, fmt.Sprintf("%+v %v", a.AppView, err)
 		})
-		if _, err := f.op.Live(t.Context(), appID); err != nil { // calls with its own token
+		if _, err := f.tools.Operator.Live(t.Context(), appID); err != nil { // calls with its own token
 			t.Errorf("live of %s: %v", appID, err)
 		}
 	}
 
-	trial, err := f.fleet.CreateTrial(t.Context(), "鲜花小店", "oAbCdEfGhIjKlMnOpQrStUvWxYz0", "")
+	trial, err := f.tools.Fleet.CreateTrial(t.Context(), "鲜花小店", "oAbCdEfGhIjKlMnOpQrStUvWxYz0", "")
 	if err != nil || trial.Link == "" {
 		t.Fatalf("%+v %v", trial, err)
 	}
@@ -65,21 +65,21 @@ func TestCreationsByCallback(t *testing.T) {
 	owner := wxclient.Enterprise{
 		Name: "某某公司", Code: "91440300MA5FXXXX0X", CodeType: wxclient.CodeCredit, LegalName: "张三", LegalWeChat: "zhangsan", LegalIDCard: "440300199001011234",
 	}
-	if _, err := f.fleet.ConvertTrial(t.Context(), shop, owner, ""); err != nil {
+	if _, err := f.tools.Fleet.ConvertTrial(t.Context(), shop, owner, ""); err != nil {
 		t.Fatal(err)
 	}
 	finish(shop, 0)
 	ended(apps.KindConversion, shop, apps.CreationDone)
 	known(shop, serviceOrdinary)
 
-	if _, err := f.fleet.CreateEnterprise(t.Context(), owner, ""); err != nil {
+	if _, err := f.tools.Fleet.CreateEnterprise(t.Context(), owner, ""); err != nil {
 		t.Fatal(err)
 	}
 	finish(owner.Code, 102)
 	if r := ended(apps.KindEnterprise, owner.Code, apps.CreationRefused); r.Status != 102 || r.Next == "" {
 		t.Errorf("%+v", r)
 	}
-	if _, err := f.fleet.CreateEnterprise(t.Context(), owner, ""); err != nil {
+	if _, err := f.tools.Fleet.CreateEnterprise(t.Context(), owner, ""); err != nil {
 		t.Fatal(err)
 	}
 	firm := finish(owner.Code, 0)

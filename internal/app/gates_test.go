@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
@@ -24,19 +24,19 @@ func TestDelayedAuditFailsItsGate(t *testing.T) {
 	f.sim.Approve("")
 	f.until(t, id, "the canary is released", func(r rollout.Rollout) bool { return r.Counts.State(rollout.StateReleased) == 2 })
 	f.still(t, a)
-	r, err := f.op.Rollout(t.Context(), id)
+	r, err := f.tools.Operator.Rollout(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := operator.Summarize(r)
+	s := view.Summarize(r)
 	if why := "wave canary: WeChat delays the audits of "; s.Good != 2 || !strings.HasPrefix(s.Blocked, why) {
 		t.Errorf("%d released, blocked %q; want 2, %q", s.Good, s.Blocked, why)
 	}
-	e, err := f.op.Why(t.Context(), wxsim.AppID(apps-1), "")
+	e, err := f.tools.Operator.Why(t.Context(), wxsim.AppID(apps-1), "")
 	if err != nil || len(e.Places) != 1 || !strings.Contains(e.Places[0].Waits, "WeChat delays") || !strings.HasPrefix(e.Places[0].Next, "enqueue promote "+id+" --wave ") {
 		t.Errorf("why: %+v %v", e, err)
 	}
-	if _, err := f.op.Promote(t.Context(), id, "", "it was a holiday"); err != nil {
+	if _, err := f.tools.Operator.Promote(t.Context(), id, "", "it was a holiday"); err != nil {
 		t.Fatal(err)
 	}
 	f.released(t, id, apps)

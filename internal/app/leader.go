@@ -11,7 +11,7 @@ import (
 
 // newLeader wires the loops of the controller to the candidate that runs them.
 func (a *App) newLeader(queue dispatch.Queue) *controller.Leader {
-	launcher := a.tools.Operator.Launcher()
+	launcher := a.tools.Launcher
 	k, log := a.core, a.log.With().Str("worker", a.name).Logger()
 	loops := []controller.Loop{
 		{Name: "rollouts", Reconciler: controller.NewRollouts(controller.RolloutsOptions{
@@ -22,7 +22,7 @@ func (a *App) newLeader(queue dispatch.Queue) *controller.Leader {
 		{Name: "baseline", Reconciler: controller.Baseline{Gatherer: launcher, Log: log}},
 		{Name: "apps", Reconciler: controller.Apps{Syncer: a.tools.Fleet, Rate: a.cfg.AppsRate, Log: log}},
 		{Name: "quota", Reconciler: controller.NewQuota(controller.QuotaOptions{
-			Apps: a.tools.Readers, Loans: k.ledger, WeChat: k.wx, Readings: k.pools, Clock: wallClock{},
+			Apps: k.readers, Loans: k.ledger, WeChat: k.wx, Readings: k.pools, Clock: wallClock{},
 			Every: a.cfg.QuotaPoll, Platform: credential.AtFault, Log: log,
 		})},
 		{Name: "platform", Reconciler: &controller.Platform{Faults: k.ledger, Unfinished: k.ledger, WeChat: k.wx, Log: log}},

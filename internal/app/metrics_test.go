@@ -64,7 +64,7 @@ func TestDashboardMidRollout(t *testing.T) {
 			t.Errorf("%s: %v %v, want %v", expr, got, err, want)
 		}
 	}
-	if r, err := f.op.Rollout(t.Context(), id); err != nil || r.Status != rollout.StatusRunning {
+	if r, err := f.tools.Operator.Rollout(t.Context(), id); err != nil || r.Status != rollout.StatusRunning {
 		t.Errorf("all this was asked of a rollout that is %v, want running: %v", r.Status, err)
 	}
 

@@ -4,13 +4,18 @@ import (
 	"context"
 	"os"
 	"os/user"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/internal/archive"
 	"github.com/wxrollout/wxrollout/internal/config"
+	"github.com/wxrollout/wxrollout/internal/doctor"
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -18,9 +23,12 @@ import (
 // Tools are the use cases behind the commands.
 type Tools struct {
 	Operator *operator.Operator
+	Doctor   *doctor.Doctor
+	Launcher *launch.Launcher
 	Fleet    *fleet.Fleet
-	Readers  *fleet.Readers
 	Library  *library.Library
+	Quota    *quota.Quota
+	Archiver archive.Archiver
 }
 
 // Open connects an operator's tools. Without the component's credentials they work offline: use cases
@@ -47,27 +55,28 @@ func open(ctx context.Context, c *config.Config, o coreOptions) (*Tools, func() 
 
 // tools builds the use cases for an operator or a worker called by.
 func (k *core) tools(c *config.Config, by string) *Tools {
-	d := operator.Deps{Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, By: by}
-	fd := fleet.Deps{Redis: k.rdb, Rollouts: k.ledger, By: by}
-	if k.source != nil {
-		d.WeChat, d.AppConfig, fd.WeChat = k.wx, k.wx, k.wx
+	store := apps.New(k.rdb)
+	fd := fleet.Deps{Redis: k.rdb, Rollouts: k.ledger, Readers: k.readers, By: by}
+	ld := library.Deps{Plans: k.ledger, Log: k.ledger, Apps: store, By: by}
+	qd := quota.Deps{Ledger: k.ledger, Pools: k.pools, Readers: k.readers, By: by}
+	nd := launch.Deps{Ledger: k.ledger, Redis: k.rdb, Readers: k.readers, By: by}
+	od := operator.Deps{Ledger: k.ledger, Redis: k.rdb, Readers: k.readers, By: by}
+	d := &doctor.Doctor{Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, Readers: k.readers, Now: time.Now, By: by}
+	if k.source != nil { // otherwise the interfaces stay nil: offline
+		fd.WeChat, ld.WeChat, qd.WeChat, nd.AppConfig, od.WeChat, d.WeChat = k.wx, k.wx, k.wx, k.wx, k.wx, k.wx
 	}
 	if k.tokens != nil { // with a broker, its system keeps the credentials
 		d.Credentials = credentials{k.tokens, !c.ComponentTicket.Empty()}
 		fd.Tokens = k.tokens
 	}
-	t := &Tools{Readers: fleet.NewReaders(k.ledger, k.rdb, fd.WeChat)}
-	fd.Readers = t.Readers
-	ld := library.Deps{Plans: k.ledger, Log: k.ledger, Apps: apps.New(k.rdb), By: by}
-	if k.source != nil {
-		ld.WeChat = k.wx
-	}
-	ld.Baseline = func(ctx context.Context) ([]rollout.Template, error) { return t.Operator.BaselineTemplates(ctx) }
+	t := &Tools{Doctor: d, Fleet: fleet.New(fd), Quota: quota.New(qd), Archiver: archive.Archiver{Ledger: k.ledger, Now: time.Now, By: by}}
+	ld.Baseline = func(ctx context.Context) ([]rollout.Template, error) { return t.Launcher.BaselineTemplates(ctx) }
 	t.Library = library.New(ld)
-	d.Library = t.Library
-	t.Fleet = fleet.New(fd)
-	d.Readers, d.Fleet = t.Readers, t.Fleet
-	t.Operator = operator.New(d)
+	d.Templates, d.Quota = t.Library, t.Quota
+	nd.Quota, nd.Templates, nd.List = t.Quota, t.Library, t.Fleet
+	t.Launcher = launch.New(nd)
+	od.Fleet, od.Library, od.Quota = t.Fleet, t.Library, t.Quota
+	t.Operator = operator.New(od)
 	return t
 }
 

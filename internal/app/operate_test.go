@@ -10,6 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
@@ -19,7 +20,7 @@ func TestScheduleRunsOnce(t *testing.T) {
 	t.Parallel()
 	const apps = 10
 	f := newFleet(t, wxsim.Options{Seed: 9, Apps: apps})
-	s, err := f.op.Schedule(t.Context(), f.plan(t, apps, "schedule: \"0 2 1 1 *\"\n"), launch.ApplyOptions{})
+	s, err := f.tools.Launcher.Schedule(t.Context(), f.plan(t, apps, "schedule: \"0 2 1 1 *\"\n"), launch.ApplyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +31,7 @@ func TestScheduleRunsOnce(t *testing.T) {
 	one, two := f.worker(t), f.worker(t)
 	var id string
 	eventually(t, "the schedule ran", func(ctx context.Context) (bool, string) {
-		list, err := f.op.Schedules(ctx)
+		list, err := f.tools.Launcher.Schedules(ctx)
 		if err != nil || len(list) != 1 {
 			return false, fmt.Sprint(list, err)
 		}
@@ -44,7 +45,7 @@ func TestScheduleRunsOnce(t *testing.T) {
 	}
 	stop(t, first) // the other one takes the schedules over
 	leads(t, rest)
-	runs, err := f.op.Rollouts(t.Context(), 0, 10)
+	runs, err := f.tools.Operator.Rollouts(t.Context(), 0, 10)
 	if err != nil || len(runs) != 1 {
 		t.Errorf("%d rollouts, want the one run: %v %v", len(runs), runs, err)
 	}
@@ -65,9 +66,9 @@ func TestAppliesAtOnce(t *testing.T) {
 	applied := make([]launch.Applied, 2)
 	errs := make([]error, 2)
 	var wg sync.WaitGroup
-	for i, op := range []*operator.Operator{f.op, other.op} {
+	for i, l := range []*launch.Launcher{f.tools.Launcher, other.tools.Launcher} {
 		wg.Go(func() {
-			applied[i], errs[i] = op.Launcher().Apply(t.Context(), previews[i], launch.ApplyOptions{Why: "at once"})
+			applied[i], errs[i] = l.Apply(t.Context(), previews[i], launch.ApplyOptions{Why: "at once"})
 		})
 	}
 	wg.Wait()
@@ -130,7 +131,7 @@ func TestPauseAndResume(t *testing.T) {
 	a := f.worker(t)
 	id := f.apply(t, apps, "")
 	f.middle(t, id)
-	if c, err := f.op.Pause(t.Context(), id, "look at it"); err != nil || !c.Done {
+	if c, err := f.tools.Operator.Pause(t.Context(), id, "look at it"); err != nil || !c.Done {
 		t.Fatalf("pause: %+v %v", c, err)
 	}
 	f.still(t, leads(t, a))
@@ -145,7 +146,7 @@ func TestPauseAndResume(t *testing.T) {
 			before.Commits, before.Submissions, before.Releases, after.Commits, after.Submissions, after.Releases)
 	}
 	f.sound(t, id)
-	if c, err := f.op.Resume(t.Context(), id, "it is fine"); err != nil || !c.Done {
+	if c, err := f.tools.Operator.Resume(t.Context(), id, "it is fine"); err != nil || !c.Done {
 		t.Fatalf("resume: %+v %v", c, err)
 	}
 	f.released(t, id, apps)
@@ -159,7 +160,7 @@ func TestAbortSweeps(t *testing.T) {
 	a := f.worker(t)
 	id := f.apply(t, apps, "")
 	f.middle(t, id)
-	if c, err := f.op.Abort(t.Context(), id, "the template is broken"); err != nil || !c.Done {
+	if c, err := f.tools.Operator.Abort(t.Context(), id, "the template is broken"); err != nil || !c.Done {
 		t.Fatalf("abort: %+v %v", c, err)
 	}
 	r := f.until(t, id, "every target is at its end", func(r rollout.Rollout) bool {
@@ -175,7 +176,7 @@ func TestAbortSweeps(t *testing.T) {
 		t.Errorf("%d submissions and %d releases after an abort: %v", b.Submissions, b.Releases, r.Counts)
 	}
 	// The apps are free for another rollout.
-	next, err := f.op.Launcher().Apply(t.Context(), f.plan(t, apps, "quota: {pool: again}\n"), launch.ApplyOptions{})
+	next, err := f.tools.Launcher.Apply(t.Context(), f.plan(t, apps, "quota: {pool: again}\n"), launch.ApplyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +199,7 @@ func TestRecommitAfterRejection(t *testing.T) {
 		t.Fatalf("%d rejected, want %d: %v", got, rejected, r.Counts)
 	}
 	again := f.sim.PutTemplate(wxsim.Template{ID: -1, Version: "3.9.1", Desc: "corrected"})
-	got, err := f.op.Retry(t.Context(), id, operator.Filter{}, operator.RetryOptions{
+	got, err := f.tools.Operator.Retry(t.Context(), id, view.Filter{}, operator.RetryOptions{
 		Recommit: true, Template: &rollout.Template{ID: again, Version: "3.9.1", Desc: "corrected"}, Why: "corrected",
 	})
 	if err != nil || got.Retried != rejected || got.Resubmits != rejected || got.Revision == 0 {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/internal/app"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
@@ -26,13 +26,13 @@ func TestPenaltyStopsEveryRollout(t *testing.T) {
 	one := f.apply(t, apps, "")
 	two := f.applyFrom(t, apps, apps, "summer")
 	workers := []*app.App{f.worker(t), f.worker(t)}
-	punished := func(s operator.Summary) bool {
+	punished := func(s view.Summary) bool {
 		return s.Halted != "" && strings.Contains(s.Halted, "86008") && (s.Status == rollout.StatusPaused || s.Status == rollout.StatusRunning)
 	}
-	var list []operator.Summary
+	var list []view.Summary
 	eventually(t, "all that runs waits at submit, and it is said", func(ctx context.Context) (bool, string) {
 		var err error
-		list, err = f.op.Rollouts(ctx, 0, 9)
+		list, err = f.tools.Operator.Rollouts(ctx, 0, 9)
 		paused := 0
 		for _, s := range list {
 			waits := s.States[rollout.StatePending] == apps && s.Stages[3].Pending == apps
@@ -54,18 +54,18 @@ func TestPenaltyStopsEveryRollout(t *testing.T) {
 	if b := f.sim.Books(); b.Submissions != 0 {
 		t.Errorf("%d submissions were taken", b.Submissions)
 	}
-	pools, err := f.op.Pools(t.Context())
+	pools, err := f.tools.Quota.Pools(t.Context())
 	if err != nil || !pools[0].Punished || time.Until(pools[0].RetryAt) < 23*time.Hour {
 		t.Errorf("the submit pool is %+v, %v; want it closed for a day", pools[0], err)
 	}
 
 	f.sim.ClearFaults()
-	if _, err := f.op.OpenPool(t.Context(), rollout.StageSubmit, "the penalty is over"); err != nil {
+	if _, err := f.tools.Quota.Open(t.Context(), rollout.StageSubmit, "the penalty is over"); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range list {
 		if s.Status == rollout.StatusPaused {
-			if _, err := f.op.Resume(t.Context(), s.ID, "the penalty is over"); err != nil {
+			if _, err := f.tools.Operator.Resume(t.Context(), s.ID, "the penalty is over"); err != nil {
 				t.Error(err)
 			}
 		}

@@ -104,7 +104,7 @@ func (f *testFleet) stands(t *testing.T, id string, code int64, words ...string)
 		if err != nil || fault == nil {
 			return false, fmt.Sprint(fault, err)
 		}
-		r, err := f.op.Rollout(ctx, id)
+		r, err := f.tools.Operator.Rollout(ctx, id)
 		return err == nil && fault.Code == code && r.Counts.State(rollout.StateRunning) == 0, fmt.Sprint(fault, r.Counts, err)
 	})
 	fault, err := f.ledger.PlatformFault(t.Context())
@@ -123,21 +123,21 @@ func (f *testFleet) shows(t *testing.T, id, cause string, workers ...*app.App) {
 	t.Helper()
 	ctx := t.Context()
 	saw := make(map[string]string)
-	list, err := f.op.Rollouts(ctx, 0, 9)
+	list, err := f.tools.Operator.Rollouts(ctx, 0, 9)
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
 	saw["get rollouts"] = list[0].Halted
-	for s, err := range f.op.Watch(ctx, id, time.Hour) {
+	for s, err := range f.tools.Operator.Watch(ctx, id, time.Hour) {
 		saw["watch"] = fmt.Sprint(s.Halted, s.Fault, err)
 		break
 	}
-	q, err := f.op.Quota(ctx, "")
+	q, err := f.tools.Quota.Report(ctx, "")
 	if err != nil || q.Fault == nil {
 		t.Fatalf("quota shows %v, %v", q.Fault, err)
 	}
 	saw["quota"] = q.Fault.Cause()
-	for _, r := range f.op.Check(ctx, "") {
+	for _, r := range f.tools.Doctor.Check(ctx, "") {
 		if r.Name == "platform" {
 			saw["check"], saw["check's hint"] = r.Detail, r.Hint
 		}
@@ -147,7 +147,7 @@ func (f *testFleet) shows(t *testing.T, id, cause string, workers ...*app.App) {
 			t.Fatal(err)
 		}
 		if target.State == rollout.StatePending {
-			why, err := f.op.Why(ctx, target.AppID, id)
+			why, err := f.tools.Operator.Why(ctx, target.AppID, id)
 			saw["why"] = fmt.Sprint(why.Places[0].Waits, err)
 			break
 		}
@@ -173,7 +173,7 @@ func (f *testFleet) shows(t *testing.T, id, cause string, workers ...*app.App) {
 // unharmed checks that no target failed, was blamed or counted as busy.
 func (f *testFleet) unharmed(t *testing.T, id string) {
 	t.Helper()
-	r, err := f.op.Rollout(t.Context(), id)
+	r, err := f.tools.Operator.Rollout(t.Context(), id)
 	if err != nil || r.Status != rollout.StatusRunning || r.Counts.State(rollout.StateFailed) > 0 {
 		t.Errorf("rollout is %s, %v, %v: want it running without failures", r.Status, r.Counts, err)
 	}
@@ -309,10 +309,10 @@ func TestStageOutage(t *testing.T) {
 	f.worker(t)
 	f.worker(t)
 	eventually(t, "the commit stage to close", func(ctx context.Context) (bool, string) {
-		pools, err := f.op.Pools(ctx)
+		pools, err := f.tools.Quota.Pools(ctx)
 		for _, p := range pools {
 			if p.Stage == rollout.StageCommit && !p.Open() && strings.Contains(p.Words, "WeChat answers no app") {
-				r, err := f.op.Rollout(ctx, id)
+				r, err := f.tools.Operator.Rollout(ctx, id)
 				return err == nil && r.Counts.At(rollout.StageCommit, rollout.StateRunning) == 0, fmt.Sprint(r.Counts, err)
 			}
 		}
@@ -344,7 +344,7 @@ func TestRefusedTokensDoNotStorm(t *testing.T) {
 	f.worker(t)
 	f.worker(t)
 	eventually(t, "refused probes", func(ctx context.Context) (bool, string) {
-		r, err := f.op.Rollout(ctx, id)
+		r, err := f.tools.Operator.Rollout(ctx, id)
 		return err == nil && r.Counts[rollout.Cell{Stage: rollout.StageCommit, State: rollout.StateParked, Reason: rollout.ReasonBusy}] >= 3, fmt.Sprint(r.Counts, err)
 	})
 	if n := g.refused.Load(); n > 5*apps {

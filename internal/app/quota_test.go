@@ -25,7 +25,7 @@ func TestQuotaIsReadWithoutRollouts(t *testing.T) {
 	}
 	f.worker(t)
 	eventually(t, "the quota is read", func(ctx context.Context) (bool, string) {
-		pools, err := f.op.Pools(ctx)
+		pools, err := f.tools.Quota.Pools(ctx)
 		return err == nil && pools[0].Known && pools[0].Rest == 77, fmt.Sprintf("%+v %v", pools, err)
 	})
 }
@@ -47,7 +47,7 @@ func TestReadsNeverCrossACall(t *testing.T) {
 	for i := range apps {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				live, err := f.op.Live(ctx, wxsim.AppID(i))
+				live, err := f.tools.Operator.Live(ctx, wxsim.AppID(i))
 				switch {
 				case ctx.Err() != nil:
 				case err != nil:
@@ -58,7 +58,7 @@ func TestReadsNeverCrossACall(t *testing.T) {
 				default:
 					answered[i]++
 				}
-				_, _ = f.op.Quota(ctx, "")
+				_, _ = f.tools.Quota.Report(ctx, "")
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxsim"
 )
@@ -18,7 +19,7 @@ func TestUndo(t *testing.T) {
 	id := f.apply(t, apps, "")
 	f.released(t, id, apps)
 	f.sim.Change(func(s *wxsim.Settings) { s.LostRate = 0.2 })
-	did, err := f.op.Undo(t.Context(), id, operator.Filter{}, "checkout is broken", false)
+	did, err := f.tools.Operator.Undo(t.Context(), id, view.Filter{}, "checkout is broken", false)
 	if want := (operator.Undone{ID: id, Matched: apps, Queued: apps}); err != nil || did != want {
 		t.Fatalf("undo: %+v %v, want %+v", did, err, want)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/credential"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/rollout/selector"
 )
@@ -19,7 +19,7 @@ import (
 func codeOf(err error) exit.Code {
 	switch {
 	case errors.As(err, new(*exit.StatusError)):
-	case errors.As(err, new(*config.Error)), errors.As(err, new(*operator.FilterError)), errors.As(err, new(*selector.Error)):
+	case errors.As(err, new(*config.Error)), errors.As(err, new(*view.FilterError)), errors.As(err, new(*selector.Error)):
 		return exit.Usage
 	case credential.AtFault(err):
 		return exit.Credentials

@@ -10,6 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/wxclient"
@@ -28,7 +29,7 @@ func TestExitCodes(t *testing.T) {
 		{"usage", exit.Usagef("x"), 2},
 		{"a yes is missing", exit.Unconfirmed("x"), 2},
 		{"settings", &config.Error{}, 2},
-		{"filter", fmt.Errorf("x: %w", &operator.FilterError{}), 2},
+		{"filter", fmt.Errorf("x: %w", &view.FilterError{}), 2},
 		{"held", exit.With(exit.Held), 3},
 		{"credentials", &wxclient.Error{Code: 40125, Class: wxclient.ClassFatalConfig}, 4},
 		{"offline", &credential.OfflineError{}, 4},

@@ -31,11 +31,15 @@ func Run(version string, args, environ []string, stdin io.Reader, stdout, stderr
 	config.Bind(settings, &cfg, config.RoleOperator)
 	env := &command.Env{
 		Streams: term.NewStreams(stdin, stdout, stderr),
-		Open: func(ctx context.Context) (*app.Tools, func() error, error) {
+		Open: func(ctx context.Context) (t command.Tools, done func() error, err error) {
 			if err := config.Load(settings, &cfg, config.RoleOperator, environ, config.OpenFile); err != nil {
-				return nil, nil, err
+				return t, nil, err
 			}
-			return app.Open(ctx, &cfg)
+			tools, done, err := app.Open(ctx, &cfg)
+			if err != nil {
+				return t, nil, err
+			}
+			return command.Tools(*tools), done, nil
 		},
 	}
 	return int(execute(ctx, env, settings, version, args))

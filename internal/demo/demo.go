@@ -58,7 +58,7 @@ type Demo struct {
 	sim     *wxsim.Sim
 	server  *httptest.Server
 	worker  *app.App
-	op      *operator.Operator
+	tools   *app.Tools
 	rollout string
 	quota   int
 	closers []func() error
@@ -83,7 +83,7 @@ func Start(ctx context.Context, o Options) (*Demo, error) {
 }
 
 // Operator is the operator's view of the demo.
-func (d *Demo) Operator() *operator.Operator { return d.op }
+func (d *Demo) Operator() *operator.Operator { return d.tools.Operator }
 
 // Rollout is the id of the demo's rollout.
 func (d *Demo) Rollout() string { return d.rollout }
@@ -182,9 +182,9 @@ func (d *Demo) open(ctx context.Context, cfg *config.Config, embedded func() red
 	if err != nil {
 		return err
 	}
-	d.op = tools.Operator
+	d.tools = tools
 	d.closers = append(d.closers, done)
-	there, err := d.op.Rollouts(ctx, 0, 1)
+	there, err := d.tools.Operator.Rollouts(ctx, 0, 1)
 	if err != nil {
 		return err
 	}
@@ -215,11 +215,11 @@ func (d *Demo) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	preview, err := d.op.Launcher().Preview(ctx, file, launch.PlanOptions{})
+	preview, err := d.tools.Launcher.Preview(ctx, file, launch.PlanOptions{})
 	if err != nil {
 		return err
 	}
-	applied, err := d.op.Launcher().Apply(ctx, preview, launch.ApplyOptions{Why: "demo"})
+	applied, err := d.tools.Launcher.Apply(ctx, preview, launch.ApplyOptions{Why: "demo"})
 	d.rollout = applied.ID
 	return err
 }
@@ -272,7 +272,7 @@ type Tally struct {
 // Settle reads the end and compares it with the simulator's own books; an
 // imbalance is an error.
 func (d *Demo) Settle(ctx context.Context) (Tally, error) {
-	r, err := d.op.Rollout(ctx, d.rollout)
+	r, err := d.tools.Operator.Rollout(ctx, d.rollout)
 	if err != nil {
 		return Tally{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -19,10 +20,10 @@ func company(code string) wxclient.Enterprise {
 
 // creations are all there are, as "kind id state".
 func (b *bench) creations() (list []fleet.Creation, words string) {
-	b.t.Helper()
-	list, err := b.fleet.Creations(b.ctx, false)
+	b.T.Helper()
+	list, err := b.Fleet.Creations(b.Ctx, false)
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	for _, r := range list {
 		words += fmt.Sprintf("%s %s %s; ", r.Kind, r.ID, r.State)
@@ -31,9 +32,9 @@ func (b *bench) creations() (list []fleet.Creation, words string) {
 }
 
 func (b *bench) ended(e fleet.CreationEnd) {
-	b.t.Helper()
-	if err := b.fleet.CreationEnded(b.ctx, e); err != nil {
-		b.t.Fatal(err)
+	b.T.Helper()
+	if err := b.Fleet.CreationEnded(b.Ctx, e); err != nil {
+		b.T.Fatal(err)
 	}
 }
 
@@ -42,19 +43,19 @@ func (b *bench) ended(e fleet.CreationEnd) {
 func TestCreateTrial(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	r, err := b.fleet.CreateTrial(b.ctx, "shop", "openid-1", "why")
-	if err != nil || r.CreateToken != "secret-token" || r.State != apps.CreationWaiting || !r.Until.Equal(newYear.Add(24*time.Hour)) {
+	r, err := b.Fleet.CreateTrial(b.Ctx, "shop", "openid-1", "why")
+	if err != nil || r.CreateToken != "secret-token" || r.State != apps.CreationWaiting || !r.Until.Equal(operatortest.NewYear.Add(24*time.Hour)) {
 		t.Fatalf("%+v %v", r, err)
 	}
-	stored, err := b.rdb.HGetAll(b.ctx, "wxr:{apps}:creations").Result()
+	stored, err := b.Redis.HGetAll(b.Ctx, "wxr:{apps}:creations").Result()
 	if err != nil || len(stored) != 1 || strings.Contains(fmt.Sprint(stored), "secret") {
 		t.Errorf("stored %v %v", stored, err)
 	}
-	b.advance(26 * time.Hour)
+	b.Advance(26 * time.Hour)
 	if _, words := b.creations(); words != "trial u-shop overdue; " {
 		t.Error(words)
 	}
-	end := fleet.CreationEnd{Kind: apps.KindTrial, ID: "u-shop", AppID: "wxnew", Text: "OK", At: b.now()}
+	end := fleet.CreationEnd{Kind: apps.KindTrial, ID: "u-shop", AppID: "wxnew", Text: "OK", At: b.Now()}
 	b.ended(end)
 	b.ended(end)
 	older := end
@@ -65,8 +66,8 @@ func TestCreateTrial(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 	// The callback of the next one arrives before we store it, and WeChat's clock is behind.
-	b.ended(fleet.CreationEnd{Kind: apps.KindTrial, ID: "u-fast", AppID: "wxfast", Name: "fast", At: b.now().Add(-5 * time.Minute)})
-	if r, err = b.fleet.CreateTrial(b.ctx, "fast", "openid-1", ""); err != nil || r.State != apps.CreationDone || r.AppID != "wxfast" {
+	b.ended(fleet.CreationEnd{Kind: apps.KindTrial, ID: "u-fast", AppID: "wxfast", Name: "fast", At: b.Now().Add(-5 * time.Minute)})
+	if r, err = b.Fleet.CreateTrial(b.Ctx, "fast", "openid-1", ""); err != nil || r.State != apps.CreationDone || r.AppID != "wxfast" {
 		t.Errorf("%+v %v", r, err)
 	}
 }
@@ -78,8 +79,8 @@ func TestCreateEnterprise(t *testing.T) {
 	b := mini(t)
 	ask := func(code string, err error) error {
 		t.Helper()
-		b.wx.Errs["CreateEnterprise "+code] = err
-		_, got := b.fleet.CreateEnterprise(b.ctx, company(code), "")
+		b.WeChat.Errs["CreateEnterprise "+code] = err
+		_, got := b.Fleet.CreateEnterprise(b.Ctx, company(code), "")
 		return got
 	}
 	if err := ask("refused", &wxclient.Error{Code: 61070, Msg: "not in accordance"}); err == nil || !strings.Contains(err.Error(), "check both") {
@@ -100,7 +101,7 @@ func TestCreateEnterprise(t *testing.T) {
 	if _, words := b.creations(); words != "enterprise bad waiting; enterprise lost waiting; enterprise refused refused; enterprise running waiting; enterprise unsent refused; " {
 		t.Error(words)
 	}
-	b.ended(fleet.CreationEnd{Kind: apps.KindEnterprise, ID: "bad", Status: 103, Text: "name", At: b.now()})
+	b.ended(fleet.CreationEnd{Kind: apps.KindEnterprise, ID: "bad", Status: 103, Text: "name", At: b.Now()})
 	list, _ := b.creations()
 	for _, r := range list {
 		if want := map[string]string{
@@ -109,23 +110,23 @@ func TestCreateEnterprise(t *testing.T) {
 			t.Errorf("%s: next %q, want %q", r.ID, r.Next, want)
 		}
 	}
-	b.advance(time.Hour)
+	b.Advance(time.Hour)
 	if err := ask("bad", nil); err != nil {
 		t.Error(err)
 	}
 	if list, _ = b.creations(); list[0].ID != "bad" || list[0].State != apps.CreationWaiting || list[0].Status != 0 || list[0].Text != "" {
 		t.Errorf("asked for once more: %+v", list[0])
 	}
-	if waiting, err := b.fleet.Creations(b.ctx, true); err != nil || len(waiting) != 3 {
+	if waiting, err := b.Fleet.Creations(b.Ctx, true); err != nil || len(waiting) != 3 {
 		t.Errorf("waiting %+v %v", waiting, err)
 	}
-	b.ended(fleet.CreationEnd{Kind: apps.KindEnterprise, Status: -1, Text: "open verity failed", At: b.now()}) // nobody's
-	if _, words := b.creations(); !strings.Contains(words, fmt.Sprintf("enterprise unknown-%d refused", b.now().Unix())) {
+	b.ended(fleet.CreationEnd{Kind: apps.KindEnterprise, Status: -1, Text: "open verity failed", At: b.Now()}) // nobody's
+	if _, words := b.creations(); !strings.Contains(words, fmt.Sprintf("enterprise unknown-%d refused", b.Now().Unix())) {
 		t.Error(words)
 	}
 	invalid := company("x")
 	invalid.LegalName = ""
-	if _, err := b.fleet.CreateEnterprise(b.ctx, invalid, ""); !errors.As(err, new(*wxclient.InvalidRequestError)) {
+	if _, err := b.Fleet.CreateEnterprise(b.Ctx, invalid, ""); !errors.As(err, new(*wxclient.InvalidRequestError)) {
 		t.Error(err)
 	}
 	if _, words := b.creations(); strings.Contains(words, "enterprise x") {
@@ -138,15 +139,15 @@ func TestConvertTrial(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	e := company("91")
-	if _, err := b.fleet.ConvertTrial(b.ctx, "wxtrial", e, ""); err != nil {
+	if _, err := b.Fleet.ConvertTrial(b.Ctx, "wxtrial", e, ""); err != nil {
 		t.Fatal(err)
 	}
 	e.LegalIDCard = ""
-	if _, err := b.fleet.ConvertTrial(b.ctx, "wxtrial", e, ""); !errors.As(err, new(*wxclient.InvalidRequestError)) {
+	if _, err := b.Fleet.ConvertTrial(b.Ctx, "wxtrial", e, ""); !errors.As(err, new(*wxclient.InvalidRequestError)) {
 		t.Error(err)
 	}
-	b.ended(fleet.CreationEnd{Kind: apps.KindConversion, ID: "wxtrial", AppID: "wxtrial", At: b.now()})
-	stored, err := b.rdb.HGetAll(b.ctx, "wxr:{apps}:creations").Result()
+	b.ended(fleet.CreationEnd{Kind: apps.KindConversion, ID: "wxtrial", AppID: "wxtrial", At: b.Now()})
+	stored, err := b.Redis.HGetAll(b.Ctx, "wxr:{apps}:creations").Result()
 	if err != nil || strings.Contains(fmt.Sprint(stored), "4403") {
 		t.Errorf("stored %v %v", stored, err)
 	}

@@ -22,40 +22,10 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// authorize makes WeChat's list of n apps.
-func (b *bench) authorize(n int) {
-	b.wx.Apps = nil
-	for i := range n {
-		b.wx.Apps = append(b.wx.Apps, appID(i))
-	}
-}
-
-// sync brings the registry up to the list.
-func (b *bench) sync(opt fleet.SyncOptions) fleet.Synced {
-	b.t.Helper()
-	done, err := b.fleet.Sync(b.ctx, opt)
-	if err != nil {
-		b.t.Fatalf("sync: %v", err)
-	}
-	return done
-}
-
-// label gives apps values.
-func (b *bench) label(word string, ids ...string) {
-	b.t.Helper()
-	e, err := apps.ParseEdit([]string{word})
-	if err == nil {
-		_, err = b.fleet.Label(b.ctx, ids, fleet.AppFilter{}, e, fleet.EditOptions{})
-	}
-	if err != nil {
-		b.t.Fatalf("label %s: %v", word, err)
-	}
-}
-
 // calls counts what WeChat was asked.
 func (b *bench) calls(method string) int {
 	n := 0
-	for _, asked := range b.wx.Asked {
+	for _, asked := range b.WeChat.Asked {
 		if strings.HasPrefix(asked, method) {
 			n++
 		}
@@ -66,14 +36,14 @@ func (b *bench) calls(method string) int {
 func TestSync(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.authorize(1201)
-	gone := b.wx.Apps[700]
-	b.wx.Apps[700] = b.wx.Apps[3] // one moved while we paged
+	b.Authorize(1201)
+	gone := b.WeChat.Apps[700]
+	b.WeChat.Apps[700] = b.WeChat.Apps[3] // one moved while we paged
 	var steps []string
-	done := b.sync(fleet.SyncOptions{Versions: true, Progress: func(what string, n, total int) {
+	done := b.Sync(fleet.SyncOptions{Versions: true, Progress: func(what string, n, total int) {
 		if n == total {
 			steps = append(steps, fmt.Sprintf("%s %d", what, total))
-			b.wx.Apps[700] = gone
+			b.WeChat.Apps[700] = gone
 		}
 	}})
 	if diff := cmp.Diff(fleet.Synced{Listed: 1201, Of: 1201, Joined: 1201, Read: 1201}, done); diff != "" {
@@ -86,38 +56,38 @@ func TestSync(t *testing.T) {
 		t.Errorf("%d apps asked about, want 1201", n)
 	}
 	// Another one changes nothing, and asks about nobody.
-	b.advance(time.Hour)
-	if done := b.sync(fleet.SyncOptions{}); done.Joined+done.Left+done.Read != 0 || b.calls("AuthorizerInfo") != 1201 {
+	b.Advance(time.Hour)
+	if done := b.Sync(fleet.SyncOptions{}); done.Joined+done.Left+done.Read != 0 || b.calls("AuthorizerInfo") != 1201 {
 		t.Errorf("second sync %+v, %d asked about", done, b.calls("AuthorizerInfo"))
 	}
 	// One left, one is only missing from the list, one is new, one can't be read.
-	b.advance(time.Hour)
-	b.authorize(1199)
-	b.wx.Apps = slices.Delete(b.wx.Apps, 0, 2)
-	b.wx.Apps = append(b.wx.Apps, appID(2000), appID(2001))
-	b.wx.Errs["AuthorizerInfo "+appID(0)] = &wxclient.Error{Code: 61003, Class: wxclient.ClassFatalApp}
-	b.wx.Errs["AuthorizerInfo "+appID(2001)] = &wxclient.Error{Code: -1, Class: wxclient.ClassRetryBusy}
-	done = b.sync(fleet.SyncOptions{})
+	b.Advance(time.Hour)
+	b.Authorize(1199)
+	b.WeChat.Apps = slices.Delete(b.WeChat.Apps, 0, 2)
+	b.WeChat.Apps = append(b.WeChat.Apps, appID(2000), appID(2001))
+	b.WeChat.Errs["AuthorizerInfo "+appID(0)] = &wxclient.Error{Code: 61003, Class: wxclient.ClassFatalApp}
+	b.WeChat.Errs["AuthorizerInfo "+appID(2001)] = &wxclient.Error{Code: -1, Class: wxclient.ClassRetryBusy}
+	done = b.Sync(fleet.SyncOptions{})
 	if done.Left != 1 || done.Joined != 2 || done.Failed != 1 || len(done.Errors) != 1 {
 		t.Errorf("third sync %+v", done)
 	}
-	if status, err := b.fleet.Status(b.ctx); err != nil || status.Apps != 1203 || status.Unread != 1 || status.Phase != "" {
+	if status, err := b.Fleet.Status(b.Ctx); err != nil || status.Apps != 1203 || status.Unread != 1 || status.Phase != "" {
 		t.Errorf("status %+v, %v", status, err)
 	}
-	list, err := b.fleet.List(b.ctx, fleet.AppFilter{Left: true, Selector: parseSelector(t, "wx.state=left")})
+	list, err := b.Fleet.List(b.Ctx, fleet.AppFilter{Left: true, Selector: parseSelector(t, "wx.state=left")})
 	if err != nil || len(list) != 1 || list[0].AppID != appID(0) {
 		t.Errorf("left %+v, %v", list, err)
 	}
 	// It is read later, and the one that left comes back.
-	delete(b.wx.Errs, "AuthorizerInfo "+appID(2001))
-	delete(b.wx.Errs, "AuthorizerInfo "+appID(0))
-	b.wx.Apps = append(b.wx.Apps, appID(0))
-	b.advance(time.Hour)
-	if done := b.sync(fleet.SyncOptions{}); done.Joined != 1 || done.Read < 2 {
+	delete(b.WeChat.Errs, "AuthorizerInfo "+appID(2001))
+	delete(b.WeChat.Errs, "AuthorizerInfo "+appID(0))
+	b.WeChat.Apps = append(b.WeChat.Apps, appID(0))
+	b.Advance(time.Hour)
+	if done := b.Sync(fleet.SyncOptions{}); done.Joined != 1 || done.Read < 2 {
 		t.Errorf("fourth sync %+v", done)
 	}
-	b.advance(time.Hour)
-	if done := b.sync(fleet.SyncOptions{Full: true}); done.Read < 1200 {
+	b.Advance(time.Hour)
+	if done := b.Sync(fleet.SyncOptions{Full: true}); done.Read < 1200 {
 		t.Errorf("full sync %+v", done)
 	}
 }
@@ -135,13 +105,13 @@ func parseSelector(t *testing.T, text string) selector.Selector {
 func TestSyncGoesOn(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.authorize(1600)
+	b.Authorize(1600)
 	for _, at := range []struct {
 		what string
 		n    int
 	}{{"apps listed", 1000}, {"apps read", 300}} {
-		ctx, cancel := context.WithCancel(b.ctx)
-		_, err := b.fleet.Sync(ctx, fleet.SyncOptions{Progress: func(what string, n, _ int) {
+		ctx, cancel := context.WithCancel(b.Ctx)
+		_, err := b.Fleet.Sync(ctx, fleet.SyncOptions{Progress: func(what string, n, _ int) {
 			if what == at.what && n >= at.n {
 				cancel()
 			}
@@ -153,7 +123,7 @@ func TestSyncGoesOn(t *testing.T) {
 		}
 	}
 	pages, read := b.calls("AuthorizerList"), b.calls("AuthorizerInfo")
-	done := b.sync(fleet.SyncOptions{})
+	done := b.Sync(fleet.SyncOptions{})
 	if !done.Resumed || b.calls("AuthorizerList") != pages || pages > 5 {
 		t.Errorf("resumed %v, %d pages read in all", done.Resumed, b.calls("AuthorizerList"))
 	}
@@ -166,29 +136,29 @@ func TestSyncGoesOn(t *testing.T) {
 func TestSyncStops(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.authorize(200)
-	b.wx.Errs["AuthorizerInfo"] = &wxclient.Error{Code: 45009, Class: wxclient.ClassThrottlePlatform}
-	_, err := b.fleet.Sync(b.ctx, fleet.SyncOptions{})
+	b.Authorize(200)
+	b.WeChat.Errs["AuthorizerInfo"] = &wxclient.Error{Code: 45009, Class: wxclient.ClassThrottlePlatform}
+	_, err := b.Fleet.Sync(b.Ctx, fleet.SyncOptions{})
 	if !errors.As(err, new(*fleet.SyncInterruptedError)) || b.calls("AuthorizerInfo") > 8 {
 		t.Errorf("throttled after %d calls: %v", b.calls("AuthorizerInfo"), err)
 	}
-	b.wx.Errs["AuthorizerInfo"] = errors.New("connection refused")
-	if _, err = b.fleet.Sync(b.ctx, fleet.SyncOptions{}); err == nil || !strings.Contains(err.Error(), "apps in a row") {
+	b.WeChat.Errs["AuthorizerInfo"] = errors.New("connection refused")
+	if _, err = b.Fleet.Sync(b.Ctx, fleet.SyncOptions{}); err == nil || !strings.Contains(err.Error(), "apps in a row") {
 		t.Errorf("unreachable: %v", err)
 	}
-	delete(b.wx.Errs, "AuthorizerInfo")
-	b.advance(time.Hour)
-	_, err = b.fleet.Sync(b.ctx, fleet.SyncOptions{Progress: func(string, int, int) {
-		if _, err := b.fleet.Sync(b.ctx, fleet.SyncOptions{}); !errors.As(err, new(*fleet.SyncRunningError)) {
+	delete(b.WeChat.Errs, "AuthorizerInfo")
+	b.Advance(time.Hour)
+	_, err = b.Fleet.Sync(b.Ctx, fleet.SyncOptions{Progress: func(string, int, int) {
+		if _, err := b.Fleet.Sync(b.Ctx, fleet.SyncOptions{}); !errors.As(err, new(*fleet.SyncRunningError)) {
 			t.Errorf("a second one at once: %v", err)
 		}
 	}})
 	if err != nil {
 		t.Error(err)
 	}
-	d := b.deps()
+	d := b.FleetDeps()
 	d.WeChat = nil
-	if _, err := fleet.New(d).Sync(b.ctx, fleet.SyncOptions{}); !errors.As(err, new(*credential.OfflineError)) {
+	if _, err := fleet.New(d).Sync(b.Ctx, fleet.SyncOptions{}); !errors.As(err, new(*credential.OfflineError)) {
 		t.Errorf("offline: %v", err)
 	}
 }
@@ -197,10 +167,10 @@ func TestSyncStops(t *testing.T) {
 func TestReconcileApps(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.authorize(5)
+	b.Authorize(5)
 	reconcile := func(want bool) fleet.Synced {
 		t.Helper()
-		done, synced, err := b.fleet.Reconcile(b.ctx, 0)
+		done, synced, err := b.Fleet.Reconcile(b.Ctx, 0)
 		if err != nil || synced != want {
 			t.Errorf("synced %v %+v, want %v: %v", synced, done, want, err)
 		}
@@ -210,14 +180,14 @@ func TestReconcileApps(t *testing.T) {
 		t.Errorf("first: %+v", done)
 	}
 	reconcile(false)
-	if err := b.fleet.Joined(b.ctx, appID(7), b.now()); err != nil {
+	if err := b.Fleet.Joined(b.Ctx, appID(7), b.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if done := reconcile(true); done.Listed != 0 || done.Read != 1 {
 		t.Errorf("after a push: %+v", done)
 	}
 	reconcile(false)
-	b.advance(25 * time.Hour)
+	b.Advance(25 * time.Hour)
 	if done := reconcile(true); done.Listed != 5 {
 		t.Errorf("a day later: %+v", done)
 	}
@@ -227,8 +197,8 @@ func TestReconcileApps(t *testing.T) {
 func TestImport(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.authorize(3)
-	b.sync(fleet.SyncOptions{})
+	b.Authorize(3)
+	b.Sync(fleet.SyncOptions{})
 	read := func(text string) *applist.Apps {
 		t.Helper()
 		list, err := applist.Read("apps.csv", strings.NewReader(text))
@@ -238,7 +208,7 @@ func TestImport(t *testing.T) {
 		return list
 	}
 	bad := read("appid,wx.live,tier\n" + appID(0) + ",1,gold\n" + appID(8) + ",1,gold\n" + appID(9) + ",1,gold\n")
-	_, err := b.fleet.Import(b.ctx, bad, fleet.EditOptions{})
+	_, err := b.Fleet.Import(b.Ctx, bad, fleet.EditOptions{})
 	var faults filefault.Faults
 	if !errors.As(err, &faults) || len(faults) != 3 || faults[1].Line != 3 || faults[2].Value != appID(9) {
 		t.Errorf("faults %v", err)
@@ -248,28 +218,28 @@ func TestImport(t *testing.T) {
 		opt  fleet.EditOptions
 		want int
 	}{{fleet.EditOptions{DryRun: true}, 2}, {fleet.EditOptions{Why: "crm"}, 2}, {fleet.EditOptions{}, 0}} {
-		if got, err := b.fleet.Import(b.ctx, good, step.opt); err != nil || got.Changed != step.want || got.Apps != 2 {
+		if got, err := b.Fleet.Import(b.Ctx, good, step.opt); err != nil || got.Changed != step.want || got.Apps != 2 {
 			t.Errorf("%+v: %+v %v, want %d changed", step.opt, got, err, step.want)
 		}
 	}
-	if got, err := b.fleet.Import(b.ctx, read("appid,note\n"+appID(0)+",\n"+appID(9)+",y\n"), fleet.EditOptions{SkipUnknown: true}); err != nil || got.Unknown != 1 || got.Changed != 1 {
+	if got, err := b.Fleet.Import(b.Ctx, read("appid,note\n"+appID(0)+",\n"+appID(9)+",y\n"), fleet.EditOptions{SkipUnknown: true}); err != nil || got.Unknown != 1 || got.Changed != 1 {
 		t.Errorf("skipping: %+v %v", got, err)
 	}
-	d, err := b.fleet.App(b.ctx, appID(0))
+	d, err := b.Fleet.App(b.Ctx, appID(0))
 	if err != nil || d.Label != "One" || !cmp.Equal(d.Values, map[string]string{"tier": "gold"}) {
 		t.Errorf("app %+v %v", d, err)
 	}
-	if _, err := b.fleet.App(b.ctx, appID(77)); !errors.Is(err, apps.ErrNotFound) {
+	if _, err := b.Fleet.App(b.Ctx, appID(77)); !errors.Is(err, apps.ErrNotFound) {
 		t.Errorf("an unknown app: %v", err)
 	}
-	_, err = b.fleet.Label(b.ctx, []string{appID(0), appID(8)}, fleet.AppFilter{}, apps.Edit{Remove: []string{"tier"}}, fleet.EditOptions{})
+	_, err = b.Fleet.Label(b.Ctx, []string{appID(0), appID(8)}, fleet.AppFilter{}, apps.Edit{Remove: []string{"tier"}}, fleet.EditOptions{})
 	if unknown := (*fleet.UnknownAppsError)(nil); !errors.As(err, &unknown) || len(unknown.AppIDs) != 1 {
 		t.Errorf("label of an unknown app: %v", err)
 	}
-	if list, err := b.fleet.List(b.ctx, fleet.AppFilter{Selector: parseSelector(t, "tier in (gold,tin)")}); err != nil || len(list) != 2 {
+	if list, err := b.Fleet.List(b.Ctx, fleet.AppFilter{Selector: parseSelector(t, "tier in (gold,tin)")}); err != nil || len(list) != 2 {
 		t.Errorf("selected %+v %v", list, err)
 	}
-	log, err := b.fleet.Actions(b.ctx, 10)
+	log, err := b.Fleet.Actions(b.Ctx, 10)
 	if err != nil || len(log) != 2 || log[1].Why != "crm" || log[1].By != "li@ops1" || log[1].What != "import apps.csv: 2 apps" {
 		t.Errorf("log %+v %v", log, err)
 	}
@@ -280,26 +250,26 @@ func TestImport(t *testing.T) {
 func TestNewsFromTheFuture(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.authorize(1)
-	b.sync(fleet.SyncOptions{})
-	if err := b.fleet.Joined(b.ctx, appID(0), b.now().Add(4*time.Minute)); err != nil {
+	b.Authorize(1)
+	b.Sync(fleet.SyncOptions{})
+	if err := b.Fleet.Joined(b.Ctx, appID(0), b.Now().Add(4*time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	b.wx.Asked = nil
+	b.WeChat.Asked = nil
 	for range 12 { // a minute of the leader's looks
-		if _, _, err := b.fleet.Reconcile(b.ctx, 0); err != nil {
+		if _, _, err := b.Fleet.Reconcile(b.Ctx, 0); err != nil {
 			t.Fatal(err)
 		}
-		b.advance(5 * time.Second)
+		b.Advance(5 * time.Second)
 	}
 	if n := b.calls("AuthorizerInfo"); n < 2 || n > 13 {
 		t.Errorf("asked %d times in a minute", n)
 	}
-	b.advance(4 * time.Minute)
-	if _, _, err := b.fleet.Reconcile(b.ctx, 0); err != nil {
+	b.Advance(4 * time.Minute)
+	if _, _, err := b.Fleet.Reconcile(b.Ctx, 0); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := b.fleet.Status(b.ctx); err != nil || s.Unread != 0 {
+	if s, err := b.Fleet.Status(b.Ctx); err != nil || s.Unread != 0 {
 		t.Errorf("still to be read once the time has come: %+v %v", s, err)
 	}
 }
@@ -310,7 +280,7 @@ func TestListIsRefusedWhenShort(t *testing.T) {
 	t.Parallel()
 	page := func(b *bench, total, from, to int) wxclient.AuthorizerPage {
 		p := wxclient.AuthorizerPage{Total: int64(total)}
-		for _, id := range b.wx.Apps[min(from, len(b.wx.Apps)):min(to, len(b.wx.Apps))] {
+		for _, id := range b.WeChat.Apps[min(from, len(b.WeChat.Apps)):min(to, len(b.WeChat.Apps))] {
 			p.List = append(p.List, wxclient.Authorizer{AppID: id, AuthTime: 1})
 		}
 		return p
@@ -351,11 +321,11 @@ func TestListIsRefusedWhenShort(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			b := mini(t)
-			b.authorize(1200)
-			b.wx.Page = func(offset int) wxclient.AuthorizerPage { return tc.page(b, offset) }
-			done, err := b.fleet.Sync(b.ctx, fleet.SyncOptions{})
-			all, err2 := b.fleet.AuthorizedApps(b.ctx, nil)
-			status, err3 := b.fleet.Status(b.ctx)
+			b.Authorize(1200)
+			b.WeChat.Page = func(offset int) wxclient.AuthorizerPage { return tc.page(b, offset) }
+			done, err := b.Fleet.Sync(b.Ctx, fleet.SyncOptions{})
+			all, err2 := b.Fleet.AuthorizedApps(b.Ctx, nil)
+			status, err3 := b.Fleet.Status(b.Ctx)
 			if err3 != nil || status.Phase != "" || status.Apps != done.Read || done.Left != 0 {
 				t.Errorf("%+v %+v %v", done, status, err3)
 			}
@@ -383,30 +353,30 @@ func TestListIsRefusedWhenShort(t *testing.T) {
 func TestShortListKeepsApps(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.authorize(1200)
-	b.sync(fleet.SyncOptions{})
-	listed, err := b.fleet.Status(b.ctx)
+	b.Authorize(1200)
+	b.Sync(fleet.SyncOptions{})
+	listed, err := b.Fleet.Status(b.Ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.advance(time.Hour)
-	b.wx.Page = func(offset int) wxclient.AuthorizerPage {
+	b.Advance(time.Hour)
+	b.WeChat.Page = func(offset int) wxclient.AuthorizerPage {
 		p := wxclient.AuthorizerPage{Total: 1200}
-		for _, id := range b.wx.Apps[min(offset, 500):500] {
+		for _, id := range b.WeChat.Apps[min(offset, 500):500] {
 			p.List = append(p.List, wxclient.Authorizer{AppID: id, AuthTime: 1})
 		}
 		return p
 	}
-	if done, err := b.fleet.Sync(b.ctx, fleet.SyncOptions{}); !errors.As(err, new(*fleet.ListShortError)) || done.Left != 0 {
+	if done, err := b.Fleet.Sync(b.Ctx, fleet.SyncOptions{}); !errors.As(err, new(*fleet.ListShortError)) || done.Left != 0 {
 		t.Errorf("%+v %v", done, err)
 	}
-	if s, err := b.fleet.Status(b.ctx); err != nil || s.Apps != 1200 || !s.Listed.Equal(listed.Listed) {
+	if s, err := b.Fleet.Status(b.Ctx); err != nil || s.Apps != 1200 || !s.Listed.Equal(listed.Listed) {
 		t.Errorf("%+v %v", s, err)
 	}
-	b.wx.Page = nil
-	b.advance(time.Hour)
-	b.sync(fleet.SyncOptions{})
-	if s, err := b.fleet.Status(b.ctx); err != nil || s.Short != "" || s.Listed.Equal(listed.Listed) {
+	b.WeChat.Page = nil
+	b.Advance(time.Hour)
+	b.Sync(fleet.SyncOptions{})
+	if s, err := b.Fleet.Status(b.Ctx); err != nil || s.Short != "" || s.Listed.Equal(listed.Listed) {
 		t.Errorf("%+v %v", s, err)
 	}
 }
@@ -416,30 +386,30 @@ func TestShortListKeepsApps(t *testing.T) {
 func TestEditsWholly(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.authorize(3)
-	b.sync(fleet.SyncOptions{})
+	b.Authorize(3)
+	b.Sync(fleet.SyncOptions{})
 	full := apps.Edit{Set: make(map[string]string)}
 	for i := range apps.ValuesMax {
 		full.Set[fmt.Sprint("v", i)] = "x"
 	}
-	if _, err := b.fleet.Label(b.ctx, []string{appID(1)}, fleet.AppFilter{}, full, fleet.EditOptions{}); err != nil {
+	if _, err := b.Fleet.Label(b.Ctx, []string{appID(1)}, fleet.AppFilter{}, full, fleet.EditOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	one := apps.Edit{Set: map[string]string{"note": "y"}}
 	all := []string{appID(0), appID(1), appID(2)}
 	for _, dryRun := range []bool{true, false} {
-		_, err := b.fleet.Label(b.ctx, all, fleet.AppFilter{}, one, fleet.EditOptions{DryRun: dryRun})
+		_, err := b.Fleet.Label(b.Ctx, all, fleet.AppFilter{}, one, fleet.EditOptions{DryRun: dryRun})
 		if err == nil || !strings.Contains(err.Error(), "app "+appID(1)+" would have") {
 			t.Errorf("dry run %v: %v", dryRun, err)
 		}
 	}
-	if list, err := b.fleet.List(b.ctx, fleet.AppFilter{Selector: parseSelector(t, "note=y")}); err != nil || len(list) != 0 {
+	if list, err := b.Fleet.List(b.Ctx, fleet.AppFilter{Selector: parseSelector(t, "note=y")}); err != nil || len(list) != 0 {
 		t.Errorf("half of it was done: %v %v", list, err)
 	}
 	told := 0
 	opt := fleet.EditOptions{Progress: func(done, total int) { told = done }}
-	b.label("note=y", appID(0))
-	if got, err := b.fleet.Label(b.ctx, []string{appID(0), appID(2)}, fleet.AppFilter{}, one, opt); err != nil || got.Changed != 1 || told != 2 {
+	b.Label("note=y", appID(0))
+	if got, err := b.Fleet.Label(b.Ctx, []string{appID(0), appID(2)}, fleet.AppFilter{}, one, opt); err != nil || got.Changed != 1 || told != 2 {
 		t.Errorf("%+v, told of %d: %v", got, told, err)
 	}
 }
@@ -448,26 +418,26 @@ func TestEditsWholly(t *testing.T) {
 func TestNeedsMerchant(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.authorize(5)
+	b.Authorize(5)
 	sound := func(change func(*wxclient.AuthorizerInfo)) wxclient.AuthorizerInfo {
 		info := wxclient.AuthorizerInfo{MiniProgram: true, AccountStatus: 1, PermissionSets: []int64{18}, Categories: []string{"a"}, PrincipalName: "Ltd"}
 		change(&info)
 		return info
 	}
-	b.wx.Info = map[string]wxclient.AuthorizerInfo{
+	b.WeChat.Info = map[string]wxclient.AuthorizerInfo{
 		appID(1): sound(func(i *wxclient.AuthorizerInfo) { i.PermissionSets = nil }),
 		appID(2): sound(func(i *wxclient.AuthorizerInfo) { i.Categories = nil }),
 	}
-	b.sync(fleet.SyncOptions{})
-	b.advance(time.Hour)
+	b.Sync(fleet.SyncOptions{})
+	b.Advance(time.Hour)
 	id := b.start(2)
-	b.worker.Answer(appID(0), rollout.StageCommit, operatortest.Parked(rollout.StageCommit, rollout.ReasonMerchant, 61003, "no longer authorized"))
-	b.worker.Answer(appID(1), rollout.StageCommit, operatortest.Parked(rollout.StageCommit, rollout.ReasonMerchant, 61007, "permission set 18 is not granted"))
-	b.work()
-	if err := b.fleet.Left(b.ctx, appID(3), b.now()); err != nil {
+	b.Worker.Answer(appID(0), rollout.StageCommit, operatortest.Parked(rollout.StageCommit, rollout.ReasonMerchant, 61003, "no longer authorized"))
+	b.Worker.Answer(appID(1), rollout.StageCommit, operatortest.Parked(rollout.StageCommit, rollout.ReasonMerchant, 61007, "permission set 18 is not granted"))
+	b.Work()
+	if err := b.Fleet.Left(b.Ctx, appID(3), b.Now()); err != nil {
 		t.Fatal(err)
 	}
-	list, err := b.fleet.NeedsMerchant(b.ctx)
+	list, err := b.Fleet.NeedsMerchant(b.Ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -482,14 +452,14 @@ func TestNeedsMerchant(t *testing.T) {
 		t.Errorf("needs %q, want %q", got, want)
 	}
 	// The merchant comes back: its target goes on at once.
-	if err := b.fleet.Joined(b.ctx, appID(0), b.now()); err != nil {
+	if err := b.Fleet.Joined(b.Ctx, appID(0), b.Now()); err != nil {
 		t.Fatal(err)
 	}
-	b.work()
-	if r := b.rollout(id); r.Counts.State(rollout.StateReleased) != 1 {
+	b.Work()
+	if r := b.Rollout(id); r.Counts.State(rollout.StateReleased) != 1 {
 		t.Errorf("counts %v, want the one that came back released", r.Counts)
 	}
-	b.sound(id)
+	b.Sound(id)
 }
 
 // TestAppLeavesAndComesBack: a target that waits for a verdict sees at once that the app
@@ -497,40 +467,40 @@ func TestNeedsMerchant(t *testing.T) {
 func TestAppLeavesAndComesBack(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.authorize(1)
-	b.sync(fleet.SyncOptions{})
+	b.Authorize(1)
+	b.Sync(fleet.SyncOptions{})
 	id := b.start(1)
-	b.worker.Answer(appID(0), rollout.StageVerdict, operatortest.Parked(rollout.StageVerdict, rollout.ReasonVerdict, 0, "no verdict"))
-	b.work()
-	b.advance(time.Minute)
-	b.worker.Answer(appID(0), rollout.StageVerdict, operatortest.Parked(rollout.StageVerdict, rollout.ReasonMerchant, 61003, "no longer authorized"))
-	if err := b.fleet.Left(b.ctx, appID(0), b.now()); err != nil {
+	b.Worker.Answer(appID(0), rollout.StageVerdict, operatortest.Parked(rollout.StageVerdict, rollout.ReasonVerdict, 0, "no verdict"))
+	b.Work()
+	b.Advance(time.Minute)
+	b.Worker.Answer(appID(0), rollout.StageVerdict, operatortest.Parked(rollout.StageVerdict, rollout.ReasonMerchant, 61003, "no longer authorized"))
+	if err := b.Fleet.Left(b.Ctx, appID(0), b.Now()); err != nil {
 		t.Fatal(err)
 	}
-	b.work()
-	if got := b.rollout(id).Counts; got.Sum(func(c rollout.Cell) bool { return c.Reason == rollout.ReasonMerchant }) != 1 {
+	b.Work()
+	if got := b.Rollout(id).Counts; got.Sum(func(c rollout.Cell) bool { return c.Reason == rollout.ReasonMerchant }) != 1 {
 		t.Fatalf("after it left: %v", got)
 	}
 	// News older than what is known changes nothing.
-	if err := b.fleet.Joined(b.ctx, appID(0), b.now().Add(-time.Hour)); err != nil {
+	if err := b.Fleet.Joined(b.Ctx, appID(0), b.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := b.fleet.List(b.ctx, fleet.AppFilter{}); err != nil || len(list) != 0 {
+	if list, err := b.Fleet.List(b.Ctx, fleet.AppFilter{}); err != nil || len(list) != 0 {
 		t.Errorf("authorized apps %+v %v, want none", list, err)
 	}
-	b.advance(time.Minute)
-	b.sync(fleet.SyncOptions{}) // the push was lost; the list has it
-	b.work()
-	if r := b.rollout(id); r.Counts.State(rollout.StateReleased) != 1 {
+	b.Advance(time.Minute)
+	b.Sync(fleet.SyncOptions{}) // the push was lost; the list has it
+	b.Work()
+	if r := b.Rollout(id); r.Counts.State(rollout.StateReleased) != 1 {
 		t.Errorf("after it came back: %v", r.Counts)
 	}
-	b.sound(id)
+	b.Sound(id)
 }
 
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	link, err := b.fleet.AuthorizeLink(b.ctx, appID(1), "https://your.host/done?a=1")
+	link, err := b.Fleet.AuthorizeLink(b.Ctx, appID(1), "https://your.host/done?a=1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -539,17 +509,17 @@ func TestLinks(t *testing.T) {
 			t.Errorf("%+v lacks %s", link, want)
 		}
 	}
-	if !link.Until.Equal(b.now().Add(10 * time.Minute)) {
+	if !link.Until.Equal(b.Now().Add(10 * time.Minute)) {
 		t.Errorf("ends at %v", link.Until)
 	}
 	tasks := []fleet.MerchantTask{{AppID: appID(1), Need: apps.NeedAuthorize}, {AppID: appID(2), Need: apps.NeedCategory, Link: "x"}}
-	if err := b.fleet.AddLinks(b.ctx, tasks, "https://your.host/", nil); err != nil || !strings.Contains(tasks[0].Link, "biz_appid") || tasks[1].Link != "x" {
+	if err := b.Fleet.AddLinks(b.Ctx, tasks, "https://your.host/", nil); err != nil || !strings.Contains(tasks[0].Link, "biz_appid") || tasks[1].Link != "x" {
 		t.Errorf("links %+v %v", tasks, err)
 	}
-	if link, err = b.fleet.AuthorizeLink(b.ctx, "", "https://your.host/"); err != nil || !strings.Contains(link.PC, "auth_type=2") {
+	if link, err = b.Fleet.AuthorizeLink(b.Ctx, "", "https://your.host/"); err != nil || !strings.Contains(link.PC, "auth_type=2") {
 		t.Errorf("for any mini program: %+v %v", link, err)
 	}
-	if _, err = b.fleet.AuthorizeLink(b.ctx, "", "your.host"); err == nil {
+	if _, err = b.Fleet.AuthorizeLink(b.Ctx, "", "your.host"); err == nil {
 		t.Error("a redirect that is no URL was taken")
 	}
 }

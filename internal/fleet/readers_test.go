@@ -16,7 +16,7 @@ func TestReadingApps(t *testing.T) {
 	b := mini(t)
 	want := func(n int, first []string, rest ...string) {
 		t.Helper()
-		got, err := b.readers.ReadingApps(b.ctx, n)
+		got, err := b.Readers.ReadingApps(b.Ctx, n)
 		if err != nil || len(got) != len(first)+len(rest) {
 			t.Fatalf("%q (%v), want %q and %q", got, err, first, rest)
 		}
@@ -29,15 +29,15 @@ func TestReadingApps(t *testing.T) {
 	want(5, nil)
 	b.start(3)
 	want(5, nil, appID(0), appID(1), appID(2))
-	b.add(appID(7), healthy)
+	b.Add(appID(7), healthy)
 	noSet := healthy
 	noSet.Sets = nil
-	b.add(appID(0), noSet)
+	b.Add(appID(0), noSet)
 	account := healthy
 	account.MiniProgram = false
-	b.add(appID(8), account)
+	b.Add(appID(8), account)
 	want(5, []string{appID(7)}, appID(1), appID(2))
-	if got, err := b.readers.ReadingApps(b.ctx, 2); err != nil || len(got) != 2 || got[0] != appID(7) {
+	if got, err := b.Readers.ReadingApps(b.Ctx, 2); err != nil || len(got) != 2 || got[0] != appID(7) {
 		t.Errorf("two apps: %q, %v", got, err)
 	}
 }

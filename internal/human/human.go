@@ -2,6 +2,7 @@
 package human
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -65,6 +66,9 @@ func Stamp(t time.Time) string {
 	}
 	return t.Format(time.RFC3339)
 }
+
+// Reason is an operator's reason for the record.
+func Reason(why string) string { return cmp.Or(why, "no reason given") }
 
 // OneLine replaces line ends and control characters with blanks: WeChat and merchants
 // write text that must not move the cursor.

@@ -54,12 +54,12 @@ func (l *Launcher) configDiff(ctx context.Context, p *Preview, opt PlanOptions) 
 	}
 	d := &ConfigDiff{Total: p.Total, Kinds: []appconfig.KindDiff{}, Apps: []appconfig.AppDiff{}}
 	p.AppConfig = d
-	if l.appConfig == nil || opt.Offline {
+	if l.d.AppConfig == nil || opt.Offline {
 		d.Note = "WeChat was not asked"
 		return nil
 	}
 	var err error
-	if d.Missing, err = appconfig.FindMissing(ctx, l.appConfig, wants(p.compiled.Configure(), p.compiled.Targets())); err != nil {
+	if d.Missing, err = appconfig.FindMissing(ctx, l.d.AppConfig, wants(p.compiled.Configure(), p.compiled.Targets())); err != nil {
 		return err
 	}
 	for _, m := range d.Missing {
@@ -75,7 +75,7 @@ func (l *Launcher) configDiff(ctx context.Context, p *Preview, opt PlanOptions) 
 func (l *Launcher) compare(ctx context.Context, p *Preview, opt PlanOptions) error {
 	wait := func(context.Context) error { return nil }
 	if opt.CompareRate > 0 {
-		wait = ratelimit.NewPacer(ratelimit.NewThrottle(l.rdb, "plan app config", ratelimit.Rate{Permits: opt.CompareRate, Per: time.Second}), nil).Wait
+		wait = ratelimit.NewPacer(ratelimit.NewThrottle(l.d.Redis, "plan app config", ratelimit.Rate{Permits: opt.CompareRate, Per: time.Second}), nil).Wait
 	}
 	diffs := make([]appconfig.AppDiff, p.AppConfig.Compared)
 	var mu sync.Mutex
@@ -89,11 +89,11 @@ func (l *Launcher) compare(ctx context.Context, p *Preview, opt PlanOptions) err
 			if err != nil {
 				return err // the check of the plan rendered all apps
 			}
-			diffs[i], err = appconfig.Compare(running, l.appConfig, want, app.Label, func(ctx context.Context, read func(context.Context) error) error {
+			diffs[i], err = appconfig.Compare(running, l.d.AppConfig, want, app.Label, func(ctx context.Context, read func(context.Context) error) error {
 				if err := wait(ctx); err != nil {
 					return err
 				}
-				return l.readers.Borrow(ctx, app.AppID, read)
+				return l.d.Readers.Borrow(ctx, app.AppID, read)
 			})
 			if err != nil {
 				return err
@@ -134,14 +134,14 @@ func (l *Launcher) addToPlatform(ctx context.Context, plan rollout.Plan, targets
 	if err != nil || tmpl == nil || !strings.Contains(plan.Configure, `"add_to_platform"`) {
 		return err
 	}
-	if l.appConfig == nil {
+	if l.d.AppConfig == nil {
 		return &credential.OfflineError{What: "add domains to the platform"}
 	}
-	missing, err := appconfig.FindMissing(ctx, l.appConfig, wants(tmpl, targets))
+	missing, err := appconfig.FindMissing(ctx, l.d.AppConfig, wants(tmpl, targets))
 	if err != nil {
 		return err
 	}
-	return appconfig.AddMissing(ctx, l.appConfig, missing)
+	return appconfig.AddMissing(ctx, l.d.AppConfig, missing)
 }
 
 // wants is what the plan wants of each target. One that can't be rendered fails on its way, with the

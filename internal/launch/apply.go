@@ -50,7 +50,7 @@ func (l *Launcher) Apply(ctx context.Context, p *Preview, opt ApplyOptions) (App
 	applied := Applied{ID: id, Total: p.Total}
 	w, err := l.write(ctx, Rollout{
 		NewRollout: ledger.NewRollout{ID: id, Plan: p.compiled.Plan, Digest: p.Digest, StartAt: p.StartAt},
-		Targets:    p.compiled.Targets(), Total: p.Total, By: l.by, Why: cmp.Or(opt.Why, "applied"), Progress: opt.Progress,
+		Targets:    p.compiled.Targets(), Total: p.Total, By: l.d.By, Why: cmp.Or(opt.Why, "applied"), Progress: opt.Progress,
 	})
 	applied.Outcome, applied.Added = w.Outcome, w.Added
 	if err != nil {
@@ -61,16 +61,16 @@ func (l *Launcher) Apply(ctx context.Context, p *Preview, opt ApplyOptions) (App
 		}
 		return applied, err
 	}
-	r, err := l.ledger.Rollout(ctx, id)
+	r, err := l.d.Ledger.Rollout(ctx, id)
 	applied.Status = r.Status
 	return applied, err
 }
 
 // write writes a rollout and prepares WeChat for it.
 func (l *Launcher) write(ctx context.Context, r Rollout) (Written, error) {
-	r.Now = l.now()
+	r.Now = l.d.Now()
 	r.Prepare = func(ctx context.Context) error { return l.addToPlatform(ctx, r.Plan, r.Targets) }
-	return Write(ctx, l.ledger, r)
+	return Write(ctx, l.d.Ledger, r)
 }
 
 // expect returns an error unless the preview has the id that was reviewed; "" takes any.
@@ -103,9 +103,9 @@ func (l *Launcher) place(ctx context.Context, p *Preview, again bool) (string, e
 func (l *Launcher) lastOf(ctx context.Context, base string) (*rollout.Rollout, error) {
 	var last *rollout.Rollout
 	for n := 1; ; n++ {
-		r, err := l.ledger.Rollout(ctx, repetition(base, n))
+		r, err := l.d.Ledger.Rollout(ctx, repetition(base, n))
 		if errors.Is(err, ledger.ErrNotFound) {
-			a, e := l.ledger.Archived(ctx, repetition(base, n))
+			a, e := l.d.Ledger.Archived(ctx, repetition(base, n))
 			r, err = rollout.Rollout{ID: a.ID, Name: a.Name, Status: a.Status, Total: a.Total}, e
 		}
 		if errors.Is(err, ledger.ErrNotFound) {

@@ -30,7 +30,7 @@ func (l *Launcher) chosen(ctx context.Context, file *planfile.File) (list *appli
 	if cursor.Listed == 0 {
 		return nil, nil, fleet.ErrNotSynced
 	}
-	if age := l.now().Sub(cursor.Listed.Time()); age > listStale {
+	if age := l.d.Now().Sub(cursor.Listed.Time()); age > listStale {
 		warnings = append(warnings, fmt.Sprintf("WeChat's list of apps was read %d days ago: run enqueue apps sync", int(age.Hours()/24)))
 	}
 	if cursor.Short != "" {
@@ -81,7 +81,7 @@ func unknownKeys(sel selector.Selector, names map[string]bool) []string {
 // listed are the apps of WeChat's list itself, for a plan that takes all of them
 // before the registry was ever synced.
 func (l *Launcher) listed(ctx context.Context, file *planfile.File, opt PlanOptions) (*applist.Apps, []string, error) {
-	authorized, err := l.list.AuthorizedApps(ctx, func(done, total int) { opt.Progress("authorized apps", done, total) })
+	authorized, err := l.d.List.AuthorizedApps(ctx, func(done, total int) { opt.Progress("authorized apps", done, total) })
 	if err != nil {
 		return nil, nil, err
 	}

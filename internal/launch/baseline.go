@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,25 +14,21 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
-	"github.com/wxrollout/wxrollout/tasks/pool"
 )
-
-// baselinePool is the quota pool of a baseline whose plan names none.
-const baselinePool = "baseline"
 
 // gatherMost is how many newcomers one rollout takes.
 const gatherMost = 1000
 
-// BaselineDef is the definition of a baseline, as the registry stores it.
-type BaselineDef struct {
+// baselineDef is the definition of a baseline, as the registry stores it.
+type baselineDef struct {
 	Recipe  string        `json:"recipe"`
 	Every   time.Duration `json:"every"`
 	Reserve int64         `json:"reserve,omitempty"`
 }
 
-// ReadBaseline reads a definition.
-func ReadBaseline(text string) (BaselineDef, *planfile.File, error) {
-	var def BaselineDef
+// readBaseline reads a definition.
+func readBaseline(text string) (baselineDef, *planfile.File, error) {
+	var def baselineDef
 	if err := json.Unmarshal([]byte(text), &def); err != nil {
 		return def, nil, fmt.Errorf("read the baseline: %w", err)
 	}
@@ -39,38 +36,33 @@ func ReadBaseline(text string) (BaselineDef, *planfile.File, error) {
 	return def, file, err
 }
 
-// Batch is a batch of newcomers that is being written as a rollout.
-type Batch struct {
+// batch is a batch of newcomers that is being written as a rollout.
+type batch struct {
 	ID   string       `json:"id"`
 	Plan rollout.Plan `json:"plan"`
 }
 
-// ReadBatch reads the open batch of a baseline.
-func ReadBatch(text string) (Batch, error) {
-	var b Batch
+// readBatch reads the open batch of a baseline.
+func readBatch(text string) (batch, error) {
+	var b batch
 	if err := json.Unmarshal([]byte(text), &b); err != nil {
 		return b, fmt.Errorf("read the baseline's batch: %w", err)
 	}
 	return b, nil
 }
 
-// BaselinePool is the quota pool of a baseline's plan.
-func BaselinePool(file *planfile.File) string {
-	if file.Quota.Pool == "" {
-		return baselinePool
-	}
-	return file.Quota.Pool
-}
+// baselinePool is the quota pool of a baseline's plan.
+func baselinePool(file *planfile.File) string { return cmp.Or(file.Quota.Pool, "baseline") }
 
-// Newcomers are the apps that a baseline may take now, the first to come first, and how many of
+// newcomers are the apps that a baseline may take now, the first to come first, and how many of
 // those read it can't take. It stops once it has most.
-func Newcomers(ctx context.Context, store *apps.Store, b apps.Baseline, file *planfile.File, most int) (fit []string, held int, err error) {
+func (l *Launcher) newcomers(ctx context.Context, b apps.Baseline, file *planfile.File, most int) (fit []string, held int, err error) {
 	for offset := 0; len(fit) < most; offset += apps.Batch {
-		ids, err := store.Newcomers(ctx, b.Since, offset, apps.Batch)
+		ids, err := l.apps.Newcomers(ctx, b.Since, offset, apps.Batch)
 		if err != nil {
 			return nil, 0, err
 		}
-		for a, err := range store.Some(ctx, ids) {
+		for a, err := range l.apps.Some(ctx, ids) {
 			if err != nil {
 				return nil, 0, err
 			}
@@ -87,18 +79,14 @@ func Newcomers(ctx context.Context, store *apps.Store, b apps.Baseline, file *pl
 	return fit, held, nil
 }
 
-// KeepReserve enters a baseline's reserve in the books of the submit pool, where it binds every
+// keepReserve enters a baseline's reserve in the books of the submit pool, where it binds every
 // permit from now on, also those of running rollouts.
-func KeepReserve(ctx context.Context, pools *pool.Pools, b apps.Baseline) error {
+func (l *Launcher) keepReserve(ctx context.Context, b apps.Baseline) error {
 	name, n, err := reserveOf(b)
 	if err != nil {
 		return err
 	}
-	var shares map[string]int64
-	if n > 0 {
-		shares = map[string]int64{name: n}
-	}
-	return pools.Quota(rollout.StageSubmit).SetShares(ctx, shares)
+	return l.d.Quota.Reserve(ctx, name, n)
 }
 
 // reserveOf is the reserve of a baseline and its pool; 0 if no baseline is set.
@@ -106,11 +94,11 @@ func reserveOf(b apps.Baseline) (pool string, n int64, err error) {
 	if b.Def == "" {
 		return "", 0, nil
 	}
-	def, file, err := ReadBaseline(b.Def)
+	def, file, err := readBaseline(b.Def)
 	if err != nil {
 		return "", 0, err
 	}
-	return BaselinePool(file), def.Reserve, nil
+	return baselinePool(file), def.Reserve, nil
 }
 
 // noteReserve warns in a preview about the baseline's reserve for another pool.
@@ -142,7 +130,7 @@ func (l *Launcher) Gather(ctx context.Context) (*Gathered, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := KeepReserve(ctx, l.pools, b); err != nil { // the command that set or cleared it may have died before
+	if err := l.keepReserve(ctx, b); err != nil { // the command that set or cleared it may have died before
 		return nil, err
 	}
 	if b.Open == "" {
@@ -159,31 +147,31 @@ func (l *Launcher) openBatch(ctx context.Context, b apps.Baseline) (apps.Baselin
 	if b.Def == "" || b.Paused {
 		return b, nil
 	}
-	def, file, err := ReadBaseline(b.Def)
+	def, file, err := readBaseline(b.Def)
 	if err != nil {
 		return b, err
 	}
-	now := l.now()
+	now := l.d.Now()
 	if now.Sub(b.Gathered.Time()) < def.Every {
 		return b, nil
 	}
 	if err := l.apps.ForgetNewcomers(ctx, b.Since); err != nil {
 		return b, err
 	}
-	fit, _, err := Newcomers(ctx, l.apps, b, file, gatherMost)
+	fit, _, err := l.newcomers(ctx, b, file, gatherMost)
 	if err != nil || len(fit) == 0 {
 		return b, err
 	}
-	tmpl, _, err := l.templates.Find(ctx, file.Template, false)
+	tmpl, _, err := l.d.Templates.Find(ctx, file.Template, false)
 	if err != nil {
 		return b, err
 	}
-	batch := Batch{ID: fmt.Sprintf("baseline-%s-%d", now.Format("20060102"), b.Number+1)}
+	batch := batch{ID: fmt.Sprintf("baseline-%s-%d", now.Format("20060102"), b.Number+1)}
 	if batch.Plan, err = file.Freeze(tmpl, 1); err != nil { // handOn sets the size of its wave
 		return b, err
 	}
 	// Several batches may be unfinished: each has its own name.
-	batch.Plan.Name, batch.Plan.Quota.Pool = batch.ID, BaselinePool(file)
+	batch.Plan.Name, batch.Plan.Quota.Pool = batch.ID, baselinePool(file)
 	text, err := json.Marshal(batch)
 	if err != nil {
 		return b, err
@@ -196,7 +184,7 @@ func (l *Launcher) openBatch(ctx context.Context, b apps.Baseline) (apps.Baselin
 
 // handOn writes the rollout of the open batch, or completes it.
 func (l *Launcher) handOn(ctx context.Context, b apps.Baseline) (*Gathered, error) {
-	batch, err := ReadBatch(b.Open)
+	batch, err := readBatch(b.Open)
 	if err != nil {
 		return nil, err
 	}

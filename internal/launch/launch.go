@@ -1,18 +1,18 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/wxrollout/wxrollout/appconfig"
+	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
-	"github.com/wxrollout/wxrollout/tasks/pool"
-	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // Templates finds the template of a plan in the template library.
@@ -27,30 +27,22 @@ type AppList interface {
 	AuthorizedApps(ctx context.Context, progress func(done, total int)) (appIDs []string, err error)
 }
 
-// Readers lends apps for reading calls, so that no read crosses a worker's call.
-type Readers interface {
+// Borrower lends apps for reading calls, so that no read crosses a worker's call.
+type Borrower interface {
 	// Borrow runs reading calls for an app while no worker calls for it.
 	Borrow(ctx context.Context, appID string, use func(context.Context) error) error
-	// Ask asks through the first of the apps that no worker calls for and that answers.
-	Ask(ctx context.Context, what string, apps []string, ask func(ctx context.Context, app string) error) (asked string, err error)
-}
-
-// QuotaSource answers queryquota. *wxclient.Client implements it.
-type QuotaSource interface {
-	QueryQuota(ctx context.Context, appid string) (wxclient.Quota, error)
 }
 
 // Deps are what a Launcher works on.
 type Deps struct {
 	Ledger *ledger.Ledger
-	Pools  *pool.Pools
+	Quota  *quota.Quota
 	// Redis holds the app registry, and the rate of previews.
 	Redis     redis.UniversalClient
 	Templates Templates
 	List      AppList
-	Readers   Readers
-	// Quota and AppConfig read from WeChat; nil interfaces mean offline.
-	Quota     QuotaSource
+	Readers   Borrower
+	// AppConfig makes the calls about app configuration; a nil interface means offline.
 	AppConfig appconfig.Client
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -60,30 +52,15 @@ type Deps struct {
 
 // Launcher previews and writes rollouts. It is safe for concurrent use, also by several processes.
 type Launcher struct {
-	ledger    *ledger.Ledger
-	pools     *pool.Pools
-	rdb       redis.UniversalClient
-	apps      *apps.Store
-	templates Templates
-	list      AppList
-	readers   Readers
-	quota     QuotaSource
-	appConfig appconfig.Client
-	now       func() time.Time
-	by        string
+	d    Deps
+	apps *apps.Store
 }
 
 // New returns a launcher; it starts nothing and needs no closing.
 func New(d Deps) *Launcher {
-	l := &Launcher{
-		ledger: d.Ledger, pools: d.Pools, rdb: d.Redis, apps: apps.New(d.Redis), templates: d.Templates, list: d.List, readers: d.Readers,
-		quota: d.Quota, appConfig: d.AppConfig, now: d.Now, by: d.By,
+	if d.Now == nil {
+		d.Now = time.Now
 	}
-	if l.now == nil {
-		l.now = time.Now
-	}
-	if l.by == "" {
-		l.by = "operator"
-	}
-	return l
+	d.By = cmp.Or(d.By, "operator")
+	return &Launcher{d: d, apps: apps.New(d.Redis)}
 }

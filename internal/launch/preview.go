@@ -85,7 +85,7 @@ func (l *Launcher) Preview(ctx context.Context, file *planfile.File, opt PlanOpt
 		opt.Progress = func(string, int, int) {}
 	}
 	// The template and the apps are found independently: report the faults of both at once.
-	tmpl, warnings, err := l.templates.Find(ctx, file.Template, opt.Offline)
+	tmpl, warnings, err := l.d.Templates.Find(ctx, file.Template, opt.Offline)
 	apps, notes, appsErr := l.planApps(ctx, file, opt)
 	if err != nil || appsErr != nil {
 		if appsErr == nil {
@@ -120,7 +120,7 @@ func (l *Launcher) planApps(ctx context.Context, file *planfile.File, opt PlanOp
 		return list, nil, err
 	}
 	list, warnings, err := l.chosen(ctx, file)
-	if errors.Is(err, fleet.ErrNotSynced) && l.quota != nil && !opt.Offline && file.Targets.Select.Empty() {
+	if errors.Is(err, fleet.ErrNotSynced) && l.d.Quota.Online() && !opt.Offline && file.Targets.Select.Empty() {
 		return l.listed(ctx, file, opt)
 	}
 	return list, warnings, err

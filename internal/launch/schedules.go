@@ -15,11 +15,11 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
-// StoreSchedule stores the plan of a preview to run at the times that it names, beginning with the
+// storeSchedule stores the plan of a preview to run at the times that it names, beginning with the
 // next. The same content again only changes when it runs; other content under the name is a
 // *ledger.ScheduleTakenError. An interruption is an *InterruptedError: the same call again
 // completes the schedule.
-func StoreSchedule(ctx context.Context, l *ledger.Ledger, p *Preview, opt ApplyOptions, by string) error {
+func (l *Launcher) storeSchedule(ctx context.Context, p *Preview, opt ApplyOptions) error {
 	switch {
 	case p.Schedule == "":
 		return ErrNotScheduled
@@ -30,21 +30,21 @@ func StoreSchedule(ctx context.Context, l *ledger.Ledger, p *Preview, opt ApplyO
 		return err
 	}
 	zone, _, _ := strings.Cut(strings.TrimPrefix(p.Schedule, "CRON_TZ="), " ")
-	sealed, err := l.PutSchedule(ctx, ledger.Schedule{
+	sealed, err := l.d.Ledger.PutSchedule(ctx, ledger.Schedule{
 		Name: p.Name, Spec: p.Schedule, Zone: zone, Plan: p.compiled.Plan, Digest: p.Digest, Total: p.Total,
-		Recipe: p.compiled.Recipe, By: by, NextRun: p.NextRuns[0],
+		Recipe: p.compiled.Recipe, By: l.d.By, NextRun: p.NextRuns[0],
 	})
 	switch {
 	case err != nil || sealed:
 		return err
 	case p.compiled.Recipe != "": // each run chooses its targets
-		return l.SealSchedule(ctx, p.Name, 0)
+		return l.d.Ledger.SealSchedule(ctx, p.Name, 0)
 	}
 	w := load{total: p.Total, progress: opt.Progress, add: func(ctx context.Context, batch []rollout.Target) (int, error) {
-		return l.AddScheduleTargets(ctx, p.Name, batch)
+		return l.d.Ledger.AddScheduleTargets(ctx, p.Name, batch)
 	}}
 	if err = w.run(ctx, p.compiled.Targets()); err == nil {
-		err = l.SealSchedule(ctx, p.Name, p.Total)
+		err = l.d.Ledger.SealSchedule(ctx, p.Name, p.Total)
 	}
 	if err != nil {
 		return &InterruptedError{ID: p.Name, Done: w.done, Total: p.Total, Err: err}
@@ -71,7 +71,7 @@ type Fired struct {
 // another that crashed, begin each run once: its id consists of the schedule and the time it was
 // due. An error of one schedule does not keep the others from running.
 func (l *Launcher) FireDue(ctx context.Context) ([]Fired, error) {
-	due, err := l.ledger.DueSchedules(ctx)
+	due, err := l.d.Ledger.DueSchedules(ctx)
 	errs := []error{err} // of those that can't be read
 	var fired []Fired
 	for _, s := range due {
@@ -105,7 +105,7 @@ func (l *Launcher) fire(ctx context.Context, s ledger.Schedule) (f Fired, won bo
 	}
 	f.Missed = missed
 	before, holds, err := l.runBefore(ctx, s.Name, f.ID)
-	if err != nil || holds != "" && l.now().Sub(s.NextRun) < holdFor {
+	if err != nil || holds != "" && l.d.Now().Sub(s.NextRun) < holdFor {
 		return f, false, err
 	}
 	if f.Skipped = holds; holds == "" {
@@ -120,10 +120,10 @@ func (l *Launcher) fire(ctx context.Context, s ledger.Schedule) (f Fired, won bo
 	}
 	if f.Skipped != "" {
 		f.ID = ""
-		won, err = l.ledger.SkipSchedule(ctx, s.Name, s.NextRun, next, missed, f.Skipped)
+		won, err = l.d.Ledger.SkipSchedule(ctx, s.Name, s.NextRun, next, missed, f.Skipped)
 		return f, won, err
 	}
-	won, err = l.ledger.FireSchedule(ctx, s.Name, f.ID, s.NextRun, next, missed)
+	won, err = l.d.Ledger.FireSchedule(ctx, s.Name, f.ID, s.NextRun, next, missed)
 	return f, won, err
 }
 
@@ -131,14 +131,14 @@ func (l *Launcher) fire(ctx context.Context, s ledger.Schedule) (f Fired, won bo
 // run can't begin beside it. Both are "" if the name is free. A rollout that can't be read is left
 // to Create, which knows whether it still has the name.
 func (l *Launcher) runBefore(ctx context.Context, name, id string) (before, holds string, err error) {
-	before, err = l.ledger.ByName(ctx, name)
+	before, err = l.d.Ledger.ByName(ctx, name)
 	if errors.Is(err, ledger.ErrNotFound) || before == id {
 		return "", "", nil
 	}
 	if err != nil {
 		return "", "", err
 	}
-	r, err := l.ledger.Rollout(ctx, before)
+	r, err := l.d.Ledger.Rollout(ctx, before)
 	if errors.Is(err, ledger.ErrNotFound) || errors.As(err, new(*ledger.BrokenError)) || r.Status == rollout.StatusLoading {
 		return "", "", nil
 	}
@@ -166,12 +166,12 @@ func (l *Launcher) merchantsElsewhere(ctx context.Context, r rollout.Rollout) (i
 		return 0, nil
 	}
 	var apps []string
-	for t, err := range l.ledger.Targets(ctx, r.ID) {
+	for t, err := range l.d.Ledger.Targets(ctx, r.ID) {
 		if err == nil && t.State == rollout.StateParked && t.Reason == rollout.ReasonOwner {
 			apps = append(apps, t.AppID)
 		}
 	}
-	owners, err := l.ledger.Owners(ctx, apps)
+	owners, err := l.d.Ledger.Owners(ctx, apps)
 	if err != nil {
 		return 0, err
 	}
@@ -179,7 +179,7 @@ func (l *Launcher) merchantsElsewhere(ctx context.Context, r rollout.Rollout) (i
 	for app, owner := range owners {
 		keys = append(keys, ledger.TargetKey{Rollout: owner, AppID: app})
 	}
-	found, err := l.ledger.Lookup(ctx, keys)
+	found, err := l.d.Ledger.Lookup(ctx, keys)
 	n := 0
 	for _, f := range found {
 		if f.There && f.Err == nil && f.Target.WaitsForMerchant() {
@@ -200,7 +200,7 @@ func (l *Launcher) after(s ledger.Schedule) (next time.Time, missed int, err err
 			return time.Time{}, missed, err
 		}
 		for _, at = range runs {
-			if at.After(l.now()) {
+			if at.After(l.d.Now()) {
 				return at, missed, nil
 			}
 			missed++
@@ -244,17 +244,17 @@ func (l *Launcher) chooseRun(ctx context.Context, s *ledger.Schedule) (skipped s
 	next.Plan, next.Total = plan, list.Len()
 	token := rand.Text()
 	w := load{total: next.Total, add: func(ctx context.Context, batch []rollout.Target) (int, error) {
-		return len(batch), l.ledger.DraftRun(ctx, s.Name, token, batch)
+		return len(batch), l.d.Ledger.DraftRun(ctx, s.Name, token, batch)
 	}}
 	if err := w.run(ctx, planfile.Targets(plan, list)); err != nil {
 		return "", err
 	}
-	if err := l.ledger.FreezeRun(ctx, next, token); err != nil {
+	if err := l.d.Ledger.FreezeRun(ctx, next, token); err != nil {
 		return "", err
 	}
 	// Another worker may have frozen its choice first, and the schedule may have changed.
 	at := s.NextRun
-	if *s, err = l.ledger.Schedule(ctx, s.Name); err != nil {
+	if *s, err = l.d.Ledger.Schedule(ctx, s.Name); err != nil {
 		return "", err
 	}
 	if !s.Frozen || !s.NextRun.Equal(at) {
@@ -273,7 +273,7 @@ func (l *Launcher) start(ctx context.Context, s ledger.Schedule, id, before stri
 	}
 	_, err = l.write(ctx, Rollout{
 		NewRollout: ledger.NewRollout{ID: id, Plan: plan, Digest: s.Digest, After: before},
-		Targets:    l.ledger.ScheduleTargets(ctx, s.Name), Total: s.Total, By: "schedule", Why: "due " + s.NextRun.UTC().Format(time.RFC3339),
+		Targets:    l.d.Ledger.ScheduleTargets(ctx, s.Name), Total: s.Total, By: "schedule", Why: "due " + s.NextRun.UTC().Format(time.RFC3339),
 	})
 	if taken := (*ledger.TakenError)(nil); errors.As(err, &taken) && taken.Status != rollout.StatusLoading {
 		return fmt.Sprintf("rollout %s of this name is still %s", taken.Other, taken.Status), nil
@@ -296,7 +296,7 @@ func (l *Launcher) planOf(ctx context.Context, s ledger.Schedule) (rollout.Plan,
 	if plan.Template.ID != planfile.LatestTemplate {
 		return plan, nil
 	}
-	newest, _, err := l.templates.Find(ctx, planfile.TemplateSpec{Latest: true}, false)
+	newest, _, err := l.d.Templates.Find(ctx, planfile.TemplateSpec{Latest: true}, false)
 	if err != nil {
 		return plan, err
 	}

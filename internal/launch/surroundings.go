@@ -12,7 +12,6 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/calendar"
-	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // OwnedChecked bounds how many apps a preview looks up the owner of.
@@ -33,17 +32,14 @@ type Owned struct {
 	Apps []string `json:"apps,omitempty"`
 }
 
-// runsShown is how many runs of a schedule a preview lists.
-const runsShown = 5
-
 // surroundings fills in the state of the world outside the plan.
 func (l *Launcher) surroundings(ctx context.Context, p *Preview, opt PlanOptions) error {
 	if p.Schedule != "" {
 		var err error
-		if p.NextRuns, err = calendar.NextRuns(p.Schedule, l.now(), runsShown); err != nil {
+		if p.NextRuns, err = calendar.NextRuns(p.Schedule, l.d.Now(), runsShown); err != nil {
 			return err
 		}
-	} else if !p.StartAt.IsZero() && p.StartAt.Before(l.now()) {
+	} else if !p.StartAt.IsZero() && p.StartAt.Before(l.d.Now()) {
 		p.warn("its start %s is past: it begins at once", p.StartAt.Format(time.RFC3339))
 	}
 	last, err := l.lastOf(ctx, p.ID)
@@ -53,7 +49,7 @@ func (l *Launcher) surroundings(ctx context.Context, p *Preview, opt PlanOptions
 	if last != nil {
 		p.Earlier = &Earlier{ID: last.ID, Status: last.Status}
 	}
-	active, err := l.ledger.Active(ctx)
+	active, err := l.d.Ledger.Active(ctx)
 	broken, err := ledger.Broken(err)
 	if err != nil {
 		return err
@@ -90,7 +86,7 @@ func (l *Launcher) owned(ctx context.Context, p *Preview, active []rollout.Rollo
 	for i := range owned.Checked {
 		appID := p.compiled.Apps.At(i).AppID
 		g.Go(func() error {
-			id, err := l.ledger.Owner(ctx, appID)
+			id, err := l.d.Ledger.Owner(ctx, appID)
 			if err != nil || !others[id] {
 				return err
 			}
@@ -132,18 +128,9 @@ type QuotaFit struct {
 // candidates is how many apps are tried for the quota, which any app can read.
 const candidates = 20
 
-// askQuota reads the quota through the first of the apps that no worker calls for and that answers.
-func (l *Launcher) askQuota(ctx context.Context, apps []string) (q wxclient.Quota, err error) {
-	_, err = l.readers.Ask(ctx, "queryquota", apps, func(ctx context.Context, app string) (err error) {
-		q, err = l.quota.QueryQuota(ctx, app)
-		return err
-	})
-	return q, err
-}
-
 // fit compares the plan with the quota.
 func (l *Launcher) fit(ctx context.Context, p *Preview, active []rollout.Rollout, offline bool) (QuotaFit, error) {
-	submit, err := quota.Read(ctx, l.pools, rollout.StageSubmit)
+	submit, err := l.d.Quota.Pool(ctx, rollout.StageSubmit)
 	if err != nil {
 		return QuotaFit{}, err
 	}
@@ -151,14 +138,14 @@ func (l *Launcher) fit(ctx context.Context, p *Preview, active []rollout.Rollout
 	if submit.Known {
 		fit.Source, fit.Rest, fit.Limit = "pool", submit.Rest, submit.Limit
 	}
-	if offline || l.quota == nil {
+	if offline || !l.d.Quota.Online() {
 		fit.Note = "WeChat was not asked"
 	} else {
 		var apps []string
 		for i := range min(candidates, p.Total) {
 			apps = append(apps, p.compiled.Apps.At(i).AppID)
 		}
-		if live, err := l.askQuota(ctx, apps); err == nil {
+		if live, err := l.d.Quota.Live(ctx, apps...); err == nil {
 			fit.Source, fit.Rest, fit.Limit = "wechat", live.Rest, live.Limit
 		} else if ctx.Err() != nil {
 			return fit, ctx.Err()
@@ -168,7 +155,7 @@ func (l *Launcher) fit(ctx context.Context, p *Preview, active []rollout.Rollout
 	}
 	for _, r := range active {
 		if !r.Status.Ended() && (p.Earlier == nil || r.ID != p.Earlier.ID) {
-			fit.Ahead += int64(Unsubmitted(r.Counts))
+			fit.Ahead += int64(r.Counts.Unsubmitted())
 		}
 	}
 	if fit.Source != "" {
@@ -176,9 +163,4 @@ func (l *Launcher) fit(ctx context.Context, p *Preview, active []rollout.Rollout
 		fit.Over = int64(p.Total) - fit.Fits
 	}
 	return fit, nil
-}
-
-// Unsubmitted is how many targets are still to be submitted.
-func Unsubmitted(c rollout.Counts) int {
-	return c.Sum(func(x rollout.Cell) bool { return !x.State.Ended() && x.Stage.Before(rollout.StageVerdict) })
 }

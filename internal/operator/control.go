@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -61,25 +63,15 @@ func endedPause(actions []ledger.Action) Pause {
 
 // PauseOf is the pause of a paused rollout.
 func (o *Operator) PauseOf(ctx context.Context, r rollout.Rollout) (Pause, error) {
-	actions, err := o.ledger.Actions(ctx, r.ID)
+	actions, err := o.d.Ledger.Actions(ctx, r.ID)
 	return lastPause(actions), err
-}
-
-// noReason stands in the ledger for an operator who gave none.
-const noReason = "no reason given"
-
-func orNoReason(why string) string {
-	if why == "" {
-		return noReason
-	}
-	return why
 }
 
 // Pause stops a running or scheduled rollout: no assignment is given and no call with
 // effect begins until Resume. Pausing a paused one does nothing.
 func (o *Operator) Pause(ctx context.Context, id, why string) (Change, error) {
 	return o.control(ctx, id, rollout.StatusPaused, func() error {
-		return o.ledger.PauseBy(ctx, id, o.by, orNoReason(why))
+		return o.d.Ledger.PauseBy(ctx, id, o.d.By, human.Reason(why))
 	})
 }
 
@@ -87,12 +79,12 @@ func (o *Operator) Pause(ctx context.Context, id, why string) (Change, error) {
 // breaker. Resuming a running one does nothing.
 func (o *Operator) Resume(ctx context.Context, id, why string) (Change, error) {
 	c, err := o.control(ctx, id, rollout.StatusRunning, func() error {
-		return o.ledger.Resume(ctx, id, o.by, orNoReason(why))
+		return o.d.Ledger.Resume(ctx, id, o.d.By, human.Reason(why))
 	})
 	if err != nil || !c.Done {
 		return c, err
 	}
-	actions, err := o.ledger.Actions(ctx, id)
+	actions, err := o.d.Ledger.Actions(ctx, id)
 	c.Pause = endedPause(actions)
 	return c, err
 }
@@ -101,13 +93,13 @@ func (o *Operator) Resume(ctx context.Context, id, why string) (Change, error) {
 // is at WeChat, in audit too. Aborting an aborted one does nothing.
 func (o *Operator) Abort(ctx context.Context, id, why string) (Change, error) {
 	return o.control(ctx, id, rollout.StatusAborted, func() error {
-		return o.ledger.Abort(ctx, id, o.by, orNoReason(why))
+		return o.d.Ledger.Abort(ctx, id, o.d.By, human.Reason(why))
 	})
 }
 
 // control changes a rollout's status; that it has the status already is no error.
 func (o *Operator) control(ctx context.Context, id string, to rollout.Status, change func() error) (Change, error) {
-	before, err := o.ledger.Rollout(ctx, id)
+	before, err := o.d.Ledger.Rollout(ctx, id)
 	if err != nil {
 		return Change{ID: id}, err
 	}
@@ -120,7 +112,7 @@ func (o *Operator) control(ctx context.Context, id string, to rollout.Status, ch
 	if err != nil {
 		return c, err
 	}
-	after, err := o.ledger.Rollout(ctx, id)
+	after, err := o.d.Ledger.Rollout(ctx, id)
 	c.Done, c.Status = true, after.Status
 	return c, err
 }
@@ -177,7 +169,7 @@ func orCounts(why string) string {
 // wave's name it opens that one, if it is next, and does nothing if it is open
 // already. A gate that failed or tripped is not judged again.
 func (o *Operator) Promote(ctx context.Context, id, wave, why string) (Change, error) {
-	r, err := o.ledger.Rollout(ctx, id)
+	r, err := o.d.Ledger.Rollout(ctx, id)
 	if err != nil {
 		return Change{ID: id}, err
 	}
@@ -192,7 +184,7 @@ func (o *Operator) Promote(ctx context.Context, id, wave, why string) (Change, e
 // what it said; a gate that changed is a *ledger.GateChangedError. Done is false if
 // the wave was opened meanwhile.
 func (o *Operator) PromoteAs(ctx context.Context, planned Change, why string) (Change, error) {
-	r, err := o.ledger.Rollout(ctx, planned.ID)
+	r, err := o.d.Ledger.Rollout(ctx, planned.ID)
 	if err != nil {
 		return planned, err
 	}
@@ -202,14 +194,14 @@ func (o *Operator) PromoteAs(ctx context.Context, planned Change, why string) (C
 	}
 	gate, _, _ := r.Gate()
 	// False means that the gate opened by itself, or somebody promoted it.
-	c.Done, err = o.ledger.PromoteSeen(ctx, c.ID, gate, planned.Gate, o.by, orNoReason(why))
+	c.Done, err = o.d.Ledger.PromoteSeen(ctx, c.ID, gate, planned.Gate, o.d.By, human.Reason(why))
 	return c, err
 }
 
 // ApproveReleases lets approved targets go live (release.when: manual), and wakes
 // those that wait for it. Targets is how many were woken.
 func (o *Operator) ApproveReleases(ctx context.Context, id, why string) (Change, error) {
-	r, err := o.ledger.Rollout(ctx, id)
+	r, err := o.d.Ledger.Rollout(ctx, id)
 	if err != nil {
 		return Change{ID: id}, err
 	}
@@ -220,10 +212,10 @@ func (o *Operator) ApproveReleases(ctx context.Context, id, why string) (Change,
 	if r.Status.Ended() {
 		return c, &WaveError{ID: id, Why: "it is " + string(r.Status)}
 	}
-	if c.Done, err = o.ledger.ApproveReleases(ctx, id, o.by, orNoReason(why)); err != nil {
+	if c.Done, err = o.d.Ledger.ApproveReleases(ctx, id, o.d.By, human.Reason(why)); err != nil {
 		return c, err
 	}
-	woken, err := o.Retry(ctx, id, Filter{
+	woken, err := o.Retry(ctx, id, view.Filter{
 		States: []rollout.State{rollout.StateParked}, Reasons: []rollout.Reason{rollout.ReasonApproval},
 	}, RetryOptions{Why: "releases approved"})
 	c.Targets = woken.Woken

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -13,7 +15,7 @@ import (
 func TestPauseResumeAbort(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	id := b.apply(simple, 3)
+	id := b.Apply(simple, 3)
 	steps := []struct {
 		name     string
 		do       func(id, why string) (operator.Change, error)
@@ -29,7 +31,7 @@ func TestPauseResumeAbort(t *testing.T) {
 	}
 	for _, s := range steps {
 		c, err := s.do(id, "for "+s.name)
-		if ended := c.Pause; (s.name == "resume") != (ended.By == "li@ops1" && ended.Why == "for pause" && ended.At.Equal(b.now())) {
+		if ended := c.Pause; (s.name == "resume") != (ended.By == "li@ops1" && ended.Why == "for pause" && ended.At.Equal(b.Now())) {
 			t.Errorf("%s: ended the pause %+v", s.name, ended)
 		}
 		c.Pause = operator.Pause{}
@@ -38,34 +40,40 @@ func TestPauseResumeAbort(t *testing.T) {
 			t.Errorf("%s: %+v %v, want %+v", s.name, c, err, want)
 		}
 	}
-	if r := b.rollout(id); r.By != "li@ops1" || r.Why != "for abort" {
+	if r := b.Rollout(id); r.By != "li@ops1" || r.Why != "for abort" {
 		t.Errorf("the ledger says by %q: %q", r.By, r.Why)
 	}
 	var refused *ledger.StatusError
-	if _, err := b.op.Resume(b.ctx, id, ""); !errors.As(err, &refused) {
+	if _, err := b.Operator.Resume(b.Ctx, id, ""); !errors.As(err, &refused) {
 		t.Errorf("resume an aborted one: %v", err)
 	}
-	if _, err := b.op.Pause(b.ctx, "nobody", ""); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := b.Operator.Pause(b.Ctx, "nobody", ""); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("pause an unknown one: %v", err)
 	}
-	actions, err := b.ledger.Actions(b.ctx, id)
+	actions, err := b.Ledger.Actions(b.Ctx, id)
 	if err != nil || len(actions) != 4 || actions[1].Why != "for pause" {
 		t.Errorf("actions %+v %v", actions, err)
 	}
 }
 
-func (b *bench) pause(id, why string) (operator.Change, error)  { return b.op.Pause(b.ctx, id, why) }
-func (b *bench) resume(id, why string) (operator.Change, error) { return b.op.Resume(b.ctx, id, why) }
-func (b *bench) abort(id, why string) (operator.Change, error)  { return b.op.Abort(b.ctx, id, why) }
+func (b *bench) pause(id, why string) (operator.Change, error) {
+	return b.Operator.Pause(b.Ctx, id, why)
+}
+func (b *bench) resume(id, why string) (operator.Change, error) {
+	return b.Operator.Resume(b.Ctx, id, why)
+}
+func (b *bench) abort(id, why string) (operator.Change, error) {
+	return b.Operator.Abort(b.Ctx, id, why)
+}
 
 func TestPauseWithoutReason(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	id := b.apply(simple, 1)
-	if _, err := b.op.Pause(b.ctx, id, ""); err != nil {
+	id := b.Apply(simple, 1)
+	if _, err := b.Operator.Pause(b.Ctx, id, ""); err != nil {
 		t.Fatal(err)
 	}
-	if s := operator.Summarize(b.rollout(id)); s.Blocked != "paused: no reason given" {
+	if s := view.Summarize(b.Rollout(id)); s.Blocked != "paused: no reason given" {
 		t.Errorf("blocked: %q", s.Blocked)
 	}
 }
@@ -73,35 +81,35 @@ func TestPauseWithoutReason(t *testing.T) {
 func TestPromote(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	id := b.apply(waved, 6)
-	b.work()
-	if s := operator.Summarize(b.rollout(id)); s.Blocked != "wave canary: waits for promote" || s.Good != 2 {
+	id := b.Apply(waved, 6)
+	b.Work()
+	if s := view.Summarize(b.Rollout(id)); s.Blocked != "wave canary: waits for promote" || s.Good != 2 {
 		t.Errorf("before: %+v", s)
 	}
 	var wrong *operator.WaveError
 	for wave, why := range map[string]string{"rest": "early is", "nothing": "no wave nothing"} {
-		if _, err := b.op.Promote(b.ctx, id, wave, ""); !errors.As(err, &wrong) || !strings.Contains(err.Error(), why) {
+		if _, err := b.Operator.Promote(b.Ctx, id, wave, ""); !errors.As(err, &wrong) || !strings.Contains(err.Error(), why) {
 			t.Errorf("promote %s: %v", wave, err)
 		}
 	}
-	c, err := b.op.Promote(b.ctx, id, "early", "looks good")
+	c, err := b.Operator.Promote(b.Ctx, id, "early", "looks good")
 	if err != nil || !c.Done || c.Wave != "early" || c.Targets != 2 {
 		t.Errorf("promote: %+v %v", c, err)
 	}
-	if c, err := b.op.Promote(b.ctx, id, "early", ""); err != nil || c.Done {
+	if c, err := b.Operator.Promote(b.Ctx, id, "early", ""); err != nil || c.Done {
 		t.Errorf("promote an open wave: %+v %v", c, err)
 	}
-	if g := b.rollout(id).Gates[0]; !strings.Contains(g.Why, "li@ops1: looks good") {
+	if g := b.Rollout(id).Gates[0]; !strings.Contains(g.Why, "li@ops1: looks good") {
 		t.Errorf("gate %+v", g)
 	}
-	b.work()
-	if r := b.rollout(id); r.Status != rollout.StatusDone {
+	b.Work()
+	if r := b.Rollout(id); r.Status != rollout.StatusDone {
 		t.Errorf("after: %s", r.Status)
 	}
-	if _, err := b.op.Promote(b.ctx, id, "", ""); !errors.As(err, &wrong) {
+	if _, err := b.Operator.Promote(b.Ctx, id, "", ""); !errors.As(err, &wrong) {
 		t.Errorf("promote a done one: %v", err)
 	}
-	b.sound(id)
+	b.Sound(id)
 }
 
 // TestPromoteTripped: what waits behind a gate that tripped is told why and what to
@@ -109,50 +117,50 @@ func TestPromote(t *testing.T) {
 func TestPromoteTripped(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	id := b.apply(waved, 6)
-	b.work()
-	if c, err := b.op.Promote(b.ctx, id, "early", "looks good"); err != nil || !c.Done {
+	id := b.Apply(waved, 6)
+	b.Work()
+	if c, err := b.Operator.Promote(b.Ctx, id, "early", "looks good"); err != nil || !c.Done {
 		t.Fatalf("promote: %+v %v", c, err)
 	}
 	trip := rollout.GateState{Decision: rollout.DecisionTrip, Why: "after it had opened: 2 of 2 judged were rejected or failed, more than 8%"}
-	if err := b.ledger.Latch(b.ctx, id, 0, trip); err != nil {
+	if err := b.Ledger.Latch(b.Ctx, id, 0, trip); err != nil {
 		t.Fatal(err)
 	}
-	b.work() // nothing behind it moves
-	s := operator.Summarize(b.rollout(id))
+	b.Work() // nothing behind it moves
+	s := view.Summarize(b.Rollout(id))
 	if want := "wave canary: " + trip.Why; s.Good != 2 || s.Blocked != want {
 		t.Errorf("%d good, blocked %q; want 2, %q", s.Good, s.Blocked, want)
 	}
 	if w := s.Waves[0]; w.Gate != rollout.DecisionTrip || w.GateWhy != trip.Why || s.Waves[1].Open {
 		t.Errorf("waves %+v", s.Waves)
 	}
-	e, err := b.op.Why(b.ctx, appID(2), "")
+	e, err := b.Operator.Why(b.Ctx, appID(2), "")
 	if err != nil || len(e.Places) != 1 {
 		t.Fatalf("%+v %v", e, err)
 	}
 	if p := e.Places[0]; p.Waits != "the gate of wave canary has tripped: "+trip.Why || p.Next != "enqueue promote "+id+" --wave early" {
 		t.Errorf("waits for %q, do %q", p.Waits, p.Next)
 	}
-	c, err := b.op.Promote(b.ctx, id, "", "the reviewers erred")
+	c, err := b.Operator.Promote(b.Ctx, id, "", "the reviewers erred")
 	if err != nil || !c.Done || c.Wave != "early" || c.Targets != 4 {
 		t.Errorf("promote: %+v %v", c, err)
 	}
-	if g := b.rollout(id).Gates[0]; !g.Waived || g.Decision != rollout.DecisionPass {
+	if g := b.Rollout(id).Gates[0]; !g.Waived || g.Decision != rollout.DecisionPass {
 		t.Errorf("gate %+v", g)
 	}
-	b.work()
-	if s := operator.Summarize(b.rollout(id)); s.Good <= 2 {
+	b.Work()
+	if s := view.Summarize(b.Rollout(id)); s.Good <= 2 {
 		t.Errorf("promoted, and still %+v", s)
 	}
-	b.sound(id)
+	b.Sound(id)
 }
 
 func TestPromoteLastWave(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	id := b.apply(simple, 1)
+	id := b.Apply(simple, 1)
 	var wrong *operator.WaveError
-	if _, err := b.op.Promote(b.ctx, id, "", ""); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "last wave is open") {
+	if _, err := b.Operator.Promote(b.Ctx, id, "", ""); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "last wave is open") {
 		t.Errorf("promote: %v", err)
 	}
 }
@@ -161,27 +169,27 @@ func TestApproveReleases(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	var wrong *operator.WaveError
-	if _, err := b.op.ApproveReleases(b.ctx, b.apply(simple, 1), ""); !errors.As(err, &wrong) {
+	if _, err := b.Operator.ApproveReleases(b.Ctx, b.Apply(simple, 1), ""); !errors.As(err, &wrong) {
 		t.Errorf("a plan that needs no approval: %v", err)
 	}
-	b.work()
-	id := b.apply(strings.Replace(simple, "spring", "winter", 1)+"release: {when: manual}\n", 2)
+	b.Work()
+	id := b.Apply(strings.Replace(simple, "spring", "winter", 1)+"release: {when: manual}\n", 2)
 	for i := range 2 {
-		b.worker.Answer(appID(i), rollout.StageRelease, parkedApproval)
+		b.Worker.Answer(appID(i), rollout.StageRelease, operatortest.ParkedApproval)
 	}
-	b.work()
-	if s := operator.Summarize(b.rollout(id)); s.Blocked != "releases wait for approval" {
+	b.Work()
+	if s := view.Summarize(b.Rollout(id)); s.Blocked != "releases wait for approval" {
 		t.Errorf("blocked: %q", s.Blocked)
 	}
-	c, err := b.op.ApproveReleases(b.ctx, id, "ok")
+	c, err := b.Operator.ApproveReleases(b.Ctx, id, "ok")
 	if err != nil || !c.Done || c.Targets != 2 {
 		t.Errorf("approve: %+v %v", c, err)
 	}
-	if c, err := b.op.ApproveReleases(b.ctx, id, "ok"); err != nil || c.Done || c.Targets != 0 {
+	if c, err := b.Operator.ApproveReleases(b.Ctx, id, "ok"); err != nil || c.Done || c.Targets != 0 {
 		t.Errorf("approve again: %+v %v", c, err)
 	}
-	b.work()
-	if r := b.rollout(id); r.Status != rollout.StatusDone || !r.ReleaseApproved {
+	b.Work()
+	if r := b.Rollout(id); r.Status != rollout.StatusDone || !r.ReleaseApproved {
 		t.Errorf("after: %s", r.Status)
 	}
 }

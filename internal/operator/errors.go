@@ -49,8 +49,3 @@ type WaveError struct {
 }
 
 func (e *WaveError) Error() string { return fmt.Sprintf("rollout %s: %s", e.ID, e.Why) }
-
-// FilterError is a filter that can't mean anything.
-type FilterError struct{ Why string }
-
-func (e *FilterError) Error() string { return "filter: " + e.Why }

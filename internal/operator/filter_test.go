@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/selector"
 )
@@ -19,14 +19,14 @@ import (
 //	canary: 0 rejected, 1 failed 85013 at commit, 2 parked for the merchant,
 //	3 parked with an unlisted errcode, 4 up to date, 5 released; rest: 6-9
 func mixed(b *bench) string {
-	b.t.Helper()
-	id := b.apply(simple+"waves: [{name: canary, size: 6, hold: approve}, {name: rest}]\n", 10)
-	b.worker.Answer(appID(0), rollout.StageVerdict, operatortest.Rejected("1: no login page of audit 123 for "+appID(0)))
-	b.worker.Answer(appID(1), rollout.StageCommit, operatortest.Failed(rollout.StageCommit, "fatal-app", 85013, "custom version wrong"))
-	b.worker.Answer(appID(2), rollout.StagePreflight, operatortest.Parked(rollout.StagePreflight, rollout.ReasonMerchant, 61007, "permission set 18 is not granted"))
-	b.worker.Answer(appID(3), rollout.StageCheck, operatortest.Parked(rollout.StageCheck, rollout.ReasonUnlisted, 99999, "what is this"))
-	b.worker.Answer(appID(4), rollout.StagePreflight, operatortest.Ended(rollout.StateUpToDate, "live already"))
-	b.work()
+	b.T.Helper()
+	id := b.Apply(simple+"waves: [{name: canary, size: 6, hold: approve}, {name: rest}]\n", 10)
+	b.Worker.Answer(appID(0), rollout.StageVerdict, operatortest.Rejected("1: no login page of audit 123 for "+appID(0)))
+	b.Worker.Answer(appID(1), rollout.StageCommit, operatortest.Failed(rollout.StageCommit, "fatal-app", 85013, "custom version wrong"))
+	b.Worker.Answer(appID(2), rollout.StagePreflight, operatortest.Parked(rollout.StagePreflight, rollout.ReasonMerchant, 61007, "permission set 18 is not granted"))
+	b.Worker.Answer(appID(3), rollout.StageCheck, operatortest.Parked(rollout.StageCheck, rollout.ReasonUnlisted, 99999, "what is this"))
+	b.Worker.Answer(appID(4), rollout.StagePreflight, operatortest.Ended(rollout.StateUpToDate, "live already"))
+	b.Work()
 	return id
 }
 
@@ -43,26 +43,26 @@ func TestTargetsFilter(t *testing.T) {
 	}
 	tests := []struct {
 		name string
-		f    operator.Filter
+		f    view.Filter
 		want []int
 	}{
-		{"all", operator.Filter{}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
-		{"states", operator.Filter{States: []rollout.State{rollout.StateRejected, rollout.StateFailed}}, []int{0, 1}},
-		{"stage", operator.Filter{Stages: []rollout.Stage{rollout.StageCheck}}, []int{3}},
-		{"reason", operator.Filter{Reasons: []rollout.Reason{rollout.ReasonMerchant}}, []int{2}},
-		{"class", operator.Filter{Classes: []string{"fatal-app"}}, []int{1, 2, 3}},
-		{"code", operator.Filter{Codes: []int64{85013, 99999}}, []int{1, 3}},
-		{"text", operator.Filter{Text: "LOGIN page"}, []int{0}},
-		{"selector", operator.Filter{Selector: selector("tier=gold")}, []int{0}},
-		{"selector of a label", operator.Filter{Selector: selector(`label="店 7"`)}, []int{7}},
-		{"selector of a missing column", operator.Filter{Selector: selector("!region"), Waves: []string{"rest"}}, []int{6, 7, 8, 9}},
-		{"apps", operator.Filter{AppIDs: []string{appID(9), appID(4), appID(77)}}, []int{4, 9}},
-		{"wave and state", operator.Filter{Waves: []string{"canary"}, States: []rollout.State{rollout.StateReleased}}, []int{5}},
-		{"apps and state", operator.Filter{AppIDs: []string{appID(0), appID(4)}, States: []rollout.State{rollout.StateRejected}}, []int{0}},
+		{"all", view.Filter{}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
+		{"states", view.Filter{States: []rollout.State{rollout.StateRejected, rollout.StateFailed}}, []int{0, 1}},
+		{"stage", view.Filter{Stages: []rollout.Stage{rollout.StageCheck}}, []int{3}},
+		{"reason", view.Filter{Reasons: []rollout.Reason{rollout.ReasonMerchant}}, []int{2}},
+		{"class", view.Filter{Classes: []string{"fatal-app"}}, []int{1, 2, 3}},
+		{"code", view.Filter{Codes: []int64{85013, 99999}}, []int{1, 3}},
+		{"text", view.Filter{Text: "LOGIN page"}, []int{0}},
+		{"selector", view.Filter{Selector: selector("tier=gold")}, []int{0}},
+		{"selector of a label", view.Filter{Selector: selector(`label="店 7"`)}, []int{7}},
+		{"selector of a missing column", view.Filter{Selector: selector("!region"), Waves: []string{"rest"}}, []int{6, 7, 8, 9}},
+		{"apps", view.Filter{AppIDs: []string{appID(9), appID(4), appID(77)}}, []int{4, 9}},
+		{"wave and state", view.Filter{Waves: []string{"canary"}, States: []rollout.State{rollout.StateReleased}}, []int{5}},
+		{"apps and state", view.Filter{AppIDs: []string{appID(0), appID(4)}, States: []rollout.State{rollout.StateRejected}}, []int{0}},
 	}
 	for _, tt := range tests {
 		var got []string
-		for target, err := range b.op.Targets(b.ctx, b.rollout(id), tt.f) {
+		for target, err := range b.Operator.Targets(b.Ctx, b.Rollout(id), tt.f) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,8 +77,8 @@ func TestTargetsFilter(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
-	for _, err := range b.op.Targets(b.ctx, b.rollout(id), operator.Filter{Waves: []string{"resst"}}) {
-		var wrong *operator.FilterError
+	for _, err := range b.Operator.Targets(b.Ctx, b.Rollout(id), view.Filter{Waves: []string{"resst"}}) {
+		var wrong *view.FilterError
 		if !errors.As(err, &wrong) || !strings.Contains(err.Error(), "canary, rest") {
 			t.Errorf("a wave that isn't there: %v", err)
 		}
@@ -88,15 +88,15 @@ func TestTargetsFilter(t *testing.T) {
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	id := b.apply(simple, 10)
+	id := b.Apply(simple, 10)
 	for i := range 6 {
-		b.worker.Answer(appID(i), rollout.StageVerdict, operatortest.Rejected("no login page of "+appID(i)))
+		b.Worker.Answer(appID(i), rollout.StageVerdict, operatortest.Rejected("no login page of "+appID(i)))
 	}
-	b.worker.Answer(appID(6), rollout.StageVerdict, operatortest.Rejected("wrong category"))
-	b.worker.Answer(appID(7), rollout.StageCommit, operatortest.Failed(rollout.StageCommit, "fatal-app", 85013, "rid: abc"))
-	b.worker.Answer(appID(8), rollout.StageCommit, parkedMerchant)
-	b.work()
-	f, err := b.op.Failures(b.ctx, b.rollout(id))
+	b.Worker.Answer(appID(6), rollout.StageVerdict, operatortest.Rejected("wrong category"))
+	b.Worker.Answer(appID(7), rollout.StageCommit, operatortest.Failed(rollout.StageCommit, "fatal-app", 85013, "rid: abc"))
+	b.Worker.Answer(appID(8), rollout.StageCommit, operatortest.ParkedMerchant)
+	b.Work()
+	f, err := b.Operator.Failures(b.Ctx, b.Rollout(id))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,8 +121,8 @@ func TestFailures(t *testing.T) {
 	want := []group{
 		{6, rollout.StateRejected, "", 0, "no login page of …", 5},
 		{1, rollout.StateRejected, "", 0, "wrong category", 1},
-		{1, rollout.StateFailed, "", 85013, known(t, 85013), 1},
-		{1, rollout.StateParked, rollout.ReasonMerchant, 61007, known(t, 61007), 1},
+		{1, rollout.StateFailed, "", 85013, operatortest.Known(t, 85013), 1},
+		{1, rollout.StateParked, rollout.ReasonMerchant, 61007, operatortest.Known(t, 61007), 1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("groups (-want +got):\n%s", diff)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/wxrollout/wxrollout/internal/archive"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -18,18 +19,18 @@ const searchPage = 100
 // Rollout finds a rollout by its id, by its name (the newest of that name), or by
 // the beginning of its id if no other of the last 500 begins so. "" is the only
 // unfinished one, or the newest if all have ended. The error is an
-// *UnknownRolloutError, an *ArchivedError or an *AmbiguousError.
+// *UnknownRolloutError, an *archive.PrunedError or an *AmbiguousError.
 func (o *Operator) Rollout(ctx context.Context, ref string) (rollout.Rollout, error) {
 	if ref == "" {
 		return o.only(ctx)
 	}
-	r, err := o.ledger.Rollout(ctx, ref)
+	r, err := o.d.Ledger.Rollout(ctx, ref)
 	if !errors.Is(err, ledger.ErrNotFound) {
 		return r, err
 	}
-	id, err := o.ledger.ByName(ctx, ref)
+	id, err := o.d.Ledger.ByName(ctx, ref)
 	if err == nil {
-		return o.ledger.Rollout(ctx, id)
+		return o.d.Ledger.Rollout(ctx, id)
 	}
 	if !errors.Is(err, ledger.ErrNotFound) {
 		return r, err
@@ -39,7 +40,7 @@ func (o *Operator) Rollout(ctx context.Context, ref string) (rollout.Rollout, er
 
 // only is the rollout that is meant when none is named.
 func (o *Operator) only(ctx context.Context) (rollout.Rollout, error) {
-	active, err := o.ledger.Active(ctx)
+	active, err := o.d.Ledger.Active(ctx)
 	if _, err := ledger.Broken(err); err != nil { // one that can't be read is not meant
 		return rollout.Rollout{}, err
 	}
@@ -53,7 +54,7 @@ func (o *Operator) only(ctx context.Context) (rollout.Rollout, error) {
 	case 1:
 		return open[0], nil
 	case 0:
-		newest, err := o.ledger.Rollouts(ctx, 0, 1)
+		newest, err := o.d.Ledger.Rollouts(ctx, 0, 1)
 		if err != nil {
 			return rollout.Rollout{}, err
 		}
@@ -70,7 +71,7 @@ func (o *Operator) only(ctx context.Context) (rollout.Rollout, error) {
 func (o *Operator) byPrefix(ctx context.Context, ref string) (rollout.Rollout, error) {
 	var found, newest []rollout.Rollout
 	for offset := 0; offset < searchMax; offset += searchPage {
-		page, err := o.ledger.Rollouts(ctx, offset, searchPage)
+		page, err := o.d.Ledger.Rollouts(ctx, offset, searchPage)
 		broken, err := ledger.Broken(err)
 		if err != nil {
 			return rollout.Rollout{}, err
@@ -105,16 +106,16 @@ func (o *Operator) byPrefix(ctx context.Context, ref string) (rollout.Rollout, e
 // orPruned replaces unknown if the newest archived rollouts have one of that id,
 // name or beginning of an id.
 func (o *Operator) orPruned(ctx context.Context, ref string, unknown error) error {
-	if err := o.orArchived(ctx, ref, unknown); err != unknown { //nolint:errorlint // the very same
+	if err := archive.OrPruned(ctx, o.d.Ledger, ref, unknown); err != unknown { //nolint:errorlint // the very same
 		return err
 	}
-	archives, err := o.ledger.Archives(ctx, 0, searchPage)
+	archives, err := o.d.Ledger.Archives(ctx, 0, searchPage)
 	if err != nil {
 		return err
 	}
 	for _, a := range archives {
 		if a.Name == ref || strings.HasPrefix(a.ID, ref) {
-			return &ArchivedError{a}
+			return &archive.PrunedError{Archived: a}
 		}
 	}
 	return unknown

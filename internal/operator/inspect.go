@@ -25,11 +25,11 @@ type AppDetails struct {
 func (o *Operator) InspectApp(ctx context.Context, appID string, live bool) (AppDetails, error) {
 	var d AppDetails
 	if live {
-		if err := o.fleet.Refresh(ctx, appID); err != nil {
+		if err := o.d.Fleet.Refresh(ctx, appID); err != nil {
 			return d, err
 		}
 	}
-	view, notFound := o.fleet.App(ctx, appID)
+	view, notFound := o.d.Fleet.App(ctx, appID)
 	if notFound != nil && !errors.Is(notFound, apps.ErrNotFound) {
 		return d, notFound
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -12,7 +13,7 @@ import (
 const ownersAtOnce = 1000
 
 // NoteOwners says in the rows of a rollout which rollout each waits for that waits for another.
-func (o *Operator) NoteOwners(ctx context.Context, r rollout.Rollout, rows []Row) error {
+func (o *Operator) NoteOwners(ctx context.Context, r rollout.Rollout, rows []view.Row) error {
 	var waiting []int
 	for i, row := range rows {
 		if row.Reason == rollout.ReasonOwner {
@@ -25,7 +26,7 @@ func (o *Operator) NoteOwners(ctx context.Context, r rollout.Rollout, rows []Row
 		for n, i := range page {
 			apps[n] = rows[i].AppID
 		}
-		owners, err := o.ledger.Owners(ctx, apps)
+		owners, err := o.d.Ledger.Owners(ctx, apps)
 		if err != nil {
 			return err
 		}
@@ -45,7 +46,7 @@ func (o *Operator) ownerOf(ctx context.Context, id string) rollout.Rollout {
 	if id == "" {
 		return rollout.Rollout{}
 	}
-	r, err := o.ledger.Rollout(ctx, id)
+	r, err := o.d.Ledger.Rollout(ctx, id)
 	if err != nil {
 		return rollout.Rollout{ID: id}
 	}

@@ -5,22 +5,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
 // row is what get says of an app's target.
-func (b *bench) row(id, app string) operator.Row {
-	b.t.Helper()
-	t, err := b.ledger.Target(b.ctx, id, app)
+func (b *bench) row(id, app string) view.Row {
+	b.T.Helper()
+	t, err := b.Ledger.Target(b.Ctx, id, app)
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
-	rows := []operator.Row{operator.RowOf(b.rollout(id), t)}
-	if err := b.op.NoteOwners(b.ctx, b.rollout(id), rows); err != nil {
-		b.t.Fatal(err)
+	rows := []view.Row{view.RowOf(b.Rollout(id), t)}
+	if err := b.Operator.NoteOwners(b.Ctx, b.Rollout(id), rows); err != nil {
+		b.T.Fatal(err)
 	}
 	return rows[0]
 }
@@ -30,16 +30,16 @@ func (b *bench) row(id, app string) operator.Row {
 func TestWhySuperseded(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	bulk := b.apply(simple, 1)
-	b.worker.Answer("*", rollout.StageCommit, parkedMerchant)
-	b.work()
-	b.advance(time.Second)
-	hotfix := b.apply(strings.NewReplacer("spring", "hotfix", "3.9.0", "4.0.0").Replace(simple)+"priority: 100\n", 1)
-	b.worker.Answer("*", rollout.StageVerdict, operatortest.Parked(rollout.StageVerdict, rollout.ReasonVerdict, 0, ""))
-	b.work()
+	bulk := b.Apply(simple, 1)
+	b.Worker.Answer("*", rollout.StageCommit, operatortest.ParkedMerchant)
+	b.Work()
+	b.Advance(time.Second)
+	hotfix := b.Apply(strings.NewReplacer("spring", "hotfix", "3.9.0", "4.0.0").Replace(simple)+"priority: 100\n", 1)
+	b.Worker.Answer("*", rollout.StageVerdict, operatortest.Parked(rollout.StageVerdict, rollout.ReasonVerdict, 0, ""))
+	b.Work()
 	says := func(waits, next string) {
 		t.Helper()
-		e, err := b.op.Why(b.ctx, appID(0), bulk)
+		e, err := b.Operator.Why(b.Ctx, appID(0), bulk)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,36 +51,36 @@ func TestWhySuperseded(t *testing.T) {
 		}
 	}
 	says("it waits for rollout "+hotfix+" (priority 100), which works on this app", "")
-	if _, err := b.op.Pause(b.ctx, hotfix, "a look"); err != nil {
+	if _, err := b.Operator.Pause(b.Ctx, hotfix, "a look"); err != nil {
 		t.Fatal(err)
 	}
 	says("it waits for rollout "+hotfix+" (priority 100), which works on this app", "enqueue resume "+hotfix)
-	if _, err := b.op.Resume(b.ctx, hotfix, ""); err != nil {
+	if _, err := b.Operator.Resume(b.Ctx, hotfix, ""); err != nil {
 		t.Fatal(err)
 	}
-	b.advance(2 * time.Hour)
-	b.work()
-	b.advance(ledger.LoanMax)
-	b.work()
+	b.Advance(2 * time.Hour)
+	b.Work()
+	b.Advance(ledger.LoanMax)
+	b.Work()
 	says("it was left alone: superseded by rollout "+hotfix+" (version 4.0.0)", "")
 	if got := b.row(bulk, appID(0)); got.State != rollout.StateSkipped || got.Note == "" {
 		t.Errorf("get: %+v", got)
 	}
-	b.sound(bulk)
-	b.sound(hotfix)
+	b.Sound(bulk)
+	b.Sound(hotfix)
 }
 
 // A plan that skips apps of others ends at once, and says whose they are.
 func TestWhySkipped(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	first := b.apply(simple, 2)
-	b.worker.Answer("*", rollout.StageCommit, parkedMerchant)
-	b.work()
-	second := b.apply(strings.Replace(simple, "spring", "second", 1)+"on_conflict: skip\n", 2)
-	b.work()
+	first := b.Apply(simple, 2)
+	b.Worker.Answer("*", rollout.StageCommit, operatortest.ParkedMerchant)
+	b.Work()
+	second := b.Apply(strings.Replace(simple, "spring", "second", 1)+"on_conflict: skip\n", 2)
+	b.Work()
 	if got := b.row(second, appID(0)); got.State != rollout.StateSkipped || !strings.Contains(got.Note, "rollout "+first+" works on this app") {
 		t.Errorf("get: %+v", got)
 	}
-	b.sound(second)
+	b.Sound(second)
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/quota"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -78,9 +78,9 @@ func (e Estimate) MarshalJSON() ([]byte, error) {
 
 // estimate extrapolates the rate; it says that it can't where the end depends on
 // something else.
-func estimate(r rollout.Rollout, s Summary, submit quota.Pool, rate float64, known bool) Estimate {
+func estimate(r rollout.Rollout, s view.Summary, submit quota.Pool, rate float64, known bool) Estimate {
 	left := r.Counts.Unfinished()
-	want := int64(launch.Unsubmitted(r.Counts))
+	want := int64(r.Counts.Unsubmitted())
 	people := s.Parked[rollout.ReasonMerchant] + s.Parked[rollout.ReasonUnlisted] + s.Parked[rollout.ReasonApproval]
 	switch {
 	case left == 0:

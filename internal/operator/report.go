@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -27,7 +28,7 @@ const (
 // Report is what a report says besides its targets.
 type Report struct {
 	At      time.Time       `json:"at"`
-	Summary Summary         `json:"summary"`
+	Summary view.Summary    `json:"summary"`
 	Actions []ledger.Action `json:"actions"`
 }
 
@@ -35,18 +36,18 @@ type Report struct {
 // order, and returns the rest of it. Targets that move meanwhile are shown as
 // they were before or after.
 func (o *Operator) Report(ctx context.Context, id string, w io.Writer, format Format) (Report, error) {
-	r, err := o.ledger.Rollout(ctx, id)
+	r, err := o.d.Ledger.Rollout(ctx, id)
 	if err != nil {
 		return Report{}, err
 	}
-	report := Report{At: o.now(), Summary: Summarize(r)}
-	if report.Actions, err = o.ledger.Actions(ctx, id); err != nil {
+	report := Report{At: o.d.Now(), Summary: view.Summarize(r)}
+	if report.Actions, err = o.d.Ledger.Actions(ctx, id); err != nil {
 		return report, err
 	}
 	buffered := bufio.NewWriter(w)
-	rows := func(yield func(Row, error) bool) {
-		for t, err := range o.Targets(ctx, r, Filter{}) {
-			if !yield(RowOf(r, t), err) {
+	rows := func(yield func(view.Row, error) bool) {
+		for t, err := range o.Targets(ctx, r, view.Filter{}) {
+			if !yield(view.RowOf(r, t), err) {
 				return
 			}
 		}
@@ -57,7 +58,7 @@ func (o *Operator) Report(ctx context.Context, id string, w io.Writer, format Fo
 	case FormatJSON:
 		err = writeJSON(buffered, report, rows)
 	case FormatMarkdown:
-		var f Failures
+		var f view.Failures
 		if f, err = o.Failures(ctx, r); err == nil {
 			err = writeMarkdown(buffered, report, r.Plan, f)
 		}
@@ -71,7 +72,7 @@ func (o *Operator) Report(ctx context.Context, id string, w io.Writer, format Fo
 }
 
 // gateText says how a wave's gate stands.
-func gateText(w WaveSummary) string {
+func gateText(w view.WaveSummary) string {
 	if w.Gate == "" {
 		return ""
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/goldentest"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -36,14 +37,14 @@ func TestReport(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	id := mixed(b)
-	if _, err := b.op.Pause(b.ctx, id, "a | b"); err != nil {
+	if _, err := b.Operator.Pause(b.Ctx, id, "a | b"); err != nil {
 		t.Fatal(err)
 	}
 	for format, prefix := range map[operator.Format]string{
 		operator.FormatCSV: "wx", operator.FormatJSON: `    {"appid"`, operator.FormatMarkdown: "\x00",
 	} {
 		var out bytes.Buffer
-		r, err := b.op.Report(b.ctx, id, &out, format)
+		r, err := b.Operator.Report(b.Ctx, id, &out, format)
 		if err != nil || r.Summary.Total != 10 {
 			t.Fatalf("%s: %+v %v", format, r.Summary, err)
 		}
@@ -57,25 +58,25 @@ func TestReportIsWellFormed(t *testing.T) {
 	b := mini(t)
 	id := mixed(b)
 	var out bytes.Buffer
-	if _, err := b.op.Report(b.ctx, id, &out, operator.FormatJSON); err != nil {
+	if _, err := b.Operator.Report(b.Ctx, id, &out, operator.FormatJSON); err != nil {
 		t.Fatal(err)
 	}
 	var doc struct {
-		Summary operator.Summary
-		Targets []operator.Row
+		Summary view.Summary
+		Targets []view.Row
 	}
 	if err := json.Unmarshal(out.Bytes(), &doc); err != nil || len(doc.Targets) != 10 || doc.Summary.ID != id {
 		t.Errorf("%d targets of %s: %v", len(doc.Targets), doc.Summary.ID, err)
 	}
 	out.Reset()
-	if _, err := b.op.Report(b.ctx, id, &out, operator.FormatCSV); err != nil {
+	if _, err := b.Operator.Report(b.Ctx, id, &out, operator.FormatCSV); err != nil {
 		t.Fatal(err)
 	}
 	lines, err := csv.NewReader(&out).ReadAll()
 	if err != nil || len(lines) != 11 || !slices.Equal(lines[0], operator.CSVHead()) {
 		t.Errorf("%d lines: %v", len(lines), err)
 	}
-	if _, err := b.op.Report(b.ctx, id, &out, "xml"); err == nil {
+	if _, err := b.Operator.Report(b.Ctx, id, &out, "xml"); err == nil {
 		t.Error("an unknown format is no error")
 	}
 }
@@ -84,11 +85,11 @@ func TestReportIsWellFormed(t *testing.T) {
 func TestReportIsNoFormula(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	id := b.apply(simple, 1)
-	b.worker.Answer(appID(0), rollout.StageVerdict, operatortest.Rejected("=HYPERLINK(\"http://evil\")"))
-	b.work()
+	id := b.Apply(simple, 1)
+	b.Worker.Answer(appID(0), rollout.StageVerdict, operatortest.Rejected("=HYPERLINK(\"http://evil\")"))
+	b.Work()
 	var out bytes.Buffer
-	if _, err := b.op.Report(b.ctx, id, &out, operator.FormatCSV); err != nil {
+	if _, err := b.Operator.Report(b.Ctx, id, &out, operator.FormatCSV); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), `"'=HYPERLINK(""http://evil"")"`) {

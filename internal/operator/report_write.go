@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -21,7 +22,7 @@ var csvHead = []string{
 	"audit_id", "attempts", "submitted", "ended", "screenshots",
 }
 
-func writeCSV(w io.Writer, rows iter.Seq2[Row, error]) error {
+func writeCSV(w io.Writer, rows iter.Seq2[view.Row, error]) error {
 	out := csv.NewWriter(w)
 	if err := out.Write(csvHead); err != nil {
 		return err
@@ -42,8 +43,8 @@ func writeCSV(w io.Writer, rows iter.Seq2[Row, error]) error {
 func CSVHead() []string { return slices.Clone(csvHead) }
 
 // CSVLine is a target in the columns of CSVHead.
-func CSVLine(row Row) []string {
-	t := LastError{}
+func CSVLine(row view.Row) []string {
+	t := view.LastError{}
 	if row.LastError != nil {
 		t = *row.LastError
 	}
@@ -62,7 +63,7 @@ func plainCell(s string) string {
 	return s
 }
 
-func writeJSON(w io.Writer, r Report, rows iter.Seq2[Row, error]) error {
+func writeJSON(w io.Writer, r Report, rows iter.Seq2[view.Row, error]) error {
 	head, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
@@ -92,7 +93,7 @@ func writeJSON(w io.Writer, r Report, rows iter.Seq2[Row, error]) error {
 // listedMax bounds the targets that a Markdown report lists.
 const listedMax = 1000
 
-func writeMarkdown(w io.Writer, r Report, plan rollout.Plan, f Failures) error {
+func writeMarkdown(w io.Writer, r Report, plan rollout.Plan, f view.Failures) error {
 	var b strings.Builder
 	s := r.Summary
 	fmt.Fprintf(&b, "# Rollout %s\n\n", s.ID)
@@ -144,7 +145,7 @@ func section(b *strings.Builder, title string, head []string, rows [][]string) {
 	fmt.Fprintf(b, "\n## %s\n\n%s", title, human.Markdown(head, rows))
 }
 
-func markdownStates(b *strings.Builder, s Summary) {
+func markdownStates(b *strings.Builder, s view.Summary) {
 	var states [][]string
 	for _, state := range rollout.States() {
 		if n := s.States[state]; n > 0 {
@@ -159,34 +160,26 @@ func markdownStates(b *strings.Builder, s Summary) {
 	b.WriteString("\n" + human.Markdown([]string{"wave", "targets", "ended", "good", "bad", "gate"}, waves))
 }
 
-func markdownFailures(b *strings.Builder, f Failures) {
+func markdownFailures(b *strings.Builder, f view.Failures) {
 	if f.Total == 0 {
 		return
 	}
 	causes := make([][]string, len(f.Groups))
 	for i, g := range f.Groups {
-		causes[i] = []string{strconv.Itoa(g.Count), stateText(g.State, g.Reason), string(g.Stage), g.Class, human.Number(g.Code), g.Text}
+		causes[i] = []string{strconv.Itoa(g.Count), view.StateText(g.State, g.Reason), string(g.Stage), g.Class, human.Number(g.Code), g.Text}
 	}
 	section(b, "Needs attention", []string{"targets", "state", "stage", "class", "errcode", "cause"}, causes)
 	listed := f.Rows[:min(len(f.Rows), listedMax)]
 	rows := make([][]string, len(listed))
 	for i, row := range listed {
-		t := LastError{}
+		t := view.LastError{}
 		if row.LastError != nil {
 			t = *row.LastError
 		}
-		rows[i] = []string{row.AppID, row.Label, stateText(row.State, row.Reason), human.Number(t.Code), t.RID, t.Text}
+		rows[i] = []string{row.AppID, row.Label, view.StateText(row.State, row.Reason), human.Number(t.Code), t.RID, t.Text}
 	}
 	b.WriteString("\n" + human.Markdown([]string{"appid", "label", "state", "errcode", "rid", "text"}, rows))
 	if more := len(f.Rows) - listedMax; more > 0 {
 		fmt.Fprintf(b, "\nand %s more, which the CSV report lists.\n", human.Count(more))
 	}
-}
-
-// stateText is a state with the reason to park.
-func stateText(s rollout.State, r rollout.Reason) string {
-	if r == "" {
-		return string(s)
-	}
-	return string(s) + ": " + string(r)
 }

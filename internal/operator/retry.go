@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -53,7 +54,7 @@ const editBatch = 200
 // retried are the states that a retry is about: a filter that names none means the
 // rejected and the failed, or the parked if it names reasons. Apps that are named
 // are taken in whatever state they are.
-func (f Filter) retried() []rollout.State {
+func retried(f view.Filter) []rollout.State {
 	switch {
 	case len(f.States) > 0 || len(f.AppIDs) > 0:
 		return f.States
@@ -66,12 +67,12 @@ func (f Filter) retried() []rollout.State {
 
 // Retry gives targets that ended badly a new attempt, and wakes parked ones. A
 // filter that names no states means the rejected and the failed. With Recommit everything is
-// checked for every target first; a fault (planfile.Faults, *TemplateError)
+// checked for every target first; a fault (filefault.Faults, *TemplateError)
 // changes nothing.
-func (o *Operator) Retry(ctx context.Context, id string, f Filter, opt RetryOptions) (Retried, error) {
-	f.States = f.retried()
+func (o *Operator) Retry(ctx context.Context, id string, f view.Filter, opt RetryOptions) (Retried, error) {
+	f.States = retried(f)
 	out := Retried{ID: id}
-	r, err := o.ledger.Rollout(ctx, id)
+	r, err := o.d.Ledger.Rollout(ctx, id)
 	if err != nil {
 		return out, err
 	}
@@ -81,7 +82,7 @@ func (o *Operator) Retry(ctx context.Context, id string, f Filter, opt RetryOpti
 	case r.Status == rollout.StatusLoading:
 		return out, fmt.Errorf("retry: rollout %s is still being written", id)
 	case !opt.Recommit && (opt.Template != nil || opt.Ext != nil):
-		return out, &FilterError{Why: "another template or ext needs a recommit"}
+		return out, &view.FilterError{Why: "another template or ext needs a recommit"}
 	}
 	e := edit{o: o, r: r, opt: opt, out: &out}
 	if opt.Recommit {
@@ -117,7 +118,7 @@ type edit struct {
 
 // event is what a retry means for a target; nil for nothing.
 func (e *edit) event(t rollout.Target) rollout.Event {
-	at, note := e.o.now(), "by "+e.o.by
+	at, note := e.o.d.Now(), "by "+e.o.d.By
 	if e.opt.Why != "" {
 		note += ": " + e.opt.Why
 	}
@@ -175,7 +176,7 @@ func (e *edit) flush(ctx context.Context) error {
 		stored := len(part.edits)
 		if !e.opt.DryRun && stored > 0 {
 			var err error
-			if stored, err = e.o.ledger.SaveAll(ctx, part.edits); err != nil {
+			if stored, err = e.o.d.Ledger.SaveAll(ctx, part.edits); err != nil {
 				return err
 			}
 		}

@@ -24,7 +24,7 @@ func (e *edit) cost(ctx context.Context, was, next rollout.Target) *int {
 		return &e.out.Resubmits
 	}
 	lost := was.Intent != nil && was.Intent.Op == rollout.OpSubmit
-	if e.o.wx == nil || e.looked >= lookMost {
+	if e.o.d.WeChat == nil || e.looked >= lookMost {
 		if lost {
 			return &e.out.Unsure
 		}
@@ -32,8 +32,8 @@ func (e *edit) cost(ctx context.Context, was, next rollout.Target) *int {
 	}
 	e.looked++
 	var latest wxclient.Audit
-	err := e.o.readers.Borrow(ctx, was.AppID, func(ctx context.Context) (err error) {
-		latest, err = e.o.wx.LatestAudit(ctx, was.AppID)
+	err := e.o.d.Readers.Borrow(ctx, was.AppID, func(ctx context.Context) (err error) {
+		latest, err = e.o.d.WeChat.LatestAudit(ctx, was.AppID)
 		return err
 	})
 	api := (*wxclient.Error)(nil)

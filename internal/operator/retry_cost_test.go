@@ -7,6 +7,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -52,32 +53,32 @@ func TestRetryTellsWhatItSpends(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := mini(t)
-			id := b.apply(simple, 2)
-			b.worker.Answer(appID(app), tt.stage, tt.event)
-			b.work()
+			id := b.Apply(simple, 2)
+			b.Worker.Answer(appID(app), tt.stage, tt.event)
+			b.Work()
 			if tt.edit != nil {
-				was, err := b.ledger.Target(b.ctx, id, appID(app))
+				was, err := b.Ledger.Target(b.Ctx, id, appID(app))
 				next := was
 				tt.edit(&next)
 				if err == nil {
-					_, err = b.ledger.Save(b.ctx, was, next, rollout.SaveOptions{})
+					_, err = b.Ledger.Save(b.Ctx, was, next, rollout.SaveOptions{})
 				}
 				if err != nil {
 					t.Fatal(err)
 				}
 			}
 			if tt.wechat.audit != nil {
-				b.wx.Audit = tt.wechat.audit(id)
+				b.WeChat.Audit = tt.wechat.audit(id)
 			}
 			if tt.wechat.err != nil {
-				b.wx.Errs["LatestAudit"] = tt.wechat.err
+				b.WeChat.Errs["LatestAudit"] = tt.wechat.err
 			}
 			tt.want.ID, tt.want.Matched, tt.want.Retried = id, 1, 1
-			got, err := b.op.Retry(b.ctx, id, operator.Filter{}, tt.opt)
+			got, err := b.Operator.Retry(b.Ctx, id, view.Filter{}, tt.opt)
 			if err != nil || got != tt.want {
 				t.Errorf("%+v %v, want %+v", got, err, tt.want)
 			}
-			x, err := b.ledger.Target(b.ctx, id, appID(app))
+			x, err := b.Ledger.Target(b.Ctx, id, appID(app))
 			if err != nil || x.Stage != tt.next || x.State != rollout.StatePending {
 				t.Errorf("it goes on at %s/%s, %v", x.Stage, x.State, err)
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/rollout/filefault"
@@ -24,27 +25,27 @@ func TestRetry(t *testing.T) {
 		b := setup(t, rdb, advance)
 		id := mixed(b)
 		want := operator.Retried{ID: id, Matched: 2, Retried: 2, Resubmits: 2}
-		if got, err := b.op.Retry(b.ctx, id, operator.Filter{}, operator.RetryOptions{DryRun: true}); err != nil || got != want {
+		if got, err := b.Operator.Retry(b.Ctx, id, view.Filter{}, operator.RetryOptions{DryRun: true}); err != nil || got != want {
 			t.Errorf("dry run: %+v %v, want %+v", got, err, want)
 		}
-		if c := b.rollout(id).Counts; c.State(rollout.StateRejected) != 1 || c.State(rollout.StateFailed) != 1 {
+		if c := b.Rollout(id).Counts; c.State(rollout.StateRejected) != 1 || c.State(rollout.StateFailed) != 1 {
 			t.Error("a dry run changed something")
 		}
-		if got, err := b.op.Retry(b.ctx, id, operator.Filter{}, operator.RetryOptions{Why: "fixed"}); err != nil || got != want {
+		if got, err := b.Operator.Retry(b.Ctx, id, view.Filter{}, operator.RetryOptions{Why: "fixed"}); err != nil || got != want {
 			t.Errorf("retry: %+v %v, want %+v", got, err, want)
 		}
-		target, err := b.ledger.Target(b.ctx, id, appID(0))
+		target, err := b.Ledger.Target(b.Ctx, id, appID(0))
 		if err != nil || target.Stage != rollout.StageSubmit || target.State != rollout.StatePending || target.Attempt != 2 {
 			t.Errorf("the rejected one is %+v: %v", target, err)
 		}
 		if last := target.Timeline[len(target.Timeline)-1]; last.What != "retried" || last.Note != "by li@ops1: fixed" {
 			t.Errorf("timeline ends with %+v", last)
 		}
-		b.work()
-		if c := b.rollout(id).Counts; c.State(rollout.StateReleased) != 3 {
+		b.Work()
+		if c := b.Rollout(id).Counts; c.State(rollout.StateReleased) != 3 {
 			t.Errorf("%d are released, want 3", c.State(rollout.StateReleased))
 		}
-		b.sound(id)
+		b.Sound(id)
 	})
 }
 
@@ -52,17 +53,17 @@ func TestRetryWakesParked(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	id := mixed(b)
-	f := operator.Filter{States: []rollout.State{rollout.StateParked}, Reasons: []rollout.Reason{rollout.ReasonMerchant}}
-	got, err := b.op.Retry(b.ctx, id, f, operator.RetryOptions{})
+	f := view.Filter{States: []rollout.State{rollout.StateParked}, Reasons: []rollout.Reason{rollout.ReasonMerchant}}
+	got, err := b.Operator.Retry(b.Ctx, id, f, operator.RetryOptions{})
 	if want := (operator.Retried{ID: id, Matched: 1, Woken: 1}); err != nil || got != want {
 		t.Errorf("%+v %v, want %+v", got, err, want)
 	}
-	b.work()
-	target, err := b.ledger.Target(b.ctx, id, appID(2))
+	b.Work()
+	target, err := b.Ledger.Target(b.Ctx, id, appID(2))
 	if err != nil || target.State != rollout.StateReleased || target.Attempt != 1 {
 		t.Errorf("the woken one is %s, attempt %d: %v", target.State, target.Attempt, err)
 	}
-	all, err := b.op.Retry(b.ctx, id, operator.Filter{AppIDs: []string{appID(2), appID(4), appID(6), appID(3)}}, operator.RetryOptions{})
+	all, err := b.Operator.Retry(b.Ctx, id, view.Filter{AppIDs: []string{appID(2), appID(4), appID(6), appID(3)}}, operator.RetryOptions{})
 	if want := (operator.Retried{ID: id, Matched: 4, Woken: 1, Going: 3}); err != nil || all != want {
 		t.Errorf("%+v %v, want %+v", all, err, want)
 	}
@@ -71,24 +72,24 @@ func TestRetryWakesParked(t *testing.T) {
 // TestRetryMany takes more than one batch, and a rollout that was done.
 func TestRetryMany(t *testing.T) {
 	t.Parallel()
-	b := setupReal(t)
-	id := b.apply(simple, 450)
+	b := onServer(t)
+	id := b.Apply(simple, 450)
 	for i := range 450 {
-		b.worker.Answer(appID(i), rollout.StageVerdict, operatortest.Rejected("no"))
+		b.Worker.Answer(appID(i), rollout.StageVerdict, operatortest.Rejected("no"))
 	}
-	b.work()
-	if r := b.rollout(id); r.Status != rollout.StatusDone {
+	b.Work()
+	if r := b.Rollout(id); r.Status != rollout.StatusDone {
 		t.Fatalf("the rollout is %s", r.Status)
 	}
-	got, err := b.op.Retry(b.ctx, id, operator.Filter{}, operator.RetryOptions{})
+	got, err := b.Operator.Retry(b.Ctx, id, view.Filter{}, operator.RetryOptions{})
 	if err != nil || got.Retried != 450 || got.Moved != 0 {
 		t.Errorf("%+v %v", got, err)
 	}
-	b.work()
-	if c := b.rollout(id).Counts; c.State(rollout.StateReleased) != 450 {
+	b.Work()
+	if c := b.Rollout(id).Counts; c.State(rollout.StateReleased) != 450 {
 		t.Errorf("counts %v", c)
 	}
-	b.sound(id)
+	b.Sound(id)
 }
 
 func TestRetryRecommit(t *testing.T) {
@@ -97,20 +98,20 @@ func TestRetryRecommit(t *testing.T) {
 	id := mixed(b)
 	ext := `{"ext": {"tier": "{{.tier}}"}}`
 	tmpl := rollout.Template{ID: 117}
-	got, err := b.op.Retry(b.ctx, id, operator.Filter{}, operator.RetryOptions{Recommit: true, Template: &tmpl, Ext: &ext})
+	got, err := b.Operator.Retry(b.Ctx, id, view.Filter{}, operator.RetryOptions{Recommit: true, Template: &tmpl, Ext: &ext})
 	if want := (operator.Retried{ID: id, Matched: 2, Retried: 2, Resubmits: 2, Revision: 1}); err != nil || got != want {
 		t.Errorf("%+v %v, want %+v", got, err, want)
 	}
-	plan, err := b.ledger.Plan(b.ctx, id, 1)
+	plan, err := b.Ledger.Plan(b.Ctx, id, 1)
 	if err != nil || plan.Ext != ext || plan.Template != (rollout.Template{ID: 117, Version: "3.8.0"}) {
 		t.Errorf("revision 1 is %+v: %v", plan, err)
 	}
-	target, err := b.ledger.Target(b.ctx, id, appID(0))
+	target, err := b.Ledger.Target(b.Ctx, id, appID(0))
 	if err != nil || target.Stage != rollout.StageCommit || target.Revision != 1 {
 		t.Errorf("target %+v: %v", target, err)
 	}
-	b.work()
-	b.sound(id)
+	b.Work()
+	b.Sound(id)
 }
 
 // TestRetryRecommitFaults changes nothing if a single target would not render.
@@ -118,7 +119,7 @@ func TestRetryRecommitFaults(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	id := mixed(b)
-	before := b.rollout(id)
+	before := b.Rollout(id)
 	text := func(s string) *string { return &s }
 	tests := []struct {
 		name string
@@ -129,10 +130,10 @@ func TestRetryRecommitFaults(t *testing.T) {
 		{"no JSON", operator.RetryOptions{Recommit: true, Ext: text(`{`)}, new(filefault.Faults)},
 		{"no template text", operator.RetryOptions{Recommit: true, Ext: text(`{{`)}, new(*extjson.Error)},
 		{"a template that isn't there", operator.RetryOptions{Recommit: true, Template: &rollout.Template{ID: 5}}, new(*library.TemplateError)},
-		{"no recommit", operator.RetryOptions{Ext: text(`{}`)}, new(*operator.FilterError)},
+		{"no recommit", operator.RetryOptions{Ext: text(`{}`)}, new(*view.FilterError)},
 	}
 	for _, tt := range tests {
-		_, err := b.op.Retry(b.ctx, id, operator.Filter{}, tt.opt)
+		_, err := b.Operator.Retry(b.Ctx, id, view.Filter{}, tt.opt)
 		if err == nil || !errors.As(err, tt.want) {
 			t.Errorf("%s: %v, want a %T", tt.name, err, tt.want)
 		}
@@ -140,11 +141,11 @@ func TestRetryRecommitFaults(t *testing.T) {
 			t.Errorf("%s: %d faults, want one of each target: %v", tt.name, len(*faults), err)
 		}
 	}
-	if diff := cmp.Diff(before.Counts, b.rollout(id).Counts); diff != "" || b.rollout(id).Revision != 0 {
+	if diff := cmp.Diff(before.Counts, b.Rollout(id).Counts); diff != "" || b.Rollout(id).Revision != 0 {
 		t.Errorf("something changed:\n%s", diff)
 	}
-	none := operator.Filter{Text: "nothing says this"}
-	if got, err := b.op.Retry(b.ctx, id, none, operator.RetryOptions{Recommit: true}); err != nil || got != (operator.Retried{ID: id}) {
+	none := view.Filter{Text: "nothing says this"}
+	if got, err := b.Operator.Retry(b.Ctx, id, none, operator.RetryOptions{Recommit: true}); err != nil || got != (operator.Retried{ID: id}) {
 		t.Errorf("no target: %+v %v", got, err)
 	}
 }
@@ -153,10 +154,10 @@ func TestRetryRefused(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	id := mixed(b)
-	if _, err := b.op.Abort(b.ctx, id, "no"); err != nil {
+	if _, err := b.Operator.Abort(b.Ctx, id, "no"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.op.Retry(b.ctx, id, operator.Filter{}, operator.RetryOptions{}); err == nil || !strings.Contains(err.Error(), "--again") {
+	if _, err := b.Operator.Retry(b.Ctx, id, view.Filter{}, operator.RetryOptions{}); err == nil || !strings.Contains(err.Error(), "--again") {
 		t.Errorf("of an aborted rollout: %v", err)
 	}
 }
@@ -168,17 +169,17 @@ func TestRetryStates(t *testing.T) {
 	b := mini(t)
 	id := mixed(b)
 	for name, tt := range map[string]struct {
-		f       operator.Filter
+		f       view.Filter
 		matched int
 	}{
-		"nothing":       {operator.Filter{}, 2},
-		"a wave":        {operator.Filter{Waves: []string{"canary"}}, 2},
-		"a class":       {operator.Filter{Classes: []string{"fatal-app"}}, 1},
-		"a reason":      {operator.Filter{Reasons: []rollout.Reason{rollout.ReasonMerchant}}, 1},
-		"a named app":   {operator.Filter{AppIDs: []string{appID(3)}}, 1},
-		"a named state": {operator.Filter{States: []rollout.State{rollout.StateParked}}, 2},
+		"nothing":       {view.Filter{}, 2},
+		"a wave":        {view.Filter{Waves: []string{"canary"}}, 2},
+		"a class":       {view.Filter{Classes: []string{"fatal-app"}}, 1},
+		"a reason":      {view.Filter{Reasons: []rollout.Reason{rollout.ReasonMerchant}}, 1},
+		"a named app":   {view.Filter{AppIDs: []string{appID(3)}}, 1},
+		"a named state": {view.Filter{States: []rollout.State{rollout.StateParked}}, 2},
 	} {
-		if got, err := b.op.Retry(b.ctx, id, tt.f, operator.RetryOptions{DryRun: true}); err != nil || got.Matched != tt.matched {
+		if got, err := b.Operator.Retry(b.Ctx, id, tt.f, operator.RetryOptions{DryRun: true}); err != nil || got.Matched != tt.matched {
 			t.Errorf("%s: %d targets, want %d: %v", name, got.Matched, tt.matched, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/wxrollout/wxrollout/internal/library"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/applist"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
@@ -15,8 +16,8 @@ import (
 // revise makes the plan revision for a recommit and gives its number; in a dry
 // run, the number it would get; 0 if the filter chooses none. A fault of the template or of the ext at any of
 // the chosen targets changes nothing.
-func (o *Operator) revise(ctx context.Context, r rollout.Rollout, f Filter, opt RetryOptions) (int, error) {
-	plan, err := o.ledger.Plan(ctx, r.ID, r.Revision)
+func (o *Operator) revise(ctx context.Context, r rollout.Rollout, f view.Filter, opt RetryOptions) (int, error) {
+	plan, err := o.d.Ledger.Plan(ctx, r.ID, r.Revision)
 	if err != nil {
 		return 0, err
 	}
@@ -38,7 +39,7 @@ func (o *Operator) revise(ctx context.Context, r rollout.Rollout, f Filter, opt 
 	}
 	// Always a new revision: its number is in the marker by which a committed
 	// version is known, so that the old one counts as not ours.
-	return o.ledger.Revise(ctx, r.ID, plan)
+	return o.d.Ledger.Revise(ctx, r.ID, plan)
 }
 
 // recommitted is the template that a recommit commits: the plan's own, also of a plan
@@ -49,8 +50,8 @@ func (o *Operator) recommitted(ctx context.Context, was rollout.Template, other 
 	if other != nil {
 		t = *other
 	}
-	if o.wx != nil {
-		list, err := o.library.Templates(ctx)
+	if o.d.WeChat != nil {
+		list, err := o.d.Library.Templates(ctx)
 		if err != nil {
 			return t, err
 		}
@@ -83,7 +84,7 @@ func (o *Operator) recommitted(ctx context.Context, was rollout.Template, other 
 
 // checkExt renders an ext template for every target a filter chooses; some tells
 // whether there is one. The error is filefault.Faults.
-func (o *Operator) checkExt(ctx context.Context, r rollout.Rollout, f Filter, text string) (some bool, err error) {
+func (o *Operator) checkExt(ctx context.Context, r rollout.Rollout, f view.Filter, text string) (some bool, err error) {
 	ext, err := extjson.Parse(text)
 	if err != nil {
 		return false, err

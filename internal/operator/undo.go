@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -33,9 +35,9 @@ func (u Undone) Reaches() int { return u.Queued + u.Ended }
 // unit of quota stays spent), what was never submitted ends. A running rollout
 // would upgrade others meanwhile: it must be paused or aborted first, or be done,
 // unless the filter names its apps.
-func (o *Operator) Undo(ctx context.Context, id string, f Filter, why string, dryRun bool) (Undone, error) {
+func (o *Operator) Undo(ctx context.Context, id string, f view.Filter, why string, dryRun bool) (Undone, error) {
 	out := Undone{ID: id}
-	r, err := o.ledger.Rollout(ctx, id)
+	r, err := o.d.Ledger.Rollout(ctx, id)
 	if err != nil {
 		return out, err
 	}
@@ -45,12 +47,12 @@ func (o *Operator) Undo(ctx context.Context, id string, f Filter, why string, dr
 	case r.Status == rollout.StatusRunning && len(f.AppIDs) == 0:
 		return out, fmt.Errorf("undo: rollout %s is running and would upgrade more meanwhile: enqueue pause %s or enqueue abort %s first, or name the apps", id, id, id)
 	}
-	note := "by " + o.by + ": " + orNoReason(why)
+	note := "by " + o.d.By + ": " + human.Reason(why)
 	var batch []ledger.Edit
 	flush := func() error {
 		stored := len(batch)
 		if stored > 0 && !dryRun {
-			if stored, err = o.ledger.SaveAll(ctx, batch); err != nil {
+			if stored, err = o.d.Ledger.SaveAll(ctx, batch); err != nil {
 				return err
 			}
 		}
@@ -62,7 +64,7 @@ func (o *Operator) Undo(ctx context.Context, id string, f Filter, why string, dr
 	for t, err := range o.Targets(ctx, r, f) {
 		if err == nil {
 			out.Matched++
-			next, refused := rollout.Step(t, rollout.Undo{At: o.now(), Note: note})
+			next, refused := rollout.Step(t, rollout.Undo{At: o.d.Now(), Note: note})
 			switch {
 			case refused == nil:
 				batch = append(batch, ledger.Edit{Was: t, Next: next})
@@ -85,7 +87,7 @@ func (o *Operator) Undo(ctx context.Context, id string, f Filter, why string, dr
 	if dryRun || out.Reaches() == 0 {
 		return out, nil
 	}
-	return out, o.ledger.Note(ctx, id, o.by, fmt.Sprintf("undo of %d targets: %s", out.Reaches(), orNoReason(why)))
+	return out, o.d.Ledger.Note(ctx, id, o.d.By, fmt.Sprintf("undo of %d targets: %s", out.Reaches(), human.Reason(why)))
 }
 
 // count adds what a batch did; of a batch that was not stored whole, which ones

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -16,38 +17,38 @@ func TestUndo(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	id := mixed(b)
-	before := b.rollout(id).Counts
-	if _, err := b.op.Undo(b.ctx, id, operator.Filter{}, "", false); err == nil || !strings.Contains(err.Error(), "is running") {
+	before := b.Rollout(id).Counts
+	if _, err := b.Operator.Undo(b.Ctx, id, view.Filter{}, "", false); err == nil || !strings.Contains(err.Error(), "is running") {
 		t.Errorf("undo of a running rollout: %v", err)
 	}
-	if _, err := b.op.Pause(b.ctx, id, "bad"); err != nil {
+	if _, err := b.Operator.Pause(b.Ctx, id, "bad"); err != nil {
 		t.Fatal(err)
 	}
-	would, err := b.op.Undo(b.ctx, id, operator.Filter{}, "", true)
+	would, err := b.Operator.Undo(b.Ctx, id, view.Filter{}, "", true)
 	if err != nil || would.Reaches() == 0 || would.Queued < before.State(rollout.StateReleased) {
 		t.Errorf("dry run: %+v %v of %v", would, err, before)
 	}
-	if after := b.rollout(id).Counts; after.State(rollout.StateUndone) != 0 {
+	if after := b.Rollout(id).Counts; after.State(rollout.StateUndone) != 0 {
 		t.Errorf("a dry run changed %v", after)
 	}
-	did, err := b.op.Undo(b.ctx, id, operator.Filter{}, "bad release", false)
+	did, err := b.Operator.Undo(b.Ctx, id, view.Filter{}, "bad release", false)
 	if err != nil || did != would {
 		t.Errorf("undo: %+v %v, want %+v", did, err, would)
 	}
-	again, err := b.op.Undo(b.ctx, id, operator.Filter{}, "", false)
+	again, err := b.Operator.Undo(b.Ctx, id, view.Filter{}, "", false)
 	if err != nil || again.Reaches() != 0 || again.Left != again.Matched {
 		t.Errorf("undo once more: %+v %v", again, err)
 	}
-	b.work()
-	r := b.rollout(id)
+	b.Work()
+	r := b.Rollout(id)
 	if r.Status != rollout.StatusDone || r.Counts.State(rollout.StateUndone) != did.Reaches() {
 		t.Errorf("the rollout is %s with %v, want %d undone", r.Status, r.Counts, did.Reaches())
 	}
-	actions, err := b.ledger.Actions(b.ctx, id)
+	actions, err := b.Ledger.Actions(b.Ctx, id)
 	if err != nil || !strings.Contains(fmt.Sprint(actions), fmt.Sprintf("undo of %d targets: bad release", did.Reaches())) {
 		t.Errorf("actions %+v %v", actions, err)
 	}
-	b.sound(id)
+	b.Sound(id)
 }
 
 // An aborted rollout stays aborted, and what it released can be taken back all
@@ -55,34 +56,34 @@ func TestUndo(t *testing.T) {
 func TestUndoAfterAnAbort(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	id := b.apply(simple, 3)
-	b.work()
-	if r := b.rollout(id); r.Status != rollout.StatusDone {
+	id := b.Apply(simple, 3)
+	b.Work()
+	if r := b.Rollout(id); r.Status != rollout.StatusDone {
 		t.Fatalf("it is %s", r.Status)
 	}
-	b.worker.Answer(appID(1), rollout.StageUndo, operatortest.Failed(rollout.StageUndo, "fatal-app", 87012, "no version before"))
-	got, err := b.op.Undo(b.ctx, id, operator.Filter{AppIDs: []string{appID(0), appID(1)}}, "", false)
+	b.Worker.Answer(appID(1), rollout.StageUndo, operatortest.Failed(rollout.StageUndo, "fatal-app", 87012, "no version before"))
+	got, err := b.Operator.Undo(b.Ctx, id, view.Filter{AppIDs: []string{appID(0), appID(1)}}, "", false)
 	if want := (operator.Undone{ID: id, Matched: 2, Queued: 2}); err != nil || got != want {
 		t.Errorf("%+v %v, want %+v", got, err, want)
 	}
-	if r := b.rollout(id); r.Status != rollout.StatusRunning {
+	if r := b.Rollout(id); r.Status != rollout.StatusRunning {
 		t.Errorf("a done rollout with an undo is %s", r.Status)
 	}
-	if _, err := b.op.Abort(b.ctx, id, "enough"); err != nil {
+	if _, err := b.Operator.Abort(b.Ctx, id, "enough"); err != nil {
 		t.Fatal(err)
 	}
-	b.work()
-	failed, err := b.ledger.Target(b.ctx, id, appID(1))
-	if err != nil || failed.State != rollout.StateFailed || len(b.rollout(id).Codes) != 0 {
-		t.Errorf("the refused one is %s, codes %v (%v)", failed.State, b.rollout(id).Codes, err)
+	b.Work()
+	failed, err := b.Ledger.Target(b.Ctx, id, appID(1))
+	if err != nil || failed.State != rollout.StateFailed || len(b.Rollout(id).Codes) != 0 {
+		t.Errorf("the refused one is %s, codes %v (%v)", failed.State, b.Rollout(id).Codes, err)
 	}
-	got, err = b.op.Undo(b.ctx, id, operator.Filter{}, "", false)
+	got, err = b.Operator.Undo(b.Ctx, id, view.Filter{}, "", false)
 	if want := (operator.Undone{ID: id, Matched: 3, Queued: 2, Left: 1}); err != nil || got != want {
 		t.Errorf("%+v %v, want %+v", got, err, want)
 	}
-	b.work()
-	if r := b.rollout(id); r.Status != rollout.StatusAborted || r.Counts.State(rollout.StateUndone) != 3 {
+	b.Work()
+	if r := b.Rollout(id); r.Status != rollout.StatusAborted || r.Counts.State(rollout.StateUndone) != 3 {
 		t.Errorf("it is %s with %v", r.Status, r.Counts)
 	}
-	b.sound(id)
+	b.Sound(id)
 }

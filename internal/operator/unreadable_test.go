@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/archive"
 	"github.com/wxrollout/wxrollout/internal/launch"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -21,19 +22,19 @@ func TestUnreadableStopsNoOther(t *testing.T) {
 	t.Parallel()
 	const root = "wxr:{ledger}:"
 	for name, harm := range map[string]func(b *bench, id string) error{
-		"plan":   func(b *bench, id string) error { return b.rdb.HSet(b.ctx, root+"r:"+id, "plan", "{").Err() },
-		"gate":   func(b *bench, id string) error { return b.rdb.HSet(b.ctx, root+"r:"+id, "gate:0", "?").Err() },
-		"count":  func(b *bench, id string) error { return b.rdb.HSet(b.ctx, root+"n:"+id, "garbage", "1").Err() },
-		"record": func(b *bench, id string) error { return b.rdb.Set(b.ctx, root+"r:"+id, "garbage", 0).Err() },
-		"counts": func(b *bench, id string) error { return b.rdb.Set(b.ctx, root+"n:"+id, "garbage", 0).Err() },
+		"plan":   func(b *bench, id string) error { return b.Redis.HSet(b.Ctx, root+"r:"+id, "plan", "{").Err() },
+		"gate":   func(b *bench, id string) error { return b.Redis.HSet(b.Ctx, root+"r:"+id, "gate:0", "?").Err() },
+		"count":  func(b *bench, id string) error { return b.Redis.HSet(b.Ctx, root+"n:"+id, "garbage", "1").Err() },
+		"record": func(b *bench, id string) error { return b.Redis.Set(b.Ctx, root+"r:"+id, "garbage", 0).Err() },
+		"counts": func(b *bench, id string) error { return b.Redis.Set(b.Ctx, root+"n:"+id, "garbage", 0).Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := mini(t)
-			done := b.apply(strings.Replace(simple, "spring", "autumn", 1), 3)
-			b.work()
-			bad := b.apply(strings.Replace(simple, "spring", "winter", 1), 2)
-			good := b.apply(simple, 3)
+			done := b.Apply(strings.Replace(simple, "spring", "autumn", 1), 3)
+			b.Work()
+			bad := b.Apply(strings.Replace(simple, "spring", "winter", 1), 2)
+			good := b.Apply(simple, 3)
 			if err := harm(b, bad); err != nil {
 				t.Fatal(err)
 			}
@@ -44,40 +45,40 @@ func TestUnreadableStopsNoOther(t *testing.T) {
 					t.Errorf("%s: %v, want rollout %s named, and nothing else", what, err, bad)
 				}
 			}
-			list, err := b.op.Rollouts(b.ctx, 0, 20)
+			list, err := b.Operator.Rollouts(b.Ctx, 0, 20)
 			named("get rollouts", err)
 			status := make(map[string]rollout.Status)
 			for _, s := range list {
 				status[s.ID] = s.Status
 			}
-			if len(status) != 3 || status[done] != rollout.StatusDone || status[good] != rollout.StatusRunning || status[bad] != operator.StatusUnreadable {
+			if len(status) != 3 || status[done] != rollout.StatusDone || status[good] != rollout.StatusRunning || status[bad] != view.StatusUnreadable {
 				t.Errorf("listed %v", status)
 			}
-			e, err := b.op.Why(b.ctx, appID(2), "")
+			e, err := b.Operator.Why(b.Ctx, appID(2), "")
 			if err != nil || len(e.Places) != 2 || len(e.Unreadable) != 1 || !strings.Contains(e.Unreadable[0], bad) {
 				t.Errorf("why: %+v %v", e, err)
 			}
-			old, err := b.op.Archivable(b.ctx, 0)
+			old, err := b.Archiver.Archivable(b.Ctx, 0)
 			named("archive --older-than", err)
 			if len(old) != 1 || old[0].ID != done {
 				t.Errorf("archivable %+v", old)
 			}
-			if _, err := b.op.Archive(b.ctx, done, operator.ArchiveOptions{File: filepath.Join(t.TempDir(), "a.jsonl.gz")}); err != nil {
+			if _, err := b.Archiver.Archive(b.Ctx, done, archive.Options{File: filepath.Join(t.TempDir(), "a.jsonl.gz")}); err != nil {
 				t.Errorf("archive: %v", err)
 			}
-			_, err = b.fleet.NeedsMerchant(b.ctx)
+			_, err = b.Fleet.NeedsMerchant(b.Ctx)
 			named("needs-merchant", err)
-			if r, err := b.op.Rollout(b.ctx, ""); err != nil || r.ID != good {
+			if r, err := b.Operator.Rollout(b.Ctx, ""); err != nil || r.ID != good {
 				t.Errorf("the only readable one: %s %v", r.ID, err)
 			}
-			if _, err := b.op.Rollout(b.ctx, bad); !errors.As(err, new(*ledger.BrokenError)) {
+			if _, err := b.Operator.Rollout(b.Ctx, bad); !errors.As(err, new(*ledger.BrokenError)) {
 				t.Errorf("the harmed one: %v", err)
 			}
-			p := b.plan(strings.Replace(simple, "spring", "summer", 1), 1)
+			p := b.Plan(strings.Replace(simple, "spring", "summer", 1), 1)
 			if !slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.Contains(w, bad) }) {
 				t.Errorf("plan warns of %q", p.Warnings)
 			}
-			if a, err := b.op.Launcher().Apply(b.ctx, p, launch.ApplyOptions{}); err != nil || a.Outcome != launch.OutcomeCreated {
+			if a, err := b.Launcher.Apply(b.Ctx, p, launch.ApplyOptions{}); err != nil || a.Outcome != launch.OutcomeCreated {
 				t.Errorf("apply: %+v %v", a, err)
 			}
 		})
@@ -89,16 +90,16 @@ func TestUnreadableStopsNoOther(t *testing.T) {
 func TestUnreadableTarget(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	first := b.apply(strings.Replace(simple, "spring", "autumn", 1), 3)
-	second := b.apply(simple, 3)
-	if err := b.rdb.HSet(b.ctx, "wxr:{ledger}:t:"+second, appID(1), "garbage").Err(); err != nil {
+	first := b.Apply(strings.Replace(simple, "spring", "autumn", 1), 3)
+	second := b.Apply(simple, 3)
+	if err := b.Redis.HSet(b.Ctx, "wxr:{ledger}:t:"+second, appID(1), "garbage").Err(); err != nil {
 		t.Fatal(err)
 	}
-	e, err := b.op.Why(b.ctx, appID(1), "")
+	e, err := b.Operator.Why(b.Ctx, appID(1), "")
 	if err != nil || len(e.Places) != 1 || e.Places[0].Rollout != first || len(e.Unreadable) != 1 || !strings.Contains(e.Unreadable[0], second+"/"+appID(1)) {
 		t.Errorf("why: %+v %v", e, err)
 	}
-	_, err = b.op.Failures(b.ctx, b.rollout(second))
+	_, err = b.Operator.Failures(b.Ctx, b.Rollout(second))
 	if broken, rest := ledger.Broken(err); rest != nil || len(broken) != 1 || broken[0].AppID != appID(1) {
 		t.Errorf("failures: %v", err)
 	}
@@ -108,26 +109,26 @@ func TestUnreadableTarget(t *testing.T) {
 func TestUnreadableSchedule(t *testing.T) {
 	t.Parallel()
 	for name, harm := range map[string]func(b *bench, key string) error{
-		"next":   func(b *bench, key string) error { return b.rdb.HSet(b.ctx, key, "next", "soon").Err() },
-		"record": func(b *bench, key string) error { return b.rdb.Set(b.ctx, key, "garbage", 0).Err() },
+		"next":   func(b *bench, key string) error { return b.Redis.HSet(b.Ctx, key, "next", "soon").Err() },
+		"record": func(b *bench, key string) error { return b.Redis.Set(b.Ctx, key, "garbage", 0).Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := mini(t)
 			for _, s := range []string{"spring", "winter"} {
-				if _, err := b.op.Schedule(b.ctx, b.plan(strings.Replace(simple, "spring", s, 1)+"schedule: 0 2 * * *\n", 2), launch.ApplyOptions{}); err != nil {
+				if _, err := b.Launcher.Schedule(b.Ctx, b.Plan(strings.Replace(simple, "spring", s, 1)+"schedule: 0 2 * * *\n", 2), launch.ApplyOptions{}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if err := harm(b, "wxr:{ledger}:s:winter"); err != nil {
 				t.Fatal(err)
 			}
-			list, err := b.op.Schedules(b.ctx)
+			list, err := b.Launcher.Schedules(b.Ctx)
 			if len(list) != 1 || list[0].Name != "spring" || err == nil || !strings.Contains(err.Error(), "winter") {
 				t.Errorf("listed %+v, %v", list, err)
 			}
-			b.advance(24 * time.Hour)
-			fired, err := b.op.Launcher().FireDue(b.ctx)
+			b.Advance(24 * time.Hour)
+			fired, err := b.Launcher.FireDue(b.Ctx)
 			if len(fired) != 1 || fired[0].Schedule != "spring" || !strings.Contains(fmt.Sprint(err), "winter") {
 				t.Errorf("fired %+v, %v", fired, err)
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/internal/quota"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -13,7 +14,7 @@ import (
 // Snapshot is a rollout at one moment.
 type Snapshot struct {
 	At time.Time `json:"at"`
-	Summary
+	view.Summary
 	// PerMinute is how many targets end per minute; nil when not enough was seen.
 	PerMinute *float64 `json:"per_minute"`
 	ETA       Estimate `json:"eta"`
@@ -49,17 +50,17 @@ func (o *Operator) Watch(ctx context.Context, id string, every time.Duration) it
 
 // snapshot looks once.
 func (o *Operator) snapshot(ctx context.Context, id string, p *pace) (Snapshot, error) {
-	r, err := o.ledger.Rollout(ctx, id)
+	r, err := o.d.Ledger.Rollout(ctx, id)
 	if err != nil {
 		return Snapshot{}, err
 	}
-	s := Snapshot{At: o.now(), Summary: Summarize(r)}
+	s := Snapshot{At: o.d.Now(), Summary: view.Summarize(r)}
 	p.see(s.At, s.Done)
 	rate, known := p.perMinute(r.Started)
 	if known {
 		s.PerMinute = &rate
 	}
-	pools, err := o.Pools(ctx)
+	pools, err := o.d.Quota.Pools(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -68,18 +69,16 @@ func (o *Operator) snapshot(ctx context.Context, id string, p *pace) (Snapshot, 
 			s.Pools = append(s.Pools, pool)
 		}
 	}
-	if s.Fault, err = o.ledger.PlatformFault(ctx); err != nil {
+	if s.Fault, err = o.d.Ledger.PlatformFault(ctx); err != nil {
 		return s, err
 	}
-	s.halt(pools, s.Fault)
-	active, err := o.unfinished(ctx)
+	s.Halt(pools, s.Fault)
+	limits, err := o.d.Quota.Limits(ctx, r)
 	if err != nil {
 		return s, err
 	}
-	if s.Limit, err = o.limit(ctx, r, rollout.Shares(active)); err != nil {
-		return s, err
-	}
+	s.Limit = limits[0]
 	s.ETA = estimate(r, s.Summary, pools[0], rate, known)
-	s.Workers, err = o.ledger.Capacity(ctx)
+	s.Workers, err = o.d.Ledger.Capacity(ctx)
 	return s, err
 }

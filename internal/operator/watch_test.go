@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -20,18 +21,18 @@ func TestSummarize(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	id := mixed(b)
-	s := operator.Summarize(b.rollout(id))
+	s := view.Summarize(b.Rollout(id))
 	if s.Total != 10 || s.Done != 4 || s.Good != 2 || s.Bad != 2 || s.Blocked != "" {
 		t.Errorf("summary %+v", s)
 	}
-	wantWaves := []operator.WaveSummary{
+	wantWaves := []view.WaveSummary{
 		{Name: "canary", Size: 6, Open: true, Done: 4, Good: 2, Bad: 2, Gate: rollout.DecisionHold, GateWhy: "4 of 6 judged"},
 		{Name: "rest", Size: 4},
 	}
 	if diff := cmp.Diff(wantWaves, s.Waves); diff != "" {
 		t.Errorf("waves (-want +got):\n%s", diff)
 	}
-	wantStages := []operator.StageSummary{
+	wantStages := []view.StageSummary{
 		{Stage: rollout.StagePreflight, Pending: 4, Parked: 1, Passed: 5},
 		{Stage: rollout.StageCommit, Bad: 1, Passed: 4},
 		{Stage: rollout.StageCheck, Parked: 1, Passed: 3},
@@ -60,15 +61,15 @@ func TestBlockedIsNotHasty(t *testing.T) {
 			{Wave: 1, Stage: rollout.StagePreflight, State: rollout.StatePending}: 1,
 		},
 	}
-	if s := operator.Summarize(r); s.Blocked != "" {
+	if s := view.Summarize(r); s.Blocked != "" {
 		t.Errorf("blocked: %q", s.Blocked)
 	}
 	r.Plan.Waves[0].Approve = true
-	if s := operator.Summarize(r); s.Blocked != "wave canary: waits for promote" {
+	if s := view.Summarize(r); s.Blocked != "wave canary: waits for promote" {
 		t.Errorf("a gate that wants a person blocks: %q", s.Blocked)
 	}
 	r.Gates[0] = rollout.GateState{Decision: rollout.DecisionFail, Why: "2 of 2"}
-	if s := operator.Summarize(r); s.Blocked != "wave canary: 2 of 2" {
+	if s := view.Summarize(r); s.Blocked != "wave canary: 2 of 2" {
 		t.Errorf("a failed gate blocks: %q", s.Blocked)
 	}
 }
@@ -76,16 +77,16 @@ func TestBlockedIsNotHasty(t *testing.T) {
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	id := b.apply(simple, 4)
+	id := b.Apply(simple, 4)
 	var seen []operator.Snapshot
-	for s, err := range b.op.Watch(b.ctx, id, time.Millisecond) {
+	for s, err := range b.Operator.Watch(b.Ctx, id, time.Millisecond) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		seen = append(seen, s)
 		if len(seen) == 1 {
-			b.advance(time.Minute)
-			b.work()
+			b.Advance(time.Minute)
+			b.Work()
 		}
 		if s.Status == rollout.StatusDone {
 			break
@@ -98,9 +99,9 @@ func TestWatch(t *testing.T) {
 	if last.PerMinute == nil || *last.PerMinute != 4 || last.ETA != (operator.Estimate{}) || last.Done != 4 {
 		t.Errorf("last %+v, %v a minute", last, last.PerMinute)
 	}
-	ctx, cancel := context.WithCancel(b.ctx)
+	ctx, cancel := context.WithCancel(b.Ctx)
 	looks := 0
-	for _, err := range b.op.Watch(ctx, "nobody", time.Millisecond) {
+	for _, err := range b.Operator.Watch(ctx, "nobody", time.Millisecond) {
 		if !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("an unknown rollout: %v", err)
 		}
@@ -117,10 +118,10 @@ func TestWatch(t *testing.T) {
 func TestEstimate(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	id := b.apply(waved, 4)
+	id := b.Apply(waved, 4)
 	look := func() operator.Snapshot {
 		t.Helper()
-		for s, err := range b.op.Watch(b.ctx, id, time.Hour) {
+		for s, err := range b.Operator.Watch(b.Ctx, id, time.Hour) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -135,22 +136,22 @@ func TestEstimate(t *testing.T) {
 			t.Errorf("unknown because %q, want %q", got, want)
 		}
 	}
-	b.advance(time.Minute)
-	if err := b.pools.Quota(rollout.StageSubmit).Refill(b.ctx, reading(3, 20)); err != nil {
+	b.Advance(time.Minute)
+	if err := b.Pools.Quota(rollout.StageSubmit).Refill(b.Ctx, ratelimit.Reading{Rest: 3, Limit: 20}); err != nil {
 		t.Fatal(err)
 	}
 	unknown("4 targets want a submission, 3 are left")
-	if err := b.pools.Close(b.ctx, rollout.StageSubmit, ratelimit.Refusal{Reason: "85085"}, 0); err != nil {
+	if err := b.Pools.Close(b.Ctx, rollout.StageSubmit, ratelimit.Refusal{Reason: "85085"}, 0); err != nil {
 		t.Fatal(err)
 	}
 	unknown("submissions are closed: errcode 85085")
-	if _, err := b.op.OpenPool(b.ctx, rollout.StageSubmit, ""); err != nil {
+	if _, err := b.Quota.Open(b.Ctx, rollout.StageSubmit, ""); err != nil {
 		t.Fatal(err)
 	}
 	unknown("nothing ended")
-	b.work()
+	b.Work()
 	unknown("wave canary: waits for promote")
-	if _, err := b.op.Promote(b.ctx, id, "", ""); err != nil {
+	if _, err := b.Operator.Promote(b.Ctx, id, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	if s := look(); s.ETA.Unknown != "" || s.ETA.Left != time.Minute {

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/appconfig"
+	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/internal/quota"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks"
@@ -36,7 +38,7 @@ type Explanation struct {
 type Place struct {
 	Rollout string         `json:"rollout"`
 	Status  rollout.Status `json:"status"`
-	Row
+	view.Row
 	// Waits says what it waits for, or how it ended.
 	Waits string `json:"waits"`
 	// Next is what a person should do; "" for nothing.
@@ -85,7 +87,7 @@ func (o *Operator) Why(ctx context.Context, appID, ref string) (Explanation, err
 	if err != nil {
 		return e, err
 	}
-	if e.Owner, err = o.ledger.Owner(ctx, appID); err != nil {
+	if e.Owner, err = o.d.Ledger.Owner(ctx, appID); err != nil {
 		return e, err
 	}
 	facts, err := o.facts(ctx, e.Owner)
@@ -93,7 +95,7 @@ func (o *Operator) Why(ctx context.Context, appID, ref string) (Explanation, err
 		return e, err
 	}
 	for _, r := range rollouts {
-		t, err := o.ledger.Target(ctx, r.ID, appID)
+		t, err := o.d.Ledger.Target(ctx, r.ID, appID)
 		if errors.Is(err, ledger.ErrNotFound) {
 			continue
 		}
@@ -112,7 +114,7 @@ func (o *Operator) Why(ctx context.Context, appID, ref string) (Explanation, err
 		}
 		waits, next := facts.explain(r, t)
 		e.Places = append(e.Places, Place{
-			Rollout: r.ID, Status: r.Status, Row: RowOf(r, t), Waits: waits, Next: next, Intent: t.Intent, Timeline: t.Timeline,
+			Rollout: r.ID, Status: r.Status, Row: view.RowOf(r, t), Waits: waits, Next: next, Intent: t.Intent, Timeline: t.Timeline,
 		})
 	}
 	for _, b := range unreadable {
@@ -138,12 +140,12 @@ func (o *Operator) holders(ctx context.Context, ref string) ([]rollout.Rollout, 
 		r, err := o.Rollout(ctx, ref)
 		return []rollout.Rollout{r}, nil, err
 	}
-	list, err := o.ledger.Active(ctx)
+	list, err := o.d.Ledger.Active(ctx)
 	broken, err := ledger.Broken(err)
 	if err != nil {
 		return nil, nil, err
 	}
-	recent, err := o.ledger.Rollouts(ctx, 0, whyRecent)
+	recent, err := o.d.Ledger.Rollouts(ctx, 0, whyRecent)
 	old, err := ledger.Broken(err)
 	if err != nil {
 		return nil, nil, err
@@ -187,20 +189,20 @@ type facts struct {
 
 func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
 	f := facts{owner: o.ownerOf(ctx, owner), pools: make(map[rollout.Stage]quota.Pool)}
-	pools, err := o.Pools(ctx)
+	pools, err := o.d.Quota.Pools(ctx)
 	if err != nil {
 		return f, err
 	}
 	for _, p := range pools {
 		f.pools[p.Stage] = p
 	}
-	if f.quarantine, err = o.ledger.Quarantine(ctx); err != nil {
+	if f.quarantine, err = o.d.Ledger.Quarantine(ctx); err != nil {
 		return f, err
 	}
-	if f.fault, err = o.ledger.PlatformFault(ctx); err != nil {
+	if f.fault, err = o.d.Ledger.PlatformFault(ctx); err != nil {
 		return f, err
 	}
-	if f.workers, err = o.ledger.Capacity(ctx); err != nil {
+	if f.workers, err = o.d.Ledger.Capacity(ctx); err != nil {
 		return f, err
 	}
 	f.paused, err = o.pausedQueues(ctx)
@@ -209,7 +211,7 @@ func (o *Operator) facts(ctx context.Context, owner string) (facts, error) {
 
 // pausedQueues are the paused Asynq queues by queue.
 func (o *Operator) pausedQueues(ctx context.Context) (map[rollout.QueueName]queue.Paused, error) {
-	list, err := queue.PausedQueues(ctx, o.rdb)
+	list, err := queue.PausedQueues(ctx, o.d.Redis)
 	out := make(map[rollout.QueueName]queue.Paused, len(list))
 	for _, p := range list {
 		out[p.QueueName] = p
@@ -230,7 +232,7 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 		if t.LastError != nil && t.LastError.Next != "" && t.State == rollout.StateFailed {
 			return endedWords(t), t.LastError.Next
 		}
-		return endedWords(t), whatNext(r.ID, t.State, "", lastErrorOf(t.LastError))
+		return endedWords(t), view.Next(r.ID, t.State, "", view.LastErrorOf(t.LastError))
 	case r.Status == rollout.StatusLoading:
 		return "its rollout is still being written", "if its apply was interrupted, run the same apply again"
 	case r.Status == rollout.StatusScheduled:
@@ -253,7 +255,7 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 	}
 	switch {
 	case f.fault != nil && t.State != rollout.StateParked:
-		return faultWords(*f.fault), faultNext(*f.fault)
+		return view.Fault(*f.fault), view.FaultNext(*f.fault)
 	case t.State == rollout.StatePending:
 		return f.pending(r, t)
 	case t.State == rollout.StateRunning && t.Reason == rollout.ReasonActing:
@@ -275,21 +277,21 @@ func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string)
 	}
 	if t.Wave() > r.Reach(t.Stage) {
 		wave, gate, _ := r.Gate()
-		waits = fmt.Sprintf("its wave %s is not open: wave %s comes before it", waveName(r, t.Wave()), waveName(r, wave))
+		waits = fmt.Sprintf("its wave %s is not open: wave %s comes before it", view.WaveName(r, t.Wave()), view.WaveName(r, wave))
 		if gate.Decision == rollout.DecisionTrip {
-			waits = fmt.Sprintf("the gate of wave %s has tripped", waveName(r, wave))
+			waits = fmt.Sprintf("the gate of wave %s has tripped", view.WaveName(r, wave))
 		}
 		if gate.Why != "" {
 			waits += ": " + gate.Why
 		}
-		if gate.Decision == rollout.DecisionFail || gate.Decision == rollout.DecisionTrip || blocked(r) != "" {
-			next = promoteCommand(r.ID, waveName(r, wave+1))
+		if gate.Decision == rollout.DecisionFail || gate.Decision == rollout.DecisionTrip || view.Blocked(r) != "" {
+			next = view.PromoteCommand(r.ID, view.WaveName(r, wave+1))
 		}
 		return waits, next
 	}
 	if p := f.pools[t.Stage]; !p.Open() {
 		if f.limit != nil && f.limit.Kind == rollout.LimitExhausted { // units end it, not the next try
-			return "it waits for quota: " + f.limit.String(), limitNext(f.limit)
+			return "it waits for quota: " + f.limit.String(), quota.LimitNext(f.limit)
 		}
 		waits = fmt.Sprintf("the %s stage is closed for every app: %s", t.Stage, p.Words)
 		if !p.RetryAt.IsZero() {
@@ -301,7 +303,7 @@ func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string)
 		return (&rollout.QuarantineError{Left: f.quarantine}).Error(), ""
 	}
 	if f.limit != nil {
-		return "it waits for quota: " + f.limit.String(), limitNext(f.limit)
+		return "it waits for quota: " + f.limit.String(), quota.LimitNext(f.limit)
 	}
 	if p, paused := f.paused[t.Stage.QueueName()]; paused {
 		return "it waits for its turn, and " + p.String(), p.Next()
@@ -314,11 +316,11 @@ func (o *Operator) limitOf(ctx context.Context, r rollout.Rollout, t rollout.Tar
 	if t.Stage != rollout.StageSubmit || t.State != rollout.StatePending || t.Intent != nil {
 		return nil, nil
 	}
-	active, err := o.unfinished(ctx)
+	limits, err := o.d.Quota.Limits(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return o.limit(ctx, r, rollout.Shares(active))
+	return limits[0], nil
 }
 
 // queue says what is wrong with a stage's workers; "" for nothing.
@@ -331,7 +333,7 @@ func (f facts) queueName(s rollout.Stage) string {
 
 func (f facts) parked(r rollout.Rollout, t rollout.Target) (waits, next string) {
 	if lastErrorClass(t) == rollout.ClassPanic {
-		return "it is tried again soon" + panicWords(t), panicNext
+		return "it is tried again soon" + panicWords(t), view.PanicNext
 	}
 	if t.Reason == rollout.ReasonOwner {
 		waits = waitsForOwner(r.ID, f.owner)
@@ -340,7 +342,7 @@ func (f facts) parked(r rollout.Rollout, t rollout.Target) (waits, next string) 
 		}
 		return waits, ownerNext(f.owner)
 	}
-	return waitsFor(t), parkedNext(r.ID, t.Reason, lastErrorOf(t.LastError))
+	return view.WaitsFor(t), view.ParkedNext(r.ID, t.Reason, view.LastErrorOf(t.LastError))
 }
 
 // endedWords say how a target ended.
@@ -367,7 +369,7 @@ func endedWords(t rollout.Target) string {
 	if t.State == rollout.StateAborted && t.AuditID != 0 {
 		words += fmt.Sprintf("; audit %d stays as it is at WeChat", t.AuditID)
 	}
-	if t.LastError != nil && isBad(t.State) {
+	if t.LastError != nil && view.IsBad(t.State) {
 		words += ": " + t.LastError.Text
 	}
 	return words
@@ -391,12 +393,11 @@ func lastErrorClass(t rollout.Target) string {
 // Live asks WeChat about an app: its trial and live version and its last audit. An app that
 // a worker is calling for is not asked about, see Live.Busy.
 func (o *Operator) Live(ctx context.Context, appID string) (live Live, err error) {
-	wx, err := o.online("ask about the app")
-	if err != nil {
-		return Live{}, err
+	if o.d.WeChat == nil {
+		return Live{}, &credential.OfflineError{What: "ask about the app"}
 	}
-	err = o.readers.Borrow(ctx, appID, func(ctx context.Context) error {
-		live, err = liveOf(ctx, wx, appID)
+	err = o.d.Readers.Borrow(ctx, appID, func(ctx context.Context) error {
+		live, err = liveOf(ctx, o.d.WeChat, appID)
 		return err
 	})
 	if lent := (*ledger.LentError)(nil); errors.As(err, &lent) {

@@ -13,6 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -22,11 +23,11 @@ import (
 func TestWhyInQuarantine(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.apply(simple, 1)
-	b.hire()
+	b.Apply(simple, 1)
+	b.Hire()
 	waits := func() string {
 		t.Helper()
-		e, err := b.op.Why(b.ctx, appID(0), "")
+		e, err := b.Operator.Why(b.Ctx, appID(0), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,8 +36,8 @@ func TestWhyInQuarantine(t *testing.T) {
 	if got := waits(); got != "it waits for its turn" {
 		t.Errorf("before a restart: %q", got)
 	}
-	now := b.rdb.Time(b.ctx).Val()
-	if err := b.rdb.HSet(b.ctx, "wxr:{ledger}:server", "until", now.Add(40*time.Second).UnixMilli()).Err(); err != nil {
+	now := b.Redis.Time(b.Ctx).Val()
+	if err := b.Redis.HSet(b.Ctx, "wxr:{ledger}:server", "until", now.Add(40*time.Second).UnixMilli()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if got := waits(); !strings.Contains(got, "Redis was restarted") || !strings.Contains(got, "no assignments for another 40s") {
@@ -48,7 +49,7 @@ func TestWhy(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	id := mixed(b)
-	b.hire()
+	b.Hire()
 	tests := []struct {
 		app         int
 		waits, next string // parts of them
@@ -62,7 +63,7 @@ func TestWhy(t *testing.T) {
 		{6, "its wave rest is not open: wave canary comes before it: ", ""},
 	}
 	for _, tt := range tests {
-		e, err := b.op.Why(b.ctx, appID(tt.app), "")
+		e, err := b.Operator.Why(b.Ctx, appID(tt.app), "")
 		if err != nil || len(e.Places) != 1 {
 			t.Fatalf("app %d: %+v %v", tt.app, e, err)
 		}
@@ -74,28 +75,19 @@ func TestWhy(t *testing.T) {
 			t.Errorf("app %d: %+v", tt.app, e)
 		}
 	}
-	e, err := b.op.Why(b.ctx, appID(2), "spring")
+	e, err := b.Operator.Why(b.Ctx, appID(2), "spring")
 	if err != nil || e.Owner != id {
 		t.Fatalf("owner %q: %v", e.Owner, err)
 	}
-	want := &operator.LastError{Class: "fatal-app", Code: 61007, RID: "rid-2", Text: "permission set 18 is not granted", Known: known(t, 61007), At: newYear}
+	want := &view.LastError{Class: "fatal-app", Code: 61007, RID: "rid-2", Text: "permission set 18 is not granted", Known: operatortest.Known(t, 61007), At: operatortest.NewYear}
 	if diff := cmp.Diff(want, e.Places[0].LastError); diff != "" {
 		t.Errorf("last error (-want +got):\n%s", diff)
 	}
-	if len(e.Places[0].Timeline) != 1 || !e.Places[0].Due.Equal(newYear.Add(time.Hour)) {
+	if len(e.Places[0].Timeline) != 1 || !e.Places[0].Due.Equal(operatortest.NewYear.Add(time.Hour)) {
 		t.Errorf("timeline %+v, wakes %s", e.Places[0].Timeline, e.Places[0].Due)
 	}
-	if _, err := b.op.Why(b.ctx, appID(99), ""); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := b.Operator.Why(b.Ctx, appID(99), ""); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("a strange app: %v", err)
-	}
-}
-
-// hire makes workers live for an hour.
-func (b *bench) hire() {
-	b.t.Helper()
-	err := b.ledger.Heartbeat(b.ctx, "w1", map[rollout.QueueName]int{rollout.QueueCommit: 4, rollout.QueueAudit: 4, rollout.QueueRelease: 4}, time.Hour)
-	if err != nil {
-		b.t.Fatal(err)
 	}
 }
 
@@ -103,10 +95,10 @@ func (b *bench) hire() {
 func TestWhyOfUnfinished(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	id := b.apply(simple, 1)
+	id := b.Apply(simple, 1)
 	expect := func(waits, next string) {
 		t.Helper()
-		e, err := b.op.Why(b.ctx, appID(0), "")
+		e, err := b.Operator.Why(b.Ctx, appID(0), "")
 		if err != nil || len(e.Places) == 0 {
 			t.Fatalf("%+v %v", e, err)
 		}
@@ -115,42 +107,42 @@ func TestWhyOfUnfinished(t *testing.T) {
 		}
 	}
 	expect("waits for its turn", "no worker of the commit queue is alive")
-	b.hire()
+	b.Hire()
 	expect("waits for its turn", "")
-	if err := b.pools.Close(b.ctx, rollout.StagePreflight, ratelimit.Refusal{Reason: "45009"}, time.Hour); err != nil {
+	if err := b.Pools.Close(b.Ctx, rollout.StagePreflight, ratelimit.Refusal{Reason: "45009"}, time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	expect("the preflight stage is closed for every app: errcode 45009: "+known(t, 45009)+"; tried again at 2030-01-01T01:00:00Z", "")
-	if _, err := b.op.OpenPool(b.ctx, rollout.StagePreflight, ""); err != nil {
+	expect("the preflight stage is closed for every app: errcode 45009: "+operatortest.Known(t, 45009)+"; tried again at 2030-01-01T01:00:00Z", "")
+	if _, err := b.Quota.Open(b.Ctx, rollout.StagePreflight, ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.op.Pause(b.ctx, id, "lunch"); err != nil {
+	if _, err := b.Operator.Pause(b.Ctx, id, "lunch"); err != nil {
 		t.Fatal(err)
 	}
 	expect("paused by li@ops1: lunch", "enqueue resume "+id)
-	if _, err := b.op.Resume(b.ctx, id, ""); err != nil {
+	if _, err := b.Operator.Resume(b.Ctx, id, ""); err != nil {
 		t.Fatal(err)
 	}
-	assignments, err := b.ledger.Claim(b.ctx, rollout.Claim{Rollout: id, Stage: rollout.StagePreflight, MaxRank: 1, N: 1, Lease: time.Minute})
+	assignments, err := b.Ledger.Claim(b.Ctx, rollout.Claim{Rollout: id, Stage: rollout.StagePreflight, MaxRank: 1, N: 1, Lease: time.Minute})
 	if err != nil || len(assignments) != 1 {
 		t.Fatalf("claim: %v %v", assignments, err)
 	}
 	expect("in the workers' queue", "")
-	if _, err := b.ledger.Start(b.ctx, assignments[0], time.Minute); err != nil {
+	if _, err := b.Ledger.Start(b.Ctx, assignments[0], time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	expect("a worker acts on it now", "")
 
-	other := b.apply(strings.Replace(simple, "spring", "winter", 1), 1)
-	b.work()
-	e, err := b.op.Why(b.ctx, appID(0), other)
+	other := b.Apply(strings.Replace(simple, "spring", "winter", 1), 1)
+	b.Work()
+	e, err := b.Operator.Why(b.Ctx, appID(0), other)
 	if err != nil || e.Places[0].Waits != "it waits for rollout "+id+" (priority 0), which works on this app" {
 		t.Errorf("the other rollout's: %+v %v", e, err)
 	}
-	if _, err := b.op.Abort(b.ctx, id, "no"); err != nil {
+	if _, err := b.Operator.Abort(b.Ctx, id, "no"); err != nil {
 		t.Fatal(err)
 	}
-	e, err = b.op.Why(b.ctx, appID(0), "")
+	e, err = b.Operator.Why(b.Ctx, appID(0), "")
 	if err != nil || len(e.Places) != 2 || e.Places[0].Rollout != other || !strings.Contains(e.Places[1].Waits, "aborted") {
 		t.Errorf("both: %+v %v", e, err)
 	}
@@ -159,22 +151,22 @@ func TestWhyOfUnfinished(t *testing.T) {
 func TestWhyScheduledAndLoading(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.apply(simple+"start: \"2030-01-02T00:00Z\"\n", 1)
-	e, err := b.op.Why(b.ctx, appID(0), "")
+	b.Apply(simple+"start: \"2030-01-02T00:00Z\"\n", 1)
+	e, err := b.Operator.Why(b.Ctx, appID(0), "")
 	if err != nil || e.Places[0].Waits != "its rollout starts at 2030-01-02T00:00:00Z" {
 		t.Errorf("%+v %v", e, err)
 	}
-	p := b.plan(strings.Replace(simple, "spring", "winter", 1), 600)
-	ctx, cancel := context.WithCancel(b.ctx)
+	p := b.Plan(strings.Replace(simple, "spring", "winter", 1), 600)
+	ctx, cancel := context.WithCancel(b.Ctx)
 	defer cancel()
-	if _, err := b.op.Launcher().Apply(ctx, p, launch.ApplyOptions{Progress: func(int, int) { cancel() }}); err == nil {
+	if _, err := b.Launcher.Apply(ctx, p, launch.ApplyOptions{Progress: func(int, int) { cancel() }}); err == nil {
 		t.Fatal("apply was not interrupted")
 	}
-	for target, err := range b.op.Targets(b.ctx, b.rollout(p.ID), operator.Filter{}) {
+	for target, err := range b.Operator.Targets(b.Ctx, b.Rollout(p.ID), view.Filter{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := b.op.Why(b.ctx, target.AppID, p.ID)
+		e, err := b.Operator.Why(b.Ctx, target.AppID, p.ID)
 		if err != nil || !strings.Contains(e.Places[0].Waits, "still being written") || !strings.Contains(e.Places[0].Next, "same apply again") {
 			t.Errorf("%+v %v", e, err)
 		}
@@ -185,10 +177,10 @@ func TestWhyScheduledAndLoading(t *testing.T) {
 func TestWhyIntent(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.apply(simple, 1)
-	b.worker.Answer(appID(0), rollout.StageRelease, operatortest.Parked(rollout.StageRelease, rollout.ReasonWindow, 0, "opens at night"))
-	b.work()
-	e, err := b.op.Why(b.ctx, appID(0), "")
+	b.Apply(simple, 1)
+	b.Worker.Answer(appID(0), rollout.StageRelease, operatortest.Parked(rollout.StageRelease, rollout.ReasonWindow, 0, "opens at night"))
+	b.Work()
+	e, err := b.Operator.Why(b.Ctx, appID(0), "")
 	if err != nil || e.Places[0].Waits != "the plan's release window is closed" || e.Places[0].Intent != nil || e.Places[0].Submitted.IsZero() {
 		t.Errorf("%+v %v", e.Places, err)
 	}
@@ -197,9 +189,9 @@ func TestWhyIntent(t *testing.T) {
 func TestLive(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.wx.Version = wxclient.VersionInfo{Exp: &wxclient.VersionEntry{Time: 60, Version: "2", Desc: "new"}}
-	b.wx.Audit = wxclient.Audit{ID: 7, Status: wxclient.AuditRejected, Version: "1", Reason: "no"}
-	live, err := b.op.Live(b.ctx, appID(0))
+	b.WeChat.Version = wxclient.VersionInfo{Exp: &wxclient.VersionEntry{Time: 60, Version: "2", Desc: "new"}}
+	b.WeChat.Audit = wxclient.Audit{ID: 7, Status: wxclient.AuditRejected, Version: "1", Reason: "no"}
+	live, err := b.Operator.Live(b.Ctx, appID(0))
 	want := operator.Live{
 		Trial: &operator.Version{Version: "2", Desc: "new", At: time.Unix(60, 0)},
 		Audit: &operator.Audit{ID: 7, Status: "rejected", Version: "1", Reason: "no"},
@@ -207,18 +199,18 @@ func TestLive(t *testing.T) {
 	if diff := cmp.Diff(want, live); diff != "" || err != nil {
 		t.Errorf("live (-want +got):\n%s %v", diff, err)
 	}
-	b.wx.Errs["LatestAudit"] = &wxclient.Error{Code: 85012}
-	if live, err := b.op.Live(b.ctx, appID(0)); err != nil || live.Audit != nil {
+	b.WeChat.Errs["LatestAudit"] = &wxclient.Error{Code: 85012}
+	if live, err := b.Operator.Live(b.Ctx, appID(0)); err != nil || live.Audit != nil {
 		t.Errorf("never audited: %+v %v", live, err)
 	}
-	b.wx.Errs["LatestAudit"] = &wxclient.Error{Code: -1}
-	if _, err := b.op.Live(b.ctx, appID(0)); err == nil {
+	b.WeChat.Errs["LatestAudit"] = &wxclient.Error{Code: -1}
+	if _, err := b.Operator.Live(b.Ctx, appID(0)); err == nil {
 		t.Error("a busy WeChat is no error")
 	}
-	d := b.deps()
+	d := b.OperatorDeps()
 	d.WeChat = nil
 	var offline *credential.OfflineError
-	if _, err := operator.New(d).Live(b.ctx, appID(0)); !errors.As(err, &offline) {
+	if _, err := operator.New(d).Live(b.Ctx, appID(0)); !errors.As(err, &offline) {
 		t.Errorf("offline: %v", err)
 	}
 }

@@ -1,94 +1,180 @@
-// Package quota describes the pools of permits for people.
+// Package quota holds the use cases of the submission quota: describe the pools of permits, divide
+// the submissions among the pools of plans, read the quota from WeChat, and open a pool.
 package quota
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"strconv"
-	"time"
+	"slices"
 
+	"github.com/wxrollout/wxrollout/internal/credential"
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/library"
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/tasks/pool"
-	"github.com/wxrollout/wxrollout/wxclient/errcode"
+	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// Pool is the state of a stage's pool of permits.
-type Pool struct {
-	Stage rollout.Stage `json:"stage"`
-	// State is open, closed or probing.
-	State string `json:"state"`
-	// Reason is the errcode that closed it, or exhausted; Words explain it.
-	Reason string `json:"reason,omitempty"`
-	Words  string `json:"words,omitempty"`
-	// Punished reports that WeChat punishes the platform (86008, 86010).
-	Punished bool `json:"punished,omitempty"`
-	// Known reports that the platform's quota was read: Rest of Limit is left.
-	Known bool  `json:"known"`
-	Rest  int64 `json:"rest"`
-	Limit int64 `json:"limit"`
-	// Outstanding permits are in the workers' hands, Spent is the sum of all.
-	Outstanding int64 `json:"outstanding"`
-	Spent       int64 `json:"spent"`
-	Closings    int64 `json:"closings"`
-	// Since is when it closed, RetryAt when it is tried again, ReadAt when the
-	// quota was read last.
-	Since   time.Time `json:"since,omitzero"`
-	RetryAt time.Time `json:"retry_at,omitzero"`
-	ReadAt  time.Time `json:"read_at,omitzero"`
+// Readers chooses apps to ask WeChat through. *fleet.Readers implements it.
+type Readers interface {
+	Any(ctx context.Context) (appIDs []string, err error)
+	Ask(ctx context.Context, what string, apps []string, ask func(ctx context.Context, app string) error) (asked string, err error)
 }
 
-// Open reports whether the pool gives permits.
-func (p Pool) Open() bool { return p.State == ratelimit.StateOpen && p.Reason == "" }
-
-// Next is what a person should do about a pool that is not open; "" for nothing.
-func (p Pool) Next() string {
-	if !p.Punished {
-		return ""
-	}
-	return "find out on the platform's console what WeChat punishes, and end it; then enqueue quota open " + string(p.Stage) +
-		", and enqueue resume for each paused rollout"
+// WeChat answers queryquota. *wxclient.Client implements it.
+type WeChat interface {
+	QueryQuota(ctx context.Context, appid string) (wxclient.Quota, error)
 }
 
-// punished reports whether a pool's reason is a penalty of the platform.
-func punished(reason string) bool {
-	code, err := strconv.ParseInt(reason, 10, 64)
-	return err == nil && classify.Penalty(code)
+// Deps are what a Quota works on.
+type Deps struct {
+	Ledger  *ledger.Ledger
+	Pools   *pool.Pools
+	Readers Readers
+	// WeChat answers calls; a nil interface means offline.
+	WeChat WeChat
+	// By names the operator in the log of the platform.
+	By string
 }
 
-// Read reads one stage's pool.
-func Read(ctx context.Context, pools *pool.Pools, s rollout.Stage) (Pool, error) {
-	q, err := pools.Quota(s).State(ctx)
+// Quota carries out the use cases. It is safe for concurrent use.
+type Quota struct{ d Deps }
+
+// New returns a Quota; it starts nothing and needs no closing.
+func New(d Deps) *Quota { return &Quota{d} }
+
+// Pool reads the pool of a stage.
+func (q *Quota) Pool(ctx context.Context, s rollout.Stage) (Pool, error) {
+	state, err := q.d.Pools.Quota(s).State(ctx)
 	if err != nil {
 		return Pool{}, fmt.Errorf("read the %s pool: %w", s, err)
 	}
-	return Pool{
-		Stage: s, State: q.State, Reason: q.Reason, Words: closureWords(q.Reason), Punished: punished(q.Reason), Known: q.Known, Rest: q.Rest, Limit: q.Limit,
-		Outstanding: q.Outstanding, Spent: q.Spent, Closings: q.Closings, Since: q.Since, RetryAt: q.RetryAt, ReadAt: q.ReadAt,
-	}, nil
+	return poolOf(s, state), nil
 }
 
-// closureWords explains what closed a pool.
-func closureWords(reason string) string {
-	if reason == "" {
-		return ""
+// Pools reads the pools of all stages, submit first.
+func (q *Quota) Pools(ctx context.Context) ([]Pool, error) {
+	others := slices.DeleteFunc(rollout.Stages(), func(s rollout.Stage) bool { return s == rollout.StageSubmit })
+	var pools []Pool
+	for _, s := range append([]rollout.Stage{rollout.StageSubmit}, others...) {
+		p, err := q.Pool(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		pools = append(pools, p)
 	}
-	if reason == ratelimit.Exhausted {
-		return "the platform's submissions are used up"
+	return pools, nil
+}
+
+// Live is the platform's quota as WeChat reports it now.
+type Live struct {
+	Rest         int64 `json:"rest"`
+	Limit        int64 `json:"limit"`
+	SpeedupRest  int64 `json:"speedup_rest"`
+	SpeedupLimit int64 `json:"speedup_limit"`
+	// AppID is the app that was asked through; all share one quota.
+	AppID string `json:"appid"`
+}
+
+// Online reports whether WeChat can be asked.
+func (q *Quota) Online() bool { return q.d.WeChat != nil }
+
+// Live reads the quota through the first of the apps that no worker calls for and that answers, or,
+// without apps, through any of the platform's.
+func (q *Quota) Live(ctx context.Context, apps ...string) (live Live, err error) {
+	if !q.Online() {
+		return live, &credential.OfflineError{What: "ask queryquota"}
 	}
-	if reason == classify.ReasonOutage {
-		return "WeChat answers no app here (-1, no connection or no reply): one app at a time probes it"
+	if len(apps) == 0 {
+		if apps, err = q.d.Readers.Any(ctx); err != nil {
+			return live, err
+		}
 	}
-	code, err := strconv.ParseInt(reason, 10, 64)
+	live.AppID, err = q.d.Readers.Ask(ctx, "queryquota", apps, func(ctx context.Context, app string) error {
+		got, err := q.d.WeChat.QueryQuota(ctx, app)
+		live.Rest, live.Limit, live.SpeedupRest, live.SpeedupLimit = got.Rest, got.Limit, got.SpeedupRest, got.SpeedupLimit
+		return err
+	})
+	return live, err
+}
+
+// Report has the pools and, if WeChat could be asked, its own numbers.
+type Report struct {
+	Pools []Pool `json:"pools"`
+	Live  *Live  `json:"live,omitempty"`
+	// Books divide the submissions among the pools of plans.
+	Books Books `json:"books"`
+	// Actions are what operators did to the pools, oldest first.
+	Actions []ledger.Action `json:"actions,omitempty"`
+	// Fault is the fault of the platform that stops everything; nil if there is none.
+	Fault *ledger.PlatformFault `json:"platform_fault,omitempty"`
+	// Note is why Live is missing.
+	Note string `json:"note,omitempty"`
+}
+
+// Report reads the pools, and the quota through an app; "" takes any. A failure to ask WeChat is a
+// note, unless an app was named.
+func (q *Quota) Report(ctx context.Context, appID string) (r Report, err error) {
+	if r.Pools, err = q.Pools(ctx); err != nil {
+		return r, err
+	}
+	actions, err := q.d.Ledger.PlatformActions(ctx)
 	if err != nil {
-		return reason
+		return r, err
 	}
-	meaning, _ := errcode.Advice(code, "")
-	text := cmp.Or(meaning, "an errcode our table lacks")
-	if classify.Penalty(code) {
-		return fmt.Sprintf("punished: errcode %d: %s; nothing is submitted for any rollout", code, text)
+	r.Actions = slices.DeleteFunc(actions, library.IsAction)
+	if r.Fault, err = q.d.Ledger.PlatformFault(ctx); err != nil {
+		return r, err
 	}
-	return fmt.Sprintf("errcode %d: %s", code, text)
+	if r.Books, err = q.Books(ctx); err != nil {
+		return r, err
+	}
+	var through []string
+	if appID != "" {
+		through = []string{appID}
+	}
+	live, err := q.Live(ctx, through...)
+	switch {
+	case err == nil:
+		r.Live = &live
+	case appID != "" || ctx.Err() != nil:
+		return r, err
+	default:
+		r.Note = err.Error()
+	}
+	return r, nil
+}
+
+// Open opens the pool of a stage, whatever closed it: the override for a wrong reading or a penalty
+// that is over. If the platform still refuses, the next call closes the pool again. The log of the
+// platform names who opened a closed pool, and why.
+func (q *Quota) Open(ctx context.Context, s rollout.Stage, why string) (was Pool, err error) {
+	if !s.Valid() {
+		return was, fmt.Errorf("open a pool: no stage is called %q", s)
+	}
+	if was, err = q.Pool(ctx, s); err != nil {
+		return was, err
+	}
+	if err := q.d.Pools.Quota(s).Open(ctx); err != nil {
+		return was, fmt.Errorf("open the %s pool: %w", s, err)
+	}
+	if was.Open() {
+		return was, nil
+	}
+	from := fmt.Sprintf("%s pool %s: %s", s, was.State, was.Words)
+	if err := q.d.Ledger.NotePlatform(ctx, from, ratelimit.StateOpen, q.d.By, human.Reason(why)); err != nil {
+		return was, fmt.Errorf("the %s pool is open: %w", s, err)
+	}
+	return was, nil
+}
+
+// Reserve reserves n submissions a month for the pool of a plan, and drops any other such share.
+func (q *Quota) Reserve(ctx context.Context, pool string, n int64) error {
+	var shares map[string]int64
+	if n > 0 {
+		shares = map[string]int64{pool: n}
+	}
+	return q.d.Pools.Quota(rollout.StageSubmit).SetShares(ctx, shares)
 }

@@ -99,12 +99,12 @@ func runAppsGet(ctx context.Context, env *command.Env, o appsOptions) error {
 	if err != nil {
 		return err
 	}
-	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
-		found, err := fl.List(ctx, filter)
+	return env.With(ctx, func(t command.Tools) error {
+		found, err := t.Fleet.List(ctx, filter)
 		if err != nil {
 			return err
 		}
-		if err := hintSync(ctx, env, fl, len(found)); err != nil {
+		if err := hintSync(ctx, env, t.Fleet, len(found)); err != nil {
 			return err
 		}
 		return term.List(env.Out, o.format, appColumns(), found)
@@ -181,11 +181,11 @@ func runAppsExport(ctx context.Context, env *command.Env, o appsOptions) error {
 	if err != nil {
 		return err
 	}
-	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
+	return env.With(ctx, func(t command.Tools) error {
 		if o.format == term.JSON {
-			return exportJSON(ctx, env, fl, filter)
+			return exportJSON(ctx, env, t.Fleet, filter)
 		}
-		return exportCSV(ctx, env, fl, filter)
+		return exportCSV(ctx, env, t.Fleet, filter)
 	})
 }
 
@@ -265,8 +265,8 @@ account from WeChat, stores it, and adds the versions and the audit.`,
 }
 
 func runAppsInspect(ctx context.Context, env *command.Env, o inspectOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		a, err := op.InspectApp(ctx, o.app, o.live)
+	return env.With(ctx, func(t command.Tools) error {
+		a, err := t.Operator.InspectApp(ctx, o.app, o.live)
 		if err != nil {
 			return err
 		}
@@ -305,7 +305,7 @@ func printApp(env *command.Env, a operator.AppDetails) error {
 		add("merchant", "must %s", need.Words())
 	}
 	for _, p := range a.Rollouts {
-		add("rollout", "%s (%s): %s, %s: %s", p.Rollout, p.Status, p.Stage, command.StateText(p.Row), p.Waits)
+		add("rollout", "%s (%s): %s, %s: %s", p.Rollout, p.Status, p.Stage, p.StateText(), p.Waits)
 	}
 	if a.Now != nil {
 		if a.Now.Busy != "" {

@@ -220,8 +220,8 @@ func requestApp(ctx context.Context, env *command.Env, o createOptions, ask func
 		env.DryRun()
 		return nil
 	}
-	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
-		r, err := ask(fl)
+	return env.With(ctx, func(t command.Tools) error {
+		r, err := ask(t.Fleet)
 		if err != nil {
 			return err
 		}
@@ -263,8 +263,8 @@ must run; requests of other tools appear when they end.`,
 }
 
 func runAppsCreations(ctx context.Context, env *command.Env, o creationsOptions) error {
-	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
-		found, err := fl.Creations(ctx, o.waiting)
+	return env.With(ctx, func(t command.Tools) error {
+		found, err := t.Fleet.Creations(ctx, o.waiting)
 		if err != nil {
 			return err
 		}

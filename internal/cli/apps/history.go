@@ -8,7 +8,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
-	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/registry/apps"
 )
@@ -42,8 +41,8 @@ and reason. The last 1,000 are kept.`,
 }
 
 func runAppsHistory(ctx context.Context, env *command.Env, o historyOptions) error {
-	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
-		found, err := fl.Actions(ctx, o.limit)
+	return env.With(ctx, func(t command.Tools) error {
+		found, err := t.Fleet.Actions(ctx, o.limit)
 		if err != nil {
 			return err
 		}

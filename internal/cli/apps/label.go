@@ -56,10 +56,10 @@ func runAppsImport(ctx context.Context, env *command.Env, o importOptions) error
 	if err != nil {
 		return err
 	}
-	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
+	return env.With(ctx, func(t command.Tools) error {
 		opt := fleet.EditOptions{DryRun: true, Why: o.Why, Replace: o.replace, SkipUnknown: o.skipUnknown}
 		return editApps(env, o.Change, o.format, "Import "+strings.ReplaceAll(o.file, "%", "%%")+" into %s", opt, func(opt fleet.EditOptions) (fleet.Edited, error) {
-			return fl.Import(ctx, list, opt)
+			return t.Fleet.Import(ctx, list, opt)
 		})
 	})
 }
@@ -185,9 +185,9 @@ func runAppsLabel(ctx context.Context, env *command.Env, o labelOptions) error {
 	if err != nil {
 		return err
 	}
-	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
+	return env.With(ctx, func(t command.Tools) error {
 		return editApps(env, o.Change, o.format, "Label %s", fleet.EditOptions{Why: o.Why}, func(opt fleet.EditOptions) (fleet.Edited, error) {
-			return fl.Label(ctx, o.ids, filter, o.edit, opt)
+			return t.Fleet.Label(ctx, o.ids, filter, o.edit, opt)
 		})
 	})
 }

@@ -60,12 +60,12 @@ func checkRedirect(text string, needed bool) error {
 }
 
 func runAppsNeeds(ctx context.Context, env *command.Env, o needsOptions) error {
-	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
-		found, err := fl.NeedsMerchant(ctx)
+	return env.With(ctx, func(t command.Tools) error {
+		found, err := t.Fleet.NeedsMerchant(ctx)
 		broken, err := ledger.Broken(err)
 		if err == nil && o.redirect != "" {
 			bar := env.Bar()
-			err = fl.AddLinks(ctx, found, o.redirect, func(done, total int) { bar.Show("links made", done, total) })
+			err = t.Fleet.AddLinks(ctx, found, o.redirect, func(done, total int) { bar.Show("links made", done, total) })
 			bar.End()
 		}
 		if err != nil {
@@ -125,8 +125,8 @@ authorization domain: put the link on such a page.`,
 }
 
 func runAppsLink(ctx context.Context, env *command.Env, o linkOptions) error {
-	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
-		link, err := fl.AuthorizeLink(ctx, o.app, o.redirect)
+	return env.With(ctx, func(t command.Tools) error {
+		link, err := t.Fleet.AuthorizeLink(ctx, o.app, o.redirect)
 		if err != nil {
 			return err
 		}

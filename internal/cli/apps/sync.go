@@ -53,12 +53,12 @@ Only one sync runs at a time. Refresh tokens are stored sealed.`,
 }
 
 func runAppsSync(ctx context.Context, env *command.Env, o syncOptions) error {
-	return env.WithFleet(ctx, func(fl *fleet.Fleet) error {
+	return env.With(ctx, func(t command.Tools) error {
 		if o.status {
-			return appsStatus(ctx, env, fl, o.format)
+			return appsStatus(ctx, env, t.Fleet, o.format)
 		}
 		bar := env.Bar()
-		done, err := fl.Sync(ctx, fleet.SyncOptions{Full: o.full, Versions: o.versions, Rate: o.rate, Progress: bar.Show})
+		done, err := t.Fleet.Sync(ctx, fleet.SyncOptions{Full: o.full, Versions: o.versions, Rate: o.rate, Progress: bar.Show})
 		bar.End()
 		short := errors.As(err, new(*fleet.ListShortError)) // the rest of the sync is done
 		if err != nil && !short {

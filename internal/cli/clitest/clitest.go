@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
-	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 )
@@ -39,7 +38,7 @@ func New(in string) *Fake {
 			In: strings.NewReader(in), Out: &f.Stdout, Err: &f.Stderr,
 			Size: func() (int, int) { return 80, 30 }, Now: func() time.Time { return Noon },
 		},
-		Open: func(context.Context) (*app.Tools, func() error, error) { return nil, nil, ErrNoOperator },
+		Open: func(context.Context) (t command.Tools, done func() error, err error) { return t, nil, ErrNoOperator },
 	}
 	return f
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/selector"
@@ -42,8 +42,8 @@ func BindChoice(cmd *cobra.Command, c *Choice) {
 }
 
 // Filter returns the filter of a choice; a wrong value is a usage error.
-func (c Choice) Filter() (operator.Filter, error) {
-	f := operator.Filter{Classes: c.Classes, Text: c.Text, AppIDs: c.Apps, Waves: c.Waves}
+func (c Choice) Filter() (view.Filter, error) {
+	f := view.Filter{Classes: c.Classes, Text: c.Text, AppIDs: c.Apps, Waves: c.Waves}
 	for _, text := range c.Codes {
 		code, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
@@ -101,8 +101,8 @@ func CompleteRollouts(env *Env) cobra.CompletionFunc {
 		ctx, cancel := context.WithTimeout(cmd.Context(), limit)
 		defer cancel()
 		var ids []string
-		err := env.With(ctx, func(op *operator.Operator) error {
-			newest, err := op.Rollouts(ctx, 0, 20)
+		err := env.With(ctx, func(t Tools) error {
+			newest, err := t.Operator.Rollouts(ctx, 0, 20)
 			for _, r := range newest {
 				ids = append(ids, cobra.CompletionWithDesc(r.ID, string(r.Status)))
 			}

@@ -3,45 +3,42 @@
 package command
 
 import (
+	"cmp"
 	"context"
 
-	"github.com/wxrollout/wxrollout/internal/app"
+	"github.com/wxrollout/wxrollout/internal/archive"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/doctor"
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/quota"
 )
+
+// Tools are the use cases behind the commands.
+type Tools struct {
+	Operator *operator.Operator
+	Doctor   *doctor.Doctor
+	Launcher *launch.Launcher
+	Fleet    *fleet.Fleet
+	Library  *library.Library
+	Quota    *quota.Quota
+	Archiver archive.Archiver
+}
 
 // Env is what every command works with.
 type Env struct {
 	term.Streams
-	Open func(context.Context) (*app.Tools, func() error, error)
+	Open func(context.Context) (t Tools, done func() error, err error)
 }
 
-// With runs f with the operator's verbs.
-func (env *Env) With(ctx context.Context, f func(*operator.Operator) error) error {
-	return env.with(ctx, func(t *app.Tools) error { return f(t.Operator) })
-}
-
-// WithFleet runs f with the use cases of the app registry.
-func (env *Env) WithFleet(ctx context.Context, f func(*fleet.Fleet) error) error {
-	return env.with(ctx, func(t *app.Tools) error { return f(t.Fleet) })
-}
-
-// WithLibrary runs f with the use cases of the template library.
-func (env *Env) WithLibrary(ctx context.Context, f func(*library.Library) error) error {
-	return env.with(ctx, func(t *app.Tools) error { return f(t.Library) })
-}
-
-// with opens the tools for f and closes them after. An error of closing counts only if f succeeded.
-func (env *Env) with(ctx context.Context, f func(*app.Tools) error) error {
-	tools, done, err := env.Open(ctx)
+// With runs f with the tools and closes them. An error of closing counts only if f succeeded.
+func (env *Env) With(ctx context.Context, f func(Tools) error) error {
+	t, done, err := env.Open(ctx)
 	if err != nil {
 		return err
 	}
-	err = f(tools)
-	if closing := done(); err == nil {
-		err = closing
-	}
-	return err
+	err = f(t)
+	return cmp.Or(err, done())
 }

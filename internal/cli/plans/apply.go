@@ -11,7 +11,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/launch"
-	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
@@ -74,8 +73,8 @@ func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
 	case o.schedule && file.Schedule == "":
 		return launch.ErrNotScheduled
 	}
-	return env.With(ctx, func(op *operator.Operator) error {
-		p, err := previewPlan(ctx, env, op, file, launch.PlanOptions{Offline: o.offline})
+	return env.With(ctx, func(t command.Tools) error {
+		p, err := previewPlan(ctx, env, t.Launcher, file, launch.PlanOptions{Offline: o.offline})
 		if err != nil {
 			return err
 		}
@@ -102,11 +101,11 @@ func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
 			Progress: func(done, total int) { bar.Show("targets written", done, total) },
 		}
 		if o.schedule {
-			s, err := op.Schedule(ctx, p, opt)
+			s, err := t.Launcher.Schedule(ctx, p, opt)
 			bar.End()
 			return printScheduled(env, s, o.format, err)
 		}
-		a, err := op.Launcher().Apply(ctx, p, opt)
+		a, err := t.Launcher.Apply(ctx, p, opt)
 		bar.End()
 		return printApplied(env, a, o.format, err)
 	})
@@ -152,7 +151,7 @@ func printApplied(env *command.Env, a launch.Applied, f term.Format, err error) 
 }
 
 // printScheduled prints what schedule did.
-func printScheduled(env *command.Env, s operator.Schedule, f term.Format, err error) error {
+func printScheduled(env *command.Env, s launch.Schedule, f term.Format, err error) error {
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/launch"
-	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -76,8 +75,8 @@ func runPlan(ctx context.Context, env *command.Env, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	return env.With(ctx, func(op *operator.Operator) error {
-		p, err := previewPlan(ctx, env, op, file, o.asks())
+	return env.With(ctx, func(t command.Tools) error {
+		p, err := previewPlan(ctx, env, t.Launcher, file, o.asks())
 		switch {
 		case err != nil:
 			return err
@@ -100,11 +99,11 @@ func runPlan(ctx context.Context, env *command.Env, o planOptions) error {
 }
 
 // previewPlan previews a plan behind a progress bar.
-func previewPlan(ctx context.Context, env *command.Env, op *operator.Operator, file *planfile.File, opt launch.PlanOptions) (*launch.Preview, error) {
+func previewPlan(ctx context.Context, env *command.Env, l *launch.Launcher, file *planfile.File, opt launch.PlanOptions) (*launch.Preview, error) {
 	bar := env.Bar()
 	defer bar.End()
 	opt.Progress = bar.Show
-	return op.Launcher().Preview(ctx, file, opt)
+	return l.Preview(ctx, file, opt)
 }
 
 // asks returns the options of a preview, without configuration that is not shown.

@@ -10,7 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/launch"
 )
 
 func newSchedule(env *command.Env) *cobra.Command {
@@ -79,8 +79,8 @@ the last one.`,
 }
 
 func runGetSchedules(ctx context.Context, env *command.Env, o schedulesOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		found, err := op.Schedules(ctx)
+	return env.With(ctx, func(t command.Tools) error {
+		found, err := t.Launcher.Schedules(ctx)
 		if err != nil && len(found) == 0 {
 			return err
 		}
@@ -88,25 +88,25 @@ func runGetSchedules(ctx context.Context, env *command.Env, o schedulesOptions) 
 	})
 }
 
-var scheduleColumns = []term.Column[operator.Schedule]{
-	{Name: "name", Text: func(s operator.Schedule) string { return s.Name }},
-	{Name: "schedule", Text: func(s operator.Schedule) string { return s.Spec }},
+var scheduleColumns = []term.Column[launch.Schedule]{
+	{Name: "name", Text: func(s launch.Schedule) string { return s.Name }},
+	{Name: "schedule", Text: func(s launch.Schedule) string { return s.Spec }},
 	{Name: "state", Text: scheduleState},
-	{Name: "next", Text: func(s operator.Schedule) string { return human.Stamp(s.Next) }},
+	{Name: "next", Text: func(s launch.Schedule) string { return human.Stamp(s.Next) }},
 	{Name: "targets", Text: scheduleTargets},
 	{Name: "template", Text: scheduleTemplate},
-	{Name: "last_rollout", Text: func(s operator.Schedule) string { return s.LastID }},
-	{Name: "missed", Text: func(s operator.Schedule) string { return fmt.Sprint(s.Missed) }},
-	{Name: "skipped", Text: func(s operator.Schedule) string { return fmt.Sprint(s.Skipped) }},
-	{Name: "runs", Wide: true, Text: func(s operator.Schedule) string { return fmt.Sprint(s.Runs) }},
-	{Name: "last_missed", Wide: true, Text: func(s operator.Schedule) string { return human.Stamp(s.MissedAt) }},
-	{Name: "last_skipped", Wide: true, Text: func(s operator.Schedule) string { return human.Stamp(s.SkippedAt) }},
-	{Name: "skipped_why", Wide: true, Text: func(s operator.Schedule) string { return s.SkippedWhy }},
-	{Name: "last", Wide: true, Text: func(s operator.Schedule) string { return human.Stamp(s.LastRun) }},
-	{Name: "by", Wide: true, Text: func(s operator.Schedule) string { return s.By }},
+	{Name: "last_rollout", Text: func(s launch.Schedule) string { return s.LastID }},
+	{Name: "missed", Text: func(s launch.Schedule) string { return fmt.Sprint(s.Missed) }},
+	{Name: "skipped", Text: func(s launch.Schedule) string { return fmt.Sprint(s.Skipped) }},
+	{Name: "runs", Wide: true, Text: func(s launch.Schedule) string { return fmt.Sprint(s.Runs) }},
+	{Name: "last_missed", Wide: true, Text: func(s launch.Schedule) string { return human.Stamp(s.MissedAt) }},
+	{Name: "last_skipped", Wide: true, Text: func(s launch.Schedule) string { return human.Stamp(s.SkippedAt) }},
+	{Name: "skipped_why", Wide: true, Text: func(s launch.Schedule) string { return s.SkippedWhy }},
+	{Name: "last", Wide: true, Text: func(s launch.Schedule) string { return human.Stamp(s.LastRun) }},
+	{Name: "by", Wide: true, Text: func(s launch.Schedule) string { return s.By }},
 }
 
-func scheduleState(s operator.Schedule) string {
+func scheduleState(s launch.Schedule) string {
 	switch {
 	case s.Loading:
 		return "incomplete"
@@ -117,14 +117,14 @@ func scheduleState(s operator.Schedule) string {
 	}
 }
 
-func scheduleTargets(s operator.Schedule) string {
+func scheduleTargets(s launch.Schedule) string {
 	if s.Chooses {
 		return fmt.Sprintf("%d, selected at each run", s.Total)
 	}
 	return fmt.Sprint(s.Total)
 }
 
-func scheduleTemplate(s operator.Schedule) string {
+func scheduleTemplate(s launch.Schedule) string {
 	if s.Latest {
 		return "latest"
 	}
@@ -148,21 +148,21 @@ func newScheduleVerb(env *command.Env, verb, short, long string, run func(contex
 }
 
 func runScheduleVerb(ctx context.Context, env *command.Env, o scheduleVerbOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
+	return env.With(ctx, func(t command.Tools) error {
 		switch o.verb {
 		case "pause":
-			if err := op.PauseSchedule(ctx, o.name); err != nil {
+			if err := t.Launcher.PauseSchedule(ctx, o.name); err != nil {
 				return err
 			}
 			return env.Print("schedule %s is paused\n", o.name)
 		case "resume":
-			s, err := op.ResumeSchedule(ctx, o.name)
+			s, err := t.Launcher.ResumeSchedule(ctx, o.name)
 			if err != nil {
 				return err
 			}
 			return env.Print("schedule %s runs next at %s\n", s.Name, human.Local(s.Next))
 		default:
-			if err := op.Unschedule(ctx, o.name); err != nil {
+			if err := t.Launcher.Unschedule(ctx, o.name); err != nil {
 				return err
 			}
 			return env.Print("schedule %s is deleted\n", o.name)

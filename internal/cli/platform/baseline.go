@@ -12,7 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/launch"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -76,7 +76,7 @@ this pool each month, also from rollouts that are already running.`,
 	f := cmd.Flags()
 	f.StringVarP(&o.file, "file", "f", "", "the plan file")
 	f.StringVar(&o.since, "since", "", "time since when authorized apps are newcomers (default: now)")
-	f.DurationVar(&o.every, "every", operator.DefaultGather, "interval between two batches of newcomers")
+	f.DurationVar(&o.every, "every", launch.DefaultGather, "interval between two batches of newcomers")
 	f.Int64Var(&o.reserve, "reserve", 0, "submissions reserved for the baseline's pool each month")
 	command.BindReason(cmd, &o.Why)
 	command.BindDryRun(cmd, &o.DryRun)
@@ -118,8 +118,8 @@ func runBaselineSet(ctx context.Context, env *command.Env, o baselineOptions) er
 	if err != nil {
 		return err
 	}
-	return env.With(ctx, func(op *operator.Operator) error {
-		b, err := op.SetBaseline(ctx, file, operator.BaselineOptions{Since: since, Every: o.every, Reserve: o.reserve, Why: o.Why}, o.DryRun)
+	return env.With(ctx, func(t command.Tools) error {
+		b, err := t.Launcher.SetBaseline(ctx, file, launch.BaselineOptions{Since: since, Every: o.every, Reserve: o.reserve, Why: o.Why}, o.DryRun)
 		if err != nil {
 			return err
 		}
@@ -145,8 +145,8 @@ func newBaselineGet(env *command.Env, run func(context.Context, *command.Env, ba
 }
 
 func runBaselineGet(ctx context.Context, env *command.Env, o baselineOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		b, err := op.Baseline(ctx)
+	return env.With(ctx, func(t command.Tools) error {
+		b, err := t.Launcher.Baseline(ctx)
 		if err != nil {
 			return err
 		}
@@ -169,14 +169,14 @@ func newBaselineVerb(env *command.Env, verb, short, long string, run func(contex
 }
 
 func runBaselineVerb(ctx context.Context, env *command.Env, o baselineOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
+	return env.With(ctx, func(t command.Tools) error {
 		if o.verb == "clear" {
-			if err := op.ClearBaseline(ctx); err != nil {
+			if err := t.Launcher.ClearBaseline(ctx); err != nil {
 				return err
 			}
 			return env.Print("the baseline is removed\n")
 		}
-		b, err := op.PauseBaseline(ctx, o.verb == "pause", o.Why)
+		b, err := t.Launcher.PauseBaseline(ctx, o.verb == "pause", o.Why)
 		if err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ func runBaselineVerb(ctx context.Context, env *command.Env, o baselineOptions) e
 }
 
 // printBaseline writes the baseline and its newcomers.
-func printBaseline(env *command.Env, b operator.Baseline, f term.Format) error {
+func printBaseline(env *command.Env, b launch.Baseline, f term.Format) error {
 	if f == term.JSON {
 		return term.WriteJSON(env.Out, b)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/credential"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/doctor"
 )
 
 // checkOptions is the command line of check.
@@ -104,23 +104,23 @@ func runCheck(ctx context.Context, env *command.Env, o checkOptions) error {
 	if o.deep {
 		return runDeep(ctx, env, o)
 	}
-	var results []operator.Result
-	err := env.With(ctx, func(op *operator.Operator) error {
-		results = op.Check(ctx, o.app)
+	var results []doctor.Result
+	err := env.With(ctx, func(t command.Tools) error {
+		results = t.Doctor.Check(ctx, o.app)
 		return ctx.Err()
 	})
 	if errors.As(err, new(*config.Error)) || ctx.Err() != nil {
 		return err
 	}
 	if err != nil && len(results) == 0 { // Redis could not be opened
-		results = []operator.Result{{Name: "redis", Level: operator.LevelFail, Detail: err.Error(), Credentials: credential.AtFault(err)}}
+		results = []doctor.Result{{Name: "redis", Level: doctor.LevelFail, Detail: err.Error(), Credentials: credential.AtFault(err)}}
 	}
 	if err := term.List(env.Out, o.format, resultColumns, results); err != nil {
 		return err
 	}
-	failed := func(r operator.Result) bool { return r.Level == operator.LevelFail }
+	failed := func(r doctor.Result) bool { return r.Level == doctor.LevelFail }
 	switch {
-	case slices.ContainsFunc(results, func(r operator.Result) bool { return failed(r) && r.Credentials }):
+	case slices.ContainsFunc(results, func(r doctor.Result) bool { return failed(r) && r.Credentials }):
 		return exit.With(exit.Credentials)
 	case slices.ContainsFunc(results, failed):
 		return exit.With(exit.Error)
@@ -129,10 +129,10 @@ func runCheck(ctx context.Context, env *command.Env, o checkOptions) error {
 	}
 }
 
-var resultColumns = []term.Column[operator.Result]{
-	{Name: "check", Text: func(r operator.Result) string { return r.Name }},
-	{Name: "level", Text: func(r operator.Result) string { return strings.ToUpper(string(r.Level)) }},
-	{Name: "found", Text: func(r operator.Result) string {
+var resultColumns = []term.Column[doctor.Result]{
+	{Name: "check", Text: func(r doctor.Result) string { return r.Name }},
+	{Name: "level", Text: func(r doctor.Result) string { return strings.ToUpper(string(r.Level)) }},
+	{Name: "found", Text: func(r doctor.Result) string {
 		if r.Hint == "" {
 			return r.Detail
 		}

@@ -9,15 +9,14 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/doctor"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
-	"github.com/wxrollout/wxrollout/ledger/fsck"
 )
 
 // runDeep checks the ledger and, with --repair, repairs the findings.
 func runDeep(ctx context.Context, env *command.Env, o checkOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		found, err := deepCheck(ctx, env, op, o, false)
+	return env.With(ctx, func(t command.Tools) error {
+		found, err := deepCheck(ctx, env, t, o, false)
 		if err != nil {
 			return err
 		}
@@ -25,7 +24,7 @@ func runDeep(ctx context.Context, env *command.Env, o checkOptions) error {
 			if err := env.Confirm(o.Yes, found.Repairable, "Repair "+human.Plural(found.Repairable, "finding")); err != nil {
 				return err
 			}
-			if found, err = deepCheck(ctx, env, op, o, true); err != nil {
+			if found, err = deepCheck(ctx, env, t, o, true); err != nil {
 				return err
 			}
 		}
@@ -45,21 +44,29 @@ func runDeep(ctx context.Context, env *command.Env, o checkOptions) error {
 }
 
 // deepCheck makes one pass behind a progress bar.
-func deepCheck(ctx context.Context, env *command.Env, op *operator.Operator, o checkOptions, repair bool) (operator.Deep, error) {
+func deepCheck(ctx context.Context, env *command.Env, t command.Tools, o checkOptions, repair bool) (doctor.Deep, error) {
 	bar := env.Bar()
 	defer bar.End()
 	what := "checked"
 	if repair {
 		what = "repaired"
 	}
-	return op.DeepCheck(ctx, operator.DeepOptions{
-		Refs: o.refs, Ended: o.ended, Repair: repair, Why: o.Why,
+	var ids []string
+	for _, ref := range o.refs {
+		r, err := t.Operator.Rollout(ctx, ref)
+		if err != nil {
+			return doctor.Deep{}, err
+		}
+		ids = append(ids, r.ID)
+	}
+	return t.Doctor.DeepCheck(ctx, doctor.DeepOptions{
+		Rollouts: slices.Compact(slices.Sorted(slices.Values(ids))), Ended: o.ended, Repair: repair, Why: o.Why,
 		Progress: func(done, total int) { bar.Show("targets "+what, done, total) },
 	})
 }
 
 // printFindings prints the findings and what a repair did.
-func printFindings(env *command.Env, o checkOptions, f operator.Deep) error {
+func printFindings(env *command.Env, o checkOptions, f doctor.Deep) error {
 	repaired := o.repair && !o.DryRun
 	if o.format == term.JSON {
 		return term.WriteJSON(env.Out, f)
@@ -86,7 +93,7 @@ func printFindings(env *command.Env, o checkOptions, f operator.Deep) error {
 }
 
 // deepLines summarize a deep check.
-func deepLines(f operator.Deep, repaired bool) []string {
+func deepLines(f doctor.Deep, repaired bool) []string {
 	looked := human.Plural(f.Targets, "target") + " of " + human.Plural(f.Rollouts, "rollout") + ", " + human.Plural(f.Permits, "permit") + " and " + human.Plural(f.Tasks, "task") + " checked"
 	lines := []string{looked + ": consistent"}
 	if !f.Sound() {
@@ -111,15 +118,15 @@ func deepLines(f operator.Deep, repaired bool) []string {
 }
 
 // findingColumns are the columns of a finding.
-func findingColumns(repaired bool) []term.Column[fsck.Finding] {
-	last := term.Column[fsck.Finding]{Name: "repair", Text: func(f fsck.Finding) string {
+func findingColumns(repaired bool) []term.Column[doctor.Finding] {
+	last := term.Column[doctor.Finding]{Name: "repair", Text: func(f doctor.Finding) string {
 		if f.Repair == "" {
 			return "manual: " + f.Advice
 		}
 		return f.Repair
 	}}
 	if repaired {
-		last = term.Column[fsck.Finding]{Name: "done", Text: func(f fsck.Finding) string {
+		last = term.Column[doctor.Finding]{Name: "done", Text: func(f doctor.Finding) string {
 			switch {
 			case f.Done != "":
 				return f.Done
@@ -130,11 +137,11 @@ func findingColumns(repaired bool) []term.Column[fsck.Finding] {
 			}
 		}}
 	}
-	return []term.Column[fsck.Finding]{
-		{Name: "fault", Text: func(f fsck.Finding) string { return string(f.Fault) }},
-		{Name: "rollout", Text: func(f fsck.Finding) string { return f.Rollout }},
-		{Name: "app", Text: func(f fsck.Finding) string { return f.AppID }},
-		{Name: "found", Text: func(f fsck.Finding) string { return f.Text }},
+	return []term.Column[doctor.Finding]{
+		{Name: "fault", Text: func(f doctor.Finding) string { return string(f.Fault) }},
+		{Name: "rollout", Text: func(f doctor.Finding) string { return f.Rollout }},
+		{Name: "app", Text: func(f doctor.Finding) string { return f.AppID }},
+		{Name: "found", Text: func(f doctor.Finding) string { return f.Text }},
 		last,
 	}
 }

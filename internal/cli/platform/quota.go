@@ -10,7 +10,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -78,11 +77,11 @@ day: make sure that the penalty is over. The operator and the reason are recorde
 }
 
 func runQuota(ctx context.Context, env *command.Env, o quotaOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
+	return env.With(ctx, func(t command.Tools) error {
 		if o.open != "" {
-			return openPool(ctx, env, op, o)
+			return openPool(ctx, env, t.Quota, o)
 		}
-		q, err := op.Quota(ctx, o.app)
+		q, err := t.Quota.Report(ctx, o.app)
 		if err != nil {
 			return err
 		}
@@ -114,22 +113,22 @@ func runQuota(ctx context.Context, env *command.Env, o quotaOptions) error {
 	})
 }
 
-func bookColumns() []term.Column[operator.PoolBooks] {
-	number := func(f func(operator.PoolBooks) int64) func(operator.PoolBooks) string {
-		return func(p operator.PoolBooks) string { return fmt.Sprint(f(p)) }
+func bookColumns() []term.Column[quota.PoolBooks] {
+	number := func(f func(quota.PoolBooks) int64) func(quota.PoolBooks) string {
+		return func(p quota.PoolBooks) string { return fmt.Sprint(f(p)) }
 	}
-	return []term.Column[operator.PoolBooks]{
-		{Name: "pool", Text: func(p operator.PoolBooks) string { return p.Pool }},
-		{Name: "share", Text: number(func(p operator.PoolBooks) int64 { return p.Share })},
-		{Name: "lacks", Text: number(func(p operator.PoolBooks) int64 { return p.Lacks })},
-		{Name: "spent", Text: number(func(p operator.PoolBooks) int64 { return p.Spent })},
-		{Name: "today", Text: number(func(p operator.PoolBooks) int64 { return p.Today })},
-		{Name: "out", Text: number(func(p operator.PoolBooks) int64 { return p.Out })},
+	return []term.Column[quota.PoolBooks]{
+		{Name: "pool", Text: func(p quota.PoolBooks) string { return p.Pool }},
+		{Name: "share", Text: number(func(p quota.PoolBooks) int64 { return p.Share })},
+		{Name: "lacks", Text: number(func(p quota.PoolBooks) int64 { return p.Lacks })},
+		{Name: "spent", Text: number(func(p quota.PoolBooks) int64 { return p.Spent })},
+		{Name: "today", Text: number(func(p quota.PoolBooks) int64 { return p.Today })},
+		{Name: "out", Text: number(func(p quota.PoolBooks) int64 { return p.Out })},
 	}
 }
 
 // bookNotes name the rollouts that wait for quota, spending by other systems, and a failed reading.
-func bookNotes(env *command.Env, b operator.QuotaBooks) string {
+func bookNotes(env *command.Env, b quota.Books) string {
 	text := ""
 	if b.Unread != "" {
 		text += fmt.Sprintf("\nthe quota could not be read for %s: %s\n", env.Ago(b.UnreadSince), human.OneLine(b.Unread))
@@ -151,7 +150,7 @@ func bookNotes(env *command.Env, b operator.QuotaBooks) string {
 }
 
 // poolNotes have the next steps for the pools, and who opened one last.
-func poolNotes(env *command.Env, q operator.QuotaReport) string {
+func poolNotes(env *command.Env, q quota.Report) string {
 	text := ""
 	if q.Fault != nil {
 		text += "\n" + q.Fault.Cause() + "\n"
@@ -168,20 +167,16 @@ func poolNotes(env *command.Env, q operator.QuotaReport) string {
 	return text
 }
 
-func openPool(ctx context.Context, env *command.Env, op *operator.Operator, o quotaOptions) error {
+func openPool(ctx context.Context, env *command.Env, q *quota.Quota, o quotaOptions) error {
 	if o.DryRun {
-		pools, err := op.Pools(ctx)
+		was, err := q.Pool(ctx, o.open)
 		if err != nil {
 			return err
 		}
-		for _, p := range pools {
-			if p.Stage == o.open {
-				env.DryRun()
-				return printOpened(env, p, o.format, "would be opened")
-			}
-		}
+		env.DryRun()
+		return printOpened(env, was, o.format, "would be opened")
 	}
-	was, err := op.OpenPool(ctx, o.open, o.Why)
+	was, err := q.Open(ctx, o.open, o.Why)
 	if err != nil {
 		return err
 	}

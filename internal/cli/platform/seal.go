@@ -9,8 +9,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/doctor"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
 // sealOptions is the command line of seal rotate.
@@ -61,11 +61,11 @@ worker still seals with the previous key.`,
 }
 
 func runSealRotate(ctx context.Context, env *command.Env, o sealOptions) error {
-	var found operator.Seals
-	err := env.With(ctx, func(op *operator.Operator) (err error) {
+	var found doctor.Seals
+	err := env.With(ctx, func(t command.Tools) (err error) {
 		bar := env.Bar()
 		defer bar.End()
-		found, err = op.Seals(ctx, !o.dryRun, func(done, total int) { bar.Show("stored rows", done, total) })
+		found, err = t.Doctor.Seals(ctx, !o.dryRun, func(done, total int) { bar.Show("stored rows", done, total) })
 		return err
 	})
 	if err != nil {
@@ -85,7 +85,7 @@ func runSealRotate(ctx context.Context, env *command.Env, o sealOptions) error {
 }
 
 // printSeals prints what was sealed.
-func printSeals(env *command.Env, s operator.Seals, o sealOptions) error {
+func printSeals(env *command.Env, s doctor.Seals, o sealOptions) error {
 	if o.format == term.JSON {
 		return term.WriteJSON(env.Out, s)
 	}

@@ -62,8 +62,8 @@ standard template.`,
 }
 
 func runTemplates(ctx context.Context, env *command.Env, o templatesOptions) error {
-	return env.WithLibrary(ctx, func(lib *library.Library) error {
-		l, err := lib.Contents(ctx)
+	return env.With(ctx, func(t command.Tools) error {
+		l, err := t.Library.Contents(ctx)
 		if err != nil {
 			return err
 		}
@@ -125,8 +125,8 @@ TEMPLATE is the template that was made from the draft.`,
 }
 
 func runDrafts(ctx context.Context, env *command.Env, o templatesOptions) error {
-	return env.WithLibrary(ctx, func(lib *library.Library) error {
-		drafts, err := lib.Drafts(ctx)
+	return env.With(ctx, func(t command.Tools) error {
+		drafts, err := t.Library.Drafts(ctx)
 		if err != nil {
 			return err
 		}

@@ -75,8 +75,8 @@ func templateIDs(given []string) ([]int64, error) {
 }
 
 func runTemplatesAdd(ctx context.Context, env *command.Env, o addTemplateOptions) error {
-	return env.WithLibrary(ctx, func(lib *library.Library) error {
-		added, err := lib.Add(ctx, o.draft, o.dryRun, o.why)
+	return env.With(ctx, func(t command.Tools) error {
+		added, err := t.Library.Add(ctx, o.draft, o.dryRun, o.why)
 		if err != nil {
 			return err
 		}
@@ -168,8 +168,8 @@ not affect live apps: only committing its version to another app needs it.`,
 }
 
 func runTemplatesDelete(ctx context.Context, env *command.Env, o deleteTemplatesOptions) error {
-	return env.WithLibrary(ctx, func(lib *library.Library) error {
-		would, err := lib.Delete(ctx, o.ids, true, o.Why)
+	return env.With(ctx, func(t command.Tools) error {
+		would, err := t.Library.Delete(ctx, o.ids, true, o.Why)
 		if err != nil {
 			return err
 		}
@@ -178,13 +178,13 @@ func runTemplatesDelete(ctx context.Context, env *command.Env, o deleteTemplates
 				env.Talk("warning: template %d (version %s) is live in %s\n", e.ID, e.Version, human.Plural(e.Live, "app"))
 			}
 		}
-		return deleteTemplates(ctx, env, lib, would, o)
+		return deleteTemplates(ctx, env, t.Library, would, o)
 	})
 }
 
 func runTemplatesPrune(ctx context.Context, env *command.Env, o deleteTemplatesOptions) error {
-	return env.WithLibrary(ctx, func(lib *library.Library) error {
-		l, err := lib.Contents(ctx)
+	return env.With(ctx, func(t command.Tools) error {
+		l, err := t.Library.Contents(ctx)
 		if err != nil {
 			return err
 		}
@@ -192,7 +192,7 @@ func runTemplatesPrune(ctx context.Context, env *command.Env, o deleteTemplatesO
 		if l.Unseen > 0 && !o.live && len(would) > 0 {
 			env.Talk("warning: the live version of %s is unknown: run enqueue apps sync --full --versions\n", human.Plural(l.Unseen, "app"))
 		}
-		return deleteTemplates(ctx, env, lib, would, o)
+		return deleteTemplates(ctx, env, t.Library, would, o)
 	})
 }
 

@@ -14,11 +14,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wxrollout/wxrollout/internal/archive"
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -98,8 +99,8 @@ func runArchive(ctx context.Context, env *command.Env, o archiveOptions) error {
 	if err != nil {
 		return err
 	}
-	return env.With(ctx, func(op *operator.Operator) error {
-		chosen, err := archivable(ctx, op, o.refs, age)
+	return env.With(ctx, func(t command.Tools) error {
+		chosen, err := archivable(ctx, t, o.refs, age)
 		broken, err := ledger.Broken(err)
 		if err != nil {
 			return err
@@ -116,19 +117,19 @@ func runArchive(ctx context.Context, env *command.Env, o archiveOptions) error {
 				return err
 			}
 		}
-		return errors.Join(archiveAll(ctx, env, op, o, chosen), ledger.JoinBroken(broken))
+		return errors.Join(archiveAll(ctx, env, t.Archiver, o, chosen), ledger.JoinBroken(broken))
 	})
 }
 
 // archivable returns the named rollouts, or all that ended before age.
-func archivable(ctx context.Context, op *operator.Operator, refs []string, age time.Duration) ([]rollout.Rollout, error) {
+func archivable(ctx context.Context, t command.Tools, refs []string, age time.Duration) ([]rollout.Rollout, error) {
 	if len(refs) == 0 {
-		return op.Archivable(ctx, age)
+		return t.Archiver.Archivable(ctx, age)
 	}
 	var out []rollout.Rollout
 	var broken []*ledger.BrokenError
 	for _, ref := range refs {
-		r, err := op.Rollout(ctx, ref)
+		r, err := t.Operator.Rollout(ctx, ref)
 		if one := (*ledger.BrokenError)(nil); errors.As(err, &one) {
 			broken = append(broken, one)
 			continue
@@ -136,8 +137,8 @@ func archivable(ctx context.Context, op *operator.Operator, refs []string, age t
 		if err != nil {
 			return nil, err
 		}
-		if left := r.Counts.Unfinished(); !r.Status.Ended() || left > 0 {
-			return nil, &ledger.UnfinishedError{Rollout: r.ID, Status: r.Status, Targets: left}
+		if err := archive.CheckFinished(r); err != nil {
+			return nil, err
 		}
 		if age == 0 || time.Since(r.Ended) >= age {
 			out = append(out, r)
@@ -153,19 +154,19 @@ func wouldArchive(env *command.Env, o archiveOptions, chosen []rollout.Rollout, 
 	}
 	env.DryRun()
 	env.Talk("%s with %s would be %s\n", human.Plural(len(chosen), "rollout"), human.Plural(targets, "target"), verb)
-	done := make([]operator.ArchiveDone, 0, len(chosen))
+	done := make([]archive.Done, 0, len(chosen))
 	for _, r := range chosen {
-		done = append(done, operator.ArchiveDone{ID: r.ID, Status: r.Status, File: o.file(r.ID, len(chosen)), Targets: r.Total})
+		done = append(done, archive.Done{ID: r.ID, Status: r.Status, File: o.file(r.ID, len(chosen)), Targets: r.Total})
 	}
 	return term.List(env.Out, o.format, archiveColumns(), done)
 }
 
 // archiveAll archives rollouts, continues after a failed one, and lists what it did.
-func archiveAll(ctx context.Context, env *command.Env, op *operator.Operator, o archiveOptions, chosen []rollout.Rollout) error {
-	var all []operator.ArchiveDone
+func archiveAll(ctx context.Context, env *command.Env, a archive.Archiver, o archiveOptions, chosen []rollout.Rollout) error {
+	var all []archive.Done
 	var errs []error
 	for _, r := range chosen {
-		done, err := op.Archive(ctx, r.ID, operator.ArchiveOptions{File: o.file(r.ID, len(chosen)), Prune: o.prune, Why: o.Why})
+		done, err := a.Archive(ctx, r.ID, archive.Options{File: o.file(r.ID, len(chosen)), Prune: o.prune, Why: o.Why})
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -178,7 +179,7 @@ func archiveAll(ctx context.Context, env *command.Env, op *operator.Operator, o 
 // file is the path for a rollout. --to is a directory if it ends with a separator, exists
 // as one, or must hold several rollouts.
 func (o archiveOptions) file(id string, rollouts int) string {
-	name := id + operator.ArchiveSuffix
+	name := id + archive.Suffix
 	if o.to == "" {
 		return name
 	}
@@ -189,19 +190,19 @@ func (o archiveOptions) file(id string, rollouts int) string {
 	return o.to
 }
 
-func archiveColumns() []term.Column[operator.ArchiveDone] {
+func archiveColumns() []term.Column[archive.Done] {
 	yes := func(b bool, text string) string {
 		if b {
 			return text
 		}
 		return ""
 	}
-	return []term.Column[operator.ArchiveDone]{
-		{Name: "id", Text: func(a operator.ArchiveDone) string { return a.ID }},
-		{Name: "status", Text: func(a operator.ArchiveDone) string { return string(a.Status) }},
-		{Name: "targets", Text: func(a operator.ArchiveDone) string { return fmt.Sprint(a.Targets) }},
-		{Name: "file", Text: func(a operator.ArchiveDone) string { return a.File }},
-		{Name: "done", Text: func(a operator.ArchiveDone) string {
+	return []term.Column[archive.Done]{
+		{Name: "id", Text: func(a archive.Done) string { return a.ID }},
+		{Name: "status", Text: func(a archive.Done) string { return string(a.Status) }},
+		{Name: "targets", Text: func(a archive.Done) string { return fmt.Sprint(a.Targets) }},
+		{Name: "file", Text: func(a archive.Done) string { return a.File }},
+		{Name: "done", Text: func(a archive.Done) string {
 			return cmp.Or(yes(a.Pruned, "pruned"), yes(a.Found, "already there"), yes(a.Sum != "", "written"), "nothing")
 		}},
 	}
@@ -218,7 +219,7 @@ func newArchiveList(env *command.Env, run func(context.Context, *command.Env, ar
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List pruned rollouts and their files",
-		Long:    fmt.Sprintf("List the rollouts that archive --prune removed, newest first. Redis keeps the last\n%d.", ledger.ArchivedMax),
+		Long:    fmt.Sprintf("List the rollouts that archive --prune removed, newest first. Redis keeps the last\n%d.", archive.Max),
 		Example: `  enqueue archive list -o wide`,
 		Args:    command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -234,20 +235,20 @@ func newArchiveList(env *command.Env, run func(context.Context, *command.Env, ar
 }
 
 func runArchiveList(ctx context.Context, env *command.Env, o archivesOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		found, err := op.Archives(ctx, o.limit)
+	return env.With(ctx, func(t command.Tools) error {
+		found, err := t.Archiver.List(ctx, o.limit)
 		if err != nil {
 			return err
 		}
-		return term.List(env.Out, o.format, []term.Column[ledger.Archived]{
-			{Name: "id", Text: func(a ledger.Archived) string { return a.ID }},
-			{Name: "status", Text: func(a ledger.Archived) string { return string(a.Status) }},
-			{Name: "good", Text: func(a ledger.Archived) string { return fmt.Sprintf("%d/%d", a.Good, a.Total) }},
-			{Name: "archived", Text: func(a ledger.Archived) string { return env.Ago(a.At) }},
-			{Name: "file", Text: func(a ledger.Archived) string { return a.File }},
-			{Name: "by", Wide: true, Text: func(a ledger.Archived) string { return a.By }},
-			{Name: "why", Wide: true, Text: func(a ledger.Archived) string { return a.Why }},
-			{Name: "sha256", Wide: true, Text: func(a ledger.Archived) string { return a.Sum }},
+		return term.List(env.Out, o.format, []term.Column[archive.Archived]{
+			{Name: "id", Text: func(a archive.Archived) string { return a.ID }},
+			{Name: "status", Text: func(a archive.Archived) string { return string(a.Status) }},
+			{Name: "good", Text: func(a archive.Archived) string { return fmt.Sprintf("%d/%d", a.Good, a.Total) }},
+			{Name: "archived", Text: func(a archive.Archived) string { return env.Ago(a.At) }},
+			{Name: "file", Text: func(a archive.Archived) string { return a.File }},
+			{Name: "by", Wide: true, Text: func(a archive.Archived) string { return a.By }},
+			{Name: "why", Wide: true, Text: func(a archive.Archived) string { return a.Why }},
+			{Name: "sha256", Wide: true, Text: func(a archive.Archived) string { return a.Sum }},
 		}, found)
 	})
 }
@@ -285,7 +286,7 @@ For a truncated file, the command lists the readable part and then fails.`,
 
 // archivedRow is a target in the JSON of archive show.
 type archivedRow struct {
-	operator.Row
+	view.Row
 	Columns  map[string]string `json:"columns,omitempty"`
 	Timeline []rollout.Entry   `json:"timeline,omitempty"`
 }
@@ -297,12 +298,12 @@ func runArchiveShow(_ context.Context, env *command.Env, o archiveShowOptions) e
 	}
 	var found []archivedRow
 	var r rollout.Rollout
-	read, err := operator.ReadArchive(o.file, func(h operator.ArchiveHead, t rollout.Target) error {
+	read, err := archive.Read(o.file, func(h archive.Head, t rollout.Target) error {
 		if r.ID == "" {
 			r = h.Rollout()
 		}
 		if filter.Match(r, t) {
-			found = append(found, archivedRow{operator.RowOf(r, t), t.Columns, t.Timeline})
+			found = append(found, archivedRow{view.RowOf(r, t), t.Columns, t.Timeline})
 		}
 		return nil
 	})
@@ -322,7 +323,7 @@ func archivedRows(env *command.Env, f term.Format, found []archivedRow) error {
 	if f == term.JSON {
 		return term.List[archivedRow](env.Out, f, nil, found)
 	}
-	rows := make([]operator.Row, len(found))
+	rows := make([]view.Row, len(found))
 	for i, r := range found {
 		rows[i] = r.Row
 	}

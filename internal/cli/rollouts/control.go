@@ -98,8 +98,8 @@ can't be resumed: to continue with the rest, apply the plan again with --again.`
 }
 
 func runControl(ctx context.Context, env *command.Env, o controlOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		r, err := op.Rollout(ctx, o.ref)
+	return env.With(ctx, func(t command.Tools) error {
+		r, err := t.Operator.Rollout(ctx, o.ref)
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func runControl(ctx context.Context, env *command.Env, o controlOptions) error {
 			return err
 		}
 		if o.verb == "resume" && reach.Was == rollout.StatusPaused {
-			if reach.Pause, err = op.PauseOf(ctx, r); err != nil {
+			if reach.Pause, err = t.Operator.PauseOf(ctx, r); err != nil {
 				return err
 			}
 		}
@@ -127,7 +127,7 @@ func runControl(ctx context.Context, env *command.Env, o controlOptions) error {
 				return err
 			}
 		}
-		c, err := do(ctx, op, reach, o)
+		c, err := do(ctx, t.Operator, reach, o)
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -45,12 +45,12 @@ list every target.`,
 }
 
 func runGetFailures(ctx context.Context, env *command.Env, o failuresOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		r, err := op.Rollout(ctx, o.ref)
+	return env.With(ctx, func(t command.Tools) error {
+		r, err := t.Operator.Rollout(ctx, o.ref)
 		if err != nil {
 			return err
 		}
-		f, err := op.Failures(ctx, r)
+		f, err := t.Operator.Failures(ctx, r)
 		broken, err := ledger.Broken(err)
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func runGetFailures(ctx context.Context, env *command.Env, o failuresOptions) er
 }
 
 // PrintFailures writes the causes and the next steps.
-func PrintFailures(env *command.Env, id string, f operator.Failures) error {
+func PrintFailures(env *command.Env, id string, f view.Failures) error {
 	if f.Total == 0 {
 		return env.Print("no target of rollout %s needs attention\n", id)
 	}

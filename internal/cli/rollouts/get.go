@@ -14,6 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 )
 
@@ -67,21 +68,21 @@ rollouts are listed last; the exit code is then 1.`,
 }
 
 func runGetRollouts(ctx context.Context, env *command.Env, o rolloutsOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		found, err := op.Rollouts(ctx, 0, o.limit)
+	return env.With(ctx, func(t command.Tools) error {
+		found, err := t.Operator.Rollouts(ctx, 0, o.limit)
 		broken, err := ledger.Broken(err)
 		if err != nil {
 			return err
 		}
 		if o.active {
-			found = slices.DeleteFunc(found, func(s operator.Summary) bool { return s.Status.Ended() })
+			found = slices.DeleteFunc(found, func(s view.Summary) bool { return s.Status.Ended() })
 		}
 		return errors.Join(term.List(env.Out, o.format, rolloutColumns(env), found), ledger.JoinBroken(broken))
 	})
 }
 
-func rolloutColumns(env *command.Env) []term.Column[operator.Summary] {
-	why := func(s operator.Summary) string {
+func rolloutColumns(env *command.Env) []term.Column[view.Summary] {
+	why := func(s view.Summary) string {
 		if s.Blocked != "" {
 			return s.Blocked
 		}
@@ -93,18 +94,18 @@ func rolloutColumns(env *command.Env) []term.Column[operator.Summary] {
 		}
 		return s.Why
 	}
-	return []term.Column[operator.Summary]{
-		{Name: "id", Text: func(s operator.Summary) string { return s.ID }},
-		{Name: "status", Text: func(s operator.Summary) string { return string(s.Status) }},
-		{Name: "version", Text: func(s operator.Summary) string { return s.Template.Version }},
-		{Name: "ended", Text: func(s operator.Summary) string { return fmt.Sprintf("%d/%d", s.Done, s.Total) }},
-		{Name: "bad", Text: func(s operator.Summary) string { return fmt.Sprint(s.Bad) }},
-		{Name: "age", Text: func(s operator.Summary) string { return env.Ago(s.Created) }},
+	return []term.Column[view.Summary]{
+		{Name: "id", Text: func(s view.Summary) string { return s.ID }},
+		{Name: "status", Text: func(s view.Summary) string { return string(s.Status) }},
+		{Name: "version", Text: func(s view.Summary) string { return s.Template.Version }},
+		{Name: "ended", Text: func(s view.Summary) string { return fmt.Sprintf("%d/%d", s.Done, s.Total) }},
+		{Name: "bad", Text: func(s view.Summary) string { return fmt.Sprint(s.Bad) }},
+		{Name: "age", Text: func(s view.Summary) string { return env.Ago(s.Created) }},
 		{Name: "why", Text: why},
-		{Name: "by", Wide: true, Text: func(s operator.Summary) string { return s.By }},
-		{Name: "template", Wide: true, Text: func(s operator.Summary) string { return fmt.Sprint(s.Template.ID) }},
-		{Name: "started_at", Wide: true, Text: func(s operator.Summary) string { return human.Stamp(s.Started) }},
-		{Name: "ended_at", Wide: true, Text: func(s operator.Summary) string { return human.Stamp(s.Ended) }},
+		{Name: "by", Wide: true, Text: func(s view.Summary) string { return s.By }},
+		{Name: "template", Wide: true, Text: func(s view.Summary) string { return fmt.Sprint(s.Template.ID) }},
+		{Name: "started_at", Wide: true, Text: func(s view.Summary) string { return human.Stamp(s.Started) }},
+		{Name: "ended_at", Wide: true, Text: func(s view.Summary) string { return human.Stamp(s.Ended) }},
 	}
 }
 
@@ -152,14 +153,14 @@ func runGetTargets(ctx context.Context, env *command.Env, o targetsOptions) erro
 	if err != nil {
 		return err
 	}
-	return env.With(ctx, func(op *operator.Operator) error {
-		r, err := op.Rollout(ctx, o.ref)
+	return env.With(ctx, func(t command.Tools) error {
+		r, err := t.Operator.Rollout(ctx, o.ref)
 		if err != nil {
 			return err
 		}
-		var rows []operator.Row
+		var rows []view.Row
 		var broken []*ledger.BrokenError
-		for t, err := range op.Targets(ctx, r, filter) {
+		for t, err := range t.Operator.Targets(ctx, r, filter) {
 			if one := (*ledger.BrokenError)(nil); errors.As(err, &one) {
 				broken = append(broken, one)
 				continue
@@ -167,16 +168,16 @@ func runGetTargets(ctx context.Context, env *command.Env, o targetsOptions) erro
 			if err != nil {
 				return err
 			}
-			rows = append(rows, operator.RowOf(r, t))
+			rows = append(rows, view.RowOf(r, t))
 		}
-		slices.SortFunc(rows, func(a, b operator.Row) int {
+		slices.SortFunc(rows, func(a, b view.Row) int {
 			return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.AppID, b.AppID))
 		})
 		all := len(rows)
 		if o.limit > 0 {
 			rows = rows[:min(all, o.limit)]
 		}
-		if err := op.NoteOwners(ctx, r, rows); err != nil {
+		if err := t.Operator.NoteOwners(ctx, r, rows); err != nil {
 			return err
 		}
 		if o.format == term.CSV {
@@ -192,29 +193,29 @@ func runGetTargets(ctx context.Context, env *command.Env, o targetsOptions) erro
 	})
 }
 
-func targetColumns(env *command.Env) []term.Column[operator.Row] {
-	lastError := func(f func(operator.LastError) string) func(operator.Row) string {
-		return func(r operator.Row) string {
+func targetColumns(env *command.Env) []term.Column[view.Row] {
+	lastError := func(f func(view.LastError) string) func(view.Row) string {
+		return func(r view.Row) string {
 			if r.LastError == nil {
 				return ""
 			}
 			return f(*r.LastError)
 		}
 	}
-	return []term.Column[operator.Row]{
-		{Name: "appid", Text: func(r operator.Row) string { return r.AppID }},
-		{Name: "label", Text: func(r operator.Row) string { return human.Shorten(r.Label, 24) }},
-		{Name: "wave", Text: func(r operator.Row) string { return r.Wave }},
-		{Name: "stage", Text: func(r operator.Row) string { return string(r.Stage) }},
-		{Name: "state", Text: command.StateText},
-		{Name: "since", Text: func(r operator.Row) string { return env.Ago(r.Since) }},
-		{Name: "wakes", Text: func(r operator.Row) string { return wakes(env, r) }},
-		{Name: "attempt", Wide: true, Text: func(r operator.Row) string { return fmt.Sprint(r.Attempt) }},
-		{Name: "audit", Wide: true, Text: func(r operator.Row) string { return human.Number(r.AuditID) }},
-		{Name: "class", Wide: true, Text: lastError(func(t operator.LastError) string { return t.Class })},
-		{Name: "errcode", Text: lastError(func(t operator.LastError) string { return human.Number(t.Code) })},
-		{Name: "rid", Wide: true, Text: lastError(func(t operator.LastError) string { return t.RID })},
-		{Name: "last_error", Text: func(r operator.Row) string {
+	return []term.Column[view.Row]{
+		{Name: "appid", Text: func(r view.Row) string { return r.AppID }},
+		{Name: "label", Text: func(r view.Row) string { return human.Shorten(r.Label, 24) }},
+		{Name: "wave", Text: func(r view.Row) string { return r.Wave }},
+		{Name: "stage", Text: func(r view.Row) string { return string(r.Stage) }},
+		{Name: "state", Text: view.Row.StateText},
+		{Name: "since", Text: func(r view.Row) string { return env.Ago(r.Since) }},
+		{Name: "wakes", Text: func(r view.Row) string { return wakes(env, r) }},
+		{Name: "attempt", Wide: true, Text: func(r view.Row) string { return fmt.Sprint(r.Attempt) }},
+		{Name: "audit", Wide: true, Text: func(r view.Row) string { return human.Number(r.AuditID) }},
+		{Name: "class", Wide: true, Text: lastError(func(t view.LastError) string { return t.Class })},
+		{Name: "errcode", Text: lastError(func(t view.LastError) string { return human.Number(t.Code) })},
+		{Name: "rid", Wide: true, Text: lastError(func(t view.LastError) string { return t.RID })},
+		{Name: "last_error", Text: func(r view.Row) string {
 			if r.LastError != nil {
 				return human.Shorten(r.LastError.Text, command.CellWidth)
 			}
@@ -224,16 +225,16 @@ func targetColumns(env *command.Env) []term.Column[operator.Row] {
 }
 
 // csvColumns are the columns of reports, for the same spreadsheet.
-func csvColumns() []term.Column[operator.Row] {
-	var columns []term.Column[operator.Row]
+func csvColumns() []term.Column[view.Row] {
+	var columns []term.Column[view.Row]
 	for i, name := range operator.CSVHead() {
-		columns = append(columns, term.Column[operator.Row]{Name: name, Text: func(r operator.Row) string { return operator.CSVLine(r)[i] }})
+		columns = append(columns, term.Column[view.Row]{Name: name, Text: func(r view.Row) string { return operator.CSVLine(r)[i] }})
 	}
 	return columns
 }
 
 // wakes is the time until a parked target wakes.
-func wakes(env *command.Env, r operator.Row) string {
+func wakes(env *command.Env, r view.Row) string {
 	if r.Reason == "" {
 		return ""
 	}

@@ -52,8 +52,8 @@ Targets are streamed in no order: a report of 100,000 targets needs little memor
 }
 
 func runReport(ctx context.Context, env *command.Env, o reportOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		r, err := op.Rollout(ctx, o.ref)
+	return env.With(ctx, func(t command.Tools) error {
+		r, err := t.Operator.Rollout(ctx, o.ref)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func runReport(ctx context.Context, env *command.Env, o reportOptions) error {
 					return err
 				}
 			}
-			report, err := op.Report(ctx, r.ID, w, operator.Format(o.format))
+			report, err := t.Operator.Report(ctx, r.ID, w, operator.Format(o.format))
 			if err != nil {
 				return err
 			}

@@ -103,12 +103,12 @@ func runRetry(ctx context.Context, env *command.Env, o retryOptions) error {
 		ext := string(text)
 		opt.Ext = &ext
 	}
-	return env.With(ctx, func(op *operator.Operator) error {
-		r, err := op.Rollout(ctx, o.ref)
+	return env.With(ctx, func(t command.Tools) error {
+		r, err := t.Operator.Rollout(ctx, o.ref)
 		if err != nil {
 			return err
 		}
-		would, err := op.Retry(ctx, r.ID, filter, opt)
+		would, err := t.Operator.Retry(ctx, r.ID, filter, opt)
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func runRetry(ctx context.Context, env *command.Env, o retryOptions) error {
 			return err
 		}
 		opt.DryRun = false
-		done, err := op.Retry(ctx, r.ID, filter, opt)
+		done, err := t.Operator.Retry(ctx, r.ID, filter, opt)
 		if err != nil {
 			return err
 		}

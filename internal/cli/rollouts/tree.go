@@ -9,6 +9,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -174,7 +175,7 @@ func parkedLines(s operator.Snapshot) []string {
 	var lines []string
 	for _, reason := range rollout.Reasons() {
 		if n := s.Parked[reason]; n > 0 {
-			lines = append(lines, fmt.Sprintf("%7s %-8s %s", human.Count(n), reason, operator.ReasonWords(reason)))
+			lines = append(lines, fmt.Sprintf("%7s %-8s %s", human.Count(n), reason, view.ReasonWords(reason)))
 		}
 	}
 	return lines

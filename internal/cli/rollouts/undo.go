@@ -62,12 +62,12 @@ func runUndo(ctx context.Context, env *command.Env, o undoOptions) error {
 	if err != nil {
 		return err
 	}
-	return env.With(ctx, func(op *operator.Operator) error {
-		r, err := op.Rollout(ctx, o.ref)
+	return env.With(ctx, func(t command.Tools) error {
+		r, err := t.Operator.Rollout(ctx, o.ref)
 		if err != nil {
 			return err
 		}
-		would, err := op.Undo(ctx, r.ID, filter, o.Why, true)
+		would, err := t.Operator.Undo(ctx, r.ID, filter, o.Why, true)
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func runUndo(ctx context.Context, env *command.Env, o undoOptions) error {
 		if err := env.Confirm(o.Yes, would.Reaches(), question("undo", r.ID, would.Reaches())); err != nil {
 			return err
 		}
-		done, err := op.Undo(ctx, r.ID, filter, o.Why, false)
+		done, err := t.Operator.Undo(ctx, r.ID, filter, o.Why, false)
 		if err != nil {
 			return err
 		}

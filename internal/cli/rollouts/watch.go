@@ -62,12 +62,12 @@ gate or paused, 5 aborted, 6 done with rejected or failed targets.`,
 }
 
 func runWatch(ctx context.Context, env *command.Env, o watchOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		r, err := op.Rollout(ctx, o.ref)
+	return env.With(ctx, func(t command.Tools) error {
+		r, err := t.Operator.Rollout(ctx, o.ref)
 		if err != nil {
 			return err
 		}
-		last, err := Follow(ctx, env, op, r.ID, o.every, o.format)
+		last, err := Follow(ctx, env, t.Operator, r.ID, o.every, o.format)
 		if err != nil {
 			return err
 		}

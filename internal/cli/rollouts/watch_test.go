@@ -10,6 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/goldentest"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/quota"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -33,7 +34,7 @@ func snapshot() operator.Snapshot {
 		{Wave: 2, Stage: rollout.StagePreflight, State: rollout.StatePending}:                                1243,
 		{Wave: 1, Stage: rollout.StagePreflight, State: rollout.StateUpToDate}:                               0,
 	}
-	s.Summary = operator.Summarize(rollout.Rollout{
+	s.Summary = view.Summarize(rollout.Rollout{
 		ID: "spring-1a2b3c4d", Name: "spring", Status: rollout.StatusRunning, Total: 3000, OpenWave: 1, Counts: counts,
 		Started: clitest.Noon.Add(-83 * time.Minute),
 		Gates:   map[int]rollout.GateState{0: {Decision: rollout.DecisionPass, Why: "20 of 20 judged, 2 bad"}, 1: {Decision: rollout.DecisionHold, Why: "0 of 30 judged"}},

@@ -12,6 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -49,14 +50,14 @@ Unreadable rollouts are listed last; the exit code is then 1.`,
 }
 
 func runWhy(ctx context.Context, env *command.Env, o whyOptions) error {
-	return env.With(ctx, func(op *operator.Operator) error {
-		e, err := op.Why(ctx, o.app, o.ref)
+	return env.With(ctx, func(t command.Tools) error {
+		e, err := t.Operator.Why(ctx, o.app, o.ref)
 		// No rollout has the app: what WeChat says of it is still an answer.
 		if err != nil && (!o.live || !errors.Is(err, ledger.ErrNotFound)) {
 			return err
 		}
 		if o.live {
-			live, err := op.Live(ctx, o.app)
+			live, err := t.Operator.Live(ctx, o.app)
 			if err != nil {
 				return err
 			}
@@ -102,7 +103,7 @@ func explain(env *command.Env, e operator.Explanation) string {
 
 // placeLines describe a target in a rollout.
 func placeLines(env *command.Env, p operator.Place) []string {
-	where := fmt.Sprintf("%s, %s", p.Stage, command.StateText(p.Row))
+	where := fmt.Sprintf("%s, %s", p.Stage, p.StateText())
 	switch {
 	case !p.Ended.IsZero():
 		where += fmt.Sprintf(", %s ago", env.Ago(p.Ended))
@@ -148,7 +149,7 @@ func placeLines(env *command.Env, p operator.Place) []string {
 	return lines
 }
 
-func lastErrorLines(t operator.LastError) []string {
+func lastErrorLines(t view.LastError) []string {
 	text := "last error  "
 	if t.Code != 0 {
 		text += fmt.Sprintf("errcode %d, %s", t.Code, t.Class)

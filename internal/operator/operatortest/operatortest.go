@@ -1,4 +1,4 @@
-// Package operatortest moves rollouts for tests of what operators see: the real
+// Package operatortest has the bench of tests of use cases, and moves their rollouts: the real
 // controller on the real ledger, with a worker that does as the test says instead
 // of calling WeChat.
 //

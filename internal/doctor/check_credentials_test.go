@@ -1,0 +1,76 @@
+package doctor_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wxrollout/wxrollout/internal/doctor"
+)
+
+// stored plays the credentials in Redis.
+type stored struct {
+	ticket doctor.Ticket
+	seals  doctor.Seals
+	err    error
+}
+
+func (s stored) Ticket(context.Context) (doctor.Ticket, error) { return s.ticket, s.err }
+
+func (s stored) Seals(context.Context, bool, func(done, total int)) (doctor.Seals, error) {
+	return s.seals, s.err
+}
+
+func TestCheckCredentials(t *testing.T) {
+	t.Parallel()
+	ticket := func(age, asked time.Duration, byHand bool) stored {
+		return stored{ticket: doctor.Ticket{
+			Age: age, Stale: time.Hour, Life: 12 * time.Hour, ByHand: byHand, Asked: asked, Answer: "runs already, says WeChat",
+		}}
+	}
+	const asked = "asked to push again 5m0s ago: runs already, says WeChat"
+	for name, tt := range map[string]struct {
+		stored stored
+		check  string
+		level  doctor.Level
+		fault  bool // of credentials
+		text   string
+	}{
+		"fresh":             {ticket(7*time.Minute, -1, false), "verify ticket", doctor.LevelOK, false, "pushed 7m0s ago"},
+		"stale":             {ticket(3*time.Hour, 5*time.Minute, false), "verify ticket", doctor.LevelWarn, false, asked},
+		"too old":           {ticket(13*time.Hour, 5*time.Minute, false), "verify ticket", doctor.LevelFail, true, "WeChat takes none after 12h0m0s; WeChat was " + asked},
+		"too old, by hand":  {ticket(13*time.Hour, -1, true), "verify ticket", doctor.LevelWarn, false, "one set by hand serves"},
+		"none":              {ticket(-1, -1, false), "verify ticket", doctor.LevelFail, true, "none was pushed yet"},
+		"none, but by hand": {ticket(-1, -1, true), "verify ticket", doctor.LevelWarn, false, "none was pushed yet; one set by hand serves"},
+		"no answer":         {stored{err: errors.New("LOADING")}, "verify ticket", doctor.LevelFail, false, "LOADING"},
+		"current key":       {stored{seals: doctor.Seals{Values: 9}}, "sealing key", doctor.LevelOK, false, "all 9"},
+		"previous key":      {stored{seals: doctor.Seals{Values: 9, Previous: 4}}, "sealing key", doctor.LevelWarn, false, "4 of 9"},
+		"another key": {stored{seals: doctor.Seals{Values: 9, Previous: 4, Unreadable: 2, Examples: []string{"row-1", "row-2"}}},
+			"sealing key", doctor.LevelFail, true, "2 of 9 stored values open with neither key, such as row-1, row-2"},
+		"no answer of seals": {stored{err: errors.New("LOADING")}, "sealing key", doctor.LevelFail, false, "LOADING"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := &doctor.Doctor{Credentials: tt.stored}
+			for _, r := range doctor.CheckCredentials(d, t.Context()) {
+				if r.Name == tt.check {
+					if r.Level != tt.level || r.Credentials != tt.fault || !strings.Contains(r.Detail, tt.text) || (r.Level == doctor.LevelWarn) && r.Hint == "" {
+						t.Errorf("got %+v", r)
+					}
+					return
+				}
+			}
+			t.Errorf("no check %q", tt.check)
+		})
+	}
+}
+
+func TestSealsNeedCredentials(t *testing.T) {
+	t.Parallel()
+	d := doctor.Doctor{}
+	if _, err := d.Seals(t.Context(), true, nil); err == nil || !strings.Contains(err.Error(), "WXROLLOUT_SEAL_KEY") {
+		t.Errorf("got %v", err)
+	}
+}

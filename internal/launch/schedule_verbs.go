@@ -1,0 +1,114 @@
+package launch
+
+import (
+	"context"
+	"time"
+
+	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/calendar"
+	"github.com/wxrollout/wxrollout/rollout/planfile"
+)
+
+// Schedule is a plan that runs again and again.
+type Schedule struct {
+	Name string `json:"name"`
+	// Spec is the cron text with its zone.
+	Spec     string           `json:"schedule"`
+	Template rollout.Template `json:"template"`
+	// Latest says that each run takes the newest template; Template's id then means nothing.
+	Latest bool `json:"latest"`
+	// Chooses says that each run takes the apps of its time; Total is then how many
+	// there were last.
+	Chooses bool      `json:"chooses"`
+	Total   int       `json:"total"`
+	By      string    `json:"by"`
+	Paused  bool      `json:"paused"`
+	Next    time.Time `json:"next,omitzero"`
+	// NextRuns are the next few, Next among them.
+	NextRuns []time.Time `json:"next_runs,omitempty"`
+	// LastRun is when a run began last, LastID its rollout. Runs counts those.
+	LastRun time.Time `json:"last_run,omitzero"`
+	LastID  string    `json:"last_id,omitempty"`
+	Runs    int       `json:"runs"`
+	// Missed counts runs that nobody began before the next one came: no worker led, or none could.
+	// MissedAt is when a worker found that last.
+	Missed   int       `json:"missed"`
+	MissedAt time.Time `json:"missed_at,omitzero"`
+	// Skipped counts runs that were left out on purpose, SkippedAt and SkippedWhy are of the last:
+	// the run before had not ended, or no apps could be chosen.
+	Skipped    int       `json:"skipped"`
+	SkippedAt  time.Time `json:"skipped_at,omitzero"`
+	SkippedWhy string    `json:"skipped_why,omitempty"`
+	// Loading says that its targets are not complete: it never runs so.
+	Loading bool `json:"loading,omitempty"`
+}
+
+// scheduleView shows a schedule.
+func scheduleView(s ledger.Schedule, runs int) Schedule {
+	v := Schedule{
+		Name: s.Name, Spec: s.Spec, Template: s.Plan.Template, Latest: s.Plan.Template.ID == planfile.LatestTemplate, Chooses: s.Recipe != "", Total: s.Total,
+		By: s.By, Paused: s.Paused, Next: s.NextRun, LastRun: s.LastRun, LastID: s.LastID, Loading: !s.Sealed,
+		Runs: s.Runs, Missed: s.Missed, MissedAt: s.MissedAt, Skipped: s.Skipped, SkippedAt: s.SkippedAt, SkippedWhy: s.SkippedWhy,
+	}
+	if !s.NextRun.IsZero() && !s.Paused {
+		// The ledger holds only what was checked when it was stored.
+		v.NextRuns, _ = calendar.NextRuns(s.Spec, s.NextRun.Add(-time.Second), runs)
+	}
+	return v
+}
+
+// Schedule stores the plan of a preview to run at the times that it names.
+func (l *Launcher) Schedule(ctx context.Context, p *Preview, opt ApplyOptions) (Schedule, error) {
+	if err := l.storeSchedule(ctx, p, opt); err != nil {
+		return Schedule{}, err
+	}
+	s, err := l.d.Ledger.Schedule(ctx, p.Name)
+	return scheduleView(s, runsShown), err
+}
+
+// runsShown is how many next runs of a schedule lists and previews have.
+const runsShown = 5
+
+// Schedules lists all schedules, by their next run. One that can't be read is part of
+// the error; the others are listed.
+func (l *Launcher) Schedules(ctx context.Context) ([]Schedule, error) {
+	list, err := l.d.Ledger.Schedules(ctx)
+	out := make([]Schedule, len(list))
+	for i, s := range list {
+		out[i] = scheduleView(s, runsShown)
+	}
+	return out, err
+}
+
+// Unschedule takes a schedule away. Rollouts that it started go on.
+func (l *Launcher) Unschedule(ctx context.Context, name string) error {
+	return l.d.Ledger.DeleteSchedule(ctx, name)
+}
+
+// PauseSchedule keeps a schedule from running.
+func (l *Launcher) PauseSchedule(ctx context.Context, name string) error {
+	return l.d.Ledger.PauseSchedule(ctx, name)
+}
+
+// ResumeSchedule lets a paused schedule run again at its next time; what came due
+// meanwhile is not made up for.
+func (l *Launcher) ResumeSchedule(ctx context.Context, name string) (Schedule, error) {
+	s, err := l.d.Ledger.Schedule(ctx, name)
+	if err != nil {
+		return Schedule{}, err
+	}
+	runs, err := calendar.NextRuns(s.Spec, l.d.Now(), 1)
+	if err != nil {
+		return Schedule{}, err
+	}
+	var at time.Time
+	if len(runs) > 0 {
+		at = runs[0]
+	}
+	if err := l.d.Ledger.ResumeSchedule(ctx, name, at); err != nil {
+		return Schedule{}, err
+	}
+	s, err = l.d.Ledger.Schedule(ctx, name)
+	return scheduleView(s, runsShown), err
+}
