@@ -10,7 +10,7 @@ import (
 // domains are the servers that an app may call.
 var domains = Define(Kind{
 	Name: "domains", Title: "server domains", Key: "domains", Schema: domainSchema(),
-	At: []Moment{BeforeCommit, BeforeRelease}, Allotted: true,
+	At: []Moment{BeforeCommit, BeforeRelease}, MonthSpent: 86102,
 	Platform: &Platform{
 		Errcode: 85018, Call: platformCall(domainPort.PlatformServerDomains),
 		Covers: func(own, host string) bool { return own == host },

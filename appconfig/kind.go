@@ -24,9 +24,9 @@ type Kind struct {
 	Schema Node
 	// At are the moments at which the kind is compared and written.
 	At []Moment
-	// Allotted means that an app has a number of changes a month, of which a failed write may
-	// spend one.
-	Allotted bool
+	// MonthSpent is WeChat's errcode once the month's changes of an app are spent; 0 if they are not
+	// limited. A failed write may spend one.
+	MonthSpent int64
 	// Unreadable says why no read shows whether a lost write took effect; "" if one does.
 	Unreadable string
 	// Platform is the platform's own list that the kind depends on; nil for none.

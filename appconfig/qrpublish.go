@@ -10,7 +10,7 @@ import (
 // qrPublish opens the plan's QR code rules to every user. It has no key of its own: qr_rules.publish
 // asks for it.
 var qrPublish = Define(Kind{
-	Name: "qr_publish", Title: "publication of QR code rules", Key: "qr_rules", At: []Moment{Live}, Allotted: true,
+	Name: "qr_publish", Title: "publication of QR code rules", Key: "qr_rules", At: []Moment{Live}, MonthSpent: 89030,
 }, func(wx publishPort, appID string, want publishWant) Editor {
 	return &publishEditor{qrEditor{wx: wx, appID: appID, want: want.qrWant}, wx}
 })

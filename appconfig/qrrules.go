@@ -13,7 +13,7 @@ import (
 // qrRules make ordinary QR codes open a page of the app.
 var qrRules = Define(Kind{
 	Name: "qr_rules", Title: "QR code rules", Key: "qr_rules", Schema: qrSchema(), At: []Moment{BeforeCommit},
-	Allotted: true,
+	MonthSpent: 89030,
 }, func(wx qrPort, appID string, want qrWant) Editor { return &qrEditor{wx: wx, appID: appID, want: want} })
 
 type qrPort interface {

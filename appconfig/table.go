@@ -26,6 +26,11 @@ func KindOfChange(id string) *Kind {
 	return KindOf(name)
 }
 
+// MonthSpent reports whether an errcode says that an app's changes of a kind are spent for the month.
+func MonthSpent(code int64) bool {
+	return slices.ContainsFunc(table, func(k *Kind) bool { return k.MonthSpent != 0 && k.MonthSpent == code })
+}
+
 // Explain is a change by its ID in words: testers add alice (testers of the trial version).
 func Explain(id string) string {
 	if k := KindOfChange(id); k != nil {

@@ -10,7 +10,7 @@ import (
 // webview are the sites that an app may show in a web-view.
 var webview = Define(Kind{
 	Name: "webview", Title: "web-view domains", Key: "webview", Schema: webviewSchema(),
-	At: []Moment{BeforeCommit, BeforeRelease}, Allotted: true,
+	At: []Moment{BeforeCommit, BeforeRelease}, MonthSpent: 86102,
 	Platform: &Platform{
 		Errcode: 89021, Call: platformCall(webviewPlatform.PlatformWebviewDomains),
 		// A domain of the platform's list covers its subdomains.

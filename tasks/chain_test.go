@@ -9,6 +9,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/queue"
+	"github.com/wxrollout/wxrollout/tasks/run"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -105,7 +106,7 @@ func TestAssignmentEndsWhere(t *testing.T) {
 		"the next stage's calls need permits": {func(r *rig) { r.permits.open = false }, "commit/pending"},
 		"its time is short": {func(r *rig) {
 			begun := time.Now()
-			r.h.now = func() processTime { begun = begun.Add(2 * time.Second); return processTime{begun} }
+			r.h.env.Clock = func() run.ProcessTime { begun = begun.Add(2 * time.Second); return run.ProcessTime{T: begun} }
 		}, "check/pending"},
 		"the rollout is paused meanwhile": {func(r *rig) {
 			r.wx.categories = func() ([]wxclient.Category, error) {
@@ -113,7 +114,7 @@ func TestAssignmentEndsWhere(t *testing.T) {
 				return []wxclient.Category{{FirstClass: "A"}}, nil
 			}
 		}, "commit/pending"},
-		"the privacy detection runs": {func(r *rig) { r.wx.privacy = fails[wxclient.PrivacyInfo](refusal(codePrivacyChecking)) }, "check/parked/privacy"},
+		"the privacy detection runs": {func(r *rig) { r.wx.privacy = fails[wxclient.PrivacyInfo](refusal(61039)) }, "check/parked/privacy"},
 		"the app is up to date":      {func(r *rig) { r.wx.versionInfo = live(ourVersion, "") }, "preflight/up-to-date"},
 	}
 	for name, test := range tests {
@@ -174,10 +175,10 @@ func TestLateAssignment(t *testing.T) {
 			t.Parallel()
 			r := newRig(t).at(rollout.StageCommit)
 			now := time.Now()
-			r.h.now = func() processTime { return processTime{now} }
+			r.h.env.Clock = func() run.ProcessTime { return run.ProcessTime{T: now} }
 			r.h.ledger = lateStart{r.ledger, func() {
 				if late {
-					now = now.Add(r.h.timing.Assignment)
+					now = now.Add(r.h.env.Timing.Assignment)
 				}
 			}}
 			err := r.h.Run(t.Context(), r.claim())

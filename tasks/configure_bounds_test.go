@@ -101,7 +101,7 @@ func TestConfigureWritesAreBounded(t *testing.T) {
 				t.Parallel()
 				x, writes := writesAnswered(t, k.plan, k.stage, answer.body)
 				most := answer.writes
-				if answer.name == "busy" && appconfig.KindOf(k.kind).Allotted {
+				if answer.name == "busy" && appconfig.KindOf(k.kind).MonthSpent != 0 {
 					most = rollout.CauseThrottle.MaxTries()
 				}
 				if x.State != rollout.StateFailed || writes > most || writes == 0 {

@@ -269,7 +269,7 @@ func TestConfigureSurvivesDeathAtEachCall(t *testing.T) {
 					grave.dead = true
 					return errors.Join(err, errors.New("killed"))
 				}
-				mortal := NewHandler(HandlerOptions{WeChat: r.wx, AppConfig: r.client, Ledger: grave, Permits: r.permits, Log: r.h.log, Seed: 1})
+				mortal := NewHandler(HandlerOptions{WeChat: r.wx, AppConfig: r.client, Ledger: grave, Permits: r.permits, Log: r.h.env.Log, Seed: 1})
 				living := r.h
 				r.h = mortal
 				r.at(rollout.StageCommit)

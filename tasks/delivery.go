@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rs/zerolog"
-
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/tasks/queue"
+	"github.com/wxrollout/wxrollout/tasks/run"
+	"github.com/wxrollout/wxrollout/tasks/stage"
 )
 
 // An assignment goes on at the next stage of the same queue: preflight, commit and check are one
@@ -22,7 +22,8 @@ const goesOnWithin = 4
 
 // delivery is one delivery of an assignment, at one stage after the other.
 type delivery struct {
-	*run
+	*run.Run
+	h      *Handler
 	status rollout.Status
 }
 
@@ -45,58 +46,59 @@ func (d delivery) decide(ctx context.Context) (event rollout.Event) {
 			event = d.panicked(p)
 		}
 	}()
-	stage := stageOf(d.run)
-	if !d.status.Moves(d.assignment.Stage) {
+	act, failed := stage.Of(d.Run, d.h.wx), d.h.actor(d.Run).failed
+	if !d.status.Moves(d.Assignment.Stage) {
 		switch {
-		case d.t.Intent == nil:
-			return d.facts().Unbegun("the rollout is " + string(d.status))
+		case d.Target.Intent == nil:
+			return d.Facts().Unbegun("the rollout is " + string(d.status))
 		case d.status == rollout.StatusAborted:
-			stage = readBack{d.run, d.h.wx, d.h.actor(d.run)}
+			back := stage.NewReadBack(d.Run, d.h.wx, d.h.actor(d.Run).record)
+			act, failed = back.Act, back.Failed
 		} // else the ledger lets no call with effect begin
 	}
-	if d.t.Intent == nil && d.outage(ctx) {
-		return d.facts().Unbegun(classify.OutageNote)
+	if d.Target.Intent == nil && d.outage(ctx) {
+		return d.Facts().Unbegun(classify.OutageNote)
 	}
 	var err error
-	if d.parsedPlan, err = d.h.readPlan(ctx, d.assignment.Rollout, d.t.Revision); err != nil {
-		return stage.failed(ctx, fmt.Errorf("read the plan: %w", err))
+	if d.Parsed, err = d.h.readPlan(ctx, d.Assignment.Rollout, d.Target.Revision); err != nil {
+		return failed(ctx, fmt.Errorf("read the plan: %w", err))
 	}
-	if by, ok := d.superseded(); ok && d.t.Intent == nil {
-		return rollout.Skipped{At: d.now(), Note: by.Words()}
+	if by, ok := d.Superseded(); ok && d.Target.Intent == nil {
+		return rollout.Skipped{At: d.Now(), Note: by.Words()}
 	}
-	timed, cancel := d.deadline.bound(ctx)
+	timed, cancel := d.Deadline.Bound(ctx)
 	defer cancel()
-	if event, err = stage.act(timed); err != nil {
-		event = stage.failed(ctx, err)
+	if event, err = act(timed); err != nil {
+		event = failed(ctx, err)
 	} else {
-		d.h.breaker.Passed(d.assignment.Stage)
+		d.h.breaker.Passed(d.Assignment.Stage)
 	}
-	return d.facts().Bounded(event, d.plan.Deadline)
+	return d.Facts().Bounded(event, d.Plan.Deadline)
 }
 
 // outage reports whether the stage was closed for an outage since this assignment was given. While
 // WeChat answers, it reads no pool.
 func (d delivery) outage(ctx context.Context) bool {
-	stage := d.assignment.Stage
-	if stage == rollout.StageSubmit || d.assignment.Permit { // a permit of another stage is the probe
+	at := d.Assignment.Stage
+	if at == rollout.StageSubmit || d.Assignment.Permit { // a permit of another stage is the probe
 		return false
 	}
-	suspect := len(d.t.Tries) > 0 || d.h.breaker.Suspects(stage)
-	return suspect && d.h.permits.ClosedFor(ctx, stage) == classify.ReasonOutage
+	suspect := len(d.Target.Tries) > 0 || d.h.breaker.Suspects(at)
+	return suspect && d.Permits.ClosedFor(ctx, at) == classify.ReasonOutage
 }
 
 // goesOn reports whether the assignment has a next stage after an event. While the calls of that
 // stage need permits, the controller decides which app goes first.
 func (d delivery) goesOn(ctx context.Context, event rollout.Event) bool {
-	next, more := d.assignment.Stage.Next()
-	if _, done := event.(rollout.Advanced); !done || !more || next.QueueName() != d.assignment.Stage.QueueName() {
+	next, more := d.Assignment.Stage.Next()
+	if _, done := event.(rollout.Advanced); !done || !more || next.QueueName() != d.Assignment.Stage.QueueName() {
 		return false
 	}
-	if d.assignment.Permit && d.assignment.Stage != rollout.StageSubmit {
+	if d.Assignment.Permit && d.Assignment.Stage != rollout.StageSubmit {
 		return false // the one probe of a closed pool
 	}
-	total := d.h.timing.Assignment
-	return ctx.Err() == nil && d.deadline.sub(d.h.now()) >= total-total/goesOnWithin && d.h.permits.Open(ctx, next)
+	total := d.Timing.Assignment
+	return ctx.Err() == nil && d.Deadline.Sub(d.Clock()) >= total-total/goesOnWithin && d.Permits.Open(ctx, next)
 }
 
 // pass ends a stage and takes the assignment to the next one. It is not ok if the assignment was lost,
@@ -104,26 +106,16 @@ func (d delivery) goesOn(ctx context.Context, event rollout.Event) bool {
 // a crash before the next save the stage runs again, which reads, or reads its intent back.
 func (d delivery) pass(ctx context.Context, done rollout.Advanced) (ok bool, err error) {
 	done.Keep = true
-	if d.assignment.Stage == rollout.StageSubmit {
+	if d.Assignment.Stage == rollout.StageSubmit {
 		if ok, err := d.end(ctx, done); !ok {
 			return false, err
 		}
-		d.assignment.Permit = false // settled
-	} else if err := d.step(done); err != nil {
+		d.Assignment.Permit = false // settled
+	} else if err := d.Step(done); err != nil {
 		return false, err
 	}
-	d.enter()
+	d.Enter()
 	return true, nil
-}
-
-// enter begins the stage of the target.
-func (r *run) enter() {
-	if r.assignment.Stage != r.t.Stage { // another delivery of an assignment that went on
-		r.assignment.Stage, r.assignment.Permit = r.t.Stage, false
-	}
-	r.from, r.permit = r.t, permit{}
-	r.log = r.h.log.With().Str("rollout", r.assignment.Rollout).Str("target", r.assignment.AppID).Str("stage", string(r.assignment.Stage)).
-		Int("attempt", r.t.Attempt).Logger()
 }
 
 // conclude ends the assignment with an event.
@@ -133,7 +125,7 @@ func (d delivery) conclude(ctx context.Context, event rollout.Event) error {
 		return err
 	}
 	if f, ok := event.(rollout.Finished); ok && f.End == rollout.StateReleased {
-		d.saw(ctx, Seen{Live: d.plan.Template.Version})
+		d.Saw(ctx, run.Seen{Live: d.Plan.Template.Version})
 	}
 	if s, ok := event.(rollout.Stalled); ok {
 		return &queue.Again{Delay: s.For, Cause: s.LastError.Text}
@@ -146,72 +138,22 @@ func (d delivery) conclude(ctx context.Context, event rollout.Event) error {
 func (d delivery) end(ctx context.Context, event rollout.Event) (ok bool, err error) {
 	// The effect of a call must be stored even while the worker stops; the rest of the lease bounds it,
 	// and the connection's own timeouts bound each try.
-	ctx, cancel := d.h.now().add(d.h.timing.Lease - d.h.timing.Assignment).bound(context.WithoutCancel(ctx))
+	ctx, cancel := d.Clock().Add(d.Timing.Lease - d.Timing.Assignment).Bound(context.WithoutCancel(ctx))
 	defer cancel()
 	if event != nil {
-		if err = d.step(event); err == nil {
-			err = d.save(ctx, false)
+		if err = d.Step(event); err == nil {
+			err = d.Save(ctx, false)
 		}
 	}
-	d.settle(ctx, event)
+	d.Settle(ctx, event)
 	if event == nil || errors.As(err, new(*rollout.StaleError)) {
-		d.h.dropped(d.assignment.Stage, "lost")
-		d.log.Warn().Int64("fence", d.assignment.Fence).Msg("assignment lost to another worker")
+		d.h.dropped(d.Assignment.Stage, "lost")
+		d.Log.Warn().Int64("fence", d.Assignment.Fence).Msg("assignment lost to another worker")
 		return false, nil
 	}
 	if err != nil {
-		d.log.Error().Err(err).Str("event", event.Kind()).Msg("outcome not stored; the target is read back when its lease ends")
+		d.Log.Error().Err(err).Str("event", event.Kind()).Msg("outcome not stored; the target is read back when its lease ends")
 		return false, err
 	}
 	return true, nil
-}
-
-// ending is the end of a stage.
-type ending struct {
-	from, to rollout.Target
-	event    rollout.Event
-	log      zerolog.Logger
-}
-
-// step makes the event that ends a stage part of the target without saving it.
-func (d delivery) step(e rollout.Event) error {
-	if err := d.apply(e); err != nil {
-		return err
-	}
-	d.ended = append(d.ended, ending{from: d.from, to: d.t, event: e, log: d.log})
-	return nil
-}
-
-// report passes the ends that were just stored to the hook and the log. The last one is as the store
-// returned it.
-func (r *run) report() {
-	for i, e := range r.ended {
-		if i == len(r.ended)-1 && e.to.Stage == r.t.Stage {
-			e.to = r.t
-		}
-		if r.h.hooks.Transition != nil {
-			r.h.hooks.Transition(e.from, e.event.Kind(), e.to)
-		}
-		e.write()
-	}
-	r.ended = r.ended[:0]
-}
-
-// write is the one log line of a stage.
-func (e ending) write() {
-	level := zerolog.InfoLevel
-	switch e.event.(type) {
-	case rollout.Failed, rollout.Rejected:
-		level = zerolog.WarnLevel
-	case rollout.Yielded, rollout.Stalled, rollout.Waited:
-		level = zerolog.DebugLevel
-	}
-	line := e.log.WithLevel(level).Str("event", e.event.Kind()).Str("state", string(e.to.State))
-	if e.to.Reason != "" {
-		line = line.Str("reason", string(e.to.Reason))
-	}
-	if last := e.to.LastError; last != nil {
-		line = line.Str("class", last.Class).Int64("errcode", last.Code).Str("rid", last.RID).Str("last_error", last.Text)
-	}
-	line.Msg("assignment ended")
 }

@@ -1,9 +1,12 @@
-// Package tasks makes the calls of each stage. It has four rooms:
+// Package tasks makes the calls of each stage. Its rooms, from the ground up:
 //
-//   - tasks: the [Handler], one type per stage, and the one place that acts on outcomes;
+//   - tasks/queue: assignments through Asynq, from the controller to the handler;
 //   - tasks/classify: whose fault an error is and what follows, as pure functions;
 //   - tasks/pool: the permits of the stages, and the breaker that finds outages;
-//   - tasks/queue: assignments through Asynq, from the controller to the handler.
+//   - tasks/whose: whose a version or a submission is, as pure functions;
+//   - tasks/run: what the stages of one assignment share;
+//   - tasks/stage: the stages, one file each;
+//   - tasks: the [Handler], which runs the stages, and the one place that acts on outcomes.
 //
 // A handler may run twice and may die at any line. It starts its assignment in the ledger, reads back
 // what an earlier try may have done, stores its intent before a call that must not be repeated, and

@@ -15,29 +15,17 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/tasks/classify"
 	"github.com/wxrollout/wxrollout/tasks/pool"
+	"github.com/wxrollout/wxrollout/tasks/run"
 )
 
-// Timing bounds assignments and holds the waits of outcomes. The zero value stands for the defaults.
-type Timing struct {
-	// Lease is how long an assignment lasts after each save. Default 60 s.
-	Lease time.Duration
-	// Assignment bounds one run of a handler; shorter than Lease by at least the longest call.
-	// Default 40 s.
-	Assignment time.Duration
-	classify.Waits
-}
-
-// WithDefaults fills the zero fields.
-func (t Timing) WithDefaults() Timing {
-	if t.Lease <= 0 {
-		t.Lease = time.Minute
-	}
-	if t.Assignment <= 0 {
-		t.Assignment = 40 * time.Second
-	}
-	t.Waits = t.Waits.WithDefaults()
-	return t
-}
+type (
+	// Timing bounds assignments.
+	Timing = run.Timing
+	// Hooks observe the handlers.
+	Hooks = run.Hooks
+	// Seen is what a handler read of an app.
+	Seen = run.Seen
+)
 
 // HandlerOptions are what a handler works with. All but AppConfig, Timing, Hooks, Breaker,
 // Seed and Now are required.
@@ -61,27 +49,15 @@ type HandlerOptions struct {
 
 // Handler runs assignments.
 type Handler struct {
-	wx        WeChat
-	ledger    Ledger
-	permits   Permits
-	appConfig appconfig.Client
-	log       zerolog.Logger
-	timing    Timing
-	hooks     Hooks
-	now       func() processTime
+	wx      WeChat
+	ledger  Ledger
+	permits Permits
+	env     *run.Env
+	breaker *pool.Breaker
 
 	mu    sync.Mutex
 	rnd   *rand.Rand
-	plans map[planKey]parsedPlan // immutable once stored; see planCacheMax
-
-	breaker *pool.Breaker
-}
-
-// parsedPlan is a plan revision with its templates parsed.
-type parsedPlan struct {
-	plan    rollout.Plan
-	ext     *extjson.Template
-	configs *appconfig.Template // nil if the plan has none
+	plans map[planKey]run.Parsed // immutable once stored; see planCacheMax
 }
 
 type planKey struct {
@@ -101,20 +77,23 @@ func NewHandler(o HandlerOptions) *Handler {
 	if seed == 0 {
 		seed = uint64(o.Now().UnixNano())
 	}
-	return &Handler{
-		wx: o.WeChat, ledger: o.Ledger, permits: o.Permits, appConfig: o.AppConfig, log: o.Log,
-		timing: o.Timing.WithDefaults(), hooks: o.Hooks, now: func() processTime { return processTime{o.Now()} },
-		rnd:   rand.New(rand.NewPCG(seed, seed)),
-		plans: make(map[planKey]parsedPlan), breaker: o.Breaker,
+	h := &Handler{
+		wx: o.WeChat, ledger: o.Ledger, permits: o.Permits, breaker: o.Breaker,
+		rnd: rand.New(rand.NewPCG(seed, seed)), plans: make(map[planKey]run.Parsed),
 	}
+	h.env = &run.Env{
+		Store: o.Ledger, Permits: o.Permits, AppConfig: o.AppConfig, Timing: o.Timing.WithDefaults(), Hooks: o.Hooks, Log: o.Log,
+		Random: h.random, Clock: func() run.ProcessTime { return run.ProcessTime{T: o.Now()} },
+	}
+	return h
 }
 
 // Run acts on one assignment. Nil means that the task is done, whatever happened to the target; a
 // *queue.Again asks for another delivery; any other error means that the ledger was unreachable, and
 // the lease brings the assignment back.
 func (h *Handler) Run(ctx context.Context, assignment rollout.Assignment) (err error) {
-	asked := h.now()
-	started, err := h.ledger.Start(ctx, assignment, h.timing.Lease)
+	asked := h.env.Clock()
+	started, err := h.ledger.Start(ctx, assignment, h.env.Timing.Lease)
 	if errors.As(err, new(*rollout.StaleError)) {
 		h.dropped(assignment.Stage, "stale")
 		return nil
@@ -122,37 +101,32 @@ func (h *Handler) Run(ctx context.Context, assignment rollout.Assignment) (err e
 	if err != nil {
 		return err
 	}
-	r := &run{
-		h: h, assignment: assignment, t: started.Target.NotAfter(started.Now), started: started, deadline: asked.add(h.timing.Assignment),
-		clock: clock{server: serverTime{started.Now}, process: h.now(), read: h.now},
-	}
+	r := run.New(h.env, assignment, started, asked)
 	defer func() {
 		if p := recover(); p != nil {
-			err = r.caught(p)
+			err = caught(r, p)
 		}
 	}()
-	r.enter()
-	r.permit.lost = r.t.Intent != nil && !assignment.Permit
-	d := delivery{r, started.Status}
+	d := delivery{r, h, started.Status}
 	if started.Fault {
-		return d.conclude(ctx, r.facts().Unbegun("a fault of the platform stands"))
+		return d.conclude(ctx, r.Facts().Unbegun("a fault of the platform stands"))
 	}
 	return d.through(ctx)
 }
 
 // actor acts on the outcomes of a run.
-func (h *Handler) actor(r *run) actor {
-	return actor{run: r, wx: h.wx, store: h.ledger, pools: h.permits}
+func (h *Handler) actor(r *run.Run) actor {
+	return actor{Run: r, h: h, wx: h.wx, store: h.ledger, pools: h.permits}
 }
 
 func (h *Handler) dropped(stage rollout.Stage, why string) {
-	if h.hooks.Dropped != nil {
-		h.hooks.Dropped(stage, why)
+	if h.env.Hooks.Dropped != nil {
+		h.env.Hooks.Dropped(stage, why)
 	}
 }
 
 // readPlan reads a plan revision and parses its templates, once per process.
-func (h *Handler) readPlan(ctx context.Context, id string, revision int) (parsedPlan, error) {
+func (h *Handler) readPlan(ctx context.Context, id string, revision int) (run.Parsed, error) {
 	key := planKey{id, revision}
 	h.mu.Lock()
 	p, ok := h.plans[key]
@@ -161,13 +135,13 @@ func (h *Handler) readPlan(ctx context.Context, id string, revision int) (parsed
 		return p, nil
 	}
 	var err error
-	if p.plan, err = h.ledger.Plan(ctx, id, revision); err != nil {
+	if p.Plan, err = h.ledger.Plan(ctx, id, revision); err != nil {
 		return p, err
 	}
-	if p.ext, err = extjson.Parse(p.plan.Ext); err != nil {
+	if p.Ext, err = extjson.Parse(p.Plan.Ext); err != nil {
 		return p, &classify.PlanError{Err: fmt.Errorf("parse the ext template: %w", err)}
 	}
-	if p.configs, err = appconfig.Parse(p.plan.Configure); err != nil {
+	if p.Configs, err = appconfig.Parse(p.Plan.Configure); err != nil {
 		return p, &classify.PlanError{Err: fmt.Errorf("parse the app configuration: %w", err)}
 	}
 	const planCacheMax = 256

@@ -324,7 +324,7 @@ func (v *liver) LatestAudit(context.Context, string) (wxclient.Audit, error) {
 		}
 		return a, err
 	})
-	if slices.Contains([]int64{codeBadAuditID, codeNoAuditID, codeNoTrial}, classify.Code(err)) {
+	if slices.Contains([]int64{85012, 85058, 86001}, classify.Code(err)) {
 		v.told["audit"] = true
 	}
 	return a, err
@@ -356,7 +356,7 @@ func (v *liver) UndoAudit(_ context.Context, app string) error {
 
 // released notes a release that WeChat took, which proves it whatever the reads show.
 func (v *liver) released(err error) error {
-	v.took = v.took || err == nil || classify.Code(err) == codeReleased
+	v.took = v.took || err == nil || classify.Code(err) == 85052
 	return err
 }
 

@@ -20,13 +20,13 @@ var outages = map[string]error{
 }
 
 // runAs is a run of an app at commit, whose commit ends so, on a handler.
-func runAs(t *testing.T, h *Handler, app string, err error) *run {
+func runAs(t *testing.T, h *Handler, app string, err error) *stubbed {
 	t.Helper()
 	f := happy(t)
 	f.commit = func(context.Context, wxclient.CommitRequest) error { return err }
 	h.wx = f
 	r := stubRun(f, &stubLedger{plan: testPlan()}, h.permits, running(rollout.StageCommit))
-	r.h, r.t.AppID, r.assignment.AppID = h, app, app
+	r.h, r.Target.AppID, r.Assignment.AppID = h, app, app
 	return r
 }
 
@@ -69,23 +69,23 @@ func TestOutageProbesRotate(t *testing.T) {
 	last := time.Duration(0)
 	for polls := range 12 {
 		r := runAs(t, h, "wx1", refusal(-1))
-		r.assignment.Permit, r.t.Polls, r.t.Tries = true, polls, map[rollout.Cause]int{rollout.CauseBusy: 59}
-		e := r.facts().Bounded(r.decide(t.Context(), rollout.StatusRunning), r.plan.Deadline)
+		r.Assignment.Permit, r.Target.Polls, r.Target.Tries = true, polls, map[rollout.Cause]int{rollout.CauseBusy: 59}
+		e := r.Facts().Bounded(r.decide(t.Context(), rollout.StatusRunning), r.Plan.Deadline)
 		w, ok := e.(rollout.Waited)
-		if !ok || w.Reason != rollout.ReasonBusy || w.For < 3*h.timing.OutageProbe || w.For > 7*time.Minute || w.For < last*4/5 {
+		if !ok || w.Reason != rollout.ReasonBusy || w.For < 3*h.env.Timing.OutageProbe || w.For > 7*time.Minute || w.For < last*4/5 {
 			t.Fatalf("probe after %d: %s after %s", polls, describe(e), last)
 		}
 		last = w.For
-		if err := r.apply(e); err != nil || r.t.Tries[rollout.CauseBusy] != 59 {
-			t.Errorf("a probe counts: %v, %v", r.t.Tries, err)
+		if err := r.Apply(e); err != nil || r.Target.Tries[rollout.CauseBusy] != 59 {
+			t.Errorf("a probe counts: %v, %v", r.Target.Tries, err)
 		}
-		r.settle(t.Context(), e)
+		r.Settle(t.Context(), e)
 		same(t, "pool", p.took(), "close commit busy 15s", "settle commit r1/wx1 unused")
 	}
 	r := runAs(t, h, "wx2", nil)
-	r.assignment.Permit = true
+	r.Assignment.Permit = true
 	e := r.decide(t.Context(), rollout.StatusRunning)
-	r.settle(t.Context(), e)
+	r.Settle(t.Context(), e)
 	same(t, "pool after an answer", p.took(), "settle commit r1/wx2 spent")
 }
 
@@ -108,11 +108,11 @@ func TestOutageKeepsLostWrites(t *testing.T) {
 	p := &fakePermits{closed: classify.ReasonOutage}
 	h := stubRun(nil, &stubLedger{plan: testPlan()}, p, running(rollout.StageCommit)).h
 	r := runAs(t, h, "wx1", lostReply())
-	r.assignment.Permit = true
+	r.Assignment.Permit = true
 	e := r.decide(t.Context(), rollout.StatusRunning)
-	if w, ok := e.(rollout.Waited); !ok || w.Reason != rollout.ReasonUnknown || r.t.Intent == nil {
-		t.Errorf("%s with intent %+v", describe(e), r.t.Intent)
+	if w, ok := e.(rollout.Waited); !ok || w.Reason != rollout.ReasonUnknown || r.Target.Intent == nil {
+		t.Errorf("%s with intent %+v", describe(e), r.Target.Intent)
 	}
-	r.settle(t.Context(), e)
+	r.Settle(t.Context(), e)
 	same(t, "pool", p.took(), "close commit busy 15s", "settle commit r1/wx1 unused")
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/goldentest"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/run"
 	"github.com/wxrollout/wxrollout/wxclient"
 	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
@@ -92,19 +93,22 @@ func running(stage rollout.Stage) rollout.Target {
 }
 
 // stubRun is a handler's run at a stage, on stubs, with the smallest jitter.
-func stubRun(wx WeChat, l *stubLedger, p Permits, t rollout.Target) *run {
+func stubRun(wx WeChat, l *stubLedger, p Permits, t rollout.Target) *stubbed {
 	h := NewHandler(HandlerOptions{WeChat: wx, Ledger: l, Permits: p, Log: zerolog.Nop(), Seed: 1})
 	h.rnd = rand.New(least{})
-	return &run{
-		h: h, t: t, deadline: h.now().add(h.timing.Assignment), log: zerolog.Nop(),
-		clock:      clock{server: serverTime{t0}, process: h.now(), read: h.now},
-		assignment: rollout.Assignment{Rollout: t.Rollout, AppID: t.AppID, Stage: t.Stage, Fence: t.Fence, Permit: t.Stage == rollout.StageSubmit},
-	}
+	assignment := rollout.Assignment{Rollout: t.Rollout, AppID: t.AppID, Stage: t.Stage, Fence: t.Fence, Permit: t.Stage == rollout.StageSubmit}
+	return &stubbed{run.New(h.env, assignment, rollout.Started{Target: t, Now: t0}, h.env.Clock()), h}
+}
+
+// stubbed is a run with its handler.
+type stubbed struct {
+	*run.Run
+	h *Handler
 }
 
 // decide runs the stage of a stub.
-func (r *run) decide(ctx context.Context, status rollout.Status) rollout.Event {
-	return delivery{r, status}.decide(ctx)
+func (r *stubbed) decide(ctx context.Context, status rollout.Status) rollout.Event {
+	return delivery{r.Run, r.h, status}.decide(ctx)
 }
 
 // least is a source of the smallest draws; 0 itself is drawn again without end.
@@ -148,7 +152,7 @@ var refusedCalls = []struct {
 	{"check", rollout.StageCheck, func(f *fakeWeChat, err error) { f.privacy = fails[wxclient.PrivacyInfo](err) }},
 	{"submit's look", rollout.StageSubmit, func(f *fakeWeChat, err error) { f.latestAudit = fails[wxclient.Audit](err) }},
 	{"submit", rollout.StageSubmit, func(f *fakeWeChat, err error) {
-		f.latestAudit = fails[wxclient.Audit](refusal(codeBadAuditID))
+		f.latestAudit = fails[wxclient.Audit](refusal(85012))
 		f.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, err }
 	}},
 	{"verdict", rollout.StageVerdict, func(f *fakeWeChat, err error) {
@@ -194,7 +198,7 @@ func refused(t *testing.T, i int, err error) string {
 		what += ", fault of the platform"
 	}
 	// Whatever it means, the target must be able to take it.
-	if e := r.apply(event); e != nil {
+	if e := r.Apply(event); e != nil {
 		t.Errorf("%s: after %v: %v", c.name, err, e)
 	}
 	return what

@@ -91,7 +91,7 @@ func TestOutcomeOfStopping(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			r := stubRun(nil, &stubLedger{}, nil, running(rollout.StageSubmit))
-			if got := describe(r.h.actor(r).failed(ctx, tc.err)); got != tc.want {
+			if got := describe(r.h.actor(r.Run).failed(ctx, tc.err)); got != tc.want {
 				t.Errorf("%s, want %s", got, tc.want)
 			}
 		})
@@ -135,17 +135,17 @@ func TestPenaltiesStopEverySubmission(t *testing.T) {
 	for _, code := range []int64{86008, 86010} {
 		var closed []string
 		l, p, f := &stubLedger{plan: testPlan()}, &fakePermits{}, happy(t)
-		f.latestAudit = fails[wxclient.Audit](refusal(codeBadAuditID))
+		f.latestAudit = fails[wxclient.Audit](refusal(85012))
 		f.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(code) }
 		r := stubRun(f, l, p, running(rollout.StageSubmit))
-		r.h.hooks.Closed = func(s rollout.Stage, reason string) { closed = append(closed, string(s)+" "+reason) }
+		r.h.env.Hooks.Closed = func(s rollout.Stage, reason string) { closed = append(closed, string(s)+" "+reason) }
 		if got := describe(r.decide(t.Context(), rollout.StatusRunning)); got != "yielded" {
 			t.Errorf("%d: %s, want it to keep its place", code, got)
 		}
 		same(t, "pool", p.took(), fmt.Sprintf("close submit %d 24h0m0s", code))
 		same(t, "told", closed, fmt.Sprintf("submit %d", code))
-		if len(l.paused) != 1 || r.permit.use != "" {
-			t.Errorf("%d: paused %q, permit %q", code, l.paused, r.permit.use)
+		if len(l.paused) != 1 || r.Permit.Use != "" {
+			t.Errorf("%d: paused %q, permit %q", code, l.paused, r.Permit.Use)
 		}
 	}
 }
@@ -156,14 +156,14 @@ func TestRefusalFromBeforeAnOperatorOpened(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int64{86008, 86010, 85085} {
 		l, p, f := &stubLedger{plan: testPlan()}, &fakePermits{opening: 1}, happy(t)
-		f.latestAudit = fails[wxclient.Audit](refusal(codeBadAuditID))
+		f.latestAudit = fails[wxclient.Audit](refusal(85012))
 		f.quota = fails[wxclient.Quota](refusal(-1))
 		f.submit = func(wxclient.SubmitRequest) (int64, error) {
 			p.opening++
 			return 0, refusal(code)
 		}
 		r := stubRun(f, l, p, running(rollout.StageSubmit))
-		r.h.hooks.Closed = func(s rollout.Stage, reason string) { t.Errorf("%d: told that %s was closed", code, s) }
+		r.h.env.Hooks.Closed = func(s rollout.Stage, reason string) { t.Errorf("%d: told that %s was closed", code, s) }
 		if got := describe(r.decide(t.Context(), rollout.StatusRunning)); got != "yielded" {
 			t.Errorf("%d: %s, want it to keep its place", code, got)
 		}
@@ -203,7 +203,7 @@ func TestBusyEscalates(t *testing.T) {
 		target := running(rollout.StageSubmit)
 		target.Tries = map[rollout.Cause]int{tc.cause: tc.tries}
 		r := stubRun(nil, &stubLedger{}, &fakePermits{}, target)
-		if got := describe(r.facts().Bounded(r.h.actor(r).failed(t.Context(), tc.err), r.plan.Deadline)); got != tc.want {
+		if got := describe(r.Facts().Bounded(r.h.actor(r.Run).failed(t.Context(), tc.err), r.Plan.Deadline)); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 		}
 	}
@@ -214,7 +214,7 @@ func TestLastErrorQuotesWeChat(t *testing.T) {
 	r := stubRun(nil, &stubLedger{}, nil, running(rollout.StageCommit))
 	long := refusal(85013)
 	long.Msg = strings.Repeat("很", 400)
-	got := r.facts().LastError(fmt.Errorf("commit: %w", long))
+	got := r.Facts().LastError(fmt.Errorf("commit: %w", long))
 	if n := len([]rune(got.Text)); n != 301 || !strings.HasSuffix(got.Text, "很…") {
 		t.Errorf("text of %d runes: %q", n, got.Text)
 	}
@@ -247,11 +247,11 @@ func TestOverlapWaitsSeconds(t *testing.T) {
 			f := happy(t)
 			c.set(f, refusal(code))
 			r := stubRun(f, &stubLedger{plan: testPlan()}, &fakePermits{}, running(c.stage))
-			r.h.timing.Overlap = set
+			r.h.env.Timing.Overlap = set
 			waited, ok := r.decide(t.Context(), rollout.StatusRunning).(rollout.Waited)
 			reason, least := rollout.ReasonThrottle, set
 			if c.name == "commit" || c.name == "submit" || c.name == "release" {
-				reason, least = rollout.ReasonUnknown, r.h.timing.Settle
+				reason, least = rollout.ReasonUnknown, r.h.env.Timing.Settle
 			}
 			if !ok || waited.Reason != reason || waited.For < least || waited.For > least*6/5 {
 				t.Errorf("%d at %s: %s, want %s for about %s", code, c.name, describe(waited), reason, least)

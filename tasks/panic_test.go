@@ -18,11 +18,11 @@ func TestPanicIsBounded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t).at(rollout.StageCheck)
 	var log bytes.Buffer
-	r.h.log = zerolog.New(&log)
+	r.h.env.Log = zerolog.New(&log)
 	r.wx.privacy = func() (wxclient.PrivacyInfo, error) { panic("index out of range") }
 	for n := 1; n < panicLimit; n++ {
 		r.act()
-		got := r.parked("check/parked/busy", r.h.timing.BusyPark)
+		got := r.parked("check/parked/busy", r.h.env.Timing.BusyPark)
 		if got.Panics != n || got.LastError.Class != rollout.ClassPanic || !strings.Contains(got.LastError.Text, "index out of range") {
 			t.Fatalf("after %d: %d panics, %+v", n, got.Panics, got.LastError)
 		}
@@ -48,7 +48,7 @@ func TestPanicOnce(t *testing.T) {
 		return ask()
 	}
 	r.act()
-	r.parked("check/parked/busy", r.h.timing.BusyPark)
+	r.parked("check/parked/busy", r.h.env.Timing.BusyPark)
 	r.act()
 	if got := r.is("submit/pending"); got.Panics != 0 || got.LastError != nil {
 		t.Errorf("%d panics, %+v", got.Panics, got.LastError)
@@ -83,7 +83,7 @@ func TestPanicAfterASubmission(t *testing.T) {
 func TestPanicInAHook(t *testing.T) {
 	t.Parallel()
 	r := newRig(t).at(rollout.StageCheck)
-	r.h.hooks.Transition = func(rollout.Target, string, rollout.Target) { panic("hook") }
+	r.h.env.Hooks.Transition = func(rollout.Target, string, rollout.Target) { panic("hook") }
 	if err := r.h.Run(t.Context(), r.claim()); err == nil || !strings.Contains(err.Error(), "hook") {
 		t.Errorf("it returned %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/stage"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -132,7 +133,7 @@ func TestAbortReadBackIsBounded(t *testing.T) {
 				r.swept()
 			}
 			got := r.is("submit/aborted")
-			if reads != readBackLimit+1 || got.Intent == nil || got.LastError == nil || !strings.Contains(got.LastError.Text, "what its submit did is unknown") {
+			if reads != stage.ReadBackLimit+1 || got.Intent == nil || got.LastError == nil || !strings.Contains(got.LastError.Text, "what its submit did is unknown") {
 				t.Errorf("after %d reads: intent %v, last error %+v", reads, got.Intent, got.LastError)
 			}
 		})

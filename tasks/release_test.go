@@ -10,8 +10,13 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/calendar"
 	"github.com/wxrollout/wxrollout/tasks/classify"
+	"github.com/wxrollout/wxrollout/tasks/run"
+	"github.com/wxrollout/wxrollout/tasks/stage"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
+
+// unseenNote is the note of a release that WeChat accepted and does not show.
+const unseenNote = "WeChat says so, and " + stage.NotShown + ": look at mp.weixin.qq.com"
 
 // atRelease is a target whose audit passed and whose live version is another.
 func atRelease(t *testing.T, change ...func(*rollout.Plan)) *rig {
@@ -143,14 +148,14 @@ func TestReleaseRefusedWithoutMeaning(t *testing.T) {
 		want  string
 		text  string
 	}{
-		{codeNoVersion, live(ourVersion, ourDesc), "release/released", ""},
-		{codeNotReleasable, live(ourVersion, ourDesc), "release/released", ""},
-		{codeReleased, live(ourVersion, ourDesc), "release/released", ""},
-		{codeReleased, live("", ""), "release/released", unseen},
-		{codeNoVersion, live("3.8.0", "winter"), "release/parked/external", noneApproved + "; it shows 3.8.0 as live"},
-		{codeNotReleasable, live("3.8.0", "winter"), "release/parked/external", noneApproved + "; it shows 3.8.0 as live"},
-		{codeNotReleasable, live("", ""), "release/parked/external", noneApproved + "; it does not show which version is live"},
-		{codeReleased, live("3.8.0", "winter"), "release/parked/external", "WeChat says released, but 3.8.0 is live"},
+		{85019, live(ourVersion, ourDesc), "release/released", ""},
+		{85020, live(ourVersion, ourDesc), "release/released", ""},
+		{85052, live(ourVersion, ourDesc), "release/released", ""},
+		{85052, live("", ""), "release/released", unseenNote},
+		{85019, live("3.8.0", "winter"), "release/parked/external", noneApproved + "; it shows 3.8.0 as live"},
+		{85020, live("3.8.0", "winter"), "release/parked/external", noneApproved + "; it shows 3.8.0 as live"},
+		{85020, live("", ""), "release/parked/external", noneApproved + "; it does not show which version is live"},
+		{85052, live("3.8.0", "winter"), "release/parked/external", "WeChat says released, but 3.8.0 is live"},
 	} {
 		r := atRelease(t)
 		before := r.wx.versionInfo
@@ -196,7 +201,7 @@ func TestReleaseThatNeverShows(t *testing.T) {
 		r.wx.release = func() error { return nil }
 		r.act()
 		r.called(wholeRelease...)
-		if got := r.is("release/released"); !strings.Contains(fmt.Sprint(got.Timeline), unseen) {
+		if got := r.is("release/released"); !strings.Contains(fmt.Sprint(got.Timeline), unseenNote) {
 			t.Errorf("%s: no note of it in %+v", name, got.Timeline)
 		}
 	}
@@ -218,7 +223,7 @@ func TestLostReleaseThatIsNotTold(t *testing.T) {
 		r.called("version-info")
 	}
 	r.act()
-	if got := r.is("release/failed").LastError; !strings.Contains(got.Text, whichLive) || got.Next == "" {
+	if got := r.is("release/failed").LastError; !strings.Contains(got.Text, run.WhichLive) || got.Next == "" {
 		t.Errorf("told as %+v", got)
 	}
 	r.called("version-info")

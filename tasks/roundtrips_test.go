@@ -220,7 +220,7 @@ func (w *easyWeChat) LatestAudit(_ context.Context, appid string) (wxclient.Audi
 	if audit := w.app(appid).audit; audit.ID != 0 {
 		return audit, nil
 	}
-	return wxclient.Audit{}, refusal(codeNoAuditID)
+	return wxclient.Audit{}, refusal(85058)
 }
 
 func (w *easyWeChat) SubmitAudit(_ context.Context, appid string, _ wxclient.SubmitRequest) (int64, error) {

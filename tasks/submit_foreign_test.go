@@ -183,7 +183,7 @@ func TestSubmitWhileAnAuditThatDoesNotShowRuns(t *testing.T) {
 	t.Parallel()
 	for _, shows := range []bool{true, false} {
 		r := atSubmit(t)
-		r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(codeInAudit) }
+		r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(85009) }
 		for _, wait := range []time.Duration{65 * time.Second, 195 * time.Second, 585 * time.Second} {
 			r.act()
 			r.called(wholeSubmit...)
@@ -198,7 +198,7 @@ func TestSubmitWhileAnAuditThatDoesNotShowRuns(t *testing.T) {
 		}
 		r.act()
 		got := r.is("submit/failed")
-		if tr := got.LastError; tr.Code != codeInAudit || tr.RID != "rid-1" || !strings.Contains(tr.Text, "4 tries") || !strings.Contains(tr.Next, "end it; then enqueue retry r1 --app wx1") {
+		if tr := got.LastError; tr.Code != 85009 || tr.RID != "rid-1" || !strings.Contains(tr.Text, "4 tries") || !strings.Contains(tr.Next, "end it; then enqueue retry r1 --app wx1") {
 			t.Errorf("told as %+v", tr)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // noAudit is the answer of an app that was never submitted.
-var noAudit = fails[wxclient.Audit](refusal(codeBadAuditID))
+var noAudit = fails[wxclient.Audit](refusal(85012))
 
 // audits is the app's last submission.
 func audits(id int64, status wxclient.AuditStatus, version, desc string) func() (wxclient.Audit, error) {
@@ -194,7 +194,7 @@ func TestSubmitWithoutQuota(t *testing.T) {
 			r := atSubmit(t)
 			r.permits.third, r.wx.quota = tc.third, tc.quota
 			r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(85085) }
-			r.h.hooks.Closed = func(rollout.Stage, string) { r.permits.note("told") }
+			r.h.env.Hooks.Closed = func(rollout.Stage, string) { r.permits.note("told") }
 			r.act()
 			r.called(append(slices.Clone(wholeSubmit), "quota")...)
 			if got := r.is(tc.want); got.Intent != nil || got.Tries[rollout.CauseBusy] != 0 {

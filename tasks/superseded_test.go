@@ -17,7 +17,7 @@ func TestSupersededMakesNoCall(t *testing.T) {
 			t.Parallel()
 			f := happy(t)
 			r := stubRun(f, &stubLedger{plan: testPlan()}, &fakePermits{}, running(stage))
-			r.started.Created, r.started.Releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: "99.0"}}
+			r.Started.Created, r.Started.Releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: "99.0"}}
 			event := r.decide(t.Context(), rollout.StatusRunning)
 			if stage == rollout.StageUndo {
 				if _, skipped := event.(rollout.Skipped); skipped || len(f.took()) == 0 {
@@ -29,7 +29,7 @@ func TestSupersededMakesNoCall(t *testing.T) {
 			if calls := f.took(); !ok || len(calls) > 0 || skipped.Note != "superseded by rollout r2 (version 99.0)" {
 				t.Errorf("%+v after the calls %q", event, calls)
 			}
-			if _, err := rollout.Step(r.t, event); err != nil {
+			if _, err := rollout.Step(r.Target, event); err != nil {
 				t.Error(err)
 			}
 		})
@@ -48,12 +48,12 @@ func TestSupersededReadsBackFirst(t *testing.T) {
 				f.versionInfo = gives(wxclient.VersionInfo{})
 			}
 			if stage == rollout.StageSubmit {
-				f.latestAudit = func() (wxclient.Audit, error) { return wxclient.Audit{}, refusal(codeNoAuditID) }
+				f.latestAudit = func() (wxclient.Audit, error) { return wxclient.Audit{}, refusal(85058) }
 			}
 			target := running(stage)
 			target.Intent = &rollout.Intent{Op: op, At: t0.Add(-time.Hour)}
 			r := stubRun(f, &stubLedger{plan: testPlan()}, &fakePermits{}, target)
-			r.started.Created, r.started.Releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: "99.0"}}
+			r.Started.Created, r.Started.Releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: "99.0"}}
 			event := r.decide(t.Context(), rollout.StatusRunning)
 			calls := f.took()
 			if _, ok := event.(rollout.Skipped); !ok || len(calls) == 0 {
@@ -64,7 +64,7 @@ func TestSupersededReadsBackFirst(t *testing.T) {
 					t.Errorf("the call %s was made again: %q", write, calls)
 				}
 			}
-			if _, err := rollout.Step(r.t, event); err != nil {
+			if _, err := rollout.Step(r.Target, event); err != nil {
 				t.Error(err)
 			}
 		})
@@ -77,14 +77,14 @@ func TestNotSuperseded(t *testing.T) {
 	f := happy(t)
 	f.versionInfo = gives(wxclient.VersionInfo{Release: &wxclient.VersionEntry{Version: ourVersion, Desc: "another's"}})
 	r := stubRun(f, &stubLedger{plan: testPlan()}, &fakePermits{}, running(rollout.StagePreflight))
-	r.started.Created, r.started.Releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: ourVersion}}
+	r.Started.Created, r.Started.Releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: ourVersion}}
 	if got := describe(r.decide(t.Context(), rollout.StatusRunning)); got != "finished up-to-date" {
 		t.Error(got)
 	}
 	plan := testPlan()
 	plan.AllowDowngrade = true
 	r = stubRun(happy(t), &stubLedger{plan: plan}, &fakePermits{}, running(rollout.StageCommit))
-	r.started.Created, r.started.Releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: "99.0"}}
+	r.Started.Created, r.Started.Releases = t0, []rollout.Release{{Rollout: "r2", Created: t0.Add(time.Hour), Version: "99.0"}}
 	if got := describe(r.decide(t.Context(), rollout.StatusRunning)); got != "advanced" {
 		t.Error(got)
 	}

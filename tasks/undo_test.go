@@ -218,7 +218,7 @@ func TestUndoOfASubmissionRefused(t *testing.T) {
 	// 87012: the verdict came between the look and the call.
 	r.wx.undo = func() error {
 		r.wx.latestAudit = audits(41, wxclient.AuditPassed, ourVersion, ourDesc)
-		return refusal(codeNoRevert)
+		return refusal(87012)
 	}
 	r.act()
 	r.parked("undo/parked/external", 65*time.Second)

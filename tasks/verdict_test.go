@@ -77,7 +77,7 @@ func TestVerdictIsPolledLessAndLess(t *testing.T) {
 func TestVerdictOfOursBehindAnother(t *testing.T) {
 	t.Parallel()
 	for _, latest := range []func() (wxclient.Audit, error){
-		audits(50, wxclient.AuditPending, "4.0.0", "by hand"), noAudit, fails[wxclient.Audit](refusal(codeNoAuditID)),
+		audits(50, wxclient.AuditPending, "4.0.0", "by hand"), noAudit, fails[wxclient.Audit](refusal(85058)),
 	} {
 		r := newRig(t).at(rollout.StageVerdict)
 		r.wx.latestAudit = latest

@@ -89,9 +89,9 @@ func (c *cloud) submit(app string) (int64, error) {
 	a := c.apps[app]
 	switch {
 	case a.trial.Version == "":
-		return 0, refusal(codeNotCommitted)
+		return 0, refusal(85086)
 	case a.inAudit():
-		return 0, refusal(codeInAudit)
+		return 0, refusal(85009)
 	case c.rest <= 0:
 		return 0, refusal(85085)
 	}
@@ -126,9 +126,9 @@ func (c *cloud) release(app string) error {
 	a, ok := c.apps[app], c.apps[app].approved()
 	switch {
 	case ok == nil:
-		return refusal(codeNoVersion)
+		return refusal(85019)
 	case ok.ID == a.published:
-		return refusal(codeReleased)
+		return refusal(85052)
 	}
 	a.before = append(a.before, a.live)
 	a.live, a.published = wxclient.VersionEntry{Version: ok.Version, Desc: ok.Desc}, ok.ID
@@ -157,7 +157,7 @@ func (c *cloud) revert(app string) error {
 	case a.gray.Status == wxclient.GrayRunning:
 		return refusal(87011)
 	case n == 0 || a.before[n-1].Version == "":
-		return refusal(codeNoRevert)
+		return refusal(87012)
 	}
 	a.live, a.before = a.before[n-1], a.before[:n-1]
 	return nil
@@ -186,7 +186,7 @@ func (c *cloud) versions(app string) wxclient.VersionInfo {
 func (c *cloud) latestAudit(app string) (wxclient.Audit, error) {
 	l := c.apps[app].latest()
 	if l == nil {
-		return wxclient.Audit{}, refusal(codeNoAuditID)
+		return wxclient.Audit{}, refusal(85058)
 	}
 	return *l, nil
 }
@@ -197,7 +197,7 @@ func (c *cloud) auditStatus(app string, id int64) (wxclient.Audit, error) {
 			return wxclient.Audit{ID: id, Status: a.Status, Reason: a.Reason}, nil
 		}
 	}
-	return wxclient.Audit{}, refusal(codeBadAuditID)
+	return wxclient.Audit{}, refusal(85012)
 }
 
 // wire is a process's connection to the cloud: each call stops before it is

@@ -26,7 +26,7 @@ func mutants() []mutant {
 		{
 			name: "skip-read-back", fault: "reply-lost", want: kindDoubled, cut: true,
 			edits: []edit{
-				{"tasks/submit.go", "case whose == ours:", "case false && whose == ours:"},
+				{"tasks/stage/submit.go", "case owner == whose.Ours:", "case false && owner == whose.Ours:"},
 			},
 		},
 		{
@@ -55,7 +55,7 @@ func mutants() []mutant {
 		{
 			name: "skip-pin", fault: "foreign-submission", want: kindUnpinned,
 			edits: []edit{
-				{"tasks/release.go", "last := auditFact(r.mark(), r.t.AuditID, latest)", "last := ours\n\tlatest.ID, latest.Status = r.t.AuditID, wxclient.AuditPassed"},
+				{"tasks/stage/release.go", "last := whose.Audit(r.Mark(), r.Target.AuditID, latest)", "last := whose.Ours\n\tlatest.ID, latest.Status = r.Target.AuditID, wxclient.AuditPassed"},
 			},
 		},
 		{

@@ -14,8 +14,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/tasks"
 	"github.com/wxrollout/wxrollout/tasks/queue"
+	"github.com/wxrollout/wxrollout/tasks/stage"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -359,7 +359,7 @@ func endedWords(t rollout.Target) string {
 	noted := t.State == rollout.StateSkipped || t.State == rollout.StateUndone || t.State == rollout.StateAborted
 	if n := len(t.Timeline); n > 0 && t.Timeline[n-1].What == string(t.State) && t.Timeline[n-1].Note != "" {
 		note := t.Timeline[n-1].Note
-		if t.State == rollout.StateReleased && strings.Contains(note, tasks.NotShown) {
+		if t.State == rollout.StateReleased && strings.Contains(note, stage.NotShown) {
 			words = "it was released: " + note
 		}
 		if noted {

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/wxrollout/wxrollout/rollout"
-	"github.com/wxrollout/wxrollout/tasks"
+	"github.com/wxrollout/wxrollout/tasks/stage"
 )
 
 // What a target waits for, and how it ended, is told as far as it is known and no further.
@@ -30,7 +30,7 @@ func TestWordsClaimNoMoreThanIsKnown(t *testing.T) {
 			t.Errorf("%s %+v: %q, next %q; want %q, next %q", tc.reason, tc.last, waits, next, tc.want, tc.next)
 		}
 	}
-	released := rollout.Target{State: rollout.StateReleased, Timeline: []rollout.Entry{{What: "released", Note: "WeChat " + tasks.NotShown}}}
+	released := rollout.Target{State: rollout.StateReleased, Timeline: []rollout.Entry{{What: "released", Note: "WeChat " + stage.NotShown}}}
 	if got := endedWords(released); got != "it was released: WeChat does not show which version is live" {
 		t.Errorf("a release that is not shown: %q", got)
 	}

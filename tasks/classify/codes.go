@@ -10,9 +10,7 @@ const (
 	codePunished        = 86008   // provider punished: no submission of any app
 	codeNoUpdates       = 86010   // provider may not submit updates
 	codeUndoQuota       = 87013   // withdrawals of the day
-	codeNotRegistered   = 85018   // a domain that the platform's list lacks
-	codeDomainQuota     = 86102   // 50 changes of an app's domains a month
-	codeMonthQuota      = 89030   // changes of a month
+	codeNotListed       = 85018   // a domain that the platform's list lacks
 	codeOperationRuns   = 9402202 // an earlier operation on the app still runs: it ends in seconds
 	codeOperationRuns2  = 9402205
 	codeNoCategory      = 85008

@@ -166,7 +166,7 @@ func (f Facts) own(j Judged, err error, lastError rollout.LastError) Outcome {
 	case errors.As(err, new(*OwnerError)):
 		return f.Wait(rollout.ReasonMerchant, f.ownerWait(), lastError)
 	case errors.As(err, new(*DropsError)):
-		lastError.Class, lastError.Code = string(errcode.ClassFatalConfig), codeNotRegistered
+		lastError.Class, lastError.Code = string(errcode.ClassFatalConfig), codeNotListed
 		return f.pause(errcode.ClassFatalConfig, lastError)
 	case f.Stopping:
 		return Outcome{Event: f.Unbegun("the worker is stopping")}
@@ -350,10 +350,10 @@ func AfterQuota(f Facts, err error, left, closed, reopened bool) Outcome {
 // throttled waits for a limit of this app, until its reset where that is known.
 func (f Facts) throttled(code int64, lastError rollout.LastError) Outcome {
 	var reset time.Duration
-	switch code {
-	case codeUndoQuota:
+	switch {
+	case code == codeUndoQuota:
 		reset = untilTomorrow(f.Now)
-	case codeDomainQuota, codeMonthQuota:
+	case appconfig.MonthSpent(code):
 		reset = untilNextMonth(f.Now)
 	default:
 		return f.Wait(rollout.ReasonThrottle, f.Waits.Throttle, lastError)

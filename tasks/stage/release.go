@@ -1,4 +1,4 @@
-package tasks
+package stage
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/classify"
+	"github.com/wxrollout/wxrollout/tasks/run"
+	"github.com/wxrollout/wxrollout/tasks/whose"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -36,24 +38,24 @@ const (
 // release publishes the approved version and is done when it is live. WeChat publishes whatever passed
 // last, so a release is pinned: our audit must be the last one.
 type release struct {
-	*run
+	*run.Run
 	wx       releaseAPI
 	grayPort grayAPI
 }
 
 func (r release) act(ctx context.Context) (rollout.Event, error) {
-	live, _, err := r.readLive(ctx, r.wx)
+	live, _, err := r.ReadLive(ctx, r.wx)
 	if err != nil {
 		return nil, fmt.Errorf("read the live version: %w", err)
 	}
-	if live == ours {
-		return r.goneLive(ctx, "version "+r.plan.Template.Version+" is live")
+	if live == whose.Ours {
+		return r.goneLive(ctx, "version "+r.Plan.Template.Version+" is live")
 	}
-	if in := r.t.Intent; in != nil && in.Op != rollout.OpConfigure {
-		if live == unknown {
-			return r.facts().Unread(whichLive), nil
+	if in := r.Target.Intent; in != nil && in.Op != rollout.OpConfigure {
+		if live == whose.Unknown {
+			return r.Facts().Unread(run.WhichLive), nil
 		}
-		if event, err := r.unresolved(); event != nil || err != nil {
+		if event, err := r.Unresolved(); event != nil || err != nil {
 			return event, err
 		}
 	}
@@ -61,41 +63,41 @@ func (r release) act(ctx context.Context) (rollout.Event, error) {
 		return event, nil
 	}
 	// A release drops domains that the platform's list lacks by then, so they are read last.
-	if event, err := r.configurer().configure(ctx, appconfig.BeforeRelease); event != nil || err != nil {
+	if event, err := configure(ctx, r.Run, appconfig.BeforeRelease); event != nil || err != nil {
 		return event, err
 	}
 	if event, err := r.pin(ctx); event != nil || err != nil {
 		return event, err
 	}
-	if gray := r.plan.Release.Gray; r.t.Gray < len(gray) && gray[r.t.Gray] < 100 {
-		return r.widen(ctx, gray[r.t.Gray])
+	if gray := r.Plan.Release.Gray; r.Target.Gray < len(gray) && gray[r.Target.Gray] < 100 {
+		return r.widen(ctx, gray[r.Target.Gray])
 	}
 	return r.publish(ctx)
 }
 
 // goneLive ends the target, once the app configuration is written that needs a live version.
 func (r release) goneLive(ctx context.Context, note string) (rollout.Event, error) {
-	if in := r.t.Intent; in != nil && in.Op == rollout.OpRelease {
-		if err := r.apply(rollout.Resolved{At: r.now()}); err != nil {
+	if in := r.Target.Intent; in != nil && in.Op == rollout.OpRelease {
+		if err := r.Apply(rollout.Resolved{At: r.Now()}); err != nil {
 			return nil, err
 		}
 	}
-	if event, err := r.configurer().configure(ctx, appconfig.Live); event != nil || err != nil {
+	if event, err := configure(ctx, r.Run, appconfig.Live); event != nil || err != nil {
 		return event, err
 	}
-	return rollout.Finished{At: r.now(), End: rollout.StateReleased, Note: note}, nil
+	return rollout.Finished{At: r.Now(), End: rollout.StateReleased, Note: note}, nil
 }
 
 // mayRelease parks the target while the plan's window is closed, or until an operator approves the
 // release; nil if it may be released.
 func (r release) mayRelease() rollout.Event {
-	policy := r.plan.Release
-	if policy.When == rollout.ReleaseManual && !r.started.ReleaseApproved {
-		return rollout.Waited{At: r.now(), Reason: rollout.ReasonApproval, For: r.h.timing.Merchant, Note: "waits for enqueue approve"}
+	policy := r.Plan.Release
+	if policy.When == rollout.ReleaseManual && !r.Started.ReleaseApproved {
+		return rollout.Waited{At: r.Now(), Reason: rollout.ReasonApproval, For: r.Timing.Merchant, Note: "waits for enqueue approve"}
 	}
 	if policy.Window != nil {
-		if wait := policy.Window.Opens(r.now()); wait > 0 {
-			return rollout.Waited{At: r.now(), Reason: rollout.ReasonWindow, For: wait, Note: "opens at " + policy.Window.String()}
+		if wait := policy.Window.Opens(r.Now()); wait > 0 {
+			return rollout.Waited{At: r.Now(), Reason: rollout.ReasonWindow, For: wait, Note: "opens at " + policy.Window.String()}
 		}
 	}
 	return nil
@@ -105,50 +107,50 @@ func (r release) mayRelease() rollout.Event {
 // passed. If the reply lacks the id of the last audit, its texts show whose it is, and our audit is
 // read by its id.
 func (r release) pin(ctx context.Context) (rollout.Event, error) {
-	latest, exists, err := r.readAudit(ctx, r.wx)
+	latest, exists, err := r.ReadAudit(ctx, r.wx)
 	if err != nil {
 		return nil, fmt.Errorf("pin the release: %w", err)
 	}
-	last := auditFact(r.mark(), r.t.AuditID, latest)
+	last := whose.Audit(r.Mark(), r.Target.AuditID, latest)
 	if !exists {
-		last = unknown // there is one: ours
+		last = whose.Unknown // there is one: ours
 	}
-	if last != anothers && latest.ID == 0 {
-		own, err := r.wx.AuditStatus(ctx, r.assignment.AppID, r.t.AuditID)
+	if last != whose.Anothers && latest.ID == 0 {
+		own, err := r.wx.AuditStatus(ctx, r.Assignment.AppID, r.Target.AuditID)
 		if err != nil {
-			return nil, fmt.Errorf("pin the release to audit %d: %w", r.t.AuditID, err)
+			return nil, fmt.Errorf("pin the release to audit %d: %w", r.Target.AuditID, err)
 		}
-		latest.ID, latest.Status = r.t.AuditID, own.Status
+		latest.ID, latest.Status = r.Target.AuditID, own.Status
 	}
 	switch {
-	case last == anothers:
+	case last == whose.Anothers:
 		return r.unpinned(fmt.Sprintf("not released: the last audit is %d (version %q, %s), not our %d; somebody else submitted this app",
-			latest.ID, latest.Version, latest.Status, r.t.AuditID), ""), nil
+			latest.ID, latest.Version, latest.Status, r.Target.AuditID), ""), nil
 	case latest.Status != wxclient.AuditPassed:
-		return r.unpinned(fmt.Sprintf("not released: our audit %d is %s now", r.t.AuditID, latest.Status),
-			"look at the audit at mp.weixin.qq.com; then "+r.facts().Retry("--recommit")), nil
-	case last == unknown:
-		return r.facts().Unread(whoseAudit), nil
+		return r.unpinned(fmt.Sprintf("not released: our audit %d is %s now", r.Target.AuditID, latest.Status),
+			"look at the audit at mp.weixin.qq.com; then "+r.Facts().Retry("--recommit")), nil
+	case last == whose.Unknown:
+		return r.Facts().Unread(run.WhoseAudit), nil
 	default:
 		return nil, nil
 	}
 }
 
 func (r release) unpinned(text, next string) rollout.Event {
-	return r.facts().Failed(rollout.LastError{Stage: r.assignment.Stage, Class: "pin", At: r.now(), Text: text, Next: next})
+	return r.Facts().Failed(rollout.LastError{Stage: r.Assignment.Stage, Class: "pin", At: r.Now(), Text: text, Next: next})
 }
 
 // widen takes the next step of a gray release.
 func (r release) widen(ctx context.Context, percent int) (rollout.Event, error) {
-	running, err := r.grayPort.GrayPlan(ctx, r.assignment.AppID)
+	running, err := r.grayPort.GrayPlan(ctx, r.Assignment.AppID)
 	if err != nil {
 		return nil, fmt.Errorf("read the gray plan: %w", err)
 	}
 	// WeChat still shows the plan of an earlier version after its end.
 	over := !running.Exists || running.Status == wxclient.GrayFinished || running.Status == wxclient.GrayDeleted
 	if over || running.Percentage < percent {
-		err = r.attempt(ctx, rollout.OpRelease, func(ctx context.Context) error {
-			return r.grayPort.GrayRelease(ctx, r.assignment.AppID, wxclient.GrayRequest{Percentage: percent})
+		err = r.Attempt(ctx, rollout.OpRelease, func(ctx context.Context) error {
+			return r.grayPort.GrayRelease(ctx, r.Assignment.AppID, wxclient.GrayRequest{Percentage: percent})
 		})
 		if classify.Code(err) == codeNoApproved {
 			return r.refusedRelease(ctx, err)
@@ -157,13 +159,13 @@ func (r release) widen(ctx context.Context, percent int) (rollout.Event, error) 
 			return nil, err
 		}
 	}
-	return rollout.GrayStepped{At: r.now(), For: r.plan.Release.Every, Note: fmt.Sprintf("%d%% of users", percent)}, nil
+	return rollout.GrayStepped{At: r.Now(), For: r.Plan.Release.Every, Note: fmt.Sprintf("%d%% of users", percent)}, nil
 }
 
 // publish makes the call and reads back that it is live.
 func (r release) publish(ctx context.Context) (rollout.Event, error) {
-	err := r.attempt(ctx, rollout.OpRelease, func(ctx context.Context) error {
-		return r.wx.Release(ctx, r.assignment.AppID)
+	err := r.Attempt(ctx, rollout.OpRelease, func(ctx context.Context) error {
+		return r.wx.Release(ctx, r.Assignment.AppID)
 	})
 	switch classify.Code(err) {
 	case codeNoVersion, codeNotReleasable, codeReleased:
@@ -172,14 +174,14 @@ func (r release) publish(ctx context.Context) (rollout.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	live, version, err := r.readLive(ctx, r.wx)
+	live, version, err := r.ReadLive(ctx, r.wx)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("verify the release: %w", err)
-	case live == ours:
-		return r.goneLive(ctx, "version "+r.plan.Template.Version+" is live")
-	case live == anothers:
-		return r.facts().NotShown("WeChat answered the release with ok, and " + shows(live, version)), nil
+	case live == whose.Ours:
+		return r.goneLive(ctx, "version "+r.Plan.Template.Version+" is live")
+	case live == whose.Anothers:
+		return r.Facts().NotShown("WeChat answered the release with ok, and " + shows(live, version)), nil
 	default:
 		return r.goneLive(ctx, unseen)
 	}
@@ -192,11 +194,11 @@ const unseen = "WeChat says so, and " + NotShown + ": look at mp.weixin.qq.com"
 const NotShown = "does not show which version is live"
 
 // shows is the text for the version that WeChat shows as live.
-func shows(live fact, version string) string {
+func shows(live whose.Fact, version string) string {
 	switch {
 	case version != "":
 		return "shows " + version + " as live"
-	case live == none:
+	case live == whose.None:
 		return "shows no version as live"
 	default:
 		return NotShown
@@ -205,26 +207,26 @@ func shows(live fact, version string) string {
 
 // refusedRelease reads what a refusal means after our audit passed: our version may be live.
 func (r release) refusedRelease(ctx context.Context, refused error) (rollout.Event, error) {
-	live, version, err := r.readLive(ctx, r.wx)
+	live, version, err := r.ReadLive(ctx, r.wx)
 	if err != nil {
 		return nil, fmt.Errorf("read the live version after a refused release: %w", err)
 	}
 	done := classify.Code(refused) == codeReleased
 	switch {
-	case live == ours:
-		return r.goneLive(ctx, "version "+r.plan.Template.Version+" is live")
-	case done && live != anothers:
+	case live == whose.Ours:
+		return r.goneLive(ctx, "version "+r.Plan.Template.Version+" is live")
+	case done && live != whose.Anothers:
 		return r.goneLive(ctx, unseen)
 	case done:
-		return r.facts().Contradicted(refused, "WeChat says released, but "+version+" is live",
-			classify.CompareLive+r.facts().Retry("")), nil
+		return r.Facts().Contradicted(refused, "WeChat says released, but "+version+" is live",
+			classify.CompareLive+r.Facts().Retry("")), nil
 	default:
-		text := fmt.Sprintf("WeChat says that no approved version is there, but audit %d passed; it %s", r.t.AuditID, shows(live, version))
-		if n := r.t.Gray; n > 0 {
-			text += fmt.Sprintf(", and %d%% of users have ours", r.plan.Release.Gray[n-1])
+		text := fmt.Sprintf("WeChat says that no approved version is there, but audit %d passed; it %s", r.Target.AuditID, shows(live, version))
+		if n := r.Target.Gray; n > 0 {
+			text += fmt.Sprintf(", and %d%% of users have ours", r.Plan.Release.Gray[n-1])
 		}
-		return r.facts().Contradicted(refused, text,
-			"release at mp.weixin.qq.com by hand, or "+r.facts().Retry("--recommit")), nil
+		return r.Facts().Contradicted(refused, text,
+			"release at mp.weixin.qq.com by hand, or "+r.Facts().Retry("--recommit")), nil
 	}
 }
 

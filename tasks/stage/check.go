@@ -1,4 +1,4 @@
-package tasks
+package stage
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"github.com/wxrollout/wxrollout/appconfig"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/classify"
+	"github.com/wxrollout/wxrollout/tasks/run"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -20,47 +21,47 @@ type checkAPI interface {
 
 // check waits for the privacy detection of the committed code.
 type check struct {
-	*run
+	*run.Run
 	wx checkAPI
 }
 
 func (r check) act(ctx context.Context) (rollout.Event, error) {
-	info, err := r.wx.CodePrivacyInfo(ctx, r.assignment.AppID)
+	info, err := r.wx.CodePrivacyInfo(ctx, r.Assignment.AppID)
 	if classify.Code(err) == codePrivacyChecking {
 		return r.checking(err), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.saw(ctx, Seen{Privacy: privacyWords(info)})
+	r.Saw(ctx, run.Seen{Privacy: run.PrivacyWords(info)})
 	undeclared := r.notAllowed(info.WithoutConf)
 	forbidden := r.notAllowed(info.WithoutAuth)
 	switch {
-	case len(undeclared) > 0 && !r.plan.Audit.PrivacyAPINotUse:
+	case len(undeclared) > 0 && !r.Plan.Audit.PrivacyAPINotUse:
 		return nil, &classify.PlanError{Err: fmt.Errorf("code uses %v without declaring them: add requiredPrivateInfos to the ext file, or set audit.privacy_api_not_use or audit.allow_privacy", undeclared)}
 	case len(forbidden) > 0:
-		return r.wait(rollout.ReasonMerchant, r.h.timing.Merchant, rollout.LastError{
-			Stage: r.assignment.Stage, Class: string(wxclient.ClassFatalApp), Code: 61040,
-			Text: fmt.Sprintf("the app has no right to %v: apply for them, or list them in audit.allow_privacy", forbidden), At: r.now(),
+		return r.Wait(rollout.ReasonMerchant, r.Timing.Merchant, rollout.LastError{
+			Stage: r.Assignment.Stage, Class: string(wxclient.ClassFatalApp), Code: 61040,
+			Text: fmt.Sprintf("the app has no right to %v: apply for them, or list them in audit.allow_privacy", forbidden), At: r.Now(),
 		}), nil
 	}
-	event, err := r.configurer().configure(ctx, appconfig.AfterCheck)
+	event, err := configure(ctx, r.Run, appconfig.AfterCheck)
 	switch {
 	case classify.Code(err) == codePrivacyChecking:
 		return r.checking(err), nil
 	case event != nil || err != nil:
 		return event, err
 	}
-	return rollout.Advanced{At: r.now()}, nil
+	return rollout.Advanced{At: r.Now()}, nil
 }
 
 // checking parks until the detection may have ended. A write that is refused for it, although a read
 // showed its end, is counted.
 func (r check) checking(err error) rollout.Event {
-	lastError := r.facts().LastError(err)
+	lastError := r.Facts().LastError(err)
 	e := rollout.Waited{
-		At: r.now(), Reason: rollout.ReasonPrivacy,
-		For: classify.BackingOff(r.h.timing.Privacy, r.h.timing.PrivacyMax, r.t.Polls), LastError: &lastError,
+		At: r.Now(), Reason: rollout.ReasonPrivacy,
+		For: classify.BackingOff(r.Timing.Privacy, r.Timing.PrivacyMax, r.Target.Polls), LastError: &lastError,
 	}
 	if classify.OfWrite(err) {
 		e.Cause = rollout.CauseExternal
@@ -70,7 +71,7 @@ func (r check) checking(err error) rollout.Event {
 
 func (r check) notAllowed(apis []string) []string {
 	allowed := make(map[string]bool)
-	for _, api := range r.plan.Audit.AllowPrivacy {
+	for _, api := range r.Plan.Audit.AllowPrivacy {
 		allowed[api] = true
 	}
 	var out []string

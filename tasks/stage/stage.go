@@ -1,4 +1,4 @@
-package tasks
+package stage
 
 import (
 	"context"
@@ -6,25 +6,33 @@ import (
 
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/classify"
+	"github.com/wxrollout/wxrollout/tasks/run"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// stage makes the calls of a stage.
-type stage interface {
-	// act gathers facts, makes the calls, and gives the event for the target.
-	act(ctx context.Context) (rollout.Event, error)
-	// failed acts on an error of act.
-	failed(ctx context.Context, err error) rollout.Event
+// API is the union of what the stages call.
+type API interface {
+	preflightAPI
+	commitAPI
+	checkAPI
+	submitAPI
+	itemsAPI
+	verdictAPI
+	releaseAPI
+	grayAPI
+	undoAPI
+	revertAPI
+	readBackAPI
+	merchantAPI
 }
 
-// actFunc is act of one stage.
-type actFunc func(ctx context.Context) (rollout.Event, error)
+// Act makes the calls of a stage: it gathers facts, and returns the event for the target.
+type Act func(ctx context.Context) (rollout.Event, error)
 
-// stageOf is the stage of a run.
-func stageOf(r *run) stage {
-	wx := r.h.wx
-	var act actFunc
-	switch r.assignment.Stage {
+// Of is the stage of a run.
+func Of(r *run.Run, wx API) Act {
+	var act Act
+	switch r.Assignment.Stage {
 	case rollout.StagePreflight:
 		act = preflight{r, wx}.act
 	case rollout.StageCommit:
@@ -40,7 +48,7 @@ func stageOf(r *run) stage {
 	case rollout.StageUndo:
 		act = undo{r, wx, wx}.act
 	}
-	return afterMerchant{actor: r.h.actor(r), wx: wx, next: act}
+	return afterMerchant{r, wx, act}.act
 }
 
 // merchantAPI reads what a merchant changes.
@@ -52,13 +60,13 @@ type merchantAPI interface {
 // afterMerchant makes the calls of a stage, unless its last write was refused for what only the
 // merchant can change, and a read shows no change.
 type afterMerchant struct {
-	actor
+	*run.Run
 	wx   merchantAPI
-	next actFunc
+	next Act
 }
 
 func (m afterMerchant) act(ctx context.Context) (rollout.Event, error) {
-	proof := m.facts().MerchantProof()
+	proof := m.Facts().MerchantProof()
 	if proof == "" {
 		return m.next(ctx)
 	}
@@ -67,7 +75,7 @@ func (m afterMerchant) act(ctx context.Context) (rollout.Event, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read whether the merchant acted: %w", err)
 	case !acted:
-		return m.wait(rollout.ReasonMerchant, m.h.timing.Merchant, *m.t.LastError), nil
+		return m.Wait(rollout.ReasonMerchant, m.Timing.Merchant, *m.Target.LastError), nil
 	default:
 		return m.next(ctx)
 	}
@@ -76,12 +84,12 @@ func (m afterMerchant) act(ctx context.Context) (rollout.Event, error) {
 // acted reads whether the merchant acted.
 func (m afterMerchant) acted(ctx context.Context, proof classify.Proof) (bool, error) {
 	if proof == classify.ProofCategory {
-		categories, err := m.wx.Categories(ctx, m.assignment.AppID)
+		categories, err := m.wx.Categories(ctx, m.Assignment.AppID)
 		return len(categories) > 0, err
 	}
-	info, err := m.wx.AuthorizerInfo(ctx, m.assignment.AppID)
+	info, err := m.wx.AuthorizerInfo(ctx, m.Assignment.AppID)
 	if proof == classify.ProofProfile {
 		return info.NickName != "" && info.HeadImage != "" && info.Signature != "", err
 	}
-	return info.Has(permissionSet), err
+	return info.Has(PermissionSet), err
 }

@@ -1,4 +1,4 @@
-package tasks
+package run
 
 import (
 	"strings"
@@ -19,8 +19,8 @@ type Seen struct {
 // PrivacyOK is a detection that found nothing.
 const PrivacyOK = "ok"
 
-// privacyWords is the result of a detection as text.
-func privacyWords(info wxclient.PrivacyInfo) string {
+// PrivacyWords is the result of a detection as text.
+func PrivacyWords(info wxclient.PrivacyInfo) string {
 	var parts []string
 	if len(info.WithoutConf) > 0 {
 		parts = append(parts, "undeclared: "+strings.Join(info.WithoutConf, " "))

@@ -1,4 +1,4 @@
-package tasks
+package stage
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/classify"
+	"github.com/wxrollout/wxrollout/tasks/run"
+	"github.com/wxrollout/wxrollout/tasks/whose"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -35,31 +37,31 @@ const (
 // submit spends one unit of the platform's quota, at most once per attempt: it always reads first
 // whether a submission of ours exists, and holds a permit for the call.
 type submit struct {
-	*run
+	*run.Run
 	wx        submitAPI
 	itemsPort itemsAPI
 }
 
 func (r submit) act(ctx context.Context) (rollout.Event, error) {
-	latest, exists, err := r.readAudit(ctx, r.wx)
+	latest, exists, err := r.ReadAudit(ctx, r.wx)
 	if err != nil {
 		return nil, fmt.Errorf("look for an earlier submission: %w", err)
 	}
 	if event, err := r.foundAudit(ctx, latest, exists); event != nil || err != nil {
 		return event, err
 	}
-	if event, err := r.unresolved(); event != nil || err != nil {
+	if event, err := r.Unresolved(); event != nil || err != nil {
 		return event, err
 	}
 	// Another tool may have committed since: what is submitted must be ours.
-	there, err := r.readTrial(ctx, r.wx)
+	there, err := r.ReadTrial(ctx, r.wx)
 	if err != nil {
 		return nil, fmt.Errorf("read the trial version before submitting: %w", err)
 	}
 	switch there {
-	case ours:
-	case unknown:
-		return r.facts().Unread(whichTrial), nil
+	case whose.Ours:
+	case whose.Unknown:
+		return r.Facts().Unread(run.WhichTrial), nil
 	default:
 		return r.recommit("the trial version is not this rollout's")
 	}
@@ -68,7 +70,7 @@ func (r submit) act(ctx context.Context) (rollout.Event, error) {
 		return nil, err
 	}
 	if len(items) == 0 {
-		return r.noCategory(), nil
+		return noCategory(r.Run), nil
 	}
 	if err := r.permitted(ctx); err != nil {
 		return nil, err
@@ -79,30 +81,30 @@ func (r submit) act(ctx context.Context) (rollout.Event, error) {
 // submitOnce makes the call.
 func (r submit) submitOnce(ctx context.Context, items []wxclient.AuditItem) (rollout.Event, error) {
 	req := wxclient.SubmitRequest{
-		Items: items, VersionDesc: r.plan.Audit.VersionDesc,
-		PrivacyAPINotUse: r.plan.Audit.PrivacyAPINotUse, OrderPath: r.plan.Audit.OrderPath,
+		Items: items, VersionDesc: r.Plan.Audit.VersionDesc,
+		PrivacyAPINotUse: r.Plan.Audit.PrivacyAPINotUse, OrderPath: r.Plan.Audit.OrderPath,
 	}
-	if r.t.PastAuditID != 0 {
-		req.FeedbackInfo = r.plan.Audit.Feedback
+	if r.Target.PastAuditID != 0 {
+		req.FeedbackInfo = r.Plan.Audit.Feedback
 	}
 	var auditID int64
-	err := r.attempt(ctx, rollout.OpSubmit, func(ctx context.Context) (err error) {
-		auditID, err = r.wx.SubmitAudit(ctx, r.assignment.AppID, req)
+	err := r.Attempt(ctx, rollout.OpSubmit, func(ctx context.Context) (err error) {
+		auditID, err = r.wx.SubmitAudit(ctx, r.Assignment.AppID, req)
 		return err
 	})
 	switch {
 	case err == nil:
-		r.permit.use = ratelimit.Spent
-		return rollout.Advanced{At: r.now(), AuditID: auditID, Note: fmt.Sprintf("audit %d", auditID)}, nil
+		r.Permit.Use = ratelimit.Spent
+		return rollout.Advanced{At: r.Now(), AuditID: auditID, Note: fmt.Sprintf("audit %d", auditID)}, nil
 	case classify.Code(err) == codeInAudit:
 		// Another system may have submitted since our read: read again, a few times.
-		return r.facts().Contradicted(err, "WeChat says that a version is in audit, and get_latest_auditstatus shows none",
-			"look for an audit of this app at mp.weixin.qq.com and end it; then "+r.facts().Retry("")), nil
-	case classify.Code(err) == codeNotCommitted || classify.Code(err) == codeNoTrial:
+		return r.Facts().Contradicted(err, "WeChat says that a version is in audit, and get_latest_auditstatus shows none",
+			"look for an audit of this app at mp.weixin.qq.com and end it; then "+r.Facts().Retry("")), nil
+	case classify.Code(err) == codeNotCommitted || classify.Code(err) == run.CodeNoTrial:
 		return r.recommit(err.Error())
 	default:
 		if errors.As(err, new(*classify.LostError)) {
-			r.permit.use = ratelimit.Doubtful // counts as spent until a read-back
+			r.Permit.Use = ratelimit.Doubtful // counts as spent until a read-back
 		}
 		return nil, err
 	}
@@ -110,43 +112,43 @@ func (r submit) submitOnce(ctx context.Context, items []wxclient.AuditItem) (rol
 
 // recommit goes back to commit once; a second time it is a failure.
 func (r submit) recommit(why string) (rollout.Event, error) {
-	if r.t.Redone > 0 {
+	if r.Target.Redone > 0 {
 		return nil, &classify.PlanError{Err: fmt.Errorf("committed again, and still: %s", why)}
 	}
-	return rollout.Recommitted{At: r.now(), Note: why}, nil
+	return rollout.Recommitted{At: r.Now(), Note: why}, nil
 }
 
 // foundAudit decides by the app's last submission; nil if ours is still to be made.
 func (r submit) foundAudit(ctx context.Context, latest wxclient.Audit, exists bool) (rollout.Event, error) {
-	whose := r.submitted(latest, exists)
+	owner := submitted(r.Run, latest, exists)
 	// If the audit ended otherwise, a withdrawal on its way would withdraw the next one, ours:
 	// unresolved waits that out.
-	if r.t.Intent != nil && r.t.Intent.Op == rollout.OpUndo && exists && latest.Status == wxclient.AuditWithdrawn {
-		if err := r.apply(rollout.Resolved{At: r.now(), Note: "read back: the other version is withdrawn"}); err != nil {
+	if r.Target.Intent != nil && r.Target.Intent.Op == rollout.OpUndo && exists && latest.Status == wxclient.AuditWithdrawn {
+		if err := r.Apply(rollout.Resolved{At: r.Now(), Note: "read back: the other version is withdrawn"}); err != nil {
 			return nil, err
 		}
 	}
 	switch {
-	case whose == none:
+	case owner == whose.None:
 		return nil, nil
-	case whose == ours && latest.ID == 0:
-		return r.facts().Unread("the id of our submission"), nil
-	case whose == ours:
+	case owner == whose.Ours && latest.ID == 0:
+		return r.Facts().Unread("the id of our submission"), nil
+	case owner == whose.Ours:
 		// Made by a call whose reply was lost, or whose record Redis lost.
 		if r.made() {
-			r.permit.use = ratelimit.Found
+			r.Permit.Use = ratelimit.Found
 		}
-		return rollout.Advanced{At: r.now(), AuditID: latest.ID, Note: fmt.Sprintf("audit %d found: it was submitted before", latest.ID)}, nil
-	case whose == unknown && undecided(latest):
+		return rollout.Advanced{At: r.Now(), AuditID: latest.ID, Note: fmt.Sprintf("audit %d found: it was submitted before", latest.ID)}, nil
+	case owner == whose.Unknown && run.Undecided(latest):
 		return r.inAudit(latest), nil
-	case whose == unknown:
-		return r.facts().Unread("which version was submitted last"), nil
-	case !undecided(latest):
+	case owner == whose.Unknown:
+		return r.Facts().Unread("which version was submitted last"), nil
+	case !run.Undecided(latest):
 		return nil, nil
 	}
-	switch r.plan.Audit.InAudit {
+	switch r.Plan.Audit.InAudit {
 	case rollout.InAuditSkip:
-		return rollout.Finished{At: r.now(), End: rollout.StateSkipped, Note: "version " + latest.Version + " is in audit"}, nil
+		return rollout.Finished{At: r.Now(), End: rollout.StateSkipped, Note: "version " + latest.Version + " is in audit"}, nil
 	case rollout.InAuditWithdraw:
 		return r.withdraw(ctx)
 	default:
@@ -156,35 +158,35 @@ func (r submit) foundAudit(ctx context.Context, latest wxclient.Audit, exists bo
 
 // inAudit waits for the end of an audit that is not known to be ours.
 func (r submit) inAudit(latest wxclient.Audit) rollout.Event {
-	lastError := rollout.LastError{Stage: r.assignment.Stage, Class: string(wxclient.ClassWaitExternal), At: r.now()}
+	lastError := rollout.LastError{Stage: r.Assignment.Stage, Class: string(wxclient.ClassWaitExternal), At: r.Now()}
 	if latest.Version != "" {
 		lastError.Text = "version " + latest.Version + " is in audit"
 	} else {
 		lastError.Class, lastError.Text = rollout.ClassUnread, "a version is in audit, and WeChat does not tell which"
 	}
-	return r.wait(rollout.ReasonInAudit, r.h.timing.InAudit, lastError)
+	return r.Wait(rollout.ReasonInAudit, r.Timing.InAudit, lastError)
 }
 
 // submitted is whose the app's last submission is: ours if this attempt made it, none if it stops no
 // other submission. A withdrawn one is of this attempt if a call is still to be read back: it took
 // effect first.
-func (r *run) submitted(a wxclient.Audit, exists bool) fact {
+func submitted(r *run.Run, a wxclient.Audit, exists bool) whose.Fact {
 	if !exists {
-		return none
+		return whose.None
 	}
-	lost := r.t.Intent != nil && r.t.Intent.Op == rollout.OpSubmit
-	whose := auditFact(r.mark(), 0, a)
+	lost := r.Target.Intent != nil && r.Target.Intent.Op == rollout.OpSubmit
+	owner := whose.Audit(r.Mark(), 0, a)
 	switch {
-	case whose == anothers:
-		return anothers
-	case a.ID != 0 && a.ID == r.t.PastAuditID && !undecided(a) && a.Status != wxclient.AuditPassed:
-		return none // it is over; one that goes on or passed is worth no second unit
-	case whose == ours && !lost && a.Status == wxclient.AuditWithdrawn:
-		return none
-	case whose == unknown && a.SubmittedAt > 0 && time.Unix(a.SubmittedAt, 0).Before(r.t.Since.Add(-clockMargin)):
-		return anothers // from before this target came to its stage
+	case owner == whose.Anothers:
+		return whose.Anothers
+	case a.ID != 0 && a.ID == r.Target.PastAuditID && !run.Undecided(a) && a.Status != wxclient.AuditPassed:
+		return whose.None // it is over; one that goes on or passed is worth no second unit
+	case owner == whose.Ours && !lost && a.Status == wxclient.AuditWithdrawn:
+		return whose.None
+	case owner == whose.Unknown && a.SubmittedAt > 0 && time.Unix(a.SubmittedAt, 0).Before(r.Target.Since.Add(-clockMargin)):
+		return whose.Anothers // from before this target came to its stage
 	default:
-		return whose
+		return owner
 	}
 }
 
@@ -194,46 +196,46 @@ const clockMargin = 10 * time.Minute
 // made reports whether a call of this target made the submission that was found, so that its unit
 // counts: a call that is still to be read back, or that took effect after it was denied.
 func (r submit) made() bool {
-	i := r.t.Intent
-	return i != nil && i.Op == rollout.OpSubmit || r.t.Tries[rollout.CauseUnshown] > 0
+	i := r.Target.Intent
+	return i != nil && i.Op == rollout.OpSubmit || r.Target.Tries[rollout.CauseUnshown] > 0
 }
 
 // withdraw withdraws another version's audit. A read has shown before that the other version is in
 // audit, so that a lost call is never repeated blindly.
 func (r submit) withdraw(ctx context.Context) (rollout.Event, error) {
-	if event, err := r.unresolved(); event != nil || err != nil {
+	if event, err := r.Unresolved(); event != nil || err != nil {
 		return event, err
 	}
-	if err := r.attempt(ctx, rollout.OpUndo, func(ctx context.Context) error {
-		return r.wx.UndoAudit(ctx, r.assignment.AppID)
+	if err := r.Attempt(ctx, rollout.OpUndo, func(ctx context.Context) error {
+		return r.wx.UndoAudit(ctx, r.Assignment.AppID)
 	}); err != nil {
 		return nil, fmt.Errorf("withdraw the audit of another version: %w", err)
 	}
-	return nil, r.apply(rollout.Resolved{At: r.now(), Note: "withdrew another version's audit"})
+	return nil, r.Apply(rollout.Resolved{At: r.Now(), Note: "withdrew another version's audit"})
 }
 
 // permitted is the last check before a submission: the pool may have closed since the permit was
 // taken.
 func (r submit) permitted(ctx context.Context) error {
-	if !r.assignment.Permit { // of a read-back; a permit of a dead worker may still be out
+	if !r.Assignment.Permit { // of a read-back; a permit of a dead worker may still be out
 		return &classify.YieldError{Why: "waits for quota"}
 	}
-	id := rollout.PermitID(r.assignment.Rollout, r.assignment.AppID)
-	ok, opening, err := r.h.permits.Holds(ctx, r.assignment.Stage, id)
+	id := rollout.PermitID(r.Assignment.Rollout, r.Assignment.AppID)
+	ok, opening, err := r.Permits.Holds(ctx, r.Assignment.Stage, id)
 	if err != nil {
 		return fmt.Errorf("check the permit: %w", err)
 	}
 	if !ok {
 		return &classify.YieldError{Why: "waits for quota"}
 	}
-	r.permit.opening = opening
+	r.Permit.Opening = opening
 	return nil
 }
 
 // items is the plan's item_list, or the app's first category with its first page; none if the app
 // has no category.
 func (r submit) items(ctx context.Context) ([]wxclient.AuditItem, error) {
-	if fixed := r.plan.Audit.Items; len(fixed) > 0 {
+	if fixed := r.Plan.Audit.Items; len(fixed) > 0 {
 		out := make([]wxclient.AuditItem, len(fixed))
 		for i, it := range fixed {
 			out[i] = wxclient.AuditItem{
@@ -244,14 +246,14 @@ func (r submit) items(ctx context.Context) ([]wxclient.AuditItem, error) {
 		}
 		return out, nil
 	}
-	categories, err := r.itemsPort.Categories(ctx, r.assignment.AppID)
+	categories, err := r.itemsPort.Categories(ctx, r.Assignment.AppID)
 	if err != nil {
 		return nil, fmt.Errorf("read the app's categories: %w", err)
 	}
 	if len(categories) == 0 {
 		return nil, nil
 	}
-	pages, err := r.itemsPort.Pages(ctx, r.assignment.AppID)
+	pages, err := r.itemsPort.Pages(ctx, r.Assignment.AppID)
 	if err != nil {
 		return nil, fmt.Errorf("read the app's pages: %w", err)
 	}

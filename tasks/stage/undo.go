@@ -1,4 +1,4 @@
-package tasks
+package stage
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/classify"
+	"github.com/wxrollout/wxrollout/tasks/run"
+	"github.com/wxrollout/wxrollout/tasks/whose"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -30,7 +32,7 @@ const codeNoRevert = 87012
 // before goes live again, a submission in audit is withdrawn. Each step is decided by a read, and read
 // back before the next; undo changes only what is this rollout's own.
 type undo struct {
-	*run
+	*run.Run
 	wx         undoAPI
 	revertPort revertAPI
 }
@@ -42,28 +44,28 @@ func (r undo) act(ctx context.Context) (rollout.Event, error) {
 			return nil, err
 		}
 		if s.strange != "" {
-			return r.facts().Failed(rollout.LastError{Stage: r.assignment.Stage, Class: "pin", At: r.now(), Text: s.strange}), nil
+			return r.Facts().Failed(rollout.LastError{Stage: r.Assignment.Stage, Class: "pin", At: r.Now(), Text: s.strange}), nil
 		}
 		if s.unread != "" {
-			return r.facts().Unread(s.unread), nil
+			return r.Facts().Unread(s.unread), nil
 		}
 		op := s.step()
-		if in := r.t.Intent; in != nil && s.shows(in.Op, op) {
-			if err := r.apply(rollout.Resolved{At: r.now(), Note: "read back: it took effect"}); err != nil {
+		if in := r.Target.Intent; in != nil && s.shows(in.Op, op) {
+			if err := r.Apply(rollout.Resolved{At: r.Now(), Note: "read back: it took effect"}); err != nil {
 				return nil, err
 			}
 		}
 		// An earlier submission or release whose reply was lost may still take effect, too.
-		if event, err := r.unresolved(); event != nil || err != nil {
+		if event, err := r.Unresolved(); event != nil || err != nil {
 			return event, err
 		}
 		if op == "" {
-			return rollout.Finished{At: r.now(), End: rollout.StateUndone, Note: s.note()}, nil
+			return rollout.Finished{At: r.Now(), End: rollout.StateUndone, Note: s.note()}, nil
 		}
-		err = r.attempt(ctx, op, func(ctx context.Context) error { return r.takeBack(ctx, op) })
+		err = r.Attempt(ctx, op, func(ctx context.Context) error { return r.takeBack(ctx, op) })
 		if op == rollout.OpUndo && classify.Code(err) == codeNoRevert {
 			// Its verdict may have come since our read: read again, a few times.
-			return r.facts().Contradicted(err, "WeChat says that nothing is in audit, and get_latest_auditstatus shows our audit", ""), nil
+			return r.Facts().Contradicted(err, "WeChat says that nothing is in audit, and get_latest_auditstatus shows our audit", ""), nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", op, err)
@@ -85,64 +87,64 @@ type leftover struct {
 // read reads it.
 func (r undo) read(ctx context.Context) (leftover, error) {
 	var s leftover
-	versions, err := r.wx.VersionInfo(ctx, r.assignment.AppID)
+	versions, err := r.wx.VersionInfo(ctx, r.Assignment.AppID)
 	if err != nil {
 		return s, fmt.Errorf("read the live version: %w", err)
 	}
-	latest, exists, err := r.readAudit(ctx, r.wx)
+	latest, exists, err := r.ReadAudit(ctx, r.wx)
 	if err != nil {
 		return s, fmt.Errorf("read the last submission: %w", err)
 	}
 	s.latest = latest
-	audited := none
+	audited := whose.None
 	if exists {
 		audited = r.everSubmitted(latest)
 	}
-	s.audited = audited == ours
-	live := none
+	s.audited = audited == whose.Ours
+	live := whose.None
 	if v := versions.Release; v != nil {
-		s.version, live = v.Version, r.mark().ever(v.Version, v.Desc)
+		s.version, live = v.Version, r.Mark().Ever(v.Version, v.Desc)
 		// The version that passed last, and that we submitted, is live under its name.
-		if live == unknown && v.Version == r.plan.Template.Version && s.audited && latest.Status == wxclient.AuditPassed {
-			live = ours
+		if live == whose.Unknown && v.Version == r.Plan.Template.Version && s.audited && latest.Status == wxclient.AuditPassed {
+			live = whose.Ours
 		}
 	}
-	s.live = live == ours
+	s.live = live == whose.Ours
 	switch {
-	case live == unknown:
-		s.unread = whichLive
-	case audited == unknown && (undecided(latest) || latest.Status == wxclient.AuditPassed && !s.live && len(r.plan.Release.Gray) > 0):
-		s.unread = whoseAudit
-	case !s.live && len(r.plan.Release.Gray) > 0:
+	case live == whose.Unknown:
+		s.unread = run.WhichLive
+	case audited == whose.Unknown && (run.Undecided(latest) || latest.Status == wxclient.AuditPassed && !s.live && len(r.Plan.Release.Gray) > 0):
+		s.unread = run.WhoseAudit
+	case !s.live && len(r.Plan.Release.Gray) > 0:
 		return s, r.readGray(ctx, &s, audited)
 	}
 	return s, nil
 }
 
 // everSubmitted is whose a submission is, of any attempt and revision.
-func (r undo) everSubmitted(a wxclient.Audit) fact {
-	if a.ID != 0 && (a.ID == r.t.AuditID || a.ID == r.t.PastAuditID) {
-		return ours
+func (r undo) everSubmitted(a wxclient.Audit) whose.Fact {
+	if a.ID != 0 && (a.ID == r.Target.AuditID || a.ID == r.Target.PastAuditID) {
+		return whose.Ours
 	}
-	whose := r.mark().ever(a.Version, a.Desc)
-	if whose == unknown && a.ID != 0 && r.t.AuditID != 0 {
-		return anothers
+	owner := r.Mark().Ever(a.Version, a.Desc)
+	if owner == whose.Unknown && a.ID != 0 && r.Target.AuditID != 0 {
+		return whose.Anothers
 	}
-	return whose
+	return owner
 }
 
 // readGray reads whether a gray release runs.
-func (r undo) readGray(ctx context.Context, s *leftover, audited fact) error {
-	plan, err := r.wx.GrayPlan(ctx, r.assignment.AppID)
+func (r undo) readGray(ctx context.Context, s *leftover, audited whose.Fact) error {
+	plan, err := r.wx.GrayPlan(ctx, r.Assignment.AppID)
 	if err != nil {
 		return fmt.Errorf("read the gray plan: %w", err)
 	}
-	passed := audited != none && s.latest.Status == wxclient.AuditPassed
-	began := r.t.Gray > 0 || r.t.Intent != nil && r.t.Intent.Op == rollout.OpRelease
-	switch grayFact(plan, audited, passed, began) {
-	case ours:
+	passed := audited != whose.None && s.latest.Status == wxclient.AuditPassed
+	began := r.Target.Gray > 0 || r.Target.Intent != nil && r.Target.Intent.Op == rollout.OpRelease
+	switch whose.Gray(plan, audited, passed, began) {
+	case whose.Ours:
 		s.gray = true
-	case anothers, unknown:
+	case whose.Anothers, whose.Unknown:
 		s.strange = fmt.Sprintf("a gray release to %d%% of the users runs, and it is not known to be this rollout's: end it at mp.weixin.qq.com, then undo again", plan.Percentage)
 	}
 	return nil
@@ -155,7 +157,7 @@ func (s leftover) step() rollout.Op {
 		return rollout.OpRevertGray
 	case s.live:
 		return rollout.OpRevert
-	case s.audited && undecided(s.latest):
+	case s.audited && run.Undecided(s.latest):
 		return rollout.OpUndo
 	default:
 		return ""
@@ -166,11 +168,11 @@ func (s leftover) step() rollout.Op {
 func (r undo) takeBack(ctx context.Context, op rollout.Op) error {
 	switch op {
 	case rollout.OpRevertGray:
-		return r.revertPort.RevertGray(ctx, r.assignment.AppID)
+		return r.revertPort.RevertGray(ctx, r.Assignment.AppID)
 	case rollout.OpRevert:
-		return r.revertPort.RevertRelease(ctx, r.assignment.AppID, nil)
+		return r.revertPort.RevertRelease(ctx, r.Assignment.AppID, nil)
 	default:
-		return r.revertPort.UndoAudit(ctx, r.assignment.AppID)
+		return r.revertPort.UndoAudit(ctx, r.Assignment.AppID)
 	}
 }
 
@@ -178,7 +180,7 @@ func (r undo) takeBack(ctx context.Context, op rollout.Op) error {
 func (s leftover) shows(op, next rollout.Op) bool {
 	switch op {
 	case rollout.OpSubmit:
-		return s.audited && undecided(s.latest)
+		return s.audited && run.Undecided(s.latest)
 	case rollout.OpRelease:
 		return s.live || s.gray
 	case rollout.OpConfigure:

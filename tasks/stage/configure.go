@@ -1,4 +1,4 @@
-package tasks
+package stage
 
 import (
 	"context"
@@ -11,16 +11,14 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/extjson"
 	"github.com/wxrollout/wxrollout/tasks/classify"
+	"github.com/wxrollout/wxrollout/tasks/run"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // configurer brings the app configuration of an app to what the plan wants.
 type configurer struct {
-	*run
-	client appconfig.Client
+	*run.Run
 }
-
-func (r *run) configurer() configurer { return configurer{r, r.h.appConfig} }
 
 // codeBusy is WeChat's answer when it is busy.
 const codeBusy = -1
@@ -28,8 +26,9 @@ const codeBusy = -1
 // configure brings the app configuration of a moment to what the plan wants: each kind is read,
 // written where it differs, and read back before the next write. It returns an event if the target
 // must wait; nil means that all is as the plan wants. A plan without app configuration costs no call.
-func (r configurer) configure(ctx context.Context, m appconfig.Moment) (rollout.Event, error) {
-	if r.configs == nil {
+func configure(ctx context.Context, of *run.Run, m appconfig.Moment) (rollout.Event, error) {
+	r := configurer{of}
+	if r.Configs == nil {
 		return nil, nil
 	}
 	want, err := r.wanted()
@@ -53,10 +52,10 @@ func (r configurer) configure(ctx context.Context, m appconfig.Moment) (rollout.
 
 // wanted is what the plan wants of this app.
 func (r configurer) wanted() (*appconfig.Want, error) {
-	if r.configs == nil || r.client == nil {
+	if r.Configs == nil || r.AppConfig == nil {
 		return nil, &classify.PlanError{Err: fmt.Errorf("the plan has app configuration, which this worker does not write")}
 	}
-	want, err := r.configs.Render(extjson.App{AppID: r.assignment.AppID, Label: r.t.Label, Columns: r.t.Columns})
+	want, err := r.Configs.Render(extjson.App{AppID: r.Assignment.AppID, Label: r.Target.Label, Columns: r.Target.Columns})
 	if err != nil {
 		return nil, &classify.PlanError{Err: fmt.Errorf("render the app configuration: %w", err)}
 	}
@@ -73,7 +72,7 @@ func (r configurer) wanted() (*appconfig.Want, error) {
 // readBackChange reads whether a write whose reply was lost took effect. One that did not may be
 // repeated after a while.
 func (r configurer) readBackChange(ctx context.Context, want *appconfig.Want) (rollout.Event, error) {
-	in := r.t.Intent
+	in := r.Target.Intent
 	if in == nil || in.Op != rollout.OpConfigure {
 		return nil, nil
 	}
@@ -82,9 +81,9 @@ func (r configurer) readBackChange(ctx context.Context, want *appconfig.Want) (r
 		return nil, fmt.Errorf("read back %s: %w", in, err)
 	}
 	if !changed {
-		return r.unresolved()
+		return r.Unresolved()
 	}
-	return nil, r.apply(rollout.Resolved{At: r.now(), Note: "read back: it took effect"})
+	return nil, r.Apply(rollout.Resolved{At: r.Now(), Note: "read back: it took effect"})
 }
 
 // changed reports whether a change is there, or no longer wanted.
@@ -93,7 +92,7 @@ func (r configurer) changed(ctx context.Context, want *appconfig.Want, change st
 	if kind == nil || !want.Asks(kind) {
 		return true, nil
 	}
-	work, err := kind.Open(r.client, want)
+	work, err := kind.Open(r.AppConfig, want)
 	if err != nil {
 		return false, err
 	}
@@ -114,7 +113,7 @@ func isIn(changes []appconfig.Change, id string) bool {
 // configureKind makes the writes of one kind, a read after each. No write is made twice in one
 // assignment.
 func (r configurer) configureKind(ctx context.Context, kind *appconfig.Kind, want *appconfig.Want) (rollout.Event, error) {
-	work, err := kind.Open(r.client, want)
+	work, err := kind.Open(r.AppConfig, want)
 	if err != nil {
 		return nil, err
 	}
@@ -131,8 +130,8 @@ func (r configurer) configureKind(ctx context.Context, kind *appconfig.Kind, wan
 		if event := r.unshown(changes, made, refused); event != nil {
 			return event, nil
 		}
-		if r.t.Intent != nil {
-			if err := r.apply(rollout.Resolved{At: r.now()}); err != nil {
+		if r.Target.Intent != nil {
+			if err := r.Apply(rollout.Resolved{At: r.Now()}); err != nil {
 				return nil, err
 			}
 		}
@@ -144,7 +143,7 @@ func (r configurer) configureKind(ctx context.Context, kind *appconfig.Kind, wan
 		}
 		c := changes[0]
 		made = append(made, c.ID())
-		refused = r.attemptOf(ctx, rollout.OpConfigure, c.ID(), func(ctx context.Context) error { return work.Write(ctx, c) })
+		refused = r.AttemptOf(ctx, rollout.OpConfigure, c.ID(), func(ctx context.Context) error { return work.Write(ctx, c) })
 		if refused != nil && wxclient.ClassOf(classify.Code(refused)) != wxclient.ClassAlreadyDone {
 			return r.refusedChange(ctx, work, refused)
 		}
@@ -160,25 +159,25 @@ func (r configurer) unshown(changes []appconfig.Change, made []string, refused e
 		return nil
 	case refused != nil:
 		what := made[last]
-		return r.facts().Contradicted(refused, "WeChat says that "+what+" is done already, and a read denies it",
-			"compare "+what+" at mp.weixin.qq.com with the plan; then "+r.facts().Retry(""))
+		return r.Facts().Contradicted(refused, "WeChat says that "+what+" is done already, and a read denies it",
+			"compare "+what+" at mp.weixin.qq.com with the plan; then "+r.Facts().Retry(""))
 	case isIn(changes, made[last]):
-		return r.facts().NotShown("WeChat took " + made[last] + " and does not show it yet")
+		return r.Facts().NotShown("WeChat took " + made[last] + " and does not show it yet")
 	default:
 		text := fmt.Sprintf("WeChat took %s and drops %s for it", made[last], changes[again].ID())
 		return rollout.Waited{
-			At: r.now(), Reason: rollout.ReasonUnknown, Cause: rollout.CauseContradicted, Note: text,
-			For:       r.facts().Growing(rollout.CauseContradicted, r.h.timing.Settle),
-			LastError: &rollout.LastError{Stage: r.assignment.Stage, Class: "unshown", Text: text, At: r.now()},
+			At: r.Now(), Reason: rollout.ReasonUnknown, Cause: rollout.CauseContradicted, Note: text,
+			For:       r.Facts().Growing(rollout.CauseContradicted, r.Timing.Settle),
+			LastError: &rollout.LastError{Stage: r.Assignment.Stage, Class: "unshown", Text: text, At: r.Now()},
 		}
 	}
 }
 
 // refusedChange decides by the refusal of a write.
 func (r configurer) refusedChange(ctx context.Context, work appconfig.Work, refused error) (rollout.Event, error) {
-	if classify.Code(refused) == codeBusy && work.Kind.Allotted { // it may have spent one of the month's changes too
-		lastError := r.facts().LastError(fmt.Errorf("configure %s: %w", work.Kind.Name, refused))
-		return r.draw(r.facts().WaitFor(rollout.CauseThrottle, rollout.ReasonBusy, r.facts().Growing(rollout.CauseThrottle, r.h.timing.BusyPark), lastError)), nil
+	if classify.Code(refused) == codeBusy && work.Kind.MonthSpent != 0 { // it may have spent one of the month's changes too
+		lastError := r.Facts().LastError(fmt.Errorf("configure %s: %w", work.Kind.Name, refused))
+		return r.Draw(r.Facts().WaitFor(rollout.CauseThrottle, rollout.ReasonBusy, r.Facts().Growing(rollout.CauseThrottle, r.Timing.BusyPark), lastError)), nil
 	}
 	if api := (*wxclient.Error)(nil); errors.As(refused, &api) && len(api.Refused) > 0 {
 		return nil, &appconfig.RefusedError{Items: api.Refused, Err: refused}

@@ -1,4 +1,4 @@
-package tasks
+package stage
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/classify"
+	"github.com/wxrollout/wxrollout/tasks/run"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -19,7 +20,7 @@ type verdictAPI interface {
 // verdict reads the result of our submission. A callback only wakes the target: it names no version,
 // so the verdict is always read.
 type verdict struct {
-	*run
+	*run.Run
 	wx verdictAPI
 }
 
@@ -30,24 +31,24 @@ func (r verdict) act(ctx context.Context) (rollout.Event, error) {
 	}
 	switch audit.Status {
 	case wxclient.AuditPassed:
-		return rollout.Advanced{At: r.now(), Note: fmt.Sprintf("audit %d passed", audit.ID)}, nil
+		return rollout.Advanced{At: r.Now(), Note: fmt.Sprintf("audit %d passed", audit.ID)}, nil
 	case wxclient.AuditRejected:
-		return rollout.Rejected{At: r.now(), LastError: rollout.LastError{
-			Stage: r.assignment.Stage, Class: "rejected", Text: classify.Clip(plain(audit.Reason)), Screenshots: audit.Screenshot, At: r.now(),
+		return rollout.Rejected{At: r.Now(), LastError: rollout.LastError{
+			Stage: r.Assignment.Stage, Class: "rejected", Text: classify.Clip(plain(audit.Reason)), Screenshots: audit.Screenshot, At: r.Now(),
 		}}, nil
 	case wxclient.AuditWithdrawn:
-		return r.facts().Failed(rollout.LastError{
-			Stage: r.assignment.Stage, Class: rollout.ClassWithdrawn, At: r.now(),
+		return r.Facts().Failed(rollout.LastError{
+			Stage: r.Assignment.Stage, Class: rollout.ClassWithdrawn, At: r.Now(),
 			Text: fmt.Sprintf("audit %d was withdrawn by somebody: retry to submit again", audit.ID),
 		}), nil
 	case wxclient.AuditPending:
-		return rollout.Waited{At: r.now(), Reason: rollout.ReasonVerdict, For: r.nextPoll()}, nil
+		return rollout.Waited{At: r.Now(), Reason: rollout.ReasonVerdict, For: r.nextPoll()}, nil
 	case wxclient.AuditDelayed: // no verdict; the gate counts it
-		lastError := rollout.LastError{Stage: r.assignment.Stage, Class: "delayed", Text: classify.Clip(plain(audit.Reason)), At: r.now()}
-		return rollout.Waited{At: r.now(), Reason: rollout.ReasonDelayed, Note: lastError.Text, For: r.nextPoll(), LastError: &lastError}, nil
+		lastError := rollout.LastError{Stage: r.Assignment.Stage, Class: "delayed", Text: classify.Clip(plain(audit.Reason)), At: r.Now()}
+		return rollout.Waited{At: r.Now(), Reason: rollout.ReasonDelayed, Note: lastError.Text, For: r.nextPoll(), LastError: &lastError}, nil
 	default:
-		return r.wait(rollout.ReasonUnlisted, r.h.timing.InAudit, rollout.LastError{
-			Stage: r.assignment.Stage, Class: string(wxclient.ClassUnknown), At: r.now(),
+		return r.Wait(rollout.ReasonUnlisted, r.Timing.InAudit, rollout.LastError{
+			Stage: r.Assignment.Stage, Class: string(wxclient.ClassUnknown), At: r.Now(),
 			Text: fmt.Sprintf("audit %d has the undocumented status %d", audit.ID, audit.Status),
 		}), nil
 	}
@@ -55,23 +56,23 @@ func (r verdict) act(ctx context.Context) (rollout.Event, error) {
 
 // nextPoll is the wait before the audit is read again.
 func (r verdict) nextPoll() time.Duration {
-	return classify.BackingOff(r.h.timing.Verdict, r.h.timing.VerdictMax, r.t.Polls)
+	return classify.BackingOff(r.Timing.Verdict, r.Timing.VerdictMax, r.Target.Polls)
 }
 
 // ourAudit is the submission that this target follows, whatever was submitted since. It is read by its
 // id unless the app's last submission carries that id.
 func (r verdict) ourAudit(ctx context.Context) (wxclient.Audit, error) {
-	latest, exists, err := r.readAudit(ctx, r.wx)
+	latest, exists, err := r.ReadAudit(ctx, r.wx)
 	if err != nil {
 		return latest, fmt.Errorf("read the verdict: %w", err)
 	}
-	if exists && latest.ID == r.t.AuditID {
+	if exists && latest.ID == r.Target.AuditID {
 		return latest, nil
 	}
-	audit, err := r.wx.AuditStatus(ctx, r.assignment.AppID, r.t.AuditID)
+	audit, err := r.wx.AuditStatus(ctx, r.Assignment.AppID, r.Target.AuditID)
 	if err != nil {
-		return audit, fmt.Errorf("read the verdict of audit %d: %w", r.t.AuditID, err)
+		return audit, fmt.Errorf("read the verdict of audit %d: %w", r.Target.AuditID, err)
 	}
-	audit.ID = r.t.AuditID
+	audit.ID = r.Target.AuditID
 	return audit, nil
 }

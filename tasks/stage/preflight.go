@@ -1,15 +1,16 @@
-package tasks
+package stage
 
 import (
 	"context"
 	"fmt"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/run"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// permissionSet is "development and data analysis", which every code call needs.
-const permissionSet = 18
+// PermissionSet is "development and data analysis", which every code call needs.
+const PermissionSet = 18
 
 // Account states of get_authorizer_info that a rollout goes on with.
 const (
@@ -26,62 +27,62 @@ type preflightAPI interface {
 
 // preflight reads what would block the app, and writes nothing.
 type preflight struct {
-	*run
+	*run.Run
 	wx preflightAPI
 }
 
 func (r preflight) act(ctx context.Context) (rollout.Event, error) {
-	info, err := r.wx.AuthorizerInfo(ctx, r.assignment.AppID)
+	info, err := r.wx.AuthorizerInfo(ctx, r.Assignment.AppID)
 	if err != nil {
 		return nil, err
 	}
-	seen := Seen{Account: &info}
-	defer func() { r.saw(ctx, seen) }()
+	seen := run.Seen{Account: &info}
+	defer func() { r.Saw(ctx, seen) }()
 	if event := r.account(info); event != nil {
 		return event, nil
 	}
-	versions, err := r.wx.VersionInfo(ctx, r.assignment.AppID)
+	versions, err := r.wx.VersionInfo(ctx, r.Assignment.AppID)
 	if err != nil {
 		return nil, err
 	}
 	if versions.Release != nil {
 		seen.Live = versions.Release.Version
 	}
-	if live := versions.Release; live != nil && live.Version == r.plan.Template.Version {
-		return rollout.Finished{At: r.now(), End: rollout.StateUpToDate, Note: "live already with " + live.Version}, nil
+	if live := versions.Release; live != nil && live.Version == r.Plan.Template.Version {
+		return rollout.Finished{At: r.Now(), End: rollout.StateUpToDate, Note: "live already with " + live.Version}, nil
 	}
-	categories, err := r.wx.Categories(ctx, r.assignment.AppID)
+	categories, err := r.wx.Categories(ctx, r.Assignment.AppID)
 	if err != nil {
 		return nil, err
 	}
 	if len(categories) == 0 {
-		return r.noCategory(), nil
+		return noCategory(r.Run), nil
 	}
-	return rollout.Advanced{At: r.now()}, nil
+	return rollout.Advanced{At: r.Now()}, nil
 }
 
 // noCategory waits for the merchant of an app without a category. There is no errcode for that.
-func (r *run) noCategory() rollout.Event {
-	return r.wait(rollout.ReasonMerchant, r.h.timing.Merchant, rollout.LastError{
-		Stage: r.assignment.Stage, Class: rollout.ClassNoCategory,
-		Text: "the app has no approved category: the merchant must add one at mp.weixin.qq.com", At: r.now(),
+func noCategory(r *run.Run) rollout.Event {
+	return r.Wait(rollout.ReasonMerchant, r.Timing.Merchant, rollout.LastError{
+		Stage: r.Assignment.Stage, Class: rollout.ClassNoCategory,
+		Text: "the app has no approved category: the merchant must add one at mp.weixin.qq.com", At: r.Now(),
 	})
 }
 
 // account ends or parks an app whose account or grants stop it; nil if they do not.
 func (r preflight) account(info wxclient.AuthorizerInfo) rollout.Event {
 	skip := func(why string) rollout.Event {
-		return rollout.Finished{At: r.now(), End: rollout.StateSkipped, Note: why}
+		return rollout.Finished{At: r.Now(), End: rollout.StateSkipped, Note: why}
 	}
 	switch {
 	case !info.MiniProgram:
 		return skip("not a mini program")
 	case info.AccountStatus != 0 && info.AccountStatus != accountNormal && info.AccountStatus != accountWarned:
 		return skip(fmt.Sprintf("account_status %d: canceled, banned or frozen", info.AccountStatus))
-	case !info.Has(permissionSet):
-		return r.wait(rollout.ReasonMerchant, r.h.timing.Merchant, rollout.LastError{
-			Stage: r.assignment.Stage, Class: rollout.ClassNoPermission,
-			Text: "permission set 18 is not granted: the merchant must authorize it", At: r.now(),
+	case !info.Has(PermissionSet):
+		return r.Wait(rollout.ReasonMerchant, r.Timing.Merchant, rollout.LastError{
+			Stage: r.Assignment.Stage, Class: rollout.ClassNoPermission,
+			Text: "permission set 18 is not granted: the merchant must authorize it", At: r.Now(),
 		})
 	default:
 		return nil
