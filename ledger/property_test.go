@@ -131,12 +131,12 @@ func (m *machine) Save(t *rapid.T) {
 	m.held[i] = saved
 }
 
-// Operate is a push or an operator: wake, retry or abort one target.
+// Operate is a callback or an operator: wake, retry or abort one target.
 func (m *machine) Operate(t *rapid.T) {
 	app := fmt.Sprintf("wx%03d", rapid.IntRange(0, apps-1).Draw(t, "app"))
 	was, err := m.l.Target(m.ctx, anyID(t), app)
 	m.must(t, err)
-	for _, e := range []rollout.Event{rollout.Woken{At: at, Note: "push"}, rollout.Retried{At: at}, rollout.Retried{At: at, Recommit: true}} {
+	for _, e := range []rollout.Event{rollout.Woken{At: at, Note: "callback"}, rollout.Retried{At: at}, rollout.Retried{At: at, Recommit: true}} {
 		if next, err := rollout.Step(was, e); err == nil && rapid.Bool().Draw(t, e.Kind()) {
 			_, err := m.l.Save(m.ctx, was, next, rollout.SaveOptions{})
 			m.may(t, err)

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/wxrollout/wxrollout/internal/redisdb"
 	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -14,14 +15,9 @@ import (
 // AddScheduleTargets writes targets of a schedule that is loading (AppID, Rank,
 // Label, Columns); those that are there stay. At most AddBatch at a time.
 func (l *Ledger) AddScheduleTargets(ctx context.Context, name string, targets []rollout.Target) (added int, err error) {
-	args := make([]any, 0, 1+2*len(targets))
-	args = append(args, name)
-	for _, t := range targets {
-		body, err := db.EncodeBody(t)
-		if err != nil {
-			return 0, err
-		}
-		args = append(args, t.AppID, fmt.Sprintf("%d|%s", t.Rank, body))
+	args, err := prototypes(targets, name)
+	if err != nil {
+		return 0, err
 	}
 	n, err := db.Run(ctx, l.rdb, scheduleAddScript, args...).Int()
 	switch {
@@ -36,17 +32,12 @@ func (l *Ledger) AddScheduleTargets(ctx context.Context, name string, targets []
 	}
 }
 
-// DraftRun writes targets that the next run of a schedule may take, under a token of
-// the caller's own; FreezeRun makes them the run's. At most AddBatch at a time.
+// DraftRun writes targets that the next run of a schedule may take, under the caller's
+// token; FreezeRun makes them the run's. At most AddBatch at a time.
 func (l *Ledger) DraftRun(ctx context.Context, name, token string, targets []rollout.Target) error {
-	args := make([]any, 0, 2+2*len(targets))
-	args = append(args, name, token)
-	for _, t := range targets {
-		body, err := db.EncodeBody(t)
-		if err != nil {
-			return err
-		}
-		args = append(args, t.AppID, fmt.Sprintf("%d|%s", t.Rank, body))
+	args, err := prototypes(targets, name, token)
+	if err != nil {
+		return err
 	}
 	return db.Failed(db.Run(ctx, l.rdb, scheduleDraftScript, args...).Err(), "draft %d targets of schedule %s", len(targets), name)
 }
@@ -74,7 +65,7 @@ func (l *Ledger) FreezeRun(ctx context.Context, s Schedule, token string) error 
 func (l *Ledger) ScheduleTargets(ctx context.Context, name string) iter.Seq2[rollout.Target, error] {
 	return func(yield func(rollout.Target, error) bool) {
 		found := false
-		for f, err := range l.fields(ctx, db.KeyPrototype(name)) {
+		for f, err := range redisdb.Fields(ctx, l.rdb, db.KeyPrototype(name)) {
 			if err != nil {
 				yield(rollout.Target{}, db.Failed(err, "read targets of schedule %s", name))
 				return
@@ -90,16 +81,28 @@ func (l *Ledger) ScheduleTargets(ctx context.Context, name string) iter.Seq2[rol
 	}
 }
 
-func decodePrototype(name string, f field) (rollout.Target, error) {
-	rank, body, ok := strings.Cut(f.value, "|")
+// prototypes appends targets to the arguments of a script.
+func prototypes(targets []rollout.Target, args ...any) ([]any, error) {
+	for _, t := range targets {
+		body, err := db.EncodeBody(t)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, t.AppID, fmt.Sprintf("%d|%s", t.Rank, body))
+	}
+	return args, nil
+}
+
+func decodePrototype(name string, f redisdb.Field) (rollout.Target, error) {
+	rank, body, ok := strings.Cut(f.Value, "|")
 	n, err := db.ParseInt("rank", rank)
 	var t rollout.Target
 	if err == nil {
 		err = json.Unmarshal([]byte(body), &t)
 	}
 	if err != nil || !ok {
-		return rollout.Target{}, fmt.Errorf("schedule %s, app %s in the ledger: bad record %.80q", name, f.name, f.value)
+		return rollout.Target{}, fmt.Errorf("schedule %s, app %s in the ledger: bad record %.80q", name, f.Name, f.Value)
 	}
-	t.AppID, t.Rank = f.name, n
+	t.AppID, t.Rank = f.Name, n
 	return t, nil
 }

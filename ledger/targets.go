@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/internal/redisdb"
 	"github.com/wxrollout/wxrollout/ledger/internal/db"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -66,9 +67,6 @@ func (l *Ledger) Lookup(ctx context.Context, keys []TargetKey) ([]Found, error) 
 	return out, nil
 }
 
-// scanPage is how many fields one HSCAN call asks for.
-const scanPage = 500
-
 // Targets walks over all targets of a rollout in pages, in no order. A target
 // that changes meanwhile is seen before or after its change; each is seen once.
 // A record that can't be read is an error of its own and the walk goes on; an
@@ -76,13 +74,13 @@ const scanPage = 500
 func (l *Ledger) Targets(ctx context.Context, id string) iter.Seq2[rollout.Target, error] {
 	return func(yield func(rollout.Target, error) bool) {
 		found := false
-		for f, err := range l.fields(ctx, db.KeyTargets(id)) {
+		for f, err := range redisdb.Fields(ctx, l.rdb, db.KeyTargets(id)) {
 			if err != nil {
 				yield(rollout.Target{}, db.Failed(err, "read targets of rollout %s", id))
 				return
 			}
 			found = true
-			if !yield(decodeRecord(id, f.name, f.value)) {
+			if !yield(decodeRecord(id, f.Name, f.Value)) {
 				return
 			}
 		}
@@ -99,36 +97,6 @@ func (l *Ledger) missing(ctx context.Context, key, what string, report func(erro
 		report(db.Failed(err, "look up %s", what))
 	case n == 0:
 		report(fmt.Errorf("%s: %w", what, ErrNotFound))
-	}
-}
-
-// field is one field of a hash.
-type field struct{ name, value string }
-
-// fields walks over a hash in pages; each field is seen once. An error is the last.
-func (l *Ledger) fields(ctx context.Context, key string) iter.Seq2[field, error] {
-	return func(yield func(field, error) bool) {
-		seen := make(map[string]struct{}) // HSCAN may repeat a field while the hash grows
-		var cursor uint64
-		for {
-			page, next, err := l.rdb.HScan(ctx, key, cursor, "", scanPage).Result()
-			if err != nil {
-				yield(field{}, err)
-				return
-			}
-			for i := 0; i+1 < len(page); i += 2 {
-				if _, dup := seen[page[i]]; dup {
-					continue
-				}
-				seen[page[i]] = struct{}{}
-				if !yield(field{page[i], page[i+1]}, nil) {
-					return
-				}
-			}
-			if cursor = next; cursor == 0 {
-				return
-			}
-		}
 	}
 }
 

@@ -9,13 +9,13 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// wakeTries bounds looking again at a target that moves by itself meanwhile.
+// wakeTries bounds the repeats for a target that moves meanwhile.
 const wakeTries = 8
 
-// Wake makes the target that works on an app look again because of news from outside, such as a
-// push. A parked one that match takes is pending at once, with why in its timeline. One that has its
-// assignment may have looked just before the news: it is marked, and does not park for its verdict, for
-// another version's audit or for the merchant, but looks once more. No target is no error.
+// Wake makes the target that works on an app act on news from outside, such as a callback. A parked one
+// that match accepts is pending at once, with why in its timeline. One that has its assignment may have
+// read WeChat just before the news: it is marked, and reads once more instead of parking for its verdict,
+// for another version's audit or for the merchant. No target is no error.
 func (l *Ledger) Wake(ctx context.Context, appID, why string, at time.Time, match func(rollout.Target) bool) error {
 	owner, err := l.Owner(ctx, appID)
 	if err != nil || owner == "" {
@@ -34,7 +34,7 @@ func (l *Ledger) Wake(ctx context.Context, appID, why string, at time.Time, matc
 			return err
 		}
 	}
-	return nil // it moves all the time, so it looks by itself
+	return nil // it moves all the time, so it reads WeChat anyway
 }
 
 // wake reports false if the target moved meanwhile.

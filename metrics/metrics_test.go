@@ -124,7 +124,7 @@ func TestCounters(t *testing.T) {
 				"wxrollout_token_renewals_total{result=ok,token=component}": 1,
 			},
 		},
-		"pushes": {
+		"callbacks": {
 			feed: func(m *metrics.Metrics) {
 				m.CallbackAccepted("weapp_audit_success")
 				m.CallbackAccepted("weapp_something_new")

@@ -2,10 +2,11 @@ package ratelimit
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/wxrollout/wxrollout/internal/redisdb"
 )
 
 // Ask is for whom permits are taken. All pools share one allowance. A pool may take what
@@ -106,14 +107,11 @@ func (q *Quota) Take(ctx context.Context, a Ask, ids []string) (Taken, error) {
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	r, err := q.run(ctx, quotaTake, 3+limitValues, args...)
-	if err != nil {
-		return Taken{}, fmt.Errorf("take %d from quota %s: %w", len(ids), q.name, err)
-	}
-	n, probe := int(r.int(0)), r.str(2)
-	t := Taken{Probe: r.flag(1), Limit: r.limit(3, a.Pool)}
-	if r.err != nil {
-		return Taken{}, fmt.Errorf("take %d from quota %s: %w", len(ids), q.name, r.err)
+	r := q.run(ctx, quotaTake, 3+limitValues, args...)
+	n, probe := int(r.Int(0)), r.Str(2)
+	t := Taken{Probe: r.Flag(1), Limit: limit(r, 3, a.Pool)}
+	if err := r.Err("take %d from quota %s", len(ids), q.name); err != nil {
+		return Taken{}, err
 	}
 	if t.Granted = ids[:n:n]; t.Probe {
 		t.Granted = []string{probe}
@@ -121,45 +119,34 @@ func (q *Quota) Take(ctx context.Context, a Ask, ids []string) (Taken, error) {
 	return t, nil
 }
 
-// Explain says what keeps an ask from one more permit; nil if nothing does. A pool that
+// Explain returns what keeps an ask from one more permit; nil if nothing does. A pool that
 // is not open is explained by that, also when its probe is due. It takes nothing.
 func (q *Quota) Explain(ctx context.Context, a Ask) (*Limit, error) {
-	r, err := q.run(ctx, quotaExplain, limitValues, a.args()...)
-	if err != nil {
-		return nil, fmt.Errorf("explain quota %s: %w", q.name, err)
-	}
-	l := r.limit(0, a.Pool)
-	if r.err != nil {
-		return nil, fmt.Errorf("explain quota %s: %w", q.name, r.err)
-	}
-	return l, nil
+	r := q.run(ctx, quotaExplain, limitValues, a.args()...)
+	return limit(r, 0, a.Pool), r.Err("explain quota %s", q.name)
 }
 
-// SetShares replaces the standing shares, by pool: those hold for every ask, whatever it
-// knows of.
+// SetShares replaces the standing shares, by pool: they hold for every ask.
 func (q *Quota) SetShares(ctx context.Context, shares map[string]int64) error {
-	if _, err := q.run(ctx, quotaShares, 1, shareArgs(shares)...); err != nil {
-		return fmt.Errorf("set the shares of quota %s: %w", q.name, err)
-	}
-	return nil
+	return q.run(ctx, quotaShares, 1, shareArgs(shares)...).Err("set the shares of quota %s", q.name)
 }
 
 // limitValues is how many values limit reads.
 const limitValues = 13
 
 // limit is the values from i on as a limit, nil if it has no kind.
-func (r *reply) limit(i int, pool string) *Limit {
+func limit(r *redisdb.Reply, i int, pool string) *Limit {
 	l := Limit{
-		Pool: pool, Kind: r.str(i), Reason: r.str(i + 1), Since: r.millis(i + 2), RetryAt: r.millis(i + 3),
-		Left: r.int(i + 4), Limit: r.int(i + 5), Reserved: r.int(i + 6), Used: r.int(i + 7), Bound: r.int(i + 8),
-		Out: r.int(i + 9), ReadAt: r.millis(i + 10), Now: r.millis(i + 11),
+		Pool: pool, Kind: r.Str(i), Reason: r.Str(i + 1), Since: r.Millis(i + 2), RetryAt: r.Millis(i + 3),
+		Left: r.Int(i + 4), Limit: r.Int(i + 5), Reserved: r.Int(i + 6), Used: r.Int(i + 7), Bound: r.Int(i + 8),
+		Out: r.Int(i + 9), ReadAt: r.Millis(i + 10), Now: r.Millis(i + 11),
 	}
-	for _, row := range r.table(i+12, 2) {
+	for _, row := range r.Table(i+12, 2) {
 		if l.For == nil {
 			l.For = make(map[string]int64)
 		}
-		l.For[row.str(0)] = row.number(1)
-		r.fault(row)
+		l.For[row.Str(0)] = row.Number(1)
+		r.Fault(row)
 	}
 	if l.Kind == "" {
 		return nil

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/redisdb"
 )
 
 // fenceMemory is how long the last fence is remembered after a lease lapsed.
@@ -20,7 +22,7 @@ var (
 )
 
 // Lease is the exclusive right to something until a deadline. A holder that
-// dies loses it by itself. A holder that merely stalls loses it too and may
+// dies loses it at the deadline. A holder that merely stalls loses it too and may
 // not notice: so what it writes must carry the fence, and the place it writes
 // to must refuse a fence lower than the last. Lease is safe for concurrent
 // use, but does not exclude goroutines that share a holder from each other.
@@ -53,53 +55,29 @@ type Held struct {
 	Until time.Time
 }
 
-// Acquire takes the lease if nobody has it. ok is false if another has; then
+// Acquire takes the lease if it is free. ok is false if another has; then
 // Held says until when and by which fence. The same holder acquiring again
 // renews the lease and keeps the fence.
 func (l *Lease) Acquire(ctx context.Context) (h Held, ok bool, err error) {
-	r, err := run(ctx, l.rdb, leaseAcquire, 3, l.keys, l.holder, l.ttl, fenceMemory.Milliseconds())
-	if err != nil {
-		return Held{}, false, fmt.Errorf("acquire lease %s: %w", l.name, err)
-	}
-	ok, h = r.flag(0), Held{Fence: r.int(1), Until: r.millis(2)}
-	if r.err != nil {
-		return Held{}, false, fmt.Errorf("acquire lease %s: %w", l.name, r.err)
-	}
-	return h, ok, nil
+	r := redisdb.Run(ctx, l.rdb, leaseAcquire, 3, l.keys, l.holder, l.ttl, fenceMemory.Milliseconds())
+	return Held{Fence: r.Int(1), Until: r.Millis(2)}, r.Flag(0), r.Err("acquire lease %s", l.name)
 }
 
 // Renew moves the deadline to a full ttl from now. ok is false if the lease
 // has lapsed or another has it: stop at once what it was for.
 func (l *Lease) Renew(ctx context.Context) (ok bool, err error) {
-	r, err := run(ctx, l.rdb, leaseRenew, 1, l.keys, l.holder, l.ttl, fenceMemory.Milliseconds())
-	if err != nil {
-		return false, fmt.Errorf("renew lease %s: %w", l.name, err)
-	}
-	if ok = r.flag(0); r.err != nil {
-		return false, fmt.Errorf("renew lease %s: %w", l.name, r.err)
-	}
-	return ok, nil
+	r := redisdb.Run(ctx, l.rdb, leaseRenew, 1, l.keys, l.holder, l.ttl, fenceMemory.Milliseconds())
+	return r.Flag(0), r.Err("renew lease %s", l.name)
 }
 
-// Release gives the lease back. Releasing one that another has, or nobody,
-// changes nothing.
+// Release gives the lease back. It changes nothing if the holder does not have the lease.
 func (l *Lease) Release(ctx context.Context) error {
-	if _, err := run(ctx, l.rdb, leaseRelease, 1, l.keys, l.holder); err != nil {
-		return fmt.Errorf("release lease %s: %w", l.name, err)
-	}
-	return nil
+	return redisdb.Run(ctx, l.rdb, leaseRelease, 1, l.keys, l.holder).Err("release lease %s", l.name)
 }
 
 // Holder is who has the lease and until when, by the Redis server's clock;
-// "" and the zero time if nobody has.
+// "" and the zero time if it is free.
 func (l *Lease) Holder(ctx context.Context) (holder string, until time.Time, err error) {
-	r, err := run(ctx, l.rdb, leaseHolder, 2, l.keys)
-	if err != nil {
-		return "", time.Time{}, fmt.Errorf("read lease %s: %w", l.name, err)
-	}
-	holder, until = r.str(0), r.millis(1)
-	if r.err != nil {
-		return "", time.Time{}, fmt.Errorf("read lease %s: %w", l.name, r.err)
-	}
-	return holder, until, nil
+	r := redisdb.Run(ctx, l.rdb, leaseHolder, 2, l.keys)
+	return r.Str(0), r.Millis(1), r.Err("read lease %s", l.name)
 }

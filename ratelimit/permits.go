@@ -2,16 +2,14 @@ package ratelimit
 
 import (
 	"context"
-	"fmt"
 	"iter"
-	"strconv"
 	"time"
 )
 
 // Permit is one that is out.
 type Permit struct {
 	ID string
-	// Lapses is when it comes back by itself, by the Redis server's clock in whole ms.
+	// Lapses is when it comes back without Settle, by the Redis server's clock in whole ms.
 	Lapses time.Time
 }
 
@@ -23,7 +21,7 @@ func (q *Quota) Permits(ctx context.Context) iter.Seq2[Permit, error] {
 		for cursor := "0"; ; {
 			page, next, err := q.permits(ctx, cursor)
 			if err != nil {
-				yield(Permit{}, fmt.Errorf("list the permits of quota %s: %w", q.name, err))
+				yield(Permit{}, err)
 				return
 			}
 			for _, p := range page {
@@ -39,31 +37,17 @@ func (q *Quota) Permits(ctx context.Context) iter.Seq2[Permit, error] {
 }
 
 func (q *Quota) permits(ctx context.Context, cursor string) (page []Permit, next string, err error) {
-	r, err := q.run(ctx, quotaList, 2, cursor)
-	if err != nil {
-		return nil, "", err
+	r := q.run(ctx, quotaList, 2, cursor)
+	for _, row := range r.Table(1, 2) {
+		page = append(page, Permit{ID: row.Str(0), Lapses: time.UnixMilli(row.Number(1))})
+		r.Fault(row)
 	}
-	next = r.str(0)
-	list, ok := r.vals[1].([]any)
-	if !ok || r.err != nil {
-		return nil, "", fmt.Errorf("unexpected answer %.80v", r.vals)
-	}
-	for i := 0; i+1 < len(list); i += 2 {
-		ms, err := strconv.ParseInt(fmt.Sprint(list[i+1]), 10, 64)
-		if err != nil {
-			return nil, "", err
-		}
-		page = append(page, Permit{ID: fmt.Sprint(list[i]), Lapses: time.UnixMilli(ms)})
-	}
-	return page, next, nil
+	return page, r.Str(0), r.Err("list the permits of quota %s", q.name)
 }
 
-// Revoke gives back a permit that nobody will settle, as not spent. false means
-// that it was settled, lapsed or taken anew since p was read: it is left alone.
+// Revoke gives back an abandoned permit, as not spent. false means that it was settled, lapsed or
+// taken again since p was read: it is left alone.
 func (q *Quota) Revoke(ctx context.Context, p Permit) (bool, error) {
-	r, err := q.run(ctx, quotaSettle, 1, p.ID, string(Unused), p.Lapses.UnixMilli(), "")
-	if err != nil {
-		return false, fmt.Errorf("revoke permit %s of quota %s: %w", p.ID, q.name, err)
-	}
-	return r.flag(0), r.err
+	r := q.run(ctx, quotaSettle, 1, p.ID, string(Unused), p.Lapses.UnixMilli(), "")
+	return r.Flag(0), r.Err("revoke permit %s of quota %s", p.ID, q.name)
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/redisdb"
 )
 
 // Defaults of [QuotaOptions].
@@ -99,7 +101,7 @@ func NewQuota(rdb redis.Scripter, name string, o QuotaOptions) *Quota {
 
 // Closure is why a pool grants nothing.
 type Closure struct {
-	// Reason is what [Quota.Close] was told, or [Exhausted].
+	// Reason is what [Quota.Close] was given, or [Exhausted].
 	Reason string
 	// Since is when the pool stopped granting, by the Redis server's clock.
 	Since time.Time
@@ -122,15 +124,8 @@ type Look struct {
 
 // Holds is the last look directly before the call.
 func (q *Quota) Holds(ctx context.Context, id string) (Look, error) {
-	r, err := q.run(ctx, quotaHolds, 5, id)
-	if err != nil {
-		return Look{}, fmt.Errorf("look at permit %s of quota %s: %w", id, q.name, err)
-	}
-	look := Look{OK: r.flag(0), Opening: r.int(1), Closed: r.closure(2)}
-	if r.err != nil {
-		return Look{}, fmt.Errorf("look at permit %s of quota %s: %w", id, q.name, r.err)
-	}
-	return look, nil
+	r := q.run(ctx, quotaHolds, 5, id)
+	return Look{OK: r.Flag(0), Opening: r.Int(1), Closed: closure(r, 2)}, r.Err("look at permit %s of quota %s", id, q.name)
 }
 
 // Settle gives id's permit back and says whether the platform took a unit for
@@ -147,33 +142,30 @@ func (q *Quota) Settle(ctx context.Context, id string, spent bool) error {
 	return q.SettleFor(ctx, "", id, Unused)
 }
 
-// Use is what became of a permit, or of a call that had one.
+// Use is the outcome of a permit, or of a call that had one.
 type Use string
 
 const (
-	// Unused says that the platform took no unit.
+	// Unused means that the platform took no unit.
 	Unused Use = "unused"
-	// Spent says that it took one.
+	// Spent means that it took one.
 	Spent Use = "spent"
-	// Doubtful says that the reply was lost. The unit counts as spent until the end of the month, or
+	// Doubtful means that the reply was lost. The unit counts as spent until the end of the month, or
 	// until one of the next two is settled for the same id.
 	Doubtful Use = "doubtful"
-	// Found says that a read-back shows that the call took effect. It counts, unless it was
+	// Found means that a read-back shows that the call took effect. It counts, unless it was
 	// Doubtful.
 	Found Use = "found"
-	// Denied says that the Doubtful call is proven to have had no effect. The unit goes back to
+	// Denied means that the Doubtful call is proven to have had no effect. The unit goes back to
 	// the books of its pool, once. What is left stays as the last reading says, and no permit
 	// is touched.
 	Denied Use = "denied"
 )
 
-// SettleFor is Settle by somebody who knows the permit's pool, which a unit is charged to if the
-// permit has lapsed, and what became of the call.
+// SettleFor is Settle with the permit's pool, which a unit is charged to if the permit has lapsed, and
+// with the outcome of the call.
 func (q *Quota) SettleFor(ctx context.Context, pool, id string, use Use) error {
-	if _, err := q.run(ctx, quotaSettle, 1, id, string(use), "", pool); err != nil {
-		return fmt.Errorf("settle permit %s of quota %s: %w", id, q.name, err)
-	}
-	return nil
+	return q.run(ctx, quotaSettle, 1, id, string(use), "", pool).Err("settle permit %s of quota %s", id, q.name)
 }
 
 // Close stops the pool because the platform refused for a reason that a reading
@@ -195,19 +187,16 @@ func (q *Quota) CloseAsOf(ctx context.Context, f Refusal, retryAfter time.Durati
 		f.Reason = StateClosed
 	}
 	after := ceil(max(0, retryAfter), time.Millisecond)
-	r, err := q.run(ctx, quotaClose, 1, f.Reason, after, f.Opening, f.App)
-	if err != nil {
-		return fmt.Errorf("close quota %s: %w", q.name, err)
-	}
-	if r.int(0) < 0 {
+	r := q.run(ctx, quotaClose, 1, f.Reason, after, f.Opening, f.App)
+	if r.Int(0) < 0 {
 		return &ReopenedError{Pool: q.name, Reason: f.Reason}
 	}
-	return nil
+	return r.Err("close quota %s", q.name)
 }
 
 // Refusal is a call that the platform refused.
 type Refusal struct {
-	// App names who was refused: somebody else should probe first. "" means nobody.
+	// App is the refused app, so that another one probes first; "" if there is none.
 	App string
 	// Reason is what the pool closes for.
 	Reason string
@@ -217,7 +206,7 @@ type Refusal struct {
 	Left bool
 }
 
-// Refused takes in a refusal for lack of quota, as errcode 85085 is. One app that is refused although a
+// Refused records a refusal for lack of quota, as errcode 85085 is. One app that is refused although a
 // reading shows units is that app's matter: the pool stays open, and closed is false.
 // The pool closes if nothing is Left, or at the third app that was refused since the
 // last spent unit. A reading that shows units opens it again ([Quota.Refill]); until
@@ -227,14 +216,11 @@ func (q *Quota) Refused(ctx context.Context, f Refusal) (closed bool, err error)
 	if f.Reason == "" {
 		f.Reason = StateClosed
 	}
-	r, err := q.run(ctx, quotaRefused, 2, f.App, f.Reason, f.Opening, bit(f.Left))
-	if err != nil {
-		return false, fmt.Errorf("note a refusal of quota %s: %w", q.name, err)
-	}
-	if r.int(0) < 0 {
+	r := q.run(ctx, quotaRefused, 2, f.App, f.Reason, f.Opening, bit(f.Left))
+	if r.Int(0) < 0 {
 		return false, &ReopenedError{Pool: q.name, Reason: f.Reason}
 	}
-	return r.flag(0), r.err
+	return r.Flag(0), r.Err("note a refusal of quota %s", q.name)
 }
 
 // ReopenedError says that a refusal didn't close its pool, because an operator
@@ -252,26 +238,23 @@ func (e *ReopenedError) Error() string {
 // forgets the reading, since that may be what was wrong; the next refill
 // brings a new one.
 func (q *Quota) Open(ctx context.Context) error {
-	if _, err := q.run(ctx, quotaOpen, 1); err != nil {
-		return fmt.Errorf("open quota %s: %w", q.name, err)
-	}
-	return nil
+	return q.run(ctx, quotaOpen, 1).Err("open quota %s", q.name)
 }
 
 // run adds what the head of every quota script needs.
-func (q *Quota) run(ctx context.Context, s *redis.Script, n int, args ...any) (*reply, error) {
+func (q *Quota) run(ctx context.Context, s *redis.Script, n int, args ...any) *redisdb.Reply {
 	all := append([]any{
 		ceil(q.opts.ProbeAfter, time.Millisecond),
 		ceil(q.opts.ProbeMax, time.Millisecond),
 		ceil(q.opts.PermitTTL, time.Millisecond),
 		bit(q.opts.Metered),
 	}, args...)
-	return run(ctx, q.rdb, s, n, q.keys, all...)
+	return redisdb.Run(ctx, q.rdb, s, n, q.keys, all...)
 }
 
 // closure is values i to i+2 as a closure, nil if there is no reason.
-func (r *reply) closure(i int) *Closure {
-	c := Closure{Reason: r.str(i), Since: r.millis(i + 1), RetryAt: r.millis(i + 2)}
+func closure(r *redisdb.Reply, i int) *Closure {
+	c := Closure{Reason: r.Str(i), Since: r.Millis(i + 1), RetryAt: r.Millis(i + 2)}
 	if c.Reason == "" {
 		return nil
 	}

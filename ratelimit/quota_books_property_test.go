@@ -368,16 +368,13 @@ func bugInScript(t *testing.T, old, changed string) takeFunc {
 		for _, id := range ids {
 			args = append(args, id)
 		}
-		r, err := q.run(ctx, s, 3+limitValues, args...)
-		if err != nil {
-			return Taken{}, err
-		}
-		n, probe := r.int(0), r.str(2)
-		got := Taken{Granted: ids[:n:n], Probe: r.flag(1), Limit: r.limit(3, a.Pool)}
+		r := q.run(ctx, s, 3+limitValues, args...)
+		n, probe := r.Int(0), r.Str(2)
+		got := Taken{Granted: ids[:n:n], Probe: r.Flag(1), Limit: limit(r, 3, a.Pool)}
 		if got.Probe {
 			got.Granted = []string{probe}
 		}
-		return got, r.err
+		return got, r.Err("take")
 	}
 }
 

@@ -35,7 +35,7 @@ func (q *Quota) BeginReading(ctx context.Context) (Begun, error) {
 	return Begun{Spent: s.Spent, Month: s.Month}, nil
 }
 
-// Refill takes in a reading. What was spent since it began is taken off; one that
+// Refill records a reading. What was spent since it began is taken off; one that
 // began in an earlier month than this is dropped. With some left, a pool that was
 // exhausted or that [Quota.Refused] closed opens at once; but if the platform goes on
 // refusing although readings say the same, each further opening waits for the pool's
@@ -44,24 +44,17 @@ func (q *Quota) BeginReading(ctx context.Context) (Begun, error) {
 // its permit, and the next goes out after NextCheck. A longer wait that a refusal asked
 // for stays.
 func (q *Quota) Refill(ctx context.Context, rd Reading) error {
-	_, err := q.run(ctx, quotaRefill, 2, max(0, rd.Rest), max(0, rd.Limit), rd.Begun.Spent, rd.Begun.Month,
-		ceil(max(0, rd.NextCheck), time.Millisecond))
-	if err != nil {
-		return fmt.Errorf("refill quota %s: %w", q.name, err)
-	}
-	return nil
+	return q.run(ctx, quotaRefill, 2, max(0, rd.Rest), max(0, rd.Limit), rd.Begun.Spent, rd.Begun.Month,
+		ceil(max(0, rd.NextCheck), time.Millisecond)).Err("refill quota %s", q.name)
 }
 
-// ReadFailed notes that the platform could not be asked, and why. The next [Quota.Refill]
+// ReadFailed records why the platform could not be asked. The next [Quota.Refill]
 // clears it.
 func (q *Quota) ReadFailed(ctx context.Context, cause string) error {
-	if _, err := q.run(ctx, quotaFailed, 1, cause); err != nil {
-		return fmt.Errorf("note that quota %s was not read: %w", q.name, err)
-	}
-	return nil
+	return q.run(ctx, quotaFailed, 1, cause).Err("note that quota %s was not read", q.name)
 }
 
-// QuotaState is a pool as it stands. Times are by the Redis server's clock,
+// QuotaState is the state of a pool. Times are by the Redis server's clock,
 // the zero time if they do not apply.
 type QuotaState struct {
 	// State is [StateOpen], [StateClosed] or [StateProbing].
@@ -88,7 +81,7 @@ type QuotaState struct {
 	// RetryAt is when it is worth asking again.
 	RetryAt time.Time
 	// Tried are the probes' ids, and the apps of refused calls, since it stopped being
-	// open: the newest last, at most 32. Who probes next should be none of them.
+	// open: the newest last, at most 32. The next probe should use another one.
 	Tried []string
 	// ReadAt is when the allowance was last read.
 	ReadAt time.Time
@@ -97,7 +90,7 @@ type QuotaState struct {
 	Unread      string
 	UnreadSince time.Time
 	// Month is the month of the books in UTC+8, as year*100+month. External are its
-	// units that others than us spent, Raised those that the platform added. Both are
+	// units that other systems spent, Raised those that the platform added. Both are
 	// at least so many: what permits out may explain is not counted.
 	Month, External, Raised int64
 	// ExternalEver adds up External over all months.
@@ -120,44 +113,38 @@ type PoolBooks struct {
 
 // State reads the pool and changes nothing.
 func (q *Quota) State(ctx context.Context) (QuotaState, error) {
-	r, err := q.run(ctx, quotaState, 21)
-	if err != nil {
-		return QuotaState{}, fmt.Errorf("read quota %s: %w", q.name, err)
-	}
+	r := q.run(ctx, quotaState, 21)
 	s := QuotaState{
-		State:        r.str(0),
-		Known:        r.flag(1),
-		Rest:         r.int(2),
-		Limit:        r.int(3),
-		Outstanding:  r.int(4),
-		Spent:        r.int(5),
-		Closings:     r.int(6),
-		ReadAt:       r.millis(7),
-		Month:        r.int(8),
-		External:     r.int(9),
-		ExternalEver: r.int(10),
-		Raised:       r.int(11),
-		Unread:       r.str(12),
-		UnreadSince:  r.millis(13),
-		Now:          r.millis(14),
-		Reason:       r.str(16),
-		Since:        r.millis(17),
-		RetryAt:      r.millis(18),
-		Tried:        strings.FieldsFunc(r.str(19), func(c rune) bool { return c == '\n' }),
+		State:        r.Str(0),
+		Known:        r.Flag(1),
+		Rest:         r.Int(2),
+		Limit:        r.Int(3),
+		Outstanding:  r.Int(4),
+		Spent:        r.Int(5),
+		Closings:     r.Int(6),
+		ReadAt:       r.Millis(7),
+		Month:        r.Int(8),
+		External:     r.Int(9),
+		ExternalEver: r.Int(10),
+		Raised:       r.Int(11),
+		Unread:       r.Str(12),
+		UnreadSince:  r.Millis(13),
+		Now:          r.Millis(14),
+		Reason:       r.Str(16),
+		Since:        r.Millis(17),
+		RetryAt:      r.Millis(18),
+		Tried:        strings.FieldsFunc(r.Str(19), func(c rune) bool { return c == '\n' }),
 	}
-	for _, p := range r.table(20, 2) {
+	for _, p := range r.Table(20, 2) {
 		if s.Shares == nil {
 			s.Shares = make(map[string]int64)
 		}
-		s.Shares[p.str(0)] = p.number(1)
-		r.fault(p)
+		s.Shares[p.Str(0)] = p.Number(1)
+		r.Fault(p)
 	}
-	for _, p := range r.table(15, 4) {
-		s.Pools = append(s.Pools, PoolBooks{Pool: p.str(0), Spent: p.number(1), Today: p.number(2), Out: p.number(3)})
-		r.fault(p)
+	for _, p := range r.Table(15, 4) {
+		s.Pools = append(s.Pools, PoolBooks{Pool: p.Str(0), Spent: p.Number(1), Today: p.Number(2), Out: p.Number(3)})
+		r.Fault(p)
 	}
-	if r.err != nil {
-		return QuotaState{}, fmt.Errorf("read quota %s: %w", q.name, r.err)
-	}
-	return s, nil
+	return s, r.Err("read quota %s", q.name)
 }

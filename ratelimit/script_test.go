@@ -148,33 +148,3 @@ func TestKeysAreDistinct(t *testing.T) {
 		}
 	}
 }
-
-// An answer that is not what was agreed is an error, not a panic.
-func TestReply(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		name string
-		src  string
-		read func(*reply)
-		want string
-	}{
-		{"string for a number", `return {"x"}`, func(r *reply) { r.int(0) }, "script's value 0 is a string instead of an integer"},
-		{"number for a string", `return {1}`, func(r *reply) { r.str(0) }, "script's value 0 is a int64 instead of a string"},
-		{"the first fault counts", `return {"x"}`, func(r *reply) { r.int(0); r.millis(0); r.micros(0) }, "script's value 0 is a string instead of an integer"},
-		{"too few", `return {}`, nil, "script answered 0 values instead of 1"},
-		{"not a list", `return 1`, nil, "redis: unexpected type=int64 for Slice"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			_, rdb := redistest.Mini(t)
-			r, err := run(t.Context(), rdb, redis.NewScript(tc.src), 1, nil)
-			if err == nil {
-				tc.read(r)
-				err = r.err
-			}
-			if err == nil || err.Error() != tc.want {
-				t.Errorf("err = %v, want %s", err, tc.want)
-			}
-		})
-	}
-}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/redisdb"
 )
 
 const (
@@ -138,32 +140,18 @@ func (t *Throttle) Take(ctx context.Context, want int) (Grant, error) {
 // take is Take that also counts permits which were used without asking, while
 // there was no rate.
 func (t *Throttle) take(ctx context.Context, want, passed int) (Grant, error) {
-	r, err := t.run(ctx, throttleTake, 3, want, passed)
-	if err != nil {
-		return Grant{}, fmt.Errorf("take from throttle %s: %w", t.name, err)
-	}
-	g := Grant{Granted: int(r.int(0)), RetryAfter: r.micros(1), Step: r.micros(2)}
-	if r.err != nil {
-		return Grant{}, fmt.Errorf("take from throttle %s: %w", t.name, r.err)
-	}
-	return g, nil
+	r := t.run(ctx, throttleTake, 3, want, passed)
+	return Grant{Granted: int(r.Int(0)), RetryAfter: r.Micros(1), Step: r.Micros(2)}, r.Err("take from throttle %s", t.name)
 }
 
 // Slow halves the rate in force, at most once per [SlowEvery] and never below
 // 1/64 of the full rate, and returns the factor now in force. The full rate is
 // the configured one, or what was seen before the first cut; that one is not
-// cut to less than a permit per [SlowestStep]. The rate climbs back by itself:
+// cut to less than a permit per [SlowestStep]. The rate climbs back:
 // by 1/16 of the full rate for each [ClimbEvery] without a cut.
 func (t *Throttle) Slow(ctx context.Context) (factor float64, err error) {
-	r, err := t.run(ctx, throttleSlow, 1, SlowEvery.Microseconds())
-	if err != nil {
-		return 0, fmt.Errorf("slow throttle %s: %w", t.name, err)
-	}
-	f := r.int(0)
-	if r.err != nil {
-		return 0, fmt.Errorf("slow throttle %s: %w", t.name, r.err)
-	}
-	return float64(f) / factorUnit, nil
+	r := t.run(ctx, throttleSlow, 1, SlowEvery.Microseconds())
+	return float64(r.Int(0)) / factorUnit, r.Err("slow throttle %s", t.name)
 }
 
 // ThrottleState is what a throttle would do now.
@@ -207,29 +195,23 @@ func (t *Throttle) Parts(ctx context.Context, names ...string) (map[string]Throt
 
 // states reads each key.
 func (t *Throttle) states(ctx context.Context) ([]ThrottleState, error) {
-	r, err := t.run(ctx, throttleState, 3*len(t.keys))
-	if err != nil {
-		return nil, fmt.Errorf("read throttle %s: %w", t.name, err)
-	}
+	r := t.run(ctx, throttleState, 3*len(t.keys))
 	out := make([]ThrottleState, len(t.keys))
 	for i := range out {
 		out[i] = ThrottleState{
-			Free:   int(r.int(3 * i)),
-			Factor: float64(r.int(3*i+1)) / factorUnit,
-			Step:   r.micros(3*i + 2),
+			Free:   int(r.Int(3 * i)),
+			Factor: float64(r.Int(3*i+1)) / factorUnit,
+			Step:   r.Micros(3*i + 2),
 		}
 	}
-	if r.err != nil {
-		return nil, fmt.Errorf("read throttle %s: %w", t.name, r.err)
-	}
-	return out, nil
+	return out, r.Err("read throttle %s", t.name)
 }
 
 // run adds what the head of every throttle script needs.
-func (t *Throttle) run(ctx context.Context, s *redis.Script, n int, args ...any) (*reply, error) {
+func (t *Throttle) run(ctx context.Context, s *redis.Script, n int, args ...any) *redisdb.Reply {
 	all := []any{ClimbEvery.Microseconds(), SlowestStep.Microseconds()}
 	for _, r := range t.rates {
 		all = append(all, r.interval(), r.burst())
 	}
-	return run(ctx, t.rdb, s, n, t.keys, append(all, args...)...)
+	return redisdb.Run(ctx, t.rdb, s, n, t.keys, append(all, args...)...)
 }

@@ -16,7 +16,7 @@ type CredentialError struct {
 	What string
 	// AppID is the app concerned; "" means the platform itself, and so every app.
 	AppID string
-	// Hint tells what to do.
+	// Hint is what to do.
 	Hint string
 	// Err is the cause; may be nil.
 	Err error
@@ -103,7 +103,7 @@ const (
 	ticketNone    = "no verify ticket yet"
 	ticketOld     = "verify ticket is too old"
 
-	newTicketHint = "WeChat pushes one about every 10 minutes, and is asked to go on when none comes: check that the event URL on the platform's console " +
+	newTicketHint = "WeChat sends one about every 10 minutes, and is asked again when none arrives: check that the event URL on the platform's console " +
 		"leads here, or set WXROLLOUT_COMPONENT_TICKET for a start by hand"
 )
 
@@ -112,7 +112,7 @@ func noTicket() error { return &CredentialError{What: ticketNone, Hint: newTicke
 func oldTicket(age time.Duration) error {
 	return &CredentialError{
 		What: ticketOld, Hint: newTicketHint,
-		Err: fmt.Errorf("the newest was pushed %s ago, and WeChat takes none after %s", age.Round(time.Minute), TicketLife),
+		Err: fmt.Errorf("the newest arrived %s ago, and WeChat accepts none after %s", age.Round(time.Minute), TicketLife),
 	}
 }
 
@@ -135,12 +135,12 @@ func mustReauthorize(appid string, err error) error {
 func badSeal(key string) error {
 	return &CredentialError{
 		What: "stored value under " + key + " was sealed with another key",
-		Hint: "start with that key as the previous one, or delete the row to begin anew", Err: ErrSeal,
+		Hint: "start with that key as the previous one, or delete the row to start over", Err: ErrSeal,
 	}
 }
 
-// CredentialOf is the app whose merchant must act; "" is the platform itself. It lets a
-// caller tell the two apart without knowing this package.
+// CredentialOf is the app whose merchant must act; "" is the platform itself. Callers need not import
+// this package to distinguish them.
 func (e *CredentialError) CredentialOf() string { return e.AppID }
 
 // ServiceError means that the token service gave no usable answer: it is out of reach, too slow
@@ -156,5 +156,5 @@ func (e *ServiceError) Error() string { return "ask the token broker: " + e.Err.
 // Unwrap returns the cause.
 func (e *ServiceError) Unwrap() error { return e.Err }
 
-// TokenServiceDown marks the error for callers that don't know this package.
+// TokenServiceDown marks the error for callers that don't import this package.
 func (e *ServiceError) TokenServiceDown() {}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// The pushes that concern credentials, by WeChat's InfoType.
+// The callbacks that concern credentials, by WeChat's InfoType.
 const (
 	eventTicket           = "component_verify_ticket"
 	eventAuthorized       = "authorized"
@@ -13,7 +13,7 @@ const (
 	eventUnauthorized     = "unauthorized"
 )
 
-// Event is a verified push, as far as credentials are concerned.
+// Event is a verified callback, as far as credentials are concerned.
 type Event struct {
 	// Type is WeChat's InfoType.
 	Type string
@@ -33,9 +33,9 @@ func (e Event) String() string { return fmt.Sprintf("%s of %q at %d", e.Type, e.
 // GoString is String, so that %#v shows no secret either.
 func (e Event) GoString() string { return e.String() }
 
-// HandleEvent takes in a push: a ticket is stored, an authorization is traded for tokens, and an
-// app that took it back is forgotten. handled is false for every other type. It bears repetition
-// and pushes out of order. An error asks for the push to be repeated.
+// HandleEvent stores a ticket, trades an authorization for tokens, and forgets an app that took its
+// authorization back. handled is false for every other type. Repeated callbacks and callbacks out of
+// order do no harm. An error asks WeChat to repeat the callback.
 func (t *Tokens) HandleEvent(ctx context.Context, e Event) (handled bool, err error) {
 	switch e.Type {
 	case eventTicket:
@@ -56,7 +56,7 @@ func (t *Tokens) authorized(ctx context.Context, e Event) error {
 	auth, err := t.client.QueryAuth(ctx, e.AuthCode)
 	switch answerCode(err) {
 	case codeBadCode, codeBadAuthCode, codeAuthCodeExpired:
-		// The code is spent: a repeated push. The refresh token is to be had all the same.
+		// The code is spent: a repeated callback. The refresh token can still be read.
 		if f.refresh, err = t.readBack(ctx, e.AppID); err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (t *Tokens) authorized(ctx context.Context, e Event) error {
 			return fmt.Errorf("trade an authorization code: %w", err)
 		}
 		if auth.AppID != e.AppID {
-			return fmt.Errorf("trade an authorization code: it is for app %s, the push for %s", auth.AppID, e.AppID)
+			return fmt.Errorf("trade an authorization code: it is for app %s, the callback for %s", auth.AppID, e.AppID)
 		}
 		f.token, f.life, f.refresh = auth.Token.Access, auth.Token.ExpiresIn, auth.Token.Refresh
 	}

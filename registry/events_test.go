@@ -58,11 +58,11 @@ func TestTickets(t *testing.T) {
 			t.Errorf("ages %+v, %v", got, err)
 		}
 		now := rdb.Time(ctx).Val().Unix()
-		for _, push := range []struct {
+		for _, callback := range []struct {
 			ticket string
 			at     int64
 		}{{"second", now}, {"first", now - 600}, {"second again", now}} {
-			if err := tokens.SetTicket(ctx, push.ticket, push.at); err != nil {
+			if err := tokens.SetTicket(ctx, callback.ticket, callback.at); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -85,7 +85,7 @@ func TestEvents(t *testing.T) {
 		ctx, w := t.Context(), newWechat(t)
 		w.refresh["wxa"] = "refresh-1"
 		tokens, _ := open(t, w, rdb, nil)
-		push := func(kind string, at int64) {
+		callback := func(kind string, at int64) {
 			t.Helper()
 			handled, err := tokens.HandleEvent(ctx, registry.Event{Type: kind, AppID: "wxa", CreateTime: at, AuthCode: "code-wxa"})
 			if err != nil || !handled {
@@ -102,21 +102,21 @@ func TestEvents(t *testing.T) {
 				t.Fatalf("token %q, %v; want %q", got, err, want)
 			}
 		}
-		push("authorized", 100)
+		callback("authorized", 100)
 		has("wxa/aat-auth")
-		push("unauthorized", 99) // late: the app authorized again since
+		callback("unauthorized", 99) // late: the app authorized again since
 		has("wxa/aat-auth")
 		w.set(func() { w.refresh["wxa"] = "" })
-		push("unauthorized", 101)
+		callback("unauthorized", 101)
 		has("")
-		push("authorized", 100) // late: it took that back
+		callback("authorized", 100) // late: it took that back
 		has("")
 		w.set(func() { w.refresh["wxa"] = "refresh-2" })
-		push("updateauthorized", 102)
+		callback("updateauthorized", 102)
 		has("wxa/aat-auth")
-		// The push repeats, and its code is spent.
+		// The callback repeats, and its code is spent.
 		w.set(func() { w.fail["api_query_auth"] = []int{61009} })
-		push("authorized", 103)
+		callback("authorized", 103)
 		has("wxa/aat-1")
 		for _, kind := range []string{"weapp_audit_success", ""} {
 			if handled, err := tokens.HandleEvent(ctx, registry.Event{Type: kind}); handled || err != nil {
@@ -143,11 +143,11 @@ func TestReplay(t *testing.T) {
 			case 3:
 				advance(time.Hour + time.Second)
 			case 5:
-				if err := r.Forget(ctx, "push"); err != nil {
+				if err := r.Forget(ctx, "callback"); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if got, err := r.Seen(ctx, "push", time.Hour); err != nil || got != want {
+			if got, err := r.Seen(ctx, "callback", time.Hour); err != nil || got != want {
 				t.Errorf("%d: %v, %v; want %v", i, got, err, want)
 			}
 		}

@@ -21,7 +21,7 @@ func TestPlatformFaults(t *testing.T) {
 		code int
 		hint string
 	}{
-		{40001, "secret"}, {40125, "secret"}, {40013, "appid"}, {61004, "allow-list"}, {61005, "push"}, {61006, "push"}, {61011, "appid"},
+		{40001, "secret"}, {40125, "secret"}, {40013, "appid"}, {61004, "allow-list"}, {61005, "sends one"}, {61006, "sends one"}, {61011, "appid"},
 	} {
 		t.Run(fmt.Sprint(tc.code), func(t *testing.T) {
 			t.Parallel()

@@ -17,8 +17,7 @@ func (t *Tokens) fetch(ctx context.Context, s slot, r row) (fresh, error) {
 	return t.fetchApp(ctx, s.appid, r.refresh)
 }
 
-// fetchComponent needs the secret and a ticket. Without a ticket that WeChat takes, it is asked to
-// push one.
+// fetchComponent needs the secret and a ticket. Without a ticket that WeChat accepts, it asks for one.
 func (t *Tokens) fetchComponent(ctx context.Context) (fresh, error) {
 	ticket, err := t.usableTicket(ctx)
 	if err == nil {
@@ -32,7 +31,7 @@ func (t *Tokens) fetchComponent(ctx context.Context) (fresh, error) {
 	if !needsTicket(err) {
 		return fresh{}, err
 	}
-	_, asking := t.restartPush(ctx)
+	_, asking := t.requestTickets(ctx)
 	return fresh{}, errors.Join(err, asking)
 }
 
@@ -99,7 +98,7 @@ func (t *Tokens) refresh(ctx context.Context, appid, refresh string) (fresh, err
 	}
 }
 
-// errNotShown is a reply that lacks the refresh token: nobody took the authorization back.
+// errNotShown is a reply without a refresh token, which does not mean that the authorization has ended.
 var errNotShown = errors.New("WeChat's reply shows no refresh token")
 
 // readBack reads the app's current refresh token from WeChat. A reply that shows none is an error: it
@@ -113,7 +112,7 @@ func (t *Tokens) readBack(ctx context.Context, appid string) (string, error) {
 		return "", fmt.Errorf("read an app's refresh token back: %w", err)
 	}
 	if info.RefreshToken == "" {
-		return "", fmt.Errorf("read the refresh token of app %s back: %w: try again, and if it stays so, let the merchant authorize the platform again", appid, errNotShown)
+		return "", fmt.Errorf("read the refresh token of app %s back: %w: try again, and if that persists, let the merchant authorize the platform again", appid, errNotShown)
 	}
 	return info.RefreshToken, nil
 }

@@ -20,8 +20,10 @@ func appKey(component, appid string) string { return prefix + component + ":app:
 // 0 = none).
 func indexKey(component string) string { return prefix + component + ":apps" }
 
-// replayKey is a string that exists while a push is remembered.
-func replayKey(component, push string) string { return prefix + component + ":push:" + push }
+// replayKey is a string that exists while a callback is remembered.
+func replayKey(component, callback string) string {
+	return prefix + component + ":callback:" + callback
+}
 
 // refusalsKey is a hash of REASON:count, REASON:last (ms since 1970) and REASON:path.
 func refusalsKey(component string) string { return prefix + component + ":refused" }

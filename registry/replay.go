@@ -8,7 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Replay remembers the pushes that were handed on, for every process that receives them.
+// Replay remembers the callbacks that were handled, for every process that receives them.
 // It fits the port of wxclient/callback.
 type Replay struct {
 	rdb       redis.UniversalClient
@@ -20,19 +20,19 @@ func NewReplay(rdb redis.UniversalClient, component string) *Replay {
 	return &Replay{rdb: rdb, component: component}
 }
 
-// Seen remembers a push for ttl and reports whether it was remembered already.
-func (r *Replay) Seen(ctx context.Context, push string, ttl time.Duration) (bool, error) {
-	set, err := r.rdb.SetNX(ctx, replayKey(r.component, push), 1, ttl).Result()
+// Seen remembers a callback for ttl and reports whether it was remembered already.
+func (r *Replay) Seen(ctx context.Context, callback string, ttl time.Duration) (bool, error) {
+	set, err := r.rdb.SetNX(ctx, replayKey(r.component, callback), 1, ttl).Result()
 	if err != nil {
-		return false, fmt.Errorf("remember a push: %w", err)
+		return false, fmt.Errorf("remember a callback: %w", err)
 	}
 	return !set, nil
 }
 
-// Forget lets a push through again, after handing it on did not work.
-func (r *Replay) Forget(ctx context.Context, push string) error {
-	if err := r.rdb.Del(ctx, replayKey(r.component, push)).Err(); err != nil {
-		return fmt.Errorf("forget a push: %w", err)
+// Forget lets a callback through again, after handling it failed.
+func (r *Replay) Forget(ctx context.Context, callback string) error {
+	if err := r.rdb.Del(ctx, replayKey(r.component, callback)).Err(); err != nil {
+		return fmt.Errorf("forget a callback: %w", err)
 	}
 	return nil
 }

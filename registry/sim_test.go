@@ -14,7 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// intake hands pushes to the registry, as the composition root does, and tells their types.
+// intake hands callbacks to the registry, as the composition root does, and tells their types.
 type intake struct {
 	tokens *registry.Tokens
 	told   chan string
@@ -30,7 +30,7 @@ func (i *intake) Handle(ctx context.Context, e callback.Event) error {
 	return err
 }
 
-// TestAgainstSimulator takes one app from the first ticket to its release over HTTP. Every push comes
+// TestAgainstSimulator takes one app from the first ticket to its release over HTTP. Every callback comes
 // twice, and every token dies before every step.
 func TestAgainstSimulator(t *testing.T) {
 	t.Parallel()

@@ -9,23 +9,23 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/wxrollout/wxrollout/internal/lua"
+	"github.com/wxrollout/wxrollout/internal/redisdb"
 )
 
 //go:embed *.lua
 var sources embed.FS
 
 var (
-	ticketPut   = script("ticket_put.lua")
-	ticketGet   = script("ticket_get.lua")
-	ticketAsk   = script("ticket_ask.lua")
-	tokenGet    = script("token_get.lua")
-	tokenPut    = script("token_put.lua")
-	tokenDrop   = script("token_drop.lua")
-	tokenForget = script("token_forget.lua")
-	tokenLearn  = script("token_learn.lua")
-	tokenCount  = script("token_count.lua")
-	tokenReseal = script("token_reseal.lua")
+	ticketPut   = redisdb.Script("", sources, "ticket_put.lua")
+	ticketGet   = redisdb.Script("", sources, "ticket_get.lua")
+	ticketAsk   = redisdb.Script("", sources, "ticket_ask.lua")
+	tokenGet    = redisdb.Script("", sources, "token_get.lua")
+	tokenPut    = redisdb.Script("", sources, "token_put.lua")
+	tokenDrop   = redisdb.Script("", sources, "token_drop.lua")
+	tokenForget = redisdb.Script("", sources, "token_forget.lua")
+	tokenLearn  = redisdb.Script("", sources, "token_learn.lua")
+	tokenCount  = redisdb.Script("", sources, "token_count.lua")
+	tokenReseal = redisdb.Script("", sources, "token_reseal.lua")
 )
 
 const (
@@ -34,8 +34,6 @@ const (
 	// byEvent in place of a version lets a write through unless a later event came first.
 	byEvent = -1
 )
-
-func script(file string) *redis.Script { return lua.Script("", sources, file) }
 
 // store is the sealed rows in Redis. It seals, it opens, and it decides nothing.
 type store struct {
@@ -53,84 +51,57 @@ type row struct {
 	version int64         // what a renewal must find unchanged
 }
 
-func run(ctx context.Context, rdb redis.Scripter, s *redis.Script, n int, keys []string, args ...any) ([]any, error) {
-	values, err := s.Run(ctx, rdb, keys, args...).Slice()
-	if err != nil {
-		return nil, err
-	}
-	if len(values) != n {
-		return nil, fmt.Errorf("the script answered %d values, want %d", len(values), n)
-	}
-	return values, nil
-}
-
-func flag(values []any) bool { n, _ := values[0].(int64); return n == 1 }
-
 func (s *store) putTicket(ctx context.Context, key, ticket string, created int64) (bool, error) {
-	values, err := run(ctx, s.rdb, ticketPut, 1, []string{key}, created, s.sealer.Seal(place(key, "value"), ticket))
-	if err != nil {
-		return false, fmt.Errorf("store the verify ticket: %w", err)
-	}
-	return flag(values), nil
+	r := redisdb.Run(ctx, s.rdb, ticketPut, 1, []string{key}, created, s.sealer.Seal(place(key, "value"), ticket))
+	return r.Flag(0), r.Err("store the verify ticket")
 }
 
 // ticket returns the stored ticket and its age; "" and -1 if there is none.
 func (s *store) ticket(ctx context.Context, key string) (string, time.Duration, error) {
-	values, err := run(ctx, s.rdb, ticketGet, 2, []string{key})
-	if err != nil {
-		return "", 0, fmt.Errorf("read the verify ticket: %w", err)
-	}
-	sealed, _ := values[0].(string)
-	age, _ := values[1].(int64)
-	if sealed == "" {
-		return "", -1, nil
+	sealed, age, err := s.sealedTicket(ctx, key)
+	if err != nil || sealed == "" {
+		return "", age, err
 	}
 	ticket, err := s.open(key, "value", sealed)
-	return ticket, time.Duration(age) * time.Millisecond, err
+	return ticket, age, err
+}
+
+// sealedTicket is ticket without opening it.
+func (s *store) sealedTicket(ctx context.Context, key string) (string, time.Duration, error) {
+	r := redisdb.Run(ctx, s.rdb, ticketGet, 2, []string{key})
+	return r.Str(0), age(r.Int(1)), r.Err("read the verify ticket")
+}
+
+// age is a duration in ms, or -1 for none.
+func age(ms int64) time.Duration {
+	if ms < 0 {
+		return -1
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 func (s *store) read(ctx context.Context, key string) (row, error) {
-	values, err := run(ctx, s.rdb, tokenGet, 5, []string{key})
+	r, refresh, err := s.sealedRow(ctx, key)
 	if err != nil {
-		return row{}, fmt.Errorf("read a token: %w", err)
-	}
-	sealed, _ := values[0].(string)
-	left, _ := values[1].(int64)
-	refresh, _ := values[2].(string)
-	age, _ := values[3].(int64)
-	version, _ := values[4].(int64)
-	r := row{sealed: sealed, version: version, left: time.Duration(left) * time.Millisecond, age: -1}
-	if age >= 0 {
-		r.age = time.Duration(age) * time.Millisecond
+		return row{}, err
 	}
 	var tokenErr, refreshErr error
-	r.token, tokenErr = s.open(key, "token", sealed)
+	r.token, tokenErr = s.open(key, "token", r.sealed)
 	r.refresh, refreshErr = s.open(key, "refresh", refresh)
 	return r, errors.Join(tokenErr, refreshErr)
 }
 
-// life reads how old a token is and how long it lives, without opening it; -1 and 0 if there is none.
-func (s *store) life(ctx context.Context, key string) (age, left time.Duration, err error) {
-	values, err := run(ctx, s.rdb, tokenGet, 5, []string{key})
-	if err != nil {
-		return 0, 0, fmt.Errorf("read a token's age: %w", err)
-	}
-	l, _ := values[1].(int64)
-	a, _ := values[3].(int64)
-	if a < 0 {
-		return -1, 0, nil
-	}
-	return time.Duration(a) * time.Millisecond, time.Duration(l) * time.Millisecond, nil
+// sealedRow is read without opening the tokens; refresh is as stored.
+func (s *store) sealedRow(ctx context.Context, key string) (r row, refresh string, err error) {
+	v := redisdb.Run(ctx, s.rdb, tokenGet, 5, []string{key})
+	r = row{sealed: v.Str(0), left: time.Duration(v.Int(1)) * time.Millisecond, age: age(v.Int(3)), version: v.Int(4)}
+	return r, v.Str(2), v.Err("read a token")
 }
 
-// living counts the apps whose token lives.
+// living counts the apps whose token is valid.
 func (s *store) living(ctx context.Context, index string) (int64, error) {
-	values, err := run(ctx, s.rdb, tokenCount, 1, []string{index})
-	if err != nil {
-		return 0, fmt.Errorf("count the apps' tokens: %w", err)
-	}
-	n, _ := values[0].(int64)
-	return n, nil
+	r := redisdb.Run(ctx, s.rdb, tokenCount, 1, []string{index})
+	return r.Int(0), r.Err("count the apps' tokens")
 }
 
 // fresh is what a renewal or an authorization brings.
@@ -152,26 +123,17 @@ func (s *store) put(ctx context.Context, at slot, seen int64, f fresh) (bool, er
 	if f.refresh != "" {
 		refresh = s.sealer.Seal(place(key, "refresh"), f.refresh)
 	}
-	values, err := run(ctx, s.rdb, tokenPut, 1, at.keys(), seen, token, f.life.Milliseconds(), refresh, f.since, at.appid)
-	if err != nil {
-		return false, fmt.Errorf("store a token: %w", err)
-	}
-	return flag(values), nil
+	r := redisdb.Run(ctx, s.rdb, tokenPut, 1, at.keys(), seen, token, f.life.Milliseconds(), refresh, f.since, at.appid)
+	return r.Flag(0), r.Err("store a token")
 }
 
 // drop removes the token if it is still the one sealed as given.
 func (s *store) drop(ctx context.Context, at slot, sealed string) error {
-	if _, err := run(ctx, s.rdb, tokenDrop, 1, at.keys(), sealed, at.appid); err != nil {
-		return fmt.Errorf("drop a refused token: %w", err)
-	}
-	return nil
+	return redisdb.Run(ctx, s.rdb, tokenDrop, 1, at.keys(), sealed, at.appid).Err("drop a refused token")
 }
 
 func (s *store) forget(ctx context.Context, at slot, created int64) error {
-	if _, err := run(ctx, s.rdb, tokenForget, 1, at.keys(), created, versionMemory.Milliseconds(), at.appid); err != nil {
-		return fmt.Errorf("forget an app: %w", err)
-	}
-	return nil
+	return redisdb.Run(ctx, s.rdb, tokenForget, 1, at.keys(), created, versionMemory.Milliseconds(), at.appid).Err("forget an app")
 }
 
 // learn keeps the refresh tokens, by app, of rows that have none, in one step.

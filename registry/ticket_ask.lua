@@ -1,8 +1,8 @@
--- Keeps when WeChat was asked to push tickets again, so that one process does, and not often.
+-- Keeps when WeChat was asked to send tickets again, so that one process asks, and rarely.
 --
 -- KEYS[1]  hash: at      ms since 1970, server's clock
---                result  what came of it, for people
--- ARGV[1]  ms that have to be past since the last time for asking now; 0 = it was asked just now,
+--                result  of the request, for people
+-- ARGV[1]  ms that must have passed since the last time for asking now; 0 = it was asked just now,
 --          store the result; -1 = read only
 -- ARGV[2]  result
 -- Returns {1 if the caller is to ask, ms since the last time, -1 = never; its result}

@@ -1,6 +1,6 @@
--- Stores the verify ticket if it is newer than the stored one: pushes may be late or repeat.
+-- Stores the verify ticket if it is newer than the stored one: callbacks may be late or repeat.
 --
--- KEYS[1]  hash: created  CreateTime of the push, unix seconds
+-- KEYS[1]  hash: created  CreateTime of the callback, unix seconds
 --                value    the ticket, sealed
 -- ARGV[1]  created
 -- ARGV[2]  value

@@ -14,12 +14,12 @@ import (
 	"github.com/wxrollout/wxrollout/registry"
 )
 
-// receiving is a process that WeChat's pushes reach.
+// receiving is a process that WeChat's callbacks reach.
 func receiving(told *[]string) func(*registry.Options) {
 	return func(o *registry.Options) {
 		o.Ticket, o.Receives, o.CacheTTL = "", true, time.Nanosecond
 		if told != nil {
-			o.Pushed = func(p registry.PushRestart) { *told = append(*told, p.Result) }
+			o.TicketsRequested = func(p registry.TicketRequest) { *told = append(*told, p.Result) }
 		}
 	}
 }
@@ -42,7 +42,7 @@ func TestTicketLife(t *testing.T) {
 		_, err := tokens.ComponentToken(ctx)
 		var credential *registry.CredentialError
 		if !errors.As(err, &credential) || credential.AppID != "" ||
-			!strings.Contains(err.Error(), "verify ticket is too old") || !strings.Contains(err.Error(), "pushed 13h59m0s ago") {
+			!strings.Contains(err.Error(), "verify ticket is too old") || !strings.Contains(err.Error(), "arrived 13h59m0s ago") {
 			t.Errorf("got %v", err)
 		}
 		if n := w.count("api_component_token"); n != 1 {
@@ -63,11 +63,11 @@ func TestStoppedPushIsRestarted(t *testing.T) {
 		tokens, _ := open(t, w, rdb, receiving(&told))
 		keep := func(want bool) {
 			t.Helper()
-			if asked, err := tokens.KeepPushes(ctx); err != nil || asked != want {
+			if asked, err := tokens.KeepTickets(ctx); err != nil || asked != want {
 				t.Fatalf("asked %t, %v; want %t", asked, err, want)
 			}
 		}
-		if last, err := tokens.LastRestart(ctx); err != nil || last.Ago >= 0 {
+		if last, err := tokens.LastTicketRequest(ctx); err != nil || last.Ago >= 0 {
 			t.Errorf("before: %+v, %v", last, err)
 		}
 		if err := tokens.SetTicket(ctx, "ticket-1", rdb.Time(ctx).Val().Unix()); err != nil {
@@ -80,8 +80,8 @@ func TestStoppedPushIsRestarted(t *testing.T) {
 		keep(false) // asked already
 		advance(10 * time.Minute)
 		keep(false)
-		last, err := tokens.LastRestart(ctx)
-		if err != nil || last.Result != registry.PushStarted || last.Ago.Round(time.Minute) != 10*time.Minute {
+		last, err := tokens.LastTicketRequest(ctx)
+		if err != nil || last.Result != registry.TicketsRestarted || last.Ago.Round(time.Minute) != 10*time.Minute {
 			t.Errorf("afterwards: %+v, %v", last, err)
 		}
 		w.set(func() { w.pushing = "in a normal state" })
@@ -90,23 +90,23 @@ func TestStoppedPushIsRestarted(t *testing.T) {
 		w.set(func() { w.fail["api_start_push_ticket"] = []int{40125} })
 		advance(15 * time.Minute)
 		keep(true)
-		if last, err = tokens.LastRestart(ctx); err != nil || !strings.Contains(last.Result, "40125") || strings.Contains(last.Result, secret) {
+		if last, err = tokens.LastTicketRequest(ctx); err != nil || !strings.Contains(last.Result, "40125") || strings.Contains(last.Result, secret) {
 			t.Errorf("a refused one: %+v, %v", last, err)
 		}
-		if len(told) != 3 || told[0] != registry.PushStarted || told[1] != registry.PushRuns {
+		if len(told) != 3 || told[0] != registry.TicketsRestarted || told[1] != registry.TicketsRun {
 			t.Errorf("told %q", told)
 		}
-		// Whom no push reaches does not ask.
+		// A process that no callback reaches does not ask.
 		deaf, _ := open(t, w, rdb, nil)
 		advance(time.Hour)
-		if asked, err := deaf.KeepPushes(ctx); err != nil || asked {
+		if asked, err := deaf.KeepTickets(ctx); err != nil || asked {
 			t.Errorf("without callbacks: asked %t, %v", asked, err)
 		}
 	})
 }
 
 // TestBadTicketAsksForAnother: without a ticket, with a refused and with an old one, WeChat is asked to
-// push, once over all processes. Other faults don't.
+// tickets, once over all processes. Other faults don't.
 func TestBadTicketAsksForAnother(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -32,7 +32,7 @@ type Options struct {
 	ComponentAppID string
 	// Secret is the component's secret.
 	Secret string
-	// Ticket, if set, serves until WeChat has pushed one: a start by hand.
+	// Ticket, if set, serves until the first one arrives: a start by hand.
 	Ticket string
 	// Sealer seals what is stored. Every process needs the same keys.
 	Sealer *Sealer
@@ -40,12 +40,12 @@ type Options struct {
 	Client *wxclient.Client
 	// Redis holds the rows and the renewal leases.
 	Redis redis.UniversalClient
-	// Receives says that WeChat's pushes reach this installation: when tickets stop coming, WeChat is
-	// asked to push again.
+	// Receives says that WeChat's callbacks reach this installation: when tickets stop arriving, WeChat
+	// is asked to send them again.
 	Receives bool
-	// Pushed, if set, is told by the process that asked what came of it.
-	Pushed func(PushRestart)
-	// Renewed, if set, is told of every renewal that this process made.
+	// TicketsRequested, if set, receives each such request of this process.
+	TicketsRequested func(TicketRequest)
+	// Renewed, if set, receives each renewal of this process.
 	Renewed func(Renewal)
 	// CacheTTL is how long a process uses a token without asking Redis; 0 means DefaultCacheTTL.
 	CacheTTL time.Duration
@@ -66,7 +66,7 @@ type Tokens struct {
 	secret    string
 	ticket    string
 	receives  bool
-	pushed    func(PushRestart)
+	requested func(TicketRequest)
 	renewed   func(Renewal)
 	client    *wxclient.Client
 	rdb       redis.UniversalClient
@@ -110,7 +110,7 @@ func New(o Options) (*Tokens, error) {
 		o.CacheTTL = DefaultCacheTTL
 	}
 	t := &Tokens{
-		component: o.ComponentAppID, secret: o.Secret, ticket: o.Ticket, receives: o.Receives, pushed: o.Pushed, renewed: o.Renewed, rdb: o.Redis,
+		component: o.ComponentAppID, secret: o.Secret, ticket: o.Ticket, receives: o.Receives, requested: o.TicketsRequested, renewed: o.Renewed, rdb: o.Redis,
 		store: &store{rdb: o.Redis, sealer: o.Sealer}, cache: newCache(o.Now), cacheTTL: o.CacheTTL, process: rand.Text(),
 	}
 	t.client = o.Client.WithTokens(t)
@@ -189,8 +189,8 @@ func (t *Tokens) refuse(ctx context.Context, s slot, token string) (stored bool,
 	return true, t.store.drop(ctx, s, r.sealed)
 }
 
-// SetTicket stores a pushed verify ticket. createTime is the push's, in unix seconds; the newest
-// wins, so repeated and late pushes do no harm.
+// SetTicket stores a verify ticket received. createTime is the callback's, in unix seconds; the newest
+// wins, so repeated and late callbacks do no harm.
 func (t *Tokens) SetTicket(ctx context.Context, ticket string, createTime int64) error {
 	if ticket == "" {
 		return errors.New("store the verify ticket: it is empty")
@@ -216,30 +216,30 @@ func (t *Tokens) Learn(ctx context.Context, page []wxclient.Authorizer) error {
 	return t.store.learn(ctx, indexKey(t.component), refresh)
 }
 
-// Ages tells how old the platform's credentials are. A negative duration means: there is none.
+// Ages are the ages of the platform's credentials. A negative duration means that there is none.
 type Ages struct {
-	// Ticket is the age of the verify ticket; above an hour its push has stopped.
+	// Ticket is the age of the verify ticket; above TicketStale its callbacks have stopped.
 	Ticket time.Duration
 	// ComponentToken is the age of the component's token.
 	ComponentToken time.Duration
-	// ComponentLeft is how long the component's token still lives.
+	// ComponentLeft is the remaining life of the component's token.
 	ComponentLeft time.Duration
-	// AppTokens counts the apps whose token lives.
+	// AppTokens counts the apps whose token is valid.
 	AppTokens int64
 }
 
 // Ages reads the ages, for metrics and health.
 func (t *Tokens) Ages(ctx context.Context) (Ages, error) {
-	ticket, err := t.store.ticketAge(ctx, ticketKey(t.component))
+	_, ticket, err := t.store.sealedTicket(ctx, ticketKey(t.component))
 	if err != nil {
 		return Ages{}, err
 	}
-	age, left, err := t.store.life(ctx, componentKey(t.component))
+	r, _, err := t.store.sealedRow(ctx, componentKey(t.component))
 	if err != nil {
 		return Ages{}, err
 	}
 	apps, err := t.store.living(ctx, indexKey(t.component))
-	return Ages{Ticket: ticket, ComponentToken: age, ComponentLeft: left, AppTokens: apps}, err
+	return Ages{Ticket: ticket, ComponentToken: r.age, ComponentLeft: r.left, AppTokens: apps}, err
 }
 
 // holder names this process and this use of a lease: goroutines exclude each other too.

@@ -43,7 +43,7 @@ type coreOptions struct {
 	pace     bool // pass calls through the shared rates
 	renewed  func(registry.Renewal)
 	// ticketsRestarted is nil for an operator, which receives no callbacks.
-	ticketsRestarted func(registry.PushRestart)
+	ticketsRestarted func(registry.TicketRequest)
 	log              zerolog.Logger
 }
 
@@ -151,7 +151,7 @@ func (k *core) openTokens(c *config.Config, o coreOptions, client *wxclient.Clie
 	tokens, err := registry.New(registry.Options{
 		ComponentAppID: c.ComponentAppID, Secret: c.ComponentSecret.Reveal(), Ticket: c.ComponentTicket.Reveal(),
 		Sealer: sealer, Client: client, Redis: k.rdb, Renewed: o.renewed,
-		Receives: o.ticketsRestarted != nil && !c.CallbackToken.Empty(), Pushed: o.ticketsRestarted,
+		Receives: o.ticketsRestarted != nil && !c.CallbackToken.Empty(), TicketsRequested: o.ticketsRestarted,
 	})
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ func (c credentials) Ticket(ctx context.Context) (doctor.Ticket, error) {
 	if err != nil {
 		return doctor.Ticket{}, err
 	}
-	last, err := c.tokens.LastRestart(ctx)
+	last, err := c.tokens.LastTicketRequest(ctx)
 	return doctor.Ticket{
 		Age: ages.Ticket, Stale: registry.TicketStale, Life: registry.TicketLife, ByHand: c.byHand,
 		Asked: last.Ago, Answer: last.Result,

@@ -213,7 +213,7 @@ func (a *App) renewed(r registry.Renewal) {
 }
 
 // ticketsRestarted logs a request that WeChat send verify tickets again.
-func (a *App) ticketsRestarted(p registry.PushRestart) {
+func (a *App) ticketsRestarted(p registry.TicketRequest) {
 	if p.Err != nil {
 		a.log.Error().Err(p.Err).Msg("no verify ticket arrives, and WeChat refuses to send them again")
 		return

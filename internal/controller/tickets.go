@@ -13,11 +13,11 @@ type Tickets struct{ Keeper TicketKeeper }
 
 // TicketKeeper keeps the verify ticket. *registry.Tokens implements it, and logs what it asks.
 type TicketKeeper interface {
-	KeepPushes(ctx context.Context) (asked bool, err error)
+	KeepTickets(ctx context.Context) (asked bool, err error)
 }
 
 // Reconcile implements Reconciler.
 func (t Tickets) Reconcile(ctx context.Context) (next time.Duration, err error) {
-	_, err = t.Keeper.KeepPushes(ctx)
+	_, err = t.Keeper.KeepTickets(ctx)
 	return ticketsEvery, err
 }

@@ -58,7 +58,7 @@ func TestNews(t *testing.T) {
 	}
 }
 
-// TestOrderOfNews: pushes that come in any order, and more than once, end where the
+// TestOrderOfNews: callbacks that come in any order, and more than once, end where the
 // newest of them says.
 func TestOrderOfNews(t *testing.T) {
 	t.Parallel()

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/redisdb"
 )
 
 // Kind is what an app creation makes.
@@ -131,54 +133,41 @@ func decodeCreation(field, text string) (Creation, error) {
 // ChangeCreation applies change to a creation, an unknown one from the zero record, and stores it
 // if change returns true. change is called again if another process changed the record meanwhile.
 func (s *Store) ChangeCreation(ctx context.Context, kind Kind, id string, change func(*Creation) bool) (Creation, error) {
-	field := Creation{Kind: kind, ID: id}.field()
-	for range triesMost {
+	r := Creation{Kind: kind, ID: id}
+	field := r.field()
+	err := retry(ctx, "app creation "+field, func() (bool, error) {
 		was, err := s.rdb.HGet(ctx, keyCreations, field).Result()
 		if err != nil && !errors.Is(err, redis.Nil) {
-			return Creation{}, fmt.Errorf("read app creation %s: %w", field, err)
+			return false, fmt.Errorf("read app creation %s: %w", field, err)
 		}
-		r, err := decodeCreation(field, was)
-		if err != nil || !change(&r) {
-			return r, err
+		if r, err = decodeCreation(field, was); err != nil || !change(&r) {
+			return true, err
 		}
 		text, err := json.Marshal(r)
 		if err != nil {
-			return r, fmt.Errorf("encode app creation %s: %w", field, err)
+			return false, fmt.Errorf("encode app creation %s: %w", field, err)
 		}
 		stored, err := replaceScript.Run(ctx, s.rdb, []string{keyCreations}, field, was, text).Int()
 		if err != nil {
-			return r, fmt.Errorf("store app creation %s: %w", field, err)
+			return false, fmt.Errorf("store app creation %s: %w", field, err)
 		}
-		if stored == 1 {
-			return r, nil
-		}
-	}
-	return Creation{}, fmt.Errorf("change app creation %s: other processes change it all the time", field)
+		return stored == 1, nil
+	})
+	return r, err
 }
 
 // Creations lists all app creations, newest first.
 func (s *Store) Creations(ctx context.Context) ([]Creation, error) {
 	var list []Creation
-	seen := make(map[string]bool) // HSCAN may repeat a field while the hash grows
-	for cursor := uint64(0); ; {
-		page, next, err := s.rdb.HScan(ctx, keyCreations, cursor, "", Batch).Result()
+	for f, err := range redisdb.Fields(ctx, s.rdb, keyCreations) {
 		if err != nil {
 			return nil, fmt.Errorf("list app creations: %w", err)
 		}
-		for i := 0; i+1 < len(page); i += 2 {
-			if seen[page[i]] {
-				continue
-			}
-			seen[page[i]] = true
-			r, err := decodeCreation(page[i], page[i+1])
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, r)
+		r, err := decodeCreation(f.Name, f.Value)
+		if err != nil {
+			return nil, err
 		}
-		if cursor = next; cursor == 0 {
-			break
-		}
+		list = append(list, r)
 	}
 	slices.SortFunc(list, func(a, b Creation) int {
 		return cmp.Or(cmp.Compare(max(b.Asked, b.Ended), max(a.Asked, a.Ended)), cmp.Compare(a.field(), b.field()))

@@ -2,11 +2,13 @@ package apps
 
 import (
 	"fmt"
+
+	"github.com/wxrollout/wxrollout/internal/human"
 )
 
 // Bounds of reading WeChat's list of apps.
 const (
-	// listingPasses is how often the list is read before what it lacks is told.
+	// listingPasses is how often the list is read before its lack is reported.
 	listingPasses = 3
 	// listingIdle is how many pages in a row may bring no app that the pass has not seen.
 	listingIdle = 3
@@ -30,7 +32,7 @@ type Listing struct {
 	Idle int `json:"idle,omitempty"`
 }
 
-// Took is the listing after a page: the total it told, its rows, and how many apps of it are new to
+// Took is the listing after a page: its total, its rows, and how many apps of it are new to
 // the pass. A short page is followed by the row after its last one.
 func (l Listing) Took(total, rows, fresh int) Listing {
 	l.Moved = l.Moved || l.Rows+l.Idle > 0 && total != l.Total
@@ -68,14 +70,5 @@ func (l Listing) Lack() string {
 	default:
 		return ""
 	}
-	return fmt.Sprintf("WeChat listed %s of %s apps: %s", thousands(l.Seen), thousands(l.Total), why)
-}
-
-// thousands renders a count like 1,200.
-func thousands(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
+	return fmt.Sprintf("WeChat listed %s of %s apps: %s", human.Count(l.Seen), human.Count(l.Total), why)
 }

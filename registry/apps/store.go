@@ -10,19 +10,20 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/wxrollout/wxrollout/internal/lua"
+	"github.com/wxrollout/wxrollout/internal/redisdb"
 )
 
 //go:embed *.lua
 var sources embed.FS
 
 var (
-	swapScript    = lua.Script("", sources, "swap.lua")
-	gatherScript  = lua.Script("", sources, "gather.lua")
-	handedScript  = lua.Script("", sources, "handed.lua")
-	replaceScript = lua.Script("", sources, "replace.lua")
+	swapScript    = redisdb.Script("", sources, "swap.lua")
+	gatherScript  = redisdb.Script("", sources, "gather.lua")
+	handedScript  = redisdb.Script("", sources, "handed.lua")
+	replaceScript = redisdb.Script("", sources, "replace.lua")
 )
 
 // ErrNotFound says that the registry has no record of an app.
@@ -63,24 +64,12 @@ func (s *Store) Len(ctx context.Context) (int, error) {
 // it.
 func (s *Store) All(ctx context.Context) iter.Seq2[App, error] {
 	return func(yield func(App, error) bool) {
-		seen := make(map[string]struct{}) // HSCAN may repeat a field while the hash grows
-		var cursor uint64
-		for {
-			page, next, err := s.rdb.HScan(ctx, keyApps, cursor, "", Batch).Result()
+		for f, err := range redisdb.Fields(ctx, s.rdb, keyApps) {
 			if err != nil {
 				yield(App{}, fmt.Errorf("read the registry of apps: %w", err))
 				return
 			}
-			for i := 0; i+1 < len(page); i += 2 {
-				if _, dup := seen[page[i]]; dup {
-					continue
-				}
-				seen[page[i]] = struct{}{}
-				if !yield(decode(page[i], page[i+1])) {
-					return
-				}
-			}
-			if cursor = next; cursor == 0 {
+			if !yield(decode(f.Name, f.Value)) {
 				return
 			}
 		}
@@ -156,31 +145,46 @@ func (c Change) Joined() bool {
 // Left reports whether the app went.
 func (c Change) Left() bool { return c.Was.State == StateAuthorized && c.Is.State == StateLeft }
 
-// triesMost is how often a record that others keep changing is tried; more means a fault.
+// triesMost is how often a record that other processes change meanwhile is tried.
 const triesMost = 20
 
+// retry calls try until it is done. Each lost race waits for a random time that grows, so that fast
+// writers don't starve a slow one.
+func retry(ctx context.Context, what string, try func() (done bool, err error)) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = 2*time.Millisecond, 200*time.Millisecond
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		done, err := try()
+		switch {
+		case err != nil:
+			err = backoff.Permanent(err)
+		case !done:
+			err = fmt.Errorf("change %s: other processes keep changing it: try again", what)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(wait), backoff.WithMaxTries(triesMost))
+	return err
+}
+
 // Change lets change alter the records of apps, an unknown one from the zero record,
-// and stores those for which it is true. It is called again for a record that somebody
-// else changed meanwhile, so it must depend on nothing but its argument.
+// and stores those for which it is true. It is called again for a record that another
+// process changed meanwhile, so it must depend on nothing but its argument.
 func (s *Store) Change(ctx context.Context, ids []string, change func(*App) bool) ([]Change, error) {
 	var done []Change
 	for page := range slices.Chunk(ids, Batch) {
-		for try := 0; len(page) > 0; try++ {
-			if try == triesMost {
-				return done, fmt.Errorf("change %d apps: others change them all the time", len(page))
-			}
+		err := retry(ctx, fmt.Sprintf("%d apps", len(page)), func() (bool, error) {
 			changed, moved, err := s.change(ctx, page, change)
-			done = append(done, changed...)
-			if err != nil {
-				return done, err
-			}
-			page = moved
+			done, page = append(done, changed...), moved
+			return len(moved) == 0, err
+		})
+		if err != nil {
+			return done, err
 		}
 	}
 	return done, nil
 }
 
-// change makes one try; moved are the apps that somebody else changed meanwhile.
+// change makes one try; moved are the apps that another process changed meanwhile.
 func (s *Store) change(ctx context.Context, ids []string, change func(*App) bool) (done []Change, moved []string, err error) {
 	found, texts, err := s.read(ctx, ids)
 	if err != nil {

@@ -9,14 +9,16 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/wxrollout/wxrollout/internal/lua"
+	"github.com/wxrollout/wxrollout/internal/redisdb"
 )
 
 //go:embed prelude.lua
 var prelude string
 
 // Script joins files of a package into one script, after the prelude of all scripts.
-func Script(files fs.FS, names ...string) *redis.Script { return lua.Script(prelude, files, names...) }
+func Script(files fs.FS, names ...string) *redis.Script {
+	return redisdb.Script(prelude, files, names...)
+}
 
 // Run executes a script, which makes every key from the root key.
 func Run(ctx context.Context, rdb redis.Scripter, s *redis.Script, args ...any) *redis.Cmd {

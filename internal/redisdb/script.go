@@ -1,5 +1,5 @@
-// Package lua makes Redis scripts of the Lua files that a package embeds.
-package lua
+// Package redisdb makes Redis scripts of embedded Lua files, reads their replies and walks hashes.
+package redisdb
 
 import (
 	"fmt"
