@@ -28,6 +28,9 @@ type Route struct {
 }
 
 const (
+	// keyAddToPlatform is the key of Route.AddToPlatform.
+	keyAddToPlatform = "add_to_platform"
+
 	wayPlatform = "platform"
 	wayDirect   = "direct"
 )
@@ -35,13 +38,13 @@ const (
 // routeFields are the keys of a Route in a plan.
 func routeFields() []Field {
 	return []Field{
-		{Key: "way", Node: Choice{wayPlatform, wayDirect}}, {Key: "add_to_platform", Node: Flag{}}, {Key: "adopt", Node: Flag{}},
+		{Key: "way", Node: Choice{wayPlatform, wayDirect}}, {Key: keyAddToPlatform, Node: Flag{}}, {Key: "adopt", Node: Flag{}},
 	}
 }
 
 // notDirect refuses to add domains that need no list of the platform.
 var notDirect = Conflict{
-	Key: "add_to_platform", With: "way", Is: wayDirect,
+	Key: keyAddToPlatform, With: "way", Is: wayDirect,
 	Why: "is for way: platform; domains of way: direct are on no list of the platform",
 }
 

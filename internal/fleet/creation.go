@@ -54,6 +54,17 @@ func creationView(r apps.Creation, now time.Time) Creation {
 	return v
 }
 
+// Enterprise describes an enterprise and its legal representative.
+type Enterprise = wxclient.Enterprise
+
+// CodeTypes are the kinds of an enterprise's code by name.
+var CodeTypes = map[string]wxclient.CodeType{
+	"credit": wxclient.CodeCredit, "organization": wxclient.CodeOrganization, "license": wxclient.CodeLicense,
+}
+
+// CheckTrial returns an error if WeChat would refuse a trial app of this name and openid.
+func CheckTrial(name, openID string) error { return wxclient.CheckTrial(name, openID) }
+
 // CreateTrial asks for a trial app for a WeChat user, an openid of the platform's. When the reply
 // is lost, the app may be created nevertheless: the callback reports it.
 func (f *Fleet) CreateTrial(ctx context.Context, name, openID, why string) (Asked, error) {

@@ -13,6 +13,15 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
+// Edit changes the values of an app.
+type Edit = apps.Edit
+
+// ParseEdit reads words such as tier=gold, which sets a value, and note-, which removes one.
+func ParseEdit(words []string) (Edit, error) { return apps.ParseEdit(words) }
+
+// Action is a change that an operator made to the registry.
+type Action = apps.Action
+
 // EditOptions say how to change the registry.
 type EditOptions struct {
 	// DryRun counts, and changes nothing.
@@ -206,6 +215,6 @@ func (f *Fleet) editBatch(ctx context.Context, ids []string, editOf func(string)
 }
 
 // Actions lists what operators did to the registry, newest first.
-func (f *Fleet) Actions(ctx context.Context, n int) ([]apps.Action, error) {
+func (f *Fleet) Actions(ctx context.Context, n int) ([]Action, error) {
 	return f.apps.Actions(ctx, n)
 }

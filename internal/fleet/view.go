@@ -76,6 +76,20 @@ func (f *Fleet) Apps(ctx context.Context, filter AppFilter) iter.Seq2[AppView, e
 	}
 }
 
+// ValueNames returns the names of the values that matching apps have, sorted.
+func (f *Fleet) ValueNames(ctx context.Context, filter AppFilter) ([]string, error) {
+	names := make(map[string]bool)
+	for a, err := range f.apps.All(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if filter.match(a) {
+			apps.Names(names, a)
+		}
+	}
+	return apps.SortedNames(names), nil
+}
+
 // List returns Apps as a list, by appid.
 func (f *Fleet) List(ctx context.Context, filter AppFilter) ([]AppView, error) {
 	var list []AppView

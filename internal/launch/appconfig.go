@@ -3,7 +3,6 @@ package launch
 import (
 	"context"
 	"iter"
-	"strings"
 	"sync"
 	"time"
 
@@ -131,7 +130,7 @@ func (l *Launcher) compare(ctx context.Context, p *Preview, opt PlanOptions) err
 // It is safe to repeat.
 func (l *Launcher) addToPlatform(ctx context.Context, plan rollout.Plan, targets iter.Seq2[rollout.Target, error]) error {
 	tmpl, err := appconfig.Parse(plan.Configure)
-	if err != nil || tmpl == nil || !strings.Contains(plan.Configure, `"add_to_platform"`) {
+	if err != nil || tmpl == nil || !appconfig.AddsToPlatform(plan.Configure) {
 		return err
 	}
 	if l.d.AppConfig == nil {

@@ -40,7 +40,7 @@ func (o *Operator) InspectApp(ctx context.Context, appID string, live bool) (App
 		d.Rollouts = e.Places
 	case notFound != nil:
 		return d, notFound
-	case !isNotFound(err):
+	case !IsNotFound(err):
 		return d, err
 	}
 	if live {
@@ -53,5 +53,5 @@ func (o *Operator) InspectApp(ctx context.Context, appID string, live bool) (App
 	return d, nil
 }
 
-// isNotFound reports that the ledger has no such record.
-func isNotFound(err error) bool { return errors.Is(err, ledger.ErrNotFound) }
+// IsNotFound reports that the ledger has no such record.
+func IsNotFound(err error) bool { return errors.Is(err, ledger.ErrNotFound) }

@@ -43,8 +43,9 @@ type Place struct {
 	Waits string `json:"waits"`
 	// Next is what a person should do; "" for nothing.
 	Next string `json:"next,omitempty"`
-	// Intent is a call whose end is not known.
+	// Intent is a call with an unknown result, Doing the call in words.
 	Intent *rollout.Intent `json:"intent,omitempty"`
+	Doing  string          `json:"-"`
 	// Timeline is what happened, oldest first.
 	Timeline []rollout.Entry `json:"timeline"`
 }
@@ -113,9 +114,11 @@ func (o *Operator) Why(ctx context.Context, appID, ref string) (Explanation, err
 			return e, err
 		}
 		waits, next := facts.explain(r, t)
-		e.Places = append(e.Places, Place{
-			Rollout: r.ID, Status: r.Status, Row: view.RowOf(r, t), Waits: waits, Next: next, Intent: t.Intent, Timeline: t.Timeline,
-		})
+		p := Place{Rollout: r.ID, Status: r.Status, Row: view.RowOf(r, t), Waits: waits, Next: next, Intent: t.Intent, Timeline: t.Timeline}
+		if t.Intent != nil {
+			p.Doing = intentWords(*t.Intent)
+		}
+		e.Places = append(e.Places, p)
 	}
 	for _, b := range unreadable {
 		e.Unreadable = append(e.Unreadable, b.Error())

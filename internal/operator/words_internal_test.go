@@ -18,7 +18,7 @@ func TestWordsClaimNoMoreThanIsKnown(t *testing.T) {
 		next   string
 	}{
 		{rollout.ReasonInAudit, &rollout.LastError{Class: "wait-external", Text: "version 1.4.2 is in audit"}, "version 1.4.2 is in audit", "wait, or withdraw the other version"},
-		{rollout.ReasonInAudit, &rollout.LastError{Class: rollout.ClassUnread, Text: "a version is in audit, and WeChat does not tell which"}, "a version is in audit, and WeChat does not tell which", "find out"},
+		{rollout.ReasonInAudit, &rollout.LastError{Class: rollout.ClassUnread, Text: "a version is in audit, and WeChat does not show which"}, "a version is in audit, and WeChat does not show which", "find out"},
 		{rollout.ReasonInAudit, nil, "a version of the app is in audit", "wait"},
 		{rollout.ReasonUnknown, nil, "the reply to a call was lost", ""},
 		{rollout.ReasonUnknown, &rollout.LastError{Class: "network", Text: "no reply"}, "the reply to a call was lost", ""},

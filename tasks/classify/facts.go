@@ -79,7 +79,7 @@ func (f Facts) Unread(what string) rollout.Event {
 	if f.Target.Intent != nil {
 		reason = rollout.ReasonUnknown
 	}
-	lastError := rollout.LastError{Stage: f.Assignment.Stage, Class: rollout.ClassUnread, At: f.Now, Text: "WeChat's reply does not tell " + what}
+	lastError := rollout.LastError{Stage: f.Assignment.Stage, Class: rollout.ClassUnread, At: f.Now, Text: "WeChat's reply does not show " + what}
 	return rollout.Waited{
 		At: f.Now, Reason: reason, For: f.Growing(rollout.CauseUnread, f.Waits.Settle), Note: lastError.Text,
 		Cause: rollout.CauseUnread, LastError: &lastError,

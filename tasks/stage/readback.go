@@ -69,7 +69,7 @@ func (r ReadBack) Act(ctx context.Context) (rollout.Event, error) {
 }
 
 // notShown is a reply without what was read for.
-func notShown(what string) error { return errors.New("WeChat's reply does not tell " + what) }
+func notShown(what string) error { return errors.New("WeChat's reply does not show " + what) }
 
 // effect is what the call of an open intent left at WeChat.
 type effect struct {

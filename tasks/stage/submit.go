@@ -162,7 +162,7 @@ func (r submit) inAudit(latest wxclient.Audit) rollout.Event {
 	if latest.Version != "" {
 		lastError.Text = "version " + latest.Version + " is in audit"
 	} else {
-		lastError.Class, lastError.Text = rollout.ClassUnread, "a version is in audit, and WeChat does not tell which"
+		lastError.Class, lastError.Text = rollout.ClassUnread, "a version is in audit, and WeChat does not show which"
 	}
 	return r.Wait(rollout.ReasonInAudit, r.Timing.InAudit, lastError)
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/operator"
-	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
@@ -205,16 +204,10 @@ func exportJSON(ctx context.Context, env *command.Env, fl *fleet.Fleet, filter f
 
 // exportCSV reads twice: the header has a column for every value of any app.
 func exportCSV(ctx context.Context, env *command.Env, fl *fleet.Fleet, filter fleet.AppFilter) error {
-	names := make(map[string]bool)
-	for a, err := range fl.Apps(ctx, filter) {
-		if err != nil {
-			return err
-		}
-		for name := range a.Values {
-			names[name] = true
-		}
+	columns, err := fl.ValueNames(ctx, filter)
+	if err != nil {
+		return err
 	}
-	columns := apps.SortedNames(names)
 	w := csv.NewWriter(env.Out)
 	row := append([]string{"appid", "label"}, columns...)
 	if err := w.Write(row); err != nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 // createOptions is the command line of apps create-trial, create and convert.
@@ -36,15 +35,10 @@ type ownerOptions struct {
 	legalName, legalWeChat, phone string
 }
 
-// codeTypes are the values of --code-type.
-var codeTypes = map[string]wxclient.CodeType{
-	"credit": wxclient.CodeCredit, "organization": wxclient.CodeOrganization, "license": wxclient.CodeLicense,
-}
-
 // enterprise returns the enterprise of the flags.
-func (o createOptions) enterprise() wxclient.Enterprise {
-	return wxclient.Enterprise{
-		Name: o.name, Code: o.owner.code, CodeType: codeTypes[o.owner.codeType],
+func (o createOptions) enterprise() fleet.Enterprise {
+	return fleet.Enterprise{
+		Name: o.name, Code: o.owner.code, CodeType: fleet.CodeTypes[o.owner.codeType],
 		LegalName: o.owner.legalName, LegalWeChat: o.owner.legalWeChat, Phone: o.owner.phone,
 	}
 }
@@ -151,14 +145,14 @@ The identity card number of the legal representative is read from a file, or wit
 }
 
 func (o ownerOptions) check() error {
-	if codeTypes[o.codeType] == 0 {
+	if fleet.CodeTypes[o.codeType] == 0 {
 		return exit.Usagef("--code-type %q: want credit, organization or license", o.codeType)
 	}
 	return nil
 }
 
 func runAppsCreateTrial(ctx context.Context, env *command.Env, o createOptions) error {
-	if err := wxclient.CheckTrial(o.name, o.openid); err != nil {
+	if err := fleet.CheckTrial(o.name, o.openid); err != nil {
 		return exit.UsageOf(err)
 	}
 	return requestApp(ctx, env, o, func(fl *fleet.Fleet) (fleet.Asked, error) {

@@ -8,8 +8,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/registry/apps"
 )
 
 // historyOptions is the command line of apps history.
@@ -50,9 +50,9 @@ func runAppsHistory(ctx context.Context, env *command.Env, o historyOptions) err
 	})
 }
 
-var historyColumns = []term.Column[apps.Action]{
-	{Name: "at", Text: func(a apps.Action) string { return human.Stamp(a.At.Time()) }},
-	{Name: "by", Text: func(a apps.Action) string { return a.By }},
-	{Name: "what", Text: func(a apps.Action) string { return a.What }},
-	{Name: "why", Text: func(a apps.Action) string { return human.Shorten(a.Why, command.CellWidth) }},
+var historyColumns = []term.Column[fleet.Action]{
+	{Name: "at", Text: func(a fleet.Action) string { return human.Stamp(a.At.Time()) }},
+	{Name: "by", Text: func(a fleet.Action) string { return a.By }},
+	{Name: "what", Text: func(a fleet.Action) string { return a.What }},
+	{Name: "why", Text: func(a fleet.Action) string { return human.Shorten(a.Why, command.CellWidth) }},
 }

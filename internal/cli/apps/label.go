@@ -13,7 +13,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout/applist"
 )
 
@@ -116,7 +115,7 @@ func printEdited(env *command.Env, e fleet.Edited, f term.Format, dryRun bool) e
 type labelOptions struct {
 	command.Change
 	ids      []string
-	edit     apps.Edit
+	edit     fleet.Edit
 	selector string
 	all      bool
 	format   term.Format
@@ -164,7 +163,7 @@ func (o *labelOptions) parse(given []string) error {
 		return exit.Usagef("no value is given: want NAME=VALUE to set one, or NAME- to remove it")
 	}
 	var err error
-	if o.edit, err = apps.ParseEdit(words); err != nil {
+	if o.edit, err = fleet.ParseEdit(words); err != nil {
 		return exit.UsageOf(err)
 	}
 	chosen := 0

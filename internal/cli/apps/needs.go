@@ -13,7 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/ledger"
+	"github.com/wxrollout/wxrollout/internal/operator"
 )
 
 // needsOptions is the command line of apps needs-merchant.
@@ -62,16 +62,18 @@ func checkRedirect(text string, needed bool) error {
 func runAppsNeeds(ctx context.Context, env *command.Env, o needsOptions) error {
 	return env.With(ctx, func(t command.Tools) error {
 		found, err := t.Fleet.NeedsMerchant(ctx)
-		broken, err := ledger.Broken(err)
-		if err == nil && o.redirect != "" {
-			bar := env.Bar()
-			err = t.Fleet.AddLinks(ctx, found, o.redirect, func(done, total int) { bar.Show("links made", done, total) })
-			bar.End()
-		}
-		if err != nil {
+		if err != nil && !operator.Partial(err) {
 			return err
 		}
-		return errors.Join(term.List(env.Out, o.format, needsColumns(), found), ledger.JoinBroken(broken))
+		if o.redirect != "" {
+			bar := env.Bar()
+			failed := t.Fleet.AddLinks(ctx, found, o.redirect, func(done, total int) { bar.Show("links made", done, total) })
+			bar.End()
+			if failed != nil {
+				return failed
+			}
+		}
+		return errors.Join(term.List(env.Out, o.format, needsColumns(), found), err)
 	})
 }
 

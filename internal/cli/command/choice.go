@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/view"
-	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/selector"
 )
@@ -106,7 +106,9 @@ func CompleteRollouts(env *Env) cobra.CompletionFunc {
 			for _, r := range newest {
 				ids = append(ids, cobra.CompletionWithDesc(r.ID, string(r.Status)))
 			}
-			_, err = ledger.Broken(err)
+			if operator.Partial(err) {
+				return nil
+			}
 			return err
 		})
 		if err != nil {

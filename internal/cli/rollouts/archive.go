@@ -19,8 +19,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/view"
-	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -100,24 +100,23 @@ func runArchive(ctx context.Context, env *command.Env, o archiveOptions) error {
 		return err
 	}
 	return env.With(ctx, func(t command.Tools) error {
-		chosen, err := archivable(ctx, t, o.refs, age)
-		broken, err := ledger.Broken(err)
-		if err != nil {
-			return err
+		chosen, partial := archivable(ctx, t, o.refs, age)
+		if partial != nil && !operator.Partial(partial) {
+			return partial
 		}
 		targets := 0
 		for _, r := range chosen {
 			targets += r.Total
 		}
 		if o.DryRun {
-			return errors.Join(wouldArchive(env, o, chosen, targets), ledger.JoinBroken(broken))
+			return errors.Join(wouldArchive(env, o, chosen, targets), partial)
 		}
 		if o.prune {
 			if err := env.Confirm(o.Yes, targets, fmt.Sprintf("Archive and prune %s with %s for good", human.Plural(len(chosen), "rollout"), human.Plural(targets, "target"))); err != nil {
 				return err
 			}
 		}
-		return errors.Join(archiveAll(ctx, env, t.Archiver, o, chosen), ledger.JoinBroken(broken))
+		return errors.Join(archiveAll(ctx, env, t.Archiver, o, chosen), partial)
 	})
 }
 
@@ -127,11 +126,11 @@ func archivable(ctx context.Context, t command.Tools, refs []string, age time.Du
 		return t.Archiver.Archivable(ctx, age)
 	}
 	var out []rollout.Rollout
-	var broken []*ledger.BrokenError
+	var broken []error
 	for _, ref := range refs {
 		r, err := t.Operator.Rollout(ctx, ref)
-		if one := (*ledger.BrokenError)(nil); errors.As(err, &one) {
-			broken = append(broken, one)
+		if operator.Partial(err) {
+			broken = append(broken, err)
 			continue
 		}
 		if err != nil {
@@ -144,7 +143,7 @@ func archivable(ctx context.Context, t command.Tools, refs []string, age time.Du
 			out = append(out, r)
 		}
 	}
-	return out, ledger.JoinBroken(broken)
+	return out, errors.Join(broken...)
 }
 
 func wouldArchive(env *command.Env, o archiveOptions, chosen []rollout.Rollout, targets int) error {
@@ -313,9 +312,7 @@ func runArchiveShow(_ context.Context, env *command.Env, o archiveShowOptions) e
 	s := read.Head.Summary
 	env.Talk("rollout %s was %s when it was archived at %s by %s: %s, %s good, %s rejected or failed\n",
 		s.ID, s.Status, human.Stamp(read.Head.At), read.Head.By, human.Plural(s.Total, "target"), human.Count(s.Good), human.Count(s.Bad))
-	slices.SortFunc(found, func(a, b archivedRow) int {
-		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.AppID, b.AppID))
-	})
+	slices.SortFunc(found, func(a, b archivedRow) int { return view.CompareRows(a.Row, b.Row) })
 	return errors.Join(archivedRows(env, o.format, found), err)
 }
 

@@ -11,9 +11,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/view"
-	"github.com/wxrollout/wxrollout/ledger"
-	"github.com/wxrollout/wxrollout/rollout"
 )
 
 // failuresOptions is the command line of get failures.
@@ -51,21 +50,19 @@ func runGetFailures(ctx context.Context, env *command.Env, o failuresOptions) er
 			return err
 		}
 		f, err := t.Operator.Failures(ctx, r)
-		broken, err := ledger.Broken(err)
-		if err != nil {
+		if err != nil && !operator.Partial(err) {
 			return err
 		}
 		switch o.format {
 		case term.JSON:
-			err = term.WriteJSON(env.Out, f)
+			return errors.Join(term.WriteJSON(env.Out, f), err)
 		case term.CSV:
-			err = term.List(env.Out, o.format, csvColumns(), f.Rows)
+			return errors.Join(term.List(env.Out, o.format, csvColumns(), f.Rows), err)
 		case term.Wide:
-			err = term.List(env.Out, o.format, targetColumns(env), f.Rows)
+			return errors.Join(term.List(env.Out, o.format, targetColumns(env), f.Rows), err)
 		default:
-			err = PrintFailures(env, r.ID, f)
+			return errors.Join(PrintFailures(env, r.ID, f), err)
 		}
-		return errors.Join(err, ledger.JoinBroken(broken))
 	})
 }
 
@@ -76,11 +73,7 @@ func PrintFailures(env *command.Env, id string, f view.Failures) error {
 	}
 	var b strings.Builder
 	for _, g := range f.Groups {
-		state := string(g.State)
-		if g.State == rollout.StateParked {
-			state += ": " + string(g.Reason)
-		}
-		fmt.Fprintf(&b, "%s %s at %s", human.Plural(g.Count, "target"), state, g.Stage)
+		fmt.Fprintf(&b, "%s %s at %s", human.Plural(g.Count, "target"), view.StateText(g.State, g.Reason), g.Stage)
 		if g.Code != 0 {
 			fmt.Fprintf(&b, ", errcode %d", g.Code)
 		}

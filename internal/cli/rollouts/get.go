@@ -1,7 +1,6 @@
 package rollouts
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/view"
-	"github.com/wxrollout/wxrollout/ledger"
 )
 
 func newGet(env *command.Env, more ...*cobra.Command) *cobra.Command {
@@ -70,14 +68,13 @@ rollouts are listed last; the exit code is then 1.`,
 func runGetRollouts(ctx context.Context, env *command.Env, o rolloutsOptions) error {
 	return env.With(ctx, func(t command.Tools) error {
 		found, err := t.Operator.Rollouts(ctx, 0, o.limit)
-		broken, err := ledger.Broken(err)
-		if err != nil {
+		if err != nil && !operator.Partial(err) {
 			return err
 		}
 		if o.active {
 			found = slices.DeleteFunc(found, func(s view.Summary) bool { return s.Status.Ended() })
 		}
-		return errors.Join(term.List(env.Out, o.format, rolloutColumns(env), found), ledger.JoinBroken(broken))
+		return errors.Join(term.List(env.Out, o.format, rolloutColumns(env), found), err)
 	})
 }
 
@@ -158,21 +155,10 @@ func runGetTargets(ctx context.Context, env *command.Env, o targetsOptions) erro
 		if err != nil {
 			return err
 		}
-		var rows []view.Row
-		var broken []*ledger.BrokenError
-		for t, err := range t.Operator.Targets(ctx, r, filter) {
-			if one := (*ledger.BrokenError)(nil); errors.As(err, &one) {
-				broken = append(broken, one)
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			rows = append(rows, view.RowOf(r, t))
+		rows, partial := t.Operator.Rows(ctx, r, filter)
+		if partial != nil && !operator.Partial(partial) {
+			return partial
 		}
-		slices.SortFunc(rows, func(a, b view.Row) int {
-			return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.AppID, b.AppID))
-		})
 		all := len(rows)
 		if o.limit > 0 {
 			rows = rows[:min(all, o.limit)]
@@ -181,7 +167,7 @@ func runGetTargets(ctx context.Context, env *command.Env, o targetsOptions) erro
 			return err
 		}
 		if o.format == term.CSV {
-			return errors.Join(term.List(env.Out, o.format, csvColumns(), rows), ledger.JoinBroken(broken))
+			return errors.Join(term.List(env.Out, o.format, csvColumns(), rows), partial)
 		}
 		if err := term.List(env.Out, o.format, targetColumns(env), rows); err != nil {
 			return err
@@ -189,7 +175,7 @@ func runGetTargets(ctx context.Context, env *command.Env, o targetsOptions) erro
 		if all > len(rows) {
 			env.Talk("%s more: --limit 0 lists all\n", human.Count(all-len(rows)))
 		}
-		return ledger.JoinBroken(broken)
+		return partial
 	})
 }
 

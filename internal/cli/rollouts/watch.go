@@ -3,7 +3,6 @@ package rollouts
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/operator"
-	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -97,7 +95,7 @@ func Follow(ctx context.Context, env *command.Env, op *operator.Operator, id str
 	v := newViewer(env, f)
 	defer v.end()
 	for s, err := range op.Watch(ctx, id, every) {
-		if errors.Is(err, ledger.ErrNotFound) {
+		if operator.IsNotFound(err) {
 			return last, err
 		}
 		if err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/view"
-	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -53,7 +52,7 @@ func runWhy(ctx context.Context, env *command.Env, o whyOptions) error {
 	return env.With(ctx, func(t command.Tools) error {
 		e, err := t.Operator.Why(ctx, o.app, o.ref)
 		// No rollout has the app: what WeChat says of it is still an answer.
-		if err != nil && (!o.live || !errors.Is(err, ledger.ErrNotFound)) {
+		if err != nil && (!o.live || !operator.IsNotFound(err)) {
 			return err
 		}
 		if o.live {
@@ -126,9 +125,9 @@ func placeLines(env *command.Env, p operator.Place) []string {
 	switch in := p.Intent; {
 	case in == nil:
 	case p.State == rollout.StateRunning && p.Reason == rollout.ReasonActing:
-		lines = append(lines, fmt.Sprintf("doing    %s, since %s", human.OneLine(in.String()), human.Local(in.At)))
+		lines = append(lines, fmt.Sprintf("doing    %s, since %s", human.OneLine(p.Doing), human.Local(in.At)))
 	default:
-		lines = append(lines, fmt.Sprintf("unknown  the result of %s at %s; it is read back before the next call", human.OneLine(in.String()), human.Local(in.At)))
+		lines = append(lines, fmt.Sprintf("unknown  the result of %s at %s; it is read back before the next call", human.OneLine(p.Doing), human.Local(in.At)))
 	}
 	if p.Next != "" {
 		lines = append(lines, "next     "+p.Next)
