@@ -266,23 +266,3 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
-
-// eventually repeats a check until it holds; a limit of two minutes ends it.
-func eventually(t testing.TB, what string, so func() (bool, string)) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		ok, state := so()
-		if ok {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waited in vain until %s; now: %s", what, state)
-		case <-tick.C:
-		}
-	}
-}

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/wxrollout/wxrollout/internal/proctest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -95,7 +96,7 @@ func (p *plant) place(app string) string {
 // passed waits until all apps are through preflight.
 func (p *plant) passed() {
 	p.Helper()
-	eventually(p.T, "all are through preflight", func() (bool, string) {
+	proctest.Eventually(p.T, "all are through preflight", func() (bool, string) {
 		var places []string
 		for _, app := range p.apps {
 			t, err := p.ledger.Target(p.Context(), "r1", app)
@@ -148,7 +149,7 @@ func TestServersRunEachAssignmentOnce(t *testing.T) {
 	must(t, err)
 	p.start()
 	p.passed()
-	eventually(t, "the others are dropped", func() (bool, string) {
+	proctest.Eventually(t, "the others are dropped", func() (bool, string) {
 		n := p.dropped.Load()
 		return n == int32(len(assignments))+1, fmt.Sprint(n)
 	})
@@ -210,7 +211,7 @@ func newServersLike(p *plant) *queue.Servers {
 // controller does.
 func (p *plant) reclaimed() {
 	p.Helper()
-	eventually(p.T, "all are through preflight", func() (bool, string) {
+	proctest.Eventually(p.T, "all are through preflight", func() (bool, string) {
 		if _, err := p.ledger.ExpireDue(p.Context(), 99); err != nil {
 			return false, err.Error()
 		}

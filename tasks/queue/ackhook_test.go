@@ -11,6 +11,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/wxrollout/wxrollout/internal/proctest"
 	"github.com/wxrollout/wxrollout/internal/redistest"
 )
 
@@ -163,7 +164,7 @@ func TestAckOutlivesAnOutage(t *testing.T) {
 	<-failed
 	srv.Restart()
 	inspector := asynq.NewInspectorFromRedisClient(srv.Client(t))
-	eventually(t, "the task is completed", func() (bool, string) {
+	proctest.Eventually(t, "the task is completed", func() (bool, string) {
 		info, err := inspector.GetTaskInfo("q", "one")
 		if err != nil {
 			return false, err.Error()
@@ -172,25 +173,5 @@ func TestAckOutlivesAnOutage(t *testing.T) {
 	})
 	if n := ran.Load(); n != 1 {
 		t.Errorf("the handler ran %d times, want once", n)
-	}
-}
-
-// eventually asks until it is so; the test's deadline bounds it.
-func eventually(t testing.TB, what string, so func() (bool, string)) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		ok, state := so()
-		if ok {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waited in vain until %s; it stands: %s", what, state)
-		case <-tick.C:
-		}
 	}
 }
