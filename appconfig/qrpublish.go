@@ -7,7 +7,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/configapi"
 )
 
-// qrPublish opens the plan's QR code rules to every user. It has no key of its own: qr_rules.publish
+// qrPublish opens the plan's QR code rules to every user. It has no separate key: qr_rules.publish
 // asks for it.
 var qrPublish = Define(Kind{
 	Name: "qr_publish", Title: "publication of QR code rules", Key: "qr_rules", At: []Moment{Live}, MonthSpent: 89030,

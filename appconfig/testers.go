@@ -12,7 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
-// testers may open the trial version. WeChat lists them under names of its own, so only an attempt
+// testers may open the trial version. WeChat lists them under opaque names, so only an attempt
 // shows whether a WeChat id is one.
 var testers = Define(Kind{
 	Name: "testers", Title: "testers of the trial version", Key: "testers", Schema: testerSchema(), At: []Moment{BeforeCommit},
@@ -45,7 +45,7 @@ func testerSchema() Object {
 	list := Texts{Want: "want a list of WeChat ids, or add and remove with one", Check: checkTester}
 	return Object{Bare: keyAdd, Fields: []Field{
 		{Key: keyAdd, Node: list}, {Key: keyRemove, Node: list},
-		{Key: keySet, Node: Refused("can't be: WeChat doesn't tell whose its list of testers is; use add and remove")},
+		{Key: keySet, Node: Refused("can't be: WeChat doesn't show whose its list of testers is; use add and remove")},
 	}}
 }
 
@@ -99,7 +99,7 @@ func (e *testerEditor) Changes() ([]Change, error) {
 
 // Errcodes that show whether a WeChat id is a tester.
 const (
-	codeNoUser   = 85001 // the id is nobody's, or no tester's
+	codeNoUser   = 85001 // the id is unknown, or no tester's
 	codeIsTester = 85004
 	codeNoTester = 89034
 )

@@ -61,7 +61,7 @@ func (e *UnfinishedError) Error() string {
 type ChangedError struct{ Rollout string }
 
 func (e *ChangedError) Error() string {
-	return fmt.Sprintf("rollout %s changed while it was archived: somebody retried or undid targets of it; nothing was pruned", e.Rollout)
+	return fmt.Sprintf("rollout %s changed while it was archived: targets were retried or undone; nothing was pruned", e.Rollout)
 }
 
 // Finished reads a rollout that has ended: an *UnfinishedError if it hasn't, a

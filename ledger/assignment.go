@@ -12,7 +12,7 @@ import (
 
 // Start renews the lease of an assignment and reads its target, which may stand at a
 // later stage of the queue than the one that the assignment was given for. An assignment that was
-// given to somebody else, or is over, is a *rollout.StaleError: drop the task.
+// given to another worker, or is over, is a *rollout.StaleError: drop the task.
 func (l *Ledger) Start(ctx context.Context, t rollout.Assignment, lease time.Duration) (rollout.Started, error) {
 	list, err := db.Texts(db.Run(ctx, l.rdb, startScript, t.Rollout, t.AppID, t.Fence, db.Milli(lease)))
 	if err != nil {

@@ -42,7 +42,7 @@ func TestSweepPastWhatIsBroken(t *testing.T) {
 			b.Errorf("%d stand in the index of what waits", n)
 		}
 		if got := b.rdb.HGet(b.Context(), root+"t:r1", "wx001").Val(); got != "pending" {
-			b.Errorf("the record nobody can read became %q", got)
+			b.Errorf("the unreadable record became %q", got)
 		}
 	})
 }
@@ -69,7 +69,7 @@ func TestClaimPastWhatIsBroken(t *testing.T) {
 	})
 }
 
-// TestAssignmentOfABrokenRecordEnds, whatever its handler asks for.
+// TestAssignmentOfABrokenRecordEnds with every request of its handler.
 func TestAssignmentOfABrokenRecordEnds(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {

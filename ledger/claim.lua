@@ -4,7 +4,7 @@
 -- ARGV[1] rollout  ARGV[2] stage  ARGV[3] first rank that may not start
 -- ARGV[4] how many at most  ARGV[5] lease (ms)  ARGV[6] retry for an app that
 -- another rollout works on (ms)  ARGV[7] "back" for those that have a call of unknown outcome to
--- read back, whatever their rank, and no others; "" for the others  ARGV[8..] just these appids
+-- read back, of any rank, and no others; "" for the others  ARGV[8..] just these appids
 -- Returns {number of assignments, appid, fence, ..., appids to skip...}, fences as text; or
 -- {-1, ms} while the server is in quarantine for so long; or {-1, -1} while a fault of the platform
 -- stands. Read-backs are claimed also of a rollout that is paused or aborted; there they take no app

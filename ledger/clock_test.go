@@ -27,7 +27,7 @@ func (b *bench) beat(worker string) time.Duration {
 }
 
 // TestClockStepsBack: what was due in a while is due in that while, leases end, dead
-// workers are forgotten, fences grow, and the step is told once.
+// workers are forgotten, fences grow, and the step is reported once.
 func TestClockStepsBack(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {

@@ -375,7 +375,7 @@ func play(ctx context.Context, seed uint64, rdb redis.UniversalClient, advance f
 	return err
 }
 
-// TestContestProperty: whatever happens, no two act on an app, nothing is downgraded, and when
+// TestContestProperty: in every history, no two act on an app, nothing is downgraded, and when
 // the faults end everything ends.
 func TestContestProperty(t *testing.T) {
 	t.Parallel()
@@ -419,7 +419,7 @@ func TestContestPropertyCatches(t *testing.T) {
 		bug  spoiled
 		from uint64
 	}{
-		"releases are not told":       {spoiled{"redis.call('HGET', root .. 'released', appid) or '',", "'',"}, 31},
+		"releases are not reported":   {spoiled{"redis.call('HGET', root .. 'released', appid) or '',", "'',"}, 31},
 		"apps are lent to two":        {spoiled{"if t and t.state == 'running' and t.due > now_ms then return { 'rollout'", "if false then return { 'rollout'"}, 6},
 		"who waits never looks again": {spoiled{"return now_ms + retry", "return now_ms + 1e11"}, 5},
 	} {

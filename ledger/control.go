@@ -70,7 +70,7 @@ func (e *GateChangedError) Error() string {
 }
 
 // ApproveReleases lets approved targets of a rollout with release.when manual go live.
-// It is false if somebody approved them before, whose name and reason stay.
+// It is false if they were approved before; that name and reason stay.
 func (l *Ledger) ApproveReleases(ctx context.Context, id, by, why string) (bool, error) {
 	n, err := l.rdb.Exists(ctx, db.KeyRollout(id)).Result()
 	if err != nil {

@@ -19,7 +19,7 @@ if s == 'paused' and to == 'running' and not redis.call('HGET', key, 'started')
 end
 redis.call('HSET', key, 'status', to, 'by', ARGV[4], 'why', ARGV[5])
 if to == 'running' then redis.call('HSETNX', key, 'started', int(now_ms)) end
--- The failures that tripped the breaker were seen by a person: counted anew, in
+-- The failures that tripped the breaker were seen by a person: counted again, in
 -- this step, or the controller would trip on them again.
 if s == 'paused' and to ~= 'aborted' then redis.call('DEL', root .. 'codes:' .. id) end
 if to == 'done' or to == 'aborted' then redis.call('HSET', key, 'ended', int(now_ms)) end

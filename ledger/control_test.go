@@ -84,7 +84,7 @@ func TestApproveReleases(t *testing.T) {
 			b.Errorf("released %t, %v", r.ReleaseApproved, err)
 		}
 		if _, err := b.ApproveReleases(b.Context(), "r9", "op", "x"); !errors.Is(err, ledger.ErrNotFound) {
-			b.Errorf("approving what nobody created: %v", err)
+			b.Errorf("approving an unknown rollout: %v", err)
 		}
 	})
 }

@@ -1,8 +1,8 @@
 -- create makes a rollout that is loading, or finds that it is there already. A
--- load that goes on after it lost its name takes it again, if nobody else has it.
+-- load that goes on after it lost its name takes it again, if no other rollout has it.
 --
 -- KEYS[1] root
--- ARGV[1] id  ARGV[2] name  ARGV[3] stale after (ms): a load nobody touched for
+-- ARGV[1] id  ARGV[2] name  ARGV[3] stale after (ms): a load not touched for
 -- that long gives its name up  ARGV[4] full plan  ARGV[5] an unfinished rollout that gives
 -- its name up, or ""  ARGV[6..] field, value, ... of the rollout
 -- Returns {"created"}, {"exists", status} for the same id, or {"taken", id,

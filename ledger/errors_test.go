@@ -176,7 +176,7 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
-// A Redis that isn't there is an error of its own, and so is an impatient caller.
+// An absent Redis is a separate error, and so is an ended context.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Start(t)

@@ -8,7 +8,7 @@
 -- ARGV[10] how long a fault that came back counts as the same (ms)  ARGV[11] apps at most
 -- Returns "began", "stands", or "alone" if another app was proven to work where this one fails.
 -- Cost: O(1).
--- A fault that the probe can't see would begin anew after each probe: its first probe waits twice
+-- A fault that the probe can't see would begin again after each probe: its first probe waits twice
 -- as long each time.
 local key, alone = root .. 'fault', root .. 'fault:alone'
 local code, app, confirm = ARGV[1], ARGV[6], ARGV[7]

@@ -92,7 +92,7 @@ func TestPlatformFaultStopsAssignments(t *testing.T) {
 		}
 		started, err := b.Start(b.Context(), given[0], lease)
 		if err != nil || !started.Fault {
-			b.Errorf("an assignment given before starts as %+v, %v; want it to be told of the fault", started, err)
+			b.Errorf("an assignment given before starts as %+v, %v; want it to report the fault", started, err)
 		}
 		b.step(started.Target, rollout.Yielded{At: at})
 
@@ -145,7 +145,7 @@ func TestPlatformFaultBackoff(t *testing.T) {
 		b.advance(11 * time.Minute)
 		b.met(refused(61004, false), "wx000", rollout.FaultBegan)
 		if f := b.fault(); f.ProbeAt.Sub(f.Since) != time.Second {
-			b.Errorf("a fault of its own is probed after %s", f.ProbeAt.Sub(f.Since))
+			b.Errorf("another fault is probed after %s", f.ProbeAt.Sub(f.Since))
 		}
 		for n := range 12 {
 			f := *b.fault()

@@ -13,7 +13,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// Created tells what Create found.
+// Created is the result of Create.
 type Created struct {
 	// New: this call made it. Otherwise the same content was there already,
 	// with Status.
@@ -126,7 +126,7 @@ func (l *Ledger) Seal(ctx context.Context, id string, total int, startLater bool
 	if s := rollout.Status(list[1]); s == "" || s == rollout.StatusAborted {
 		return &StatusError{Rollout: id, Status: s, Want: to}
 	}
-	return nil // somebody who applied the same plan sealed it first
+	return nil // another apply of the same plan sealed it first
 }
 
 // Plan reads a full plan revision.

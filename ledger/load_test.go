@@ -124,7 +124,7 @@ func TestSealErrors(t *testing.T) {
 			b.Errorf("sealed after an abort: %v", err)
 		}
 		if err := b.seal("r9", 2); !errors.Is(err, ledger.ErrNotFound) {
-			b.Errorf("sealed what nobody created: %v", err)
+			b.Errorf("sealed an unknown rollout: %v", err)
 		}
 	})
 }
@@ -232,7 +232,7 @@ func TestPlanRevisions(t *testing.T) {
 			b.Errorf("revision 2: %v, want not found", err)
 		}
 		if _, err := b.Revise(b.Context(), "r9", second); !errors.Is(err, ledger.ErrNotFound) {
-			b.Errorf("revising what nobody created: %v", err)
+			b.Errorf("revising an unknown rollout: %v", err)
 		}
 		if _, err := b.Rollout(b.Context(), "r9"); !errors.Is(err, ledger.ErrNotFound) {
 			b.Errorf("it left a rollout behind: %v", err)

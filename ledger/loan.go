@@ -38,7 +38,7 @@ func (e *LentError) Error() string {
 	case e.Rollout != "":
 		return fmt.Sprintf("app %s: a worker is calling for it (rollout %s): try again", e.AppID, e.Rollout)
 	default:
-		return fmt.Sprintf("app %s: somebody else reads it: try again", e.AppID)
+		return fmt.Sprintf("app %s: another reader borrows it: try again", e.AppID)
 	}
 }
 
@@ -64,7 +64,7 @@ func (l *Ledger) Return(ctx context.Context, loan Loan) error {
 }
 
 // Borrow lends an app for use's calls, whose context ends before the loan does, and gives it back
-// whatever came of them, also when ctx has ended.
+// after any outcome, also when ctx has ended.
 func (l *Ledger) Borrow(ctx context.Context, appID string, ttl time.Duration, use func(context.Context) error) (err error) {
 	ttl = min(ttl, LoanMax)
 	bounded, cancel := context.WithTimeout(ctx, ttl) // the server counts from later on

@@ -126,7 +126,7 @@ func TestLoanOfAClockAhead(t *testing.T) {
 	})
 }
 
-// Borrow gives the app back whatever came of the calls, and bounds them.
+// Borrow returns the app after any outcome of the calls, and bounds them.
 func TestBorrow(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
@@ -152,7 +152,7 @@ func TestBorrow(t *testing.T) {
 	})
 }
 
-// After a restart nobody is lent an app that a forgotten assignment may still call for, and
+// After a restart no reader is lent an app that a forgotten assignment may still call for, and
 // the first loan begins the quarantine, so that it ends though no rollout wants anything.
 func TestLoanAfterRestart(t *testing.T) {
 	t.Parallel()

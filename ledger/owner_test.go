@@ -205,7 +205,7 @@ func (b *bench) ousted(taken bool) {
 	}
 }
 
-// An older rollout of the same priority doesn't take the app back, whatever both plans say: no
+// An older rollout of the same priority doesn't take the app back, with any policy of both plans: no
 // app goes to and fro.
 func TestNoAppGoesToAndFro(t *testing.T) {
 	t.Parallel()
@@ -284,12 +284,12 @@ func TestOustedTargetEnds(t *testing.T) {
 	})
 }
 
-// Who starts hears what was released of its app and when its rollout was created; an undo takes
+// Start returns what was released of its app and when its rollout was created; an undo takes
 // the release away; the rules of docs/priority.md follow from both.
 func TestReleases(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
-		heard := func(id string) []string {
+		shown := func(id string) []string {
 			b.Helper()
 			assignment := b.claimed(id, rollout.StagePreflight)
 			if len(assignment) != 1 {
@@ -317,7 +317,7 @@ func TestReleases(t *testing.T) {
 		b.one("after", ranked("c", "2.5.0", 0, ""))
 		b.released("after")
 		b.released("hotfix")
-		if got := heard("bulk"); !slices.Equal(got, []string{"after 2.5.0", "hotfix 3.0.0"}) {
+		if got := shown("bulk"); !slices.Equal(got, []string{"after 2.5.0", "hotfix 3.0.0"}) {
 			b.Errorf("after two: %q", got)
 		}
 		x, err := b.Target(b.Context(), "hotfix", app)
@@ -331,7 +331,7 @@ func TestReleases(t *testing.T) {
 		_, x = b.begin("hotfix", rollout.StageUndo, app)
 		b.step(x, rollout.Finished{At: at, End: rollout.StateUndone})
 		b.one("last", ranked("d", "1.0.0", 0, ""))
-		if got := heard("last"); !slices.Equal(got, []string{"after 2.5.0"}) {
+		if got := shown("last"); !slices.Equal(got, []string{"after 2.5.0"}) {
 			b.Errorf("after the undo: %q", got)
 		}
 	})
@@ -381,7 +381,7 @@ func TestReleaseOfARevision(t *testing.T) {
 }
 
 // Rollouts of an older program have neither priority nor version fields, and no app has
-// releases: their plans tell.
+// releases: their plans show it.
 func TestRolloutsOfAnOlderProgram(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
@@ -395,7 +395,7 @@ func TestRolloutsOfAnOlderProgram(t *testing.T) {
 		}
 		b.bring("old", rollout.StageSubmit)
 		if got := b.try("new"); got != "takes" {
-			b.Errorf("a pool of its own %s, want that it takes the app", got)
+			b.Errorf("a separate pool %s, want that it takes the app", got)
 		}
 		cur, err := b.Target(b.Context(), "new", app)
 		b.must(err)

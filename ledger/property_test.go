@@ -99,7 +99,7 @@ func (m *machine) Start(t *rapid.T) {
 // Save lets a handler, possibly long dead, store what it believes.
 func (m *machine) Save(t *rapid.T) {
 	if len(m.held) == 0 {
-		t.Skip("nobody acts")
+		t.Skip("no process acts")
 	}
 	i := rapid.IntRange(0, len(m.held)-1).Draw(t, "handler")
 	was := m.held[i]
@@ -216,7 +216,7 @@ func TestNothingIsLost(t *testing.T) {
 }
 
 // TestNothingIsLostToTheEnd drives random rollouts until nothing is left to do:
-// whatever happened before, every target can end.
+// after any history, every target can end.
 func TestNothingIsLostToTheEnd(t *testing.T) {
 	t.Parallel()
 	rdb, advance := redistest.Start(t).Virtual(t)
@@ -227,7 +227,7 @@ func TestNothingIsLostToTheEnd(t *testing.T) {
 		}
 		for round := 0; !m.allEnded(r); round++ {
 			if round == 100 {
-				r.Fatal("targets are left that nobody moves")
+				r.Fatal("targets are left that nothing moves")
 			}
 			m.round(r)
 		}

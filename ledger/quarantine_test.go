@@ -60,7 +60,7 @@ func TestQuarantineAfterRestart(t *testing.T) {
 }
 
 // A server that loses its very first assignments also loses that it gave them; it was
-// known since a worker came, and waits all the same.
+// known since a worker came, and waits nevertheless.
 func TestQuarantineAfterFirstAssignmentsAreLost(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.AOF(), redistest.Config("appendfsync always"))

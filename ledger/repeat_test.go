@@ -56,7 +56,7 @@ func TestNextRunTakesTheName(t *testing.T) {
 }
 
 // A later run takes an app from an earlier one of its name exactly where that waits for the
-// merchant, whatever the plans say about conflicts; the earlier target then ends, and says why.
+// merchant, with any policy of conflicts; the earlier target then ends, and says why.
 func TestNextRunTakesWhatWaitsForItsMerchant(t *testing.T) {
 	t.Parallel()
 	for state, prepare := range ownerStates {
@@ -159,7 +159,7 @@ func TestNextRunCatches(t *testing.T) {
 			x, err := b.Target(b.Context(), "old", app)
 			b.must(err)
 			if takes && x.State == rollout.StateSkipped {
-				b.Error("nobody notices")
+				b.Error("not noticed")
 			}
 		})
 	}

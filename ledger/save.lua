@@ -1,4 +1,4 @@
--- save stores what Step decided, if nobody wrote in between.
+-- save stores what Step decided, if no other write came in between.
 --
 -- KEYS[1] root
 -- ARGV[1] rollout  ARGV[2] appid  ARGV[3] version that was read  ARGV[4] fence
@@ -26,7 +26,7 @@ if ARGV[10] == 'call' then
   if t.due <= now_ms then return { 'stale', format(t) } end
 end
 -- An ended target that goes on brings its ended rollout back to life; an
--- aborted one stays dead, and nobody would move the target but to undo it.
+-- aborted one stays dead, and only an undo would move the target.
 local revived = ended(t.state) and not ended(ARGV[6])
 if revived and status(rollout) == 'aborted' and ARGV[5] ~= 'undo' then return { 'held', 'aborted', '' } end
 local from = stand(rollout, appid, t)

@@ -23,7 +23,7 @@ type Schedule struct {
 	Spec, Zone string
 	// Plan is what each run applies.
 	Plan rollout.Plan
-	// Digest tells content apart: plan and app list. Total is the number of targets.
+	// Digest identifies the content: plan and app list. Total is the number of targets.
 	Digest string
 	Total  int
 	// Recipe is text by which the caller chooses the targets at each run, see
@@ -37,7 +37,7 @@ type Schedule struct {
 	Created, LastRun, NextRun time.Time
 	// LastID is the rollout of the last run.
 	LastID string
-	// Runs counts the runs that began, Missed those that nobody fired before the next one came, and
+	// Runs counts the runs that began, Missed those that were not fired before the next one was due, and
 	// Skipped those that were left out on purpose, SkippedWhy with the last reason. MissedAt and
 	// SkippedAt are when that was found last, server times.
 	Runs, Missed, Skipped int
@@ -114,7 +114,7 @@ func (l *Ledger) SealSchedule(ctx context.Context, name string, total int) error
 }
 
 // FireSchedule moves a schedule from its next run expected on to newNext, zero
-// for none, and remembers runID as its last run and missed more runs that nobody fired in time.
+// for none, and remembers runID as its last run and missed more runs that were not fired in time.
 // Of several callers with the same expected one gets true. It is false as well
 // if the schedule is gone, paused or not sealed.
 //

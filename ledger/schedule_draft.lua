@@ -1,5 +1,5 @@
 -- schedule_draft writes a batch of targets that one run of a schedule may take, under a
--- key of its writer's own. A draft that nobody makes the run's is gone after a day.
+-- key of its writer's own. A draft that no run uses expires after a day.
 --
 -- KEYS[1] root
 -- ARGV[1] name  ARGV[2] token of the draft  ARGV[3..] appid, "rank|body", ...

@@ -4,7 +4,7 @@
 -- ARGV[1] name  ARGV[2] next run as it was read (ms)  ARGV[3] next run from now on (ms), 0 for
 -- none  ARGV[4] runs that were missed  ARGV[5] id of the run that began, "" if it was skipped
 -- ARGV[6] why it was skipped
--- Returns 1, or 0 if the schedule is gone, paused, loading, or somebody else moved
+-- Returns 1, or 0 if the schedule is gone, paused, loading, or another leader moved
 -- it on. Cost: O(log schedules).
 local key = root .. 's:' .. ARGV[1]
 local s = redis.call('HMGET', key, 'sealed', 'paused', 'next')

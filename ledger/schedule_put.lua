@@ -11,7 +11,7 @@ local key = root .. 's:' .. name
 local digest = redis.call('HGET', key, 'digest')
 if digest and digest ~= ARGV[2] then return { 'taken' } end
 redis.call('HSET', key, 'digest', ARGV[2], 'def', ARGV[3], 'next', ARGV[4])
-redis.call('HDEL', key, 'frozen') -- a plan that chooses its apps at each run chooses anew
+redis.call('HDEL', key, 'frozen') -- a plan that chooses its apps at each run chooses again
 if not digest then redis.call('HSET', key, 'created', int(now_ms)) end
 arm(name)
 if not digest then return { 'created' } end

@@ -167,7 +167,7 @@ func TestScheduleFire(t *testing.T) {
 		if due := b.due(); !slices.Equal(due, []string{"early", "late"}) {
 			b.Errorf("due %q, want the longest due first", due)
 		}
-		fire("somebody with an older view", first.Add(-time.Hour), next, 0, false)
+		fire("a leader with an older view", first.Add(-time.Hour), next, 0, false)
 		fire("one", first, next, 2, true)
 		fire("another at the same time", first, next, 2, false)
 		if due := b.due(); !slices.Equal(due, []string{"late"}) {
@@ -281,7 +281,7 @@ func TestScheduleFiresOnce(t *testing.T) {
 	}
 }
 
-// A schedule that can't be read is an error of its own.
+// A schedule that can't be read is a separate error.
 func TestScheduleBadRecords(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {

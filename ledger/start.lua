@@ -7,7 +7,7 @@
 -- Returns {"ok", record, status of the rollout, release approval, server time in us, when the
 -- rollout was created (ms), releases of the app: see prelude.lua, 1 while a fault of the platform
 -- stands},
--- or {"stale", record or ""} if the assignment was given to somebody else or is over, or a
+-- or {"stale", record or ""} if the assignment was given to another worker or is over, or a
 -- handler is acting on it, or may be: the mark is among what a restarted server
 -- may have lost, so that nothing starts in quarantine. The fence is the assignment: a
 -- handler may have taken it on to a later stage of its queue before it stalled.

@@ -69,7 +69,7 @@ func (l *Ledger) Lookup(ctx context.Context, keys []TargetKey) ([]Found, error) 
 
 // Targets walks over all targets of a rollout in pages, in no order. A target
 // that changes meanwhile is seen before or after its change; each is seen once.
-// A record that can't be read is an error of its own and the walk goes on; an
+// A record that can't be read is a separate error and the walk goes on; an
 // error of Redis ends it. An unknown rollout is ErrNotFound.
 func (l *Ledger) Targets(ctx context.Context, id string) iter.Seq2[rollout.Target, error] {
 	return func(yield func(rollout.Target, error) bool) {

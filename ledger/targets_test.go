@@ -48,7 +48,7 @@ func TestTargets(t *testing.T) {
 	})
 }
 
-// One bad record is an error of its own; the walk goes on.
+// One bad record is a separate error; the walk goes on.
 func TestTargetsPastABadRecord(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {
@@ -102,7 +102,7 @@ func TestNotFound(t *testing.T) {
 			"its resume":   b.ResumeSchedule(ctx, "s9", time.Time{}),
 			"its deletion": b.DeleteSchedule(ctx, "s9"),
 			"add to it":    second(b.AddScheduleTargets(ctx, "s9", nil)),
-			"name":         second(b.ByName(ctx, "nobody")),
+			"name":         second(b.ByName(ctx, "unknown")),
 		} {
 			if !errors.Is(err, ledger.ErrNotFound) {
 				b.Errorf("%s: %v, want not found", what, err)
@@ -136,9 +136,9 @@ func TestSaveAll(t *testing.T) {
 			b.must(err)
 			edits = append(edits, ledger.Edit{Was: was, Next: next})
 		}
-		b.step(edits[1].Was, rollout.Retried{At: at}) // somebody else was first
+		b.step(edits[1].Was, rollout.Retried{At: at}) // another writer was first
 		if n, err := b.SaveAll(b.Context(), edits); n != 2 || err != nil {
-			b.Errorf("stored %d, %v; want the 2 that nobody changed", n, err)
+			b.Errorf("stored %d, %v; want the 2 unchanged ones", n, err)
 		}
 		if n, err := b.SaveAll(b.Context(), edits); n != 0 || err != nil {
 			b.Errorf("stored %d again, %v", n, err)

@@ -33,7 +33,7 @@ func TestWakeOfAParkedTarget(t *testing.T) {
 		if last := got.Timeline[len(got.Timeline)-1]; got.State != rollout.StatePending || last.What != "woken" || last.Note != "news" {
 			b.Errorf("not woken: %+v", got)
 		}
-		for _, app := range []string{"wx000", "wx001", "wxnobody"} { // pending, nobody's yet, unknown
+		for _, app := range []string{"wx000", "wx001", "wxunknown"} { // pending, not assigned, unknown
 			b.must(b.Wake(b.Context(), app, "news", at, everything))
 		}
 		b.sound("r-1")
@@ -97,24 +97,24 @@ func TestNoNewsIsLost(t *testing.T) {
 		}
 		b := &bench{T: t, store: store{ledger.New(rdb, ledger.Options{})}, rdb: rdb}
 		b.load("r-1", 1)
-		told, saw := false, false
+		reported, saw := false, false
 		var target *rollout.Target
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
 			news := rapid.IntRange(0, 3).Draw(rt, "step") == 0
 			switch now := b.target("r-1", "wx000"); {
 			case news:
-				told = true
+				reported = true
 				b.must(b.Wake(b.Context(), "wx000", "news", at, everything))
 			case target != nil: // the assignment ends with what it saw
 				b.step(*target, parks(rollout.ReasonVerdict))
 				target = nil
 			case now.State == rollout.StatePending:
 				_, begun := b.begin("r-1", rollout.StagePreflight, "wx000")
-				target, saw = &begun, told
+				target, saw = &begun, reported
 			}
 		}
-		if now := b.target("r-1", "wx000"); now.State == rollout.StateParked && told && !saw {
-			rt.Fatal("parked, and nobody told it")
+		if now := b.target("r-1", "wx000"); now.State == rollout.StateParked && reported && !saw {
+			rt.Fatal("parked without a report")
 		}
 		b.sound("r-1")
 	})

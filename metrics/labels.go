@@ -65,7 +65,7 @@ var (
 	results  = Set{"moved", "idle", "error"}
 	tokens   = Set{"component", "app"}
 
-	// outcomes are the states that each event can lead to, whatever the stage.
+	// outcomes are the states that each event can lead to, at any stage.
 	outcomes = map[string]Set{
 		"advanced":     {"pending", "running"}, // running: the assignment goes on
 		"finished":     {"released", "up-to-date", "skipped", "undone"},

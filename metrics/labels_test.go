@@ -137,7 +137,7 @@ func endpointsOf(t *testing.T) []string {
 }
 
 // TestTransitionsAreSteps reads rollout's table of all transitions: each must
-// have a series of its own. Intents are written in the middle of an assignment and
+// have a separate series. Intents are written in the middle of an assignment and
 // end none.
 func TestTransitionsAreSteps(t *testing.T) {
 	t.Parallel()

@@ -78,7 +78,7 @@ func TestCounters(t *testing.T) {
 				"wxrollout_wechat_request_duration_seconds{endpoint=/wxa/release}":       1,
 			},
 		},
-		"call to a place nobody knows": {
+		"call to an unknown endpoint": {
 			feed: func(m *metrics.Metrics) { m.Call("/wxa/x?access_token=S3CRET", "fine", 0, time.Second) },
 			want: map[string]float64{
 				"wxrollout_wechat_requests_total{class=other,endpoint=other}": 1,
@@ -190,7 +190,7 @@ func TestNamesAreIdiomatic(t *testing.T) {
 	}
 }
 
-// TestSeriesAreBounded is a worker's whole cost to Prometheus, whatever happens:
+// TestSeriesAreBounded is a worker's whole cost to Prometheus after any history:
 // label values from outside are folded into one.
 func TestSeriesAreBounded(t *testing.T) {
 	t.Parallel()

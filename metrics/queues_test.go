@@ -111,8 +111,8 @@ func TestOneQueueFails(t *testing.T) {
 	t.Parallel()
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, _ func(time.Duration)) {
 		rdb.Set(t.Context(), "asynq:{audit}:pending", "text", 0)
-		var told error
-		reg, _ := setup(t, metrics.WatchOptions{Redis: rdb, Failed: func(_ string, err error) { told = err }})
+		var reported error
+		reg, _ := setup(t, metrics.WatchOptions{Redis: rdb, Failed: func(_ string, err error) { reported = err }})
 		got := samples(t, reg)
 		if _, ok := got["wxrollout_queue_tasks{queue=audit,state=retry}"]; ok {
 			t.Error("the broken queue is shown")
@@ -120,8 +120,8 @@ func TestOneQueueFails(t *testing.T) {
 		if _, ok := got["wxrollout_queue_tasks{queue=commit,state=pending}"]; !ok {
 			t.Error("the other queues are gone too")
 		}
-		if told == nil {
-			t.Error("nobody was told")
+		if reported == nil {
+			t.Error("not reported")
 		}
 	})
 }

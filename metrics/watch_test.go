@@ -164,7 +164,7 @@ func TestOnlyTheLeaderReads(t *testing.T) {
 	}
 }
 
-// TestFailureTakesOneCollectorAway: what can't be read is counted and told, and
+// TestFailureTakesOneCollectorAway: what can't be read is counted and reported, and
 // the other gauges stay.
 func TestFailureTakesOneCollectorAway(t *testing.T) {
 	t.Parallel()
@@ -192,10 +192,10 @@ func TestFailureTakesOneCollectorAway(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var told []string
+			var reported []string
 			reg, _ := setup(t, metrics.WatchOptions{
 				Source: tt.src, Redis: tt.rdb,
-				Failed: func(collector string, err error) { told = append(told, collector) },
+				Failed: func(collector string, err error) { reported = append(reported, collector) },
 			})
 			got := samples(t, reg)
 			for key := range gauges {
@@ -203,8 +203,8 @@ func TestFailureTakesOneCollectorAway(t *testing.T) {
 					t.Errorf("%s there: %t", key, ok)
 				}
 			}
-			if diff := cmp.Diff([]string{name}, told); diff != "" {
-				t.Errorf("told of failures (-want +got):\n%s", diff)
+			if diff := cmp.Diff([]string{name}, reported); diff != "" {
+				t.Errorf("reported failures (-want +got):\n%s", diff)
 			}
 			// The count itself may be of the scrape before, so look once more.
 			got = samples(t, reg)
@@ -225,14 +225,14 @@ func TestDeadline(t *testing.T) {
 		<-ctx.Done()
 		return metrics.Targets{}, ctx.Err()
 	}}
-	var told error
+	var reported error
 	reg, _ := setup(t, metrics.WatchOptions{
-		Source: src, Timeout: time.Millisecond, Failed: func(_ string, err error) { told = err },
+		Source: src, Timeout: time.Millisecond, Failed: func(_ string, err error) { reported = err },
 	})
 	if _, ok := samples(t, reg)["wxrollout_leases{queue=commit}"]; !ok {
 		t.Error("the other gauges are gone too")
 	}
-	if !errors.Is(told, context.DeadlineExceeded) {
-		t.Errorf("told of %v, want the deadline", told)
+	if !errors.Is(reported, context.DeadlineExceeded) {
+		t.Errorf("reported %v, want the deadline", reported)
 	}
 }

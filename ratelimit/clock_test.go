@@ -13,7 +13,7 @@ import (
 // ahead is how far the server's clock was ahead before it was corrected.
 const ahead = 8 * time.Hour
 
-// A dead holder's lease ends within its ttl, whatever the clock did; a living one renews.
+// A dead holder's lease ends within its ttl after any step of the clock; a living one renews.
 func TestLeaseAfterTheClockSteppedBack(t *testing.T) {
 	t.Parallel()
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {

@@ -1,7 +1,7 @@
 // Package ratelimit shares three kinds of scarcity between processes, over
 // Redis:
 //
-//   - [Throttle], a rate of our own: wait some seconds. It halves when the other
+//   - [Throttle], a rate that we choose: wait some seconds. It halves when the other
 //     side is busy and climbs back, as a whole or for a part of it. [Gate] is
 //     its front for the goroutines of one process.
 //   - [Quota], the platform's allowance: wait until it is refilled.
@@ -14,7 +14,7 @@
 // the client repeats the script, the count errs to the careful side: a permit
 // may be lost, none is doubled. When the server's clock steps back, leases,
 // permits, closings and holds last at most as long again as they were given or
-// asked for; fences grow all the same.
+// asked for; fences still grow.
 //
 // The package owns the keys named in keys.go. It must never call WeChat, log,
 // or know what a permit is for.

@@ -1,6 +1,6 @@
 -- Takes a lease that is free or lapsed, or renews the holder's own.
 --
--- KEYS[1]  hash: holder  who has it, absent = nobody
+-- KEYS[1]  hash: holder  who has it, absent = free
 --                until   ms since 1970, when it lapses
 --                ttl     ms that it was taken or renewed for
 --                fence   number of the last holding
@@ -11,7 +11,7 @@
 -- Cost: O(1)
 --
 -- A lease that ends more than its ttl from now was taken before the clock stepped
--- back: it ends one ttl from now, as nobody who has it counts on more.
+-- back: it ends one ttl from now, since no holder counts on more.
 -- A new fence is above the last one and at least the server's µs: even if
 -- Redis lost its last second, or the whole key, a number does not come back.
 local time = redis.call("TIME")

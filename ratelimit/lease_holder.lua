@@ -1,6 +1,6 @@
 -- Reads who has the lease now.
 -- KEYS[1]  the lease's hash, see lease_acquire.lua
--- Returns {holder, "" = nobody; until, 0 = nobody}
+-- Returns {holder, "" = free; until, 0 = free}
 -- Cost: O(1)
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

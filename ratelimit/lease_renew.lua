@@ -1,5 +1,5 @@
 -- Extends a lease that its holder still has. A lapsed one is not revived:
--- someone may have had it in between.
+-- another holder may have had it in between.
 -- KEYS[1]  the lease's hash, see lease_acquire.lua
 -- ARGV[1]  holder
 -- ARGV[2]  time to live in ms

@@ -42,7 +42,7 @@ func TestLease(t *testing.T) {
 			{"release", 0, "b", "release", true, false, "", 0},
 			{"renew a released one", 0, "b", "renew", false, false, "", 0},
 			{"at the same instant, a higher fence", 0, "b", "acquire", true, true, "b", 2*ttl + 2*time.Second},
-			{"lapsed and wanted by nobody", ttl, "b", "renew", false, false, "", 0},
+			{"lapsed and wanted by no other", ttl, "b", "renew", false, false, "", 0},
 			{"its own after lapsing is a new holding", 0, "b", "acquire", true, true, "b", 3*ttl + 2*time.Second},
 		}
 		for _, s := range steps {

@@ -10,7 +10,7 @@ const (
 	// batchTime is how much of the rate a gate leases at once at most.
 	batchTime = 100 * time.Millisecond
 	// permitLife is how long a gate may use what it leased: permits that
-	// nobody came for, and its knowledge that an unlimited throttle is not
+	// no caller took, and its knowledge that an unlimited throttle is not
 	// held.
 	permitLife = 200 * time.Millisecond
 )
@@ -43,8 +43,8 @@ type taker interface {
 
 // Pacer lets the goroutines of one process through at a throttle's rate. They
 // share its round trips: one of the waiting asks Redis for all of them, up to
-// 100 ms worth of the rate. What nobody used lapses after 200 ms. It runs no
-// goroutine of its own and needs no closing.
+// 100 ms worth of the rate. Unused permits lapse after 200 ms. It runs no
+// separate goroutine and needs no closing.
 type Pacer struct {
 	src   taker
 	clock Clock
@@ -57,7 +57,7 @@ type Pacer struct {
 
 	mu     sync.Mutex
 	queue  []*waiter // those without a permit, first come first
-	spare  int       // leased permits nobody waited for; -1 = any number
+	spare  int       // leased permits without a waiter; -1 = any number
 	until  time.Time // when spare lapses
 	passed int       // used since Redis was asked last, while any number was free
 }

@@ -102,7 +102,7 @@ func TestPacerOrder(t *testing.T) {
 	})
 }
 
-// Permits nobody came for are used while they live, and no longer.
+// Permits without a waiter are used while they live, and no longer.
 func TestPacerSparePermitsLapse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -157,13 +157,13 @@ func TestPacerUnlimited(t *testing.T) {
 	})
 }
 
-// While there is no rate, every use is told to the throttle, once.
-func TestPacerTellsWhatItLetThrough(t *testing.T) {
+// While there is no rate, every use is reported to the throttle, once.
+func TestPacerReportsWhatItLetThrough(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		told := 0
-		g := newPacer(tellTale{func(want, passed int) Grant {
-			told += want + passed
+		reported := 0
+		g := newPacer(recorder{func(want, passed int) Grant {
+			reported += want + passed
 			return Grant{Granted: want}
 		}}, Rate{}, nil)
 		for range 3 {
@@ -174,20 +174,20 @@ func TestPacerTellsWhatItLetThrough(t *testing.T) {
 			}
 			<-time.After(permitLife)
 		}
-		if err := g.Wait(t.Context()); err != nil || told != 151 {
-			t.Errorf("told of %d uses, %v; want 151", told, err)
+		if err := g.Wait(t.Context()); err != nil || reported != 151 {
+			t.Errorf("reported %d uses, %v; want 151", reported, err)
 		}
 	})
 }
 
-// tellTale is a taker that sees both numbers.
-type tellTale struct{ answer func(want, passed int) Grant }
+// recorder is a taker that sees both numbers.
+type recorder struct{ answer func(want, passed int) Grant }
 
-func (f tellTale) take(_ context.Context, want, passed int) (Grant, error) {
+func (f recorder) take(_ context.Context, want, passed int) (Grant, error) {
 	return f.answer(want, passed), nil
 }
 
-// A gate without a rate of its own keeps to one that comes into force, in few
+// A pacer without a separate rate keeps to one that comes into force, in few
 // calls, and is free again after it.
 func TestPacerSlowed(t *testing.T) {
 	t.Parallel()
@@ -259,7 +259,7 @@ func TestPacersThatCompete(t *testing.T) {
 	})
 }
 
-// The one who asks gives up: the next one asks, nobody is stuck.
+// The one who asks gives up: the next one asks, no caller is stuck.
 func TestPacerLeaderGivesUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

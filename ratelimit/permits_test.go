@@ -53,7 +53,7 @@ func TestPermitsAreListedAndRevoked(t *testing.T) {
 		}
 		first := list()[slices.IndexFunc(list(), func(p ratelimit.Permit) bool { return p.ID == "p000" })]
 		advance(2 * time.Minute) // old has lapsed
-		take("p000")             // taken anew: another life
+		take("p000")             // taken again: another life
 		for _, p := range []ratelimit.Permit{first, {ID: "old", Lapses: first.Lapses}, {ID: "none", Lapses: first.Lapses}} {
 			if ok, err := q.Revoke(ctx, p); ok || err != nil {
 				t.Errorf("revoke %v: %t, %v", p, ok, err)

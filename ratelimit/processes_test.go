@@ -378,7 +378,7 @@ func TestLeaseProcesses(t *testing.T) {
 	}
 }
 
-// A process that is killed with the lease in hand loses it by itself.
+// A process that is killed with the lease in hand loses it automatically.
 func TestLeaseOfKilledProcess(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Start(t)

@@ -12,7 +12,7 @@ import (
 )
 
 // world is a real server in virtual time. The properties run there rather
-// than on miniredis, which compiles a script anew for each call.
+// than on miniredis, which compiles a script again for each call.
 type world struct {
 	rdb     redis.UniversalClient
 	advance func(time.Duration)
@@ -25,7 +25,7 @@ func newWorld(t *testing.T) world {
 	return world{rdb, advance, func() time.Time { return rdb.Time(t.Context()).Val() }}
 }
 
-// Whatever happens to a throttle, no window of time sees more permits than
+// After any use of a throttle, no window of time sees more permits than
 // the burst and the rate allow, and a hold sees none.
 func TestThrottleNeverExceedsTheRule(t *testing.T) {
 	t.Parallel()

@@ -172,7 +172,7 @@ func (q *Quota) SettleFor(ctx context.Context, pool, id string, use Use) error {
 // says nothing about: a penalty, or too many calls. Closing a closed pool changes
 // nothing, so the many refusals of one closing are one; only a longer retryAfter
 // counts. After retryAfter one permit goes out as a probe, and nothing before,
-// whatever a probe finds that is out already; only [Quota.Open] ends that wait.
+// also if a probe that is out succeeds; only [Quota.Open] ends that wait.
 // 0 means ProbeAfter, doubled for each probe refused since the pool was open, up
 // to ProbeMax.
 func (q *Quota) Close(ctx context.Context, reason string, retryAfter time.Duration) error {
@@ -234,7 +234,7 @@ func (e *ReopenedError) Error() string {
 	return fmt.Sprintf("quota %s stays open: an operator opened it after the call that was refused (%s) had begun", e.Pool, e.Reason)
 }
 
-// Open opens the pool whatever closed it: an operator's override. It also
+// Open opens a pool that was closed for any reason: an operator's override. It also
 // forgets the reading, since that may be what was wrong; the next refill
 // brings a new one.
 func (q *Quota) Open(ctx context.Context) error {

@@ -9,7 +9,7 @@
 --             that a count or a refusal for lack of quota closed, open
 --             probing -> closed: close, refused, refill with nothing left
 --             An open pool's rest is thus unknown or above 0, and a closed one
---             always has a retry_at: no pool waits for somebody to look
+--             always has a retry_at: no pool waits for a reader
 --   reason    why it is not open; "exhausted" = by a count, ours or the
 --             platform's, not by a refusal
 --   quota     1 = the refusal was for lack of quota: a reading that shows units ends it
@@ -24,7 +24,7 @@
 --   tried     one a line: probes, and who was refused, since it stopped being open; the
 --             newest last, at most 32
 --   asked     ms, the wait that close asked for
---   firm      ms, before it nothing goes out, whatever a reading or a probe
+--   firm      ms, before it nothing goes out, with any reading or a probe
 --             that was out says: the longest wait that a refusal asked for
 --   rest      permits left by the last reading less those spent since, at
 --             least 0; absent = unknown, may be any number
@@ -32,7 +32,7 @@
 --   seen      the reading's rest as read
 --   read_at   ms, when it was read
 --   asked_at  the spent counter before the platform was asked for that reading
---   base      what a reading would say if nobody else spent: the first reading of the
+--   base      what a reading would say without spending by others: the first reading of the
 --             month less what was spent since, and less or plus what readings since
 --             proved to be external or raised
 --   external  units of this month that others spent; external_all: ever
@@ -51,7 +51,7 @@
 -- KEYS[5]  hash of this month: "m:"pool -> units spent, "d:"pool -> units spent today
 -- KEYS[6]  set: apps that were refused for lack of quota since the last spent unit, at most 3
 -- KEYS[7]  hash of this month: id -> a unit that was counted for a call whose reply was lost and
---          of which nobody knows yet whether it took effect; see settle
+--          whose effect is still unknown; see settle
 -- KEYS[8]  hash: pool -> units of its standing share, of which every ask leaves what it lacks
 -- ARGV[1]  ms from a closing to the first probe
 -- ARGV[2]  ms, cap of the growing wait
@@ -219,7 +219,7 @@ local function open()
   q.since, q.retry_at, q.fails, q.asked, q.firm, q.quota = 0, 0, 0, 0, 0, 0
 end
 
--- try notes a probe, or who was refused, so that somebody else probes next.
+-- try notes a probe, or the refused app, so that another one probes next.
 local function try(who)
   local list = {}
   for one in string.gmatch(q.tried, "[^\n]+") do

@@ -79,7 +79,7 @@ local function limit(kind)
     reserved, of, most, out, q.read_at or 0, now, unmet
 end
 
--- halted is the kind of a pool that is not open. Whatever closed it, once no refusal's own wait
+-- halted is the kind of a pool that is not open. For every reason, once no refusal's wait
 -- lasts and a reading shows nothing left, that is what more units end.
 local function halted()
   if q.reason == "exhausted" or q.rest and q.rest < 1 and q.firm <= now then return "exhausted" end

@@ -175,7 +175,7 @@ var booksCases = []quotaCase{
 		{0, takesAs(bulkOf(Ask{Cap: 2}), "c d"), "c | cap 2 of 2"},
 		{0, settlesAs(Denied, "bulk", "c"), "ok"}, // a permit that is out stays so
 		{0, refills(62, 2), "ok"},
-		{0, books, "bulk 1/1/1 external 0 raised 0"}, // nobody raised it
+		{0, books, "bulk 1/1/1 external 0 raised 0"}, // it was not raised
 		{0, settlesAs(Found, "bulk", "b"), "ok"},     // counted already
 		{0, settlesAs(Denied, "bulk", "b"), "ok"},
 		{0, books, "bulk 1/1/1 external 0 raised 0"},

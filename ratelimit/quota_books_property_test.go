@@ -18,7 +18,7 @@ import (
 // takeFunc is Take as the property calls it; a deliberate bug puts another one in its place.
 type takeFunc func(ctx context.Context, q *Quota, a Ask, ids []string) (Taken, error)
 
-// booksModel keeps the books of a metered quota of several pools by itself. What the platform has
+// booksModel keeps independent books of a metered quota of several pools. What the platform has
 // left it takes from the state, which TestQuotaProperties holds.
 type booksModel struct {
 	world
@@ -294,7 +294,7 @@ func (w *booksModel) check() {
 	}
 }
 
-// run makes n random steps and tells what broke first.
+// run makes n random steps and returns what broke first.
 func (w *booksModel) run(n int) string {
 	w.live, w.month, w.day = map[string]time.Time{}, map[string]int64{}, map[string]int64{}
 	w.doubts = map[string]string{}
@@ -327,7 +327,7 @@ func takeAsIs(ctx context.Context, q *Quota, a Ask, ids []string) (Taken, error)
 	return q.Take(ctx, a, ids)
 }
 
-// TestQuotaBooksProperty: whatever happens, a pool gets exactly the permits that the shares of others,
+// TestQuotaBooksProperty: in every history, a pool gets exactly the permits that the shares of others,
 // its caps and what is left allow; no share is reached into, and no free unit is kept back.
 func TestQuotaBooksProperty(t *testing.T) {
 	t.Parallel()
@@ -390,7 +390,7 @@ func TestQuotaBooksPropertyFindsBugs(t *testing.T) {
 		"permits out do not count for the cap":              {`bound(cap - used, "cap")`, `bound(cap - used + held, "cap")`},
 		"the day is the month":                              {`bound(per_day - used_today, "per_day")`, `bound(per_day - used, "per_day")`},
 		"a probe takes a unit of a share":                   {`room(true)`, `1, ""`},
-		"a permit is given again whatever came since":       {`if free < 0 then break end`, ``},
+		"a permit is given again after any change":          {`if free < 0 then break end`, ``},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -63,7 +63,7 @@ var openCases = []quotaCase{
 		{0, takes("a"), "a"},
 		{8 * minute, takes("b"), " | exhausted 0 10"},
 	}},
-	{name: "a pool used up by its own count looks again by itself", steps: []quotaStep{
+	{name: "a pool used up by its own count looks again", steps: []quotaStep{
 		{0, refills(1, 0), "ok"},
 		{0, takes("a"), "a"},
 		{3 * minute, spends("a"), "ok"},

@@ -5,7 +5,7 @@
 -- ARGV[7]  number of the opening during which the refused call was made, 0 = whichever
 -- ARGV[8]  app that was refused, "" = none
 -- Returns {1 if it was open}, or {-1} if an operator opened it since the call: it
--- stays as it is
+-- is unchanged
 local reason, after, opening = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 if opening > 0 and opening ~= q.opens + 1 then return {-1} end
 local was = q.state == "open"

@@ -1,4 +1,4 @@
--- Opens the pool whatever it was, and forgets the reading.
+-- Opens the pool in any state, and forgets the reading.
 -- Returns {1}
 open()
 q.opens = q.opens + 1

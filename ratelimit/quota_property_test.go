@@ -142,12 +142,12 @@ func (w *quotaModel) check(rt *rapid.T) {
 	}
 	if s.State == StateOpen {
 		if s.Known && s.Rest == 0 {
-			rt.Fatalf("open with nothing left, and nobody looks: %+v", s)
+			rt.Fatalf("open with nothing left, and without a reader: %+v", s)
 		}
 		return
 	}
 	if s.RetryAt.IsZero() {
-		rt.Fatalf("not open, and nobody looks: %+v", s)
+		rt.Fatalf("not open, and without a reader: %+v", s)
 	}
 	var may []string
 	for id := range w.live { // no other has a permit, as the count shows
@@ -191,7 +191,7 @@ func (w *quotaModel) comesBack(rt *rapid.T) {
 	}
 }
 
-// Whatever happens to a quota, what is out and spent stays within what was
+// In every history of a quota, what is out and spent stays within what was
 // read, at most one goes while it is closed, and it always comes back.
 func TestQuotaProperties(t *testing.T) {
 	t.Parallel()

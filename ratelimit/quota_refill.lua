@@ -5,7 +5,7 @@
 -- ARGV[8]  the month before the platform was asked, 0 = whichever
 -- ARGV[9]  ms until the next look if nothing is left, 0 = ARGV[1]
 -- Left is the rest less what was spent since it was asked for. With nothing left
--- the pool is closed afterwards, whatever it was.
+-- the pool is closed afterwards, in any state.
 -- Returns {1 if the pool is open now, 0 if the reading is of the month before and not
 -- taken in}
 local rest, month, next_check = tonumber(ARGV[5]), tonumber(ARGV[8]), tonumber(ARGV[9])

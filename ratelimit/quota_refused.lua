@@ -6,7 +6,7 @@
 -- ARGV[7]  number of the opening during which the refused call was made, 0 = whichever
 -- ARGV[8]  1 if a reading made since the refusal shows units
 -- Returns {1 if the pool is not open now, apps refused since the last spent unit}, or
--- {-1, 0} if an operator opened it since the call: it stays as it is
+-- {-1, 0} if an operator opened it since the call: it is unchanged
 local app, reason, opening, left = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8] == "1"
 if opening > 0 and opening ~= q.opens + 1 then return {-1, 0} end
 if redis.call("SCARD", KEYS[6]) < 3 then redis.call("SADD", KEYS[6], app) end

@@ -7,10 +7,10 @@
 --          found     a read-back shows that the call took effect: counted, unless its doubt was
 --          denied    a read-back proves that it did not: what its doubt counted goes back to its
 --                    pool, once. No permit is touched. What is left changes by no proof of ours,
---                    only by the next reading: a call that takes effect late all the same shows
+--                    only by the next reading: a call that still takes effect late shows
 --                    there, as external
 -- ARGV[7]  ms when it lapses, "" = whenever; a permit with another life is left alone
--- ARGV[8]  pool to charge if the permit has lapsed and nobody knows its pool any more
+-- ARGV[8]  pool to charge if the permit has lapsed and its pool is forgotten
 -- Returns {1 if the permit was still out, and is not any more}; for denied {1 if a unit was given
 -- back}
 local id, use = ARGV[5], ARGV[6]
@@ -73,7 +73,7 @@ if q.state == "probing" and q.probe == id then
 end
 if q.state == "open" and q.rest == 0 then
   -- Used up by our own count. Closed, and not just empty, so that a probe looks
-  -- again by itself.
+  -- again automatically.
   shut("exhausted", probe_after)
 end
 save()

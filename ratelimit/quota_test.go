@@ -245,7 +245,7 @@ func TestBeginReading(t *testing.T) {
 	})
 }
 
-// Permits that all lapsed leave nothing behind, though nobody asks again.
+// Permits that all lapsed leave nothing behind, even without another request.
 func TestQuotaPermitsExpire(t *testing.T) {
 	t.Parallel()
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {

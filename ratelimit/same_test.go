@@ -49,7 +49,7 @@ func TestSameAnswersOfEveryKind(t *testing.T) {
 }
 
 // transcript acts at random, the same for the same seed, and says what came of it.
-// Times are told from the start, since each kind begins at a moment of its own.
+// Times are relative to the start, since each kind begins at another moment.
 func transcript(t *testing.T, seed uint64, rdb redis.UniversalClient, advance func(time.Duration)) []string {
 	t.Helper()
 	ctx, rnd := t.Context(), rand.New(rand.NewPCG(seed, 0))

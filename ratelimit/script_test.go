@@ -131,7 +131,7 @@ func TestScriptSources(t *testing.T) {
 	}
 }
 
-// Different limiters never share a key, whatever they are called.
+// Different limiters never share a key, with any names.
 func TestKeysAreDistinct(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}

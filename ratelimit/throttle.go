@@ -122,7 +122,7 @@ type Grant struct {
 	// Granted permits, 0 to what was wanted. They need not be given back.
 	Granted int
 	// RetryAfter is how long until the next permit, if fewer were granted
-	// than wanted. Someone else may take that one.
+	// than wanted. Another caller may take that one.
 	RetryAfter time.Duration
 	// Step is the time between two permits at the rate in force; 0 without one.
 	Step time.Duration

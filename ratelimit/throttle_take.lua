@@ -1,4 +1,4 @@
--- Takes up to ARGV[1] permits of its own, out of all the throttles.
+-- Takes up to ARGV[1] permits of this throttle, out of all the throttles.
 -- own ARGV[1]  permits wanted, at least 1
 -- own ARGV[2]  permits used since the last take without asking, while there was
 --              no rate

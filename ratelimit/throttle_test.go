@@ -300,7 +300,7 @@ func TestThrottleKeyExpires(t *testing.T) {
 			if err := tc.do(); err != nil {
 				t.Fatalf("%s: %v", tc.name, err)
 			}
-			advance(tc.life - 500*time.Millisecond) // keys of a real server also age by themselves
+			advance(tc.life - 500*time.Millisecond) // keys of a real server also age automatically
 			if n := rdb.Exists(ctx, th.keys...).Val(); n != 1 {
 				t.Errorf("%s: the key is gone too early", tc.name)
 			}

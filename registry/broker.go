@@ -26,7 +26,7 @@ const (
 	brokerTimeout = 10 * time.Second
 	// brokerMaxReply is the longest answer read, in bytes.
 	brokerMaxReply = 64 << 10
-	// refusedChars is how much of a refused token's hash the broker is told.
+	// refusedChars is how much of a refused token's hash is sent to the broker.
 	refusedChars = 16
 )
 
@@ -42,7 +42,7 @@ type BrokerOptions struct {
 	HTTPClient *http.Client
 	// CacheTTL is how long a token is used without asking again; 0 means DefaultCacheTTL.
 	CacheTTL time.Duration
-	// Renewed, if set, is told what every request came to.
+	// Renewed, if set, is called with the result of every request.
 	Renewed func(Renewal)
 	// Now is the clock of the cache; nil means time.Now.
 	Now func() time.Time
@@ -94,7 +94,7 @@ func NewBroker(o BrokerOptions) (*Broker, error) {
 		*b.http = *o.HTTPClient
 	}
 	b.http.Timeout = brokerTimeout
-	// A redirect would carry the bearer, and bring tokens, over a way that nobody chose.
+	// A redirect would carry the bearer, and bring tokens, over an unintended path.
 	b.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if b.cacheTTL == 0 {
 		b.cacheTTL = DefaultCacheTTL
@@ -150,7 +150,7 @@ func (b *Broker) AuthorizerToken(ctx context.Context, appid string) (string, err
 	return b.get(ctx, appid)
 }
 
-// Refused implements wxclient.TokenSource: the next request tells the broker, which renews if that is
+// Refused implements wxclient.TokenSource: the next request reports it to the broker, which renews if that is
 // still its token.
 func (b *Broker) Refused(_ context.Context, appid, token string) error {
 	b.cache.refuse(appid, token)

@@ -143,7 +143,7 @@ func TestBrokerKeepsNoDyingToken(t *testing.T) {
 	}
 }
 
-// TestBrokerRenewsRefusedToken: WeChat refuses a token, the broker is told which, and the call goes on
+// TestBrokerRenewsRefusedToken: WeChat refuses a token, the broker receives its hash, and the call goes on
 // with another one. Of many refusals of one token, one renews.
 func TestBrokerRenewsRefusedToken(t *testing.T) {
 	t.Parallel()
@@ -237,7 +237,7 @@ func TestBrokerFaults(t *testing.T) {
 				b := newBroker(t, s, func(o *registry.BrokerOptions) {
 					o.Renewed = func(r registry.Renewal) {
 						if r.App != (tc.appid != "") {
-							t.Errorf("told %+v", r)
+							t.Errorf("reported %+v", r)
 						}
 						results = append(results, r.Result)
 					}

@@ -79,7 +79,7 @@ func (c *cache) refuse(key, token string) {
 	c.set(key, entry{refused: token, until: now.Add(refusalMemory)})
 }
 
-// clear removes the entry, whatever it holds.
+// clear removes the entry with any content.
 func (c *cache) clear(key string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

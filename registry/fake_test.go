@@ -156,7 +156,7 @@ func sealer(t *testing.T, current, previous string) *registry.Sealer {
 	return s
 }
 
-// open returns Tokens of a process of its own, and its client.
+// open returns Tokens of another process, and its client.
 func open(t *testing.T, w *wechat, rdb redis.UniversalClient, change func(*registry.Options)) (*registry.Tokens, *wxclient.Client) {
 	t.Helper()
 	client, err := wxclient.New(wxclient.Options{BaseURL: w.URL, ComponentAppID: me})

@@ -196,6 +196,6 @@ func TestRedisDown(t *testing.T) {
 		}
 	}
 	if n := w.count("api_component_token"); n != 0 {
-		t.Errorf("%d tokens fetched that nobody could store", n)
+		t.Errorf("%d tokens fetched that could not be stored", n)
 	}
 }

@@ -125,7 +125,7 @@ func TestRefreshTokenLost(t *testing.T) {
 	})
 }
 
-// A read-back that shows no refresh token blames nobody: the authorization may well stand.
+// A read-back that shows no refresh token blames no app: the authorization may still be valid.
 func TestBlankRefreshTokenIsUnknown(t *testing.T) {
 	t.Parallel()
 	w := newWechat(t)

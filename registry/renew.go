@@ -16,7 +16,7 @@ const (
 	renewWithin = 40 * time.Second
 	// storeWithin bounds storing what WeChat gave, and giving the lease back.
 	storeWithin = 3 * time.Second
-	// waitAtMost bounds waiting for another process: one dead winner, then a renewal of our own.
+	// waitAtMost bounds waiting for another process: one dead winner, then a renewal by us.
 	waitAtMost = leaseTTL + renewWithin
 	// pollEvery is how often the others look for what the winner stored.
 	pollEvery = 100 * time.Millisecond
@@ -25,7 +25,7 @@ const (
 	failureMemory = 5 * time.Second
 )
 
-// errSuperseded means that someone stored during this renewal: look again.
+// errSuperseded means that another process stored during this renewal: look again.
 var errSuperseded = errors.New("another writer came first")
 
 // obtain returns a token from Redis, or renews it, or waits for the one that does.
@@ -123,7 +123,7 @@ func (t *Tokens) remember(s slot, r row, ttl time.Duration) {
 }
 
 // release gives the lease back even if the caller's time is over. If that does not work, the
-// lease lapses by itself, which only makes the next renewal wait.
+// lease lapses automatically, which only makes the next renewal wait.
 func release(ctx context.Context, lease *ratelimit.Lease) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
 	defer cancel()

@@ -42,7 +42,7 @@ func (s *Seals) add(o Seals) {
 	}
 }
 
-// Seals looks by which key each stored value is sealed. It changes nothing. progress, if set, is told
+// Seals looks by which key each stored value is sealed. It changes nothing. progress, if set, receives
 // how many of how many rows are done.
 func (t *Tokens) Seals(ctx context.Context, progress func(done, total int)) (Seals, error) {
 	return t.pass(ctx, false, progress)
@@ -51,7 +51,7 @@ func (t *Tokens) Seals(ctx context.Context, progress func(done, total int)) (Sea
 // Reseal seals everything with the current key that is sealed with the previous one. It may run beside
 // live workers, be stopped and be repeated: a value is replaced only while it is the one that was read.
 // Previous of the result is what is left: 0, unless a worker that does not have the current key yet
-// writes meanwhile. What neither key opens stays as it is.
+// writes meanwhile. What neither key opens is unchanged.
 func (t *Tokens) Reseal(ctx context.Context, progress func(done, total int)) (Seals, error) {
 	resealed := 0
 	for range resealPasses {
@@ -106,7 +106,7 @@ func (t *Tokens) pass(ctx context.Context, apply bool, progress func(done, total
 	}
 }
 
-// sealedFields are those of the rows, whatever the row holds.
+// sealedFields are those of all rows.
 var sealedFields = []string{"value", "token", "refresh"}
 
 // page looks at rows, and replaces what the previous key sealed if it is to.
@@ -134,12 +134,12 @@ func (t *Tokens) page(ctx context.Context, apply bool, keys []string) (Seals, er
 		return nil
 	})
 	if err != nil {
-		return found, fmt.Errorf("seal values anew: %w", err)
+		return found, fmt.Errorf("seal values again: %w", err)
 	}
 	for _, swap := range swaps {
 		n, err := swap.Int()
 		if err != nil {
-			return found, fmt.Errorf("seal values anew: %w", err)
+			return found, fmt.Errorf("seal values again: %w", err)
 		}
 		found.Resealed += n
 	}
@@ -147,7 +147,7 @@ func (t *Tokens) page(ctx context.Context, apply bool, keys []string) (Seals, er
 	return found, nil
 }
 
-// stale counts a row's values, and gives the arguments of the script that seals the old ones anew.
+// stale counts a row's values, and gives the arguments of the script that seals the old ones again.
 func (s *Sealer) stale(key string, values []any) (found Seals, args []any) {
 	for i, value := range values {
 		sealed, _ := value.(string)

@@ -106,7 +106,7 @@ func TestResealOfTheUnreadable(t *testing.T) {
 	}
 }
 
-// TestResealBesideWorkers: renewals, refusals and authorizations go on while rows are sealed anew, and
+// TestResealBesideWorkers: renewals, refusals and authorizations go on while rows are sealed again, and
 // none of what they store is lost.
 func TestResealBesideWorkers(t *testing.T) {
 	t.Parallel()

@@ -69,7 +69,7 @@ func (s *Sealer) Open(place, sealed string) (string, error) {
 	return value, err
 }
 
-// open also tells which key opened it: 0 is the current one.
+// open also returns which key opened it: 0 is the current one.
 func (s *Sealer) open(place, sealed string) (value string, key int, err error) {
 	raw, err := base64.StdEncoding.DecodeString(sealed)
 	if err != nil {

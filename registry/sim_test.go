@@ -14,10 +14,10 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim"
 )
 
-// intake hands callbacks to the registry, as the composition root does, and tells their types.
+// intake hands callbacks to the registry, as the composition root does, and reports their types.
 type intake struct {
-	tokens *registry.Tokens
-	told   chan string
+	tokens   *registry.Tokens
+	reported chan string
 }
 
 func (i *intake) Handle(ctx context.Context, e callback.Event) error {
@@ -25,7 +25,7 @@ func (i *intake) Handle(ctx context.Context, e callback.Event) error {
 		Type: e.Type, AppID: e.AppID, CreateTime: e.CreateTime, Ticket: e.Ticket, AuthCode: e.AuthCode,
 	})
 	if err == nil {
-		i.told <- e.Type
+		i.reported <- e.Type
 	}
 	return err
 }
@@ -55,7 +55,7 @@ func TestAgainstSimulator(t *testing.T) {
 		t.Fatal(err)
 	}
 	client = client.WithTokens(tokens)
-	sink := &intake{tokens: tokens, told: make(chan string, 16)}
+	sink := &intake{tokens: tokens, reported: make(chan string, 16)}
 	mount, err = callback.NewHandler(callback.Options{
 		ComponentAppID: wxsim.DefaultComponentAppID, Token: wxsim.DefaultToken, AESKey: wxsim.DefaultAESKey,
 		Sink: sink, Replay: registry.NewReplay(rdb, wxsim.DefaultComponentAppID),
@@ -67,7 +67,7 @@ func TestAgainstSimulator(t *testing.T) {
 		t.Helper()
 		for {
 			select {
-			case got := <-sink.told:
+			case got := <-sink.reported:
 				if got == kind {
 					return
 				}

@@ -15,11 +15,11 @@ import (
 )
 
 // receiving is a process that WeChat's callbacks reach.
-func receiving(told *[]string) func(*registry.Options) {
+func receiving(reported *[]string) func(*registry.Options) {
 	return func(o *registry.Options) {
 		o.Ticket, o.Receives, o.CacheTTL = "", true, time.Nanosecond
-		if told != nil {
-			o.TicketsRequested = func(p registry.TicketRequest) { *told = append(*told, p.Result) }
+		if reported != nil {
+			o.TicketsRequested = func(p registry.TicketRequest) { *reported = append(*reported, p.Result) }
 		}
 	}
 }
@@ -59,8 +59,8 @@ func TestStoppedPushIsRestarted(t *testing.T) {
 	t.Parallel()
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
 		ctx, w := t.Context(), newWechat(t)
-		var told []string
-		tokens, _ := open(t, w, rdb, receiving(&told))
+		var reported []string
+		tokens, _ := open(t, w, rdb, receiving(&reported))
 		keep := func(want bool) {
 			t.Helper()
 			if asked, err := tokens.KeepTickets(ctx); err != nil || asked != want {
@@ -93,8 +93,8 @@ func TestStoppedPushIsRestarted(t *testing.T) {
 		if last, err = tokens.LastTicketRequest(ctx); err != nil || !strings.Contains(last.Result, "40125") || strings.Contains(last.Result, secret) {
 			t.Errorf("a refused one: %+v, %v", last, err)
 		}
-		if len(told) != 3 || told[0] != registry.TicketsRestarted || told[1] != registry.TicketsRun {
-			t.Errorf("told %q", told)
+		if len(reported) != 3 || reported[0] != registry.TicketsRestarted || reported[1] != registry.TicketsRun {
+			t.Errorf("reported %q", reported)
 		}
 		// A process that no callback reaches does not ask.
 		deaf, _ := open(t, w, rdb, nil)
@@ -193,8 +193,8 @@ func TestAges(t *testing.T) {
 	})
 }
 
-// TestRenewalsAreTold, one by one, with what they came to.
-func TestRenewalsAreTold(t *testing.T) {
+// TestRenewalsAreReported, one by one, with their results.
+func TestRenewalsAreReported(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWechat(t)
 	_, rdb := redistest.Mini(t)

@@ -1,4 +1,4 @@
--- Stores a token, unless someone stored since the writer looked: a winner that stalled past its
+-- Stores a token, unless another process stored since the writer looked: a winner that stalled past its
 -- lease must not overwrite its successor, and no renewal a newer authorization.
 --
 -- KEYS[1]  hash: token    sealed; absent = none

@@ -1,5 +1,5 @@
 -- Replaces sealed values of a row by the same ones under another key, unless they changed. The version
--- stays: no renewal under way has to begin anew.
+-- stays: no renewal under way has to start again.
 --
 -- KEYS[1]  a row: ticket_put.lua, token_put.lua
 -- ARGV     field, value that was read, value in its place; and so on

@@ -60,7 +60,7 @@ func TestJudge(t *testing.T) {
 		{"delayed: no rule at all", rollout.Wave{Size: 20}, counts{delayed: 20}, false, rollout.DecisionPass, ""},
 		{"delayed: promoted", approve, counts{delayed: 20}, true, rollout.DecisionPass, ""},
 		{"both: good, but waits for a person", both, counts{released: 40}, false, rollout.DecisionHold, "waits for promote"},
-		{"both: bad fails by itself", both, counts{rejected: 40}, false, rollout.DecisionFail, "40 of 40 judged were rejected or failed, more than 8%"},
+		{"both: bad fails alone", both, counts{rejected: 40}, false, rollout.DecisionFail, "40 of 40 judged were rejected or failed, more than 8%"},
 		{"min judged alone", rollout.Wave{Size: 50, MinJudged: 10}, counts{rejected: 10}, false, rollout.DecisionPass, "10 of 10 judged, 10 bad"},
 		{"min judged above the size means all", rollout.Wave{Size: 5, MinJudged: 10}, counts{released: 5}, false, rollout.DecisionPass, "5 of 5 judged, 0 bad"},
 		{"no min judged means all", rollout.Wave{Size: 5, RejectAbove: 0.5}, counts{rejected: 4, waiting: 1}, false, rollout.DecisionHold, "4 of 5 judged"},
@@ -75,7 +75,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// Judging the same counts again gives the same verdict, whatever the map's
+// Judging the same counts again gives the same decision, with any map's
 // order, and a failed gate never opens by more bad news.
 func TestJudgeProperties(t *testing.T) {
 	t.Parallel()
@@ -180,7 +180,7 @@ func TestSpike(t *testing.T) {
 	}
 }
 
-// Whatever verdicts come in which order: a gate opens by its wave's first ones, and
+// With any order of verdicts: a gate opens by its wave's first ones, and
 // trips as soon as all so far break the plan's bound, not before; what tripped stays
 // so and nothing behind it is begun, committed or submitted. Looking twice
 // changes nothing.

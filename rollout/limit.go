@@ -129,7 +129,7 @@ func (t *Target) answered() {
 	if t.Tries[CauseBusy] == 0 {
 		return
 	}
-	t.count(CauseBusy) // a map of its own
+	t.count(CauseBusy) // a separate map
 	delete(t.Tries, CauseBusy)
 }
 

@@ -54,7 +54,7 @@ func TestHoldsNextRun(t *testing.T) {
 		{"a gate that a merchant holds up", running, rollout.GateState{Decision: rollout.DecisionHold, Why: "1 of 2 judged"}, counts{done: 1, merchant: 1, behind: 2}, 0, "gate of wave canary (1 of 2 judged)"},
 		{"an audit before a gate", running, rollout.GateState{Decision: rollout.DecisionHold, Why: "1 of 2 judged"}, counts{done: 1, parked(rollout.StageVerdict, rollout.ReasonVerdict): 1, behind: 2}, 0, "3 of 4 targets have not ended"},
 		{"a gate that failed", running, rollout.GateState{Decision: rollout.DecisionFail, Why: "2 of 2 bad"}, counts{done: 2, behind: 2}, 0, "(2 of 2 bad)"},
-		{"a gate that nobody judged", running, rollout.GateState{}, counts{done: 2, behind: 2}, 0, "(not judged yet)"},
+		{"a gate not judged", running, rollout.GateState{}, counts{done: 2, behind: 2}, 0, "(not judged yet)"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -27,7 +27,7 @@ func call(s rollout.Stage) rollout.Op {
 	}
 }
 
-// events lists one event of each kind, and of each variant that Step tells apart.
+// events lists one event of each kind, and of each variant that Step distinguishes.
 func events(s rollout.Stage) map[string]rollout.Event {
 	return map[string]rollout.Event{
 		"intended":                  rollout.Intended{At: t0, Op: call(s)},

@@ -16,7 +16,7 @@ import (
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// walk applies events in turn; a pending target gets its assignment by itself.
+// walk applies events in turn; a pending target gets its assignment automatically.
 func walk(t *testing.T, target rollout.Target, events ...rollout.Event) rollout.Target {
 	t.Helper()
 	for i, e := range events {
@@ -141,11 +141,11 @@ func TestStepCounters(t *testing.T) {
 		{"parks count as stalls do", []rollout.Event{busy, waited(rollout.ReasonBusy)}, map[rollout.Cause]int{rollout.CauseBusy: 2}, 1},
 		{"other parks keep them", []rollout.Event{busy, waited(rollout.ReasonThrottle)},
 			map[rollout.Cause]int{rollout.CauseBusy: 1, rollout.CauseThrottle: 1}, 1},
-		{"a cause of its own", []rollout.Event{submitBusy}, map[rollout.Cause]int{rollout.CauseSubmitBusy: 1}, 0},
+		{"a separate cause", []rollout.Event{submitBusy}, map[rollout.Cause]int{rollout.CauseSubmitBusy: 1}, 0},
 		{"a wait that goes on", []rollout.Event{again}, nil, 1},
 		{"a poll that WeChat answered", []rollout.Event{busy, waited(rollout.ReasonVerdict)}, map[rollout.Cause]int{}, 1},
-		{"waking by hand starts the polls anew", []rollout.Event{waited(rollout.ReasonMerchant), rollout.Woken{At: t0}}, nil, 0},
-		{"a new stage starts anew", []rollout.Event{busy, rollout.Advanced{At: t0}}, nil, 0},
+		{"waking by hand starts the polls again", []rollout.Event{waited(rollout.ReasonMerchant), rollout.Woken{At: t0}}, nil, 0},
+		{"a new stage starts again", []rollout.Event{busy, rollout.Advanced{At: t0}}, nil, 0},
 	} {
 		got := walk(t, fresh(), tc.events...)
 		if !maps.Equal(got.Tries, tc.tries) || got.Polls != tc.polls {

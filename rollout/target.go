@@ -140,7 +140,7 @@ const (
 type LastError struct {
 	Stage Stage  `json:"stage"`
 	Class string `json:"class"`          // class of the errcode, or ours: rejected, delayed, withdrawn, pin, plan, no-category, no-permission
-	Code  int64  `json:"code,omitempty"` // errcode that WeChat sent; 0 if it sent none, whatever was found
+	Code  int64  `json:"code,omitempty"` // errcode that WeChat sent; 0 if it sent none
 	RID   string `json:"rid,omitempty"`
 	Text  string `json:"text"`
 	// Next is what a person should do; "" means the advice of the class.

@@ -129,7 +129,7 @@ func TestAssignmentEndsWhere(t *testing.T) {
 }
 
 // The one probe of a closed pool doesn't go on: whether the pool opens is for its
-// permit to tell.
+// permit to report.
 func TestProbeDoesNotGoOn(t *testing.T) {
 	t.Parallel()
 	r := newcomer(t)
@@ -140,7 +140,7 @@ func TestProbeDoesNotGoOn(t *testing.T) {
 	r.pool("settle preflight r1/wx1 spent")
 }
 
-// A worker that is told to stop ends what it has begun and stores how far it came.
+// A worker that is reported to stop ends what it has begun and stores how far it came.
 func TestStoppedFurtherOn(t *testing.T) {
 	t.Parallel()
 	r := newcomer(t)
@@ -166,7 +166,7 @@ func (l lateStart) Start(ctx context.Context, t rollout.Assignment, lease time.D
 	return started, err
 }
 
-// The lease runs from when the assignment was asked for, not from when the worker heard
+// The lease runs from when the assignment was asked for, not from when the worker received
 // that it has it.
 func TestLateAssignment(t *testing.T) {
 	t.Parallel()

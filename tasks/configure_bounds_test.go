@@ -80,8 +80,8 @@ func writesAnswered(t *testing.T, plan string, stage rollout.Stage, body string)
 	}
 }
 
-// TestConfigureWritesAreBounded: whatever WeChat answers to a write of app configuration for ever, the
-// target ends with a reason after few writes; an errcode that nobody knows is one write.
+// TestConfigureWritesAreBounded: with any answer to a write of app configuration for ever, the
+// target ends with a reason after few writes; an errcode that the outcome is unknown is one write.
 func TestConfigureWritesAreBounded(t *testing.T) {
 	t.Parallel()
 	unshown := rollout.CauseUnshown.MaxTries()
@@ -90,9 +90,9 @@ func TestConfigureWritesAreBounded(t *testing.T) {
 		writes     int
 		says       string
 	}{
-		{"an unknown errcode", `{"errcode": 987654, "errmsg": "nobody knows rid: 1-2-3"}`, 1, "987654"},
+		{"an unknown errcode", `{"errcode": 987654, "errmsg": "the outcome is unknown rid: 1-2-3"}`, 1, "987654"},
 		{"already done", `{"errcode": 85017, "errmsg": "no domain to modify"}`, rollout.CauseContradicted.MaxTries(), "85017"},
-		{"taken and never shown", `{"errcode": 0, "errmsg": "ok", "userstr": "nobody"}`, unshown, "shows no effect"},
+		{"taken and never shown", `{"errcode": 0, "errmsg": "ok", "userstr": "unknown"}`, unshown, "shows no effect"},
 		{"busy", `{"errcode": -1, "errmsg": "system error"}`, rollout.CauseBusy.MaxTries(), "-1"},
 		{"no reply", `<html>`, unshown, "shows no effect"},
 	} {

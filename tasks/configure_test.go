@@ -209,7 +209,7 @@ func TestConfigureNeedsTheLease(t *testing.T) {
 	assignment := r.claim()
 	r.trip.wrong = func(_ int, path string, send func() error) error {
 		if path == "/wxa/getvisitstatus" {
-			r.wait(2 * time.Minute) // the assignment is over, and is somebody else's
+			r.wait(2 * time.Minute) // the assignment is over, and is another worker's
 			r.claim()
 		}
 		return send()
@@ -344,7 +344,7 @@ func TestConfigureFormOfDomains(t *testing.T) {
 	}
 }
 
-// Whom nobody bound is unbound without an error, and who is bound stays unless named.
+// A user who is not bound is unbound without an error, and who is bound stays unless named.
 func TestConfigureTesters(t *testing.T) {
 	t.Parallel()
 	r := configured(t, rollout.StageCommit, `{"testers": {"add": ["qa_zhang"], "remove": ["qa_wang", "qa_li_lei"]}}`)

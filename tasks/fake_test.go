@@ -41,7 +41,7 @@ type fakeWeChat struct {
 
 var _ WeChat = (*fakeWeChat)(nil)
 
-// called remembers a call; it fails the test if nobody expects it.
+// called remembers a call; it fails the test if it is not expected.
 func (f *fakeWeChat) called(name string, expected bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -85,7 +85,7 @@ func TestGrayReplyLost(t *testing.T) {
 	}
 }
 
-// Somebody submitted another version between two steps: nothing is widened.
+// Another system submitted another version between two steps: nothing is widened.
 func TestGrayReleaseIsPinned(t *testing.T) {
 	t.Parallel()
 	r := atGray(t, 5, 100)

@@ -88,7 +88,7 @@ func NewHandler(o HandlerOptions) *Handler {
 	return h
 }
 
-// Run acts on one assignment. Nil means that the task is done, whatever happened to the target; a
+// Run acts on one assignment. Nil means that the task is done, with any result for the target; a
 // *queue.Again asks for another delivery; any other error means that the ledger was unreachable, and
 // the lease brings the assignment back.
 func (h *Handler) Run(ctx context.Context, assignment rollout.Assignment) (err error) {

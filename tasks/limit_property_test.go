@@ -104,11 +104,11 @@ type liver struct {
 	calls  map[string]int // by endpoint, over the whole life
 	writes map[string]int // by stage and op
 	polls  int
-	// told tells of this assignment's reads whether their last reply told whose it is.
-	told  map[string]bool
-	open  bool // this assignment began with a commit of unknown outcome
-	took  bool // a release was taken in this assignment
-	fault string
+	// reported holds, by read of this assignment, whether its last reply showed the owner.
+	reported map[string]bool
+	open     bool // this assignment began with a commit of unknown outcome
+	took     bool // a release was taken in this assignment
+	fault    string
 }
 
 // begin is far ahead: deadlines of a life's clock must not end on the real one.
@@ -177,7 +177,7 @@ func livedRead[T any](v *liver, name string, do func(m mood) (T, error)) (T, err
 	}
 }
 
-// needs are the reads that must have told whose it is, before a write.
+// needs are the reads that must have reported whose it is, before a write.
 var needs = map[string][]string{
 	"submit": {"trial", "audit"}, "undo": {"audit"}, "release": {"audit"}, "gray-release": {"audit"}, "revert": {"live"},
 }
@@ -224,7 +224,7 @@ func (v *liver) write(name string, m mood) {
 	if v.writes[what]++; v.writes[what] > most {
 		v.breach("%d writes of %s, at most %d are promised", v.writes[what], what, most)
 	}
-	if name == "commit" && v.open && !v.told["trial"] {
+	if name == "commit" && v.open && !v.reported["trial"] {
 		v.breach("commit while the outcome of the one before is unknown")
 	}
 }
@@ -234,7 +234,7 @@ func livedWrite[T any](v *liver, name string, do func() (T, error)) (T, error) {
 	m := v.mood(name)
 	v.write(name, m)
 	for _, read := range needs[name] {
-		if !v.told[read] {
+		if !v.reported[read] {
 			v.breach("%s at %s while %s is unknown", name, v.target.Stage, read)
 		}
 	}
@@ -299,21 +299,21 @@ func (v *liver) judge() {
 	t := v.target
 	tr := t.LastError
 	switch {
-	case t.State == rollout.StateReleased && !v.told["live"] && !v.took:
-		v.breach("released, and nothing tells it")
-	case t.State == rollout.StateUndone && (!v.told["live"] || !v.told["audit"]):
-		v.breach("undone, and nothing tells it")
+	case t.State == rollout.StateReleased && !v.reported["live"] && !v.took:
+		v.breach("released, and nothing shows it")
+	case t.State == rollout.StateUndone && (!v.reported["live"] || !v.reported["audit"]):
+		v.breach("undone, and nothing shows it")
 	case t.State == rollout.StateFailed && (tr == nil || tr.Text == ""):
 		v.breach("failed without a text")
-	case t.State == rollout.StateFailed && strings.Contains(tr.Text, "somebody else submitted") && !v.told["audit"]:
-		v.breach("blames somebody, and nothing tells it: %s", tr.Text)
+	case t.State == rollout.StateFailed && strings.Contains(tr.Text, "another system submitted") && !v.reported["audit"]:
+		v.breach("blames another system, and nothing shows it: %s", tr.Text)
 	}
 }
 
 // TestWritesAreBounded lets WeChat answer each endpoint of a target as it likes: busy, refused,
 // blank, broken or lost, for a while or for ever. It holds that
 //   - a stage makes no more writes that are answered alike than docs/limits.md promises,
-//   - no write, end or blame follows from a read that does not tell whose it is,
+//   - no write, end or blame follows from a read that does not show the owner,
 //   - the target ends, or its pool is closed or its rollout paused; a parked one has a wake.
 func TestWritesAreBounded(t *testing.T) {
 	t.Parallel()
@@ -335,5 +335,5 @@ func TestWritesAreBoundedCatchesUncountedParks(t *testing.T) {
 			return
 		}
 	}
-	t.Error("300 lives, and none tells that parks are not counted")
+	t.Error("300 lives, and none shows that parks are not counted")
 }

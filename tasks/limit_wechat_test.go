@@ -22,11 +22,11 @@ func (v *liver) AuthorizerInfo(context.Context, string) (wxclient.AuthorizerInfo
 }
 
 func (v *liver) VersionInfo(context.Context, string) (wxclient.VersionInfo, error) {
-	v.told["trial"], v.told["live"] = false, false
+	v.reported["trial"], v.reported["live"] = false, false
 	return livedRead(v, "version-info", func(m mood) (wxclient.VersionInfo, error) {
 		info := v.cloud.versions("wx1")
 		if m == fine {
-			v.told["trial"], v.told["live"] = true, true
+			v.reported["trial"], v.reported["live"] = true, true
 			return info, nil
 		}
 		for _, e := range []*wxclient.VersionEntry{info.Exp, info.Release} {
@@ -54,11 +54,11 @@ func (v *liver) LatestAudit(context.Context, string) (wxclient.Audit, error) {
 	if v.polls++; v.verdict > 0 && v.polls >= v.verdict && v.target.Stage == rollout.StageVerdict {
 		v.cloud.decide("wx1", wxclient.AuditPassed)
 	}
-	v.told["audit"] = false
+	v.reported["audit"] = false
 	a, err := livedRead(v, "latest-audit", func(m mood) (wxclient.Audit, error) {
 		a, err := v.cloud.latestAudit("wx1")
-		// An id that is known tells whose it is, and so do the texts.
-		v.told["audit"] = m == fine || m == noID || m == blank && a.ID == v.target.AuditID
+		// A known id shows the owner, and so do the texts.
+		v.reported["audit"] = m == fine || m == noID || m == blank && a.ID == v.target.AuditID
 		switch m {
 		case blank:
 			a.Version, a.Desc = "", ""
@@ -70,7 +70,7 @@ func (v *liver) LatestAudit(context.Context, string) (wxclient.Audit, error) {
 		return a, err
 	})
 	if slices.Contains([]int64{85012, 85058, 86001}, classify.Code(err)) {
-		v.told["audit"] = true
+		v.reported["audit"] = true
 	}
 	return a, err
 }
@@ -99,7 +99,7 @@ func (v *liver) UndoAudit(_ context.Context, app string) error {
 	return livedDo(v, "undo", func() error { return v.cloud.withdraw(app) })
 }
 
-// released notes a release that WeChat took, which proves it whatever the reads show.
+// released notes a release that WeChat took, which proves it with any reads.
 func (v *liver) released(err error) error {
 	v.took = v.took || err == nil || classify.Code(err) == 85052
 	return err
@@ -125,7 +125,7 @@ func (v *liver) RevertGray(_ context.Context, app string) error {
 
 func (v *liver) Start(_ context.Context, assignment rollout.Assignment, _ time.Duration) (rollout.Started, error) {
 	v.target.State, v.target.Reason = rollout.StateRunning, rollout.ReasonActing
-	v.told, v.took = map[string]bool{}, false
+	v.reported, v.took = map[string]bool{}, false
 	v.open = v.target.Intent != nil && v.target.Intent.Op == rollout.OpCommit
 	return rollout.Started{Target: v.target, Status: rollout.StatusRunning, Now: v.now}, nil
 }

@@ -27,7 +27,7 @@ func TestPermissionLostInMidRollout(t *testing.T) {
 		r.called("commit", "authorizer-info")
 		got := r.parked("commit/parked/merchant", 6*time.Hour).LastError
 		if got.Code != code || got.RID != "rid-1" || !strings.Contains(got.Text, "permission set 18") {
-			t.Errorf("told as %+v", got)
+			t.Errorf("reported as %+v", got)
 		}
 		r.act() // still missing: nothing is written
 		r.called("authorizer-info")
@@ -39,7 +39,7 @@ func TestPermissionLostInMidRollout(t *testing.T) {
 	}
 }
 
-// With permission set 18 there, 48001 is the app's own matter; what can't be read blames nobody.
+// With permission set 18 there, 48001 is the app's own matter; what can't be read blames no one.
 func TestPermissionRefusedAllTheSame(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -84,6 +84,6 @@ func TestMerchantMustActFirst(t *testing.T) {
 	}
 	r.act()
 	if got := r.is("submit/failed").LastError; got.Code != 86002 || got.Next == "" {
-		t.Errorf("told as %+v", got)
+		t.Errorf("reported as %+v", got)
 	}
 }

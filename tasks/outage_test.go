@@ -39,7 +39,7 @@ func TestOutageClosesTheStage(t *testing.T) {
 		h := stubRun(nil, &stubLedger{plan: testPlan()}, p, running(rollout.StageCommit)).h
 		for i := range pool.BreakApps - 1 {
 			if e := runAs(t, h, fmt.Sprint("wx", i), err).decide(t.Context(), rollout.StatusRunning); e.Kind() != "stalled" {
-				t.Errorf("%s: app %d: %s, want it busy by itself", name, i, describe(e))
+				t.Errorf("%s: app %d: %s, want it busy alone", name, i, describe(e))
 			}
 		}
 		if did := p.took(); len(did) > 0 {
@@ -89,7 +89,7 @@ func TestOutageProbesRotate(t *testing.T) {
 	same(t, "pool after an answer", p.took(), "settle commit r1/wx2 spent")
 }
 
-// One app that WeChat is busy for closes nothing, and is busy by itself.
+// One app that WeChat is busy for closes nothing, and is busy alone.
 func TestOneBusyAppClosesNothing(t *testing.T) {
 	t.Parallel()
 	p := &fakePermits{}

@@ -139,7 +139,7 @@ func happy(t testing.TB) *fakeWeChat {
 	}
 }
 
-// refusedCalls are the calls whose refusal means something of its own.
+// refusedCalls are the calls whose refusal means something special.
 var refusedCalls = []struct {
 	name  string
 	stage rollout.Stage
@@ -197,7 +197,7 @@ func refused(t *testing.T, i int, err error) string {
 	for range l.faults {
 		what += ", fault of the platform"
 	}
-	// Whatever it means, the target must be able to take it.
+	// With any meaning, the target must be able to take it.
 	if e := r.Apply(event); e != nil {
 		t.Errorf("%s: after %v: %v", c.name, err, e)
 	}

@@ -84,7 +84,7 @@ func TestOutcomeOfStopping(t *testing.T) {
 		{"a read", notSent(), "yielded"},
 		{"a read's reply", lostReply(), "yielded"},
 		{"an effect's reply", &classify.LostError{Op: string(rollout.OpSubmit), Err: lostReply()}, "waited unknown 1m5s"},
-		{"an answer that came all the same", refusal(-1), "yielded"},
+		{"an answer that came nevertheless", refusal(-1), "yielded"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -143,7 +143,7 @@ func TestPenaltiesStopEverySubmission(t *testing.T) {
 			t.Errorf("%d: %s, want it to keep its place", code, got)
 		}
 		same(t, "pool", p.took(), fmt.Sprintf("close submit %d 24h0m0s", code))
-		same(t, "told", closed, fmt.Sprintf("submit %d", code))
+		same(t, "reported", closed, fmt.Sprintf("submit %d", code))
 		if len(l.paused) != 1 || r.Permit.Use != "" {
 			t.Errorf("%d: paused %q, permit %q", code, l.paused, r.Permit.Use)
 		}
@@ -163,7 +163,7 @@ func TestRefusalFromBeforeAnOperatorOpened(t *testing.T) {
 			return 0, refusal(code)
 		}
 		r := stubRun(f, l, p, running(rollout.StageSubmit))
-		r.h.env.Hooks.Closed = func(s rollout.Stage, reason string) { t.Errorf("%d: told that %s was closed", code, s) }
+		r.h.env.Hooks.Closed = func(s rollout.Stage, reason string) { t.Errorf("%d: reported that %s was closed", code, s) }
 		if got := describe(r.decide(t.Context(), rollout.StatusRunning)); got != "yielded" {
 			t.Errorf("%d: %s, want it to keep its place", code, got)
 		}

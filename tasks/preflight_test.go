@@ -30,7 +30,7 @@ func TestPreflight(t *testing.T) {
 		{"nothing blocks", func(*fakeWeChat) {}, "commit/pending", all},
 		{"never live", func(f *fakeWeChat) { f.versionInfo = gives(wxclient.VersionInfo{}) }, "commit/pending", all},
 		{"account warned", status(18), "commit/pending", all},
-		{"status not told", status(0), "commit/pending", all},
+		{"status not reported", status(0), "commit/pending", all},
 		{"account banned", status(14), "preflight/skipped", all[:1]},
 		{"an official account", info(func(i *wxclient.AuthorizerInfo) { i.MiniProgram = false }), "preflight/skipped", all[:1]},
 		{"live already", func(f *fakeWeChat) { f.versionInfo = live(ourVersion, "by hand") }, "preflight/up-to-date", all[:2]},
@@ -98,14 +98,14 @@ func TestAssignmentsThatAreOver(t *testing.T) {
 	assignment := r.claim()
 	_, err := r.ledger.Start(t.Context(), assignment, time.Minute)
 	r.must(err)
-	r.must(r.h.Run(t.Context(), assignment)) // somebody acts on it
+	r.must(r.h.Run(t.Context(), assignment)) // another worker acts on it
 	r.advance(2 * time.Minute)
 	if n, err := r.ledger.ExpireDue(t.Context(), 9); n != 1 || err != nil {
 		t.Fatalf("%d leases expired, %v", n, err)
 	}
 	r.must(r.h.Run(t.Context(), assignment)) // its lease ended
 	r.claim()
-	r.must(r.h.Run(t.Context(), assignment)) // it was given to somebody else
+	r.must(r.h.Run(t.Context(), assignment)) // it was given to another worker
 	r.called()
 	same(t, "dropped", r.dropped, "preflight stale", "preflight stale", "preflight stale")
 }

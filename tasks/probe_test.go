@@ -79,7 +79,7 @@ func (q *probeQueue) Enqueue(_ context.Context, assignments []rollout.Assignment
 	return nil
 }
 
-// TestProbesRotate: whatever closed a stage, no app probes it before all others did, be they of
+// TestProbesRotate: for any cause of a closing, no app probes it before all others did, be they of
 // one rollout or of several, and the app whose refusal closed it is not the first.
 func TestProbesRotate(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,7 @@ func (w *world) Verdict(t *rapid.T) {
 	w.outside()
 	w.log("WeChat: %s's audit %d %s", app, w.cloud.apps[app].latest().ID, s)
 	for _, id := range w.ids {
-		w.edit(id, app, rollout.Woken{At: w.now(), Note: "push"})
+		w.edit(id, app, rollout.Woken{At: w.now(), Note: "callback"})
 	}
 }
 
@@ -37,7 +37,7 @@ func (w *world) Reject(t *rapid.T) {
 	w.outside()
 	w.log("WeChat: %s's audit %d rejected", app, w.cloud.apps[app].latest().ID)
 	for _, id := range w.ids {
-		w.edit(id, app, rollout.Woken{At: w.now(), Note: "push"})
+		w.edit(id, app, rollout.Woken{At: w.now(), Note: "callback"})
 	}
 	w.Round(t)
 	for _, id := range w.ids {
@@ -48,7 +48,7 @@ func (w *world) Reject(t *rapid.T) {
 }
 
 // undisturbed reports whether another tool may act on an app without a race that
-// nobody could win: no process is between its look and its call, and no call of
+// no process could win: none is between its look and its call, and no call of
 // ours is still to be found out about.
 func (w *world) undisturbed(app string) bool {
 	if w.cloud.pending(app) || slices.ContainsFunc(w.live, func(p *process) bool { return p.assignment.AppID == app }) {
@@ -93,10 +93,10 @@ func (w *world) Foreign(t *rapid.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	w.log("somebody else %s %s", do, app)
+	w.log("another system %s %s", do, app)
 }
 
-// edit is an operator's or a push's event; one that doesn't apply is skipped.
+// edit is an operator's or a callback's event; one that doesn't apply is skipped.
 func (w *world) edit(id, app string, e rollout.Event) bool {
 	was := w.target(id, app)
 	next, err := rollout.Step(was, e)
@@ -148,7 +148,7 @@ func (w *world) Operate(t *rapid.T) {
 	w.log("operator: %s %s %s", do, id, app)
 }
 
-// Wake is a push or an operator that wakes a parked target.
+// Wake is a callback or an operator that wakes a parked target.
 func (w *world) Wake(t *rapid.T) {
 	var parked []rollout.Target
 	for _, id := range w.ids {

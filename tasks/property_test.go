@@ -126,7 +126,7 @@ func (w *world) Proceed(t *rapid.T) {
 		}
 		p.proceed(w.fate(p))
 	}
-	w.told(p)
+	w.reported(p)
 }
 
 // Finish lets a process run to its end.
@@ -136,11 +136,11 @@ func (w *world) run(p *process) {
 	for !p.over {
 		p.proceed(w.fate(p))
 	}
-	w.told(p)
+	w.reported(p)
 }
 
-// told logs how far a process has come.
-func (w *world) told(p *process) {
+// reported logs how far a process has come.
+func (w *world) reported(p *process) {
 	if !p.over {
 		w.log("%s stands at %s (%d)", p.name, p.at.name, p.at.kind)
 		return
@@ -162,10 +162,10 @@ func (w *world) Kill(*rapid.T) {
 	p.proceed(order{kill: true})
 }
 
-// Stop tells a worker to stop.
+// Stop stops a worker.
 func (w *world) Stop(*rapid.T) {
 	p := pick(w, "process", w.live)
-	w.log("%s is told to stop at %s", p.name, p.at.name)
+	w.log("%s is reported to stop at %s", p.name, p.at.name)
 	p.cancel()
 }
 
@@ -179,7 +179,7 @@ func (w *world) Hold(t *rapid.T) {
 	}
 	w.outside()
 	if p.over || !w.may(w.ledger.PauseBy(w.ctx, p.assignment.Rollout, "op", "x")) {
-		w.told(p)
+		w.reported(p)
 		return
 	}
 	w.log("operator: pause %s, where %s stands at %s (%d)", p.assignment.Rollout, p.name, p.at.name, p.at.kind)
@@ -192,7 +192,7 @@ func (w *world) Hold(t *rapid.T) {
 // Forget lets Redis lose its newest writes.
 func (w *world) Forget(t *rapid.T) {
 	if len(w.live) == 0 {
-		t.Skip("nobody would notice")
+		t.Skip("no process would notice")
 	}
 	w.forget()
 	w.log("Redis restarts without its newest writes")
@@ -204,7 +204,7 @@ func (w *world) Forget(t *rapid.T) {
 				p.proceed(w.fate(p))
 			}
 		}
-		w.told(p)
+		w.reported(p)
 	}
 }
 

@@ -80,7 +80,7 @@ func TestReleaseReplyLost(t *testing.T) {
 			}
 			r.act()
 			r.called(wholeRelease[:3]...)
-			r.advance(10 * time.Second) // a push wakes it too soon
+			r.advance(10 * time.Second) // a callback wakes it too soon
 			got := r.is("release/parked/unknown")
 			woken, e := rollout.Step(got, rollout.Woken{At: r.now()})
 			r.must(e)
@@ -100,7 +100,7 @@ func TestReleaseReplyLost(t *testing.T) {
 	}
 }
 
-// Releasing publishes whatever passed last: it must be ours. An equal audit id proves it, whatever
+// Releasing publishes what passed last: it must be ours. An equal audit id proves it, with any
 // the texts are.
 func TestReleaseIsPinned(t *testing.T) {
 	t.Parallel()
@@ -130,7 +130,7 @@ func TestReleaseIsPinned(t *testing.T) {
 		r.act()
 		r.called(tc.calls...)
 		got := r.is(tc.want)
-		blames := got.State == rollout.StateFailed && strings.Contains(got.LastError.Text, "somebody else")
+		blames := got.State == rollout.StateFailed && strings.Contains(got.LastError.Text, "another system")
 		if got.State == rollout.StateFailed && got.LastError.Class != "pin" || blames == (tc.name == "ours did not pass") && got.State == rollout.StateFailed {
 			t.Errorf("%s: last error %+v, want pin", tc.name, got.LastError)
 		}
@@ -138,7 +138,7 @@ func TestReleaseIsPinned(t *testing.T) {
 }
 
 // What 85019, 85020 and 85052 mean is only known by reading: the version is live, or nothing
-// shows it, or the answers contradict each other, which is tried a few times and told.
+// shows it, or the answers contradict each other, which is tried a few times and reported.
 func TestReleaseRefusedWithoutMeaning(t *testing.T) {
 	t.Parallel()
 	const noneApproved = "WeChat says that no approved version is there, but audit 41 passed"
@@ -183,7 +183,7 @@ func TestReleaseRefusedWithoutMeaning(t *testing.T) {
 		}
 		got = r.is("release/failed")
 		if tr := got.LastError; tr.Code != tc.code || tr.RID != "rid-1" || !strings.Contains(tr.Text, tc.text) || !strings.Contains(tr.Next, "enqueue retry r1 --app wx1") {
-			t.Errorf("%d: told as %+v", tc.code, tr)
+			t.Errorf("%d: reported as %+v", tc.code, tr)
 		}
 	}
 }
@@ -207,9 +207,9 @@ func TestReleaseThatNeverShows(t *testing.T) {
 	}
 }
 
-// A lost release is read back: what does not tell which version is live is read again, a few
+// A lost release is read back: what does not show which version is live is read again, a few
 // times, and never made again.
-func TestLostReleaseThatIsNotTold(t *testing.T) {
+func TestLostReleaseThatIsNotShown(t *testing.T) {
 	t.Parallel()
 	r := atRelease(t)
 	r.at(rollout.StageRelease, r.intent(rollout.OpRelease, time.Hour))
@@ -224,7 +224,7 @@ func TestLostReleaseThatIsNotTold(t *testing.T) {
 	}
 	r.act()
 	if got := r.is("release/failed").LastError; !strings.Contains(got.Text, run.WhichLive) || got.Next == "" {
-		t.Errorf("told as %+v", got)
+		t.Errorf("reported as %+v", got)
 	}
 	r.called("version-info")
 }
@@ -251,17 +251,17 @@ func TestReleaseThatShowsAnother(t *testing.T) {
 	r := atRelease(t)
 	r.wx.release = func() error { return nil }
 	r.wx.versionInfo = live("3.8.0", "winter")
-	const told = "WeChat answered the release with ok, and shows 3.8.0 as live"
+	const reported = "WeChat answered the release with ok, and shows 3.8.0 as live"
 	for range 20 {
 		got := r.act()
 		if got.State == rollout.StateFailed {
-			if !strings.Contains(got.LastError.Text, told) || !strings.HasPrefix(got.LastError.Next, classify.CompareLive) {
-				t.Errorf("told as %+v", got.LastError)
+			if !strings.Contains(got.LastError.Text, reported) || !strings.HasPrefix(got.LastError.Next, classify.CompareLive) {
+				t.Errorf("reported as %+v", got.LastError)
 			}
 			return
 		}
-		if r.is("release/parked/unknown"); got.LastError.Text != told || got.LastError.Class != rollout.ClassUnshown {
-			t.Errorf("told as %+v", got.LastError)
+		if r.is("release/parked/unknown"); got.LastError.Text != reported || got.LastError.Class != rollout.ClassUnshown {
+			t.Errorf("reported as %+v", got.LastError)
 		}
 		r.advance(got.Due.Sub(r.now()))
 		_, err := r.ledger.WakeDue(t.Context(), 9)
@@ -274,7 +274,7 @@ func TestReleaseWaitsForItsWindow(t *testing.T) {
 	t.Parallel()
 	var opens time.Time
 	r := atRelease(t, func(p *rollout.Plan) {
-		// One that opens within two hours and lasts one, whatever the time is.
+		// One that opens within two hours and lasts one, at any time.
 		now := time.Now().UTC()
 		opens = now.Truncate(time.Hour).Add(2 * time.Hour)
 		from := time.Duration(opens.Hour()) * time.Hour

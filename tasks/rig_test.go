@@ -29,7 +29,7 @@ type rig struct {
 	h       *Handler
 	advance func(time.Duration)
 	now     func() time.Time // the store's time
-	moves   []string         // transitions that the hook heard of
+	moves   []string         // transitions that the hook received
 	dropped []string
 }
 

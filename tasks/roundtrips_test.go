@@ -140,12 +140,12 @@ func (l *tripLine) tick() string {
 }
 
 // run takes n targets through all stages, a tick and its assignments at a time, and
-// tells what each tick cost and what the assignment of a single target did.
-func (l *tripLine) run(id string, n int, tell func(what, cost string)) {
+// report says what each tick cost and what the assignment of a single target did.
+func (l *tripLine) run(id string, n int, report func(what, cost string)) {
 	l.Helper()
 	l.load(id, n)
 	for _, stage := range []string{"preflight, commit and check", "submit and verdict", "release"} {
-		tell("tick that gives out "+stage, l.tick())
+		report("tick that gives out "+stage, l.tick())
 		assignments := l.queue.assignments
 		l.queue.assignments = nil
 		if len(assignments) != n {
@@ -154,12 +154,12 @@ func (l *tripLine) run(id string, n int, tell func(what, cost string)) {
 		for _, assignment := range assignments {
 			l.must(l.handler.Run(l.Context(), assignment))
 			if cost := l.count.take(); n == 1 {
-				tell("assignment at "+stage, cost)
+				report("assignment at "+stage, cost)
 			}
 		}
 	}
-	tell("tick that finishes the rollout", l.tick())
-	tell("tick with nothing to do", l.tick())
+	report("tick that finishes the rollout", l.tick())
+	report("tick with nothing to do", l.tick())
 	r, err := l.ledger.Rollout(l.Context(), id)
 	l.must(err)
 	if got := r.Counts.State(rollout.StateReleased); got != n {

@@ -109,7 +109,7 @@ func (p *plant) passed() {
 	})
 }
 
-// gate makes preflight wait: begun hears of each call, which goes on when open is closed.
+// gate makes preflight wait: begun receives each call, which goes on when open is closed.
 func (p *plant) gate() (begun, open chan struct{}) {
 	begun, open = make(chan struct{}, 99), make(chan struct{})
 	ask := p.wx.authorizerInfo
@@ -207,7 +207,7 @@ func newServersLike(p *plant) *queue.Servers {
 	})
 }
 
-// reclaimed waits until all are through, giving assignments anew whose lease ended, as the
+// reclaimed waits until all are through, giving assignments again whose lease ended, as the
 // controller does.
 func (p *plant) reclaimed() {
 	p.Helper()

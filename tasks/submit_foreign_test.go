@@ -199,7 +199,7 @@ func TestSubmitWhileAnAuditThatDoesNotShowRuns(t *testing.T) {
 		r.act()
 		got := r.is("submit/failed")
 		if tr := got.LastError; tr.Code != 85009 || tr.RID != "rid-1" || !strings.Contains(tr.Text, "4 tries") || !strings.Contains(tr.Next, "end it; then enqueue retry r1 --app wx1") {
-			t.Errorf("told as %+v", tr)
+			t.Errorf("reported as %+v", tr)
 		}
 	}
 }

@@ -94,7 +94,7 @@ func TestSubmitWithFixedItemsAfterARejection(t *testing.T) {
 	r.is("verdict/pending")
 }
 
-// Whatever our side forgot, a submission of ours is never made twice.
+// After any loss of our data, a submission of ours is never made twice.
 func TestSubmittedBefore(t *testing.T) {
 	t.Parallel()
 	for _, status := range []wxclient.AuditStatus{wxclient.AuditPending, wxclient.AuditDelayed, wxclient.AuditPassed, wxclient.AuditRejected} {
@@ -153,7 +153,7 @@ func TestSubmitLostBeforeItTookEffect(t *testing.T) {
 		got := r.is("submit/parked/unknown")
 		r.called(wholeSubmit...)
 
-		// A push or an operator wakes it too soon.
+		// A callback or an operator wakes it too soon.
 		woken, err := rollout.Step(got, rollout.Woken{At: r.now()})
 		r.must(err)
 		_, err = r.ledger.Save(t.Context(), got, woken, rollout.SaveOptions{})
@@ -184,17 +184,17 @@ func TestSubmitWithoutQuota(t *testing.T) {
 		want  string
 		pool  []string
 	}{
-		{"none left", gives(wxclient.Quota{Limit: 500}), false, "submit/pending", []string{"refill 0/500", "refused wx1 85085 left=false", "told", settled}},
-		{"not told", fails[wxclient.Quota](refusal(-1)), false, "submit/pending", []string{"refused wx1 85085 left=false", "told", settled}},
+		{"none left", gives(wxclient.Quota{Limit: 500}), false, "submit/pending", []string{"refill 0/500", "refused wx1 85085 left=false", "reported", settled}},
+		{"not reported", fails[wxclient.Quota](refusal(-1)), false, "submit/pending", []string{"refused wx1 85085 left=false", "reported", settled}},
 		{"others are granted", some, false, "submit/parked/quota", []string{"refill 374/500", "refused wx1 85085 left=true", settled}},
-		{"others are refused too", some, true, "submit/parked/quota", []string{"refill 374/500", "refused wx1 85085 left=true", "told", settled}},
+		{"others are refused too", some, true, "submit/parked/quota", []string{"refill 374/500", "refused wx1 85085 left=true", "reported", settled}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			r := atSubmit(t)
 			r.permits.third, r.wx.quota = tc.third, tc.quota
 			r.wx.submit = func(wxclient.SubmitRequest) (int64, error) { return 0, refusal(85085) }
-			r.h.env.Hooks.Closed = func(rollout.Stage, string) { r.permits.note("told") }
+			r.h.env.Hooks.Closed = func(rollout.Stage, string) { r.permits.note("reported") }
 			r.act()
 			r.called(append(slices.Clone(wholeSubmit), "quota")...)
 			if got := r.is(tc.want); got.Intent != nil || got.Tries[rollout.CauseBusy] != 0 {
@@ -250,7 +250,7 @@ func TestSubmitKeepsItsPermitWhileItStalls(t *testing.T) {
 	r.is("verdict/pending")
 }
 
-// A submission of ours that somebody withdrew before we read it back was made:
+// A submission of ours that was withdrawn before we read it back was made:
 // it is followed, and ends as withdrawn, for an operator to retry.
 func TestSubmissionWithdrawnBeforeItWasReadBack(t *testing.T) {
 	t.Parallel()
@@ -290,7 +290,7 @@ func TestSubmitLostWhileTheClockStepsBack(t *testing.T) {
 				t.Errorf("the step was not noticed: %v", err)
 			}
 			r.parked("submit/parked/unknown", 65*time.Second)
-		} else { // a push wakes it
+		} else { // a callback wakes it
 			woken, err := rollout.Step(got, rollout.Woken{At: r.now()})
 			r.must(err)
 			_, err = r.ledger.Save(t.Context(), got, woken, rollout.SaveOptions{})

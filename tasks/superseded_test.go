@@ -9,7 +9,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// A target whose app a later rollout has released ends at whatever stage it is, without a call.
+// A target whose app a later rollout has released ends at any stage, without a call.
 func TestSupersededMakesNoCall(t *testing.T) {
 	t.Parallel()
 	for _, stage := range rollout.Stages() {

@@ -75,7 +75,7 @@ func TestReadBackAtAClosedStage(t *testing.T) {
 			r := newRig(t).at(stage)
 			r.at(stage, r.intent(op, time.Hour))
 			r.permits.closed = reason
-			r.wx.versionInfo = exp(ourVersion, "somebody else's")
+			r.wx.versionInfo = exp(ourVersion, "another system's")
 			r.wx.latestAudit = audits(41, wxclient.AuditPassed, ourVersion, ourDesc)
 			r.act()
 			if got := r.is(string(stage) + "/pending"); got.Intent != nil {

@@ -23,10 +23,10 @@ func TestVerdict(t *testing.T) {
 	}{
 		{"passed", ours(wxclient.AuditPassed), "release/pending", "", 0},
 		{"rejected", ours(wxclient.AuditRejected), "verdict/rejected", "rejected", 41},
-		{"withdrawn by somebody", ours(wxclient.AuditWithdrawn), "verdict/failed", "withdrawn", 41},
+		{"withdrawn at WeChat", ours(wxclient.AuditWithdrawn), "verdict/failed", "withdrawn", 41},
 		{"pending", ours(wxclient.AuditPending), "verdict/parked/verdict", "", 0},
 		{"delayed", ours(wxclient.AuditDelayed), "verdict/parked/delayed", "delayed", 0},
-		{"a status nobody documented", ours(7), "verdict/parked/unlisted", "unknown", 0},
+		{"an undocumented status", ours(7), "verdict/parked/unlisted", "unknown", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -46,8 +46,8 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// The reason of a rejection is told without its markup, with its screenshots.
-func TestRejectionIsTold(t *testing.T) {
+// The reason of a rejection is reported without its markup, with its screenshots.
+func TestRejectionIsReported(t *testing.T) {
 	t.Parallel()
 	r := newRig(t).at(rollout.StageVerdict)
 	r.wx.latestAudit = gives(wxclient.Audit{
@@ -56,7 +56,7 @@ func TestRejectionIsTold(t *testing.T) {
 	r.act()
 	got := r.is("verdict/rejected").LastError
 	if !strings.HasPrefix(got.Text, "1. no login 2. no shop xxx") || len([]rune(got.Text)) != 301 || got.Screenshots != "a|b" {
-		t.Errorf("told as %q with screenshots %q", got.Text, got.Screenshots)
+		t.Errorf("reported as %q with screenshots %q", got.Text, got.Screenshots)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestVerdictIsPolledLessAndLess(t *testing.T) {
 	}
 }
 
-// Somebody submitted another version since: ours is asked for by its id.
+// Another system submitted another version since: ours is asked for by its id.
 func TestVerdictOfOursBehindAnother(t *testing.T) {
 	t.Parallel()
 	for _, latest := range []func() (wxclient.Audit, error){

@@ -15,7 +15,7 @@ import (
 
 // process is one delivery of an assignment in some worker. It runs in a goroutine, but
 // only while the world waits for it: it stops before and after each thing that
-// others could see, and goes on when it is told to.
+// others could see, and goes on when it is reported to.
 type process struct {
 	w          *world
 	name       string
@@ -62,9 +62,9 @@ type reply int64
 const (
 	replyOK          reply = 0
 	replyNotSent     reply = 1 // no connection
-	replyLostBefore  reply = 2 // it never arrived, and nobody knows
-	replyLostAfter   reply = 3 // it took effect, and nobody knows
-	replyLate        reply = 4 // nobody knows, and it takes effect later
+	replyLostBefore  reply = 2 // it never arrived, and the outcome is unknown
+	replyLostAfter   reply = 3 // it took effect, and the outcome is unknown
+	replyLate        reply = 4 // the outcome is unknown, and it takes effect later
 	replyRunsAlready reply = 5 // it took effect, and the answer is 9402202
 	replyCode        reply = 6 // an errcode to be drawn
 )
@@ -157,7 +157,7 @@ var _ Ledger = disk{}
 
 var errNoRedis = errors.New("no connection to Redis")
 
-// script runs one script of the ledger as the process is told to.
+// script runs one script of the ledger as the process is reported to.
 func script[T any](p *process, name string, do func(*ledger.Ledger) (T, error)) (T, error) {
 	o := p.stop(point{kind: writing, name: name})
 	if o.reply == replyLostBefore {

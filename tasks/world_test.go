@@ -251,7 +251,7 @@ func (w *world) land(p *process, app string) {
 	}
 }
 
-// died hears of the end of a process, whatever its cause.
+// died records the end of a process, of any cause.
 func (w *world) died(p *process) {
 	w.live = slices.DeleteFunc(w.live, func(x *process) bool { return x == p })
 	delete(w.zombies, p)
@@ -267,7 +267,7 @@ func (w *world) end() {
 	}
 }
 
-// move lets time pass, after which Redis has stored what it was told.
+// move lets time pass, after which Redis has stored what it was reported.
 func (w *world) move(d time.Duration) {
 	w.pass(d)
 	w.remember()
@@ -313,7 +313,7 @@ for _, k in ipairs(redis.call('KEYS', '*')) do
 end
 return out`)
 
-// A restarted server has another run_id: the ledger is told so in place of it.
+// A restarted server has another run_id: the ledger is reported so in place of it.
 var restore = redis.NewScript(`
 for _, k in ipairs(redis.call('KEYS', '*')) do redis.call('DEL', k) end
 for i = 1, #ARGV, 3 do redis.call('RESTORE', ARGV[i], math.max(0, tonumber(ARGV[i + 1])), ARGV[i + 2]) end

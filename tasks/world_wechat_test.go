@@ -239,7 +239,7 @@ type request[T any] struct {
 	effect    func() (T, error)
 }
 
-// transmit makes one call as the process is told to.
+// transmit makes one call as the process is reported to.
 func transmit[T any](ctx context.Context, p *process, r request[T]) (T, error) {
 	var none T
 	endpoint := "/wxa/" + r.name

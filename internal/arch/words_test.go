@@ -25,11 +25,19 @@ var bannedWords = map[string]string{
 	"seat": "lease", "seats": "leases", "resign": "step down", "resigns": "steps down", "resigned": "stepped down",
 	"mend": "repair", "mends": "repairs", "mended": "repaired",
 	"chore": "background job", "chores": "background jobs",
-	"patience": "backoff",
+	"patience":     "backoff",
+	"registration": "app creation", "registrations": "app creations",
+	"nobody": "a subject", "somebody": "a subject", "someone": "a subject", "anybody": "a subject", "whatever": "a noun", "anew": "again",
+	"hear": "receive", "hears": "receives", "heard": "received",
+	"tell": "report", "tells": "reports", "told": "reported",
 }
 
+// bannedPhrases are phrases that the style of docs/vocabulary.md refuses.
+var bannedPhrases = regexp.MustCompile(`(?i)\b(of (its|their|our|his) own\b|by (itself|themselves)|as it is([.,;:)]|$)|all the same|that is,)|` +
+	`\b(a|an|the|its|this|that|each|every|no|one|another|same|lost|late|verified|WeChat's) push(es)?\b|\bpushes (that|of|are|get|come|came|alone|reach|arrive|made)\b|\bby push(es)?\b`)
+
 // idioms are uses of banned words that are plain English.
-var idioms = regexp.MustCompile(`(?i)\bin turn\b|\bfor its turn\b|\bwhose turn\b|\b(that|it|product|none|store|build|AOF|caught|not|and|reordered|decodeReply|ConvertTrial) turns\b|` +
+var idioms = regexp.MustCompile(`(?i)/_sim/registrations|http\.NoBody|\bin turn\b|\bfor its turn\b|\bwhose turn\b|\b(that|it|product|none|store|build|AOF|caught|not|and|reordered|decodeReply|ConvertTrial) turns\b|` +
 	`\b(operators|months|books|only|not|to) turn\b|\bturns? (on|off|up|into)\b|\btends? to\b`)
 
 // british are parts of words that are spelled otherwise in American English.
@@ -82,6 +90,9 @@ func texts(t *testing.T, endings ...string) []written {
 	return out
 }
 
+// codeSpan is a name in Markdown.
+var codeSpan = regexp.MustCompile("`[^`\n]*`")
+
 var wordForm = regexp.MustCompile(`[A-Z]?[a-z0-9]+|[A-Z]+`)
 
 // banned lists those of the words that the vocabulary replaced.
@@ -101,7 +112,13 @@ func nameWords(name string) []string { return banned(wordForm.FindAllString(name
 // proseWords lists the banned words of prose, without idioms.
 func proseWords(text string) []string {
 	split := func(text string) []string {
-		return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) })
+		words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) })
+		for _, word := range words { // names, such as those of alerts
+			if parts := wordForm.FindAllString(word, -1); len(parts) > 1 {
+				words = append(words, parts...)
+			}
+		}
+		return words
 	}
 	if len(banned(split(text))) == 0 {
 		return nil
@@ -148,10 +165,16 @@ func eachNode(t *testing.T, visit func(n ast.Node, at func(token.Pos) token.Posi
 // way.
 func TestWordsOfTexts(t *testing.T) {
 	t.Parallel()
-	for _, s := range texts(t, ".go", ".lua", ".md", ".csv", ".yaml", ".yml") {
+	for _, s := range texts(t, ".go", ".lua", ".md", ".csv", ".yaml", ".yml", ".js", ".sh", "Makefile", "dashboards/rollout.json") {
+		if s.path == "CHANGELOG.md" { // it names what was removed
+			s.text = codeSpan.ReplaceAllString(s.text, "")
+		}
 		for i, line := range strings.Split(s.text, "\n") {
 			for _, word := range proseWords(line) {
 				t.Errorf("%s:%d: %q is called %q: %s", s.path, i+1, word, bannedWords[word], strings.TrimSpace(line))
+			}
+			for _, phrase := range bannedPhrases.FindAllString(line, -1) {
+				t.Errorf("%s:%d: %q is not the style of docs/vocabulary.md: %s", s.path, i+1, phrase, strings.TrimSpace(line))
 			}
 			for _, word := range britishIn(line) {
 				t.Errorf("%s:%d: %q is British spelling", s.path, i+1, word)
@@ -200,10 +223,18 @@ func TestWordsAreFound(t *testing.T) {
 			t.Errorf("%q: %v, want %d", text, got, want)
 		}
 	}
+	for text, want := range map[string]bool{"a push arrives": true, "pushes that repeat": true, "git push": false, "an index of its own": true, "Pull, not push.": false, "it reopens by itself": true} {
+		if bannedPhrases.MatchString(text) != want {
+			t.Errorf("%q: want refused %t", text, want)
+		}
+	}
+	if got := proseWords("WxrolloutLaneBlocked: nobody"); len(got) != 2 {
+		t.Errorf("alert name: %v", got)
+	}
 	if got := nameWords("sameTurnsOfLane"); len(got) != 2 {
 		t.Errorf("identifier: %v", got)
 	}
 	if len(britishIn("unauthorised")) != 1 || len(britishIn("authorized")) != 0 {
-		t.Error("British spelling is not told from American spelling")
+		t.Error("British spelling is not distinguished from American spelling")
 	}
 }

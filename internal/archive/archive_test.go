@@ -81,7 +81,7 @@ func TestArchiveKeepsEverything(t *testing.T) {
 
 // An archived rollout is found no more, by no name, and its content isn't applied
 // again under the id that WeChat's versions carry.
-func TestArchivedIsToldOf(t *testing.T) {
+func TestArchivedIsReported(t *testing.T) {
 	t.Parallel()
 	b, id, file := finished(t)
 	if _, err := b.Archiver.Archive(b.Ctx, id, archive.Options{File: file, Prune: true}); err != nil {

@@ -45,8 +45,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestTellAll prints every fault, however many and however joined.
-func TestTellAll(t *testing.T) {
+// TestReportAll prints every fault, however many and however joined.
+func TestReportAll(t *testing.T) {
 	t.Parallel()
 	var faults filefault.Faults
 	for i := range 120 {
@@ -60,7 +60,7 @@ func TestTellAll(t *testing.T) {
 	f = newFake("")
 	report(f.Env, nil, exit.With(exit.Held))
 	if f.Stderr.Len() != 0 {
-		t.Errorf("a status was told: %q", f.Stderr.String())
+		t.Errorf("a status was reported: %q", f.Stderr.String())
 	}
 }
 

@@ -27,7 +27,7 @@ import (
 )
 
 // TestScripts runs every script of testdata/script against a Redis and a
-// simulated WeChat of its own.
+// a separate simulated WeChat.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
@@ -209,7 +209,7 @@ func (s *stage) answer(ts *testscript.TestScript, neg bool, args []string) {
 	s.worker.Answer(args[0], o.stage, o.reply)
 }
 
-// work: everything moves that moves by itself.
+// work: everything that can move without help moves.
 func (s *stage) work(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(s.worker.Work(s.ctx))
 }

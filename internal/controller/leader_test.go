@@ -180,7 +180,7 @@ func TestLeaderStepsDown(t *testing.T) {
 	})
 }
 
-// TestLeaderLosesItsLease: whatever happens to the lease, the loops have ended before another
+// TestLeaderLosesItsLease: after any loss of the lease, the loops have ended before another
 // worker leads.
 func TestLeaderLosesItsLease(t *testing.T) {
 	t.Parallel()

@@ -58,7 +58,7 @@ func newPlatform(t *testing.T, f ledger.PlatformFault, apps int) (*controller.Pl
 	return &controller.Platform{Faults: l, Unfinished: l, WeChat: wx, Log: zerolog.Nop()}, wx, m
 }
 
-// TestProbeFollowsTheFault: a probe ends a fault once what failed gets through, whatever else
+// TestProbeFollowsTheFault: a probe ends a fault once the failed call succeeds, whichever other
 // happens to the app that it asks.
 func TestProbeFollowsTheFault(t *testing.T) {
 	t.Parallel()

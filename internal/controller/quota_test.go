@@ -121,7 +121,7 @@ func TestReadsOnTheClock(t *testing.T) {
 	})
 }
 
-// An app that refuses, whatever for, costs the reading one call: the next one is
+// An app that refuses, for any cause, costs the reading one call: the next one is
 // asked, and the one that answered stays the first.
 func TestRefusalMovesOn(t *testing.T) {
 	t.Parallel()
@@ -202,7 +202,7 @@ func TestBusyAppsAreWaitedFor(t *testing.T) {
 		}
 		w.run(q, 2*every)
 		if len(w.failures) == 0 || !strings.Contains(w.failures[0], "workers call for each app") {
-			t.Errorf("an old reading isn't told of: %q", w.failures)
+			t.Errorf("an old reading isn't reported: %q", w.failures)
 		}
 		w.busy["wx2"] = false
 		w.run(q, 2*time.Second)

@@ -1,5 +1,5 @@
 // Package demo shows a whole rollout in one process: an in-memory Redis, the
-// WeChat simulator, a worker and a plan. It owns the story that is told, not how
+// WeChat simulator, a worker and a plan. It owns the story, not how
 // it is printed, and must never touch a Redis that holds rollouts already.
 //
 //	d, err := demo.Start(ctx, demo.Options{Apps: 300, Seed: 7})
@@ -167,7 +167,7 @@ func (d *Demo) settings() (*config.Config, func() redis.UniversalClient, error) 
 	}, nil
 }
 
-// open connects the operator and makes sure that nobody else's rollouts are there.
+// open connects the operator and makes sure that no other rollouts are there.
 func (d *Demo) open(ctx context.Context, cfg *config.Config, embedded func() redis.UniversalClient) error {
 	var tools *app.Tools
 	var done func() error

@@ -118,8 +118,8 @@ func TestCheckRedisGone(t *testing.T) {
 	}
 }
 
-// TestClockStepIsTold: check names a step back of Redis's clock, with how far and when.
-func TestClockStepIsTold(t *testing.T) {
+// TestClockStepIsReported: check names a step back of Redis's clock, with how far and when.
+func TestClockStepIsReported(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	clock := func() doctor.Result {
@@ -139,10 +139,10 @@ func TestClockStepIsTold(t *testing.T) {
 	b.Advance(time.Minute)
 	want := "the Redis clock stepped back by 8h0m0s at " + stepped.UTC().Format(time.RFC3339)
 	if r := clock(); r.Level != doctor.LevelWarn || !strings.HasPrefix(r.Detail, want) || r.Hint == "" {
-		t.Errorf("check tells %+v, want %q", r, want)
+		t.Errorf("check shows %+v, want %q", r, want)
 	}
 	b.Advance(8 * 24 * time.Hour)
 	if r := clock(); r.Level != doctor.LevelOK || !strings.HasPrefix(r.Detail, want) {
-		t.Errorf("a week later check tells %+v", r)
+		t.Errorf("a week later check shows %+v", r)
 	}
 }

@@ -224,7 +224,7 @@ func creationNext(r apps.Creation, now time.Time) string {
 func endNext(status int64) string {
 	switch status {
 	case 100001, 100002, 100003:
-		return "the legal person did not agree within 24 hours: ask again, and tell them to open WeChat's message"
+		return "the legal person did not agree within 24 hours: create it again, and remind them to open WeChat's message"
 	case 101:
 		return "the register of companies has it as closed: check the code"
 	case 102:

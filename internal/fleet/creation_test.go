@@ -120,7 +120,7 @@ func TestCreateEnterprise(t *testing.T) {
 	if waiting, err := b.Fleet.Creations(b.Ctx, true); err != nil || len(waiting) != 3 {
 		t.Errorf("waiting %+v %v", waiting, err)
 	}
-	b.ended(fleet.CreationEnd{Kind: apps.KindEnterprise, Status: -1, Text: "open verity failed", At: b.Now()}) // nobody's
+	b.ended(fleet.CreationEnd{Kind: apps.KindEnterprise, Status: -1, Text: "open verity failed", At: b.Now()}) // of no creation
 	if _, words := b.creations(); !strings.Contains(words, fmt.Sprintf("enterprise unknown-%d refused", b.Now().Unix())) {
 		t.Error(words)
 	}

@@ -1,6 +1,6 @@
 // Package fleet holds the use cases of the app registry: bring it up to WeChat's list, take
 // callbacks about apps, label and import, list what merchants must do, make authorization links,
-// and create apps through WeChat. It also chooses apps that nobody works on for reads.
+// and create apps through WeChat. It also chooses apps without assignments for reads.
 //
 // It must never print, or write anything at WeChat but app creations.
 package fleet

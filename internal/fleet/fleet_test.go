@@ -55,7 +55,7 @@ func TestSync(t *testing.T) {
 	if n := b.calls("AuthorizerInfo"); n != 1201 || b.calls("VersionInfo") != 1201 {
 		t.Errorf("%d apps asked about, want 1201", n)
 	}
-	// Another one changes nothing, and asks about nobody.
+	// Another one changes nothing, and asks about no app.
 	b.Advance(time.Hour)
 	if done := b.Sync(fleet.SyncOptions{}); done.Joined+done.Left+done.Read != 0 || b.calls("AuthorizerInfo") != 1201 {
 		t.Errorf("second sync %+v, %d asked about", done, b.calls("AuthorizerInfo"))
@@ -163,7 +163,7 @@ func TestSyncStops(t *testing.T) {
 	}
 }
 
-// TestReconcileApps: the worker's side syncs once a day, and reads what pushes told of.
+// TestReconcileApps: the worker's side syncs once a day, and reads what pushes reported.
 func TestReconcileApps(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
@@ -184,7 +184,7 @@ func TestReconcileApps(t *testing.T) {
 		t.Fatal(err)
 	}
 	if done := reconcile(true); done.Listed != 0 || done.Read != 1 {
-		t.Errorf("after a push: %+v", done)
+		t.Errorf("after a callback: %+v", done)
 	}
 	reconcile(false)
 	b.Advance(25 * time.Hour)
@@ -245,7 +245,7 @@ func TestImport(t *testing.T) {
 	}
 }
 
-// TestNewsFromTheFuture: WeChat's clock is ahead of ours. What it told of an app is newer
+// TestNewsFromTheFuture: WeChat's clock is ahead of ours. What it reported an app is newer
 // than any reading of ours for minutes; the app is not asked about all that time.
 func TestNewsFromTheFuture(t *testing.T) {
 	t.Parallel()
@@ -274,7 +274,7 @@ func TestNewsFromTheFuture(t *testing.T) {
 	}
 }
 
-// A list that cannot be read completely is told with its counts, whatever it lacks; what it has is
+// A list that cannot be read completely is reported with its counts, for any gap; what it has is
 // taken, and no app counts as gone because the list lacks it.
 func TestListIsRefusedWhenShort(t *testing.T) {
 	t.Parallel()
@@ -406,11 +406,11 @@ func TestEditsWholly(t *testing.T) {
 	if list, err := b.Fleet.List(b.Ctx, fleet.AppFilter{Selector: parseSelector(t, "note=y")}); err != nil || len(list) != 0 {
 		t.Errorf("half of it was done: %v %v", list, err)
 	}
-	told := 0
-	opt := fleet.EditOptions{Progress: func(done, total int) { told = done }}
+	reported := 0
+	opt := fleet.EditOptions{Progress: func(done, total int) { reported = done }}
 	b.Label("note=y", appID(0))
-	if got, err := b.Fleet.Label(b.Ctx, []string{appID(0), appID(2)}, fleet.AppFilter{}, one, opt); err != nil || got.Changed != 1 || told != 2 {
-		t.Errorf("%+v, told of %d: %v", got, told, err)
+	if got, err := b.Fleet.Label(b.Ctx, []string{appID(0), appID(2)}, fleet.AppFilter{}, one, opt); err != nil || got.Changed != 1 || reported != 2 {
+		t.Errorf("%+v, reported %d: %v", got, reported, err)
 	}
 }
 
@@ -489,7 +489,7 @@ func TestAppLeavesAndComesBack(t *testing.T) {
 		t.Errorf("authorized apps %+v %v, want none", list, err)
 	}
 	b.Advance(time.Minute)
-	b.Sync(fleet.SyncOptions{}) // the push was lost; the list has it
+	b.Sync(fleet.SyncOptions{}) // the callback was lost; the list has it
 	b.Work()
 	if r := b.Rollout(id); r.Counts.State(rollout.StateReleased) != 1 {
 		t.Errorf("after it came back: %v", r.Counts)

@@ -1,5 +1,5 @@
 // Package goldentest compares what code says with a file of testdata that a person has
-// read. After a change that is meant, write the files anew with
+// read. After a change that is meant, write the files again with
 //
 //	go test ./that/package -update
 //
@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files of testdata")
 
-// Update reports whether what is expected is to be written anew.
+// Update reports whether what is expected is to be written again.
 func Update() bool { return *update }
 
 // Compare compares got with testdata/name, or writes it there.

@@ -23,7 +23,7 @@ type books struct {
 	accepted, today map[string]int64
 	// doubts are the pools of submissions, by permit id, that WeChat did not take and that a
 	// worker counts as spent because their replies were lost, until they are read back; hidden
-	// are those by pool that WeChat took and of which no worker could tell. Both of the month.
+	// are those by pool that WeChat took and that no worker could report. Both of the month.
 	doubts map[string]string
 	hidden map[string]int64
 	// total are all accepted submissions.
@@ -104,14 +104,14 @@ func (b *books) granted(id, pool string, shares map[string]int64) (fault string)
 	return ""
 }
 
-// spent notes an accepted submission, and says which rule of the quota it breaks. told says that
-// its worker lived to tell.
-func (b *books) spent(id string, a *applied, limit int64, told bool) (fault string) {
+// spent notes an accepted submission, and says which rule of the quota it breaks. reported says that
+// its worker survived to report it.
+func (b *books) spent(id string, a *applied, limit int64, reported bool) (fault string) {
 	pool := a.plan.Quota.PoolName()
 	b.accepted[pool]++
 	b.today[pool]++
 	b.total++
-	if told {
+	if reported {
 		b.view--
 	} else {
 		b.hidden[pool]++
@@ -127,7 +127,7 @@ func (b *books) spent(id string, a *applied, limit int64, told bool) (fault stri
 	return b.bounds(a, limit)
 }
 
-// bounds says which bound of its own a pool has passed.
+// bounds says which bound of its a pool has passed.
 func (b *books) bounds(a *applied, limit int64) string {
 	q, pool := a.plan.Quota, a.plan.Quota.PoolName()
 	if most := capOf(q, limit); most >= 0 && b.accepted[pool]-b.hidden[pool] > most {

@@ -1,7 +1,7 @@
 // Package judgement tests in virtual time that the engine spends quota as promised and that
 // nothing stalls. Many rollouts of several pools compete for a few submissions while controllers,
 // workers, the quota loop, Redis, its clock and WeChat misbehave; all of that is production
-// code and production scripts but WeChat, which is a model with books of its own. The rules are
+// code and production scripts but WeChat, which is a model with separate books. The rules are
 // checked by those books alone: no reserve is touched, no bound of a pool is passed, no attempt
 // is submitted twice, no app is moved to an older version. An outage of the platform or of WeChat
 // fails nothing, and work resumes soon after it. A step of Redis's clock makes no wait longer. Then

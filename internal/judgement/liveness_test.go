@@ -11,7 +11,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// Bounds of virtual time after the last fault. The longest wait of our own is that of an app
+// Bounds of virtual time after the last fault. Our longest wait is that of an app
 // that alone was refused for lack of quota: 6 h, and a tenth for the jitter.
 const (
 	afterFaults = 8 * time.Hour
@@ -104,7 +104,7 @@ func (w *world) once() bool {
 	return moved
 }
 
-// step is how long it is until something may happen by itself.
+// step is how long it is until something may happen automatically.
 func (w *world) step() time.Duration {
 	d := 20 * time.Minute
 	sooner := func(at time.Time, now time.Time) { d = min(d, max(0, at.Sub(now))) }
@@ -190,7 +190,7 @@ func (w *world) stuck(a *applied, r rollout.Rollout, t rollout.Target, shares ma
 	case t.State == rollout.StatePending:
 		return w.closed(t.Stage)
 	case t.State == rollout.StateRunning:
-		return "nobody works on it"
+		return "no worker has it"
 	case !t.Due.After(w.redisNow()):
 		return fmt.Sprintf("it was due at %s", t.Due)
 	case t.Reason == rollout.ReasonVerdict:
@@ -231,7 +231,7 @@ func (w *world) gated(r rollout.Rollout, t rollout.Target) string {
 }
 
 // unsubmitted: a target that waits at submit waits for units that its pool can't have, and what
-// people are told of that is so.
+// people are reported that is so.
 func (w *world) unsubmitted(a *applied, shares map[string]int64) string {
 	l, err := w.leaders[0].pools.Explain(w.ctx, a.plan.Quota.Request(rollout.StageSubmit, shares))
 	w.must(err)
@@ -323,7 +323,7 @@ func (w *world) unowned(a *applied, t rollout.Target) string {
 	w.must(err)
 	owner := w.byID[id]
 	if owner == nil || owner == a {
-		return fmt.Sprintf("nobody else works on the app (owner %q)", id)
+		return fmt.Sprintf("no other rollout works on the app (owner %q)", id)
 	}
 	r, err := w.ledger.Rollout(w.ctx, id)
 	w.must(err)

@@ -23,12 +23,12 @@ type mutant struct {
 	ledger func(tasks.Ledger) tasks.Ledger
 	// wechat changes what workers read of WeChat.
 	wechat func(tasks.WeChat) tasks.WeChat
-	// noProbe: nobody probes a fault of the platform. noHeartbeat: nobody notices that the clock
+	// noProbe: no fault of the platform is probed. noHeartbeat: it is not noticed that the clock
 	// stepped back.
 	noProbe, noHeartbeat bool
 	// plan changes how plans are stored.
 	plan func(*rollout.Plan)
-	// permits changes what workers tell the pools.
+	// permits changes what workers report to the pools.
 	permits func(tasks.Permits) tasks.Permits
 	// store changes what the controllers do to the ledger.
 	store func(dispatch.Store, *world) dispatch.Store
@@ -155,7 +155,7 @@ func (noAudits) LatestAudit(context.Context, string) (wxclient.Audit, error) {
 	return wxclient.Audit{}, refusal("get_latest_auditstatus", 85058)
 }
 
-// unproven never hears that a lost submission had no effect.
+// unproven never learns that a lost submission had no effect.
 type unproven struct{ tasks.Permits }
 
 func (p unproven) Settle(ctx context.Context, s rollout.Stage, pool, id string, use ratelimit.Use) error {

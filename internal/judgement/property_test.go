@@ -38,7 +38,7 @@ func play(ctx context.Context, d draw, rdb redis.UniversalClient, advance func(t
 
 // TestJudgement holds that in any world
 //   - no attempt gets two submissions accepted, and each had a permit,
-//   - no pool reaches into what another one is still sure of, as far as the last reading tells,
+//   - no pool reaches into what another one is still sure of, as far as the last reading shows,
 //   - no pool passes its cap of the month or the day,
 //   - no app is moved to an older version than a rollout created later has released,
 //   - an app has one call in flight at most, also by the quota loops,
@@ -48,7 +48,7 @@ func play(ctx context.Context, d draw, rdb redis.UniversalClient, advance func(t
 // and when faults stop, within a bounded time and again after WeChat raised the quota and in a new
 // month, that
 //   - a target waits to be submitted only if no unit is free for it, and the numbers that people
-//     are told are WeChat's,
+//     are reported are WeChat's,
 //   - no call of unknown outcome is left unread, and no unit stays charged for one that is denied,
 //   - a target waits for its app only if another rollout works on it from which it may not take
 //     it,

@@ -26,9 +26,9 @@ type caller struct {
 	busy       bool
 	// calls are left before the process dies; it never does below 0.
 	calls int
-	// gone: the process has died. Nothing it does reaches anybody.
+	// gone: the process has died. Nothing it does has an effect.
 	gone bool
-	// answered is what queryquota told it last.
+	// answered is what queryquota reported it last.
 	answered answer
 }
 
@@ -40,9 +40,9 @@ type fate int
 const (
 	fateOK         fate = iota
 	fateNotSent         // no connection
-	fateLostBefore      // it never arrived, and nobody knows
-	fateLostAfter       // it took effect, and nobody knows
-	fateLate            // nobody knows, and it takes effect later
+	fateLostBefore      // it never arrived, and the outcome is unknown
+	fateLostAfter       // it took effect, and the outcome is unknown
+	fateLate            // the outcome is unknown, and it takes effect later
 	fateRuns            // it took effect, and the answer is 9402202
 	fateCode            // an errcode
 	fateDies            // the process dies: before the call arrives, or after
@@ -52,7 +52,7 @@ const (
 type request[T any] struct {
 	name, app string
 	write     bool
-	effect    func(told bool) (T, error)
+	effect    func(reported bool) (T, error)
 }
 
 // codes are errcodes for any call, submitCodes such as submit_audit also answers. 45009 and
@@ -147,14 +147,14 @@ func call[T any](ctx context.Context, c *caller, r request[T]) (T, error) {
 }
 
 // settled runs an effect whose reply is lost; a submission that was not taken may be counted.
-func (c *caller) settled(r any, told bool) {
+func (c *caller) settled(r any, reported bool) {
 	switch r := r.(type) {
 	case request[int64]:
-		if _, err := r.effect(told); err != nil {
+		if _, err := r.effect(reported); err != nil {
 			c.doubt(r.name)
 		}
 	case request[struct{}]:
-		_, _ = r.effect(told)
+		_, _ = r.effect(reported)
 	}
 }
 
@@ -232,10 +232,10 @@ func (c wire) SubmitAudit(ctx context.Context, app string, _ wxclient.SubmitRequ
 	if w.oneIn(8) {
 		verdict = wxclient.AuditRejected
 	}
-	return call(ctx, c.caller, request[int64]{name: "submit_audit", app: app, write: true, effect: func(told bool) (int64, error) {
+	return call(ctx, c.caller, request[int64]{name: "submit_audit", app: app, write: true, effect: func(reported bool) (int64, error) {
 		id, err := w.cloud.submit(app, due, verdict)
 		if err == nil {
-			w.submitted(assignment, attempt, told)
+			w.submitted(assignment, attempt, reported)
 		}
 		return id, err
 	}})

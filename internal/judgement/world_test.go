@@ -103,7 +103,7 @@ func (w *world) log(format string, args ...any) {
 // ownerRetry is how long a target waits for its app at most before it looks again.
 const ownerRetry = 10 * time.Minute
 
-// permitTTL is when a permit that nobody settled comes back.
+// permitTTL is when an unsettled permit comes back.
 const permitTTL = 2 * time.Minute
 
 const (
@@ -261,8 +261,8 @@ func (w *world) shares() map[string]int64 {
 	return shares
 }
 
-// submitted is told of each submission that WeChat accepted.
-func (w *world) submitted(assignment rollout.Assignment, attempt int, told bool) {
+// submitted receives each submission that WeChat accepted.
+func (w *world) submitted(assignment rollout.Assignment, attempt int, reported bool) {
 	key := fmt.Sprintf("%s %s attempt %d", assignment.Rollout, assignment.AppID, attempt)
 	w.log("WeChat accepts %s; %d are left", key, w.cloud.rest())
 	if w.books.attempts[key] {
@@ -270,12 +270,12 @@ func (w *world) submitted(assignment rollout.Assignment, attempt int, told bool)
 	}
 	w.books.attempts[key] = true
 	id := rollout.PermitID(assignment.Rollout, assignment.AppID)
-	if fault := w.books.spent(id, w.byID[assignment.Rollout], w.cloud.limit, told); fault != "" {
+	if fault := w.books.spent(id, w.byID[assignment.Rollout], w.cloud.limit, reported); fault != "" {
 		w.breach("%s", fault)
 	}
 }
 
-// released is told of each version that goes live.
+// released receives each version that goes live.
 func (w *world) released(id, app string) {
 	a, at := w.byID[id], w.cloud.apps[app]
 	w.log("%s releases %s to %s", id, at.live.Version, app)
@@ -413,7 +413,7 @@ func (w *world) interlude() {
 func (w *world) external() {
 	n := min(w.cloud.rest(), int64(w.between(1, 3)))
 	w.cloud.used += n
-	w.log("somebody else spends %d; %d are left", n, w.cloud.rest())
+	w.log("another system spends %d; %d are left", n, w.cloud.rest())
 }
 
 // may allows the refusals that an operator meets.

@@ -161,7 +161,7 @@ func TestPlanComparesAppConfig(t *testing.T) {
 	}
 	reads := f.reads
 	if d := compare(0, false); d.Compared != 0 || d.Note != "" {
-		t.Errorf("nobody: %+v", d)
+		t.Errorf("no apps: %+v", d)
 	}
 	if d := compare(9, true); d.Note == "" {
 		t.Errorf("offline: %+v", d)

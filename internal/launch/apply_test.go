@@ -23,12 +23,12 @@ func TestApplyMakesWhatPlanShowed(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient, advance func(time.Duration)) {
 		b := setup(t, rdb, advance)
 		p := b.Plan(waved, 1201)
-		var told []int
+		var reported []int
 		a, err := b.Launcher.Apply(b.Ctx, p, launch.ApplyOptions{Why: "spring", Progress: func(done, total int) {
 			if total != 1201 {
 				t.Errorf("progress of %d", total)
 			}
-			told = append(told, done)
+			reported = append(reported, done)
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -37,8 +37,8 @@ func TestApplyMakesWhatPlanShowed(t *testing.T) {
 		if a != want {
 			t.Errorf("applied %+v, want %+v", a, want)
 		}
-		if len(told) != 3 || !slices.IsSorted(told) || told[2] != 1201 {
-			t.Errorf("progress %v", told)
+		if len(reported) != 3 || !slices.IsSorted(reported) || reported[2] != 1201 {
+			t.Errorf("progress %v", reported)
 		}
 		r := b.Rollout(p.ID)
 		if r.Total != 1201 || r.Digest != p.Digest || r.By != "li@ops1" || r.Why != "spring" {

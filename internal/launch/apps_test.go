@@ -113,7 +113,7 @@ func TestScheduleChooses(t *testing.T) {
 	}
 	b.Sound(r.ID)
 	b.Work()
-	// Nobody is left: the run is left out, and counted.
+	// No app is left: the run is left out, and counted.
 	b.Label("tier=test", appID(1), appID(2), appID(3), appID(4))
 	b.Advance(24 * time.Hour)
 	fired, err = b.Launcher.FireDue(b.Ctx)
@@ -123,7 +123,7 @@ func TestScheduleChooses(t *testing.T) {
 }
 
 // TestScheduleFrozenOnce: a run that crashed after its apps were chosen begins with
-// them, whatever the registry says by then.
+// them, with any later state of the registry.
 func TestScheduleFrozenOnce(t *testing.T) {
 	t.Parallel()
 	b := mini(t)

@@ -124,7 +124,7 @@ type Gathered struct {
 
 // Gather writes newcomers as a rollout when it is time; nil if there is nothing to do. Several
 // calls at once, or one after another that crashed, take each newcomer once: it is in the queue, in
-// the open batch, or handed on, and the batch's rollout has an id of its own.
+// the open batch, or handed on, and the batch's rollout has a separate id.
 func (l *Launcher) Gather(ctx context.Context) (*Gathered, error) {
 	b, err := l.apps.Baseline(ctx)
 	if err != nil {

@@ -103,7 +103,7 @@ func TestBaseline(t *testing.T) {
 			t.Errorf("%s: %v", id, r.Counts)
 		}
 	}
-	// An app that leaves before it is gathered isn't; paused, nobody is.
+	// An app that leaves before it is gathered isn't; paused, none is.
 	b.Advance(time.Hour)
 	b.come(13)
 	b.come(14)
@@ -157,7 +157,7 @@ func TestBaselineFaults(t *testing.T) {
 }
 
 // TestBaselineReserve: rollouts of other pools leave the baseline's submissions from when it is
-// set until it is cleared, whether they ran before or not; a plan is told.
+// set until it is cleared, whether they ran before or not; a plan is reported.
 func TestBaselineReserve(t *testing.T) {
 	t.Parallel()
 	b := mini(t)

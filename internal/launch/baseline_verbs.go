@@ -71,7 +71,7 @@ func checkBaseline(file *planfile.File) error {
 	}
 	fault(!file.Targets.Registry(), "targets", "a baseline is for apps that are yet to come: want all: true, or select: tier!=test")
 	fault(len(file.Waves) > 1 || len(file.Waves) == 1 && (file.Waves[0].Approve || !file.Waves[0].Size.Rest()), "waves", "newcomers come one by one: a baseline has no waves")
-	fault(file.Schedule != "", "schedule", "a baseline stands until it is cleared, and gathers by itself: it has no schedule")
+	fault(file.Schedule != "", "schedule", "a baseline stands until it is cleared, and gathers automatically: it has no schedule")
 	fault(!file.Start.IsZero(), "start", "a baseline stands from when it is set on: it has no start")
 	if len(faults) > 0 {
 		return faults
@@ -111,7 +111,7 @@ func (l *Launcher) SetBaseline(ctx context.Context, file *planfile.File, opt Bas
 	return l.Baseline(ctx)
 }
 
-// Baseline tells what stands and how far it is. Without one, Set is zero.
+// Baseline returns the baseline and its progress. Without one, Set is zero.
 func (l *Launcher) Baseline(ctx context.Context) (Baseline, error) {
 	b, err := l.apps.Baseline(ctx)
 	if err != nil {

@@ -156,9 +156,9 @@ func TestPlanTemplates(t *testing.T) {
 	}
 }
 
-// TestPlanTellsAllFaults has a template that isn't there and two apps whose
+// TestPlanReportsAllFaults has a template that isn't there and two apps whose
 // columns don't render.
-func TestPlanTellsAllFaults(t *testing.T) {
+func TestPlanReportsAllFaults(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
 	plan := strings.Replace(simple, "118", "7", 1) + "ext: {file: ext.tmpl}\n"
@@ -234,7 +234,7 @@ func TestPlanQuotaWithoutWeChat(t *testing.T) {
 	}
 	b.WeChat.Errs["QueryQuota"] = gone
 	if q := b.Plan(simple, 5).Quota; q.Source != "" || !strings.Contains(q.Note, "61003") {
-		t.Errorf("nobody answers, and yet %+v", q)
+		t.Errorf("no app answers, and yet %+v", q)
 	}
 	pool := b.Pools.Quota(rollout.StageSubmit)
 	if err := pool.Refill(b.Ctx, ratelimit.Reading{Rest: 2, Limit: 20}); err != nil {

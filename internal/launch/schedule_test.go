@@ -344,7 +344,7 @@ func TestScheduleLatestTemplate(t *testing.T) {
 }
 
 // TestRunPinsItsTemplate: a run that crashed when its rollout was begun goes on with the
-// template that it began with, whatever is the newest by then.
+// template that it began with, not the newest by then.
 func TestRunPinsItsTemplate(t *testing.T) {
 	t.Parallel()
 	m, rdb := redistest.Mini(t)

@@ -31,7 +31,7 @@ type Schedule struct {
 	LastRun time.Time `json:"last_run,omitzero"`
 	LastID  string    `json:"last_id,omitempty"`
 	Runs    int       `json:"runs"`
-	// Missed counts runs that nobody began before the next one came: no worker led, or none could.
+	// Missed counts runs that did not begin before the next one came: no worker led, or none could.
 	// MissedAt is when a worker found that last.
 	Missed   int       `json:"missed"`
 	MissedAt time.Time `json:"missed_at,omitzero"`

@@ -24,8 +24,8 @@ type Draft struct {
 	Template *int64 `json:"template,omitempty"`
 }
 
-// made is the template of a library that was made of the draft. The id alone doesn't
-// tell: 0 is one, and stands for none, too.
+// made is the template of a library that was made of the draft. The id is
+// ambiguous: 0 is a valid id and also means none.
 func (d Draft) made(list []Template) *Template {
 	i := slices.IndexFunc(list, func(t Template) bool { return t.Draft == d.ID && t.Version == d.Version && t.Desc == d.Desc })
 	if i < 0 {
@@ -153,7 +153,7 @@ func (l *Library) Add(ctx context.Context, id *int64, dryRun bool, why string) (
 	return l.added(ctx, out, why, err)
 }
 
-// full tells what a pruning would free.
+// full says what a pruning would free.
 func (l *Library) full(ctx context.Context, refusal error) error {
 	c, err := l.Contents(ctx)
 	if err != nil {
@@ -162,7 +162,7 @@ func (l *Library) full(ctx context.Context, refusal error) error {
 	return &FullError{Have: len(c.Entries), Prunable: len(c.Prunable(DefaultKeep, false)), Err: refusal}
 }
 
-// added finds the template that was made, also after a lost reply: WeChat tells no id.
+// added finds the template that was made, also after a lost reply: WeChat returns no id.
 func (l *Library) added(ctx context.Context, out Added, why string, lost error) (Added, error) {
 	if lost != nil && !wxclient.IsOutcomeUnknown(lost) {
 		return out, fmt.Errorf("add draft %d to the template library: %w", out.Draft.ID, lost)
@@ -199,7 +199,7 @@ func (e *UsedError) Error() string {
 
 // Delete deletes templates, and says which, in a dry run which it would. If one
 // is not in the library (*TemplateError) or in use (*UsedError) it deletes none,
-// and tells all of them. What stops it midway leaves the ones before deleted.
+// and reports all of them. What stops it midway leaves the ones before deleted.
 func (l *Library) Delete(ctx context.Context, ids []int64, dryRun bool, why string) ([]Entry, error) {
 	c, err := l.Contents(ctx)
 	if err != nil {
@@ -239,7 +239,7 @@ func (c Contents) missing(id int64) error {
 	return &TemplateError{ID: id, Empty: true}
 }
 
-// deleteTemplate deletes one; one that somebody else deleted is fine, and a lost reply is
+// deleteTemplate deletes one; one that is gone is fine, and a lost reply is
 // read back.
 func (l *Library) deleteTemplate(ctx context.Context, t Template, why string) error {
 	err := l.wx.DeleteTemplate(ctx, t.ID)

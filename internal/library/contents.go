@@ -24,7 +24,7 @@ const (
 
 // Use is what needs a template: deleting it would break that.
 type Use struct {
-	// Kind is rollout, schedule or baseline; Name tells which, "" for the baseline.
+	// Kind is rollout, schedule or baseline; Name is its name, "" for the baseline.
 	Kind string `json:"kind"`
 	Name string `json:"name,omitempty"`
 	// Status is a rollout's.
@@ -58,7 +58,7 @@ type Contents struct {
 	// Entries are the newest (highest id) first.
 	Entries []Entry
 	// Unseen authorized mini programs have no live version that the registry knows of:
-	// nothing was released yet, or nobody looked (enqueue apps sync --versions).
+	// nothing was released yet, or no sync looked (enqueue apps sync --versions).
 	Unseen int
 	// Last is what was last done to the library; nil if nothing was.
 	Last *ledger.Action
@@ -161,8 +161,8 @@ func (l *Library) templatesSeen(ctx context.Context) (*templatesSeen, error) {
 			return nil, err
 		}
 	}
-	// Then all rollouts by pages: one that is being written is in no index of its own, and
-	// ended ones tell which versions a template had. New ones come first, so that a page
+	// Then all rollouts by pages: one that is being written is in no separate index, and
+	// ended ones show which versions a template had. New ones come first, so that a page
 	// may show one twice; pruning takes only ended ones away.
 	for offset := 0; ; offset += pageSize {
 		page, err := l.plans.Rollouts(ctx, offset, pageSize)
@@ -231,7 +231,7 @@ func (l *Library) liveVersions(ctx context.Context) (live map[string]int, unseen
 	return live, unseen, nil
 }
 
-// Words by which the platform's log tells the library's actions from the pools'.
+// Words by which the platform's log distinguishes the library's actions from the pools'.
 const (
 	actionTemplate = "template "
 	actionDraft    = "draft "

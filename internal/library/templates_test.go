@@ -38,7 +38,7 @@ func (b *bench) live(n int, version string) {
 	}
 }
 
-// uses tells what needs a template.
+// uses returns what needs a template.
 func (b *bench) uses(id int64) string {
 	b.T.Helper()
 	l, err := b.Library.Contents(b.Ctx)

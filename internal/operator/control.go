@@ -117,7 +117,7 @@ func (o *Operator) control(ctx context.Context, id string, to rollout.Status, ch
 	return c, err
 }
 
-// PlanPromote tells what Promote would do. A *WaveError says that there is
+// PlanPromote returns what Promote would do. A *WaveError says that there is
 // nothing to promote. Without a wave's name only a gate that waits for a person is
 // opened: the same command twice, or by two operators at once, opens one wave.
 func PlanPromote(r rollout.Rollout, wave string) (Change, error) {
@@ -180,7 +180,7 @@ func (o *Operator) Promote(ctx context.Context, id, wave, why string) (Change, e
 	return o.PromoteAs(ctx, c, why)
 }
 
-// PromoteAs does what PlanPromote told, if that wave is still next and its gate says
+// PromoteAs does what PlanPromote returned, if that wave is still next and its gate says
 // what it said; a gate that changed is a *ledger.GateChangedError. Done is false if
 // the wave was opened meanwhile.
 func (o *Operator) PromoteAs(ctx context.Context, planned Change, why string) (Change, error) {
@@ -193,7 +193,7 @@ func (o *Operator) PromoteAs(ctx context.Context, planned Change, why string) (C
 		return c, err
 	}
 	gate, _, _ := r.Gate()
-	// False means that the gate opened by itself, or somebody promoted it.
+	// False means that the gate opened automatically, or was promoted.
 	c.Done, err = o.d.Ledger.PromoteSeen(ctx, c.ID, gate, planned.Gate, o.d.By, human.Reason(why))
 	return c, err
 }

@@ -47,7 +47,7 @@ func TestPauseResumeAbort(t *testing.T) {
 	if _, err := b.Operator.Resume(b.Ctx, id, ""); !errors.As(err, &refused) {
 		t.Errorf("resume an aborted one: %v", err)
 	}
-	if _, err := b.Operator.Pause(b.Ctx, "nobody", ""); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := b.Operator.Pause(b.Ctx, "unknown", ""); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("pause an unknown one: %v", err)
 	}
 	actions, err := b.Ledger.Actions(b.Ctx, id)
@@ -112,7 +112,7 @@ func TestPromote(t *testing.T) {
 	b.Sound(id)
 }
 
-// TestPromoteTripped: what waits behind a gate that tripped is told why and what to
+// TestPromoteTripped: what waits behind a gate that tripped is reported why and what to
 // do, and promote lets it go on, once and for all.
 func TestPromoteTripped(t *testing.T) {
 	t.Parallel()

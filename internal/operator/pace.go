@@ -26,7 +26,7 @@ type sample struct {
 }
 
 // see remembers how many targets had ended at a time. Fewer than before means
-// that targets were retried: what was seen before tells nothing of what is left.
+// that targets were retried: what was seen before does not predict what is left.
 func (p *pace) see(at time.Time, done int) {
 	if n := len(p.samples); n > 0 && done < p.samples[n-1].done {
 		p.samples = nil
@@ -59,7 +59,7 @@ func (p *pace) perMinute(started time.Time) (rate float64, known bool) {
 type Estimate struct {
 	// Left is how long it takes from now on, if Unknown is "".
 	Left time.Duration
-	// Unknown says why nobody can tell.
+	// Unknown says why there is no estimate.
 	Unknown string
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// TestPausedQueueIsNamed: an Asynq queue that somebody paused is the cause that why and
-// check tell, with since when and how to unpause it.
+// TestPausedQueueIsNamed: a paused Asynq queue is the cause that why and
+// check show, with since when and how to unpause it.
 func TestPausedQueueIsNamed(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
@@ -24,7 +24,7 @@ func TestPausedQueueIsNamed(t *testing.T) {
 	}
 	since := b.Now().Add(-time.Hour)
 	key := "asynq:{commit}:paused"
-	told := func() (texts []string, level doctor.Level) {
+	reported := func() (texts []string, level doctor.Level) {
 		t.Helper()
 		for _, app := range []string{assignments[0].AppID, appID(1)} { // one is in the queue, one waits for its turn
 			e, err := b.Operator.Why(b.Ctx, app, "")
@@ -37,14 +37,14 @@ func TestPausedQueueIsNamed(t *testing.T) {
 		i := slices.IndexFunc(results, func(r doctor.Result) bool { return r.Name == "queues" })
 		return append(texts, results[i].Detail+" "+results[i].Hint), results[i].Level
 	}
-	if texts, level := told(); strings.Contains(strings.Join(texts, " "), "queue commit") || level != doctor.LevelOK {
+	if texts, level := reported(); strings.Contains(strings.Join(texts, " "), "queue commit") || level != doctor.LevelOK {
 		t.Errorf("before: %q %s", texts, level)
 	}
 	for _, mark := range []string{fmt.Sprint(since.Unix()), "yes"} {
 		if err := b.Redis.Set(b.Ctx, key, mark, 0).Err(); err != nil {
 			t.Fatal(err)
 		}
-		texts, level := told()
+		texts, level := reported()
 		for _, text := range texts {
 			known := mark == "yes" || strings.Contains(text, since.UTC().Format(time.RFC3339))
 			if !strings.Contains(text, "the Asynq queue commit is paused") || !known || !strings.Contains(text, "redis-cli DEL '"+key+"'") {

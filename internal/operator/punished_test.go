@@ -9,7 +9,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// A penalty is said wherever somebody looks, of each rollout that has something to
+// A penalty is shown by every read, for each rollout that has something to
 // submit, with what to do.
 func TestPunished(t *testing.T) {
 	t.Parallel()

@@ -41,7 +41,7 @@ type Retried struct {
 	// a submission of theirs may exist, and could not be looked up.
 	Resubmits int `json:"resubmits"`
 	Unsure    int `json:"unsure"`
-	// Follows is how many have a submission of their own that goes on or has passed: they
+	// Follows is how many have a submission that goes on or has passed: they
 	// take it up and spend nothing.
 	Follows int `json:"follows"`
 	// Revision is the plan's that they are committed with; 0 without Recommit.
@@ -53,7 +53,7 @@ const editBatch = 200
 
 // retried are the states that a retry is about: a filter that names none means the
 // rejected and the failed, or the parked if it names reasons. Apps that are named
-// are taken in whatever state they are.
+// are taken in any state.
 func retried(f view.Filter) []rollout.State {
 	switch {
 	case len(f.States) > 0 || len(f.AppIDs) > 0:

@@ -12,9 +12,9 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// TestRetryTellsWhatItSpends: a failed target whose own submission is in audit or has passed
+// TestRetryReportsWhatItSpends: a failed target whose own submission is in audit or has passed
 // takes it up, and the retry counts only the submissions that will be made.
-func TestRetryTellsWhatItSpends(t *testing.T) {
+func TestRetryReportsWhatItSpends(t *testing.T) {
 	t.Parallel()
 	const app = 1
 	fails := func(now time.Time) rollout.Event {

@@ -82,7 +82,7 @@ func (o *Operator) recommitted(ctx context.Context, was rollout.Template, other 
 	return t, nil
 }
 
-// checkExt renders an ext template for every target a filter chooses; some tells
+// checkExt renders an ext template for every target a filter chooses; some says
 // whether there is one. The error is filefault.Faults.
 func (o *Operator) checkExt(ctx context.Context, r rollout.Rollout, f view.Filter, text string) (some bool, err error) {
 	ext, err := extjson.Parse(text)

@@ -111,7 +111,7 @@ func TestPromoteAsShown(t *testing.T) {
 	}
 	var changed *ledger.GateChangedError
 	if c, err := b.Operator.PromoteAs(b.Ctx, shown, ""); !errors.As(err, &changed) || c.Done {
-		t.Errorf("promoted past a failure that nobody saw: %+v, %v", c, err)
+		t.Errorf("promoted past a failure that was not shown: %+v, %v", c, err)
 	}
 	if shown, err = operator.PlanPromote(b.Rollout(id), ""); err != nil || shown.Gate != rollout.DecisionFail {
 		t.Fatalf("shown %+v, %v", shown, err)

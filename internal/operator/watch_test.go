@@ -101,7 +101,7 @@ func TestWatch(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(b.Ctx)
 	looks := 0
-	for _, err := range b.Operator.Watch(ctx, "nobody", time.Millisecond) {
+	for _, err := range b.Operator.Watch(ctx, "unknown", time.Millisecond) {
 		if !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("an unknown rollout: %v", err)
 		}

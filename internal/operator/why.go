@@ -180,7 +180,7 @@ type facts struct {
 	owner   rollout.Rollout // that works on the app
 	pools   map[rollout.Stage]quota.Pool
 	workers map[rollout.QueueName]int
-	// paused are the Asynq queues that somebody paused.
+	// paused are the paused Asynq queues.
 	paused map[rollout.QueueName]queue.Paused
 	// limit is what binds the submissions of the rollout at hand; nil if nothing does.
 	limit *rollout.Limit

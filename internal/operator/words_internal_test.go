@@ -8,7 +8,7 @@ import (
 	"github.com/wxrollout/wxrollout/tasks/stage"
 )
 
-// What a target waits for, and how it ended, is told as far as it is known and no further.
+// What a target waits for, and how it ended, is reported as far as it is known and no further.
 func TestWordsClaimNoMoreThanIsKnown(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

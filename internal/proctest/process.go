@@ -1,5 +1,5 @@
 // Package proctest builds and runs the programs of this repository as processes
-// of their own, for tests that kill them.
+// of tests, for tests that kill them.
 package proctest
 
 import (

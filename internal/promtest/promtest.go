@@ -47,7 +47,7 @@ type Prom struct {
 	child   *proctest.Process
 }
 
-// Start runs a Prometheus of its own for t, on a free port of 127.0.0.1, that
+// Start runs a separate Prometheus for t, on a free port of 127.0.0.1, that
 // scrapes http://<target>/metrics of each target (host:port), and returns when
 // it is ready. It is killed and its folder removed when t ends.
 func Start(t testing.TB, targets ...string) *Prom {

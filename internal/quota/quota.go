@@ -147,7 +147,7 @@ func (q *Quota) Report(ctx context.Context, appID string) (r Report, err error) 
 	return r, nil
 }
 
-// Open opens the pool of a stage, whatever closed it: the override for a wrong reading or a penalty
+// Open opens a stage's pool that was closed for any reason: the override for a wrong reading or a penalty
 // that is over. If the platform still refuses, the next call closes the pool again. The log of the
 // platform names who opened a closed pool, and why.
 func (q *Quota) Open(ctx context.Context, s rollout.Stage, why string) (was Pool, err error) {

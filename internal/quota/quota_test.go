@@ -53,7 +53,7 @@ func TestQuotaThroughBusyApps(t *testing.T) {
 	if _, err := b.Ledger.Loan(b.Ctx, appID(5), ledger.LoanMax); err != nil {
 		t.Fatal(err)
 	}
-	if live, err := b.Operator.Live(b.Ctx, appID(5)); err != nil || !strings.Contains(live.Busy, "somebody else reads it") {
+	if live, err := b.Operator.Live(b.Ctx, appID(5)); err != nil || !strings.Contains(live.Busy, "another reader borrows it") {
 		t.Errorf("%+v, %v", live, err)
 	}
 }

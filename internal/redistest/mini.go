@@ -10,7 +10,7 @@ import (
 )
 
 // miniClocks remembers the time each miniredis was last set to, because
-// miniredis can be told its time but not asked for it.
+// miniredis's time can be set but not read.
 var miniClocks sync.Map // *miniredis.Miniredis -> time.Time
 
 // Mini starts an embedded miniredis whose clock stands still, and a client of

@@ -54,7 +54,7 @@ func Config(lines ...string) Option {
 	return func(c *config) { c.lines = append(c.lines, lines...) }
 }
 
-// Start runs a redis-server of its own for t on a free port of 127.0.0.1 and
+// Start runs a separate redis-server for t on a free port of 127.0.0.1 and
 // returns once it accepts connections. Nothing is persisted unless [AOF] is
 // given. The server is killed and its folder removed when t ends.
 func Start(t testing.TB, opts ...Option) *Server {

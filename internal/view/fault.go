@@ -28,5 +28,5 @@ func FaultNext(f ledger.PlatformFault) string {
 	if step == "" {
 		step = "look the errcode up at WeChat, with its rid"
 	}
-	return step + "; work goes on by itself within a minute"
+	return step + "; work goes on automatically within a minute"
 }

@@ -18,7 +18,7 @@ type Filter struct {
 	Classes []string
 	// Codes are errcodes of the last error.
 	Codes []int64
-	// Text is part of the last error's text, whatever the case of its letters.
+	// Text is part of the last error's text, in any case.
 	Text string
 	// Selector looks at the app list's columns, label and appid.
 	Selector selector.Selector

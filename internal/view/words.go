@@ -36,7 +36,7 @@ func ReasonWords(r rollout.Reason) string {
 	return string(r)
 }
 
-// WaitsFor says what a parked target waits for, as far as its last error tells.
+// WaitsFor says what a parked target waits for, as far as its last error shows.
 func WaitsFor(t rollout.Target) string {
 	words := ReasonWords(t.Reason)
 	switch {
@@ -98,9 +98,9 @@ func failedNext(id string, last *LastError) string {
 	case rollout.ClassPanic:
 		return PanicNext + fmt.Sprintf(", then enqueue retry %s --class %s", id, rollout.ClassPanic)
 	case rollout.ClassWithdrawn:
-		return fmt.Sprintf("somebody withdrew the audit: enqueue retry %s --class withdrawn submits again", id)
+		return fmt.Sprintf("the audit was withdrawn: enqueue retry %s --class withdrawn submits again", id)
 	case "pin":
-		return fmt.Sprintf("somebody else submitted this app: find out who, then enqueue retry %s --class pin --recommit", id)
+		return fmt.Sprintf("another system submitted this app: find out which, then enqueue retry %s --class pin --recommit", id)
 	default:
 		return fmt.Sprintf("%s; then enqueue retry %s --state failed", cmp.Or(adviceOn(last), "find and remove the cause"), id)
 	}

@@ -240,7 +240,7 @@ func (b *bench) finish(id string, n int) {
 	b.must(b.Finish(b.Context(), id))
 }
 
-// What needs a person is told, and left alone.
+// Findings that need a person are reported and not repaired.
 func TestLeavesToAPerson(t *testing.T) {
 	t.Parallel()
 	both(t, func(b *bench) {

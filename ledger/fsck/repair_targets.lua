@@ -21,7 +21,7 @@ local function whole(t)
      and t.fence and t.version and t.due and t.rank
 end
 
--- near brings a due time near that nobody can have asked for.
+-- near brings an impossible due time near.
 local function near(t)
   if t.state == 'parked' and t.due > now_ms
      and (t.due > now_ms + wake_max or not known(ARGV[6], t.reason)) then

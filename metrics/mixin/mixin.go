@@ -54,7 +54,7 @@ type Alert struct {
 	Annotations map[string]string `yaml:"annotations"`
 }
 
-// sparse are the metrics that are absent while there is nothing to tell.
+// sparse are the metrics that are absent while there is nothing to show.
 var sparse = regexp.MustCompile(`\b(wxrollout_quota_(rest|limit|external_units|unread_timestamp_seconds)|wxrollout_pool_retry_timestamp_seconds|` +
 	`wxrollout_ticket_age_seconds|wxrollout_component_token_expiry_seconds|wxrollout_app_tokens)\b`)
 

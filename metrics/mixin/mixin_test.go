@@ -53,8 +53,8 @@ func expressions() map[string][]string {
 	return out
 }
 
-// TestNamesAreRegistered: nobody asks for a metric that no worker exports, and
-// none is exported that nobody asks for.
+// TestNamesAreRegistered: no query names a metric that no worker exports, and
+// no query lacks one that is exported.
 func TestNamesAreRegistered(t *testing.T) {
 	t.Parallel()
 	known := registered(t)

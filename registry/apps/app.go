@@ -25,7 +25,7 @@ const (
 // App is the record of one app. Times are in whole seconds; zero means never.
 type App struct {
 	AppID string `json:"-"`
-	// Label is what people call it, Values are the columns of its own: both are the
+	// Label is what people call it, Values are its columns: both are the
 	// operators', and selectors, the order and ext templates see them.
 	Label  string            `json:"l,omitempty"`
 	Values map[string]string `json:"v,omitempty"`
@@ -103,7 +103,7 @@ func (a *App) Join(at Seconds) bool {
 // is not known is remembered too: the news of its coming may be late.
 func (a *App) Leave(at Seconds) bool {
 	if at <= a.Changed {
-		return false // in one second with its coming: the calls will tell
+		return false // in the same second as its authorization: calls will show it
 	}
 	a.State, a.Changed, a.Read = StateLeft, at, 0
 	return true
@@ -229,7 +229,7 @@ func decode(appID, text string) (App, error) {
 		return a, nil
 	}
 	if err := json.Unmarshal([]byte(text), &a); err != nil {
-		return a, fmt.Errorf("app %s in the registry: bad record %.80q: %w; redis-cli HDEL '%s' %s drops it, and enqueue apps sync reads the app anew, without its label and values",
+		return a, fmt.Errorf("app %s in the registry: bad record %.80q: %w; redis-cli HDEL '%s' %s drops it, and enqueue apps sync reads the app again, without its label and values",
 			appID, text, err, keyApps, appID)
 	}
 	return a, nil

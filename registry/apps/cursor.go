@@ -34,7 +34,7 @@ type Cursor struct {
 	// Began is when the sync under way began, By who began it.
 	Began Seconds `json:"began"`
 	By    string  `json:"by"`
-	// Full reads every app anew.
+	// Full reads every app again.
 	Full bool `json:"full"`
 	// Listed is when a list was last read completely; 0 if none ever was.
 	Listed Seconds `json:"listed"`

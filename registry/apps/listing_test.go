@@ -25,13 +25,13 @@ func readPass(l Listing, page func(offset int) (rows []int, total int)) (Listing
 	return l, seen
 }
 
-// A pass that lacks nothing saw every app of a list that stood still, whatever the lengths of its pages;
+// A pass that lacks nothing saw every app of a list that stood still, with any lengths of its pages;
 // and with pages that are never empty it lacks nothing.
 func TestListingSeesAll(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		apps := rapid.IntRange(0, 60).Draw(t, "apps")
-		told := apps + rapid.SampledFrom([]int{0, 0, 1, 7}).Draw(t, "told besides")
+		reported := apps + rapid.SampledFrom([]int{0, 0, 1, 7}).Draw(t, "reported besides")
 		empty := rapid.SliceOfN(rapid.Bool(), 200, 200).Draw(t, "empty pages")
 		asked, anyEmpty := 0, false
 		l, seen := readPass(Listing{}, func(offset int) ([]int, int) {
@@ -44,14 +44,14 @@ func TestListingSeesAll(t *testing.T) {
 			for id := offset; id < min(offset+length, apps); id++ {
 				rows = append(rows, id)
 			}
-			return rows, told
+			return rows, reported
 		})
 		if asked > 4*apps+8 {
 			t.Fatalf("%d pages for %d apps", asked, apps)
 		}
-		if lack := l.Lack(); lack == "" && len(seen) != told {
-			t.Fatalf("%d of %d apps pass for all", len(seen), told)
-		} else if lack != "" && told == apps && !anyEmpty {
+		if lack := l.Lack(); lack == "" && len(seen) != reported {
+			t.Fatalf("%d of %d apps pass for all", len(seen), reported)
+		} else if lack != "" && reported == apps && !anyEmpty {
 			t.Fatalf("read to its end, and lacks: %s", lack)
 		} else if lack != "" && !strings.HasPrefix(lack, "WeChat listed ") {
 			t.Fatal(lack)
@@ -86,7 +86,7 @@ func TestListingNoticesMoves(t *testing.T) {
 	})
 }
 
-// There are three passes, and each begins anew.
+// There are three passes, and each begins again.
 func TestListingPasses(t *testing.T) {
 	t.Parallel()
 	l := Listing{}.Took(5, 5, 5)

@@ -60,7 +60,7 @@ func (s *Store) Len(ctx context.Context) (int, error) {
 }
 
 // All walks over all apps in pages, in no order; each is seen once. A record that
-// can't be read is an error of its own and the walk goes on; an error of Redis ends
+// can't be read is a separate error and the walk goes on; an error of Redis ends
 // it.
 func (s *Store) All(ctx context.Context) iter.Seq2[App, error] {
 	return func(yield func(App, error) bool) {

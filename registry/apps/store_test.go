@@ -215,7 +215,7 @@ func TestBaseline(t *testing.T) {
 	})
 }
 
-// TestErrors: a Redis that doesn't answer is told, with what was being done.
+// TestErrors: a Redis that doesn't answer is reported with the attempted operation.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	rdb := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1})

@@ -1,4 +1,4 @@
--- swap stores records of apps that nobody changed since they were read, and moves
+-- swap stores records of apps that did not change since they were read, and moves
 -- each app in or out of the queues of apps to read and of newcomers.
 --
 -- KEYS[1] apps     HASH appid -> record

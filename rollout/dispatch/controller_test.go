@@ -111,7 +111,7 @@ func TestControllerGoesOnPastErrors(t *testing.T) {
 	}
 	for _, want := range []string{"wake parked targets", "list active rollouts", "rollout gone", "stage commit: rollout bad"} {
 		if err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, errDown) {
-			t.Errorf("error %v doesn't tell of %q", err, want)
+			t.Errorf("error %v doesn't name %q", err, want)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func TestControllerUndoes(t *testing.T) {
 	}
 }
 
-// What a rollout has to read back is dispatched before all else, in every wave, whatever the pools
+// What a rollout has to read back is dispatched before all else, in every wave, with any state of the pools
 // say: it makes no call that they count. Nothing else of a paused or aborted one is.
 func TestControllerReadsBackAborted(t *testing.T) {
 	t.Parallel()
@@ -299,9 +299,9 @@ func TestControllerGates(t *testing.T) {
 			if diff := cmp.Diff(tc.want, s.store.log); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			told := slices.ContainsFunc(tc.want, func(call string) bool { return strings.HasPrefix(call, "latch") && !strings.HasSuffix(call, "hold") })
-			if len(p.Gates) == 1 != told || told && p.Gates[0].Wave != "canary" {
-				t.Errorf("told of %+v", p.Gates)
+			reported := slices.ContainsFunc(tc.want, func(call string) bool { return strings.HasPrefix(call, "latch") && !strings.HasSuffix(call, "hold") })
+			if len(p.Gates) == 1 != reported || reported && p.Gates[0].Wave != "canary" {
+				t.Errorf("reported %+v", p.Gates)
 			}
 		})
 	}
@@ -328,8 +328,8 @@ func TestControllerOptions(t *testing.T) {
 	}
 }
 
-// A gate that nobody answers asks once more after its deadline, once, and stays as it is.
-func TestGateThatNobodyAnswers(t *testing.T) {
+// A gate without an answer asks once more after its deadline, once, and is unchanged.
+func TestGateWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	r := running("a", nil)
 	r.OpenWave = 0
@@ -343,7 +343,7 @@ func TestGateThatNobodyAnswers(t *testing.T) {
 		s.store.active[0].Gates = map[int]rollout.GateState{wave: g}
 		return nil
 	}
-	told := 0
+	reported := 0
 	for minute := range 180 {
 		p := s.tick(t)
 		g := s.store.active[0].Gates[0]
@@ -351,14 +351,14 @@ func TestGateThatNobodyAnswers(t *testing.T) {
 			t.Fatalf("minute %d: %+v", minute, g)
 		}
 		for _, news := range p.Gates {
-			if told++; !strings.Contains(news.Why, "no answer for 1h0m0s") {
-				t.Errorf("told %q", news.Why)
+			if reported++; !strings.Contains(news.Why, "no answer for 1h0m0s") {
+				t.Errorf("reported %q", news.Why)
 			}
 		}
 		s.clock.now = s.clock.now.Add(time.Minute)
 	}
 	same := []string{"latch a 0 hold", "latch a 0 hold"}
-	if diff := cmp.Diff(same, s.store.log); diff != "" || told != 1 {
-		t.Errorf("told %d times, calls (-want +got):\n%s", told, diff)
+	if diff := cmp.Diff(same, s.store.log); diff != "" || reported != 1 {
+		t.Errorf("reported %d times, calls (-want +got):\n%s", reported, diff)
 	}
 }

@@ -110,7 +110,7 @@ func waits(r rollout.Rollout) bool {
 }
 
 // dispatchStage shares a stage's room among the rollouts, in order. The next one may take what
-// one can't use because of its own bounds or others' shares.
+// one can't use because of its bounds or others' shares.
 func (c *Controller) dispatchStage(ctx context.Context, p *pass, stage rollout.Stage, a rollout.Allowance, room int) (int, error) {
 	if a.N != rollout.Unlimited {
 		room = int(min(int64(room), a.N))

@@ -37,7 +37,7 @@ func (o *output) Write(b []byte) (int, error) {
 }
 
 // lineAt is the template's line for a place in the output. Inserted values have
-// no line ends of their own, being escaped.
+// no line ends, being escaped.
 func (o *output) lineAt(offset int) int {
 	from := piece{0, 1}
 	for _, p := range o.pieces {
@@ -118,7 +118,7 @@ type squeezer struct {
 	named  []namedApp
 }
 
-// namedApp is the document's own extAppid, whatever the case of its letters.
+// namedApp is the document's own extAppid, in any case.
 type namedApp struct {
 	key   string
 	at    int // of the key, in
@@ -204,7 +204,7 @@ func stringEnd(doc []byte, from int) int {
 	}
 }
 
-// unprintable tells a character JSON can write only as \u00xx.
+// unprintable reports a character JSON can write only as \u00xx.
 func unprintable(r rune) bool {
 	return r < ' ' && !strings.ContainsRune("\b\f\n\r\t", r)
 }

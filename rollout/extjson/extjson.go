@@ -58,7 +58,7 @@ type columnRef struct {
 
 // App is what one app gives to the template.
 type App struct {
-	// AppID and Label are .appid and .label, whatever Columns hold.
+	// AppID and Label are .appid and .label, also if Columns hold them.
 	AppID, Label string
 	// Columns are the app list's values by name.
 	Columns map[string]string

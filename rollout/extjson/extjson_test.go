@@ -162,7 +162,7 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// TestValueSurvives: whatever printable text a column holds, the document is
+// TestValueSurvives: with any printable text in a column, the document is
 // JSON, holds exactly that text, and has no \u in it.
 func TestValueSurvives(t *testing.T) {
 	t.Parallel()

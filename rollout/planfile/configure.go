@@ -229,8 +229,8 @@ func (o *object) oneOf(name string, node ast.Node, want string, check appconfig.
 	return o.checked(name, text, at, check), true
 }
 
-// write appends a value as JSON, each leaf on a line of its own, so that a fault of
-// the text tells its place in the plan.
+// write appends a value as JSON, each leaf on a separate line, so that a fault of
+// the text shows its place in the plan.
 func (c *Configure) write(b *strings.Builder, value any) {
 	switch v := value.(type) {
 	case leaf:

@@ -148,7 +148,7 @@ func TestSampleConfigure(t *testing.T) {
 	}
 }
 
-// FuzzConfigure: whatever a section says, what is kept of it can be read again, and
+// FuzzConfigure: for any section, what is kept of it can be read again, and
 // every fault has a place.
 func FuzzConfigure(f *testing.F) {
 	f.Add(strings.TrimPrefix(everything, minimal))

@@ -22,7 +22,7 @@ func TestConflict(t *testing.T) {
 		t.Errorf("the defaults are %+v", p)
 	}
 	if p := frozen("quota: {pool: hotfix}\n"); p.Precedence() != 100 {
-		t.Errorf("a pool of its own has priority %d, want 100", p.Precedence())
+		t.Errorf("a separate pool has priority %d, want 100", p.Precedence())
 	}
 	if p := frozen("quota: {pool: hotfix}\npriority: 0\non_conflict: wait\n"); p.Precedence() != 0 || p.OnConflict != "" {
 		t.Errorf("got %+v", p)

@@ -68,7 +68,7 @@ func TestParseFaults(t *testing.T) {
 		{"set and adopt", "configure: {domains: {adopt: true, request: {set: [https://a.cn]}}}", 4, "configure.domains.request.set", "", "can't be with adopt"},
 		{"webview port", "configure: {webview: {add: ['https://a.cn:8443']}}", 4, "configure.webview.add", "https://a.cn:8443", "no port"},
 		{"webview nothing", "configure: {webview: {way: direct}}", 4, "configure.webview.add", "", "is missing"},
-		{"testers set", "configure: {testers: {set: [li]}}", 4, "configure.testers.set", "", "doesn't tell whose"},
+		{"testers set", "configure: {testers: {set: [li]}}", 4, "configure.testers.set", "", "doesn't show whose"},
 		{"tester with blanks", "configure: {testers: [li lei]}", 4, "configure.testers", "li lei", "WeChat id"},
 		{"rule without path", "configure: {qr_rules: {add: [{prefix: https://a.cn/}]}}", 4, "configure.qr_rules.add[0].path", "", "prefix and path"},
 		{"rule prefix", "configure: {qr_rules: {remove: [a.cn/t]}}", 4, "configure.qr_rules.remove", "a.cn/t", "http or https"},
@@ -180,7 +180,7 @@ func TestParseWholeFileFaults(t *testing.T) {
 		{"a word", "spring", `plan.yaml:1: "spring": want keys and values, such as name: spring`},
 		{"UTF-16", "\xff\xfen\x00", "plan.yaml:1: is UTF-16: save it as UTF-8"},
 		{"UTF-16 without a mark", "n\x00a\x00", "plan.yaml:1: is UTF-16: save it as UTF-8"},
-		{"large", strings.Repeat("# comment\n", 30_000), "plan.yaml: is larger than 256 KiB: put a long ext template in a file of its own"},
+		{"large", strings.Repeat("# comment\n", 30_000), "plan.yaml: is larger than 256 KiB: put a long ext template in a separate file"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -127,7 +127,7 @@ quota: {pool: hotfix}
 	}
 }
 
-// TestWavesCoverTargets: whatever the sizes, the waves of a frozen plan take all
+// TestWavesCoverTargets: with any sizes, the waves of a frozen plan take all
 // targets, each at least one, and WaveOf counts through them without a gap.
 func TestWavesCoverTargets(t *testing.T) {
 	t.Parallel()

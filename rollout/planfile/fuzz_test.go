@@ -24,7 +24,7 @@ import (
 const perByte = 2000
 
 // FuzzParse: no text makes the reader panic, take memory without bound or give a
-// half-read plan; faults tell their place. A sound plan freezes or says why not,
+// half-read plan; faults show their place. A sound plan freezes or says why not,
 // its schedule comes, and the order of its keys doesn't matter.
 func FuzzParse(f *testing.F) {
 	f.Add(planfile.Sample())

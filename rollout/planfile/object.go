@@ -209,7 +209,7 @@ func (o *object) choice(name string, words ...string) string {
 	return words[0]
 }
 
-// done reports the keys nobody asked for, in the order of the file.
+// done reports the unread keys, in the order of the file.
 func (o *object) done() {
 	for name, e := range o.values {
 		if !slices.Contains(o.known, name) {

@@ -14,7 +14,7 @@ type recipe struct {
 }
 
 // Recipe is the plan as text that can be kept and read again by FromRecipe, with its
-// ext template. A plan with an app list of its own has none: it is "".
+// ext template. A plan with a separate app list has none: it is "".
 func (f *File) Recipe() string {
 	if !f.Targets.Registry() {
 		return ""

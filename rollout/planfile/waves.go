@@ -195,7 +195,7 @@ func resolve(specs []WaveSpec, total int) (waves []rollout.Wave, left int) {
 	return waves, left
 }
 
-// waveOf tells which wave the n-th target (from 0) is in, and which one of the
+// waveOf returns which wave the n-th target (from 0) is in, and which one of the
 // wave it is (from 0). ok is false when the plan has no such target.
 func waveOf(plan rollout.Plan, n int) (wave, place int, ok bool) {
 	if n < 0 {

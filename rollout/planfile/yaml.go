@@ -50,7 +50,7 @@ func encodingFault(data []byte) (line int, msg string) {
 // documents.
 func (r *reader) parseYAML(data []byte) ast.Node {
 	if len(data) > planMax {
-		r.add(filefault.Fault{Msg: "is larger than 256 KiB: put a long ext template in a file of its own"})
+		r.add(filefault.Fault{Msg: "is larger than 256 KiB: put a long ext template in a separate file"})
 		return nil
 	}
 	if line, msg := encodingFault(data); msg != "" {

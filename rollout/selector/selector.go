@@ -250,12 +250,12 @@ func (p *parser) word(in func(rune) bool) (string, error) {
 	return word, nil
 }
 
-// isKeyRune tells what a column name may hold without quotes.
+// isKeyRune says what a column name may hold without quotes.
 func isKeyRune(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || strings.ContainsRune("_-./", r))
 }
 
-// isValueRune tells what a value may hold without quotes.
+// isValueRune says what a value may hold without quotes.
 func isValueRune(r rune) bool {
 	return r != utf8.RuneError && !strings.ContainsRune(`,()"=!`, r) && (unicode.IsPrint(r) || unicode.IsSpace(r))
 }

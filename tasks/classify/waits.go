@@ -23,7 +23,7 @@ type Waits struct {
 	Verdict, VerdictMax time.Duration
 	// InAudit spaces the reads of another version's audit. Default 30 min.
 	InAudit time.Duration
-	// Throttle is the wait of one throttled app without a rule of its own. Default 10 min.
+	// Throttle is the wait of one throttled app without a separate rule. Default 10 min.
 	Throttle time.Duration
 	// Overlap is the wait after a read that WeChat refused because an earlier operation on the app
 	// still runs (9402202, 9402205). A write that is refused so is read back after Settle. Default 5 s.

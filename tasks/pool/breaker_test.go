@@ -11,7 +11,7 @@ import (
 )
 
 // TestBreaker: six apps in a row without an answer from one endpoint are one too many, and so are
-// 24 calls of two apps. An answer of that endpoint begins anew.
+// 24 calls of two apps. An answer of that endpoint begins again.
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -16,7 +16,7 @@ import (
 )
 
 // The keys of Asynq v0.26's scripts, as its rdb package calls them.
-func TestAcknowledgementsAreTold(t *testing.T) {
+func TestAcknowledgementsAreReported(t *testing.T) {
 	t.Parallel()
 	const q = "asynq:{commit}:"
 	script := func(name string, keys ...any) redis.Cmder {

@@ -74,7 +74,7 @@ func TestBadPayloads(t *testing.T) {
 		{"no app", "wxrollout:submit", strings.Replace(good, "wx1", "", 1), "no rollout or app"},
 		{"no such stage", "wxrollout:fly", strings.Replace(good, "submit", "fly", 1), "bad stage"},
 		{"kind of another stage", "wxrollout:release", good, "bad stage"},
-		{"kind of somebody else", "mail:submit", good, "bad stage"},
+		{"kind of another program", "mail:submit", good, "bad stage"},
 		{"too long", "wxrollout:submit", strings.Replace(good, "spring", strings.Repeat("s", 2000), 1), "bytes, want at most 1024"},
 		{"kind that goes on", "wxrollout:submit2", good, "bad stage"},
 	} {
@@ -92,7 +92,7 @@ func TestBadPayloads(t *testing.T) {
 	}
 }
 
-// Whatever comes off the queue either is an assignment that goes back on the wire, or a
+// Every task off the queue either is an assignment that goes back on the wire, or a
 // PayloadError of a readable length; neither takes memory without bound, and the
 // order of the keys doesn't matter.
 func FuzzParseTask(f *testing.F) {

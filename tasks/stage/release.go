@@ -35,7 +35,7 @@ const (
 	codeNoApproved    = 85080 // gray release: no approved version
 )
 
-// release publishes the approved version and is done when it is live. WeChat publishes whatever passed
+// release publishes the approved version and is done when it is live. WeChat publishes what passed
 // last, so a release is pinned: our audit must be the last one.
 type release struct {
 	*run.Run
@@ -124,7 +124,7 @@ func (r release) pin(ctx context.Context) (rollout.Event, error) {
 	}
 	switch {
 	case last == whose.Anothers:
-		return r.unpinned(fmt.Sprintf("not released: the last audit is %d (version %q, %s), not our %d; somebody else submitted this app",
+		return r.unpinned(fmt.Sprintf("not released: the last audit is %d (version %q, %s), not our %d; another system submitted this app",
 			latest.ID, latest.Version, latest.Status, r.Target.AuditID), ""), nil
 	case latest.Status != wxclient.AuditPassed:
 		return r.unpinned(fmt.Sprintf("not released: our audit %d is %s now", r.Target.AuditID, latest.Status),

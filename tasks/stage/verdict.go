@@ -39,7 +39,7 @@ func (r verdict) act(ctx context.Context) (rollout.Event, error) {
 	case wxclient.AuditWithdrawn:
 		return r.Facts().Failed(rollout.LastError{
 			Stage: r.Assignment.Stage, Class: rollout.ClassWithdrawn, At: r.Now(),
-			Text: fmt.Sprintf("audit %d was withdrawn by somebody: retry to submit again", audit.ID),
+			Text: fmt.Sprintf("audit %d was withdrawn at WeChat: retry to submit again", audit.ID),
 		}), nil
 	case wxclient.AuditPending:
 		return rollout.Waited{At: r.Now(), Reason: rollout.ReasonVerdict, For: r.nextPoll()}, nil
@@ -59,7 +59,7 @@ func (r verdict) nextPoll() time.Duration {
 	return classify.BackingOff(r.Timing.Verdict, r.Timing.VerdictMax, r.Target.Polls)
 }
 
-// ourAudit is the submission that this target follows, whatever was submitted since. It is read by its
+// ourAudit is the submission that this target follows, not a later one. It is read by its
 // id unless the app's last submission carries that id.
 func (r verdict) ourAudit(ctx context.Context) (wxclient.Audit, error) {
 	latest, exists, err := r.ReadAudit(ctx, r.wx)

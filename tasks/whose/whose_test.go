@@ -6,7 +6,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// Each read answers whose it is, and what it does not tell is unknown.
+// Each read answers whose it is, and what it does not show is unknown.
 const (
 	ourVersion = "3.9.0"
 	ourDesc    = "spring sale [r1/0]"

@@ -23,8 +23,8 @@ const (
 	refuseAfter = 100 * time.Millisecond
 )
 
-// The reasons for refusing a callback, as Options.Refused receives them: a closed set. The sender is not
-// told which of the reasons behind the signature it was: they answer 403 and one text. Otherwise the
+// The reasons for refusing a callback, as Options.Refused receives them: a closed set. The answer
+// does not show which check failed after the signature: all answer 403 and one text. Otherwise the
 // holder of the token could read a captured message, byte by byte, from the answers to changed copies.
 const (
 	// ReasonTooLarge: the body exceeds MaxBody (413).

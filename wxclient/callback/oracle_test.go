@@ -13,7 +13,7 @@ import (
 )
 
 // TestNoPaddingOracle: the holder of the token sends changed copies of a captured ticket, signed again. No
-// answer and no time tells one copy from another, so it can't read the ticket byte by byte. Before, the
+// answer and no time distinguishes one copy from another, so it can't read the ticket byte by byte. Before, the
 // answers "decrypt" and "foreign" did.
 func TestNoPaddingOracle(t *testing.T) {
 	t.Parallel()

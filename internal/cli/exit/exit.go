@@ -12,7 +12,7 @@ type Code int
 // The exit codes.
 const (
 	OK          Code = 0 // done, or healthy
-	Error       Code = 1 // anything that has no code of its own
+	Error       Code = 1 // anything that has no separate code
 	Usage       Code = 2 // wrong command line or settings, or a missing confirmation
 	Held        Code = 3 // a gate holds the rollout, or it is paused
 	Credentials Code = 4 // the platform's credentials are missing or refused
@@ -32,7 +32,7 @@ func UsageOf(err error) error { return &UsageError{err} }
 // Usagef formats a usage error.
 func Usagef(format string, args ...any) error { return UsageOf(fmt.Errorf(format, args...)) }
 
-// UnconfirmedError refuses a change that needs a confirmation when nobody can be asked.
+// UnconfirmedError refuses a change that needs a confirmation when there is no terminal to ask on.
 type UnconfirmedError struct{ text string }
 
 func (e *UnconfirmedError) Error() string { return e.text }

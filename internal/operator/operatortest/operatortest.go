@@ -6,7 +6,7 @@
 //
 //	w := operatortest.New(l)
 //	w.Answer("wx...", rollout.StageVerdict, operatortest.Rejected("no login page"))
-//	err := w.Work(ctx) // until nothing moves by itself
+//	err := w.Work(ctx) // until nothing moves
 package operatortest
 
 import (
@@ -47,14 +47,14 @@ const lease = time.Hour
 const name = "operatortest"
 
 // Answer says what comes of an app's next assignment at a stage; without it, all goes
-// well. The app "*" is the next one without an answer of its own.
+// well. The app "*" is the next one without a separate answer.
 func (w *Worker) Answer(appID string, s rollout.Stage, r Reply) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.answers[appID+" "+string(s)] = r
 }
 
-// Work lets everything move that moves by itself, and then leaves.
+// Work lets everything move that can, and then leaves.
 func (w *Worker) Work(ctx context.Context) error {
 	capacity := map[rollout.QueueName]int{rollout.QueueCommit: 100, rollout.QueueAudit: 100, rollout.QueueRelease: 100}
 	if err := w.ledger.Heartbeat(ctx, name, capacity, lease); err != nil {

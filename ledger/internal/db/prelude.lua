@@ -63,7 +63,7 @@ local function stand(rollout, appid, t)
 end
 
 -- move stores a changed target and takes it from where it stood (nil if it is
--- new) to where it stands now. "moves" tells an audit whether any count changed
+-- new) to its current place. "moves" shows a consistency check whether any count changed
 -- while it looked. It takes away first, also where it adds again at once: a Redis
 -- out of memory lets a script go on whose first write frees something.
 -- Returns the record.
@@ -86,18 +86,18 @@ local function move(rollout, appid, t, from)
   return record
 end
 
--- sound is a target whose record tells a place; nil for any other.
+-- sound is a target whose record holds a place; nil for any other.
 local function sound(t)
   if t and QUEUE[t.stage] and t.fence and t.version and t.due and t.rank then return t end
 end
 
--- load reads a target; nil if there is none, or a record that tells no place: what a
+-- load reads a target; nil if there is none, or a record that holds no place: what a
 -- script can't move it steps over, and check --deep names it.
 local function load(rollout, appid)
   return sound(parse(redis.call('HGET', root .. 't:' .. rollout, appid)))
 end
 
--- open reports whether a call of a target has an outcome that nobody knows: an intent. It is
+-- open reports whether a call of a target has an unknown outcome: an intent. It is
 -- all that scripts read of a body. In a JSON text the quotes of a string are escaped, so that
 -- no label or note looks like this key.
 local function open(t)
@@ -143,7 +143,7 @@ local function unfinished(rollout)
   local n = 0
   local counts = redis.call('HGETALL', root .. 'n:' .. rollout)
   for i = 1, #counts, 2 do
-    -- A number that can't be read is somebody who has not ended.
+    -- Treat an unreadable count as one unfinished target.
     if not ended(string.match(counts[i], '^[^|]*|[^|]*|([^|]*)|')) then n = n + (tonumber(counts[i + 1]) or 1) end
   end
   return n
@@ -169,7 +169,7 @@ local function arm(name)
   redis.call('ZADD', root .. 'schedules', armed(name), name)
 end
 
--- rival is another unfinished rollout that has the name; a load that nobody
+-- rival is another unfinished rollout that has the name; a load that no writer
 -- touched for stale ms gave it up. Returns its id and status, or nil.
 local function rival(id, name, stale)
   local other = redis.call('HGET', root .. 'names', name)
@@ -191,7 +191,7 @@ local function far(lease) return math.max(4 * lease, lease + 300000) end
 -- one than that which gave the last assignment, or was started again: its newest
 -- writes may be lost, and with them who has which assignment. Whoever calls WeChat by
 -- such an assignment is done within one lease; a caller that doesn't know it (0) takes the
--- one that was last known. A server that doesn't tell its run_id
+-- one that was last known. A server that doesn't show its run_id
 -- (miniredis) is never in quarantine. Cost: O(1), about 5 us.
 local LEASE_UNKNOWN = 300000
 local function quarantine(lease)
