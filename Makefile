@@ -65,6 +65,10 @@ chaos: needs ## Run the whole fault suite, at most 10 minutes (SEED=7 repeats a 
 bench: needs ## Measure the engine against bare Asynq and others, under ten minutes (BENCHFLAGS="-only engine"); writes out/bench.txt, .json
 	$(GO) run ./bench -out out/bench.txt -json out/bench.json $(BENCHFLAGS)
 
+.PHONY: redises
+redises: needs ## Test on Redis 8, Valkey and Redict of Debian's other releases, and that Redis 6 is refused
+	scripts/redises.sh out/redises
+
 .PHONY: soak
 soak: needs ## Run short-lived rollouts for ten minutes and measure growth; writes out/soak.txt
 	$(GO) run ./bench -soak 10m -out out/soak.txt $(BENCHFLAGS)

@@ -167,11 +167,14 @@ func TestUnfitRedis(t *testing.T) {
 		"evicts": {func(t *testing.T) string {
 			return redistest.Start(t, redistest.Config("maxmemory-policy allkeys-lru")).Addr()
 		}, []string{"maxmemory-policy", "allkeys-lru", "noeviction"}},
-		"locked": {func(t *testing.T) string { return redistest.Start(t, redistest.Password("hunter2")).Addr() }, []string{"NOAUTH"}},
+		"locked": {func(t *testing.T) string { return redistest.Start(t, redistest.Password("hunter2")).Addr() }, []string{"NOAUTH", "/0", "set WXROLLOUT_REDIS_PASSWORD"}},
 		"replica": {func(t *testing.T) string {
 			_, port, _ := strings.Cut(redistest.Start(t).Addr(), ":")
 			return redistest.Start(t, redistest.Config("replicaof 127.0.0.1 "+port)).Addr()
-		}, []string{"role", "slave", "master"}},
+		}, []string{"it is a replica", "connect to the primary"}},
+		"forbids a command": {func(t *testing.T) string {
+			return redistest.Start(t, redistest.Config("user default on nopass ~* &* +@all -zmscore")).Addr()
+		}, []string{"scripts cannot run ZMSCORE", "docs/redis.md"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

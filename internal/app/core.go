@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/redisserver"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/registry"
@@ -58,7 +59,7 @@ func newCore(ctx context.Context, c *config.Config, o coreOptions, s *stack) (*c
 		k.rdb = rdb
 		s.push("redis", func(context.Context) error { return rdb.Close() })
 	}
-	if err := k.checkRedis(ctx, o.embedded); err != nil {
+	if err := k.checkRedis(ctx, c, o); err != nil {
 		return nil, err
 	}
 	k.ledger = ledger.New(k.rdb, ledger.Options{Lease: c.Timing.Lease})
@@ -78,17 +79,18 @@ func newCore(ctx context.Context, c *config.Config, o coreOptions, s *stack) (*c
 	return k, nil
 }
 
-// checkRedis checks that the server answers and is configured to keep data.
-func (k *core) checkRedis(ctx context.Context, embedded bool) error {
+// checkRedis checks that the server answers and can hold the ledger. A worker also probes its commands;
+// an operator's reads must work while Redis refuses writes.
+func (k *core) checkRedis(ctx context.Context, c *config.Config, o coreOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if err := k.rdb.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("reach redis: %w: is WXROLLOUT_REDIS_URL right, and the server up?", err)
+	if err := redisserver.Reach(ctx, k.rdb, c.RedisURL); err != nil || o.embedded {
+		return err
 	}
-	if embedded {
-		return nil
+	if err := redisserver.Check(ctx, k.rdb, c.RedisAccept); err != nil || !o.pace {
+		return err
 	}
-	return ledger.CheckServer(ctx, k.rdb)
+	return redisserver.Probe(ctx, k.rdb, c.RedisURL)
 }
 
 func (k *core) openWeChat(c *config.Config, o coreOptions, s *stack) error {

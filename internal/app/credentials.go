@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/wxrollout/wxrollout/internal/doctor"
 	"github.com/wxrollout/wxrollout/registry"
+	"github.com/wxrollout/wxrollout/wxclient/callback"
 )
 
 // credentials adapts the registry to the doctor.
@@ -34,4 +36,16 @@ func (c credentials) Seals(ctx context.Context, apply bool, progress func(done, 
 	}
 	s, err := look(ctx, progress)
 	return doctor.Seals(s), err
+}
+
+// refusedCallbacks adapts the registry to the doctor.
+func refusedCallbacks(store *registry.Refusals) func(context.Context) ([]doctor.Refused, error) {
+	return func(ctx context.Context) ([]doctor.Refused, error) {
+		list, err := store.List(ctx)
+		out := make([]doctor.Refused, len(list))
+		for i, r := range list {
+			out[i] = doctor.Refused{Reason: r.Reason, Fix: callback.Fix(r.Reason), Count: r.Count, Ago: time.Since(r.Last), Path: r.Path}
+		}
+		return out, err
+	}
 }

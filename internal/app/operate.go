@@ -16,6 +16,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/quota"
+	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -61,7 +62,10 @@ func (k *core) tools(c *config.Config, by string) *Tools {
 	qd := quota.Deps{Ledger: k.ledger, Pools: k.pools, Readers: k.readers, By: by}
 	nd := launch.Deps{Ledger: k.ledger, Redis: k.rdb, Readers: k.readers, By: by}
 	od := operator.Deps{Ledger: k.ledger, Redis: k.rdb, Readers: k.readers, By: by}
-	d := &doctor.Doctor{Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, Readers: k.readers, Now: time.Now, By: by}
+	d := &doctor.Doctor{
+		Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, Accepted: c.RedisAccept, Readers: k.readers,
+		Refused: refusedCallbacks(registry.NewRefusals(k.rdb, c.ComponentAppID)), Now: time.Now, By: by,
+	}
 	if k.source != nil { // otherwise the interfaces stay nil: offline
 		fd.WeChat, ld.WeChat, qd.WeChat, nd.AppConfig, od.WeChat, d.WeChat = k.wx, k.wx, k.wx, k.wx, k.wx, k.wx
 	}

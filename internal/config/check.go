@@ -5,11 +5,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/wxrollout/wxrollout/internal/redisserver"
 	"github.com/wxrollout/wxrollout/registry"
 )
 
@@ -23,6 +25,9 @@ func (c *Config) check(role Role) []string {
 	}
 	if _, err := c.redisOptions(); err != nil {
 		faults = append(faults, err.Error())
+	}
+	for _, word := range c.RedisAccept {
+		bad(slices.Contains(redisserver.AcceptWords(), word), "WXROLLOUT_REDIS_ACCEPT=%q: want some of %s", word, strings.Join(redisserver.AcceptWords(), ", "))
 	}
 	if fault := c.checkWeChatURL(); fault != "" {
 		faults = append(faults, fault)

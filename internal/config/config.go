@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/wxrollout/wxrollout/internal/redisserver"
 	"github.com/wxrollout/wxrollout/tasks"
 )
 
@@ -31,6 +32,7 @@ type Config struct {
 	RedisCA               string
 	RedisCert             string
 	RedisKey              string
+	RedisAccept           []string
 
 	WeChatURL       string
 	WeChatPlain     bool
@@ -125,6 +127,7 @@ func Bind(fs *pflag.FlagSet, c *Config, role Role) {
 	fs.StringVar(&c.RedisCA, "redis-ca", "", "file with the CA of Redis's TLS certificate, if not a public one")
 	fs.StringVar(&c.RedisCert, "redis-cert", "", "file with our TLS client certificate for Redis")
 	fs.StringVar(&c.RedisKey, "redis-key", "", "file with the key of redis-cert")
+	fs.StringSliceVar(&c.RedisAccept, "redis-accept", nil, "what you vouch for where the server hides it: "+strings.Join(redisserver.AcceptWords(), ", ")+" (docs/redis.md)")
 	fs.StringVar(&c.WeChatURL, "wechat-url", "https://api.weixin.qq.com", "base URL of WeChat's API, or of a simulator")
 	fs.BoolVar(&c.WeChatPlain, "wechat-plain-http", false, "allow http:// to another machine in wechat-url: for a simulator, never for WeChat")
 	fs.StringVar(&c.ComponentAppID, "component-appid", "", "appid of the third-party platform")

@@ -1,16 +1,13 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/internal/view"
-	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/tasks/queue"
 )
@@ -50,7 +47,7 @@ func fail(name, detail, hint string) Result {
 // does not end the check. appID is the app to ask WeChat through; "" takes any.
 func (d *Doctor) Check(ctx context.Context, appID string) []Result {
 	results := d.checkRedis(ctx)
-	results = append(results, d.checkCredentials(ctx)...)
+	results = append(append(results, d.checkCredentials(ctx)...), d.checkCallbacks(ctx)...)
 	results = append(results, d.checkWeChat(ctx, appID)...)
 	results = append(results, d.checkFault(ctx), d.checkWorkers(ctx), d.checkQueues(ctx))
 	return append(results, d.checkPool(ctx)...)
@@ -71,98 +68,6 @@ func (d *Doctor) checkQueues(ctx context.Context) Result {
 		what, next = append(what, p.String()), append(next, p.Next())
 	}
 	return fail(name, strings.Join(what, "; "), strings.Join(next, "; "))
-}
-
-func (d *Doctor) checkRedis(ctx context.Context) []Result {
-	began := d.Now()
-	server, err := d.Redis.Time(ctx).Result()
-	if err != nil {
-		return []Result{fail("redis", err.Error(), "is WXROLLOUT_REDIS_URL right, and the server up?")}
-	}
-	took := d.Now().Sub(began)
-	info := d.redisInfo(ctx)
-	return []Result{
-		ok("redis", fmt.Sprintf("version %s answers in %s", cmp.Or(info["redis_version"], "unknown"), took.Round(time.Microsecond))),
-		checkSkew(server.Sub(began.Add(took / 2))), d.checkClock(ctx, server), checkPersistence(info), d.checkServer(ctx),
-	}
-}
-
-// clockStepShown is how long a step back of Redis's clock is a warning.
-const clockStepShown = 7 * 24 * time.Hour
-
-// checkClock reports the last time that Redis's clock stepped back.
-func (d *Doctor) checkClock(ctx context.Context, now time.Time) Result {
-	const name = "redis clock"
-	s, stepped, err := d.Ledger.LastClockStep(ctx)
-	switch {
-	case err != nil:
-		return fail(name, err.Error(), "")
-	case !stepped:
-		return ok(name, "never stepped back")
-	}
-	detail := fmt.Sprintf("the Redis clock stepped back by %s at %s; leases and wakes were brought near", s.Back.Round(time.Second), s.At.UTC().Format(time.RFC3339))
-	if s.Steps > 1 {
-		detail += fmt.Sprintf("; %d steps in all", s.Steps)
-	}
-	if now.Sub(s.At) < clockStepShown {
-		return warn(name, detail, "set the clocks of all Redis servers by NTP, replicas too")
-	}
-	return ok(name, detail)
-}
-
-// redisInfo is the reply to INFO; empty from a server that doesn't implement it.
-func (d *Doctor) redisInfo(ctx context.Context) map[string]string {
-	info := make(map[string]string)
-	text, err := d.Redis.Info(ctx).Result()
-	if err != nil {
-		return info
-	}
-	for line := range strings.Lines(text) {
-		if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			info[key] = value
-		}
-	}
-	return info
-}
-
-// skewMax is how far our clock may be from Redis's: starts and schedules use ours, leases and wakes
-// Redis's.
-const skewMax = 5 * time.Second
-
-func checkSkew(skew time.Duration) Result {
-	if skew.Abs() > skewMax {
-		return warn("clock", fmt.Sprintf("Redis's clock is %s off ours", skew.Round(time.Second)), "set both by NTP: starts and schedules go by ours, leases and wakes by Redis's")
-	}
-	return ok("clock", "Redis's clock agrees with ours")
-}
-
-func checkPersistence(info map[string]string) Result {
-	const name, hint = "redis append-only file", "set appendonly yes and appendfsync everysec"
-	switch {
-	case info["aof_enabled"] == "":
-		return warn(name, "the server doesn't report it", hint)
-	case info["aof_enabled"] != "1":
-		return warn(name, "off: a crash of Redis loses everything since its last snapshot", hint)
-	case info["aof_last_write_status"] == "err" || info["aof_last_bgrewrite_status"] == "err":
-		return fail(name, "Redis can't write it", "check Redis's log and disk")
-	default:
-		return ok(name, "on")
-	}
-}
-
-// checkServer checks the settings of Redis that would lose targets.
-func (d *Doctor) checkServer(ctx context.Context) Result {
-	const name = "redis maxmemory-policy"
-	err := ledger.CheckServer(ctx, d.Redis)
-	var unfit *ledger.ServerError
-	switch {
-	case err == nil:
-		return ok(name, "noeviction")
-	case errors.As(err, &unfit):
-		return fail(name, fmt.Sprintf("%s is %q, want %q", unfit.Setting, unfit.Value, unfit.Want), unfit.Hint)
-	default:
-		return warn(name, err.Error(), "")
-	}
 }
 
 func (d *Doctor) checkWorkers(ctx context.Context) Result {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,21 +61,23 @@ func (d *Doctor) checkCredentials(ctx context.Context) []Result {
 	return []Result{d.checkTicket(ctx), d.checkSeals(ctx)}
 }
 
-func (d *Doctor) checkTicket(ctx context.Context) Result {
-	r := Result{Name: "verify ticket", Level: LevelOK}
+func (d *Doctor) checkTicket(ctx context.Context) (r Result) {
+	r = Result{Name: "verify ticket", Level: LevelOK}
 	t, err := d.Credentials.Ticket(ctx)
 	if err != nil {
 		return fail(r.Name, err.Error(), "")
 	}
-	r.Detail = "none was pushed yet"
+	r.Detail = "none came yet"
 	if t.Age >= 0 {
-		r.Detail = fmt.Sprintf("pushed %s ago", t.Age.Round(time.Second))
+		r.Detail = fmt.Sprintf("it came %s ago", t.Age.Round(time.Second))
 	}
 	if t.Age >= 0 && t.Age < t.Stale {
 		return r
 	}
 	r.Level = LevelWarn
-	r.Hint = "WeChat pushes one about every 10 minutes: is the event URL on the platform's console right, and does it lead to a worker?"
+	refused, fix := d.instead(ctx)
+	r.Hint = cmp.Or(fix, "WeChat sends one about every 10 minutes: is the event URL on the platform's console right, and does it lead to a worker?")
+	defer func() { r.Detail += refused }()
 	switch usable := t.Age >= 0 && t.Age < t.Life; {
 	case t.ByHand:
 		r.Detail += "; one set by hand serves"
@@ -85,7 +88,7 @@ func (d *Doctor) checkTicket(ctx context.Context) Result {
 		r.Detail += fmt.Sprintf(", and WeChat takes none after %s", t.Life)
 	}
 	if t.Asked >= 0 {
-		r.Detail += fmt.Sprintf("; WeChat was asked to push again %s ago: %s", t.Asked.Round(time.Second), t.Answer)
+		r.Detail += fmt.Sprintf("; WeChat was asked to send again %s ago: %s", t.Asked.Round(time.Second), t.Answer)
 	}
 	return r
 }

@@ -30,7 +30,7 @@ func TestCheckCredentials(t *testing.T) {
 			Age: age, Stale: time.Hour, Life: 12 * time.Hour, ByHand: byHand, Asked: asked, Answer: "runs already, says WeChat",
 		}}
 	}
-	const asked = "asked to push again 5m0s ago: runs already, says WeChat"
+	const asked = "asked to send again 5m0s ago: runs already, says WeChat"
 	for name, tt := range map[string]struct {
 		stored stored
 		check  string
@@ -38,12 +38,12 @@ func TestCheckCredentials(t *testing.T) {
 		fault  bool // of credentials
 		text   string
 	}{
-		"fresh":             {ticket(7*time.Minute, -1, false), "verify ticket", doctor.LevelOK, false, "pushed 7m0s ago"},
+		"fresh":             {ticket(7*time.Minute, -1, false), "verify ticket", doctor.LevelOK, false, "it came 7m0s ago"},
 		"stale":             {ticket(3*time.Hour, 5*time.Minute, false), "verify ticket", doctor.LevelWarn, false, asked},
 		"too old":           {ticket(13*time.Hour, 5*time.Minute, false), "verify ticket", doctor.LevelFail, true, "WeChat takes none after 12h0m0s; WeChat was " + asked},
 		"too old, by hand":  {ticket(13*time.Hour, -1, true), "verify ticket", doctor.LevelWarn, false, "one set by hand serves"},
-		"none":              {ticket(-1, -1, false), "verify ticket", doctor.LevelFail, true, "none was pushed yet"},
-		"none, but by hand": {ticket(-1, -1, true), "verify ticket", doctor.LevelWarn, false, "none was pushed yet; one set by hand serves"},
+		"none":              {ticket(-1, -1, false), "verify ticket", doctor.LevelFail, true, "none came yet"},
+		"none, but by hand": {ticket(-1, -1, true), "verify ticket", doctor.LevelWarn, false, "none came yet; one set by hand serves"},
 		"no answer":         {stored{err: errors.New("LOADING")}, "verify ticket", doctor.LevelFail, false, "LOADING"},
 		"current key":       {stored{seals: doctor.Seals{Values: 9}}, "sealing key", doctor.LevelOK, false, "all 9"},
 		"previous key":      {stored{seals: doctor.Seals{Values: 9, Previous: 4}}, "sealing key", doctor.LevelWarn, false, "4 of 9"},
@@ -64,6 +64,28 @@ func TestCheckCredentials(t *testing.T) {
 			}
 			t.Errorf("no check %q", tt.check)
 		})
+	}
+}
+
+// TestCheckCallbacks: callbacks that come and are refused explain a missing ticket, and are a warning for a day.
+func TestCheckCallbacks(t *testing.T) {
+	t.Parallel()
+	d := &doctor.Doctor{
+		Credentials: stored{ticket: doctor.Ticket{Age: -1, Stale: time.Hour, Life: 12 * time.Hour, Asked: -1}},
+		Refused: func(context.Context) ([]doctor.Refused, error) {
+			return []doctor.Refused{
+				{Reason: "signature", Fix: "is the callback token the one on the console?", Count: 12, Ago: time.Minute, Path: "/wechat/auth"},
+				{Reason: "stale", Fix: "NTP", Count: 1, Ago: 25 * time.Hour, Path: "/wechat/auth"},
+			}, nil
+		},
+	}
+	const text = "12 callbacks came and were refused: signature (the last one 1m ago at /wechat/auth)"
+	results := append(doctor.CheckCredentials(d, t.Context()), doctor.CheckCallbacks(d, t.Context())...)
+	if r := result(t, results, "verify ticket"); !strings.Contains(r.Detail, text) || !strings.Contains(r.Hint, "callback token") || strings.Contains(r.Detail, "stale") {
+		t.Errorf("ticket: %+v", r)
+	}
+	if r := result(t, results, "callbacks"); r.Level != doctor.LevelWarn || r.Detail != text || len(results) != 3 {
+		t.Errorf("callbacks: %+v of %d results", r, len(results))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/internal/quota"
+	"github.com/wxrollout/wxrollout/internal/redisserver"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/tasks/pool"
 	"github.com/wxrollout/wxrollout/wxclient"
@@ -33,6 +34,8 @@ type Doctor struct {
 	Pools  *pool.Pools
 	// Redis is checked itself, and holds Asynq's queues.
 	Redis redis.UniversalClient
+	// Accepted is what the operator vouches for where Redis hides a fact.
+	Accepted redisserver.Accepted
 	// WeChat answers calls; a nil interface means offline.
 	WeChat    WeChat
 	Templates Templates
@@ -41,7 +44,9 @@ type Doctor struct {
 	Quota   *quota.Quota
 	// Credentials are those stored in Redis; a nil interface if this installation stores none.
 	Credentials Credentials
-	Now         func() time.Time
+	// Refused lists the callbacks that workers refused, the most recent reason first.
+	Refused func(ctx context.Context) ([]Refused, error)
+	Now     func() time.Time
 	// By names the operator in the ledger.
 	By string
 }

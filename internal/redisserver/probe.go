@@ -1,0 +1,90 @@
+package redisserver
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/wxrollout/wxrollout/internal/redisdb"
+)
+
+//go:embed probe.lua
+var files embed.FS
+
+var probeScript = redisdb.Script("", files, "probe.lua")
+
+const (
+	probeRoot    = "wxr:{probe}:"
+	probeChannel = "asynq:{probe}" // Asynq cancels and notifies through channels
+	probeTTL     = time.Minute
+)
+
+// scriptHints is what to do if a server refuses a script as such, by a part of its error.
+var scriptHints = []struct{ part, next string }{
+	{"bad lua script for redis cluster", "set script_check_enable to 0 in your provider's console: the scripts make their keys from one root key, all in one slot"},
+	{"undeclared key", "start Dragonfly with --default_lua_flags=allow-undeclared-keys, or use " + supported()},
+	{"unknown command", "the server has no scripts, or forbids them: use " + supported()},
+	{"can't run this command", "let the Redis user run it: docs/redis.md has the rule that suffices"},
+	{"NOPERM", "let the Redis user run it: docs/redis.md has the rule that suffices"},
+	{"ACL failure", "let the Redis user run it: docs/redis.md has the rule that suffices"}, // Valkey
+	{"MISCONF", "Redis cannot write its snapshot or append-only file: read its log, and free its disk"},
+	{"OOM", "raise maxmemory or free memory"},
+	{"READONLY", "connect to the primary, or through Sentinel"},
+}
+
+// Probe runs each command of the product's scripts once, on keys of its own that it removes, and returns an
+// *UnfitError if the server refuses some: one fault for each remedy. addr names the server in it.
+func Probe(ctx context.Context, rdb redis.UniversalClient, addr string) error {
+	reply, err := probeScript.Run(ctx, rdb, []string{probeRoot}, probeTTL.Milliseconds()).StringSlice()
+	if isRefusal(err) {
+		return unfit([]Fault{{Server: addr, What: fmt.Sprintf("scripts are refused (%v)", err), Next: nextOf(err.Error())}})
+	}
+	if err != nil {
+		return fmt.Errorf("probe redis %s: %w", addr, err)
+	}
+	faults := refusedCommands(addr, reply)
+	if err := rdb.Publish(ctx, probeChannel, "").Err(); isRefusal(err) {
+		faults = append(faults, Fault{Server: addr, What: fmt.Sprintf("PUBLISH on Asynq's channels is refused (%v)", err), Next: nextOf(err.Error())})
+	} else if err != nil {
+		return fmt.Errorf("probe redis %s: %w", addr, err)
+	}
+	return unfit(faults)
+}
+
+// refusedCommands makes one fault for each remedy of the script's pairs of command and error.
+func refusedCommands(addr string, pairs []string) []Fault {
+	var faults []Fault
+	index := make(map[string]int)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		next := nextOf(pairs[i+1])
+		at, ok := index[next]
+		if !ok {
+			at = len(faults)
+			index[next] = at
+			faults = append(faults, Fault{Server: addr, What: "scripts cannot run " + pairs[i], Next: next})
+			continue
+		}
+		faults[at].What += ", " + pairs[i]
+	}
+	return faults
+}
+
+// isRefusal reports whether the server answered with an error, unlike a broken connection.
+func isRefusal(err error) bool {
+	_, refused := err.(redis.Error)    //nolint:errorlint // the reply itself: a wrapped one is a broken connection
+	return refused && err != redis.Nil //nolint:errorlint // as above
+}
+
+// nextOf is what to do about an error of a script or command.
+func nextOf(cause string) string {
+	for _, h := range scriptHints {
+		if strings.Contains(strings.ToLower(cause), strings.ToLower(h.part)) {
+			return h.next
+		}
+	}
+	return cause
+}
