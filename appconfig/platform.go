@@ -99,7 +99,9 @@ func FindMissing(ctx context.Context, wx Client, wants iter.Seq2[*Want, error]) 
 }
 
 // AddsToPlatform reports whether the configure text of a plan may add domains to the platform's lists.
-func AddsToPlatform(configure string) bool { return strings.Contains(configure, `"`+keyAddToPlatform+`"`) }
+func AddsToPlatform(configure string) bool {
+	return strings.Contains(configure, `"`+keyAddToPlatform+`"`)
+}
 
 // AddMissing adds to the platform's lists what the plan says: one write for each list. It is safe
 // to repeat after FindMissing.

@@ -126,7 +126,7 @@ func (f *Fleet) askFirst(ctx context.Context, kind apps.Kind, id, name, why stri
 		if refused {
 			code, text = refusal.Code, refusal.Msg
 		}
-		if _, noteErr := f.apps.ChangeCreation(ctx, kind, id, func(r *apps.Creation) bool { return r.Refuse(apps.At(f.now()), code, text) }); noteErr != nil {
+		if _, noteErr := f.apps.ChangeCreation(ctx, kind, id, func(r *apps.Creation) bool { return r.Refuse(apps.At(f.d.Now()), code, text) }); noteErr != nil {
 			err = errors.Join(err, noteErr)
 		}
 	}
@@ -138,8 +138,8 @@ func (f *Fleet) askFirst(ctx context.Context, kind apps.Kind, id, name, why stri
 
 // asked stores that WeChat is asked.
 func (f *Fleet) asked(ctx context.Context, kind apps.Kind, id, name, why string) (Creation, error) {
-	now := f.now()
-	r, err := f.apps.ChangeCreation(ctx, kind, id, func(r *apps.Creation) bool { return r.Ask(apps.At(now), name, f.by, why) })
+	now := f.d.Now()
+	r, err := f.apps.ChangeCreation(ctx, kind, id, func(r *apps.Creation) bool { return r.Ask(apps.At(now), name, f.d.By, why) })
 	return creationView(r, now), err
 }
 
@@ -149,10 +149,8 @@ func creationError(kind apps.Kind, err error) error {
 		return fmt.Errorf("create an app (%s): %w; it may have begun nevertheless: enqueue apps creations shows it once WeChat's callback arrives", kind, err)
 	}
 	refusal := (*wxclient.Error)(nil)
-	if next := ""; errors.As(err, &refusal) {
-		if next = refusedNext(refusal.Code); next != "" {
-			return fmt.Errorf("create an app (%s): %w: %s", kind, err, next)
-		}
+	if errors.As(err, &refusal) && refusedNexts[refusal.Code] != "" {
+		return fmt.Errorf("create an app (%s): %w: %s", kind, err, refusedNexts[refusal.Code])
 	}
 	return fmt.Errorf("create an app (%s): %w", kind, err)
 }
@@ -165,7 +163,7 @@ func (f *Fleet) Creations(ctx context.Context, waiting bool) ([]Creation, error)
 	}
 	var list []Creation
 	for _, r := range found {
-		if v := creationView(r, f.now()); !waiting || v.Ended.IsZero() {
+		if v := creationView(r, f.d.Now()); !waiting || v.Ended.IsZero() {
 			list = append(list, v)
 		}
 	}
@@ -213,59 +211,40 @@ func creationNext(r apps.Creation, now time.Time) string {
 		}[r.Kind]
 	default:
 		if r.Refused != 0 {
-			return refusedNext(r.Refused)
+			return refusedNexts[r.Refused]
 		}
-		return endNext(r.Status)
+		return cmp.Or(endNexts[r.Status], "see WeChat's words, and ask again")
 	}
 }
 
-// endNext returns the next step for a callback's status, after WeChat's documentation. WeChat's
-// own text explains other statuses.
-func endNext(status int64) string {
-	switch status {
-	case 100001, 100002, 100003:
-		return "the legal person did not agree within 24 hours: create it again, and remind them to open WeChat's message"
-	case 101:
-		return "the register of companies has it as closed: check the code"
-	case 102:
-		return "the register of companies lacks it: check name and code; a new company appears after some days"
-	case 103:
-		return "the legal person's name is not the register's: check it"
-	case 104, 105:
-		return "the legal person's identity card is not the register's: check it; a change appears after 5 to 15 workdays"
-	case 1000:
-		return "enterprise or legal person is not as the register has it: check all of them"
-	case -1:
-		return "WeChat could not match or verify it: check the enterprise's and the legal person's names, and ask again"
-	default:
-		return "see WeChat's words, and ask again"
-	}
+// endNexts are the next steps for a callback's status, after WeChat's documentation.
+var endNexts = map[int64]string{
+	100001: notAgreed, 100002: notAgreed, 100003: notAgreed,
+	101:  "the register of companies has it as closed: check the code",
+	102:  "the register of companies lacks it: check name and code; a new company appears after some days",
+	103:  "the legal person's name is not the register's: check it",
+	104:  otherCard,
+	105:  otherCard,
+	1000: "enterprise or legal person is not as the register has it: check all of them",
+	-1:   "WeChat could not match or verify it: check the enterprise's and the legal person's names, and ask again",
 }
 
-// refusedNext returns the next step for an errcode of a creation call; "" for none.
-func refusedNext(code int64) string {
-	switch code {
-	case 61070:
-		return "the legal person's name is not the one of that WeChat id: check both"
-	case 61071:
-		return "this user has five trial apps already: convert or delete one"
-	case 86004:
-		return "there is no such WeChat id: want the legal person's own id, not a phone number or nickname"
-	case 86011:
-		return "the name has a protected word: choose another"
-	case 86012:
-		return "the openid is not one of this platform's"
-	case 86017:
-		return "the name is too short or too long: want 4 to 30 characters"
-	case 89248, 89255:
-		return "check the enterprise's code and its type"
-	case codeRuns:
-		return "one of this owner is already waiting: enqueue apps creations --waiting; WeChat takes another after 24 hours"
-	case 89254:
-		return "the platform's own permission sets are incomplete: add the set for creating mini programs on its console, and publish"
-	case 91030:
-		return "five a day is the most for one WeChat id: ask again tomorrow"
-	default:
-		return ""
-	}
+const (
+	notAgreed = "the legal person did not agree within 24 hours: create it again, and remind them to open WeChat's message"
+	otherCard = "the legal person's identity card is not the register's: check it; a change appears after 5 to 15 workdays"
+)
+
+// refusedNexts are the next steps for errcodes of a creation call.
+var refusedNexts = map[int64]string{
+	61070:    "the legal person's name is not the one of that WeChat id: check both",
+	61071:    "this user has five trial apps already: convert or delete one",
+	86004:    "there is no such WeChat id: want the legal person's own id, not a phone number or nickname",
+	86011:    "the name has a protected word: choose another",
+	86012:    "the openid is not one of this platform's",
+	86017:    "the name is too short or too long: want 4 to 30 characters",
+	89248:    "check the enterprise's code and its type",
+	89255:    "check the enterprise's code and its type",
+	codeRuns: "one of this owner is already waiting: enqueue apps creations --waiting; WeChat takes another after 24 hours",
+	89254:    "the platform's own permission sets are incomplete: add the set for creating mini programs on its console, and publish",
+	91030:    "five a day is the most for one WeChat id: ask again tomorrow",
 }

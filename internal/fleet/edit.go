@@ -190,7 +190,7 @@ func (f *Fleet) edit(ctx context.Context, ids []string, opt EditOptions, what st
 			opt.Progress(seen, len(ids))
 		}
 	}
-	return out, f.apps.Note(ctx, apps.Action{At: apps.At(f.now()), By: f.by, What: fmt.Sprintf("%s: %d apps", what, out.Changed), Why: opt.Why})
+	return out, f.apps.Note(ctx, apps.Action{At: apps.At(f.d.Now()), By: f.d.By, What: fmt.Sprintf("%s: %d apps", what, out.Changed), Why: opt.Why})
 }
 
 // applyEdit applies an edit, unless the app would have too many values.

@@ -58,7 +58,7 @@ func (f *Fleet) wakeFor(ctx context.Context, changes []apps.Change) error {
 
 // wake wakes the target that works on an app, if match selects it; having none is no error.
 func (f *Fleet) wake(ctx context.Context, appID, why string, match func(rollout.Target) bool) error {
-	return f.rollouts.Wake(ctx, appID, why, f.now(), match)
+	return f.d.Rollouts.Wake(ctx, appID, why, f.d.Now(), match)
 }
 
 func waitsForMerchant(t rollout.Target) bool { return t.Reason == rollout.ReasonMerchant }

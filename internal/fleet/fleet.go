@@ -6,6 +6,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"time"
@@ -78,34 +79,23 @@ type Deps struct {
 // Fleet carries out the use cases of the app registry. It is safe for concurrent use, also by
 // several processes.
 type Fleet struct {
-	apps     *apps.Store
-	rdb      redis.UniversalClient
-	rollouts Rollouts
-	readers  *Readers
-	wx       WeChat
-	tokens   TokenKeeper
-	now      func() time.Time
-	by       string
+	d    Deps
+	apps *apps.Store
 }
 
 // New returns a fleet; it starts nothing and needs no closing.
 func New(d Deps) *Fleet {
-	f := &Fleet{
-		apps: apps.New(d.Redis), rdb: d.Redis, rollouts: d.Rollouts, readers: d.Readers, wx: d.WeChat, tokens: d.Tokens, now: d.Now, by: d.By,
+	if d.Now == nil {
+		d.Now = time.Now
 	}
-	if f.now == nil {
-		f.now = time.Now
-	}
-	if f.by == "" {
-		f.by = "operator"
-	}
-	return f
+	d.By = cmp.Or(d.By, "operator")
+	return &Fleet{d: d, apps: apps.New(d.Redis)}
 }
 
 // online returns the client, or an error that names the command that needs it.
 func (f *Fleet) online(what string) (WeChat, error) {
-	if f.wx == nil {
+	if f.d.WeChat == nil {
 		return nil, &credential.OfflineError{What: what}
 	}
-	return f.wx, nil
+	return f.d.WeChat, nil
 }

@@ -34,7 +34,7 @@ func (f *Fleet) AuthorizeLink(ctx context.Context, appID, redirect string) (Link
 	if appID == "" {
 		page.Accounts = wxclient.AuthMiniProgram
 	}
-	link := Link{AppID: appID, Until: f.now().Add(life)}
+	link := Link{AppID: appID, Until: f.d.Now().Add(life)}
 	if link.PC, err = page.PC(); err == nil {
 		link.H5, err = page.H5()
 	}

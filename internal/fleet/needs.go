@@ -40,28 +40,25 @@ func needOf(t *rollout.LastError) apps.Need {
 	if t == nil {
 		return apps.NeedOther
 	}
-	switch t.Class {
-	case rollout.ClassNoPermission:
+	switch {
+	case t.Class == rollout.ClassNoPermission:
 		return apps.NeedPermission
-	case rollout.ClassNoCategory:
+	case t.Class == rollout.ClassNoCategory:
 		return apps.NeedCategory
-	}
-	switch t.Code {
-	case 48001, 50001, 61007:
-		return apps.NeedPermission
-	case 85008:
-		return apps.NeedCategory
-	case 61040:
-		return apps.NeedPrivacy
-	case 86002:
-		return apps.NeedProfile
-	case 42007, 43007, 61003, 61023:
+	case codeNeeds[t.Code] != "":
+		return codeNeeds[t.Code]
+	case t.Class == "credential":
 		return apps.NeedAuthorize
+	default:
+		return apps.NeedOther
 	}
-	if t.Class == "credential" {
-		return apps.NeedAuthorize
-	}
-	return apps.NeedOther
+}
+
+// codeNeeds are the merchant's tasks by errcode.
+var codeNeeds = map[int64]apps.Need{
+	48001: apps.NeedPermission, 50001: apps.NeedPermission, 61007: apps.NeedPermission,
+	85008: apps.NeedCategory, 61040: apps.NeedPrivacy, 86002: apps.NeedProfile,
+	42007: apps.NeedAuthorize, 43007: apps.NeedAuthorize, 61003: apps.NeedAuthorize, 61023: apps.NeedAuthorize,
 }
 
 // NeedsMerchant lists the merchants' tasks: for apps that left, lack something, or have a target
@@ -109,7 +106,7 @@ func (f *Fleet) NeedsMerchant(ctx context.Context) ([]MerchantTask, error) {
 
 // merchantTargets returns the tasks of targets that wait for their merchant, by app.
 func (f *Fleet) merchantTargets(ctx context.Context) (map[string]MerchantTask, []*ledger.BrokenError, error) {
-	active, err := f.rollouts.Active(ctx)
+	active, err := f.d.Rollouts.Active(ctx)
 	broken, err := ledger.Broken(err)
 	if err != nil {
 		return nil, nil, err
@@ -119,7 +116,7 @@ func (f *Fleet) merchantTargets(ctx context.Context) (map[string]MerchantTask, [
 		if r.Counts.Sum(func(c rollout.Cell) bool { return c.Reason == rollout.ReasonMerchant }) == 0 {
 			continue
 		}
-		for t, err := range f.rollouts.Targets(ctx, r.ID) {
+		for t, err := range f.d.Rollouts.Targets(ctx, r.ID) {
 			if one := (*ledger.BrokenError)(nil); errors.As(err, &one) {
 				broken = append(broken, one)
 				continue

@@ -22,8 +22,8 @@ func (f *Fleet) Reconcile(ctx context.Context, rate int) (done Synced, synced bo
 	if err != nil {
 		return done, false, err
 	}
-	if cursor.Phase == apps.PhaseIdle && f.now().Sub(cursor.Listed.Time()) < listAgain {
-		ids, err := f.apps.Unread(ctx, f.now(), 1)
+	if cursor.Phase == apps.PhaseIdle && f.d.Now().Sub(cursor.Listed.Time()) < listAgain {
+		ids, err := f.apps.Unread(ctx, f.d.Now(), 1)
 		if err != nil || len(ids) == 0 {
 			return done, false, err
 		}

@@ -111,8 +111,8 @@ func (f *Fleet) Sync(ctx context.Context, opt SyncOptions) (Synced, error) {
 	if opt.Progress == nil {
 		opt.Progress = func(string, int, int) {}
 	}
-	holder := f.by + " " + rand.Text()
-	lease := ratelimit.NewLease(f.rdb, "apps sync", holder, syncLease)
+	holder := f.d.By + " " + rand.Text()
+	lease := ratelimit.NewLease(f.d.Redis, "apps sync", holder, syncLease)
 	_, won, err := lease.Acquire(ctx)
 	if err != nil {
 		return Synced{}, fmt.Errorf("begin the sync of apps: %w", err)
@@ -126,7 +126,7 @@ func (f *Fleet) Sync(ctx context.Context, opt SyncOptions) (Synced, error) {
 	}
 	s := &syncer{f: f, wx: wx, opt: opt, cursor: cursor}
 	if opt.Rate > 0 {
-		s.gate = ratelimit.NewPacer(ratelimit.NewThrottle(f.rdb, "apps sync", ratelimit.Rate{Permits: opt.Rate, Per: time.Second}), nil)
+		s.gate = ratelimit.NewPacer(ratelimit.NewThrottle(f.d.Redis, "apps sync", ratelimit.Rate{Permits: opt.Rate, Per: time.Second}), nil)
 	}
 	running, stop := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
@@ -204,7 +204,7 @@ func (s *syncer) run(ctx context.Context) error {
 	}
 	if s.cursor.Phase == apps.PhaseIdle || s.opt.Full && !s.cursor.Full {
 		s.cursor = apps.Cursor{
-			Phase: apps.PhaseList, Number: s.cursor.Number + 1, Began: apps.At(s.f.now()), By: s.f.by, Full: s.opt.Full,
+			Phase: apps.PhaseList, Number: s.cursor.Number + 1, Began: apps.At(s.f.d.Now()), By: s.f.d.By, Full: s.opt.Full,
 			Listed: s.cursor.Listed, Done: s.cursor.Done, Short: s.cursor.Short,
 		}
 		if err := s.f.apps.SetCursor(ctx, s.cursor); err != nil {
@@ -228,7 +228,7 @@ func (s *syncer) run(ctx context.Context) error {
 		}
 		next := s.cursor
 		if next.Phase = phase.next; next.Phase == apps.PhaseIdle {
-			next.Done = apps.At(s.f.now())
+			next.Done = apps.At(s.f.d.Now())
 		}
 		if err := s.f.apps.SetCursor(ctx, next); err != nil {
 			return err
@@ -271,7 +271,7 @@ func (s *syncer) pass(ctx context.Context) error {
 		if err := s.wait(ctx); err != nil {
 			return err
 		}
-		asked := apps.At(s.f.now())
+		asked := apps.At(s.f.d.Now())
 		page, err := s.wx.AuthorizerList(ctx, s.cursor.Offset, wxclient.MaxAuthorizerPage)
 		if err != nil {
 			return fmt.Errorf("list authorized apps from %d on: %w", s.cursor.Offset, err)
@@ -292,8 +292,8 @@ func (s *syncer) pass(ctx context.Context) error {
 
 // store puts a page of the list into the registry. fresh counts the apps that are new to the pass.
 func (s *syncer) store(ctx context.Context, asked apps.Seconds, page []wxclient.Authorizer) (fresh int, err error) {
-	if s.f.tokens != nil {
-		if err := s.f.tokens.Learn(ctx, page); err != nil {
+	if s.f.d.Tokens != nil {
+		if err := s.f.d.Tokens.Learn(ctx, page); err != nil {
 			return 0, err
 		}
 	}

@@ -22,7 +22,7 @@ func (s *syncer) readAll(ctx context.Context) error {
 	}
 	s.read = 0
 	for {
-		ids, err := s.f.apps.Unread(ctx, s.f.now(), apps.Batch)
+		ids, err := s.f.apps.Unread(ctx, s.f.d.Now(), apps.Batch)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
@@ -51,9 +51,9 @@ func (s *syncer) each(ctx context.Context, what string, ids []string) error {
 // one reads an app and stores the answer. Its error ends the sync: the platform or the store is
 // at fault.
 func (s *syncer) one(ctx context.Context, what, appID string) error {
-	asked := apps.At(s.f.now())
+	asked := apps.At(s.f.d.Now())
 	facts, err := s.facts(ctx, appID)
-	now := apps.At(s.f.now())
+	now := apps.At(s.f.d.Now())
 	var changes []apps.Change
 	switch {
 	case err == nil:
@@ -65,7 +65,7 @@ func (s *syncer) one(ctx context.Context, what, appID string) error {
 		})
 		if err == nil && len(changes) == 0 {
 			// Not at once: the change has WeChat's time, and our clock may be minutes behind.
-			err = s.f.apps.Later(ctx, appID, s.f.now().Add(readSoon))
+			err = s.f.apps.Later(ctx, appID, s.f.d.Now().Add(readSoon))
 		}
 	case authorizationGone(err):
 		if changes, err = s.f.apps.Change(ctx, []string{appID}, func(a *apps.App) bool { return a.Leave(now) }); err == nil {
@@ -97,7 +97,7 @@ func (s *syncer) failed(ctx context.Context, what, appID string, err error) erro
 	if ctx.Err() != nil || credential.AtFault(err) || errors.As(err, &api) && api.Class == wxclient.ClassThrottlePlatform {
 		return err
 	}
-	if later := s.f.apps.Later(ctx, appID, s.f.now().Add(readAgain)); later != nil {
+	if later := s.f.apps.Later(ctx, appID, s.f.d.Now().Add(readAgain)); later != nil {
 		return later
 	}
 	s.mu.Lock()
@@ -132,7 +132,7 @@ func (s *syncer) facts(ctx context.Context, appID string) (apps.Facts, error) {
 		return f, nil
 	}
 	err = s.retry(ctx, func() error {
-		return s.f.readers.Borrow(ctx, appID, func(ctx context.Context) error {
+		return s.f.d.Readers.Borrow(ctx, appID, func(ctx context.Context) error {
 			versions, err := s.wx.VersionInfo(ctx, appID)
 			if err == nil && versions.Release != nil {
 				f.Live = versions.Release.Version

@@ -15,7 +15,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/selector"
 )
 
-// registryName stands for the registry in faults and previews.
+// registryName names the registry in faults and previews.
 const registryName = "the registry of apps"
 
 // listStale is how old WeChat's list may be before a plan warns.

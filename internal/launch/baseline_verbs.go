@@ -28,7 +28,7 @@ type BaselineOptions struct {
 	Why string
 }
 
-// Baseline is what stands for newcomers, as operators see it.
+// Baseline is the plan for newcomers, as operators see it.
 type Baseline struct {
 	// Set is when it was set; zero means that none stands.
 	Set     time.Time     `json:"set,omitzero"`

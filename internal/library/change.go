@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -46,7 +47,7 @@ func (l *Library) draftsAnd(ctx context.Context) ([]Draft, []Template, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	found, err := l.wx.TemplateDrafts(ctx)
+	found, err := l.d.WeChat.TemplateDrafts(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list drafts: %w", err)
 	}
@@ -146,7 +147,7 @@ func (l *Library) Add(ctx context.Context, id *int64, dryRun bool, why string) (
 	if dryRun {
 		return out, nil
 	}
-	err = l.wx.AddTemplate(ctx, out.Draft.ID)
+	err = l.d.WeChat.AddTemplate(ctx, out.Draft.ID)
 	if refusal := (*wxclient.Error)(nil); errors.As(err, &refusal) && refusal.Code == codeLibraryFull {
 		return out, l.full(ctx, err)
 	}
@@ -177,7 +178,7 @@ func (l *Library) added(ctx context.Context, out Added, why string, lost error) 
 		return out, errors.Join(lost, err)
 	}
 	from := fmt.Sprintf("%s%d, version %s", actionDraft, out.Draft.ID, out.Draft.Version)
-	if err := l.log.NotePlatform(ctx, from, fmt.Sprintf("template %d", out.Template.ID), l.by, cmp.Or(why, "no reason given")); err != nil {
+	if err := l.d.Log.NotePlatform(ctx, from, fmt.Sprintf("template %d", out.Template.ID), l.d.By, human.Reason(why)); err != nil {
 		return out, fmt.Errorf("template %d is in the library: %w", out.Template.ID, err)
 	}
 	return out, nil
@@ -242,7 +243,7 @@ func (c Contents) missing(id int64) error {
 // deleteTemplate deletes one; one that is gone is fine, and a lost reply is
 // read back.
 func (l *Library) deleteTemplate(ctx context.Context, t Template, why string) error {
-	err := l.wx.DeleteTemplate(ctx, t.ID)
+	err := l.d.WeChat.DeleteTemplate(ctx, t.ID)
 	refusal := (*wxclient.Error)(nil)
 	switch {
 	case err == nil, errors.As(err, &refusal) && refusal.Code == codeNoTemplate:
@@ -255,7 +256,7 @@ func (l *Library) deleteTemplate(ctx context.Context, t Template, why string) er
 		return fmt.Errorf("delete template %d: %w", t.ID, err)
 	}
 	from := fmt.Sprintf("%s%d, version %s", actionTemplate, t.ID, t.Version)
-	if err := l.log.NotePlatform(ctx, from, "deleted", l.by, cmp.Or(why, "no reason given")); err != nil {
+	if err := l.d.Log.NotePlatform(ctx, from, "deleted", l.d.By, human.Reason(why)); err != nil {
 		return fmt.Errorf("template %d is deleted: %w", t.ID, err)
 	}
 	return nil

@@ -107,7 +107,7 @@ func (l *Library) Contents(ctx context.Context) (Contents, error) {
 		}
 		c.Entries[i] = e
 	}
-	actions, err := l.log.PlatformActions(ctx)
+	actions, err := l.d.Log.PlatformActions(ctx)
 	if err != nil {
 		return c, err
 	}
@@ -152,7 +152,7 @@ func (s *templatesSeen) versionsOf(t Template) map[string]bool {
 
 func (l *Library) templatesSeen(ctx context.Context) (*templatesSeen, error) {
 	seen := &templatesSeen{uses: make(map[int64][]Use), versions: make(map[int64]map[string]bool)}
-	active, err := l.plans.Active(ctx)
+	active, err := l.d.Plans.Active(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (l *Library) templatesSeen(ctx context.Context) (*templatesSeen, error) {
 	// ended ones show which versions a template had. New ones come first, so that a page
 	// may show one twice; pruning takes only ended ones away.
 	for offset := 0; ; offset += pageSize {
-		page, err := l.plans.Rollouts(ctx, offset, pageSize)
+		page, err := l.d.Plans.Rollouts(ctx, offset, pageSize)
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +178,7 @@ func (l *Library) templatesSeen(ctx context.Context) (*templatesSeen, error) {
 			break
 		}
 	}
-	schedules, err := l.plans.Schedules(ctx)
+	schedules, err := l.d.Plans.Schedules(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +193,7 @@ func (l *Library) seeRollout(ctx context.Context, seen *templatesSeen, r rollout
 	use := Use{Kind: "rollout", Name: r.ID, Status: r.Status}
 	seen.add(r.Plan.Template, !r.Status.Ended(), use)
 	for revision := 1; revision <= r.Revision; revision++ {
-		plan, err := l.plans.Plan(ctx, r.ID, revision)
+		plan, err := l.d.Plans.Plan(ctx, r.ID, revision)
 		if errors.Is(err, ledger.ErrNotFound) && r.Status.Ended() {
 			return nil // pruned meanwhile
 		}
@@ -206,7 +206,7 @@ func (l *Library) seeRollout(ctx context.Context, seen *templatesSeen, r rollout
 }
 
 func (l *Library) seeBaseline(ctx context.Context, seen *templatesSeen) error {
-	templates, err := l.baseline(ctx)
+	templates, err := l.d.Baseline(ctx)
 	for _, t := range templates {
 		seen.add(t, true, Use{Kind: "baseline"})
 	}
@@ -217,7 +217,7 @@ func (l *Library) seeBaseline(ctx context.Context, seen *templatesSeen) error {
 // them are mini programs whose version is not known.
 func (l *Library) liveVersions(ctx context.Context) (live map[string]int, unseen int, err error) {
 	live = make(map[string]int)
-	for a, err := range l.apps.All(ctx) {
+	for a, err := range l.d.Apps.All(ctx) {
 		switch {
 		case err != nil:
 			return nil, 0, err

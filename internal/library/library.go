@@ -60,26 +60,17 @@ type Deps struct {
 }
 
 // Library carries out the use cases. It is safe for concurrent use.
-type Library struct {
-	plans    Plans
-	log      Log
-	apps     Apps
-	wx       WeChat
-	baseline func(context.Context) ([]rollout.Template, error)
-	by       string
-}
+type Library struct{ d Deps }
 
 // New returns a library.
-func New(d Deps) *Library {
-	return &Library{plans: d.Plans, log: d.Log, apps: d.Apps, wx: d.WeChat, baseline: d.Baseline, by: d.By}
-}
+func New(d Deps) *Library { return &Library{d} }
 
 // online returns the client, or an error that names the command that needs it.
 func (l *Library) online(what string) (WeChat, error) {
-	if l.wx == nil {
+	if l.d.WeChat == nil {
 		return nil, &credential.OfflineError{What: what}
 	}
-	return l.wx, nil
+	return l.d.WeChat, nil
 }
 
 // TemplateError says that the template library lacks the plan's template.

@@ -54,7 +54,7 @@ func Newest(list []Template) (Template, bool) {
 
 // Find looks up a plan's template. The warnings name what differs in the library.
 func (l *Library) Find(ctx context.Context, spec planfile.TemplateSpec, offline bool) (t rollout.Template, warnings []string, err error) {
-	if offline || l.wx == nil {
+	if offline || l.d.WeChat == nil {
 		if spec.Latest {
 			return t, nil, &credential.OfflineError{What: "find the newest template"}
 		}

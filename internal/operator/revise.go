@@ -44,7 +44,7 @@ func (o *Operator) revise(ctx context.Context, r rollout.Rollout, f view.Filter,
 
 // recommitted is the template that a recommit commits: the plan's own, also of a plan
 // that asked for the newest when it was applied, unless the operator names another.
-// What another one leaves out comes from the library, or stays as it is in the plan.
+// What another one leaves out comes from the library, or from the plan.
 func (o *Operator) recommitted(ctx context.Context, was rollout.Template, other *rollout.Template) (rollout.Template, error) {
 	t := was
 	if other != nil {

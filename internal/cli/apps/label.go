@@ -101,14 +101,11 @@ func printEdited(env *command.Env, e fleet.Edited, f term.Format, dryRun bool) e
 	if dryRun {
 		env.DryRun()
 	}
-	if f == term.JSON {
-		return term.WriteJSON(env.Out, e)
-	}
 	text := fmt.Sprintf("%s of %s changed", human.Count(e.Changed), human.Plural(e.Apps, "app"))
 	if e.Unknown > 0 {
 		text += fmt.Sprintf("; %s skipped, not in the registry", human.Count(e.Unknown))
 	}
-	return env.Print("%s\n", text)
+	return env.Show(f, e, "%s\n", text)
 }
 
 // labelOptions is the command line of apps label.

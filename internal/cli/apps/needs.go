@@ -132,9 +132,6 @@ func runAppsLink(ctx context.Context, env *command.Env, o linkOptions) error {
 		if err != nil {
 			return err
 		}
-		if o.format == term.JSON {
-			return term.WriteJSON(env.Out, link)
-		}
-		return env.Print("%s", fmt.Sprintf("in a browser  %s\nin WeChat     %s\nboth expire in %s\n", link.PC, link.H5, human.Duration(link.Until.Sub(env.Now()))))
+		return env.Show(o.format, link, "%s", fmt.Sprintf("in a browser  %s\nin WeChat     %s\nboth expire in %s\n", link.PC, link.H5, human.Duration(link.Until.Sub(env.Now()))))
 	})
 }

@@ -90,9 +90,6 @@ func appsStatus(ctx context.Context, env *command.Env, fl *fleet.Fleet, f term.F
 	if err != nil {
 		return err
 	}
-	if f == term.JSON {
-		return term.WriteJSON(env.Out, s)
-	}
 	text := fmt.Sprintf("%s, %s unread", human.Plural(s.Apps, "app"), human.Count(s.Unread))
 	switch {
 	case s.Phase != "":
@@ -105,5 +102,5 @@ func appsStatus(ctx context.Context, env *command.Env, fl *fleet.Fleet, f term.F
 	if s.Short != "" {
 		text += "; " + s.Short
 	}
-	return env.Print("%s\n", text)
+	return env.Show(f, s, "%s\n", text)
 }

@@ -155,8 +155,5 @@ func printScheduled(env *command.Env, s launch.Schedule, f term.Format, err erro
 	if err != nil {
 		return err
 	}
-	if f == term.JSON {
-		return term.WriteJSON(env.Out, s)
-	}
-	return env.Print("schedule %s for %s runs next at %s\n", s.Name, human.Plural(s.Total, "target"), human.Local(s.Next))
+	return env.Show(f, s, "schedule %s for %s runs next at %s\n", s.Name, human.Plural(s.Total, "target"), human.Local(s.Next))
 }

@@ -186,11 +186,8 @@ func runBaselineVerb(ctx context.Context, env *command.Env, o baselineOptions) e
 
 // printBaseline writes the baseline and its newcomers.
 func printBaseline(env *command.Env, b launch.Baseline, f term.Format) error {
-	if f == term.JSON {
-		return term.WriteJSON(env.Out, b)
-	}
 	if b.Set.IsZero() {
-		return env.Print("%s\n", "no baseline is set: enqueue baseline set -f PLAN sets one")
+		return env.Show(f, b, "%s\n", "no baseline is set: enqueue baseline set -f PLAN sets one")
 	}
 	template := "the newest template"
 	if b.Template.ID != planfile.LatestTemplate {
@@ -213,5 +210,5 @@ func printBaseline(env *command.Env, b launch.Baseline, f term.Format) error {
 	for i, line := range lines {
 		lines[i] = strings.TrimRight(line, " ")
 	}
-	return env.Print("%s\n", strings.Join(lines, "\n"))
+	return env.Show(f, b, "%s\n", strings.Join(lines, "\n"))
 }

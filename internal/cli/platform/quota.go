@@ -185,13 +185,10 @@ func openPool(ctx context.Context, env *command.Env, q *quota.Quota, o quotaOpti
 
 // printOpened prints the previous state of a pool.
 func printOpened(env *command.Env, was quota.Pool, f term.Format, now string) error {
-	if f == term.JSON {
-		return term.WriteJSON(env.Out, was)
-	}
 	if was.Open() {
-		return env.Print("the %s pool is already open\n", was.Stage)
+		return env.Show(f, was, "the %s pool is already open\n", was.Stage)
 	}
-	return env.Print("the %s pool %s; it was %s: %s\n", was.Stage, now, was.State, was.Words)
+	return env.Show(f, was, "the %s pool %s; it was %s: %s\n", was.Stage, now, was.State, was.Words)
 }
 
 func poolColumns(env *command.Env) []term.Column[quota.Pool] {

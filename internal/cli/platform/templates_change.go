@@ -86,17 +86,14 @@ func runTemplatesAdd(ctx context.Context, env *command.Env, o addTemplateOptions
 		if added.Templates >= library.NearlyFull {
 			env.Talk("warning: the library has %d of at most %d templates: see enqueue templates prune --dry-run\n", added.Templates, added.Max)
 		}
-		if o.format == term.JSON {
-			return term.WriteJSON(env.Out, added)
-		}
 		what := fmt.Sprintf("draft %d, version %s", added.Draft.ID, added.Draft.Version)
 		switch {
 		case added.Existed:
-			return env.Print("%s, is already template %d\n", what, added.Template.ID)
+			return env.Show(o.format, added, "%s, is already template %d\n", what, added.Template.ID)
 		case o.dryRun:
-			return env.Print("%s, would be added to %s\n", what, human.Plural(added.Templates, "template"))
+			return env.Show(o.format, added, "%s, would be added to %s\n", what, human.Plural(added.Templates, "template"))
 		default:
-			return env.Print("%s, was added as template %d; %s of at most %d\n", what, added.Template.ID, human.Plural(added.Templates, "template"), added.Max)
+			return env.Show(o.format, added, "%s, was added as template %d; %s of at most %d\n", what, added.Template.ID, human.Plural(added.Templates, "template"), added.Max)
 		}
 	})
 }

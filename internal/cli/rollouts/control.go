@@ -173,9 +173,6 @@ func do(ctx context.Context, op *operator.Operator, reach operator.Change, o con
 
 // printChange prints what was done or, with would = "would ", what would be.
 func printChange(env *command.Env, o controlOptions, c operator.Change, would string) error {
-	if o.format == term.JSON {
-		return term.WriteJSON(env.Out, c)
-	}
 	text := ""
 	switch {
 	case o.verb == "promote" && !c.Done:
@@ -196,7 +193,7 @@ func printChange(env *command.Env, o controlOptions, c operator.Change, would st
 	default:
 		text = fmt.Sprintf("rollout %s %s%s, was %s%s; %s unfinished", c.ID, orIs(would), c.Status, c.Was, pauseWords(c.Pause), human.Plural(c.Targets, "target"))
 	}
-	return env.Print("%s\n", text)
+	return env.Show(o.format, c, "%s\n", text)
 }
 
 // pauseWords describes a pause; "" if there was none.

@@ -148,11 +148,8 @@ func printRetried(env *command.Env, o retryOptions, r operator.Retried) error {
 	if o.DryRun {
 		env.DryRun()
 	}
-	if o.format == term.JSON {
-		return term.WriteJSON(env.Out, r)
-	}
 	if r.Matched == 0 {
-		return env.Print("no target of rollout %s matches\n", r.ID)
+		return env.Show(o.format, r, "no target of rollout %s matches\n", r.ID)
 	}
 	text := fmt.Sprintf("rollout %s: %s retried, %s woken", r.ID, human.Count(r.Retried), human.Count(r.Woken))
 	if spent := spends(r); spent != "" {
@@ -170,5 +167,5 @@ func printRetried(env *command.Env, o retryOptions, r operator.Retried) error {
 	if r.Moved > 0 {
 		text += fmt.Sprintf("; %s changed meanwhile and were skipped", human.Count(r.Moved))
 	}
-	return env.Print("%s\n", text)
+	return env.Show(o.format, r, "%s\n", text)
 }

@@ -90,11 +90,8 @@ func printUndone(env *command.Env, o undoOptions, u operator.Undone) error {
 	if o.DryRun {
 		env.DryRun()
 	}
-	if o.format == term.JSON {
-		return term.WriteJSON(env.Out, u)
-	}
 	if u.Matched == 0 {
-		return env.Print("no target of rollout %s matches\n", u.ID)
+		return env.Show(o.format, u, "no target of rollout %s matches\n", u.ID)
 	}
 	text := fmt.Sprintf("rollout %s: %s to be reverted at WeChat, %s ended, with nothing to revert", u.ID, human.Count(u.Queued), human.Count(u.Ended))
 	if u.Left > 0 {
@@ -103,5 +100,5 @@ func printUndone(env *command.Env, o undoOptions, u operator.Undone) error {
 	if n := u.Acting + u.Moved; n > 0 {
 		text += fmt.Sprintf("; %s in progress at a worker: run undo again in a minute", human.Count(n))
 	}
-	return env.Print("%s\n", text)
+	return env.Show(o.format, u, "%s\n", text)
 }

@@ -72,3 +72,11 @@ func (s Streams) Until(t time.Time) string {
 	}
 	return "now"
 }
+
+// Show writes v as JSON, or in any other format the text.
+func (s Streams) Show(f Format, v any, format string, args ...any) error {
+	if f == JSON {
+		return WriteJSON(s.Out, v)
+	}
+	return s.Print(format, args...)
+}
