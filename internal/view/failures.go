@@ -26,7 +26,8 @@ type FailureGroup struct {
 	Stage  rollout.Stage  `json:"stage"`
 	Class  string         `json:"class"`
 	Code   int64          `json:"code,omitempty"`
-	// Text is our text for the code, or the last error's own.
+	// Text is our text for the code, or the last error of one of the targets: those of the others differ
+	// in ids, the reviewer's device, names of pages and numbers at most.
 	Text  string `json:"text"`
 	Count int    `json:"count"`
 	// Apps are the first few in the order of assignments.
@@ -56,20 +57,20 @@ type cause struct {
 	stage  rollout.Stage
 	class  string
 	code   int64
-	text   string
+	print  string // the text's fingerprint
 }
 
 func groups(id string, rows []Row) []FailureGroup {
 	index := make(map[cause]int)
 	var list []FailureGroup
 	for _, row := range rows {
-		c := causeOf(row)
+		c, text := causeOf(row)
 		i, ok := index[c]
 		if !ok {
 			i = len(list)
 			index[c] = i
 			list = append(list, FailureGroup{
-				State: c.state, Reason: c.reason, Stage: c.stage, Class: c.class, Code: c.code, Text: c.text,
+				State: c.state, Reason: c.reason, Stage: c.stage, Class: c.class, Code: c.code, Text: text,
 				Next: Next(id, c.state, c.reason, row.LastError),
 			})
 		}
@@ -85,16 +86,17 @@ func groups(id string, rows []Row) []FailureGroup {
 // anyAppID is what names the single app in a text, which would part a group.
 var anyAppID = regexp.MustCompile(`\bwx[0-9a-z]{16}\b|\brid[:=]\s*\S+|\baudit \d+|\b\d{7,}\b`)
 
-// causeOf takes a row's own names out of its last error.
-func causeOf(row Row) cause {
-	c := cause{state: row.State, reason: row.Reason, stage: row.Stage}
+// causeOf returns what a row shares with others, and its last error without its own ids.
+func causeOf(row Row) (c cause, text string) {
+	c = cause{state: row.State, reason: row.Reason, stage: row.Stage}
 	if row.LastError == nil {
-		return c
+		return c, ""
 	}
 	c.class, c.code = row.LastError.Class, row.LastError.Code
-	c.text = strings.TrimSpace(anyAppID.ReplaceAllString(row.LastError.Text, "…"))
+	text = strings.TrimSpace(anyAppID.ReplaceAllString(row.LastError.Text, "…"))
 	if meaning, _ := advice(c.code, row.LastError.Text); meaning != "" {
-		c.text = meaning
+		text = meaning
 	}
-	return c
+	c.print = fingerprint(text)
+	return c, text
 }
