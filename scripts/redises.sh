@@ -4,7 +4,7 @@
 #
 #   scripts/redises.sh DIR
 #
-# The servers are unpacked below DIR with the libraries of their own release; nothing is installed. It needs
+# The servers are unpacked below DIR with the libraries of their release; nothing is installed. It needs
 # apt, and takes the mirror that apt is configured with.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -84,7 +84,7 @@ var compatible = []struct{ field, product string }{
 	{"tendis_version", "tendis"},
 }
 
-// product tells what answered INFO.
+// product names the server that answered INFO.
 func product(info map[string]string) (name, version string) {
 	for _, c := range compatible {
 		if v := info[c.field]; v != "" {

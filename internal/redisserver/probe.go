@@ -36,7 +36,7 @@ var scriptHints = []struct{ part, next string }{
 	{"READONLY", "connect to the primary, or through Sentinel"},
 }
 
-// Probe runs each command of the product's scripts once, on keys of its own that it removes, and returns an
+// Probe runs each command of the product's scripts once, on separate keys that it removes, and returns an
 // *UnfitError if the server refuses some: one fault for each remedy. addr names the server in it.
 func Probe(ctx context.Context, rdb redis.UniversalClient, addr string) error {
 	reply, err := probeScript.Run(ctx, rdb, []string{probeRoot}, probeTTL.Milliseconds()).StringSlice()

@@ -1,4 +1,4 @@
--- Runs each command of the product's scripts once, in a key space of its own.
+-- Runs each command of the product's scripts once, in a separate key space.
 -- KEYS[1]  root of the probe's keys; the other keys are made from it, as in the ledger's scripts
 -- ARGV[1]  how long a leftover key lives, ms
 -- Returns: pairs of a command and the server's error, for those that failed; empty if all work.

@@ -31,7 +31,7 @@ func commandsIn(t *testing.T, dir, ending string, have map[string]string) {
 	}
 }
 
-// TestProbeRunsEveryCommand: whatever our scripts and Asynq's call, the probe has called before.
+// TestProbeRunsEveryCommand: the probe calls every command of our scripts and Asynq's first.
 func TestProbeRunsEveryCommand(t *testing.T) {
 	t.Parallel()
 	probed, ours, asynqs := map[string]string{}, map[string]string{}, map[string]string{}

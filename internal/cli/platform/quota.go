@@ -52,7 +52,7 @@ func newQuotaOpen(env *command.Env, run func(context.Context, *command.Env, quot
 	cmd := &cobra.Command{
 		Use:   "open [STAGE]",
 		Short: "Open a closed pool at once",
-		Long: `Open the pool of a stage (default: submit), for any cause of its closing. Pools also open
+		Long: `Open the pool of a stage (default: submit), closed for any reason. Pools also open
 automatically; use this when the cause is gone and the next try is late. If WeChat
 still refuses, the next call closes the pool again. 86008 and 86010 close it for a
 day: make sure that the penalty is over. The operator and the reason are recorded.`,
