@@ -26,7 +26,7 @@ func KindOfChange(id string) *Kind {
 	return KindOf(name)
 }
 
-// MonthSpent reports whether an errcode says that an app's changes of a kind are spent for the month.
+// MonthSpent reports whether an errcode means that an app's changes of a kind are spent for the month.
 func MonthSpent(code int64) bool {
 	return slices.ContainsFunc(table, func(k *Kind) bool { return k.MonthSpent != 0 && k.MonthSpent == code })
 }

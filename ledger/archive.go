@@ -45,7 +45,7 @@ type Archived struct {
 	Why  string    `json:"why,omitempty"`
 }
 
-// UnfinishedError says that a rollout can't be archived: something of it may move yet.
+// UnfinishedError reports that a rollout can't be archived: something of it may move yet.
 type UnfinishedError struct {
 	Rollout string
 	Status  rollout.Status
@@ -57,7 +57,7 @@ func (e *UnfinishedError) Error() string {
 	return fmt.Sprintf("rollout %s is %s with %d targets unfinished: only one that is done, or aborted with every target ended, can be archived", e.Rollout, e.Status, e.Targets)
 }
 
-// ChangedError says that a rollout changed while it was archived. Nothing was pruned.
+// ChangedError reports that a rollout changed while it was archived. Nothing was pruned.
 type ChangedError struct{ Rollout string }
 
 func (e *ChangedError) Error() string {

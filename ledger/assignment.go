@@ -10,7 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// Start renews the lease of an assignment and reads its target, which may stand at a
+// Start renews the lease of an assignment and reads its target, which may be at a
 // later stage of the queue than the one that the assignment was given for. An assignment that was
 // given to another worker, or is over, is a *rollout.StaleError: drop the task.
 func (l *Ledger) Start(ctx context.Context, t rollout.Assignment, lease time.Duration) (rollout.Started, error) {

@@ -8,14 +8,14 @@ import (
 	"github.com/wxrollout/wxrollout/ledger/internal/db"
 )
 
-// clockStepMin is how far the server's clock has to step back to be noticed; what is less,
-// leases and wakes outlast.
+// clockStepMin is the smallest backward step of the server's clock that is noticed. Smaller
+// steps do not affect leases or wakes.
 const clockStepMin = 10 * time.Second
 
 // clockBatch is how many entries of each index one script brings near.
 const clockBatch = 500
 
-// ClockStepError says that the Redis server's clock stepped back since the last
+// ClockStepError reports that the Redis server's clock stepped back since the last
 // heartbeat: it was corrected, or a server that is behind took over. Leases and wakes
 // were brought near.
 type ClockStepError struct{ Back time.Duration }

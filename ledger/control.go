@@ -45,21 +45,17 @@ func (l *Ledger) Abort(ctx context.Context, id, by, why string) error {
 	return l.control(ctx, id, change{from: "loading,scheduled,running,paused", to: rollout.StatusAborted, by: by, why: why})
 }
 
-// Promote opens the wave after the last open one, past a failed or waiting gate, or
+// PromoteSeen opens the wave after the last open one, past a failed or waiting gate, or
 // opens a gate before it that tripped. A gate that had failed or tripped is not
-// judged again. It is false if the gate was open already or another comes first.
-func (l *Ledger) Promote(ctx context.Context, id string, wave int, by, why string) (bool, error) {
-	return l.PromoteSeen(ctx, id, wave, "", by, why)
-}
-
-// PromoteSeen is Promote by an operator who saw the gate's decision; "" is any. A gate
-// that has another one by now, and is not open, is a *GateChangedError.
+// evaluated again. It is false if the gate was open already or another comes first.
+// seen is the decision that the operator saw; "" is any. If the gate is not open and its
+// decision has changed, the error is a *GateChangedError.
 func (l *Ledger) PromoteSeen(ctx context.Context, id string, wave int, seen rollout.Decision, by, why string) (bool, error) {
 	g := rollout.GateState{Decision: rollout.DecisionPass, Why: fmt.Sprintf("promoted by %s: %s", by, why), Promoted: true}
 	return l.latch(ctx, id, wave, g, "promote", string(seen))
 }
 
-// GateChangedError says that a gate's decision is not the one that an operator saw.
+// GateChangedError reports that a gate's decision has changed since the operator saw it.
 type GateChangedError struct {
 	Rollout string
 	Wave    int

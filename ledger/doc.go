@@ -3,6 +3,6 @@
 // prelude.lua for the layout). All keys share one hash tag, so the scripts run on
 // Redis Cluster too.
 //
-// It must never call WeChat, know Asynq, or decide: rollout.Step decides what a
-// change means before the ledger saves it.
+// It calls neither WeChat nor Asynq and contains no rules: rollout.Step computes each
+// change before the ledger saves it.
 package ledger

@@ -8,13 +8,13 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// ErrNotFound says that there is no such rollout, target, plan revision or schedule.
+// ErrNotFound reports that there is no such rollout, target, plan revision or schedule.
 var ErrNotFound = errors.New("not found")
 
-// UnavailableError says that Redis refuses what was asked in the state it is in.
+// UnavailableError reports that Redis refuses what was asked in the state it is in.
 type UnavailableError = db.UnavailableError
 
-// StatusError says that a rollout's status doesn't allow a change. Status is ""
+// StatusError reports that a rollout's status doesn't allow a change. Status is ""
 // if there is no such rollout.
 type StatusError struct {
 	Rollout string
@@ -32,7 +32,7 @@ func (e *StatusError) Error() string {
 // Is lets errors.Is(err, ErrNotFound) see a missing rollout.
 func (e *StatusError) Is(target error) bool { return target == ErrNotFound && e.Status == "" }
 
-// BrokenError says that what the ledger holds of a rollout, or of one of its targets,
+// BrokenError reports that what the ledger holds of a rollout, or of one of its targets,
 // can't be read. Others go on without it.
 type BrokenError struct {
 	Rollout string
@@ -50,8 +50,8 @@ func (e *BrokenError) Error() string {
 
 func (e *BrokenError) Unwrap() error { return e.Err }
 
-// Broken parts an error of a list into what it says of single rollouts and targets,
-// without which the list is as it should be, and the rest (nil if there is none).
+// Broken splits a list error into per-record errors and the rest (nil if there is none).
+// Apart from the broken records the list is complete if rest is nil.
 func Broken(err error) (broken []*BrokenError, rest error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
@@ -75,7 +75,7 @@ func JoinBroken(broken []*BrokenError) error {
 	return errors.Join(errs...)
 }
 
-// TakenError says that another unfinished rollout has the plan's name.
+// TakenError reports that another unfinished rollout has the plan's name.
 type TakenError struct {
 	Name, Other string
 	Status      rollout.Status
@@ -85,7 +85,7 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("the name %q belongs to rollout %s, which is %s and has other content: let it end, abort it, or choose another name", e.Name, e.Other, e.Status)
 }
 
-// CountError says that a load ended with another number of targets than planned.
+// CountError reports that a load ended with another number of targets than planned.
 type CountError struct {
 	// Of is the rollout or schedule.
 	Of         string

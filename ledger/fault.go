@@ -10,15 +10,15 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// PlatformFault is the fault that the ledger keeps while it stands.
+// PlatformFault is the fault that the ledger keeps while it is active.
 type PlatformFault = rollout.PlatformFault
 
 const (
 	// faultFirstProbe is how long after its begin a fault is probed first: a single lost reply
 	// of the token service is over by then.
 	faultFirstProbe = time.Second
-	// faultProbeMax is the longest wait between two probes. It bounds how long after the end of a
-	// fault work stands still.
+	// faultProbeMax is the longest wait between two probes. It limits the delay of
+	// recovery after a fault ends.
 	faultProbeMax = time.Minute
 	// faultReturns is how soon after its end a fault of the same code counts as the same one, which
 	// the probe didn't see.
@@ -34,9 +34,9 @@ func FaultProbeWait(n int) time.Duration {
 	return min(2*faultFirstProbe<<min(max(n, 0), 10), faultProbeMax)
 }
 
-// NotePlatformFault records that an app met a fault of the platform. Who reports it first begins
-// it. A report that needs confirmation is answered with [rollout.FaultAlone] if a probe has
-// proven lately that the app is alone with it.
+// NotePlatformFault records that an app met a fault of the platform. The first report
+// begins it. For a report that needs confirmation the result is [rollout.FaultAlone] if a
+// recent probe has proven that only this app is affected.
 func (l *Ledger) NotePlatformFault(ctx context.Context, f PlatformFault, app string) (rollout.FaultReport, error) {
 	confirm := 0
 	if f.Confirm {
@@ -47,7 +47,7 @@ func (l *Ledger) NotePlatformFault(ctx context.Context, f PlatformFault, app str
 	return rollout.FaultReport(news), db.Failed(err, "record a fault of the platform")
 }
 
-// PlatformFault reads the fault that stands; nil if there is none.
+// PlatformFault reads the active fault; nil if there is none.
 func (l *Ledger) PlatformFault(ctx context.Context) (*PlatformFault, error) {
 	h, err := l.rdb.HGetAll(ctx, db.KeyFault).Result()
 	if err != nil {

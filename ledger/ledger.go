@@ -205,8 +205,8 @@ func (l *Ledger) Sweep(ctx context.Context, id string, limit int) (int, error) {
 	return int(list[0]), nil
 }
 
-// quiet drops the news that the status was another one already: whoever changed
-// it came first, and the next tick sees it.
+// quiet ignores *StatusError: another caller changed the status first, and the next
+// pass reads it.
 func (l *Ledger) quiet(err error) error {
 	var s *StatusError
 	if errors.As(err, &s) {

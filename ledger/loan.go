@@ -20,7 +20,7 @@ type Loan struct {
 	Until time.Time
 }
 
-// LentError says that an app can't be lent now. Nothing was changed.
+// LentError reports that an app can't be lent now. Nothing was changed.
 type LentError struct {
 	AppID string
 	// Rollout has an assignment for the app; "" if another reader has it, or if Quarantine is set.

@@ -45,7 +45,7 @@ type Schedule struct {
 	SkippedWhy            string
 	// Paused keeps it from running until an operator resumes it.
 	Paused bool
-	// Frozen says that the next run's targets are chosen and stored.
+	// Frozen reports that the next run's targets are chosen and stored.
 	Frozen bool
 	// Sealed is set when all targets are stored; before, it never runs.
 	Sealed bool
@@ -70,7 +70,7 @@ func (s Schedule) define() (string, error) {
 	return string(def), nil
 }
 
-// ScheduleTakenError says that a schedule of the name has other content.
+// ScheduleTakenError reports that a schedule of the name has other content.
 type ScheduleTakenError struct{ Name string }
 
 func (e *ScheduleTakenError) Error() string {
@@ -80,7 +80,7 @@ func (e *ScheduleTakenError) Error() string {
 // PutSchedule stores a schedule without its targets (Name, Spec, Zone, Plan,
 // Digest, Total, Recipe, By, NextRun); AddScheduleTargets and SealSchedule complete it.
 // With the digest of the one that is there, it only changes when and by whom it
-// runs, and sealed says that the targets are there already. With another digest
+// runs, and sealed reports that the targets are there already. With another digest
 // it is a *ScheduleTakenError.
 func (l *Ledger) PutSchedule(ctx context.Context, s Schedule) (sealed bool, err error) {
 	def, err := s.define()

@@ -12,10 +12,10 @@ import (
 // wakeTries bounds the repeats for a target that moves meanwhile.
 const wakeTries = 8
 
-// Wake makes the target that works on an app act on news from outside, such as a callback. A parked one
-// that match accepts is pending at once, with why in its timeline. One that has its assignment may have
-// read WeChat just before the news: it is marked, and reads once more instead of parking for its verdict,
-// for another version's audit or for the merchant. No target is no error.
+// Wake makes a parked target pending after an external event, such as a callback, if match accepts it, and
+// adds why to its timeline. A running target may have read WeChat just before the event: it is marked, and
+// its handler reads once more before it parks for its verdict, for another version's audit or for the
+// merchant. An app without a target is no error.
 func (l *Ledger) Wake(ctx context.Context, appID, why string, at time.Time, match func(rollout.Target) bool) error {
 	owner, err := l.Owner(ctx, appID)
 	if err != nil || owner == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// Heartbeat says that a worker lives for ttl more, with its concurrency by queue. A clock
+// Heartbeat reports that a worker lives for ttl more, with its concurrency by queue. A clock
 // of the server that stepped back is noticed here, and what it left in the future is
 // brought near; that is a *ClockStepError, and the heartbeat counts nevertheless.
 func (l *Ledger) Heartbeat(ctx context.Context, worker string, capacity map[rollout.QueueName]int, ttl time.Duration) error {

@@ -182,7 +182,7 @@ func (m *Metrics) PoolClosed(stage, reason string) {
 type Pass struct {
 	// Woken, Expired, Claimed and Changed are as in the controller's progress.
 	Woken, Expired, Claimed, Changed int
-	// Failed says that it met an error; what it did is counted too.
+	// Failed reports that it met an error; what it did is counted too.
 	Failed bool
 }
 

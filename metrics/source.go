@@ -39,7 +39,7 @@ type Targets struct {
 	Parked map[string]int
 	// Ready counts, by stage, the pending targets that no gate, pause or start
 	// time holds back: those of open waves in running rollouts. Only pools and
-	// the workers' window stand between them and their assignment.
+	// the workers' window delay their assignment.
 	Ready map[string]int
 }
 

@@ -87,7 +87,7 @@ type Taken struct {
 	// Granted are the ids that have a permit now: a prefix of the ids asked
 	// for, or the probe alone.
 	Granted []string
-	// Probe says that the pool is not open, and the one granted is to find
+	// Probe reports that the pool is not open, and the one granted is to find
 	// out whether the platform grants again.
 	Probe bool
 	// Limit is why not all were granted, nil if they were. It is set with a

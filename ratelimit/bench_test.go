@@ -65,7 +65,7 @@ func BenchmarkScripts(b *testing.B) {
 	}
 }
 
-// BenchmarkPacer is the same throttle behind a gate.
+// BenchmarkPacer is the same throttle behind a pacer.
 func BenchmarkPacer(b *testing.B) {
 	rdb := redistest.Start(b).Client(b)
 	for name, rate := range map[string]Rate{"rate": {Permits: 1_000_000}, "unlimited": {}} {

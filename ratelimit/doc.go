@@ -2,7 +2,7 @@
 // Redis:
 //
 //   - [Throttle], a rate that we choose: wait some seconds. It halves when the other
-//     side is busy and climbs back, as a whole or for a part of it. [Gate] is
+//     side is busy and climbs back, as a whole or for a part of it. [Pacer] is
 //     its front for the goroutines of one process.
 //   - [Quota], the platform's allowance: wait until it is refilled.
 //   - [Lease], one slot with a deadline: wait until the holder is done or dead.
@@ -16,8 +16,8 @@
 // permits, closings and holds last at most as long again as they were given or
 // asked for; fences still grow.
 //
-// The package owns the keys named in keys.go. It must never call WeChat, log,
-// or know what a permit is for.
+// The package owns the keys named in keys.go. It does not log, and depends neither
+// on WeChat nor on the meaning of a permit.
 //
 //	th := ratelimit.NewThrottle(rdb, "submit_audit", ratelimit.Rate{Permits: 20, Per: time.Second})
 //	g, err := th.Take(ctx, 1)

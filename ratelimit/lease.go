@@ -22,8 +22,8 @@ var (
 )
 
 // Lease is the exclusive right to something until a deadline. A holder that
-// dies loses it at the deadline. A holder that merely stalls loses it too and may
-// not notice: so what it writes must carry the fence, and the place it writes
+// dies loses it at the deadline. A holder that merely stalls loses it
+// without noticing, so its writes must carry the fence, and the place it writes
 // to must refuse a fence lower than the last. Lease is safe for concurrent
 // use, but does not exclude goroutines that share a holder from each other.
 type Lease struct {
@@ -64,7 +64,7 @@ func (l *Lease) Acquire(ctx context.Context) (h Held, ok bool, err error) {
 }
 
 // Renew moves the deadline to a full ttl from now. ok is false if the lease
-// has lapsed or another has it: stop at once what it was for.
+// has lapsed or another has it: the caller must stop the protected work.
 func (l *Lease) Renew(ctx context.Context) (ok bool, err error) {
 	r := redisdb.Run(ctx, l.rdb, leaseRenew, 1, l.keys, l.holder, l.ttl, fenceMemory.Milliseconds())
 	return r.Flag(0), r.Err("renew lease %s", l.name)

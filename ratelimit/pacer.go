@@ -7,15 +7,14 @@ import (
 )
 
 const (
-	// batchTime is how much of the rate a gate leases at once at most.
+	// batchTime bounds how much of the rate a pacer leases at once.
 	batchTime = 100 * time.Millisecond
-	// permitLife is how long a gate may use what it leased: permits that
-	// no caller took, and its knowledge that an unlimited throttle is not
-	// held.
+	// permitLife is how long a pacer may use what it leased: permits that
+	// no caller took, and the cached answer that the throttle has no limit.
 	permitLife = 200 * time.Millisecond
 )
 
-// Clock is the time a [Gate] waits by.
+// Clock is the time a [Pacer] waits by.
 type Clock interface {
 	// Now is the present time.
 	Now() time.Time
@@ -35,8 +34,7 @@ func (SystemClock) After(d time.Duration) (c <-chan time.Time, stop func()) {
 	return t.C, func() { t.Stop() }
 }
 
-// taker is what a gate needs of a throttle: permits, and an ear for how many
-// were used without asking.
+// taker grants permits and is given the number used without asking.
 type taker interface {
 	take(ctx context.Context, want, passed int) (Grant, error)
 }
@@ -51,9 +49,9 @@ type Pacer struct {
 	batch int           // permits per lease at most, 0 = any number
 	every time.Duration // between two permits at the configured rate
 
-	asking chan struct{} // held by the one who asks Redis
-	next   time.Time     // when to ask again after a refusal; under assignment
-	missed int           // answers with no permit since all were granted; under assignment
+	asking chan struct{} // held by the goroutine that asks Redis
+	next   time.Time     // when to ask again after a refusal; guarded by asking
+	missed int           // answers with no permit since all were granted; guarded by asking
 
 	mu     sync.Mutex
 	queue  []*waiter // those without a permit, first come first
@@ -62,7 +60,7 @@ type Pacer struct {
 	passed int       // used since Redis was asked last, while any number was free
 }
 
-// waiter is one call of Wait. done is closed, under the gate's lock, when it
+// waiter is one call of Wait. done is closed, under the pacer's lock, when it
 // has its answer.
 type waiter struct {
 	done chan struct{}
@@ -124,7 +122,7 @@ func (g *Pacer) enter() *waiter {
 }
 
 // leave takes w out of the queue with err. If w was served meanwhile, its
-// answer stands.
+// answer counts.
 func (g *Pacer) leave(w *waiter, err error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -182,8 +180,8 @@ func (g *Pacer) report() int {
 	return n
 }
 
-// deliver hands permits out in order; what is left over is spare. If there is
-// no rate, a full grant is good for all who come for a while.
+// deliver gives permits to waiters in order and keeps the rest as spare. Without
+// a rate, a full grant admits every caller until permitLife has passed.
 func (g *Pacer) deliver(grant Grant, want int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Permit is one that is out.
+// Permit is an outstanding permit.
 type Permit struct {
 	ID string
 	// Lapses is when it comes back without Settle, by the Redis server's clock in whole ms.

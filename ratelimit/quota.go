@@ -99,7 +99,7 @@ func NewQuota(rdb redis.Scripter, name string, o QuotaOptions) *Quota {
 	return &Quota{rdb: rdb, name: name, keys: quotaKeys(name), opts: o}
 }
 
-// Closure is why a pool grants nothing.
+// Closure describes why and since when a pool is closed.
 type Closure struct {
 	// Reason is what [Quota.Close] was given, or [Exhausted].
 	Reason string
@@ -110,7 +110,7 @@ type Closure struct {
 	RetryAt time.Time
 }
 
-// Look is what [Quota.Holds] sees.
+// Look is the result of [Quota.Holds].
 type Look struct {
 	// OK is false if the id has no permit any more, or if the pool has closed
 	// since and the id is not the probe.
@@ -122,7 +122,7 @@ type Look struct {
 	Opening int64
 }
 
-// Holds is the last look directly before the call.
+// Holds reports whether id still has a valid permit. Call it directly before the API call.
 func (q *Quota) Holds(ctx context.Context, id string) (Look, error) {
 	r := q.run(ctx, quotaHolds, 5, id)
 	return Look{OK: r.Flag(0), Opening: r.Int(1), Closed: closure(r, 2)}, r.Err("look at permit %s of quota %s", id, q.name)
@@ -131,7 +131,7 @@ func (q *Quota) Holds(ctx context.Context, id string) (Look, error) {
 // Settle gives id's permit back and says whether the platform took a unit for
 // it. A spent permit is counted even if it has lapsed or was never known, and
 // again if it is settled again. A probe that was spent opens the pool; one
-// that was not leaves room for another at once, unless Close says that it was
+// that was not leaves room for another at once, unless Close reports that it was
 // refused or Refill that nothing is left. When the last permit of the count is
 // spent the pool closes as [Exhausted], so that after ProbeAfter a probe finds
 // out whether the platform has more.
@@ -180,8 +180,8 @@ func (q *Quota) Close(ctx context.Context, reason string, retryAfter time.Durati
 }
 
 // CloseAsOf is Close for a refused call that [Quota.Holds] was asked about before. If an
-// operator has opened the pool since, the refusal is older than what they know: nothing
-// is closed, which is a *[ReopenedError].
+// operator has opened the pool since, the refusal is stale: the pool stays open and a
+// *[ReopenedError] is returned.
 func (q *Quota) CloseAsOf(ctx context.Context, f Refusal, retryAfter time.Duration) error {
 	if f.Reason == "" {
 		f.Reason = StateClosed
@@ -200,9 +200,9 @@ type Refusal struct {
 	App string
 	// Reason is what the pool closes for.
 	Reason string
-	// Opening is [Look.Opening]; 0 means whichever.
+	// Opening is [Look.Opening]; 0 means any.
 	Opening int64
-	// Left says that a reading made after the refusal shows units: see [Quota.Refused].
+	// Left reports that a reading made after the refusal shows units: see [Quota.Refused].
 	Left bool
 }
 
@@ -223,7 +223,7 @@ func (q *Quota) Refused(ctx context.Context, f Refusal) (closed bool, err error)
 	return r.Flag(0), r.Err("note a refusal of quota %s", q.name)
 }
 
-// ReopenedError says that a refusal didn't close its pool, because an operator
+// ReopenedError reports that a refusal didn't close its pool, because an operator
 // opened it after the refused call had begun.
 type ReopenedError struct {
 	// Pool is the quota's name, Reason what it was to be closed for.

@@ -1,4 +1,4 @@
--- Head of every quota script: reads the pool, and assignments its month and day.
+-- Head of every quota script: reads the pool, and starts a new month or day in its books.
 --
 -- KEYS[1]  hash, fields absent = nil or 0:
 --   state     open (absent) | closed | probing

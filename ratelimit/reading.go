@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Reading is what the platform says of its allowance, as wxa/queryquota does.
+// Reading is the result of wxa/queryquota.
 type Reading struct {
 	// Rest is how many units are left, Limit how many there are in all.
 	Rest, Limit int64
@@ -62,7 +62,7 @@ type QuotaState struct {
 	// Reason is why nothing is granted, "" if something is. An open pool
 	// whose whole count is out has the reason [Exhausted].
 	Reason string
-	// Known says that the allowance has been read. Rest and Limit are 0 if
+	// Known reports that the allowance has been read. Rest and Limit are 0 if
 	// it has not.
 	Known bool
 	// Rest is the last reading less what was spent since it began.

@@ -38,7 +38,7 @@ var (
 	throttleState = script("throttle.lua", "throttle_state.lua")
 )
 
-// Rate is a rule: so many permits per so much time.
+// Rate allows Permits per Per.
 type Rate struct {
 	// Permits per Per. 0 means no rate until it is cut.
 	Permits int

@@ -62,7 +62,7 @@ func (t *Tokens) obtain(ctx context.Context, s slot) (string, error) {
 	}
 }
 
-// current reads the row. A token that this process saw refused a moment ago is dropped.
+// current reads the row. A token that was recently refused in this process is dropped.
 func (t *Tokens) current(ctx context.Context, s slot) (row, error) {
 	r, err := t.store.read(ctx, s.key)
 	if err != nil || !t.cache.refused(s.key, r.token) {
@@ -72,7 +72,7 @@ func (t *Tokens) current(ctx context.Context, s slot) (row, error) {
 	return row{refresh: r.refresh, version: r.version, age: -1}, err
 }
 
-// win is what the one that holds the lease does. A failure stores nothing.
+// win renews the token; the caller holds the lease. A failure stores nothing.
 func (t *Tokens) win(ctx context.Context, s slot) (string, error) {
 	r, err := t.current(ctx, s) // the winner before may have just stored
 	if err != nil {

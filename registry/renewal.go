@@ -21,13 +21,13 @@ func RenewalResults() []string {
 
 // Renewal is one request for a new token, to WeChat or to a broker.
 type Renewal struct {
-	// App says that it was for an app's token, not the component's.
+	// App reports that it was for an app's token, not the component's.
 	App bool
 	// Result is one of RenewalResults.
 	Result string
 }
 
-// renewalOf says what a request for a token came to.
+// renewalOf classifies the result of a token request.
 func renewalOf(appid string, err error) Renewal {
 	r := Renewal{App: appid != "", Result: RenewalOK}
 	var credential *CredentialError

@@ -40,7 +40,7 @@ type Options struct {
 	Client *wxclient.Client
 	// Redis holds the rows and the renewal leases.
 	Redis redis.UniversalClient
-	// Receives says that WeChat's callbacks reach this installation: when tickets stop arriving, WeChat
+	// Receives reports that WeChat's callbacks reach this installation: when tickets stop arriving, WeChat
 	// is asked to send them again.
 	Receives bool
 	// TicketsRequested, if set, receives each such request of this process.

@@ -65,7 +65,7 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("rollout %s, app %s: no call while %s", e.Rollout, e.AppID, e.Why())
 }
 
-// Why is what holds the call.
+// Why returns the reason the call is blocked.
 func (e *HeldError) Why() string {
 	if e.Gate {
 		return "a gate before its wave has tripped"

@@ -19,7 +19,7 @@ const (
 	StatusPaused Status = "paused"
 	// StatusDone: every target ended. An operator's retry makes it running again.
 	StatusDone Status = "done"
-	// StatusAborted: an operator ended it; its unfinished targets never move.
+	// StatusAborted: an operator ended it; only read-backs and undo still run.
 	StatusAborted Status = "aborted"
 )
 

@@ -83,7 +83,8 @@ func (a actor) closeForOutage(ctx context.Context, o classify.Outage) {
 		Msg("WeChat answers no app at this stage: it is closed, and one app at a time probes it")
 }
 
-// record records a fault of the platform.
+// record stores a fault of the platform. The result is "" if it could not be stored, and
+// [rollout.FaultAlone] if only this app is affected.
 func (a actor) record(ctx context.Context, f rollout.PlatformFault) rollout.FaultReport {
 	report, err := a.store.NotePlatformFault(context.WithoutCancel(ctx), f, a.Assignment.AppID)
 	switch {
@@ -123,7 +124,7 @@ func (a actor) closedHook(reason string) {
 	}
 }
 
-// pause pauses the rollout.
+// pause pauses the rollout and logs the cause. If the ledger refuses, the error is only logged.
 func (a actor) pause(ctx context.Context, p classify.Pause) {
 	if err := a.store.Pause(context.WithoutCancel(ctx), a.Assignment.Rollout, "worker", p.Why); err != nil {
 		a.Log.Error().Err(err).Msg("rollout not paused")

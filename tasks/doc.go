@@ -1,4 +1,4 @@
-// Package tasks makes the calls of each stage. Its rooms, from the ground up:
+// Package tasks makes the calls of each stage. Its subpackages, from the ground up:
 //
 //   - tasks/queue: assignments through Asynq, from the controller to the handler;
 //   - tasks/classify: whose fault an error is and what follows, as pure functions;

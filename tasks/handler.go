@@ -109,7 +109,7 @@ func (h *Handler) Run(ctx context.Context, assignment rollout.Assignment) (err e
 	}()
 	d := delivery{r, h, started.Status}
 	if started.Fault {
-		return d.conclude(ctx, r.Facts().Unbegun("a fault of the platform stands"))
+		return d.conclude(ctx, r.Facts().Unbegun("a fault of the platform is active"))
 	}
 	return d.through(ctx)
 }

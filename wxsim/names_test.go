@@ -5,7 +5,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxsim/internal/model"
 )
 
-// Names of the rooms that the tests share.
+// Names of the subpackages that the tests share.
 const (
 	StatusCanceled = model.StatusCanceled
 	StatusBanned   = model.StatusBanned

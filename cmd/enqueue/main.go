@@ -1,5 +1,5 @@
 // Command enqueue is the operator's side of wxrollout: it plans and applies
-// rollouts, shows where they stand and why, and holds, retries, schedules and
+// rollouts, shows their state and its cause, and holds, retries, schedules and
 // checks them. The workers do the work; enqueue may go away at any time.
 //
 //	enqueue plan -f spring.yaml

@@ -173,7 +173,7 @@ func TestMerchantLeavesUnseen(t *testing.T) {
 	f.sound(t, id)
 }
 
-// TestNewcomersGetTheBaseline: apps that authorize the platform while a baseline stands
+// TestNewcomersGetTheBaseline: apps that authorize the platform while a baseline is set
 // get its version, whether the callback arrives or only a sync sees them.
 func TestNewcomersGetTheBaseline(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxsim"
@@ -36,7 +37,11 @@ func TestDelayedAuditFailsItsGate(t *testing.T) {
 	if err != nil || len(e.Places) != 1 || !strings.Contains(e.Places[0].Waits, "WeChat delays") || !strings.HasPrefix(e.Places[0].Next, "enqueue promote "+id+" --wave ") {
 		t.Errorf("why: %+v %v", e, err)
 	}
-	if _, err := f.tools.Operator.Promote(t.Context(), id, "", "it was a holiday"); err != nil {
+	planned, err := operator.PlanPromote(r, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.tools.Operator.PromoteAs(t.Context(), planned, "it was a holiday"); err != nil {
 		t.Fatal(err)
 	}
 	f.released(t, id, apps)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// maxPackage bounds a package in lines outside of its tests: more is several rooms.
+// maxPackage bounds a package in lines outside of its tests: more is several packages.
 const maxPackage = 2500
 
 // TestPackagesAreSmall: no package outgrows what a reader keeps in mind.

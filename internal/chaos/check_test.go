@@ -24,7 +24,7 @@ const (
 	kindOverlap  kind = "overlap"  // two calls on one app at once
 	kindBooks    kind = "books"    // anything else the simulator complains about
 	kindQuota    kind = "quota"    // quota spent that the ledger doesn't know
-	kindLedger   kind = "ledger"   // the ledger's own audit
+	kindLedger   kind = "ledger"   // the consistency check
 	kindOrphan   kind = "orphan"   // tasks left in the queue
 	kindLeak     kind = "leak"     // goroutines
 	kindExit     kind = "exit"     // a worker ended as it must not

@@ -9,15 +9,15 @@
 //	go test ./internal/chaos -faults failover -journal -v   # and print what happened when
 //
 // The programs have no levers for this: faults come from outside. Between each
-// worker and WeChat stands a proxy that loses, delays or trickles a call's reply, or
+// worker and WeChat a proxy loses, delays or trickles a call's reply, or
 // kills the worker before the call arrives or after it took effect; between each
-// worker and Redis one that kills it before a given write or after it. Moments and
+// worker and Redis another kills it before a given write or after it. Moments and
 // choices come from the seed; what the processes make of them is up to the machine,
 // so that a seed gives the same faults but not the same run.
 //
 // After each rollout: every target is released or rejected, the simulator's books
-// balance, each unit of quota is an audit that the ledger knows, the ledger's own
-// audit finds nothing, the queue is empty, workers have no more goroutines than idle
+// balance, each unit of quota is an audit that the ledger knows, the consistency
+// check finds nothing, the queue is empty, workers have no more goroutines than idle
 // ones, and end well on SIGTERM.
 //
 // That the suite can fail is shown by deliberate bugs: workers built with a changed

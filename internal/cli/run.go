@@ -1,5 +1,5 @@
 // Package cli is the enqueue command: its root, its exit codes and its wiring. The
-// rooms below it hold the commands.
+// subpackages hold the commands.
 package cli
 
 import (

@@ -12,8 +12,8 @@ import (
 const (
 	// baselineEvery is the least wait between two passes.
 	baselineEvery = 2 * time.Second
-	// baselineShare bounds the share of time that passes take to one part in so many: newcomers that
-	// the baseline cannot take are read in every pass, and may be many.
+	// baselineShare limits passes to 1/50 of the time: each pass reads all newcomers that the baseline
+	// cannot take, and there may be many.
 	baselineShare = 50
 )
 

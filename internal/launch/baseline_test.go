@@ -152,7 +152,7 @@ func TestBaselineFaults(t *testing.T) {
 		t.Errorf("dry run: %+v %v", v, err)
 	}
 	if v, err := b.Launcher.Baseline(b.Ctx); err != nil || !v.Set.IsZero() {
-		t.Errorf("a baseline stands: %+v %v", v, err)
+		t.Errorf("a baseline is set: %+v %v", v, err)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // DefaultGather is how often newcomers are gathered into a rollout.
 const DefaultGather = 10 * time.Minute
 
-// BaselineOptions say how a baseline is to stand.
+// BaselineOptions are the settings of a baseline.
 type BaselineOptions struct {
 	// Since is from when on an app that authorized is a newcomer; zero is now.
 	Since time.Time
@@ -30,7 +30,7 @@ type BaselineOptions struct {
 
 // Baseline is the plan for newcomers, as operators see it.
 type Baseline struct {
-	// Set is when it was set; zero means that none stands.
+	// Set is when it was set; zero means that none is set.
 	Set     time.Time     `json:"set,omitzero"`
 	By      string        `json:"by,omitempty"`
 	Why     string        `json:"why,omitempty"`
@@ -58,10 +58,10 @@ type Baseline struct {
 	handing *batch
 }
 
-// ErrNoBaseline says that no baseline stands.
-var ErrNoBaseline = errors.New("no baseline stands: enqueue baseline set -f PLAN makes one")
+// ErrNoBaseline reports that no baseline is set.
+var ErrNoBaseline = errors.New("no baseline is set: enqueue baseline set -f PLAN makes one")
 
-// checkBaseline refuses plans that can't stand for newcomers, all faults at once.
+// checkBaseline refuses plans that can't serve as a baseline, all faults at once.
 func checkBaseline(file *planfile.File) error {
 	var faults filefault.Faults
 	fault := func(bad bool, key, msg string) {
@@ -71,16 +71,16 @@ func checkBaseline(file *planfile.File) error {
 	}
 	fault(!file.Targets.Registry(), "targets", "a baseline is for apps that are yet to come: want all: true, or select: tier!=test")
 	fault(len(file.Waves) > 1 || len(file.Waves) == 1 && (file.Waves[0].Approve || !file.Waves[0].Size.Rest()), "waves", "newcomers come one by one: a baseline has no waves")
-	fault(file.Schedule != "", "schedule", "a baseline stands until it is cleared, and gathers automatically: it has no schedule")
-	fault(!file.Start.IsZero(), "start", "a baseline stands from when it is set on: it has no start")
+	fault(file.Schedule != "", "schedule", "a baseline applies until it is cleared, and gathers automatically: it has no schedule")
+	fault(!file.Start.IsZero(), "start", "a baseline applies from when it is set: it has no start")
 	if len(faults) > 0 {
 		return faults
 	}
 	return nil
 }
 
-// SetBaseline lets a plan stand for every app that authorizes the platform from now on.
-// It changes nothing when the plan has faults (filefault.Faults), and with dryRun.
+// SetBaseline applies a plan to every app authorized since opt.Since. It changes nothing when the
+// plan has faults (filefault.Faults), and with dryRun.
 func (l *Launcher) SetBaseline(ctx context.Context, file *planfile.File, opt BaselineOptions, dryRun bool) (Baseline, error) {
 	if err := checkBaseline(file); err != nil {
 		return Baseline{}, err

@@ -33,7 +33,7 @@ type Preview struct {
 	Digest string `json:"digest"`
 	// Plan is what will be stored, without the texts of its templates.
 	Plan rollout.Plan `json:"plan"`
-	// Latest says that the plan asks for the newest template: Plan names the one it is
+	// Latest reports that the plan asks for the newest template: Plan names the one it is
 	// now, and applying pins that one.
 	Latest bool `json:"latest,omitempty"`
 	// Total is the number of targets, Listed that of the apps before the plan's selector.

@@ -16,9 +16,9 @@ type Schedule struct {
 	// Spec is the cron text with its zone.
 	Spec     string           `json:"schedule"`
 	Template rollout.Template `json:"template"`
-	// Latest says that each run takes the newest template; Template's id then means nothing.
+	// Latest reports that each run takes the newest template; Template's id then means nothing.
 	Latest bool `json:"latest"`
-	// Chooses says that each run takes the apps of its time; Total is then how many
+	// Chooses reports that each run takes the apps of its time; Total is then how many
 	// there were last.
 	Chooses bool      `json:"chooses"`
 	Total   int       `json:"total"`
@@ -40,7 +40,7 @@ type Schedule struct {
 	Skipped    int       `json:"skipped"`
 	SkippedAt  time.Time `json:"skipped_at,omitzero"`
 	SkippedWhy string    `json:"skipped_why,omitempty"`
-	// Loading says that its targets are not complete: it never runs so.
+	// Loading reports that its targets are not complete: it never runs so.
 	Loading bool `json:"loading,omitempty"`
 }
 

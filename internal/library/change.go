@@ -63,7 +63,7 @@ func (l *Library) draftsAnd(ctx context.Context) ([]Draft, []Template, error) {
 	return list, library, nil
 }
 
-// DraftError says that a draft isn't there.
+// DraftError reports that a draft isn't there.
 type DraftError struct {
 	ID   int64
 	Have []Draft
@@ -80,7 +80,7 @@ func (e *DraftError) Error() string {
 	return fmt.Sprintf("draft %d is not there: each upload replaces its developer's last one; there are %s", e.ID, strings.Join(have, ", "))
 }
 
-// FullError says that the library takes no more templates.
+// FullError reports that the library takes no more templates.
 type FullError struct {
 	Have int
 	// Prunable is how many a pruning with its defaults would delete.
@@ -107,7 +107,7 @@ type Added struct {
 	Draft Draft `json:"draft"`
 	// Template is what it is in the library; nil in a dry run.
 	Template *Template `json:"template,omitempty"`
-	// Existed says that it was there already: nothing was done.
+	// Existed reports that it was there already: nothing was done.
 	Existed bool `json:"existed"`
 	// Templates is how many the library has now, Max how many it holds.
 	Templates int `json:"templates"`
@@ -184,7 +184,7 @@ func (l *Library) added(ctx context.Context, out Added, why string, lost error) 
 	return out, nil
 }
 
-// UsedError says that a template can't be deleted.
+// UsedError reports that a template can't be deleted.
 type UsedError struct {
 	Template Template
 	Uses     []Use

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// Max is how many templates WeChat's library holds by its page; older pages
-	// say 50, and what WeChat answers counts.
+	// Max is the documented size of WeChat's library; older documents give 50, and
+	// WeChat's reply takes precedence.
 	Max = 200
 	// NearlyFull is from how many templates on operators are warned.
 	NearlyFull = Max * 9 / 10

@@ -73,10 +73,10 @@ func (l *Library) online(what string) (WeChat, error) {
 	return l.d.WeChat, nil
 }
 
-// TemplateError says that the template library lacks the plan's template.
+// TemplateError reports that the template library lacks the plan's template.
 type TemplateError struct {
 	ID int64
-	// Newest is the newest entry; Empty says that the library has none.
+	// Newest is the newest entry; Empty reports that the library has none.
 	Newest rollout.Template
 	Empty  bool
 }

@@ -117,9 +117,11 @@ func (o *Operator) control(ctx context.Context, id string, to rollout.Status, ch
 	return c, err
 }
 
-// PlanPromote returns what Promote would do. A *WaveError says that there is
-// nothing to promote. Without a wave's name only a gate that waits for a person is
-// opened: the same command twice, or by two operators at once, opens one wave.
+// PlanPromote returns what PromoteAs would do: open the next wave, past a gate that holds,
+// failed or tripped. With a wave's name it opens that one, if it is next, and does nothing
+// if it is open. Without one, it opens only a gate that waits for a person: the same command
+// twice, or by two operators at once, opens one wave. A *WaveError reports that there is
+// nothing to promote.
 func PlanPromote(r rollout.Rollout, wave string) (Change, error) {
 	c := Change{ID: r.ID, Was: r.Status, Status: r.Status}
 	if r.Status.Ended() || r.Status == rollout.StatusLoading {
@@ -157,7 +159,7 @@ func PlanPromote(r rollout.Rollout, wave string) (Change, error) {
 	return c, nil
 }
 
-// orCounts is what a gate says; one that was not looked at yet says nothing.
+// orCounts returns why, or a default for a gate not evaluated yet.
 func orCounts(why string) string {
 	if why == "" {
 		return "it still counts"
@@ -165,23 +167,9 @@ func orCounts(why string) string {
 	return why
 }
 
-// Promote opens the next wave, past a gate that holds, failed or tripped. With a
-// wave's name it opens that one, if it is next, and does nothing if it is open
-// already. A gate that failed or tripped is not judged again.
-func (o *Operator) Promote(ctx context.Context, id, wave, why string) (Change, error) {
-	r, err := o.d.Ledger.Rollout(ctx, id)
-	if err != nil {
-		return Change{ID: id}, err
-	}
-	c, err := PlanPromote(r, wave)
-	if err != nil || !c.Done {
-		return c, err
-	}
-	return o.PromoteAs(ctx, c, why)
-}
-
-// PromoteAs does what PlanPromote returned, if that wave is still next and its gate says
-// what it said; a gate that changed is a *ledger.GateChangedError. Done is false if
+// PromoteAs opens the wave that PlanPromote returned, if there is still something to promote: see
+// there for errors. If the decision of its gate has changed, the error is a
+// *ledger.GateChangedError. A gate that failed or tripped is not evaluated again. Done is false if
 // the wave was opened meanwhile.
 func (o *Operator) PromoteAs(ctx context.Context, planned Change, why string) (Change, error) {
 	r, err := o.d.Ledger.Rollout(ctx, planned.ID)

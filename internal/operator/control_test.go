@@ -66,6 +66,19 @@ func (b *bench) abort(id, why string) (operator.Change, error) {
 	return b.Operator.Abort(b.Ctx, id, why)
 }
 
+// promote plans and promotes, as the command does after its confirmation.
+func (b *bench) promote(id, wave, why string) (operator.Change, error) {
+	r, err := b.Operator.Rollout(b.Ctx, id)
+	if err != nil {
+		return operator.Change{ID: id}, err
+	}
+	c, err := operator.PlanPromote(r, wave)
+	if err != nil || !c.Done {
+		return c, err
+	}
+	return b.Operator.PromoteAs(b.Ctx, c, why)
+}
+
 func TestPauseWithoutReason(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
@@ -88,15 +101,15 @@ func TestPromote(t *testing.T) {
 	}
 	var wrong *operator.WaveError
 	for wave, why := range map[string]string{"rest": "early is", "nothing": "no wave nothing"} {
-		if _, err := b.Operator.Promote(b.Ctx, id, wave, ""); !errors.As(err, &wrong) || !strings.Contains(err.Error(), why) {
+		if _, err := b.promote(id, wave, ""); !errors.As(err, &wrong) || !strings.Contains(err.Error(), why) {
 			t.Errorf("promote %s: %v", wave, err)
 		}
 	}
-	c, err := b.Operator.Promote(b.Ctx, id, "early", "looks good")
+	c, err := b.promote(id, "early", "looks good")
 	if err != nil || !c.Done || c.Wave != "early" || c.Targets != 2 {
 		t.Errorf("promote: %+v %v", c, err)
 	}
-	if c, err := b.Operator.Promote(b.Ctx, id, "early", ""); err != nil || c.Done {
+	if c, err := b.promote(id, "early", ""); err != nil || c.Done {
 		t.Errorf("promote an open wave: %+v %v", c, err)
 	}
 	if g := b.Rollout(id).Gates[0]; !strings.Contains(g.Why, "li@ops1: looks good") {
@@ -106,7 +119,7 @@ func TestPromote(t *testing.T) {
 	if r := b.Rollout(id); r.Status != rollout.StatusDone {
 		t.Errorf("after: %s", r.Status)
 	}
-	if _, err := b.Operator.Promote(b.Ctx, id, "", ""); !errors.As(err, &wrong) {
+	if _, err := b.promote(id, "", ""); !errors.As(err, &wrong) {
 		t.Errorf("promote a done one: %v", err)
 	}
 	b.Sound(id)
@@ -119,7 +132,7 @@ func TestPromoteTripped(t *testing.T) {
 	b := mini(t)
 	id := b.Apply(waved, 6)
 	b.Work()
-	if c, err := b.Operator.Promote(b.Ctx, id, "early", "looks good"); err != nil || !c.Done {
+	if c, err := b.promote(id, "early", "looks good"); err != nil || !c.Done {
 		t.Fatalf("promote: %+v %v", c, err)
 	}
 	trip := rollout.GateState{Decision: rollout.DecisionTrip, Why: "after it had opened: 2 of 2 judged were rejected or failed, more than 8%"}
@@ -141,7 +154,7 @@ func TestPromoteTripped(t *testing.T) {
 	if p := e.Places[0]; p.Waits != "the gate of wave canary has tripped: "+trip.Why || p.Next != "enqueue promote "+id+" --wave early" {
 		t.Errorf("waits for %q, do %q", p.Waits, p.Next)
 	}
-	c, err := b.Operator.Promote(b.Ctx, id, "", "the reviewers erred")
+	c, err := b.promote(id, "", "the reviewers erred")
 	if err != nil || !c.Done || c.Wave != "early" || c.Targets != 4 {
 		t.Errorf("promote: %+v %v", c, err)
 	}
@@ -160,7 +173,7 @@ func TestPromoteLastWave(t *testing.T) {
 	b := mini(t)
 	id := b.Apply(simple, 1)
 	var wrong *operator.WaveError
-	if _, err := b.Operator.Promote(b.Ctx, id, "", ""); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "last wave is open") {
+	if _, err := b.promote(id, "", ""); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "last wave is open") {
 		t.Errorf("promote: %v", err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/wxrollout/wxrollout/ledger"
 )
 
-// UnknownRolloutError says that nothing is called so. It is a ledger.ErrNotFound.
+// UnknownRolloutError reports that nothing is called so. It is a ledger.ErrNotFound.
 type UnknownRolloutError struct {
 	// Ref is the id, name or prefix that was asked for; "" when there is no rollout at all.
 	Ref string
@@ -29,7 +29,7 @@ func (e *UnknownRolloutError) Error() string {
 // Is makes it a ledger.ErrNotFound.
 func (e *UnknownRolloutError) Is(target error) bool { return target == ledger.ErrNotFound }
 
-// AmbiguousError says that several rollouts could be meant.
+// AmbiguousError reports that several rollouts could be meant.
 type AmbiguousError struct {
 	Ref string
 	IDs []string
@@ -43,7 +43,7 @@ func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("rollout %q: several begin so: %s", e.Ref, ids)
 }
 
-// WaveError says that no wave waits to be promoted, or not the one that was named.
+// WaveError reports that no wave waits to be promoted, or not the one that was named.
 type WaveError struct {
 	ID, Why string
 }

@@ -12,7 +12,7 @@ import (
 // ownersAtOnce is how many apps one call looks the owner up of.
 const ownersAtOnce = 1000
 
-// NoteOwners says in the rows of a rollout which rollout each waits for that waits for another.
+// NoteOwners adds the owning rollout to rows with ReasonOwner.
 func (o *Operator) NoteOwners(ctx context.Context, r rollout.Rollout, rows []view.Row) error {
 	var waiting []int
 	for i, row := range rows {

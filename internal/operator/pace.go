@@ -76,7 +76,7 @@ func (e Estimate) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// estimate extrapolates the rate; it says that it can't where the end depends on
+// estimate extrapolates the rate; it reports that it can't where the end depends on
 // something else.
 func estimate(r rollout.Rollout, s view.Summary, submit quota.Pool, rate float64, known bool) Estimate {
 	left := r.Counts.Unfinished()

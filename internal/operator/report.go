@@ -71,7 +71,7 @@ func (o *Operator) Report(ctx context.Context, id string, w io.Writer, format Fo
 	return report, err
 }
 
-// gateText says how a wave's gate stands.
+// gateText describes the state of a wave's gate.
 func gateText(w view.WaveSummary) string {
 	if w.Gate == "" {
 		return ""

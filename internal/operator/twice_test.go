@@ -27,11 +27,11 @@ func TestVerbsTwice(t *testing.T) {
 		check   func(r rollout.Rollout) bool
 	}{
 		"promote": {waved, nil, func(b *bench, id string) (bool, error) {
-			c, err := b.Operator.Promote(b.Ctx, id, "", "")
+			c, err := b.promote(id, "", "")
 			return c.Done, err
 		}, func(r rollout.Rollout) bool { return r.OpenWave == 1 }},
 		"promote a wave": {waved, nil, func(b *bench, id string) (bool, error) {
-			c, err := b.Operator.Promote(b.Ctx, id, "early", "")
+			c, err := b.promote(id, "early", "")
 			return c.Done, err
 		}, func(r rollout.Rollout) bool { return r.OpenWave == 1 }},
 		"pause": {waved, nil, func(b *bench, id string) (bool, error) {

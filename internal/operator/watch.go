@@ -20,7 +20,7 @@ type Snapshot struct {
 	ETA       Estimate `json:"eta"`
 	// Pools are the submit pool and those that are not open.
 	Pools []quota.Pool `json:"pools"`
-	// Fault is the fault of the platform that stops everything; nil if none stands.
+	// Fault is the fault of the platform that stops everything; nil if none is active.
 	Fault *ledger.PlatformFault `json:"platform_fault,omitempty"`
 	// Workers is the concurrency of the live workers by queue.
 	Workers map[rollout.QueueName]int `json:"workers"`

@@ -151,7 +151,7 @@ func TestEstimate(t *testing.T) {
 	unknown("nothing ended")
 	b.Work()
 	unknown("wave canary: waits for promote")
-	if _, err := b.Operator.Promote(b.Ctx, id, "", ""); err != nil {
+	if _, err := b.promote(id, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	if s := look(); s.ETA.Unknown != "" || s.ETA.Left != time.Minute {

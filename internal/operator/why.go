@@ -19,7 +19,7 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// Explanation is where one app stands, and why.
+// Explanation describes an app's state in each of its rollouts.
 type Explanation struct {
 	AppID string `json:"appid"`
 	Label string `json:"label,omitempty"`
@@ -79,7 +79,7 @@ type Audit struct {
 // the unfinished ones.
 const whyRecent = 20
 
-// Why explains where an app stands: in one rollout, or with ref "" in every
+// Why explains the state of an app: in one rollout, or with ref "" in every
 // unfinished one and the newest ended ones. An app that none of them has is a
 // ledger.ErrNotFound.
 func (o *Operator) Why(ctx context.Context, appID, ref string) (Explanation, error) {
@@ -186,7 +186,7 @@ type facts struct {
 	limit *rollout.Limit
 	// quarantine is how long no assignments are given after a restart of Redis.
 	quarantine time.Duration
-	// fault is the fault of the platform that stands; nil for none.
+	// fault is the active fault of the platform; nil for none.
 	fault *ledger.PlatformFault
 }
 
@@ -252,7 +252,7 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 		if t.LastError != nil {
 			waits += ": " + t.LastError.Text
 		}
-		return waits, f.queueName(t.Stage)
+		return waits, f.workersMissing(t.Stage)
 	case r.Status == rollout.StatusAborted:
 		return "its rollout was aborted; the target ends soon", ""
 	}
@@ -267,7 +267,7 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 		if p, paused := f.paused[t.Stage.QueueName()]; paused {
 			return "it is in the workers' queue, and " + p.String(), p.Next()
 		}
-		return "it is in the workers' queue", f.queueName(t.Stage)
+		return "it is in the workers' queue", f.workersMissing(t.Stage)
 	default:
 		return f.parked(r, t)
 	}
@@ -276,7 +276,7 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 // pending says why a target has no assignment yet.
 func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string) {
 	if t.Intent != nil { // no gate, closed stage or quota holds its read-back
-		return fmt.Sprintf("what its %s of %s did is unknown; it is read back next", intentWords(*t.Intent), t.Intent.At.Format(time.RFC3339)), f.queueName(t.Stage)
+		return fmt.Sprintf("what its %s of %s did is unknown; it is read back next", intentWords(*t.Intent), t.Intent.At.Format(time.RFC3339)), f.workersMissing(t.Stage)
 	}
 	if t.Wave() > r.Reach(t.Stage) {
 		wave, gate, _ := r.Gate()
@@ -311,7 +311,7 @@ func (f facts) pending(r rollout.Rollout, t rollout.Target) (waits, next string)
 	if p, paused := f.paused[t.Stage.QueueName()]; paused {
 		return "it waits for its turn, and " + p.String(), p.Next()
 	}
-	return "it waits for its turn", f.queueName(t.Stage)
+	return "it waits for its turn", f.workersMissing(t.Stage)
 }
 
 // limitOf is what binds the submission of a target that waits for it.
@@ -326,8 +326,9 @@ func (o *Operator) limitOf(ctx context.Context, r rollout.Rollout, t rollout.Tar
 	return limits[0], nil
 }
 
-// queue says what is wrong with a stage's workers; "" for nothing.
-func (f facts) queueName(s rollout.Stage) string {
+// workersMissing returns the advice to start a worker if none of the stage's queue is alive,
+// otherwise "".
+func (f facts) workersMissing(s rollout.Stage) string {
 	if f.workers[s.QueueName()] > 0 {
 		return ""
 	}

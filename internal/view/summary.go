@@ -65,7 +65,7 @@ type StageSummary struct {
 type WaveSummary struct {
 	Name string `json:"name"`
 	Size int    `json:"size"`
-	// Open says that its targets may start.
+	// Open reports that its targets may start.
 	Open bool `json:"open"`
 	Done int  `json:"done"`
 	Good int  `json:"good"`

@@ -35,7 +35,7 @@ type Query struct {
 	Panel string
 	// Expr is the PromQL expression, with Grafana's variables filled in.
 	Expr string
-	// Sparse says that the answer may be empty though all is well, because the
+	// Sparse reports that the answer may be empty though all is well, because the
 	// expression names a metric that is exported only when its value is known.
 	Sparse bool
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// State reports whether an app's authorization stands.
+// State is the authorization state of an app.
 type State string
 
 // The states.
@@ -86,8 +86,8 @@ func (s Seconds) Time() time.Time {
 	return time.Unix(int64(s), 0)
 }
 
-// Join is WeChat's word that the app authorized the platform, or changed what it
-// grants, at a time. Older news than the record's changes nothing.
+// Join records that the app authorized the platform, or changed what it grants, at a
+// time. An event older than the record is ignored.
 func (a *App) Join(at Seconds) bool {
 	if at < a.Changed {
 		return false

@@ -11,10 +11,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Baseline is what stands for newcomers. What it gives them, Def, is text that this
-// package doesn't read.
+// Baseline is the plan applied to newly authorized apps. This package doesn't parse
+// the plan, Def.
 type Baseline struct {
-	// Def is the definition; "" means that no baseline stands.
+	// Def is the definition; "" means that no baseline is set.
 	Def string
 	// Since is from when on an app that authorized is a newcomer.
 	Since Seconds
@@ -48,8 +48,8 @@ func (s *Store) Baseline(ctx context.Context) (Baseline, error) {
 	}, nil
 }
 
-// SetBaseline makes b (Def, Since, Set, By, Why, Paused) what stands. A batch that is
-// open is handed on as it was gathered.
+// SetBaseline stores b (Def, Since, Set, By, Why, Paused) as the current baseline. An
+// open batch keeps the definition it was gathered with.
 func (s *Store) SetBaseline(ctx context.Context, b Baseline) error {
 	paused := "0"
 	if b.Paused {

@@ -1,10 +1,10 @@
-// Package apps remembers the apps that authorized the platform: who they are, what
-// operators call them, what WeChat said of them last, and what their merchants must
-// do. Plans choose their targets from it, and the standing baseline its newcomers.
+// Package apps stores one record per app that authorized the platform: its labels,
+// WeChat's last report of it, and what its merchant must do. Plans choose their targets
+// from it, and the baseline applies to newcomers.
 //
-// One record per app lies in one hash, and every change of a record is made against
-// the record that was read. It must never hold a credential, call WeChat, or forget
-// an app: one that left is marked so.
+// All records are in one hash, and each change of a record is made against the version
+// that was read. The package holds no credential and does not call WeChat. Records are
+// never deleted: an app that left is marked.
 //
 //	store := apps.New(rdb)
 //	changed, err := store.Change(ctx, ids, func(a *apps.App) bool { return a.Join(at) })

@@ -14,8 +14,8 @@ const (
 	listingIdle = 3
 )
 
-// Listing is one pass over WeChat's list of apps, which is read by offsets. It knows whether the pass
-// saw all of the list: WeChat may answer short pages, empty ones in the middle, or another total
+// Listing is one pass over WeChat's list of apps, which is read by offsets. It tracks whether the pass
+// covered the whole list: WeChat may answer short pages, empty ones in the middle, or another total
 // while apps come and go.
 type Listing struct {
 	// Pass counts passes from 0.
@@ -26,7 +26,7 @@ type Listing struct {
 	// Rows are the rows read in this pass, Seen the different apps among them.
 	Rows int `json:"rows,omitempty"`
 	Seen int `json:"seen,omitempty"`
-	// Moved says that the total changed during the pass.
+	// Moved reports that the total changed during the pass.
 	Moved bool `json:"moved,omitempty"`
 	// Idle counts the last pages in a row that brought no new app.
 	Idle int `json:"idle,omitempty"`
@@ -46,7 +46,7 @@ func (l Listing) Took(total, rows, fresh int) Listing {
 	return l
 }
 
-// More says that the pass has pages to read.
+// More reports that the pass has pages to read.
 func (l Listing) More() bool {
 	return l.Rows+l.Idle == 0 || l.Offset < l.Total && l.Idle < listingIdle
 }
@@ -54,7 +54,7 @@ func (l Listing) More() bool {
 // Again is the beginning of the next pass.
 func (l Listing) Again() Listing { return Listing{Pass: l.Pass + 1} }
 
-// Last says that no pass follows this one.
+// Last reports that no pass follows this one.
 func (l Listing) Last() bool { return l.Pass+1 >= listingPasses }
 
 // Lack is why the finished pass is not known to be the whole list; "" if it is.

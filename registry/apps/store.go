@@ -26,7 +26,7 @@ var (
 	replaceScript = redisdb.Script("", sources, "replace.lua")
 )
 
-// ErrNotFound says that the registry has no record of an app.
+// ErrNotFound reports that the registry has no record of an app.
 var ErrNotFound = errors.New("not in the registry")
 
 // Store is the registry of apps. It is safe for concurrent use by many processes.

@@ -170,7 +170,7 @@ func TestBaseline(t *testing.T) {
 				t.Errorf("batch %d: %d gathered, want %d", number, got, want)
 			}
 		}
-		gather(1, 0, appID(0)) // no baseline stands
+		gather(1, 0, appID(0)) // no baseline is set
 		set := apps.Baseline{Def: "plan", Since: 400, Set: 400, By: "li", Why: "new merchants"}
 		if err := s.SetBaseline(ctx, set); err != nil {
 			t.Fatal(err)

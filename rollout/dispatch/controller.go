@@ -160,13 +160,13 @@ func (c *Controller) reconcileRunning(ctx context.Context, r rollout.Rollout, p 
 			c.latch(ctx, r, r.OpenWave, rollout.GateState{Decision: rollout.DecisionFail, Why: why}, p))
 	}
 	// Gate decisions can change on every pass; dispatching continues meanwhile.
-	changed, err = c.gates(ctx, r, p)
+	changed, err = c.evaluateGates(ctx, r, p)
 	return changed, true, err
 }
 
-// gates evaluates the gate after the last open wave, and the gates before it once more.
+// evaluateGates evaluates the gate after the last open wave, and the gates before it once more.
 // Decisions hold from this pass on, so r's own map changes too.
-func (c *Controller) gates(ctx context.Context, r rollout.Rollout, p *Progress) (changed bool, err error) {
+func (c *Controller) evaluateGates(ctx context.Context, r rollout.Rollout, p *Progress) (changed bool, err error) {
 	var errs []error
 	for _, trip := range r.GateTrips() {
 		r.Gates[trip.Wave] = rollout.GateState{Decision: rollout.DecisionTrip, Why: trip.Why}

@@ -125,7 +125,7 @@ type namedApp struct {
 	value int // of the value, out
 }
 
-// run does it.
+// run rewrites the document.
 func (s *squeezer) run() error {
 	for i := 0; i < len(s.in); i++ {
 		switch c := s.in[i]; c {

@@ -2,7 +2,7 @@ package planfile
 
 import "github.com/wxrollout/wxrollout/rollout"
 
-// Conflict says who goes first where several rollouts want one app (docs/priority.md).
+// Conflict sets the precedence among rollouts that target the same app (docs/priority.md).
 type Conflict struct {
 	// Priority is nil for the default of the plan's pool.
 	Priority *int

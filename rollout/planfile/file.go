@@ -49,7 +49,7 @@ type File struct {
 	Schedule string
 
 	open  func(path string) ([]byte, error)
-	lines map[string]int // where each key stands, for what is judged only later
+	lines map[string]int // line of each key, for later checks
 	text  []byte         // the plan as it was read
 }
 

@@ -17,7 +17,7 @@ import (
 type reader struct {
 	file   string
 	faults filefault.Faults
-	lines  map[string]int // where each key stands
+	lines  map[string]int // line of each key
 }
 
 // add notes a fault of the plan, unless it names another file.

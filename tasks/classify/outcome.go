@@ -46,8 +46,8 @@ type Close struct {
 	Reason    string
 	Retry     time.Duration // 0 leaves the wait to the pool
 	Penalty   bool
-	// Reopened is the event if an operator opened the pool after the refused call had begun, who
-	// knows better: nothing else of the outcome happens.
+	// Reopened is the event if an operator has reopened the pool since the refused call began; the
+	// other actions of the outcome are then skipped.
 	Reopened rollout.Event
 }
 

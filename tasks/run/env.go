@@ -36,7 +36,7 @@ type Saver interface {
 	Save(ctx context.Context, was, next rollout.Target, o rollout.SaveOptions) (rollout.Target, error)
 }
 
-// Permits is what a run needs of the pools.
+// Permits is the subset of pool.Pools that a run uses.
 type Permits interface {
 	stagePools
 	holder

@@ -130,7 +130,7 @@ func (r *Run) Attempt(ctx context.Context, op rollout.Op, call func(context.Cont
 	return r.AttemptOf(ctx, op, "", call)
 }
 
-// AttemptOf is attempt for one of several calls of a kind.
+// AttemptOf is [Run.Attempt] for one of several calls of a kind.
 func (r *Run) AttemptOf(ctx context.Context, op rollout.Op, what string, call func(context.Context) error) error {
 	if by, ok := r.Superseded(); ok {
 		return &classify.SupersededError{By: by}

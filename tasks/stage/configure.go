@@ -23,9 +23,9 @@ type configurer struct {
 // codeBusy is WeChat's answer when it is busy.
 const codeBusy = -1
 
-// configure brings the app configuration of a moment to what the plan wants: each kind is read,
-// written where it differs, and read back before the next write. It returns an event if the target
-// must wait; nil means that all is as the plan wants. A plan without app configuration costs no call.
+// configure applies the plan's app configuration for a moment: it reads each kind, writes it where
+// it differs, and reads it back before the next write. It returns an event if the target must wait,
+// and nil if all kinds match the plan. A plan without app configuration costs no call.
 func configure(ctx context.Context, of *run.Run, m appconfig.Moment) (rollout.Event, error) {
 	r := configurer{of}
 	if r.Configs == nil {

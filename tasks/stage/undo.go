@@ -84,7 +84,7 @@ type leftover struct {
 	strange string         // why no call may follow
 }
 
-// read reads it.
+// read fetches the versions, audit and gray release of the app.
 func (r undo) read(ctx context.Context) (leftover, error) {
 	var s leftover
 	versions, err := r.wx.VersionInfo(ctx, r.Assignment.AppID)

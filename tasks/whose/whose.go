@@ -41,7 +41,7 @@ func (m Mark) Of(version, desc string) Fact {
 	}
 }
 
-// Ever is of for every revision of the plan so far; the marker is enough.
+// Ever is [Mark.Of] for every revision of the plan so far; the marker is enough.
 func (m Mark) Ever(version, desc string) Fact {
 	for revision := range m.Revision + 1 {
 		if strings.HasSuffix(desc, rollout.Marker(m.Rollout, revision)) {

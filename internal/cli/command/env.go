@@ -1,5 +1,5 @@
-// Package command has what the commands of all rooms share: the environment they run
-// in, their arguments, and the flags that several of them have.
+// Package command holds what the subpackages of commands share: the environment,
+// arguments, and common flags.
 package command
 
 import (

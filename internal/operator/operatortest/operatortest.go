@@ -20,7 +20,7 @@ import (
 	"github.com/wxrollout/wxrollout/rollout/dispatch"
 )
 
-// Reply is what comes of an assignment that began at now.
+// Reply computes the result of an assignment that began at now.
 type Reply func(now time.Time) rollout.Event
 
 // Worker works off every assignment at once. It is safe for concurrent use.
@@ -46,8 +46,8 @@ const lease = time.Hour
 // name is the worker's in the ledger.
 const name = "operatortest"
 
-// Answer says what comes of an app's next assignment at a stage; without it, all goes
-// well. The app "*" is the next one without a separate answer.
+// Answer sets the result of an app's next assignment at a stage; without it, the assignment
+// succeeds. The app "*" is the next one without a separate answer.
 func (w *Worker) Answer(appID string, s rollout.Stage, r Reply) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -90,7 +90,7 @@ func (w *Worker) Enqueue(ctx context.Context, assignments []rollout.Assignment) 
 	return nil
 }
 
-// reply is what comes of an assignment.
+// reply computes the result of an assignment.
 func (w *Worker) reply(assignment rollout.Assignment, s rollout.Started) rollout.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()

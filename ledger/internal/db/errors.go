@@ -7,7 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// UnavailableError says that Redis answered, but refuses what was asked in the
+// UnavailableError reports that Redis answered, but refuses what was asked in the
 // state it is in: out of memory, a replica, a failing disk, wrong credentials.
 // A write that ends so was not done. Trying again helps only after Hint.
 type UnavailableError struct {

@@ -81,7 +81,7 @@ func (a answer) unknown(err error) error {
 }
 
 // cutOff is the error of a reply that could not be read to its end. An errcode that arrived counts,
-// unless the HTTP status says that the text is not WeChat's answer.
+// unless the HTTP status shows that the text is not WeChat's answer.
 func (a answer) cutOff(status int, err error) error {
 	if status >= 200 && status <= 299 {
 		if env, ok := salvage(escapeControls(bytes.TrimSpace(a.body))); ok {

@@ -56,7 +56,7 @@ type pinned struct {
 	next http.RoundTripper
 }
 
-// RoundTrip implements http.RoundTripper. Its refusal says that nothing was dialled.
+// RoundTrip implements http.RoundTripper. A refusal means that nothing was dialed.
 func (p pinned) RoundTrip(r *http.Request) (*http.Response, error) {
 	if (origin{r.URL.Scheme, r.URL.Host}) != p.to {
 		if r.Body != nil {

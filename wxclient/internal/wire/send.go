@@ -144,10 +144,10 @@ func (p *progress) trace() *httptrace.ClientTrace {
 	}
 }
 
-// notSent reports whether the request certainly stayed here. Once a connection was handed
-// out, another goroutine of the transport may still be writing when the call returns, so
-// "headers not written yet" proves nothing and only "no connection" does. A RoundTripper that
-// reports no progress is believed only when it says that it could not dial.
+// notSent reports whether the request provably never left this host. Once a connection was
+// handed out, another goroutine of the transport may still be writing when the call returns, so
+// "headers not written yet" proves nothing and only "no connection" does. Without progress events
+// only a dial or DNS error proves it.
 func (p *progress) notSent(err error) bool {
 	if p.connected.Load() {
 		return false

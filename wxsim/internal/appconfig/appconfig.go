@@ -17,7 +17,7 @@ type Config struct {
 	Testers []Tester
 	Rules   []Rule
 	Privacy Privacy
-	// Hidden says that the visit status is closed.
+	// Hidden reports that the visit status is closed.
 	Hidden bool
 	// Library is the lowest base library; empty means FirstLibrary.
 	Library string

@@ -35,7 +35,7 @@ type Creation struct {
 	// Name is the name of the app or of its owner.
 	Name string    `json:"name"`
 	At   time.Time `json:"at"`
-	// Done says that it has ended; Status is its result, 0 for success, and AppID the app.
+	// Done reports that it has ended; Status is its result, 0 for success, and AppID the app.
 	Done   bool   `json:"done"`
 	Status int    `json:"status"`
 	AppID  string `json:"appid,omitempty"`

@@ -24,7 +24,7 @@ type Submitted struct {
 	At      time.Time `json:"at"`
 }
 
-// Released is one publication. Pinned says that its audit was the app's latest and its version the trial version.
+// Released is one publication. Pinned reports that its audit was the app's latest and its version the trial version.
 type Released struct {
 	Submitted
 	Pinned bool `json:"pinned"`

@@ -19,7 +19,7 @@ type Submission struct {
 	Items []Item
 	// Media are the media ids of preview_info.
 	Media []string
-	// PrivacyNotUsed is privacy_api_not_use; UGCDeclared says that ugc_declare is present.
+	// PrivacyNotUsed is privacy_api_not_use; UGCDeclared reports that ugc_declare is present.
 	PrivacyNotUsed, UGCDeclared bool
 }
 
