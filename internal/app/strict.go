@@ -27,7 +27,7 @@ func (l strictListener) Accept() (net.Conn, error) {
 // the redirect that Go's mux would answer.
 func cleanPaths(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p := r.URL.Path; p != "/" && path.Clean(p) != p || r.URL.RawPath != "" {
+		if p := r.URL.Path; strings.TrimSuffix(p, "/") != strings.TrimSuffix(path.Clean(p), "/") || r.URL.RawPath != "" {
 			http.Error(w, "the path is not clean", http.StatusBadRequest)
 			return
 		}

@@ -43,7 +43,7 @@ func TestStrictListener(t *testing.T) {
 		{"a path upwards", "GET /wechat/app/../auth HTTP/1.1\r\nHost: h\r\n\r\n", 400},
 		{"two slashes", "GET //wechat/auth HTTP/1.1\r\nHost: h\r\n\r\n", 400},
 		{"an escaped slash", "GET /wechat%2fauth HTTP/1.1\r\nHost: h\r\n\r\n", 400},
-		{"a slash at the end", "GET /wechat/auth/ HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"a slash at the end", "GET /wechat/auth/ HTTP/1.1\r\nHost: h\r\n\r\n", 200},
 		{"no HTTP", "hello\r\n\r\n", 400},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -5,9 +5,12 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -109,8 +112,25 @@ func banned(words []string) []string {
 // nameWords lists the banned words of an identifier.
 func nameWords(name string) []string { return banned(wordForm.FindAllString(name, -1)) }
 
+// phraseStems are parts of bannedPhrases, one of which each phrase has. Searching for them first saves most
+// of the test's time.
+var phraseStems = []string{" own", "itself", "themselves", "as it is", "all the same", "that is,", "push"}
+
+func hasAny(text string, parts iter.Seq[string]) bool {
+	text = strings.ToLower(text)
+	for part := range parts {
+		if strings.Contains(text, part) {
+			return true
+		}
+	}
+	return false
+}
+
 // proseWords lists the banned words of prose, without idioms.
 func proseWords(text string) []string {
+	if !hasAny(text, maps.Keys(bannedWords)) {
+		return nil
+	}
 	split := func(text string) []string {
 		words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) })
 		for _, word := range words { // names, such as those of alerts
@@ -173,11 +193,14 @@ func TestWordsOfTexts(t *testing.T) {
 			for _, word := range proseWords(line) {
 				t.Errorf("%s:%d: %q is called %q: %s", s.path, i+1, word, bannedWords[word], strings.TrimSpace(line))
 			}
-			for _, phrase := range bannedPhrases.FindAllString(line, -1) {
-				t.Errorf("%s:%d: %q is not the style of docs/vocabulary.md: %s", s.path, i+1, phrase, strings.TrimSpace(line))
-			}
 			for _, word := range britishIn(line) {
 				t.Errorf("%s:%d: %q is British spelling", s.path, i+1, word)
+			}
+			if !hasAny(line, slices.Values(phraseStems)) {
+				continue
+			}
+			for _, phrase := range bannedPhrases.FindAllString(line, -1) {
+				t.Errorf("%s:%d: %q is not the style of docs/vocabulary.md: %s", s.path, i+1, phrase, strings.TrimSpace(line))
 			}
 		}
 	}

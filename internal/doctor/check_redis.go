@@ -35,7 +35,7 @@ func (d *Doctor) checkRedis(ctx context.Context) []Result {
 			results = append(results, warn("redis server", f.Addr+" hides "+strings.Join(unknown, ", "), "WXROLLOUT_REDIS_ACCEPT vouches for it: docs/redis.md"))
 		}
 	}
-	return append(results, d.checkCommands(ctx, facts[0])...)
+	return append(results, d.checkCommands(ctx)...)
 }
 
 // versions names the products and versions of the servers, each once.
@@ -54,9 +54,9 @@ func versions(facts []redisserver.Facts) string {
 }
 
 // checkCommands runs every command of the scripts once.
-func (d *Doctor) checkCommands(ctx context.Context, server redisserver.Facts) []Result {
+func (d *Doctor) checkCommands(ctx context.Context) []Result {
 	const name = "redis commands"
-	err := redisserver.Probe(ctx, d.Redis, server.Addr)
+	err := redisserver.Probe(ctx, d.Redis, "")
 	var unfit *redisserver.UnfitError
 	switch {
 	case err == nil:

@@ -39,13 +39,21 @@ func Read(ctx context.Context, rdb redis.UniversalClient) ([]Facts, error) {
 		return each.sorted(), err
 	case *redis.Client:
 		var one collected
-		err := one.add(ctx, c, c.Options().Addr)
+		err := one.add(ctx, c, address(c))
 		return one.facts, err
 	default:
 		var one collected
 		err := one.add(ctx, rdb, "")
 		return one.facts, err
 	}
+}
+
+// address names a server. A client of Sentinel has no fixed one.
+func address(c *redis.Client) string {
+	if addr := c.Options().Addr; addr != "FailoverClient" {
+		return addr
+	}
+	return "primary of Sentinel"
 }
 
 // readServer asks one server.

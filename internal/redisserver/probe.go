@@ -18,7 +18,7 @@ var files embed.FS
 var probeScript = redisdb.Script("", files, "probe.lua")
 
 const (
-	probeRoot    = "wxr:{probe}:"
+	probeRoot    = "wxr:{ledger}:probe:" // on the node of a cluster that holds the ledger
 	probeChannel = "asynq:{probe}" // Asynq cancels and notifies through channels
 	probeTTL     = time.Minute
 )

@@ -37,7 +37,9 @@ type Fault struct {
 	What, Next string
 }
 
-func (f Fault) String() string { return fmt.Sprintf("redis %s: %s: %s", f.Server, f.What, f.Next) }
+func (f Fault) String() string {
+	return fmt.Sprintf("%s: %s: %s", strings.TrimSpace("redis "+f.Server), f.What, f.Next)
+}
 
 // oldest are the tested products with the oldest version that passes the tests.
 var oldest = map[string]string{"redis": "7.0", "valkey": "7.2", "redict": "7.3"}
