@@ -25,6 +25,10 @@ help: ## List the targets
 build: ## Build the programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/ $(PROGRAMS:%=./cmd/%)
 
+.PHONY: install
+install: ## Install the programs where go install does, such as ~/go/bin
+	CGO_ENABLED=0 $(GO) install -trimpath -ldflags "-X main.version=$(VERSION)" $(PROGRAMS:%=./cmd/%)
+
 .PHONY: test
 test: needs ## Run every test with the race detector; installs missing servers where it may (PACKAGES=./tasks for one)
 	$(GO) test -race -shuffle=on $(TESTFLAGS) $(PACKAGES)
@@ -64,6 +68,10 @@ chaos: needs ## Run the whole fault suite, at most 10 minutes (SEED=7 repeats a 
 .PHONY: bench
 bench: needs ## Measure the engine against bare Asynq and others, under ten minutes (BENCHFLAGS="-only engine"); writes out/bench.txt, .json
 	$(GO) run ./bench -out out/bench.txt -json out/bench.json $(BENCHFLAGS)
+
+.PHONY: readme
+readme: needs ## Run the commands of both READMEs in a clone with an empty home folder
+	@scripts/readme.sh
 
 .PHONY: redises
 redises: needs ## Test on Redis 8, Valkey and Redict of Debian's other releases, and that Redis 6 is refused

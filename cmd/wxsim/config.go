@@ -20,6 +20,9 @@ import (
 type config struct {
 	addr string
 	sim  wxsim.Options
+	// writeConfig is the folder for the settings of a worker, "" for none; redisURL is named in them.
+	writeConfig, redisURL string
+	version               bool
 }
 
 // parse reads flags, then the environment for those not given. help reports that usage was requested and printed.
@@ -78,7 +81,7 @@ func environment(flags *pflag.FlagSet, environ []string) error {
 	flags.VisitAll(func(f *pflag.Flag) {
 		value := env[variable(f.Name)]
 		delete(env, variable(f.Name))
-		if f.Changed || value == "" || f.Name == "help" {
+		if f.Changed || value == "" || f.Name == "help" || f.Name == "version" {
 			return
 		}
 		if err := flags.Set(f.Name, value); err != nil {
@@ -98,6 +101,8 @@ var kubernetes = regexp.MustCompile(`^\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+
 func define(flags *pflag.FlagSet, cfg *config) {
 	o := &cfg.sim
 	flags.StringVar(&cfg.addr, "addr", "127.0.0.1:8070", "address to listen on; port 0 picks a free one")
+	flags.StringVar(&cfg.writeConfig, "write-config", "", "folder to write wxrollout.yaml to, with the settings of a worker and enqueue for this simulator")
+	flags.StringVar(&cfg.redisURL, "redis-url", "redis://127.0.0.1:6379/0", "the Redis that write-config names")
 	flags.IntVar(&o.Apps, "apps", 20, "generated mini programs")
 	flags.Uint64Var(&o.Seed, "seed", 1, "seed of every random decision")
 	flags.IntVar(&o.Quota.Rest, "quota", 0, "submissions left this month (default: the limit)")
@@ -119,6 +124,7 @@ func define(flags *pflag.FlagSet, cfg *config) {
 	flags.Float64Var(&o.Callbacks.Doubled, "push-doubled", 0, "share of callbacks that are sent twice")
 	flags.Float64Var(&o.Callbacks.OutOfOrder, "push-out-of-order", 0, "share of callbacks that another one overtakes")
 	rangeVar(flags, &o.Callbacks.LateBy, "push-late-by", "1s-3s", "delay of late callbacks")
+	flags.BoolVar(&cfg.version, "version", false, "print the version and exit")
 }
 
 // check refuses invalid values, and reports all of them.

@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,9 @@ import (
 
 	"github.com/wxrollout/wxrollout/wxsim"
 )
+
+// version is set when a release is built.
+var version = "dev"
 
 func main() { os.Exit(run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)) }
 
@@ -50,6 +54,9 @@ func runContext(ctx context.Context, args, environ []string, stdout, stderr io.W
 		return exitUsage
 	case help:
 		return exitOK
+	case cfg.version:
+		printLine(stdout, version)
+		return exitOK
 	}
 	if err := serve(ctx, cfg, stdout); err != nil {
 		printLine(stderr, fmt.Sprintf("wxsim: %v", err))
@@ -63,6 +70,11 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 	listener, err := net.Listen("tcp", cfg.addr)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", cfg.addr, err)
+	}
+	if cfg.writeConfig != "" {
+		if err := writeSettings(cfg.writeConfig, listener.Addr().String(), cfg.redisURL, credentialsOf(cfg.sim)); err != nil {
+			return errors.Join(err, listener.Close())
+		}
 	}
 	sim := wxsim.New(cfg.sim)
 	srv := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
@@ -90,18 +102,21 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 // printLine prints a line for the user and ignores write errors.
 func printLine(w io.Writer, line string) { _, _ = fmt.Fprintln(w, line) }
 
-// hint is the line with the simulator's address and the settings of a worker. The credentials are invented: they are
-// valid for this simulator only.
-func hint(addr string, o wxsim.Options) string {
-	or := func(v, def string) string {
-		if v == "" {
-			return def
-		}
-		return v
+// credentials are those of the simulated platform. They are invented: valid for this simulator only.
+type credentials struct{ appID, secret, ticket, token, aesKey string }
+
+func credentialsOf(o wxsim.Options) credentials {
+	return credentials{
+		appID: cmp.Or(o.ComponentAppID, wxsim.DefaultComponentAppID), secret: cmp.Or(o.Secret, wxsim.DefaultSecret), ticket: cmp.Or(o.Ticket, wxsim.DefaultTicket),
+		token: cmp.Or(o.Callbacks.Token, wxsim.DefaultToken), aesKey: cmp.Or(o.Callbacks.AESKey, wxsim.DefaultAESKey),
 	}
+}
+
+// hint is the line with the simulator's address and the settings of a worker.
+func hint(addr string, o wxsim.Options) string {
+	c := credentialsOf(o)
 	return fmt.Sprintf("wxsim: http://%s (%d apps, levers at http://%s/_sim/); export WXROLLOUT_WECHAT_URL=http://%s "+
 		"WXROLLOUT_COMPONENT_APPID=%s WXROLLOUT_COMPONENT_SECRET=%s WXROLLOUT_COMPONENT_TICKET=%s "+
 		"WXROLLOUT_CALLBACK_TOKEN=%s WXROLLOUT_CALLBACK_AES_KEY=%s",
-		addr, o.Apps, addr, addr, or(o.ComponentAppID, wxsim.DefaultComponentAppID), or(o.Secret, wxsim.DefaultSecret),
-		or(o.Ticket, wxsim.DefaultTicket), or(o.Callbacks.Token, wxsim.DefaultToken), or(o.Callbacks.AESKey, wxsim.DefaultAESKey))
+		addr, o.Apps, addr, addr, c.appID, c.secret, c.ticket, c.token, c.aesKey)
 }

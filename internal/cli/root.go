@@ -68,6 +68,8 @@ func newRoot(env *command.Env, settings *pflag.FlagSet, version string) *cobra.C
 		Args: cobra.ArbitraryArgs,
 		RunE: command.Group,
 	}
+	root.Version = version // adds --version
+	root.SetVersionTemplate(versionLine(version))
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
 	root.SetErr(env.Err)

@@ -10,6 +10,11 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 )
 
+// versionLine names the program, its version and the Go release that built it.
+func versionLine(version string) string {
+	return fmt.Sprintf("enqueue %s %s %s/%s\n", fullVersion(version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
 func newVersion(env *command.Env, version string) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -18,7 +23,7 @@ func newVersion(env *command.Env, version string) *cobra.Command {
 		Example: "  enqueue version",
 		Args:    command.Args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			return env.Print("enqueue %s %s %s/%s\n", fullVersion(version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return env.Print("%s", versionLine(version))
 		},
 	}
 }
