@@ -20,7 +20,11 @@ type Refused struct {
 }
 
 func (r Refused) String() string {
-	return fmt.Sprintf("%s came and were refused: %s (the last one %s ago at %s)", human.Plural(r.Count, "callback"), r.Reason, human.Duration(r.Ago), r.Path)
+	were := "were"
+	if r.Count == 1 {
+		were = "was"
+	}
+	return fmt.Sprintf("%s came and %s refused: %s (the last one %s ago at %s)", human.Plural(r.Count, "callback"), were, r.Reason, human.Duration(r.Ago), r.Path)
 }
 
 // refusedShown is how long refused callbacks are a warning.

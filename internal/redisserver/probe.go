@@ -19,7 +19,7 @@ var probeScript = redisdb.Script("", files, "probe.lua")
 
 const (
 	probeRoot    = "wxr:{ledger}:probe:" // on the node of a cluster that holds the ledger
-	probeChannel = "asynq:{probe}" // Asynq cancels and notifies through channels
+	probeChannel = "asynq:{probe}"       // Asynq cancels and notifies through channels
 	probeTTL     = time.Minute
 )
 

@@ -69,7 +69,7 @@ func (f Facts) Faults(accepted Accepted) []Fault {
 	floor, tested := oldest[f.Product]
 	switch {
 	case f.Version == "" && !vouched(AcceptVersion):
-		add("let the Redis user run INFO, or check in your provider's console that it is Redis 7.0 or newer and set "+acceptSetting(AcceptVersion),
+		add("let the Redis user run INFO, or check in your provider's console that it is Redis 7.0 or newer with the policy noeviction, then set "+acceptSetting(AcceptVersion),
 			"the version cannot be read")
 	case f.Version == "":
 	case !tested && !vouched(AcceptProduct):

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -198,7 +199,8 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, read func(fields
 }
 
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
-	h.refused(r.URL.Path, no.reason)
+	path, _, _ := strings.Cut(r.RequestURI, "?") // as WeChat sent it, before any prefix was stripped
+	h.refused(path, no.reason)
 	if no.status == http.StatusOK {
 		succeed(w)
 		return

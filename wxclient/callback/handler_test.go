@@ -339,7 +339,7 @@ func Example() {
 	mux := http.NewServeMux()
 	h, err := callback.NewHandler(callback.Options{
 		ComponentAppID: "wx134c8103faa5a59e", Token: "AAAAA", AESKey: strings.Repeat("A", 43), Sink: &sink{},
-		Refused: func(_, reason string) { fmt.Println("refused:", reason) },
+		Refused: func(path, reason string) { fmt.Println("refused:", path, reason) },
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -350,6 +350,6 @@ func Example() {
 	mux.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/wechat/auth", strings.NewReader("forged")))
 	fmt.Println(w.Code)
 	// Output:
-	// refused: bad-query
+	// refused: /wechat/auth bad-query
 	// 400
 }
