@@ -104,14 +104,15 @@ func (t *Tokens) win(ctx context.Context, s slot) (string, error) {
 }
 
 // fallBack serves the token at hand when renewing it failed and it still lives; the margin is
-// for that. A failure for humans is remembered for a moment.
+// for that. A failure of the platform's own credentials is remembered for a moment. One of an app is not: its
+// target parks, and a target that the merchant's new authorization wakes must not meet the old failure.
 func (t *Tokens) fallBack(s slot, r row, err error) (string, error) {
 	if r.left > s.usable {
 		t.remember(s, r, failureMemory)
 		return r.token, nil
 	}
 	var credential *CredentialError
-	if errors.As(err, &credential) {
+	if errors.As(err, &credential) && s.appid == "" {
 		t.cache.put(s.key, "", err, failureMemory)
 	}
 	return "", err
