@@ -97,7 +97,7 @@ func (p *tripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	var reply *http.Response
 	err := p.wrong(p.n, path, func() (err error) {
-		reply, err = p.next.RoundTrip(r) //nolint:bodyclose // whoever gets the reply closes it
+		reply, err = p.next.RoundTrip(r) //nolint:bodyclose // the caller closes it
 		return err
 	})
 	if err != nil {

@@ -52,7 +52,7 @@ func writeSettings(dir, addr, redisURL string, c credentials) error {
 			return fmt.Errorf("write the settings: %w", err)
 		}
 	}
-	// The settings come last: whoever waits for them finds the secrets.
+	// The settings come last: a script that waits for them finds the secrets.
 	path := filepath.Join(dir, "wxrollout.yaml")
 	if err := os.WriteFile(path+".new", fmt.Appendf(nil, settingsFile, redisURL, addr, c.appID), 0o600); err != nil {
 		return fmt.Errorf("write the settings: %w", err)

@@ -149,7 +149,7 @@ func NewHandler(o Options) (http.Handler, error) {
 	mux.HandleFunc("POST /app/{appid}", func(w http.ResponseWriter, r *http.Request) {
 		appid := r.PathValue("appid")
 		if !appidPattern.MatchString(appid) {
-			h.refuse(w, r, &refusal{http.StatusBadRequest, ReasonBadQuery})
+			h.refuse(w, r, refuse(http.StatusBadRequest, ReasonBadQuery))
 			return
 		}
 		h.serve(w, r, func(f fields) (Event, error) { return appEvent(f, appid) })
@@ -160,23 +160,18 @@ func NewHandler(o Options) (http.Handler, error) {
 // appidPattern keeps anything but an appid out of the URL, which no signature covers.
 var appidPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// refusal is the reason for refusing a callback, and the HTTP status of the answer.
+// refusal is the reason for refusing a callback, and the answer: its HTTP status and text.
 type refusal struct {
 	status int
 	reason string
+	// hidden reports that the signature is right, so that neither text nor time may show the reason.
+	hidden bool
 }
 
-// hidden is the refusal of a callback whose signature is right: the answer does not show the reason.
-func hidden(reason string) *refusal { return &refusal{http.StatusForbidden, reason} }
+func refuse(status int, reason string) *refusal { return &refusal{status: status, reason: reason} }
 
-// text is the body of the answer.
-func (no *refusal) text() string {
-	switch no.reason {
-	case ReasonStale, ReasonDecrypt, ReasonForeign, ReasonBadMessage:
-		return "refused"
-	default:
-		return no.reason
-	}
+func hidden(reason string) *refusal {
+	return &refusal{status: http.StatusForbidden, reason: reason, hidden: true}
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, read func(fields) (Event, error)) {
@@ -189,7 +184,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, read func(fields
 		succeed(w)
 		return
 	}
-	if no.text() != no.reason {
+	if no.hidden {
 		select {
 		case <-answer.C:
 		case <-ctx.Done(): // the sender is gone
@@ -205,7 +200,11 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 		succeed(w)
 		return
 	}
-	http.Error(w, no.text(), no.status)
+	text := no.reason
+	if no.hidden {
+		text = "refused"
+	}
+	http.Error(w, text, no.status)
 }
 
 // succeed writes the only answer WeChat counts as a delivery.
@@ -249,22 +248,22 @@ func (h *handler) verified(w http.ResponseWriter, r *http.Request) (signature, e
 	signature, timestamp, nonce := query.Get("msg_signature"), query.Get("timestamp"), query.Get("nonce")
 	seconds, malformed := strconv.ParseInt(timestamp, 10, 64)
 	if err != nil || malformed != nil || signature == "" || nonce == "" || anyTwice(query) {
-		return "", "", &refusal{http.StatusBadRequest, ReasonBadQuery}
+		return "", "", refuse(http.StatusBadRequest, ReasonBadQuery)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return "", "", &refusal{http.StatusRequestEntityTooLarge, ReasonTooLarge}
+		return "", "", refuse(http.StatusRequestEntityTooLarge, ReasonTooLarge)
 	}
 	if err != nil {
-		return "", "", &refusal{http.StatusBadRequest, ReasonBadEnvelope}
+		return "", "", refuse(http.StatusBadRequest, ReasonBadEnvelope)
 	}
 	f, err := parseXML(body)
 	if err != nil || f["Encrypt"] == "" {
-		return "", "", &refusal{http.StatusBadRequest, ReasonBadEnvelope}
+		return "", "", refuse(http.StatusBadRequest, ReasonBadEnvelope)
 	}
 	if !h.codec.Verify(signature, timestamp, nonce, f["Encrypt"]) {
-		return "", "", &refusal{http.StatusForbidden, ReasonSignature}
+		return "", "", refuse(http.StatusForbidden, ReasonSignature)
 	}
 	now := h.now().Unix()
 	if width := int64(Window / time.Second); seconds < now-width || seconds > now+width {
@@ -288,17 +287,17 @@ func anyTwice(query url.Values) bool {
 func (h *handler) handOn(ctx context.Context, signature string, event Event) *refusal {
 	seen, err := h.replay.Seen(ctx, signature, 2*Window)
 	if err != nil {
-		return &refusal{http.StatusInternalServerError, ReasonReplayStore}
+		return refuse(http.StatusInternalServerError, ReasonReplayStore)
 	}
 	if seen {
-		return &refusal{http.StatusOK, ReasonReplay}
+		return refuse(http.StatusOK, ReasonReplay)
 	}
 	if err := h.sink.Handle(ctx, event); err != nil {
 		if f, ok := h.replay.(forgetter); ok {
 			// If this fails too, WeChat's repetition counts as a replay, and polling finds the event.
 			_ = f.Forget(context.WithoutCancel(ctx), signature)
 		}
-		return &refusal{http.StatusInternalServerError, ReasonSink}
+		return refuse(http.StatusInternalServerError, ReasonSink)
 	}
 	return nil
 }
