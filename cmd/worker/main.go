@@ -92,7 +92,11 @@ func serve(cfg *config.Config, check bool, stdout, stderr io.Writer) int {
 	defer signal.Stop(signals)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	a, err := app.New(ctx, cfg, app.Options{Log: app.NewLog(cfg, stderr), Version: fullVersion()})
+	log := app.NewLog(cfg, stderr)
+	for _, warning := range cfg.Warnings {
+		log.Warn().Str("setting", warning).Msg("a setting works but should not stay")
+	}
+	a, err := app.New(ctx, cfg, app.Options{Log: log, Version: fullVersion()})
 	if err != nil {
 		fmt.Fprintln(stderr, "worker:", err)
 		if errors.As(err, new(*config.Error)) {

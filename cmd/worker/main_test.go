@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -199,6 +201,22 @@ func TestCheck(t *testing.T) {
 	r := call(settings(redistest.Start(t).Addr(), "http://127.0.0.1:1"), "--check")
 	if r.code != exitOK || r.stdout != "settings and redis are fine\n" || r.stderr != "" {
 		t.Errorf("exit code %d, stdout %q, stderr %q", r.code, r.stdout, r.stderr)
+	}
+}
+
+// TestOpenSecretIsAWarning: a secret's file that every user of the machine can read is named in the log.
+func TestOpenSecretIsAWarning(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "password")
+	for mode, want := range map[os.FileMode]bool{0o644: true, 0o640: false} {
+		if err := errors.Join(os.WriteFile(file, []byte("hush"), mode), os.Chmod(file, mode)); err != nil {
+			t.Fatal(err)
+		}
+		env := append(settings(redistest.Start(t, redistest.Password("hush")).Addr(), "http://127.0.0.1:1"), "WXROLLOUT_REDIS_PASSWORD_FILE="+file)
+		r := call(env, "--check")
+		if warned := strings.Contains(r.stderr, "chmod 600"); r.code != exitOK || warned != want || strings.Contains(r.stderr, "hush") {
+			t.Errorf("mode %o: exit code %d, want a warning: %t:\n%s", mode, r.code, want, r.stderr)
+		}
 	}
 }
 
