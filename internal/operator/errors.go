@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/ledger"
 )
 
@@ -28,6 +29,29 @@ func (e *UnknownRolloutError) Error() string {
 
 // Is makes it a ledger.ErrNotFound.
 func (e *UnknownRolloutError) Is(target error) bool { return target == ledger.ErrNotFound }
+
+// UnknownTargetsError names apps that a rollout lacks.
+type UnknownTargetsError struct {
+	// Verb changed nothing for that reason; "" for a list, which shows the others.
+	Verb   string
+	ID     string
+	AppIDs []string
+}
+
+// unknownListed is how many apps an UnknownTargetsError lists.
+const unknownListed = 50
+
+func (e *UnknownTargetsError) Error() string {
+	named := strings.Join(e.AppIDs[:min(len(e.AppIDs), unknownListed)], ", ")
+	if more := len(e.AppIDs) - unknownListed; more > 0 {
+		named += fmt.Sprintf(" and %s more", human.Count(more))
+	}
+	text := fmt.Sprintf("rollout %s has no target %s: enqueue get targets %s lists its targets", e.ID, named, e.ID)
+	if e.Verb != "" {
+		text = e.Verb + ": nothing was changed: " + text
+	}
+	return text
+}
 
 // AmbiguousError reports that several rollouts could be meant.
 type AmbiguousError struct {

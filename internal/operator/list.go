@@ -11,10 +11,13 @@ import (
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
-// Partial reports whether err only names single rollouts or targets that can't be read: the result
-// that came with it has all others.
+// Partial reports whether err only names single rollouts or targets that can't be read or don't
+// exist: the result that came with it has all others.
 func Partial(err error) bool {
 	broken, rest := ledger.Broken(err)
+	if unknown := (*UnknownTargetsError)(nil); errors.As(rest, &unknown) {
+		return unknown.Verb == ""
+	}
 	return len(broken) > 0 && rest == nil
 }
 
@@ -75,7 +78,7 @@ func (o *Operator) candidates(ctx context.Context, r rollout.Rollout, f view.Fil
 		return o.d.Ledger.Targets(ctx, r.ID)
 	}
 	return func(yield func(rollout.Target, error) bool) {
-		for _, appID := range f.AppIDs {
+		for _, appID := range slices.Compact(slices.Sorted(slices.Values(f.AppIDs))) {
 			t, err := o.d.Ledger.Target(ctx, r.ID, appID)
 			if errors.Is(err, ledger.ErrNotFound) {
 				continue
@@ -87,8 +90,31 @@ func (o *Operator) candidates(ctx context.Context, r rollout.Rollout, f view.Fil
 	}
 }
 
+// checkNamed returns an *UnknownTargetsError unless the rollout has every app that a filter names.
+// verb is "" for a list.
+func (o *Operator) checkNamed(ctx context.Context, verb string, r rollout.Rollout, f view.Filter) error {
+	keys := make([]ledger.TargetKey, len(f.AppIDs))
+	for i, appID := range f.AppIDs {
+		keys[i] = ledger.TargetKey{Rollout: r.ID, AppID: appID}
+	}
+	found, err := o.d.Ledger.Lookup(ctx, keys)
+	if err != nil {
+		return err
+	}
+	var unknown []string
+	for i, target := range found {
+		if !target.There && !slices.Contains(unknown, f.AppIDs[i]) {
+			unknown = append(unknown, f.AppIDs[i])
+		}
+	}
+	if len(unknown) > 0 {
+		return &UnknownTargetsError{Verb: verb, ID: r.ID, AppIDs: unknown}
+	}
+	return nil
+}
+
 // Rows lists the targets of a rollout that match, in the order of dispatch. Targets that can't be
-// read are a partial error, see Partial.
+// read, and named apps that the rollout lacks, are a partial error, see Partial.
 func (o *Operator) Rows(ctx context.Context, r rollout.Rollout, f view.Filter) ([]view.Row, error) {
 	return o.rows(ctx, r, f, func(rollout.Target) bool { return true })
 }
@@ -102,17 +128,38 @@ func (o *Operator) Failures(ctx context.Context, r rollout.Rollout) (view.Failur
 
 func (o *Operator) rows(ctx context.Context, r rollout.Rollout, f view.Filter, match func(rollout.Target) bool) ([]view.Row, error) {
 	var rows []view.Row
-	var broken []error
-	for t, err := range o.Targets(ctx, r, f) {
-		switch {
-		case errors.As(err, new(*ledger.BrokenError)):
-			broken = append(broken, err)
-		case err != nil:
-			return nil, err
-		case match(t):
+	unknown := o.checkNamed(ctx, "", r, f)
+	if unknown != nil && !Partial(unknown) {
+		return nil, unknown
+	}
+	broken, err := o.each(ctx, r, f, func(t rollout.Target) error {
+		if match(t) {
 			rows = append(rows, view.RowOf(r, t))
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(rows, view.CompareRows)
-	return rows, errors.Join(broken...)
+	return rows, errors.Join(unknown, broken)
+}
+
+// each calls do with every target that matches. Targets that can't be read are skipped and named in
+// broken, a partial error.
+func (o *Operator) each(ctx context.Context, r rollout.Rollout, f view.Filter, do func(rollout.Target) error) (broken, err error) {
+	var errs []error
+	for t, err := range o.Targets(ctx, r, f) {
+		if errors.As(err, new(*ledger.BrokenError)) {
+			errs = append(errs, err)
+			continue
+		}
+		if err == nil {
+			err = do(t)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return errors.Join(errs...), nil
 }

@@ -68,7 +68,8 @@ func retried(f view.Filter) []rollout.State {
 // Retry gives targets that ended badly a new attempt, and wakes parked ones. A
 // filter that names no states means the rejected and the failed. With Recommit everything is
 // checked for every target first; a fault (filefault.Faults, *TemplateError)
-// changes nothing.
+// changes nothing, and so does an app that the rollout lacks (*UnknownTargetsError). Targets that
+// can't be read are left out, and are a partial error, see Partial.
 func (o *Operator) Retry(ctx context.Context, id string, f view.Filter, opt RetryOptions) (Retried, error) {
 	f.States = retried(f)
 	out := Retried{ID: id}
@@ -84,6 +85,9 @@ func (o *Operator) Retry(ctx context.Context, id string, f view.Filter, opt Retr
 	case !opt.Recommit && (opt.Template != nil || opt.Ext != nil):
 		return out, &view.FilterError{Why: "another template or ext needs a recommit"}
 	}
+	if err := o.checkNamed(ctx, "retry", r, f); err != nil {
+		return out, err
+	}
 	e := edit{o: o, r: r, opt: opt, out: &out}
 	if opt.Recommit {
 		if e.revision, err = o.revise(ctx, r, f, opt); err != nil {
@@ -91,18 +95,14 @@ func (o *Operator) Retry(ctx context.Context, id string, f view.Filter, opt Retr
 		}
 		out.Revision = e.revision
 	}
-	for t, err := range o.Targets(ctx, r, f) {
-		if err == nil {
-			err = e.add(ctx, t)
-		}
-		if err != nil {
-			return out, fmt.Errorf("retry: stopped after %d targets, run it again to go on: %w", out.Retried+out.Woken, err)
-		}
+	broken, err := o.each(ctx, r, f, func(t rollout.Target) error { return e.add(ctx, t) })
+	if err == nil {
+		err = e.flush(ctx)
 	}
-	if err := e.flush(ctx); err != nil {
+	if err != nil {
 		return out, fmt.Errorf("retry: stopped after %d targets, run it again to go on: %w", out.Retried+out.Woken, err)
 	}
-	return out, nil
+	return out, broken
 }
 
 // edit collects an operator's changes of targets and writes them in batches.

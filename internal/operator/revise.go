@@ -90,13 +90,14 @@ func (o *Operator) checkExt(ctx context.Context, r rollout.Rollout, f view.Filte
 		return false, err
 	}
 	var faults filefault.Faults
-	for t, err := range o.Targets(ctx, r, f) {
-		if err != nil {
-			return some, err
-		}
+	_, err = o.each(ctx, r, f, func(t rollout.Target) error { // Retry names those that can't be read
 		some = true
 		app := applist.App{AppID: t.AppID, Label: t.Label, Columns: t.Columns}
 		faults = append(faults, planfile.CheckExt(ext, applist.New(fmt.Sprintf("%s of %s", t.AppID, r.ID), []applist.App{app}))...)
+		return nil
+	})
+	if err != nil {
+		return some, err
 	}
 	if len(faults) > 0 {
 		return some, faults

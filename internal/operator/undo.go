@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -34,7 +35,8 @@ func (u Undone) Reaches() int { return u.Queued + u.Ended }
 // before, what is in audit is withdrawn (5 a day and 10 a month per app, and its
 // unit of quota stays spent), what was never submitted ends. A running rollout
 // would upgrade others meanwhile: it must be paused or aborted first, or be done,
-// unless the filter names its apps.
+// unless the filter names its apps. An app that the rollout lacks is an *UnknownTargetsError, and
+// nothing is changed. Targets that can't be read are left out, and are a partial error, see Partial.
 func (o *Operator) Undo(ctx context.Context, id string, f view.Filter, why string, dryRun bool) (Undone, error) {
 	out := Undone{ID: id}
 	r, err := o.d.Ledger.Rollout(ctx, id)
@@ -46,6 +48,9 @@ func (o *Operator) Undo(ctx context.Context, id string, f view.Filter, why strin
 		return out, fmt.Errorf("undo: rollout %s is %s: nothing was upgraded yet; enqueue abort %s ends it", id, r.Status, id)
 	case r.Status == rollout.StatusRunning && len(f.AppIDs) == 0:
 		return out, fmt.Errorf("undo: rollout %s is running and would upgrade more meanwhile: enqueue pause %s or enqueue abort %s first, or name the apps", id, id, id)
+	}
+	if err := o.checkNamed(ctx, "undo", r, f); err != nil {
+		return out, err
 	}
 	note := "by " + o.d.By + ": " + human.Reason(why)
 	var batch []ledger.Edit
@@ -61,33 +66,33 @@ func (o *Operator) Undo(ctx context.Context, id string, f view.Filter, why strin
 		batch = batch[:0]
 		return nil
 	}
-	for t, err := range o.Targets(ctx, r, f) {
-		if err == nil {
-			out.Matched++
-			next, refused := rollout.Step(t, rollout.Undo{At: o.d.Now(), Note: note})
-			switch {
-			case refused == nil:
-				batch = append(batch, ledger.Edit{Was: t, Next: next})
-			case t.State == rollout.StateRunning:
-				out.Acting++
-			default:
-				out.Left++
-			}
-			if len(batch) >= editBatch {
-				err = flush()
-			}
+	broken, err := o.each(ctx, r, f, func(t rollout.Target) error {
+		out.Matched++
+		next, refused := rollout.Step(t, rollout.Undo{At: o.d.Now(), Note: note})
+		switch {
+		case refused == nil:
+			batch = append(batch, ledger.Edit{Was: t, Next: next})
+		case t.State == rollout.StateRunning:
+			out.Acting++
+		default:
+			out.Left++
 		}
-		if err != nil {
-			return out, fmt.Errorf("undo: stopped after %d targets, run it again to go on: %w", out.Reaches(), err)
+		if len(batch) < editBatch {
+			return nil
 		}
+		return flush()
+	})
+	if err == nil {
+		err = flush()
 	}
-	if err := flush(); err != nil {
+	if err != nil {
 		return out, fmt.Errorf("undo: stopped after %d targets, run it again to go on: %w", out.Reaches(), err)
 	}
 	if dryRun || out.Reaches() == 0 {
-		return out, nil
+		return out, broken
 	}
-	return out, o.d.Ledger.Note(ctx, id, o.d.By, fmt.Sprintf("undo of %d targets: %s", out.Reaches(), human.Reason(why)))
+	err = o.d.Ledger.Note(ctx, id, o.d.By, fmt.Sprintf("undo of %d targets: %s", out.Reaches(), human.Reason(why)))
+	return out, cmp.Or(err, broken)
 }
 
 // count adds what a batch did; of a batch that was not stored whole, which ones

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/operator/operatortest"
 	"github.com/wxrollout/wxrollout/internal/view"
@@ -49,6 +51,34 @@ func TestUndo(t *testing.T) {
 		t.Errorf("actions %+v %v", actions, err)
 	}
 	b.Sound(id)
+}
+
+// TestUnknownApps: a verb names all apps that the rollout lacks and changes nothing; a list shows the
+// others.
+func TestUnknownApps(t *testing.T) {
+	t.Parallel()
+	b := mini(t)
+	id := mixed(b)
+	before := b.contents()
+	f := view.Filter{AppIDs: []string{appID(0), "typo", appID(1), "wx0", "typo"}}
+	undone, undo := b.Operator.Undo(b.Ctx, id, f, "", false)
+	retried, retry := b.Operator.Retry(b.Ctx, id, f, operator.RetryOptions{})
+	for verb, err := range map[string]error{"undo": undo, "retry": retry} {
+		want := verb + ": nothing was changed: rollout " + id + " has no target typo, wx0: enqueue get targets " + id + " lists its targets"
+		if err == nil || err.Error() != want || operator.Partial(err) {
+			t.Errorf("%s: %v, want %s", verb, err, want)
+		}
+	}
+	if undone.Matched != 0 || retried.Matched != 0 {
+		t.Errorf("undo %+v, retry %+v", undone, retried)
+	}
+	if diff := cmp.Diff(before, b.contents()); diff != "" {
+		t.Errorf("something changed:\n%s", diff)
+	}
+	rows, err := b.Operator.Rows(b.Ctx, b.Rollout(id), f)
+	if len(rows) != 2 || !operator.Partial(err) || !strings.Contains(err.Error(), "has no target typo, wx0") {
+		t.Errorf("%d rows: %v", len(rows), err)
+	}
 }
 
 // An aborted rollout stays aborted, and what it released can be taken back all

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/archive"
 	"github.com/wxrollout/wxrollout/internal/launch"
+	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -85,8 +86,8 @@ func TestUnreadableStopsNoOther(t *testing.T) {
 	}
 }
 
-// TestUnreadableTarget: the others of its rollout are listed, and why goes on to other
-// rollouts.
+// TestUnreadableTarget: the others of its rollout are listed, undone and retried, and why goes on to
+// other rollouts.
 func TestUnreadableTarget(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
@@ -99,9 +100,25 @@ func TestUnreadableTarget(t *testing.T) {
 	if err != nil || len(e.Places) != 1 || e.Places[0].Rollout != first || len(e.Unreadable) != 1 || !strings.Contains(e.Unreadable[0], second+"/"+appID(1)) {
 		t.Errorf("why: %+v %v", e, err)
 	}
+	named := func(what string, err error) {
+		t.Helper()
+		if broken, rest := ledger.Broken(err); rest != nil || len(broken) != 1 || broken[0].AppID != appID(1) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 	_, err = b.Operator.Failures(b.Ctx, b.Rollout(second))
-	if broken, rest := ledger.Broken(err); rest != nil || len(broken) != 1 || broken[0].AppID != appID(1) {
-		t.Errorf("failures: %v", err)
+	named("failures", err)
+	_, err = b.Operator.Pause(b.Ctx, second, "")
+	b.Must(err)
+	undone, err := b.Operator.Undo(b.Ctx, second, view.Filter{}, "", false)
+	named("undo", err)
+	if undone.Reaches() != 2 {
+		t.Errorf("undo: %+v, want the two others", undone)
+	}
+	retried, err := b.Operator.Retry(b.Ctx, second, view.Filter{States: []rollout.State{rollout.StateUndone}}, operator.RetryOptions{Recommit: true})
+	named("retry", err)
+	if retried.Retried != 2 {
+		t.Errorf("retry: %+v, want the two others", retried)
 	}
 }
 

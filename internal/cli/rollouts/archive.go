@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -297,10 +298,12 @@ func runArchiveShow(_ context.Context, env *command.Env, o archiveShowOptions) e
 	}
 	var found []archivedRow
 	var r rollout.Rollout
+	unknown := slices.Clone(filter.AppIDs)
 	read, err := archive.Read(o.file, func(h archive.Head, t rollout.Target) error {
 		if r.ID == "" {
 			r = h.Rollout()
 		}
+		unknown = slices.DeleteFunc(unknown, func(appID string) bool { return appID == t.AppID })
 		if filter.Match(r, t) {
 			found = append(found, archivedRow{view.RowOf(r, t), t.Columns, t.Timeline})
 		}
@@ -313,6 +316,9 @@ func runArchiveShow(_ context.Context, env *command.Env, o archiveShowOptions) e
 	env.Talk("rollout %s was %s when it was archived at %s by %s: %s, %s good, %s rejected or failed\n",
 		s.ID, s.Status, human.Stamp(read.Head.At), read.Head.By, human.Plural(s.Total, "target"), human.Count(s.Good), human.Count(s.Bad))
 	slices.SortFunc(found, func(a, b archivedRow) int { return view.CompareRows(a.Row, b.Row) })
+	if err == nil && len(unknown) > 0 {
+		err = fmt.Errorf("the archive has no target %s", strings.Join(unknown, ", "))
+	}
 	return errors.Join(archivedRows(env, o.format, found), err)
 }
 

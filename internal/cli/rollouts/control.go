@@ -2,6 +2,7 @@ package rollouts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -127,11 +128,11 @@ func runControl(ctx context.Context, env *command.Env, o controlOptions) error {
 				return err
 			}
 		}
-		c, err := do(ctx, t.Operator, reach, o)
-		if err != nil {
-			return err
+		c, partial := do(ctx, t.Operator, reach, o)
+		if partial != nil && !operator.Partial(partial) {
+			return partial
 		}
-		return printChange(env, o, c, "")
+		return errors.Join(printChange(env, o, c, ""), partial)
 	})
 }
 

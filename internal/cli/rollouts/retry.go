@@ -2,8 +2,10 @@ package rollouts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -108,12 +110,12 @@ func runRetry(ctx context.Context, env *command.Env, o retryOptions) error {
 		if err != nil {
 			return err
 		}
-		would, err := t.Operator.Retry(ctx, r.ID, filter, opt)
-		if err != nil {
-			return err
+		would, partial := t.Operator.Retry(ctx, r.ID, filter, opt)
+		if partial != nil && !operator.Partial(partial) {
+			return partial
 		}
 		if o.DryRun || would.Retried+would.Woken == 0 {
-			return printRetried(env, o, would)
+			return errors.Join(printRetried(env, o, would), partial)
 		}
 		what := question("retry", r.ID, would.Retried+would.Woken)
 		if text := spends(would); text != "" {
@@ -123,11 +125,11 @@ func runRetry(ctx context.Context, env *command.Env, o retryOptions) error {
 			return err
 		}
 		opt.DryRun = false
-		done, err := t.Operator.Retry(ctx, r.ID, filter, opt)
-		if err != nil {
-			return err
+		done, partial := t.Operator.Retry(ctx, r.ID, filter, opt)
+		if partial != nil && !operator.Partial(partial) {
+			return partial
 		}
-		return printRetried(env, o, done)
+		return errors.Join(printRetried(env, o, done), partial)
 	})
 }
 
@@ -143,13 +145,26 @@ func spends(r operator.Retried) string {
 	}
 }
 
+// noMatch reports that flags select no target of a rollout. If they name apps, that is an error:
+// these targets are in another state, and a script must not take them for retried.
+func noMatch(env *command.Env, f term.Format, result any, id string, c command.Choice) error {
+	if len(c.Apps) == 0 {
+		return env.Show(f, result, "no target of rollout %s matches\n", id)
+	}
+	err := fmt.Errorf("no target of rollout %s matches: nothing was changed; enqueue get targets %s --app %s shows the states", id, id, strings.Join(c.Apps, ","))
+	if f == term.JSON {
+		return errors.Join(term.WriteJSON(env.Out, result), err)
+	}
+	return err
+}
+
 // printRetried prints what a retry did.
 func printRetried(env *command.Env, o retryOptions, r operator.Retried) error {
 	if o.DryRun {
 		env.DryRun()
 	}
 	if r.Matched == 0 {
-		return env.Show(o.format, r, "no target of rollout %s matches\n", r.ID)
+		return noMatch(env, o.format, r, r.ID, o.choice)
 	}
 	text := fmt.Sprintf("rollout %s: %s retried, %s woken", r.ID, human.Count(r.Retried), human.Count(r.Woken))
 	if spent := spends(r); spent != "" {

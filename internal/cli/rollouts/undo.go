@@ -2,6 +2,7 @@ package rollouts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -33,9 +34,10 @@ and 10 a month per app. Targets beyond these limits wait; watch shows them like
 any stage. Quota that was spent is not returned.
 
 The rollout must be paused, aborted or done, so that it upgrades no other target
-meanwhile. Targets selected by appid can be undone while it runs. The output
-counts targets that a worker is acting on: run undo again for those. To upgrade
-undone targets again, use retry --state undone --recommit.`,
+meanwhile. Targets selected by appid can be undone while it runs; an appid that the
+rollout lacks is refused before anything is undone. The output counts targets that a
+worker is acting on: run undo again for those. To upgrade undone targets again, use
+retry --state undone --recommit.`,
 		Example: `  enqueue pause spring && enqueue undo spring --dry-run
   enqueue undo spring --reason "checkout is broken" --yes
   enqueue undo spring wx0123456789abcdef
@@ -67,21 +69,21 @@ func runUndo(ctx context.Context, env *command.Env, o undoOptions) error {
 		if err != nil {
 			return err
 		}
-		would, err := t.Operator.Undo(ctx, r.ID, filter, o.Why, true)
-		if err != nil {
-			return err
+		would, partial := t.Operator.Undo(ctx, r.ID, filter, o.Why, true)
+		if partial != nil && !operator.Partial(partial) {
+			return partial
 		}
 		if o.DryRun || would.Reaches() == 0 {
-			return printUndone(env, o, would)
+			return errors.Join(printUndone(env, o, would), partial)
 		}
 		if err := env.Confirm(o.Yes, would.Reaches(), question("undo", r.ID, would.Reaches())); err != nil {
 			return err
 		}
-		done, err := t.Operator.Undo(ctx, r.ID, filter, o.Why, false)
-		if err != nil {
-			return err
+		done, partial := t.Operator.Undo(ctx, r.ID, filter, o.Why, false)
+		if partial != nil && !operator.Partial(partial) {
+			return partial
 		}
-		return printUndone(env, o, done)
+		return errors.Join(printUndone(env, o, done), partial)
 	})
 }
 
@@ -91,7 +93,7 @@ func printUndone(env *command.Env, o undoOptions, u operator.Undone) error {
 		env.DryRun()
 	}
 	if u.Matched == 0 {
-		return env.Show(o.format, u, "no target of rollout %s matches\n", u.ID)
+		return noMatch(env, o.format, u, u.ID, o.choice)
 	}
 	text := fmt.Sprintf("rollout %s: %s to be reverted at WeChat, %s ended, with nothing to revert", u.ID, human.Count(u.Queued), human.Count(u.Ended))
 	if u.Left > 0 {
