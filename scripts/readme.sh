@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the commands of README.md and README.zh-CN.md, top to bottom, as a newcomer would: in a copy of the tree,
 # with an empty home folder and no variable but PATH. Go's module and build caches are shared, to save the download.
+# A block whose commands ran before, in the other language, is not run again.
 #
 #   scripts/readme.sh [README...]
 #
@@ -18,7 +19,8 @@ trap 'rm -rf "$home"' EXIT
 mkdir "$home/wxrollout"
 git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d "" f; do [ ! -e "$f" ] || printf "%s\\0" "$f"; done |
 	xargs -0 cp --parents -t "$home/wxrollout"
-env=(env -i "HOME=$home" "PATH=$PATH" "GOMODCACHE=$(go env GOMODCACHE)" "GOCACHE=$(go env GOCACHE)")
+env=(env -i "HOME=$home" "PATH=$PATH" "GOMODCACHE=$(go env GOMODCACHE)" "GOCACHE=$(go env GOCACHE)" "GOFLAGS=$(go env GOFLAGS)")
+declare -A done=() # blocks that ran, without their comments
 
 for readme in "$@"; do
 	blocks=$home/blocks
@@ -37,21 +39,28 @@ for readme in "$@"; do
 			echo "--- $readme: skipped: $first"
 			continue
 		fi
+		code=$(sed 's/ *#.*//' "$block")
+		ran=$((ran + 1))
+		if [ -n "${done[$code]:-}" ]; then
+			echo "=== $readme: ran before, as the same commands of ${done[$code]}: $first"
+			continue
+		fi
+		done[$code]=$readme
 		echo "=== $readme: $first"
+		rm -rf "$home/wxrollout/out/try"
 		(cd "$home/wxrollout" && "${env[@]}" timeout 6m bash "$block") 2>&1 | tee "$home/out"
 		if grep -E 'command not found|No such file|wrong settings|unknown (flag|command)|Error: |panic:' "$home/out"; then
 			echo "$readme: a command of this block failed" >&2
 			exit 1
 		fi
-		ran=$((ran + 1))
 	done
 	[ "$ran" -ge 2 ] || { echo "$readme: $ran blocks ran, want the demo and the paste" >&2; exit 1; }
-	grep -q '^| released | 500 |$' "$home/wxrollout/out/try/spring.md" ||
-		{ echo "$readme: the paste did not release 500 apps:" >&2; head -n 40 "$home/wxrollout/out/try/spring.md" >&2; exit 1; }
 	if pgrep -f "$home" >/dev/null; then
 		echo "$readme: the paste leaves processes behind:" >&2
 		pgrep -af "$home" >&2
 		exit 1
 	fi
-	rm -rf "$home/wxrollout/out/try"
 done
+# The paste is the last block.
+grep -q '^| released | 500 |$' "$home/wxrollout/out/try/spring.md" ||
+	{ echo "the last paste did not release 500 apps:" >&2; head -n 40 "$home/wxrollout/out/try/spring.md" >&2; exit 1; }
