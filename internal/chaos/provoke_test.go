@@ -67,16 +67,26 @@ func foreign(ctx context.Context, r *rig, rnd *rand.Rand) (int, error) {
 	case <-time.After(r.call): // its reply was lost
 		return 0, nil
 	}
+	// Busy replies are tried again: a commit whose submission is given up would leave another trial
+	// version beside our audit, which the records call an unpinned release.
 	post := func(path, body string) error {
 		var answer struct {
 			Code int    `json:"errcode"`
 			Msg  string `json:"errmsg"`
 		}
-		_, err := proctest.Ask(ctx, "POST", r.sim+path+"?"+c.r.URL.RawQuery, body, &answer)
-		if err == nil && answer.Code != 0 {
-			err = fmt.Errorf("%s: %d %s", path, answer.Code, answer.Msg)
+		for range 20 {
+			_, err := proctest.Ask(ctx, "POST", r.sim+path+"?"+c.r.URL.RawQuery, body, &answer)
+			if err != nil {
+				return err
+			}
+			if answer.Code != -1 || !wait(ctx, 100*time.Millisecond) {
+				break
+			}
 		}
-		return err
+		if answer.Code != 0 {
+			return fmt.Errorf("%s: %d %s", path, answer.Code, answer.Msg)
+		}
+		return nil
 	}
 	wait(ctx, 2*time.Second) // the audit takes a second at most, our look at it comes after six
 	err := post(pathCommit, `{"template_id":1,"ext_json":"{}","user_version":"9.9.9","user_desc":"another tool"}`)
