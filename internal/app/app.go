@@ -204,8 +204,8 @@ func (a *App) Stop(ctx context.Context) error {
 }
 
 // Run starts the worker, waits until stop is closed or ctx ends, and drains. It drains too, and
-// returns the error, if the HTTP server ends: without it, WeChat's callbacks and the health checks
-// would get no answer.
+// returns the error, if the HTTP server ends, because WeChat's callbacks and the health checks would get
+// no answer, or if a newer version of the program took over the data.
 func (a *App) Run(ctx context.Context, stop <-chan struct{}) error {
 	err := a.Start(ctx)
 	if err == nil {
@@ -230,23 +230,37 @@ func (a *App) beat(ctx context.Context) error {
 	return err
 }
 
-// heartbeats report to the controller how many handlers this worker has.
+// heartbeats report to the controller how many handlers this worker has. They end the worker if a newer
+// version of the program took over the data.
 func (a *App) heartbeats(ctx context.Context) {
 	ticker := time.NewTicker(heartbeatTTL / 5)
 	defer ticker.Stop()
+	defer a.leave(ctx)
 	for {
 		select {
 		case <-ctx.Done():
-			leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			defer cancel()
-			if err := a.core.ledger.Leave(leaving, a.name); err != nil {
-				a.log.Warn().Err(err).Msg("worker not signed off; its heartbeat expires")
-			}
 			return
 		case <-ticker.C:
-			if err := a.beat(ctx); err != nil && ctx.Err() == nil {
+			err := ledger.CheckSchema(ctx, a.core.rdb)
+			if errors.As(err, new(*ledger.SchemaError)) {
+				a.http.failed <- err
+				return
+			}
+			if err == nil {
+				err = a.beat(ctx)
+			}
+			if err != nil && ctx.Err() == nil {
 				a.log.Warn().Err(err).Msg("heartbeat missed")
 			}
 		}
+	}
+}
+
+// leave takes this worker out of those that live.
+func (a *App) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := a.core.ledger.Leave(ctx, a.name); err != nil {
+		a.log.Warn().Err(err).Msg("worker not signed off; its heartbeat expires")
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/fleet"
+	"github.com/wxrollout/wxrollout/internal/redisdb"
 	"github.com/wxrollout/wxrollout/internal/redisserver"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
@@ -60,6 +61,10 @@ func newCore(ctx context.Context, c *config.Config, o coreOptions, s *stack) (*c
 		s.push("redis", func(context.Context) error { return rdb.Close() })
 	}
 	if err := k.checkRedis(ctx, c, o); err != nil {
+		return nil, err
+	}
+	redisdb.NameKeys(k.rdb)
+	if err := ledger.CheckSchema(ctx, k.rdb); err != nil {
 		return nil, err
 	}
 	k.ledger = ledger.New(k.rdb, ledger.Options{Lease: c.Timing.Lease})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/controller"
+	"github.com/wxrollout/wxrollout/internal/redisserver"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/tasks/queue"
@@ -24,12 +25,12 @@ type httpSide struct {
 	server   *http.Server
 	listener net.Listener
 	ready    atomic.Bool
-	// failed gets the error that ended the server, unless it was shut down.
+	// failed gets the error that ended the server, unless it was shut down, or another that ends the worker.
 	failed chan error
 }
 
 func (a *App) newHTTPSide() (*httpSide, error) {
-	h := &httpSide{failed: make(chan error, 2)} // two sides can end
+	h := &httpSide{failed: make(chan error, 3)} // two sides and the heartbeats can end
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{Registry: a.reg}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -71,7 +72,7 @@ func (h *httpSide) addr() net.Addr { return h.listener.Addr() }
 
 func (h *httpSide) shutdown(ctx context.Context) error { return h.server.Shutdown(ctx) }
 
-// readyz reports whether this worker is ready: Redis answers, the token source returns a token, and
+// readyz reports whether this worker is ready: Redis takes writes, the token source returns a token, and
 // some worker leads. It names what is missing. It also names paused Asynq queues and a fault of the
 // platform, but then the worker stays ready: otherwise it would lose WeChat's callbacks, and with them
 // the ticket that may end the fault.
@@ -100,7 +101,7 @@ func (a *App) readiness(ctx context.Context) (*ledger.PlatformFault, []queue.Pau
 	if !a.http.ready.Load() {
 		return nil, nil, errors.New("starting or draining")
 	}
-	if err := a.core.rdb.Ping(ctx).Err(); err != nil {
+	if err := redisserver.Writable(ctx, a.core.rdb, a.cfg.RedisURL); err != nil {
 		return nil, nil, fmt.Errorf("redis: %w", err)
 	}
 	fault, err := a.core.ledger.PlatformFault(ctx)

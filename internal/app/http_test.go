@@ -158,6 +158,32 @@ func TestReadiness(t *testing.T) {
 	answers(t, a, "/readyz", http.StatusOK, "ok")
 }
 
+// TestReadinessNeedsWrites: a worker is not ready while Redis refuses writes, gives the reason, and recovers.
+func TestReadinessNeedsWrites(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, wxsim.Options{})
+	a := f.worker(t)
+	rdb := f.redis.Client(t)
+	answers(t, a, "/readyz", http.StatusOK, "ok")
+	for _, tt := range []struct {
+		want          string
+		spoil, repair []any
+	}{
+		{"OOM", []any{"CONFIG", "SET", "maxmemory", "1"}, []any{"CONFIG", "SET", "maxmemory", "0"}},
+		{"NOREPLICAS", []any{"CONFIG", "SET", "min-replicas-to-write", "1"}, []any{"CONFIG", "SET", "min-replicas-to-write", "0"}},
+		{"READONLY", []any{"REPLICAOF", "127.0.0.1", "1"}, []any{"REPLICAOF", "NO", "ONE"}},
+	} {
+		if err := rdb.Do(t.Context(), tt.spoil...).Err(); err != nil {
+			t.Fatal(err)
+		}
+		answers(t, a, "/readyz", http.StatusServiceUnavailable, "redis: redis://"+f.redis.Addr()+"/0: writes to wxr:*, wxrollout:*, asynq:* are refused ("+tt.want)
+		if err := rdb.Do(t.Context(), tt.repair...).Err(); err != nil {
+			t.Fatal(err)
+		}
+		answers(t, a, "/readyz", http.StatusOK, "ok")
+	}
+}
+
 func TestReadinessNeedsToken(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, wxsim.Options{}, "COMPONENT_SECRET=ffffffffffffffffffffffffffffffff")

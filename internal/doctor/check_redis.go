@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/redisdb"
 	"github.com/wxrollout/wxrollout/internal/redisserver"
 )
 
@@ -35,7 +36,30 @@ func (d *Doctor) checkRedis(ctx context.Context) []Result {
 			results = append(results, warn("redis server", f.Addr+" hides "+strings.Join(unknown, ", "), "WXROLLOUT_REDIS_ACCEPT vouches for it: docs/redis.md"))
 		}
 	}
-	return append(results, d.checkCommands(ctx)...)
+	return append(append(results, d.checkCommands(ctx)...), d.checkKeys(ctx))
+}
+
+// keysTime bounds the search for keys of the wrong type: the database may hold many keys of other programs.
+const keysTime = 5 * time.Second
+
+// checkKeys names the keys that another program made something else.
+func (d *Doctor) checkKeys(ctx context.Context) Result {
+	const name = "redis keys"
+	ctx, cancel := context.WithTimeout(ctx, keysTime)
+	defer cancel()
+	list, err := redisdb.FindMisplaced(ctx, d.Redis)
+	names := make([]string, len(list))
+	for i, m := range list {
+		names[i] = m.String()
+	}
+	switch {
+	case len(names) > 0:
+		return fail(name, strings.Join(names, "; "), redisdb.Next)
+	case err != nil:
+		return warn(name, "not all were checked: "+err.Error(), "")
+	default:
+		return ok(name, "all have their types")
+	}
 }
 
 // versions names the products and versions of the servers, each once.

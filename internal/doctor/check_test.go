@@ -42,7 +42,7 @@ func TestCheckHealthy(t *testing.T) {
 	b.WeChat.Apps = []string{appID(0)}
 	got := levels(b.Doctor.Check(b.Ctx, ""))
 	want := []string{
-		"redis ok", "clock ok", "redis clock ok", "redis append-only file warn", "redis commands ok",
+		"redis ok", "clock ok", "redis clock ok", "redis append-only file warn", "redis commands ok", "redis keys ok",
 		"credentials ok", "template library ok", "authorized apps ok", "submission quota ok",
 		"calls of /wxa/commit ok", "calls of /wxa/submit_audit ok", "calls of /wxa/release ok",
 		"platform ok", "workers ok", "queues ok", "submit pool ok",

@@ -14,6 +14,16 @@ import (
 // sufficient is the ACL rule of docs/redis.md.
 const sufficient = "user app on nopass ~wxr:* ~wxrollout:* ~asynq:* &asynq:* +@all -@dangerous -@admin +info"
 
+// set changes a setting of the server.
+func set(name, value string) func(t *testing.T, rdb *redis.Client) {
+	return func(t *testing.T, rdb *redis.Client) {
+		t.Helper()
+		if err := rdb.ConfigSet(t.Context(), name, value).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestCheckFindsUnfitServers(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -52,15 +62,10 @@ func TestCheckFindsUnfitServers(t *testing.T) {
 		{name: "scripts are forbidden", user: "app", config: []string{"user app on nopass ~* &* +@all -@scripting"}, want: []string{"scripts are refused"}},
 		{name: "keys are forbidden", user: "app", config: []string{"user app on nopass ~asynq:* &* +@all"}, want: []string{"docs/redis.md"}},
 		{name: "Asynq's channels are forbidden", user: "app", config: []string{"user app on nopass ~* resetchannels +@all"}, want: []string{"PUBLISH"}},
-		{
-			name: "refuses writes",
-			spoil: func(t *testing.T, rdb *redis.Client) {
-				if err := rdb.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
-					t.Fatal(err)
-				}
-			},
-			want: []string{"raise maxmemory"},
-		},
+		{name: "Asynq's keys are forbidden", user: "app", config: []string{"user app on nopass ~wxr:* ~wxrollout:* &* +@all"}, want: []string{"writes to asynq:* are refused (NOPERM", "docs/redis.md"}},
+		{name: "the limiters' keys are forbidden", user: "app", config: []string{"user app on nopass ~wxr:* ~asynq:* &* +@all"}, want: []string{"writes to wxrollout:* are refused (NOPERM"}},
+		{name: "full", spoil: set("maxmemory", "1"), want: []string{"writes to wxr:*, wxrollout:*, asynq:* are refused (OOM", "raise maxmemory"}},
+		{name: "without its replicas", spoil: set("min-replicas-to-write", "1"), want: []string{"refused (NOREPLICAS", "min-replicas-to-write: bring them back"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

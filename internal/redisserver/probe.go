@@ -3,6 +3,7 @@ package redisserver
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -34,23 +35,61 @@ var scriptHints = []struct{ part, next string }{
 	{"MISCONF", "Redis cannot write its snapshot or append-only file: read its log, and free its disk"},
 	{"OOM", "raise maxmemory or free memory"},
 	{"READONLY", "connect to the primary, or through Sentinel"},
+	{"NOREPLICAS", "fewer replicas are connected than min-replicas-to-write: bring them back"},
 }
 
-// Probe runs each command of the product's scripts once, on separate keys that it removes, and returns an
+// spaces are the key spaces of the product, each with a key of the probe: the ledger and the registry, the
+// limiters, Asynq.
+var spaces = []struct{ pattern, key string }{
+	{"wxr:*", probeRoot + "write"}, {"wxrollout:*", "wxrollout:{probe}"}, {"asynq:*", probeChannel},
+}
+
+// Writable writes a key in each key space and deletes it. It returns an *UnfitError if the server refuses
+// some: it is full or read-only, cannot write its files, misses replicas, or the user may not write there.
+func Writable(ctx context.Context, rdb redis.UniversalClient, addr string) error {
+	var refused []string
+	var cause error
+	for _, space := range spaces {
+		err := rdb.Set(ctx, space.key, 1, probeTTL).Err()
+		if err == nil {
+			err = rdb.Del(ctx, space.key).Err()
+		}
+		if err != nil && !isRefusal(err) {
+			return fmt.Errorf("write to %s: %w", addr, err)
+		}
+		if err != nil {
+			refused, cause = append(refused, space.pattern), err
+		}
+	}
+	if cause == nil {
+		return nil
+	}
+	return unfit([]Fault{{Server: addr, What: fmt.Sprintf("writes to %s are refused (%v)", strings.Join(refused, ", "), cause), Next: nextOf(cause.Error())}})
+}
+
+// Probe writes in each key space, runs each command of the product's scripts once, on separate keys that it removes, and returns an
 // *UnfitError if the server refuses some: one fault for each remedy. addr names the server in it.
 func Probe(ctx context.Context, rdb redis.UniversalClient, addr string) error {
+	var faults []Fault
+	if err := Writable(ctx, rdb, addr); err != nil {
+		refused := (*UnfitError)(nil)
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "NOPERM") {
+			return err // no command of a script would write either
+		}
+		faults = refused.Faults
+	}
 	reply, err := probeScript.Run(ctx, rdb, []string{probeRoot}, probeTTL.Milliseconds()).StringSlice()
 	if isRefusal(err) {
-		return unfit([]Fault{{Server: addr, What: fmt.Sprintf("scripts are refused (%v)", err), Next: nextOf(err.Error())}})
+		return unfit(append(faults, Fault{Server: addr, What: fmt.Sprintf("scripts are refused (%v)", err), Next: nextOf(err.Error())}))
 	}
 	if err != nil {
-		return fmt.Errorf("probe redis %s: %w", addr, err)
+		return fmt.Errorf("probe %s: %w", addr, err)
 	}
-	faults := refusedCommands(addr, reply)
+	faults = append(faults, refusedCommands(addr, reply)...)
 	if err := rdb.Publish(ctx, probeChannel, "").Err(); isRefusal(err) {
 		faults = append(faults, Fault{Server: addr, What: fmt.Sprintf("PUBLISH on Asynq's channels is refused (%v)", err), Next: nextOf(err.Error())})
 	} else if err != nil {
-		return fmt.Errorf("probe redis %s: %w", addr, err)
+		return fmt.Errorf("probe %s: %w", addr, err)
 	}
 	return unfit(faults)
 }

@@ -31,14 +31,18 @@ func AcceptWords() []string {
 
 // Fault is one reason against a server.
 type Fault struct {
-	// Server is the host and port.
+	// Server is the host and port, or a URL.
 	Server string
 	// What is wrong, and Next is what to do.
 	What, Next string
 }
 
 func (f Fault) String() string {
-	return fmt.Sprintf("%s: %s: %s", strings.TrimSpace("redis "+f.Server), f.What, f.Next)
+	server := f.Server
+	if !strings.Contains(server, "://") {
+		server = strings.TrimSpace("redis " + server)
+	}
+	return fmt.Sprintf("%s: %s: %s", server, f.What, f.Next)
 }
 
 // oldest are the tested products with the oldest version that passes the tests.

@@ -43,6 +43,7 @@ func KeyPrototype(name string) string { return Root + "st:" + name }
 
 // Keys that there is one of.
 const (
+	KeySchema    = Root + "schema"    // STRING: the version of the data, see ledger.Schema
 	KeyServer    = Root + "server"    // HASH run_id, until, wait, lease: which server gave assignments, end and length of its quarantine, usual lease (ms)
 	KeyLoans     = Root + "loans"     // ZSET appid by end of its loan (ms); those that ended go with the next loan
 	KeyClock     = Root + "clock"     // HASH high: highest server time seen; back, at, steps: how far, when and how often it stepped back (ms)

@@ -11,7 +11,7 @@ local function row(id)
   local answer = { id }
   for i, ask in ipairs({ { 'HGETALL', 'r:' }, { 'HGETALL', 'n:' }, { 'HGETALL', 'codes:' }, { 'HLEN', 't:' } }) do
     local got = redis.pcall(ask[1], root .. ask[2] .. id)
-    if type(got) == 'table' and got.err then return { id, got.err } end
+    if type(got) == 'table' and got.err then return { id, got.err .. ': key ' .. root .. ask[2] .. id } end
     answer[i + 1] = got
   end
   answer[6] = redis.call('ZSCORE', root .. 'active', id) and 1 or 0
