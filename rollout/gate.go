@@ -23,10 +23,18 @@ const (
 )
 
 // Judge evaluates the gate after a wave by the counts of the wave's targets alone, so that a second
-// evaluation gives the same decision.
+// evaluation gives the same decision. A sequential wave without a rule has a gate that only waits
+// until the wave is done.
 func Judge(w Wave, wave int, c Counts, promoted bool) (Decision, string) {
 	if promoted || !w.Gated() {
 		return DecisionPass, ""
+	}
+	if !w.Judges() {
+		left, of := c.undone(wave)
+		if left > 0 {
+			return DecisionHold, fmt.Sprintf("%d of %d done", of-left, of)
+		}
+		return DecisionPass, fmt.Sprintf("%d of %d done", of, of)
 	}
 	score := c.score(wave)
 	judged, need := score.good+score.bad, w.need()
@@ -34,6 +42,8 @@ func Judge(w Wave, wave int, c Counts, promoted bool) (Decision, string) {
 	switch {
 	case broken:
 		return DecisionFail, why
+	case judged < need && c.Sum(func(x Cell) bool { return x.Wave == wave && x.State.Ended() }) >= w.Size:
+		return DecisionHold, fmt.Sprintf("%d of %d judged, the others ended without a verdict", judged, need)
 	case judged < need:
 		return DecisionHold, fmt.Sprintf("%d of %d judged", judged, need)
 	case w.Approve:
@@ -84,6 +94,28 @@ func (g GateState) same(other GateState) bool {
 	return g.Decision == other.Decision && g.Why == other.Why && g.Promoted == other.Promoted && g.Waived == other.Waived && g.Since.Equal(other.Since)
 }
 
+// undone counts the targets of a wave and of those before it, and how many of them keep a
+// sequential wave from starting. Done is a target that ended, well or not, or that waits for what no
+// deadline of a stage bounds: its merchant, an operator's approval of releases, or another rollout
+// that works on its app. Every other wait has an end, so a sequential wave starts at last.
+func (c Counts) undone(wave int) (left, of int) {
+	for x, n := range c {
+		if x.Wave > wave {
+			continue
+		}
+		of += n
+		if !x.State.Ended() && !x.awaitsOthers() {
+			left += n
+		}
+	}
+	return left, of
+}
+
+// awaitsOthers reports whether a cell's targets wait for people or for another rollout.
+func (c Cell) awaitsOthers() bool {
+	return c.State == StateParked && (c.Reason == ReasonMerchant || c.Reason == ReasonApproval || c.Reason == ReasonOwner)
+}
+
 // score counts the verdicts on the targets of a wave.
 type score struct{ good, bad, delayed int }
 
@@ -119,6 +151,9 @@ func (r Rollout) AwaitsPerson() bool {
 		return true
 	}
 	w, s := r.Plan.Waves[wave], r.Counts.score(wave)
+	if !w.Judges() {
+		return false
+	}
 	if _, broken := w.broken(s); broken || w.Approve && s.good+s.bad >= w.need() {
 		return true
 	}
@@ -161,7 +196,7 @@ func (r Rollout) GateTrips() []GateTrip {
 			continue
 		}
 		w := r.Plan.Waves[wave]
-		if why, broken := w.broken(r.Counts.score(wave)); broken && w.Gated() {
+		if why, broken := w.broken(r.Counts.score(wave)); broken && w.Judges() {
 			trips = append(trips, GateTrip{Wave: wave, Why: "after it had opened: " + why})
 		}
 	}

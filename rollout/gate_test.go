@@ -24,8 +24,13 @@ func TestJudge(t *testing.T) {
 		waiting   = cell(0, rollout.StageVerdict, rollout.StateParked)
 		delayed   = rollout.Cell{Stage: rollout.StageVerdict, State: rollout.StateParked, Reason: rollout.ReasonDelayed}
 		elsewhere = rollout.Cell{Wave: 1, Stage: rollout.StageVerdict, State: rollout.StateParked, Reason: rollout.ReasonDelayed}
+		aborted   = cell(0, rollout.StageVerdict, rollout.StateAborted)
 		later     = cell(1, rollout.StageVerdict, rollout.StateRejected)
 	)
+	parked := func(reason rollout.Reason) rollout.Cell {
+		return rollout.Cell{Stage: rollout.StageRelease, State: rollout.StateParked, Reason: reason}
+	}
+	forMerchant, forApproval, forOther := parked(rollout.ReasonMerchant), parked(rollout.ReasonApproval), parked(rollout.ReasonOwner)
 	type counts = rollout.Counts
 	approve := rollout.Wave{Size: 20, Approve: true}
 	share := rollout.Wave{Size: 100, RejectAbove: 0.08, MinJudged: 30}
@@ -61,6 +66,14 @@ func TestJudge(t *testing.T) {
 		{"delayed: promoted", approve, counts{delayed: 20}, true, rollout.DecisionPass, ""},
 		{"both: good, but waits for a person", both, counts{released: 40}, false, rollout.DecisionHold, "waits for promote"},
 		{"both: bad fails alone", both, counts{rejected: 40}, false, rollout.DecisionFail, "40 of 40 judged were rejected or failed, more than 8%"},
+		{"sequential: some are unfinished", rollout.Wave{Size: 20, Sequential: true}, counts{released: 17, waiting: 3}, false, rollout.DecisionHold, "17 of 20 done"},
+		{"sequential: delayed is unfinished", rollout.Wave{Size: 20, Sequential: true}, counts{released: 17, delayed: 3}, false, rollout.DecisionHold, "17 of 20 done"},
+		{"sequential: approved is not live yet", rollout.Wave{Size: 20, Sequential: true}, counts{released: 17, approved: 3}, false, rollout.DecisionHold, "17 of 20 done"},
+		{"sequential: no result stops it", rollout.Wave{Size: 20, Sequential: true}, counts{rejected: 12, failed: 8}, false, rollout.DecisionPass, "20 of 20 done"},
+		{"sequential: people are not waited for", rollout.Wave{Size: 20, Sequential: true}, counts{released: 17, forMerchant: 1, forApproval: 1, forOther: 1}, false, rollout.DecisionPass, "20 of 20 done"},
+		{"sequential: the waves behind it don't count", rollout.Wave{Size: 20, Sequential: true}, counts{released: 20, elsewhere: 9}, false, rollout.DecisionPass, "20 of 20 done"},
+		{"sequential: promoted", rollout.Wave{Size: 20, Sequential: true}, counts{waiting: 20}, true, rollout.DecisionPass, ""},
+		{"share: the rest ended without a verdict", rollout.Wave{Size: 20, RejectAbove: 0.08}, counts{released: 10, aborted: 10}, false, rollout.DecisionHold, "10 of 20 judged, the others ended without a verdict"},
 		{"min judged alone", rollout.Wave{Size: 50, MinJudged: 10}, counts{rejected: 10}, false, rollout.DecisionPass, "10 of 10 judged, 10 bad"},
 		{"min judged above the size means all", rollout.Wave{Size: 5, MinJudged: 10}, counts{released: 5}, false, rollout.DecisionPass, "5 of 5 judged, 0 bad"},
 		{"no min judged means all", rollout.Wave{Size: 5, RejectAbove: 0.5}, counts{rejected: 4, waiting: 1}, false, rollout.DecisionHold, "4 of 5 judged"},
@@ -295,4 +308,70 @@ func TestTripped(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSequentialWaves: in any life of a rollout, the wave behind a sequential one opens only while
+// each target before it is done, and it opens once nothing before it moves any more.
+func TestSequentialWaves(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		plan := rollout.Plan{}
+		var targets []rollout.Cell
+		for wave := range rapid.IntRange(2, 5).Draw(t, "waves") {
+			size := rapid.IntRange(1, 4).Draw(t, "size")
+			plan.Waves = append(plan.Waves, rollout.Wave{Size: size, Sequential: rapid.Bool().Draw(t, "sequential")})
+			for range size {
+				targets = append(targets, cell(wave, rollout.StagePreflight, rollout.StatePending))
+			}
+		}
+		r := rollout.Rollout{Status: rollout.StatusRunning, Plan: plan, Gates: make(map[int]rollout.GateState)}
+		pass := func() (changed bool) {
+			r.Counts = make(rollout.Counts)
+			for _, x := range targets {
+				r.Counts[x]++
+			}
+			g, changed := r.NextGate(t0)
+			if changed {
+				r.Gates[r.OpenWave] = g
+			}
+			if changed && g.Decision == rollout.DecisionPass {
+				r.OpenWave++
+			}
+			return changed
+		}
+		done := func(x rollout.Cell) bool {
+			return x.State.Ended() || x.State == rollout.StateParked &&
+				(x.Reason == rollout.ReasonMerchant || x.Reason == rollout.ReasonApproval || x.Reason == rollout.ReasonOwner)
+		}
+		for range rapid.IntRange(0, 60).Draw(t, "steps") {
+			i := rapid.IntRange(0, len(targets)-1).Draw(t, "target")
+			if x := &targets[i]; x.Wave <= r.Reach(x.Stage) && !x.State.Ended() {
+				x.Stage = rapid.SampledFrom(rollout.Stages()).Draw(t, "stage")
+				x.State = rapid.SampledFrom(rollout.States()).Draw(t, "state")
+				x.Reason = ""
+				if x.State == rollout.StateParked {
+					x.Reason = rapid.SampledFrom(rollout.Reasons()).Draw(t, "reason")
+				}
+			}
+			was := r.OpenWave
+			pass()
+			if r.OpenWave > was && plan.Waves[was].Sequential {
+				for _, x := range targets {
+					if x.Wave <= was && !done(x) {
+						t.Fatalf("wave %d opened while %v is not done", r.OpenWave, x)
+					}
+				}
+			}
+		}
+		for i := range targets { // every wait ends in time, except those for people
+			if x := &targets[i]; x.Wave <= r.OpenWave && !done(*x) {
+				x.State, x.Reason = rapid.SampledFrom([]rollout.State{rollout.StateReleased, rollout.StateFailed, rollout.StateRejected, rollout.StateSkipped, rollout.StateAborted}).Draw(t, "end"), ""
+			}
+		}
+		if was := r.OpenWave; was+1 < len(plan.Waves) {
+			if pass(); r.OpenWave == was {
+				t.Fatalf("wave %d is done and the next one is not open: %+v, %v", was, r.Gates[was], r.Counts)
+			}
+		}
+	})
 }

@@ -115,7 +115,7 @@ type AuditItem struct {
 	ThirdID     int64  `json:"third_id,omitempty"`
 }
 
-// Wave is a run of targets that start together; wave 0 is the canary.
+// Wave is a group of targets that start together; wave 0 is the canary.
 type Wave struct {
 	Name string `json:"name"`
 	// Size is the number of targets, resolved when the plan was applied.
@@ -135,10 +135,18 @@ type Wave struct {
 	// MinJudged is how many targets must have a verdict before the share counts;
 	// 0 means all of the wave.
 	MinJudged int `json:"min_judged,omitempty"`
+	// Sequential holds the next wave until this one and those before it are done: see
+	// Judge. It is for waves without any other rule, whose results stop nothing. A wave
+	// with no rule at all starts together with the next one; so do those of rollouts that were
+	// stored before there was a choice.
+	Sequential bool `json:"sequential,omitempty"`
 }
 
 // Gated reports whether a gate holds the wave after w.
-func (w Wave) Gated() bool {
+func (w Wave) Gated() bool { return w.Sequential || w.Judges() }
+
+// Judges reports whether the gate after w depends on verdicts or on an operator.
+func (w Wave) Judges() bool {
 	return w.Approve || w.RejectAbove > 0 || w.DelayAbove > 0 || w.MinJudged > 0
 }
 

@@ -223,6 +223,13 @@ func (w *world) gated(r rollout.Rollout, t rollout.Target) string {
 	}
 	for _, app := range w.byID[r.ID].apps {
 		x, _ := w.target(r.ID, app)
+		if r.Plan.Waves[wave].Sequential && x.State == rollout.StateParked &&
+			(x.Reason == rollout.ReasonMerchant || x.Reason == rollout.ReasonApproval || x.Reason == rollout.ReasonOwner) {
+			continue
+		}
+		if r.Plan.Waves[wave].Sequential && x.State.Ended() {
+			continue
+		}
 		if x.Wave() <= wave && (!x.State.Ended() || x.State == rollout.StateRejected || x.State == rollout.StateFailed) {
 			return ""
 		}

@@ -53,7 +53,7 @@ var mutants = map[string]struct {
 	"releases are not known":                 {mutant{ledger: func(l tasks.Ledger) tasks.Ledger { return noReleases{l} }}, "downgrade: ", 26},
 	"earlier submissions are not looked for": {mutant{wechat: func(c tasks.WeChat) tasks.WeChat { return noAudits{c} }}, "a second submission", 6},
 	"read-backs wait for quota":              {mutant{store: func(s dispatch.Store, w *world) dispatch.Store { return permitted{s, w} }}, "is not read back", 3},
-	"denied submissions stay charged":        {mutant{permits: func(p tasks.Permits) tasks.Permits { return unproven{p} }}, "it says", 48},
+	"denied submissions stay charged":        {mutant{permits: func(p tasks.Permits) tasks.Permits { return unproven{p} }}, "it says", 134},
 	"faults are not probed":                  {mutant{noProbe: true}, "no resumption: ", 0},
 	"silent stages are probed late":          {mutant{permits: func(p tasks.Permits) tasks.Permits { return lateProbes{p} }}, "no resumption: ", 47},
 	"clock steps are not noticed":            {mutant{noHeartbeat: true}, "a clock step: ", 0},

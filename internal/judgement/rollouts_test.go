@@ -90,6 +90,8 @@ func (w *world) plan(name string, n int) rollout.Plan {
 			first.RejectAbove = 0.5
 		case 1:
 			first.Approve = true
+		case 2:
+			first.Sequential = first.Size%2 == 1
 		}
 		p.Waves = []rollout.Wave{first, {Name: "rest", Size: n - first.Size}}
 	}

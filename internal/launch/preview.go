@@ -68,7 +68,9 @@ type WavePlan struct {
 	Size int    `json:"size"`
 	// First is its first app.
 	First string `json:"first"`
-	// Gate says what the wave after it waits for; "" for nothing.
+	// Waits says what it waits for; "" for the first one.
+	Waits string `json:"waits,omitempty"`
+	// Gate is the gate after it, in words; "" for none.
 	Gate string `json:"gate,omitempty"`
 }
 
@@ -132,6 +134,15 @@ func (p *Preview) waves() []WavePlan {
 	first := 0
 	for i, w := range p.Plan.Waves {
 		waves[i] = WavePlan{Name: w.Name, Size: w.Size, First: p.compiled.Apps.At(first).AppID}
+		switch {
+		case i == 0:
+		case p.Plan.Waves[i-1].Judges():
+			waves[i].Waits = p.Plan.Waves[i-1].Name + ": " + gateWords(p.Plan.Waves[i-1])
+		case p.Plan.Waves[i-1].Sequential:
+			waves[i].Waits = p.Plan.Waves[i-1].Name + " done"
+		default:
+			waves[i].Waits = "nothing, starts with " + p.Plan.Waves[i-1].Name
+		}
 		if i+1 < len(p.Plan.Waves) {
 			waves[i].Gate = gateWords(w)
 		}
@@ -142,7 +153,7 @@ func (p *Preview) waves() []WavePlan {
 
 // gateWords describes what opens the wave after w.
 func gateWords(w rollout.Wave) string {
-	if !w.Gated() {
+	if !w.Judges() {
 		return ""
 	}
 	need := w.MinJudged

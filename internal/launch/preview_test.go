@@ -30,8 +30,8 @@ func TestPlanShowsWavesAndWhatFits(t *testing.T) {
 	}
 	wantWaves := []launch.WavePlan{
 		{Name: "canary", Size: 2, First: appID(0), Gate: "2 of 2 judged, none delayed, then enqueue promote"},
-		{Name: "early", Size: 2, First: appID(2)},
-		{Name: "rest", Size: 5, First: appID(4)},
+		{Name: "early", Size: 2, First: appID(2), Waits: "canary: 2 of 2 judged, none delayed, then enqueue promote"},
+		{Name: "rest", Size: 5, First: appID(4), Waits: "early done"},
 	}
 	if diff := cmp.Diff(wantWaves, p.Waves); diff != "" {
 		t.Errorf("waves (-want +got):\n%s", diff)

@@ -20,8 +20,12 @@ import (
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
-// daily runs at 02:00 UTC each day.
-const daily = waved + "schedule: \"0 2 * * *\"\ntimezone: UTC\n"
+// These run at 02:00 UTC each day.
+const (
+	daily    = waved + atTwo
+	dailyFew = simple + atTwo // for fewer apps than waves
+	atTwo    = "schedule: \"0 2 * * *\"\ntimezone: UTC\n"
+)
 
 // schedule stores a plan for n apps.
 func (b *bench) schedule(text string, n int) launch.Schedule {
@@ -82,7 +86,7 @@ func TestScheduleRuns(t *testing.T) {
 func TestScheduleMissedRuns(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.schedule(daily, 2)
+	b.schedule(dailyFew, 2)
 	b.Advance(75 * time.Hour) // runs of days 1 to 4 passed
 	fired := b.fire()
 	if len(fired) != 1 || fired[0].Missed != 3 || fired[0].ID != "spring-20300101T0200" {
@@ -99,7 +103,7 @@ func TestScheduleMissedRuns(t *testing.T) {
 func TestScheduleSkipsWhileLastRuns(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.schedule(daily, 2)
+	b.schedule(dailyFew, 2)
 	b.Advance(3 * time.Hour)
 	first := b.fire()[0].ID
 	b.Advance(24 * time.Hour)
@@ -323,11 +327,11 @@ func (d *dieAt) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 func TestScheduleLatestTemplate(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	s := b.schedule(strings.Replace(daily, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2)
+	s := b.schedule(strings.Replace(dailyFew, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2)
 	if !s.Latest {
 		t.Errorf("schedule %+v", s)
 	}
-	if again := b.schedule(strings.Replace(daily, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2); again.Name != s.Name {
+	if again := b.schedule(strings.Replace(dailyFew, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2); again.Name != s.Name {
 		t.Errorf("schedule again %+v", again)
 	}
 	b.WeChat.Library = append(b.WeChat.Library, wxclient.Template{ID: 119, Version: "4.0.0", Desc: "[new]"})
@@ -349,7 +353,7 @@ func TestRunPinsItsTemplate(t *testing.T) {
 	t.Parallel()
 	m, rdb := redistest.Mini(t)
 	b := setup(t, rdb, func(d time.Duration) { redistest.Advance(m, d) })
-	b.schedule(strings.Replace(daily, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2)
+	b.schedule(strings.Replace(dailyFew, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2)
 	b.Advance(3 * time.Hour)
 	for left := 1; ; left++ { // one step further each time, until the rollout is there
 		dying := redis.NewClient(&redis.Options{Addr: m.Addr()})
@@ -377,12 +381,12 @@ func TestRunPinsItsTemplate(t *testing.T) {
 func TestScheduleChangeAndDelete(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.schedule(daily, 2)
+	b.schedule(dailyFew, 2)
 	var taken *ledger.ScheduleTakenError
-	if _, err := b.Launcher.Schedule(b.Ctx, b.Plan(daily, 3), launch.ApplyOptions{}); !errors.As(err, &taken) {
+	if _, err := b.Launcher.Schedule(b.Ctx, b.Plan(dailyFew, 3), launch.ApplyOptions{}); !errors.As(err, &taken) {
 		t.Errorf("another list: %v", err)
 	}
-	if _, err := b.Launcher.Schedule(b.Ctx, b.Plan(waved, 3), launch.ApplyOptions{}); !errors.Is(err, launch.ErrNotScheduled) {
+	if _, err := b.Launcher.Schedule(b.Ctx, b.Plan(waved, 5), launch.ApplyOptions{}); !errors.Is(err, launch.ErrNotScheduled) {
 		t.Errorf("no schedule: %v", err)
 	}
 	if err := b.Launcher.PauseSchedule(b.Ctx, "spring"); err != nil {
@@ -432,8 +436,8 @@ func TestScheduleInterrupted(t *testing.T) {
 func TestFireOneOfMany(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	b.schedule(strings.Replace(daily, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2)
-	b.schedule(strings.Replace(daily, "spring", "winter", 1), 2)
+	b.schedule(strings.Replace(dailyFew, "{id: 118, version: 3.9.0}", "{latest: true}", 1), 2)
+	b.schedule(strings.Replace(dailyFew, "spring", "winter", 1), 2)
 	b.Advance(3 * time.Hour)
 	b.WeChat.Errs["Templates"] = &wxclient.Error{Code: -1}
 	fired, err := b.Launcher.FireDue(b.Ctx)

@@ -118,7 +118,7 @@ func TestWatch(t *testing.T) {
 func TestEstimate(t *testing.T) {
 	t.Parallel()
 	b := mini(t)
-	id := b.Apply(waved, 4)
+	id := b.Apply(simple+"waves: [{name: canary, size: 2, hold: approve}, {name: rest}]\n", 4)
 	look := func() operator.Snapshot {
 		t.Helper()
 		for s, err := range b.Operator.Watch(b.Ctx, id, time.Hour) {

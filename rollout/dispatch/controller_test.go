@@ -271,6 +271,11 @@ func TestControllerGates(t *testing.T) {
 		return r
 	}
 	all := []string{"claim a commit 1", "claim a preflight 3", "claim a verdict 1", "claim a submit 3", "claim a release 3"}
+	sequential := func(judged int) rollout.Rollout {
+		r := held(judged, rollout.GateState{})
+		r.Plan.Waves[0] = rollout.Wave{Name: "canary", Size: 2, Sequential: true}
+		return r
+	}
 	open := held(2, rollout.GateState{})
 	open.Plan.Waves[0].Approve, open.Plan.Waves[0].MinJudged = false, 1
 	for _, tc := range []struct {
@@ -285,6 +290,8 @@ func TestControllerGates(t *testing.T) {
 		{"nothing new", held(1, rollout.GateState{Decision: rollout.DecisionHold, Why: "1 of 2 judged"}), []string{"claim a commit 1"}},
 		{"a failed gate is not judged again", held(2, rollout.GateState{Decision: rollout.DecisionFail, Why: "2 of 2"}), nil},
 		{"it opens", open, []string{"latch a 0 pass"}},
+		{"a sequential wave is not done", sequential(1), []string{"latch a 0 hold", "claim a commit 1"}},
+		{"a sequential wave is done", sequential(2), []string{"latch a 0 pass"}},
 		// In this very tick nothing behind it is begun or submitted; approved ones go live.
 		{"it trips after it had opened", after(rollout.GateState{Decision: rollout.DecisionPass}), []string{
 			"latch a 0 trip", "claim a commit 1", "claim a verdict 1", "claim a release 3",

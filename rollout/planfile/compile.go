@@ -32,9 +32,9 @@ type Compiled struct {
 }
 
 // Check reports the apps that lack what the ext template and the app configuration of the plan
-// need. The error is Faults.
+// need, and the waves that hold no app. The error is Faults.
 func (f *File) Check(apps *applist.Apps) error {
-	return append(CheckExt(f.Ext, apps), checkConfigure(f.Configure, apps)...).Err()
+	return append(append(f.checkWaves(apps.Len()), CheckExt(f.Ext, apps)...), checkConfigure(f.Configure, apps)...).Err()
 }
 
 // Compile makes a plan that can be stored, for apps that were selected and ordered as the plan

@@ -21,6 +21,8 @@ type WaveSpec struct {
 	Name string
 	// Size is how many of the targets it takes.
 	Size Size
+	// Parallel starts it together with the wave before, and not after it.
+	Parallel bool
 	// Approve holds the next wave until an operator promotes it.
 	Approve bool
 	// RejectAbove is a share, more than 0 and less than 1; 0 means no such rule.
@@ -31,6 +33,11 @@ type WaveSpec struct {
 	// MinJudged is how many targets need a verdict before the share counts; 0
 	// means all of the wave.
 	MinJudged int
+}
+
+// judges reports whether the wave has a rule, so that the next one waits for a gate.
+func (w WaveSpec) judges() bool {
+	return w.Approve || w.RejectAbove > 0 || w.DelayAbove > 0 || w.MinJudged > 0
 }
 
 // Size is a number of targets, a share of them, or (the zero Size) the rest.
@@ -102,6 +109,19 @@ func readWaves(top *object) []WaveSpec {
 	for i, node := range nodes {
 		o := top.item("waves", i, node)
 		w := readWave(o, i == len(nodes)-1)
+		shares := 0
+		for _, before := range waves[:i] {
+			shares += before.Size.milli
+		}
+		if shares >= perWhole {
+			o.fault("size", w.Size.String(), "wave %s can never hold a target: the waves before it take 100%% or more", w.Name)
+		}
+		switch {
+		case w.Parallel && i == 0:
+			o.fault("parallel", "true", "is for a wave that starts together with the one before it, and this is the first")
+		case w.Parallel && waves[i-1].judges():
+			o.fault("parallel", "true", "wave %s before it has a gate, which decides when this one starts: leave one of them out", waves[i-1].Name)
+		}
 		if first, twice := named[w.Name]; twice && w.Name != "" {
 			o.fault("name", w.Name, "is also the name of waves[%d]", first)
 		} else {
@@ -121,6 +141,7 @@ func readWave(o *object, last bool) WaveSpec {
 		o.fault("name", w.Name, nameWant)
 	}
 	w.Size = readSize(o, last)
+	w.Parallel = o.boolean("parallel")
 	if o.has("hold") {
 		switch hold := o.text("hold"); {
 		case hold != "approve":
@@ -179,7 +200,7 @@ func readSize(o *object, last bool) Size {
 // left is how many targets no wave takes.
 func resolve(specs []WaveSpec, total int) (waves []rollout.Wave, left int) {
 	left = total
-	for _, spec := range specs {
+	for i, spec := range specs {
 		n := min(spec.Size.Of(total), left)
 		if spec.Size.Rest() {
 			n = left
@@ -190,9 +211,28 @@ func resolve(specs []WaveSpec, total int) (waves []rollout.Wave, left int) {
 		waves = append(waves, rollout.Wave{
 			Name: spec.Name, Size: n,
 			Approve: spec.Approve, RejectAbove: spec.RejectAbove, DelayAbove: spec.DelayAbove, MinJudged: spec.MinJudged,
+			Sequential: i+1 < len(specs) && !spec.judges() && !specs[i+1].Parallel,
 		})
 	}
+	if n := len(waves); n > 0 {
+		waves[n-1].Sequential = false
+	}
 	return waves, left
+}
+
+// checkWaves reports the waves that hold none of total targets. A schedule that chooses its apps at each
+// run has no fixed number: there, a run leaves out the waves that get none.
+func (f *File) checkWaves(total int) (faults filefault.Faults) {
+	if f.Schedule != "" && f.Targets.Registry() {
+		return nil
+	}
+	waves, _ := resolve(f.Waves, total)
+	for i := len(waves); i < len(f.Waves); i++ {
+		w, key := f.Waves[i], fmt.Sprintf("waves[%d]", i)
+		faults = append(faults, filefault.Fault{File: f.Path, Line: f.lines[key+".name"], Key: key, Value: w.Size.String(),
+			Msg: fmt.Sprintf("wave %s holds no target: the waves before it take all %d", w.Name, total)})
+	}
+	return faults
 }
 
 // waveOf returns which wave the n-th target (from 0) is in, and which one of the

@@ -140,7 +140,7 @@ var waveColumns = []term.Column[launch.WavePlan]{
 	{Name: "wave", Text: func(w launch.WavePlan) string { return w.Name }},
 	{Name: "targets", Text: func(w launch.WavePlan) string { return human.Count(w.Size) }},
 	{Name: "first", Text: func(w launch.WavePlan) string { return w.First }},
-	{Name: "gate of the next wave", Text: func(w launch.WavePlan) string { return w.Gate }},
+	{Name: "waits for", Text: func(w launch.WavePlan) string { return w.Waits }},
 }
 
 // printPreview writes a preview.
