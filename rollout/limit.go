@@ -226,13 +226,16 @@ func Bound(t Target, e Event, d Deadlines) (Event, *Over) {
 func bound(t Target, at time.Time, wait time.Duration, r Reason, c Cause, d Deadlines) (time.Duration, *Over) {
 	was := t.Waits.at(at)
 	waited := time.Duration(was.Stage) * time.Millisecond
+	if r == ReasonMerchant {
+		waited = time.Duration(was.Merchant) * time.Millisecond
+	}
 	if n := t.Tries[c] + 1; c != "" && n >= c.MaxTries() {
 		return wait, &Over{Cause: c, Tries: n, Waited: waited}
 	}
 	key, limit := d.of(t.Stage)
 	switch {
 	case r == ReasonMerchant:
-		key, limit, waited = "merchant", d.Merchant, time.Duration(was.Merchant)*time.Millisecond
+		key, limit = "merchant", d.Merchant
 	case r == ReasonUnknown || !slices.Contains(timed, r):
 		return wait, nil
 	}

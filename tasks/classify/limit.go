@@ -2,6 +2,7 @@ package classify
 
 import (
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
 // Bounded applies the one rule that ends repeats and waits: a target that has tried or waited enough
@@ -29,13 +30,13 @@ func (f Facts) Bounded(e rollout.Event, deadline rollout.Deadlines) rollout.Even
 func (f Facts) gaveUp(over rollout.Over, lastError rollout.LastError) rollout.Event {
 	lastError.Text = Clip(over.String() + ": " + lastError.Text)
 	if lastError.Next == "" {
-		lastError.Next = f.next(over)
+		lastError.Next = f.next(over, lastError)
 	}
 	return f.Failed(lastError)
 }
 
 // next is the one step that helps at a limit.
-func (f Facts) next(over rollout.Over) string {
+func (f Facts) next(over rollout.Over, lastError rollout.LastError) string {
 	retry := f.Retry("")
 	switch over.Key {
 	case "verdict":
@@ -56,6 +57,11 @@ func (f Facts) next(over rollout.Over) string {
 		return "ask WeChat with the rid why it refuses this app alone for lack of quota while the platform has some; then " + retry
 	case rollout.CauseThrottle:
 		return "wait until the limit of this app ends; then " + retry
+	case rollout.CauseRefused, rollout.CauseExternal: // WeChat did answer
+		if _, next := errcode.AdviceFor(lastError.Code, "", lastError.Text); next != "" {
+			return next + "; then " + retry
+		}
+		return "compare the app at mp.weixin.qq.com; then " + retry
 	case rollout.CauseUnshown, rollout.CauseUnread, rollout.CauseContradicted:
 		return "compare the app at mp.weixin.qq.com; then " + retry
 	default:
