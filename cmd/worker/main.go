@@ -66,14 +66,12 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
-		fmt.Fprintf(stdout, usage, config.SecretUsage(), fs.FlagUsages())
-		return exitOK
+		return answer(stdout, stderr, fmt.Sprintf(usage, config.SecretUsage(), fs.FlagUsages()))
 	case err != nil:
 		fmt.Fprintf(stderr, "worker: %v\nsee worker --help\n", err)
 		return exitUsage
 	case *showVersion:
-		fmt.Fprintln(stdout, fullVersion())
-		return exitOK
+		return answer(stdout, stderr, fullVersion()+"\n")
 	case fs.NArg() > 0:
 		fmt.Fprintf(stderr, "worker: unexpected argument %q\nsee worker --help\n", fs.Arg(0))
 		return exitUsage
@@ -105,8 +103,7 @@ func serve(cfg *config.Config, check bool, stdout, stderr io.Writer) int {
 		return exitError
 	}
 	if check {
-		fmt.Fprintln(stdout, "settings and redis are fine")
-		return stopped(a.Stop(ctx), stderr)
+		return max(answer(stdout, stderr, "settings and redis are fine\n"), stopped(a.Stop(ctx), stderr))
 	}
 	stop := make(chan struct{})
 	done := make(chan error, 1)
@@ -124,6 +121,15 @@ func serve(cfg *config.Config, check bool, stdout, stderr io.Writer) int {
 			close(stop)
 		}
 	}
+}
+
+// answer prints what the operator asked for and returns the exit code.
+func answer(stdout, stderr io.Writer, text string) int {
+	if _, err := io.WriteString(stdout, text); err != nil {
+		fmt.Fprintln(stderr, "worker: write the output:", err)
+		return exitError
+	}
+	return exitOK
 }
 
 func stopped(err error, stderr io.Writer) int {

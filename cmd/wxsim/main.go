@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -47,16 +48,16 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 
 // runContext serves until ctx ends.
 func runContext(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	cfg, help, err := parse(args, environ, stdout)
+	var text strings.Builder
+	cfg, help, err := parse(args, environ, &text)
 	switch {
 	case err != nil:
 		printLine(stderr, fmt.Sprintf("wxsim: %v\nRun wxsim --help for the flags.", err))
 		return exitUsage
 	case help:
-		return exitOK
+		return answer(stdout, stderr, text.String())
 	case cfg.version:
-		printLine(stdout, version)
-		return exitOK
+		return answer(stdout, stderr, version+"\n")
 	}
 	if err := serve(ctx, cfg, stdout); err != nil {
 		printLine(stderr, fmt.Sprintf("wxsim: %v", err))
@@ -97,6 +98,15 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 		err = errors.Join(err, fmt.Errorf("shut down: %w", stop), srv.Close())
 	}
 	return err
+}
+
+// answer prints what the user asked for and returns the exit code.
+func answer(stdout, stderr io.Writer, text string) int {
+	if _, err := io.WriteString(stdout, text); err != nil {
+		printLine(stderr, fmt.Sprintf("wxsim: write the output: %v", err))
+		return exitError
+	}
+	return exitOK
 }
 
 // printLine prints a line for the user and ignores write errors.

@@ -204,3 +204,19 @@ func TestSignal(t *testing.T) {
 		t.Errorf("exit %d after SIGTERM, want 0", code)
 	}
 }
+
+// fullDisk accepts nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestOutputThatIsLost: an answer that could not be written is an error.
+func TestOutputThatIsLost(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"--help", "--version"} {
+		var stderr bytes.Buffer
+		if code := run([]string{flag}, nil, fullDisk{}, &stderr); code != exitError || stderr.String() != "wxsim: write the output: no space left on device\n" {
+			t.Errorf("%s: exit %d, stderr %q", flag, code, stderr.String())
+		}
+	}
+}

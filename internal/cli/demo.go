@@ -77,8 +77,8 @@ func runDemo(ctx context.Context, env *command.Env, o demoOptions) (err error) {
 	if err != nil {
 		return errors.Join(err, rollouts.Conclude(env, last, false))
 	}
-	if o.format == term.JSON {
-		return term.WriteJSON(env.Out, tally)
+	if o.format.Object() {
+		return env.Object(o.format, tally)
 	}
 	return printDemo(ctx, &shown, story, tally)
 }

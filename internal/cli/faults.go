@@ -2,6 +2,8 @@ package cli
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,6 +27,25 @@ func codeOf(err error) exit.Code {
 		return exit.Credentials
 	}
 	return exit.CodeOf(err)
+}
+
+// withOutError returns err and the error of writing the output. A lost result is never a
+// success or a mere status.
+func withOutError(env *command.Env, err error) error {
+	lost := env.OutError()
+	if lost == nil {
+		return err
+	}
+	var cause *fs.PathError
+	text := lost
+	if errors.As(lost, &cause) {
+		text = cause.Err
+	}
+	text = fmt.Errorf("write the output: %w", text)
+	if err == nil || errors.Is(err, lost) || errors.As(err, new(*exit.StatusError)) {
+		return text
+	}
+	return errors.Join(err, text)
 }
 
 // report prints an error with a line per fault, followed by the usage if the command

@@ -23,6 +23,7 @@ func execute(ctx context.Context, env *command.Env, settings *pflag.FlagSet, ver
 	root := newRoot(env, settings, version)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
+	err = withOutError(env, err)
 	if err != nil {
 		report(env, cmd, err)
 	}
@@ -94,9 +95,21 @@ func newRoot(env *command.Env, settings *pflag.FlagSet, version string) *cobra.C
 	add("platform", platform.Commands(env)...)
 	add("platform", apps.Command(env))
 	root.AddCommand(newVersion(env, version))
+	completeParents(root)
 	refuseEmpty(root)
 	shapeHelp(root, settings)
 	return root
+}
+
+// completeParents makes cobra's own command completion refuse to run without a shell, as
+// every other command with subcommands does.
+func completeParents(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Args, c.RunE = command.Args(cobra.ArbitraryArgs), command.Group
+		}
+	}
 }
 
 // mayBeEmpty names the flags for which the empty string is a valid value.

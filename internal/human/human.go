@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -69,17 +68,6 @@ func Stamp(t time.Time) string {
 
 // Reason is an operator's reason for the record.
 func Reason(why string) string { return cmp.Or(why, "no reason given") }
-
-// OneLine replaces line ends and control characters with blanks: WeChat and merchants
-// write text that must not move the cursor.
-func OneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, s)
-}
 
 // Shorten cuts text to a width in columns; a Chinese character takes two.
 func Shorten(s string, width int) string { return text.Snip(OneLine(s), width, "…") }

@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,7 +22,7 @@ var csvHead = []string{
 }
 
 func writeCSV(w io.Writer, rows iter.Seq2[view.Row, error]) error {
-	out := csv.NewWriter(w)
+	out := human.NewCSV(w)
 	if err := out.Write(csvHead); err != nil {
 		return err
 	}
@@ -35,8 +34,7 @@ func writeCSV(w io.Writer, rows iter.Seq2[view.Row, error]) error {
 			return err
 		}
 	}
-	out.Flush()
-	return out.Error()
+	return out.Flush()
 }
 
 // CSVHead names the columns of a target in CSV.
@@ -49,18 +47,10 @@ func CSVLine(row view.Row) []string {
 		t = *row.LastError
 	}
 	return []string{
-		row.AppID, plainCell(row.Label), row.Wave, string(row.Stage), string(row.State), string(row.Reason),
-		t.Class, human.Number(t.Code), plainCell(t.RID), plainCell(t.Text),
-		human.Number(row.AuditID), strconv.Itoa(row.Attempt), human.Stamp(row.Submitted), human.Stamp(row.Ended), plainCell(t.Screenshots),
+		row.AppID, row.Label, row.Wave, string(row.Stage), string(row.State), string(row.Reason),
+		t.Class, human.Number(t.Code), t.RID, t.Text,
+		human.Number(row.AuditID), strconv.Itoa(row.Attempt), human.Stamp(row.Submitted), human.Stamp(row.Ended), t.Screenshots,
 	}
-}
-
-// plainCell keeps a spreadsheet from reading foreign text as a formula.
-func plainCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
 
 func writeJSON(w io.Writer, r Report, rows iter.Seq2[view.Row, error]) error {
@@ -69,7 +59,7 @@ func writeJSON(w io.Writer, r Report, rows iter.Seq2[view.Row, error]) error {
 		return err
 	}
 	// The targets follow the report's own fields, one per line.
-	if _, err := fmt.Fprintf(w, "%s,\n  \"targets\": [", strings.TrimSuffix(string(head), "\n}")); err != nil {
+	if _, err := fmt.Fprintf(w, "%s,\n  \"targets\": [", strings.TrimSuffix(string(human.EscapeJSON(head)), "\n}")); err != nil {
 		return err
 	}
 	comma := "\n    "
@@ -81,7 +71,7 @@ func writeJSON(w io.Writer, r Report, rows iter.Seq2[view.Row, error]) error {
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(w, "%s%s", comma, line); err != nil {
+		if _, err := fmt.Fprintf(w, "%s%s", comma, human.EscapeJSON(line)); err != nil {
 			return err
 		}
 		comma = ",\n    "
@@ -99,9 +89,9 @@ func writeMarkdown(w io.Writer, r Report, plan rollout.Plan, f view.Failures) er
 	fmt.Fprintf(&b, "# Rollout %s\n\n", s.ID)
 	fmt.Fprintf(&b, "- status: %s", s.Status)
 	if s.Why != "" {
-		fmt.Fprintf(&b, ", by %s: %s", s.By, human.OneLine(s.Why))
+		fmt.Fprintf(&b, ", by %s: %s", human.MarkdownText(s.By), human.MarkdownText(s.Why))
 	}
-	fmt.Fprintf(&b, "\n- template: %s\n", templateText(s.Template))
+	fmt.Fprintf(&b, "\n- template: %s\n", human.MarkdownText(templateText(s.Template)))
 	fmt.Fprintf(&b, "- targets: %d, %d ended: %d good, %d rejected or failed\n", s.Total, s.Done, s.Good, s.Bad)
 	fmt.Fprintf(&b, "- created %s", human.Stamp(s.Created))
 	if !s.Started.IsZero() {

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
@@ -182,12 +183,12 @@ func quoteAdvice(bad *csv.ParseError) string {
 	return `has a quoted value that does not end, or goes on after its closing "`
 }
 
-// trimmed trims the values and reports whether the record is empty: all blank, or a comment after
+// trimmed trims the values, removes the apostrophe that exports put before formulas, and reports whether the record is empty: all blank, or a comment after
 // blanks.
 func trimmed(record []string) (nothing bool) {
 	nothing = true
 	for i, v := range record {
-		record[i] = strings.TrimSpace(v)
+		record[i] = human.Unguard(strings.TrimSpace(v))
 		nothing = nothing && record[i] == ""
 	}
 	return nothing || strings.HasPrefix(record[0], "#")

@@ -3,8 +3,6 @@ package apps
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,7 +87,7 @@ wx.needs.`,
 	f.StringVarP(&o.selector, "select", "l", "", `only apps that match a selector, such as "tier=gold,region!=test"`)
 	f.BoolVar(&o.left, "left", false, "include apps that have revoked their authorization")
 	f.BoolVar(&o.needs, "needs-merchant", false, "only apps whose merchant must act")
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -106,7 +104,7 @@ func runAppsGet(ctx context.Context, env *command.Env, o appsOptions) error {
 		if err := hintSync(ctx, env, t.Fleet, len(found)); err != nil {
 			return err
 		}
-		return term.List(env.Out, o.format, appColumns(), found)
+		return term.List(env.Streams, o.format, "apps", appColumns(), found)
 	})
 }
 
@@ -127,7 +125,7 @@ func appColumns() []term.Column[fleet.AppView] {
 		{Name: "appid", Text: func(a fleet.AppView) string { return a.AppID }},
 		{Name: "label", Text: func(a fleet.AppView) string { return human.Shorten(a.Label, 24) }},
 		{Name: "name", Text: func(a fleet.AppView) string { return human.Shorten(a.Name, 24) }},
-		{Name: "state", Text: func(a fleet.AppView) string { return string(a.State) }},
+		{Name: "state", State: true, Text: func(a fleet.AppView) string { return string(a.State) }},
 		{Name: "live", Text: func(a fleet.AppView) string { return a.Live }},
 		{Name: "needs", Text: func(a fleet.AppView) string { return command.Joined(a.Needs) }},
 		{Name: "values", Text: func(a fleet.AppView) string { return human.Shorten(valueText(a.Values), command.CellWidth) }},
@@ -189,11 +187,9 @@ func runAppsExport(ctx context.Context, env *command.Env, o appsOptions) error {
 }
 
 func exportJSON(ctx context.Context, env *command.Env, fl *fleet.Fleet, filter fleet.AppFilter) error {
-	e := json.NewEncoder(env.Out)
-	e.SetEscapeHTML(false)
 	for a, err := range fl.Apps(ctx, filter) {
 		if err == nil {
-			err = e.Encode(a)
+			err = term.WriteJSONLine(env.Out, a)
 		}
 		if err != nil {
 			return err
@@ -208,7 +204,7 @@ func exportCSV(ctx context.Context, env *command.Env, fl *fleet.Fleet, filter fl
 	if err != nil {
 		return err
 	}
-	w := csv.NewWriter(env.Out)
+	w := human.NewCSV(env.Out)
 	row := append([]string{"appid", "label"}, columns...)
 	if err := w.Write(row); err != nil {
 		return err
@@ -225,8 +221,7 @@ func exportCSV(ctx context.Context, env *command.Env, fl *fleet.Fleet, filter fl
 			return err
 		}
 	}
-	w.Flush()
-	return w.Error()
+	return w.Flush()
 }
 
 // inspectOptions is the command line of apps inspect.
@@ -253,7 +248,7 @@ account from WeChat, stores it, and adds the versions and the audit.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.live, "live", false, "read the app from WeChat now")
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 
@@ -263,8 +258,8 @@ func runAppsInspect(ctx context.Context, env *command.Env, o inspectOptions) err
 		if err != nil {
 			return err
 		}
-		if o.format == term.JSON {
-			return term.WriteJSON(env.Out, a)
+		if o.format.Object() {
+			return env.Object(o.format, a)
 		}
 		return printApp(env, a)
 	})

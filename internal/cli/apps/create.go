@@ -47,7 +47,7 @@ func (o createOptions) enterprise() fleet.Enterprise {
 func bindCreate(cmd *cobra.Command, o *createOptions) {
 	command.BindReason(cmd, &o.why)
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "only check the input, without calling WeChat")
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 }
 
 // bindOwner adds the flags that describe an enterprise.
@@ -219,8 +219,8 @@ func requestApp(ctx context.Context, env *command.Env, o createOptions, ask func
 		if err != nil {
 			return err
 		}
-		if o.format == term.JSON {
-			return term.WriteJSON(env.Out, r)
+		if o.format.Object() {
+			return env.Object(o.format, r)
 		}
 		text := fmt.Sprintf("%s %s was requested; until %s %s", r.Kind, r.ID, human.Local(r.Until), r.Next)
 		if r.Link != "" {
@@ -252,7 +252,7 @@ must run; requests of other tools appear when they end.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
 	}
 	cmd.Flags().BoolVar(&o.waiting, "waiting", false, "only pending requests")
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -262,15 +262,15 @@ func runAppsCreations(ctx context.Context, env *command.Env, o creationsOptions)
 		if err != nil {
 			return err
 		}
-		return term.List(env.Out, o.format, creationColumns, found)
+		return term.List(env.Streams, o.format, "creations", creationColumns, found)
 	})
 }
 
 var creationColumns = []term.Column[fleet.Creation]{
 	{Name: "kind", Text: func(r fleet.Creation) string { return string(r.Kind) }},
-	{Name: "id", Text: func(r fleet.Creation) string { return r.ID }},
+	{Name: "id", Key: true, Text: func(r fleet.Creation) string { return r.ID }},
 	{Name: "name", Text: func(r fleet.Creation) string { return human.Shorten(r.Name, 24) }},
-	{Name: "state", Text: func(r fleet.Creation) string { return string(r.State) }},
+	{Name: "state", State: true, Text: func(r fleet.Creation) string { return string(r.State) }},
 	{Name: "appid", Text: func(r fleet.Creation) string { return r.AppID }},
 	{Name: "why", Text: refusal},
 	{Name: "next", Text: func(r fleet.Creation) string { return r.Next }},

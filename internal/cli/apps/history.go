@@ -36,7 +36,7 @@ and reason. The last 1,000 are kept.`,
 		},
 	}
 	cmd.Flags().IntVar(&o.limit, "limit", 20, "maximum number of changes")
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -46,7 +46,7 @@ func runAppsHistory(ctx context.Context, env *command.Env, o historyOptions) err
 		if err != nil {
 			return err
 		}
-		return term.List(env.Out, o.format, historyColumns, found)
+		return term.List(env.Streams, o.format, "changes", historyColumns, found)
 	})
 }
 

@@ -46,7 +46,7 @@ command reports all of them with line and value, and changes nothing.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.replace, "replace", false, "remove values of these apps for which the list has no column")
 	f.BoolVar(&o.skipUnknown, "skip-unknown", false, "skip apps that are not in the registry")
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 
@@ -142,7 +142,7 @@ with.`,
 	f := cmd.Flags()
 	f.StringVarP(&o.selector, "select", "l", "", `apps that match a selector, such as "tier=gold"`)
 	f.BoolVar(&o.all, "all", false, "every app of the registry")
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 

@@ -43,7 +43,7 @@ the list when you send it.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.redirect, "redirect-uri", "", "page that the merchant's browser opens afterwards; enables links")
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -73,7 +73,7 @@ func runAppsNeeds(ctx context.Context, env *command.Env, o needsOptions) error {
 				return failed
 			}
 		}
-		return errors.Join(term.List(env.Out, o.format, needsColumns(), found), err)
+		return errors.Join(term.List(env.Streams, o.format, "merchants that must act", needsColumns(), found), err)
 	})
 }
 
@@ -122,7 +122,7 @@ authorization domain: put the link on such a page.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.redirect, "redirect-uri", "", "page that the merchant's browser opens afterwards")
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 

@@ -48,7 +48,7 @@ Only one sync runs at a time. Refresh tokens are stored sealed.`,
 	f.BoolVar(&o.versions, "versions", false, "also read the live version of each app")
 	f.IntVar(&o.rate, "rate", 20, "maximum number of calls per second to WeChat")
 	f.BoolVar(&o.status, "status", false, "only show how complete the registry is")
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 
@@ -64,8 +64,8 @@ func runAppsSync(ctx context.Context, env *command.Env, o syncOptions) error {
 		if err != nil && !short {
 			return err
 		}
-		if o.format == term.JSON {
-			return errors.Join(term.WriteJSON(env.Out, done), err)
+		if o.format.Object() {
+			return errors.Join(env.Object(o.format, done), err)
 		}
 		listed := human.Plural(done.Listed, "app")
 		if done.Listed < done.Of {

@@ -4,15 +4,22 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
 )
 
-// Group runs a command that has only subcommands.
+// Group refuses to run a command that has only subcommands.
 func Group(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return cmd.Help()
+		var names []string
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() {
+				names = append(names, c.Name())
+			}
+		}
+		return exit.Usagef("a command is missing after %q: want %s", cmd.CommandPath(), english.OxfordWordSeries(names, "or"))
 	}
 	const typos = 2 // the edit distance of a suggestion
 	cmd.SuggestionsMinimumDistance = typos

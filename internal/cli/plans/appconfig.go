@@ -76,7 +76,7 @@ func printConfigDiff(env *command.Env, s *launch.ConfigDiff, f term.Format) erro
 		if err := env.Print("\n"); err != nil {
 			return err
 		}
-		if err := term.List(env.Out, term.Table, kindColumns, s.Kinds); err != nil {
+		if err := term.Rows(env.Streams, term.Table, kindColumns, s.Kinds); err != nil {
 			return err
 		}
 	}
@@ -90,7 +90,7 @@ func printConfigDiff(env *command.Env, s *launch.ConfigDiff, f term.Format) erro
 	if err := env.Print("\n"); err != nil {
 		return err
 	}
-	if err := term.List(env.Out, f, changeColumns, changeRows(apps)); err != nil {
+	if err := term.Rows(env.Streams, f, changeColumns, changeRows(apps)); err != nil {
 		return err
 	}
 	if more := len(s.Apps) - len(apps); more > 0 {

@@ -59,7 +59,7 @@ func bindApply(cmd *cobra.Command, o *applyOptions) {
 	f.StringVar(&o.expect, "expect", "", "refuse unless the rollout has this id, which plan shows")
 	f.BoolVar(&o.offline, "offline", false, "work without WeChat: template and quota are not checked")
 	command.BindChange(cmd, &o.Change)
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 }
 
 func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
@@ -118,8 +118,8 @@ func (o applyOptions) makes(p *launch.Preview) bool {
 }
 
 func printDryRun(env *command.Env, p *launch.Preview, f term.Format) error {
-	if f == term.JSON {
-		return term.WriteJSON(env.Out, p)
+	if f.Object() {
+		return env.Object(f, p)
 	}
 	if err := printPreview(env, p, term.Table); err != nil {
 		return err
@@ -133,8 +133,8 @@ func printApplied(env *command.Env, a launch.Applied, f term.Format, err error) 
 	if err != nil {
 		return err
 	}
-	if f == term.JSON {
-		return term.WriteJSON(env.Out, a)
+	if f.Object() {
+		return env.Object(f, a)
 	}
 	text := map[launch.Outcome]string{
 		launch.OutcomeCreated: "rollout %s with %s was created and is %s\n",

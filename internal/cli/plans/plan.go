@@ -63,7 +63,7 @@ template have the same id. apply --expect ID applies exactly what plan has shown
 	f.BoolVar(&o.apps, "apps", false, "list every app with its wave, in dispatch order")
 	f.StringVar(&o.ext, "ext", "", "print the ext.json of this appid")
 	f.Var(&o.compare, "app-config", "number of apps whose configuration is compared, or all; 0 compares none")
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -82,10 +82,10 @@ func runPlan(ctx context.Context, env *command.Env, o planOptions) error {
 			return err
 		case o.ext != "":
 			return printExt(env, p, o.ext)
-		case o.apps || o.format == term.CSV:
-			return term.List(env.Out, o.format, plannedColumns, planned(p))
-		case o.format == term.JSON:
-			return term.WriteJSON(env.Out, p)
+		case o.apps || o.format == term.CSV || o.format == term.Name:
+			return term.List(env.Streams, o.format, "apps", plannedColumns, planned(p))
+		case o.format.Object():
+			return env.Object(o.format, p)
 		}
 		if err := printPreview(env, p, o.format); err != nil {
 			return err
@@ -109,7 +109,7 @@ func previewPlan(ctx context.Context, env *command.Env, l *launch.Launcher, file
 // asks returns the options of a preview, without configuration that is not shown.
 func (o planOptions) asks() launch.PlanOptions {
 	opt := launch.PlanOptions{Offline: o.offline, Compare: int(o.compare), CompareRate: launch.CompareRate}
-	if o.apps || o.ext != "" || o.format == term.CSV {
+	if o.apps || o.ext != "" || o.format == term.CSV || o.format == term.Name {
 		opt.Compare = 0
 	}
 	return opt
@@ -125,7 +125,7 @@ func printExt(env *command.Env, p *launch.Preview, appID string) error {
 
 var plannedColumns = []term.Column[launch.PlannedApp]{
 	{Name: "place", Text: func(a launch.PlannedApp) string { return fmt.Sprint(a.Place) }},
-	{Name: "appid", Text: func(a launch.PlannedApp) string { return a.AppID }},
+	{Name: "appid", Key: true, Text: func(a launch.PlannedApp) string { return a.AppID }},
 	{Name: "wave", Text: func(a launch.PlannedApp) string { return a.Wave }},
 	{Name: "label", Text: func(a launch.PlannedApp) string { return a.Label }},
 }
@@ -166,7 +166,7 @@ func printPreview(env *command.Env, p *launch.Preview, f term.Format) error {
 	if err := env.Print("%s\n\n", strings.Join(lines, "\n")); err != nil {
 		return err
 	}
-	if err := term.List(env.Out, term.Table, waveColumns, p.Waves); err != nil {
+	if err := term.Rows(env.Streams, term.Table, waveColumns, p.Waves); err != nil {
 		return err
 	}
 	if err := printConfigDiff(env, p.AppConfig, f); err != nil {

@@ -74,7 +74,7 @@ the last one.`,
 			return run(cmd.Context(), env, o)
 		},
 	}
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -84,14 +84,14 @@ func runGetSchedules(ctx context.Context, env *command.Env, o schedulesOptions) 
 		if err != nil && len(found) == 0 {
 			return err
 		}
-		return errors.Join(term.List(env.Out, o.format, scheduleColumns, found), err)
+		return errors.Join(term.List(env.Streams, o.format, "schedules", scheduleColumns, found), err)
 	})
 }
 
 var scheduleColumns = []term.Column[launch.Schedule]{
 	{Name: "name", Text: func(s launch.Schedule) string { return s.Name }},
 	{Name: "schedule", Text: func(s launch.Schedule) string { return s.Spec }},
-	{Name: "state", Text: scheduleState},
+	{Name: "state", State: true, Text: scheduleState},
 	{Name: "next", Text: func(s launch.Schedule) string { return human.Stamp(s.Next) }},
 	{Name: "targets", Text: scheduleTargets},
 	{Name: "template", Text: scheduleTemplate},

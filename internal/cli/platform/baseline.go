@@ -80,7 +80,7 @@ this pool each month, also from rollouts that are already running.`,
 	f.Int64Var(&o.reserve, "reserve", 0, "submissions reserved for the baseline's pool each month")
 	command.BindReason(cmd, &o.Why)
 	command.BindDryRun(cmd, &o.DryRun)
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 
@@ -140,7 +140,7 @@ func newBaselineGet(env *command.Env, run func(context.Context, *command.Env, ba
 		Args:    command.Args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
 	}
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 

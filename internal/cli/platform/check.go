@@ -81,7 +81,7 @@ if none is left, else 1.`,
 	f.StringVar(&o.Why, "reason", "", "with --repair: why, for the record")
 	f.BoolVarP(&o.Yes, "yes", "y", false, fmt.Sprintf("with --repair: skip the confirmation of more than %d repairs", term.ConfirmAbove))
 	f.BoolVar(&o.DryRun, "dry-run", false, "with --repair: show the effect without changing anything")
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -115,7 +115,7 @@ func runCheck(ctx context.Context, env *command.Env, o checkOptions) error {
 	if err != nil && len(results) == 0 { // Redis could not be opened
 		results = []doctor.Result{{Name: "redis", Level: doctor.LevelFail, Detail: err.Error(), Credentials: credential.AtFault(err)}}
 	}
-	if err := term.List(env.Out, o.format, resultColumns, results); err != nil {
+	if err := term.List(env.Streams, o.format, "checks", resultColumns, results); err != nil {
 		return err
 	}
 	failed := func(r doctor.Result) bool { return r.Level == doctor.LevelFail }
@@ -131,7 +131,7 @@ func runCheck(ctx context.Context, env *command.Env, o checkOptions) error {
 
 var resultColumns = []term.Column[doctor.Result]{
 	{Name: "check", Text: func(r doctor.Result) string { return r.Name }},
-	{Name: "level", Text: func(r doctor.Result) string { return strings.ToUpper(string(r.Level)) }},
+	{Name: "level", State: true, Text: func(r doctor.Result) string { return strings.ToUpper(string(r.Level)) }},
 	{Name: "found", Text: func(r doctor.Result) string {
 		if r.Hint == "" {
 			return r.Detail

@@ -68,11 +68,11 @@ func deepCheck(ctx context.Context, env *command.Env, t command.Tools, o checkOp
 // printFindings prints the findings and what a repair did.
 func printFindings(env *command.Env, o checkOptions, f doctor.Deep) error {
 	repaired := o.repair && !o.DryRun
-	if o.format == term.JSON {
-		return term.WriteJSON(env.Out, f)
+	if o.format.Object() {
+		return env.Object(o.format, f)
 	}
-	if len(f.List) > 0 || o.format == term.CSV {
-		if err := term.List(env.Out, o.format, findingColumns(repaired), f.List); err != nil || o.format == term.CSV {
+	if len(f.List) > 0 || !o.format.Text() {
+		if err := term.List(env.Streams, o.format, "findings", findingColumns(repaired), f.List); err != nil || !o.format.Text() {
 			return err
 		}
 		if more := f.Findings - len(f.List); more > 0 {

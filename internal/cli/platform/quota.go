@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +43,7 @@ apps share one quota; --app selects the app whose token reads it.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.app, "app", "", "appid whose token reads the quota")
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	cmd.AddCommand(newQuotaOpen(env, run))
 	return cmd
 }
@@ -72,7 +73,7 @@ day: make sure that the penalty is over. The operator and the reason are recorde
 	}
 	command.BindDryRun(cmd, &o.DryRun)
 	command.BindReason(cmd, &o.Why)
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 
@@ -85,10 +86,10 @@ func runQuota(ctx context.Context, env *command.Env, o quotaOptions) error {
 		if err != nil {
 			return err
 		}
-		if o.format == term.JSON {
-			return term.WriteJSON(env.Out, q)
+		if o.format.Object() {
+			return env.Object(o.format, q)
 		}
-		if o.format == term.Table {
+		if o.format.Text() {
 			text := "WeChat was not read: " + q.Note
 			if q.Live != nil {
 				text = fmt.Sprintf("%s of %s submissions and %d of %d speed-ups are left at WeChat (read through %s)",
@@ -98,14 +99,14 @@ func runQuota(ctx context.Context, env *command.Env, o quotaOptions) error {
 				return err
 			}
 		}
-		if err := term.List(env.Out, o.format, poolColumns(env), q.Pools); err != nil || o.format != term.Table {
+		if err := term.List(env.Streams, o.format, "pools", poolColumns(env), q.Pools); err != nil || !o.format.Text() {
 			return err
 		}
 		if len(q.Books.Pools) > 0 {
 			if err := env.Print("\nsubmissions in %s by quota pool:\n", q.Books.Month); err != nil {
 				return err
 			}
-			if err := term.List(env.Out, o.format, bookColumns(), q.Books.Pools); err != nil {
+			if err := term.Rows(env.Streams, o.format, bookColumns(), q.Books.Pools); err != nil {
 				return err
 			}
 		}
@@ -202,13 +203,13 @@ func poolColumns(env *command.Env) []term.Column[quota.Pool] {
 	}
 	return []term.Column[quota.Pool]{
 		{Name: "stage", Text: func(p quota.Pool) string { return string(p.Stage) }},
-		{Name: "state", Text: func(p quota.Pool) string { return p.State }},
+		{Name: "state", State: true, Text: func(p quota.Pool) string { return p.State }},
 		{Name: "left", Text: known(func(p quota.Pool) int64 { return p.Rest })},
 		{Name: "limit", Text: known(func(p quota.Pool) int64 { return p.Limit })},
 		{Name: "out", Text: func(p quota.Pool) string { return fmt.Sprint(p.Outstanding) }},
 		{Name: "spent", Text: func(p quota.Pool) string { return fmt.Sprint(p.Spent) }},
 		{Name: "closings", Text: func(p quota.Pool) string { return fmt.Sprint(p.Closings) }},
-		{Name: "next try", Text: func(p quota.Pool) string { return env.Until(p.RetryAt) }},
+		{Name: "next try", Text: func(p quota.Pool) string { return env.Until(p.RetryAt) }, Time: func(p quota.Pool) time.Time { return p.RetryAt }},
 		{Name: "why", Text: func(p quota.Pool) string { return p.Words }},
 	}
 }

@@ -56,7 +56,7 @@ worker still seals with the previous key.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
 	}
 	command.BindDryRun(cmd, &o.dryRun)
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 
@@ -86,8 +86,8 @@ func runSealRotate(ctx context.Context, env *command.Env, o sealOptions) error {
 
 // printSeals prints what was sealed.
 func printSeals(env *command.Env, s doctor.Seals, o sealOptions) error {
-	if o.format == term.JSON {
-		return term.WriteJSON(env.Out, s)
+	if o.format.Object() {
+		return env.Object(o.format, s)
 	}
 	if s.Unreadable > 0 {
 		env.Talk("%s stored values open with neither key, such as %s:\nset the key that sealed them as WXROLLOUT_SEAL_KEY_PREVIOUS; if it is lost, delete these rows, and the tokens are fetched again\n",

@@ -34,7 +34,7 @@ as templates list does.`,
 			return runTemplates(cmd.Context(), env, o)
 		},
 	}
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	cmd.AddCommand(
 		newTemplatesList(env, runTemplates), newTemplatesDrafts(env, runDrafts), newTemplatesAdd(env, runTemplatesAdd),
 		newTemplatesDelete(env, runTemplatesDelete), newTemplatesPrune(env, runTemplatesPrune),
@@ -57,7 +57,7 @@ standard template.`,
 		Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
 	}
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -67,7 +67,7 @@ func runTemplates(ctx context.Context, env *command.Env, o templatesOptions) err
 		if err != nil {
 			return err
 		}
-		if err := term.List(env.Out, o.format, templateColumns, l.Entries); err != nil || o.format == term.JSON || o.format == term.CSV {
+		if err := term.List(env.Streams, o.format, "templates", templateColumns, l.Entries); err != nil || !o.format.Text() {
 			return err
 		}
 		return env.Print("\n%s\n", libraryNotes(env, l))
@@ -120,7 +120,7 @@ TEMPLATE is the template that was made from the draft.`,
 		Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
 	}
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -130,7 +130,7 @@ func runDrafts(ctx context.Context, env *command.Env, o templatesOptions) error 
 		if err != nil {
 			return err
 		}
-		return term.List(env.Out, o.format, draftColumns, drafts)
+		return term.List(env.Streams, o.format, "drafts", draftColumns, drafts)
 	})
 }
 

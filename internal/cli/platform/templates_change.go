@@ -55,7 +55,7 @@ command fails and shows what templates prune would free.`, library.Max),
 	f.BoolVar(&newest, "newest", false, "the newest draft")
 	command.BindReason(cmd, &o.why)
 	command.BindDryRun(cmd, &o.dryRun)
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 
@@ -112,7 +112,7 @@ func bindTemplateChange(cmd *cobra.Command, o *deleteTemplatesOptions) {
 	command.BindReason(cmd, &o.Why)
 	cmd.Flags().BoolVarP(&o.Yes, "yes", "y", false, "skip the confirmation")
 	command.BindDryRun(cmd, &o.DryRun)
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindObject(cmd, &o.format, term.Wide, term.CSV, term.Name)
 }
 
 func newTemplatesDelete(env *command.Env, run func(context.Context, *command.Env, deleteTemplatesOptions) error) *cobra.Command {
@@ -197,12 +197,12 @@ func runTemplatesPrune(ctx context.Context, env *command.Env, o deleteTemplatesO
 func deleteTemplates(ctx context.Context, env *command.Env, lib *library.Library, would []library.Entry, o deleteTemplatesOptions) error {
 	if len(would) == 0 {
 		env.Talk("no template can be deleted\n")
-		return term.List(env.Out, o.format, templateColumns, would)
+		return term.List(env.Streams, o.format, "templates", templateColumns, would)
 	}
 	if o.DryRun {
 		env.DryRun()
 		env.Talk("%s would be deleted\n", human.Plural(len(would), "template"))
-		return term.List(env.Out, o.format, templateColumns, would)
+		return term.List(env.Streams, o.format, "templates", templateColumns, would)
 	}
 	if err := env.Confirm(o.Yes, term.Always, fmt.Sprintf("Delete %s for good", human.Plural(len(would), "template"))); err != nil {
 		return err
@@ -218,7 +218,7 @@ func deleteTemplates(ctx context.Context, env *command.Env, lib *library.Library
 	if len(done) == 0 && err != nil {
 		return err
 	}
-	if listed := term.List(env.Out, o.format, templateColumns, done); err == nil {
+	if listed := term.List(env.Streams, o.format, "templates", templateColumns, done); err == nil {
 		err = listed
 	}
 	return err

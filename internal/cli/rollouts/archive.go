@@ -72,7 +72,7 @@ Unreadable rollouts are named and skipped; the exit code is then 1.`,
 	f.StringVar(&o.olderThan, "older-than", "", "only rollouts that ended at least this long ago, such as 30d or 12h")
 	f.BoolVar(&o.prune, "prune", false, "remove the rollouts from Redis once their files are verified")
 	command.BindChange(cmd, &o.Change)
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	cmd.AddCommand(newArchiveList(env, runArchiveList), newArchiveShow(env, runArchiveShow))
 	return cmd
 }
@@ -158,7 +158,7 @@ func wouldArchive(env *command.Env, o archiveOptions, chosen []rollout.Rollout, 
 	for _, r := range chosen {
 		done = append(done, archive.Done{ID: r.ID, Status: r.Status, File: o.file(r.ID, len(chosen)), Targets: r.Total})
 	}
-	return term.List(env.Out, o.format, archiveColumns(), done)
+	return term.List(env.Streams, o.format, "rollouts", archiveColumns(), done)
 }
 
 // archiveAll archives rollouts, continues after a failed one, and lists what it did.
@@ -173,7 +173,7 @@ func archiveAll(ctx context.Context, env *command.Env, a archive.Archiver, o arc
 		}
 		all = append(all, done)
 	}
-	return errors.Join(append(errs, term.List(env.Out, o.format, archiveColumns(), all))...)
+	return errors.Join(append(errs, term.List(env.Streams, o.format, "rollouts", archiveColumns(), all))...)
 }
 
 // file is the path for a rollout. --to is a directory if it ends with a separator, exists
@@ -199,7 +199,7 @@ func archiveColumns() []term.Column[archive.Done] {
 	}
 	return []term.Column[archive.Done]{
 		{Name: "id", Text: func(a archive.Done) string { return a.ID }},
-		{Name: "status", Text: func(a archive.Done) string { return string(a.Status) }},
+		{Name: "status", State: true, Text: func(a archive.Done) string { return string(a.Status) }},
 		{Name: "targets", Text: func(a archive.Done) string { return fmt.Sprint(a.Targets) }},
 		{Name: "file", Text: func(a archive.Done) string { return a.File }},
 		{Name: "done", Text: func(a archive.Done) string {
@@ -230,7 +230,7 @@ func newArchiveList(env *command.Env, run func(context.Context, *command.Env, ar
 		},
 	}
 	cmd.Flags().IntVar(&o.limit, "limit", 20, "maximum number of rollouts")
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -240,11 +240,11 @@ func runArchiveList(ctx context.Context, env *command.Env, o archivesOptions) er
 		if err != nil {
 			return err
 		}
-		return term.List(env.Out, o.format, []term.Column[archive.Archived]{
+		return term.List(env.Streams, o.format, "pruned rollouts", []term.Column[archive.Archived]{
 			{Name: "id", Text: func(a archive.Archived) string { return a.ID }},
-			{Name: "status", Text: func(a archive.Archived) string { return string(a.Status) }},
+			{Name: "status", State: true, Text: func(a archive.Archived) string { return string(a.Status) }},
 			{Name: "good", Text: func(a archive.Archived) string { return fmt.Sprintf("%d/%d", a.Good, a.Total) }},
-			{Name: "archived", Text: func(a archive.Archived) string { return env.Ago(a.At) }},
+			{Name: "archived", Text: func(a archive.Archived) string { return env.Ago(a.At) }, Time: func(a archive.Archived) time.Time { return a.At }},
 			{Name: "file", Text: func(a archive.Archived) string { return a.File }},
 			{Name: "by", Wide: true, Text: func(a archive.Archived) string { return a.By }},
 			{Name: "why", Wide: true, Text: func(a archive.Archived) string { return a.Why }},
@@ -280,7 +280,7 @@ For a truncated file, the command lists the readable part and then fails.`,
 		},
 	}
 	command.BindChoice(cmd, &o.choice)
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -323,15 +323,15 @@ func runArchiveShow(_ context.Context, env *command.Env, o archiveShowOptions) e
 }
 
 func archivedRows(env *command.Env, f term.Format, found []archivedRow) error {
-	if f == term.JSON {
-		return term.List[archivedRow](env.Out, f, nil, found)
+	if f.Object() {
+		return env.Object(f, found)
 	}
 	rows := make([]view.Row, len(found))
 	for i, r := range found {
 		rows[i] = r.Row
 	}
 	if f == term.CSV {
-		return term.List(env.Out, f, csvColumns(), rows)
+		return term.List(env.Streams, f, "targets", csvColumns(), rows)
 	}
-	return term.List(env.Out, f, targetColumns(env), rows)
+	return term.List(env.Streams, f, "targets", targetColumns(env), rows)
 }

@@ -34,7 +34,7 @@ func newControl(env *command.Env, o *controlOptions, cmd *cobra.Command, run fun
 		return run(cmd.Context(), env, *o)
 	}
 	command.BindChange(cmd, &o.Change)
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 

@@ -39,7 +39,7 @@ list every target.`,
 			return run(cmd.Context(), env, o)
 		},
 	}
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -53,13 +53,13 @@ func runGetFailures(ctx context.Context, env *command.Env, o failuresOptions) er
 		if err != nil && !operator.Partial(err) {
 			return err
 		}
-		switch o.format {
-		case term.JSON:
-			return errors.Join(term.WriteJSON(env.Out, f), err)
-		case term.CSV:
-			return errors.Join(term.List(env.Out, o.format, csvColumns(), f.Rows), err)
-		case term.Wide:
-			return errors.Join(term.List(env.Out, o.format, targetColumns(env), f.Rows), err)
+		switch {
+		case o.format.Object():
+			return errors.Join(env.Object(o.format, f), err)
+		case o.format == term.CSV, o.format == term.Name:
+			return errors.Join(term.List(env.Streams, o.format, "targets", csvColumns(), f.Rows), err)
+		case o.format == term.Wide:
+			return errors.Join(term.List(env.Streams, o.format, "targets", targetColumns(env), f.Rows), err)
 		default:
 			return errors.Join(PrintFailures(env, r.ID, f), err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +62,7 @@ rollouts are listed last; the exit code is then 1.`,
 	}
 	cmd.Flags().IntVar(&o.limit, "limit", 20, "maximum number of rollouts")
 	cmd.Flags().BoolVar(&o.active, "active", false, "only unfinished rollouts")
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -74,7 +75,7 @@ func runGetRollouts(ctx context.Context, env *command.Env, o rolloutsOptions) er
 		if o.active {
 			found = slices.DeleteFunc(found, func(s view.Summary) bool { return s.Status.Ended() })
 		}
-		return errors.Join(term.List(env.Out, o.format, rolloutColumns(env), found), err)
+		return errors.Join(term.List(env.Streams, o.format, "rollouts", rolloutColumns(env), found), err)
 	})
 }
 
@@ -93,11 +94,11 @@ func rolloutColumns(env *command.Env) []term.Column[view.Summary] {
 	}
 	return []term.Column[view.Summary]{
 		{Name: "id", Text: func(s view.Summary) string { return s.ID }},
-		{Name: "status", Text: func(s view.Summary) string { return string(s.Status) }},
+		{Name: "status", State: true, Text: func(s view.Summary) string { return string(s.Status) }},
 		{Name: "version", Text: func(s view.Summary) string { return s.Template.Version }},
 		{Name: "ended", Text: func(s view.Summary) string { return fmt.Sprintf("%d/%d", s.Done, s.Total) }},
 		{Name: "bad", Text: func(s view.Summary) string { return fmt.Sprint(s.Bad) }},
-		{Name: "age", Text: func(s view.Summary) string { return env.Ago(s.Created) }},
+		{Name: "age", Text: func(s view.Summary) string { return env.Ago(s.Created) }, Time: func(s view.Summary) time.Time { return s.Created }, CSV: "created"},
 		{Name: "why", Text: why},
 		{Name: "by", Wide: true, Text: func(s view.Summary) string { return s.By }},
 		{Name: "template", Wide: true, Text: func(s view.Summary) string { return fmt.Sprint(s.Template.ID) }},
@@ -141,7 +142,7 @@ targets: the values of one flag are alternatives, and all flags must match.`,
 	}
 	command.BindChoice(cmd, &o.choice)
 	cmd.Flags().IntVar(&o.limit, "limit", 0, "maximum number of targets; 0 means all")
-	command.BindFormat(cmd, &o.format, term.Table, term.Wide, term.JSON, term.CSV)
+	command.BindList(env, cmd, &o.format)
 	return cmd
 }
 
@@ -167,9 +168,9 @@ func runGetTargets(ctx context.Context, env *command.Env, o targetsOptions) erro
 			return err
 		}
 		if o.format == term.CSV {
-			return errors.Join(term.List(env.Out, o.format, csvColumns(), rows), partial)
+			return errors.Join(term.List(env.Streams, o.format, "targets", csvColumns(), rows), partial)
 		}
-		if err := term.List(env.Out, o.format, targetColumns(env), rows); err != nil {
+		if err := term.List(env.Streams, o.format, "targets", targetColumns(env), rows); err != nil {
 			return err
 		}
 		if all > len(rows) {
@@ -193,9 +194,9 @@ func targetColumns(env *command.Env) []term.Column[view.Row] {
 		{Name: "label", Text: func(r view.Row) string { return human.Shorten(r.Label, 24) }},
 		{Name: "wave", Text: func(r view.Row) string { return r.Wave }},
 		{Name: "stage", Text: func(r view.Row) string { return string(r.Stage) }},
-		{Name: "state", Text: view.Row.StateText},
-		{Name: "since", Text: func(r view.Row) string { return env.Ago(r.Since) }},
-		{Name: "wakes", Text: func(r view.Row) string { return wakes(env, r) }},
+		{Name: "state", State: true, Text: view.Row.StateText},
+		{Name: "since", Text: func(r view.Row) string { return env.Ago(r.Since) }, Time: func(r view.Row) time.Time { return r.Since }},
+		{Name: "wakes", Text: func(r view.Row) string { return wakes(env, r) }, Time: func(r view.Row) time.Time { return r.Due }},
 		{Name: "attempt", Wide: true, Text: func(r view.Row) string { return fmt.Sprint(r.Attempt) }},
 		{Name: "audit", Wide: true, Text: func(r view.Row) string { return human.Number(r.AuditID) }},
 		{Name: "class", Wide: true, Text: lastError(func(t view.LastError) string { return t.Class })},

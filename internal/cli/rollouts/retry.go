@@ -68,7 +68,7 @@ renders the ext.json of every selected target, and changes nothing if one fails.
 	f.StringVar(&o.desc, "desc", "", "with --template: the description of the version")
 	f.StringVar(&o.ext, "ext", "", "with --recommit: the file of another ext.json template")
 	command.BindChange(cmd, &o.Change)
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 

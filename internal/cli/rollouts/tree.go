@@ -28,7 +28,7 @@ func (v *treeViewer) show(s operator.Snapshot) error {
 // lastError stays below the tree until the next snapshot.
 func (v *treeViewer) lastError(err error) {
 	width, _ := v.env.Size()
-	v.env.Talk("\r\x1b[K%s", human.Shorten(err.Error(), width-1))
+	_ = term.Draw(v.env.Err, "\r\x1b[K%s", human.Shorten(err.Error(), width-1))
 	v.note = "?"
 }
 
@@ -52,7 +52,7 @@ func (v *treeViewer) draw(lines []string) error {
 	}
 	b.WriteString("\x1b[J")
 	v.lines = len(lines)
-	return v.env.Print("%s", b.String())
+	return term.Draw(v.env.Out, "%s", b.String())
 }
 
 // treeOf returns the lines of a snapshot.

@@ -55,7 +55,7 @@ retry --state undone --recommit.`,
 	}
 	command.BindChoice(cmd, &o.choice)
 	command.BindChange(cmd, &o.Change)
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 

@@ -2,7 +2,6 @@ package rollouts
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -157,7 +156,7 @@ func Conclude(env *command.Env, s operator.Snapshot, exitStatus bool) error {
 // jsonViewer writes an object per snapshot.
 type jsonViewer struct{ env *command.Env }
 
-func (v jsonViewer) show(s operator.Snapshot) error { return json.NewEncoder(v.env.Out).Encode(s) }
+func (v jsonViewer) show(s operator.Snapshot) error { return term.WriteJSONLine(v.env.Out, s) }
 func (v jsonViewer) lastError(err error)            { v.env.Talk("enqueue: %v\n", err) }
 func (jsonViewer) end()                             {}
 

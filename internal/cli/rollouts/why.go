@@ -44,7 +44,7 @@ Unreadable rollouts are listed last; the exit code is then 1.`,
 	f := cmd.Flags()
 	f.StringVar(&o.ref, "rollout", "", "only in this rollout")
 	f.BoolVar(&o.live, "live", false, "also read the app's versions and audit from WeChat")
-	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 
@@ -62,8 +62,8 @@ func runWhy(ctx context.Context, env *command.Env, o whyOptions) error {
 			}
 			e.Live = &live
 		}
-		if o.format == term.JSON {
-			err = term.WriteJSON(env.Out, e)
+		if o.format.Object() {
+			err = env.Object(o.format, e)
 		} else {
 			err = env.Print("%s", explain(env, e))
 		}

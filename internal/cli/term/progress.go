@@ -43,7 +43,7 @@ func (b *Bar) Show(what string, done, total int) {
 	}
 	b.drawn, b.open = now, true
 	if b.s.ErrTTY {
-		b.s.Talk("\r\x1b[K%s %s %s of %s", what, Cells(done, total, barCells), human.Count(done), human.Count(total))
+		_ = Draw(b.s.Err, "\r\x1b[K%s %s %s of %s", human.OneLine(what), Cells(done, total, barCells), human.Count(done), human.Count(total))
 		return
 	}
 	b.s.Talk("%s: %s of %s\n", what, human.Count(done), human.Count(total))
@@ -52,7 +52,7 @@ func (b *Bar) Show(what string, done, total int) {
 // End removes the bar from a terminal.
 func (b *Bar) End() {
 	if b.open && b.s.ErrTTY {
-		b.s.Talk("\r\x1b[K")
+		_ = Draw(b.s.Err, "\r\x1b[K")
 	}
 	b.open = false
 }
