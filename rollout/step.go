@@ -89,8 +89,11 @@ func (e Advanced) apply(t *Target) string {
 	case e.Keep && next.QueueName() != t.Stage.QueueName():
 		return "an assignment ends with its queue"
 	}
-	if t.Stage == StageSubmit {
-		t.AuditID = e.AuditID
+	switch t.Stage {
+	case StageSubmit:
+		t.submitted(e.AuditID)
+	case StageVerdict:
+		t.Spent.Approved++
 	}
 	t.note(Entry{At: e.At, Stage: t.Stage, What: "done", Note: e.Note})
 	t.enter(next, e.At)
@@ -129,7 +132,7 @@ func (e Finished) apply(t *Target) string {
 	t.end(e.End, e.At, e.Note)
 	t.LastError = nil
 	if e.End == StateUndone && t.AuditID != 0 {
-		t.PastAuditID, t.AuditID = t.AuditID, 0
+		t.withdrawn()
 	}
 	return ""
 }
@@ -252,6 +255,7 @@ func (e Rejected) apply(t *Target) string {
 	}
 	t.end(StateRejected, e.At, e.LastError.Text)
 	t.LastError = &e.LastError
+	t.Spent.Rejected++
 	t.PastAuditID, t.AuditID = t.AuditID, 0
 	return ""
 }
@@ -262,7 +266,7 @@ func (e Failed) apply(t *Target) string {
 	t.LastError = &e.LastError
 	// After any other failure the audit may still run or have passed.
 	if t.Stage == StageVerdict && e.LastError.Class == ClassWithdrawn {
-		t.PastAuditID, t.AuditID = t.AuditID, 0
+		t.withdrawn()
 	}
 	return ""
 }

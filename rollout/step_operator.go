@@ -100,7 +100,7 @@ func (e Aborted) apply(t *Target) string {
 	}
 	t.endOpen(StateAborted, e.At, e.Note)
 	if e.AuditID != 0 {
-		t.AuditID = e.AuditID
+		t.submitted(e.AuditID)
 	}
 	if e.Holder {
 		t.LastError = e.LastError

@@ -44,6 +44,8 @@ type Target struct {
 	// PastAuditID is our last submission that ended without approval; a read-back must not take
 	// it for a new one.
 	PastAuditID int64 `json:"past,omitempty"`
+	// Spent counts its submissions by their results.
+	Spent Spent `json:"spent,omitzero"`
 	// Tries counts the failed tries at this stage by cause, waits and stalls alike.
 	Tries map[Cause]int `json:"tries,omitempty"`
 	// Waits adds up the waits at this stage.

@@ -4,8 +4,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/wxrollout/wxrollout/internal/outfile"
 )
 
 // settingsFile is what writeSettings writes; its secrets are files beside it.
@@ -48,17 +51,21 @@ func writeSettings(dir, addr, redisURL string, c credentials) error {
 		if _, err := os.Stat(path); err == nil && name == "seal-key" {
 			continue
 		}
-		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+		if err := writeFile(path, text+"\n"); err != nil {
 			return fmt.Errorf("write the settings: %w", err)
 		}
 	}
 	// The settings come last: a script that waits for them finds the secrets.
 	path := filepath.Join(dir, "wxrollout.yaml")
-	if err := os.WriteFile(path+".new", fmt.Appendf(nil, settingsFile, redisURL, addr, c.appID), 0o600); err != nil {
-		return fmt.Errorf("write the settings: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := writeFile(path, fmt.Sprintf(settingsFile, redisURL, addr, c.appID)); err != nil {
 		return fmt.Errorf("write the settings: %w", err)
 	}
 	return nil
+}
+
+func writeFile(path, text string) error {
+	return outfile.Write(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
 }

@@ -8,11 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/internal/outfile"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
@@ -111,10 +111,16 @@ func (a Archiver) Archive(ctx context.Context, id string, opt Options) (Done, er
 		return done, OrPruned(ctx, a.Ledger, id, err)
 	}
 	done.Status = f.Rollout.Status
+	if err := outfile.Check(done.File); err != nil {
+		return done, fmt.Errorf("archive rollout %s: %w", id, err)
+	}
 	read, err := Check(done.File)
 	switch {
 	case err == nil && read.Head.ID == id && read.Head.Stamp == f.Stamp:
 		done.Found = true
+		if err := outfile.Sync(done.File); err != nil { // an interrupted archive may not have
+			return done, fmt.Errorf("archive rollout %s: %w", id, err)
+		}
 	case err == nil || !errors.Is(err, fs.ErrNotExist):
 		return done, errors.Join(fmt.Errorf("%s is there and holds something else: archive rollout %s to another file", done.File, id), err)
 	default:
@@ -145,42 +151,31 @@ func (a Archiver) archived(r rollout.Rollout, done Done, why string) ledger.Arch
 	}
 }
 
-// write writes a file beside its place, verifies it, and renames it.
-func (a Archiver) write(ctx context.Context, path string, f ledger.Finished) (Content, error) {
-	part := path + ".part"
-	err := a.writePart(ctx, part, f)
-	var read Content
-	if err == nil {
-		read, err = Check(part)
-	}
-	if err == nil && (read.Head.Stamp != f.Stamp || read.Targets != f.Rollout.Total) {
-		err = fmt.Errorf("%s holds %d of %d targets when read back", part, read.Targets, f.Rollout.Total)
-	}
-	if err == nil {
-		err = os.Rename(part, path)
-	}
+// write writes a file, and verifies it before it appears under its name.
+func (a Archiver) write(ctx context.Context, path string, f ledger.Finished) (read Content, err error) {
+	file, err := outfile.Create(path)
 	if err != nil {
-		if e := os.Remove(part); !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
 		return read, fmt.Errorf("archive rollout %s: %w", f.Rollout.ID, err)
-	}
-	return read, nil
-}
-
-func (a Archiver) writePart(ctx context.Context, path string, f ledger.Finished) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
 	}
 	n, err := encode(file, headOf(f, a.Now(), a.By), a.Ledger.Targets(ctx, f.Rollout.ID))
 	if err == nil && n != f.Rollout.Total {
 		err = fmt.Errorf("the ledger has %d targets and the rollout %d: see enqueue check --deep --all", n, f.Rollout.Total)
 	}
 	if err == nil {
-		err = file.Sync()
+		read, err = Check(file.Name())
 	}
-	return errors.Join(err, file.Close())
+	if err == nil && (read.Head.Stamp != f.Stamp || read.Targets != f.Rollout.Total) {
+		err = fmt.Errorf("%s holds %d of %d targets when read back", path, read.Targets, f.Rollout.Total)
+	}
+	if err == nil {
+		err = file.Commit()
+	} else {
+		err = errors.Join(err, file.Discard())
+	}
+	if err != nil {
+		return read, fmt.Errorf("archive rollout %s: %w", f.Rollout.ID, err)
+	}
+	return read, nil
 }
 
 // List lists pruned rollouts, newest first.

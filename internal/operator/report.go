@@ -2,6 +2,7 @@ package operator
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -30,11 +31,14 @@ type Report struct {
 	At      time.Time       `json:"at"`
 	Summary view.Summary    `json:"summary"`
 	Actions []ledger.Action `json:"actions"`
+	// Quota is known when all targets are written.
+	Quota view.Spent `json:"-"`
 }
 
 // Report writes what became of a rollout's targets, a page at a time and in no
 // order, and returns the rest of it. Targets that move meanwhile are shown as
-// they were before or after.
+// they were before or after. Targets that can't be read are left out, and are a partial error, see
+// Partial.
 func (o *Operator) Report(ctx context.Context, id string, w io.Writer, format Format) (Report, error) {
 	r, err := o.d.Ledger.Rollout(ctx, id)
 	if err != nil {
@@ -45,31 +49,31 @@ func (o *Operator) Report(ctx context.Context, id string, w io.Writer, format Fo
 		return report, err
 	}
 	buffered := bufio.NewWriter(w)
-	rows := func(yield func(view.Row, error) bool) {
-		for t, err := range o.Targets(ctx, r, view.Filter{}) {
-			if !yield(view.RowOf(r, t), err) {
-				return
-			}
-		}
+	targets := func(write func(rollout.Target) error) (broken, err error) {
+		return o.each(ctx, r, view.Filter{}, func(t rollout.Target) error {
+			report.Quota.Add(t)
+			return write(t)
+		})
 	}
+	var broken error
 	switch format {
 	case FormatCSV:
-		err = writeCSV(buffered, rows)
+		broken, err = writeCSV(buffered, r, targets)
 	case FormatJSON:
-		err = writeJSON(buffered, report, rows)
+		broken, err = writeJSON(buffered, r, &report, targets)
 	case FormatMarkdown:
-		var f view.Failures
-		if f, err = o.Failures(ctx, r); err == nil {
-			err = writeMarkdown(buffered, report, r.Plan, f)
-		}
+		broken, err = writeMarkdown(buffered, r, &report, targets)
 	default:
 		err = fmt.Errorf("report: no format is called %q", format)
 	}
 	if err == nil {
 		err = buffered.Flush()
 	}
-	return report, err
+	return report, cmp.Or(err, broken)
 }
+
+// walk calls its argument with every target; see Operator.each.
+type walk = func(func(rollout.Target) error) (broken, err error)
 
 // gateText describes the state of a wave's gate.
 func gateText(w view.WaveSummary) string {

@@ -1,10 +1,10 @@
 package operator
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,23 +18,16 @@ import (
 // csvHead are the columns of a CSV report.
 var csvHead = []string{
 	"appid", "label", "wave", "stage", "state", "reason", "class", "errcode", "rid", "text",
-	"audit_id", "attempts", "submitted", "ended", "screenshots",
+	"audit_id", "attempts", "submitted", "ended", "screenshots", "submissions",
 }
 
-func writeCSV(w io.Writer, rows iter.Seq2[view.Row, error]) error {
+func writeCSV(w io.Writer, r rollout.Rollout, targets walk) (broken, err error) {
 	out := human.NewCSV(w)
 	if err := out.Write(csvHead); err != nil {
-		return err
+		return nil, err
 	}
-	for row, err := range rows {
-		if err != nil {
-			return err
-		}
-		if err := out.Write(CSVLine(row)); err != nil {
-			return err
-		}
-	}
-	return out.Flush()
+	broken, err = targets(func(t rollout.Target) error { return out.Write(CSVLine(view.RowOf(r, t))) })
+	return broken, cmp.Or(err, out.Flush())
 }
 
 // CSVHead names the columns of a target in CSV.
@@ -50,40 +43,53 @@ func CSVLine(row view.Row) []string {
 		row.AppID, row.Label, row.Wave, string(row.Stage), string(row.State), string(row.Reason),
 		t.Class, human.Number(t.Code), t.RID, t.Text,
 		human.Number(row.AuditID), strconv.Itoa(row.Attempt), human.Stamp(row.Submitted), human.Stamp(row.Ended), t.Screenshots,
+		strconv.Itoa(row.Submissions),
 	}
 }
 
-func writeJSON(w io.Writer, r Report, rows iter.Seq2[view.Row, error]) error {
-	head, err := json.MarshalIndent(r, "", "  ")
+func writeJSON(w io.Writer, r rollout.Rollout, report *Report, targets walk) (broken, err error) {
+	head, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	// The targets follow the report's own fields, one per line.
+	// The targets follow the report's own fields, one per line; the quota comes last.
 	if _, err := fmt.Fprintf(w, "%s,\n  \"targets\": [", strings.TrimSuffix(string(human.EscapeJSON(head)), "\n}")); err != nil {
-		return err
+		return nil, err
 	}
 	comma := "\n    "
-	for row, err := range rows {
-		if err != nil {
-			return err
-		}
-		line, err := json.Marshal(row)
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(w, "%s%s", comma, human.EscapeJSON(line)); err != nil {
-			return err
+	broken, err = targets(func(t rollout.Target) error {
+		line, err := json.Marshal(view.RowOf(r, t))
+		if err == nil {
+			_, err = fmt.Fprintf(w, "%s%s", comma, human.EscapeJSON(line))
 		}
 		comma = ",\n    "
+		return err
+	})
+	if err != nil {
+		return broken, err
 	}
-	_, err = io.WriteString(w, "\n  ]\n}\n")
-	return err
+	quota, err := json.Marshal(report.Quota)
+	if err == nil {
+		_, err = fmt.Fprintf(w, "\n  ],\n  \"quota\": %s\n}\n", quota)
+	}
+	return broken, err
 }
 
 // listedMax bounds the targets that a Markdown report lists.
 const listedMax = 1000
 
-func writeMarkdown(w io.Writer, r Report, plan rollout.Plan, f view.Failures) error {
+func writeMarkdown(w io.Writer, of rollout.Rollout, r *Report, targets walk) (broken, err error) {
+	var rows []view.Row
+	broken, err = targets(func(t rollout.Target) error {
+		if view.NeedsPerson(t) {
+			rows = append(rows, view.RowOf(of, t))
+		}
+		return nil
+	})
+	if err != nil {
+		return broken, err
+	}
+	slices.SortFunc(rows, view.CompareRows)
 	var b strings.Builder
 	s := r.Summary
 	fmt.Fprintf(&b, "# Rollout %s\n\n", s.ID)
@@ -100,12 +106,32 @@ func writeMarkdown(w io.Writer, r Report, plan rollout.Plan, f view.Failures) er
 	if !s.Ended.IsZero() {
 		fmt.Fprintf(&b, ", ended %s", human.Stamp(s.Ended))
 	}
-	fmt.Fprintf(&b, "\n- release: %s\n- report of %s\n", releaseText(plan.Release), human.Stamp(r.At))
+	fmt.Fprintf(&b, "\n- release: %s\n- report of %s\n", releaseText(of.Plan.Release), human.Stamp(r.At))
 	markdownStates(&b, s)
-	markdownFailures(&b, f)
+	markdownQuota(&b, r.Quota)
+	markdownFailures(&b, view.FailuresOf(of.ID, rows))
 	markdownActions(&b, r.Actions)
-	_, err := io.WriteString(w, b.String())
-	return err
+	_, err = io.WriteString(w, b.String())
+	return broken, err
+}
+
+func markdownQuota(b *strings.Builder, q view.Spent) {
+	if q.Submissions == 0 {
+		return
+	}
+	var rows [][]string
+	for _, part := range []struct {
+		result string
+		n      int
+	}{
+		{"approved", q.Approved}, {"rejected", q.Rejected}, {"withdrawn", q.Withdrawn}, {"in audit", q.InAudit},
+		{"none: the target failed or was aborted in audit", q.NoResult}, {"all", q.Submissions},
+	} {
+		if part.n > 0 {
+			rows = append(rows, []string{part.result, strconv.Itoa(part.n)})
+		}
+	}
+	section(b, "Quota spent", []string{"result", "submissions"}, rows)
 }
 
 func releaseText(p rollout.ReleasePolicy) string {

@@ -25,6 +25,8 @@ type Row struct {
 	Attempt  int   `json:"attempt"`
 	Revision int   `json:"revision"`
 	AuditID  int64 `json:"audit_id,omitempty"`
+	// Submissions is how many units of quota it spent.
+	Submissions int `json:"submissions,omitempty"`
 	// Last error is the last thing that went wrong.
 	LastError *LastError `json:"last_error,omitempty"`
 	// Note says why it was skipped, or which rollout it waits for; "" for nothing.
@@ -51,7 +53,8 @@ type LastError struct {
 func RowOf(r rollout.Rollout, t rollout.Target) Row {
 	row := Row{
 		AppID: t.AppID, Label: t.Label, Wave: WaveName(r, t.Wave()), Rank: t.Rank, Stage: t.Stage, State: t.State,
-		Since: t.Since, Due: t.Due, Attempt: t.Attempt, Revision: t.Revision, AuditID: t.AuditID, LastError: LastErrorOf(t.LastError),
+		Since: t.Since, Due: t.Due, Attempt: t.Attempt, Revision: t.Revision, AuditID: t.AuditID, Submissions: spentOf(t).Submitted,
+		LastError: LastErrorOf(t.LastError),
 	}
 	if t.State == rollout.StateParked {
 		row.Reason = t.Reason

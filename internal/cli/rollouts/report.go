@@ -1,11 +1,9 @@
 package rollouts
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +12,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/operator"
+	"github.com/wxrollout/wxrollout/internal/outfile"
 )
 
 // reportOptions is the command line of report.
@@ -31,7 +30,12 @@ func newReport(env *command.Env, run func(context.Context, *command.Env, reportO
 		Short: "Write a report with the result of every target",
 		Long: `Write a report of a rollout. csv has a line per target, json has everything, and
 markdown has the numbers, the causes of failures and the actions of operators.
-Targets are streamed in no order: a report of 100,000 targets needs little memory.`,
+All count the quota that was spent by result: a submission is approved, rejected,
+withdrawn or in audit. Targets are streamed in no order: a report of 100,000
+targets needs little memory.
+
+--to replaces a regular file, with mode 0600, once the report is complete and on
+disk. It refuses devices, FIFOs, sockets, directories and symbolic links.`,
 		Example: `  enqueue report spring -o csv --excel --to spring.csv
   enqueue report spring -o markdown`,
 		Args:              command.Args(cobra.MaximumNArgs(1)),
@@ -57,37 +61,27 @@ func runReport(ctx context.Context, env *command.Env, o reportOptions) error {
 		if err != nil {
 			return err
 		}
-		return writeTo(env, o.file, func(w io.Writer) error {
+		var partial error
+		write := func(w io.Writer) error {
 			if o.excel {
 				if _, err := io.WriteString(w, "\ufeff"); err != nil {
 					return err
 				}
 			}
 			report, err := t.Operator.Report(ctx, r.ID, w, operator.Format(o.format))
-			if err != nil {
+			if partial = err; err != nil && !operator.Partial(err) {
 				return err
 			}
 			s := report.Summary
-			env.Talk("rollout %s is %s: %s, %s good, %s rejected or failed\n",
-				s.ID, s.Status, human.Plural(s.Total, "target"), human.Count(s.Good), human.Count(s.Bad))
+			env.Talk("rollout %s is %s: %s, %s good, %s rejected or failed; %s of quota spent\n",
+				s.ID, s.Status, human.Plural(s.Total, "target"), human.Count(s.Good), human.Count(s.Bad), human.Plural(report.Quota.Submissions, "submission"))
 			return nil
-		})
+		}
+		if o.file == "" {
+			err = write(env.Out)
+		} else {
+			err = outfile.Write(o.file, write)
+		}
+		return cmp.Or(err, partial)
 	})
-}
-
-// writeTo writes to stdout, or to a file that appears only when it is complete.
-func writeTo(env *command.Env, path string, write func(io.Writer) error) error {
-	if path == "" {
-		return write(env.Out)
-	}
-	partial := path + ".part"
-	f, err := os.Create(partial)
-	if err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	err = write(f)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(partial))
-	}
-	return os.Rename(partial, path)
 }
