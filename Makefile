@@ -69,6 +69,10 @@ chaos: needs ## Run the whole fault suite, at most 10 minutes (SEED=7 repeats a 
 bench: needs ## Measure the engine against bare Asynq and others, under ten minutes (BENCHFLAGS="-only engine"); writes out/bench.txt, .json
 	$(GO) run ./bench -out out/bench.txt -json out/bench.json $(BENCHFLAGS)
 
+.PHONY: dashboards
+dashboards: ## Write the Grafana dashboards from their description in metrics/mixin/generate
+	cd metrics/mixin/generate && $(GO) run . ../dashboards
+
 .PHONY: readme
 readme: needs ## Run the commands of both READMEs in a clone with an empty home folder
 	@scripts/readme.sh

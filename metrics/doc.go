@@ -3,9 +3,9 @@
 //
 // It owns every name that starts with wxrollout_. Label values come from the packages
 // that own them ([Labels]): the sets are closed, a value outside of them becomes "other",
-// and every counter starts at 0 so that its first increment is visible. It must never
-// carry an appid, a rollout's name or a secret, never log, and import no other
-// package of this module: it takes plain values.
+// and every counter starts at 0 so that its first increment is visible. The labels rollout and wave
+// are bounded by [MaxRollouts], [MaxFinished] and [FinishedFor]. It must never carry an appid or a
+// secret, never log, and import no other package of this module: it takes plain values.
 //
 //	m := metrics.New(reg, labels)
 //	m.Build(version, revision)

@@ -35,6 +35,8 @@ type Labels struct {
 	Stages, States, Queues Set
 	// ParkReasons are why a target waits, Gates the decisions of a gate that hold a rollout back.
 	ParkReasons, Gates Set
+	// Decisions are all that a gate can decide.
+	Decisions Set
 	// Statuses are those of a rollout.
 	Statuses Set
 	// Classes are those of an errcode; metrics adds ClassNotSent and ClassNoAnswer.
@@ -88,6 +90,6 @@ var (
 	// runResults are the results of a schedule's run.
 	runResults = Set{"began", "missed", "skipped"}
 
-	collectors  = Set{"targets", "pools", "rates", "workers", "schedules", "credentials", "queues"}
+	collectors  = Set{"targets", "rollouts", "pools", "rates", "workers", "schedules", "credentials", "queues"}
 	queueStates = Set{"pending", "active", "scheduled", "retry", "archived", "completed"}
 )

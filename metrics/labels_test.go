@@ -66,6 +66,11 @@ func TestSetsAreTheirOwners(t *testing.T) {
 		{"wxrollout_targets", "state", nil, texts(rollout.States()...)},
 		{"wxrollout_targets_parked", "reason", nil, texts(rollout.Reasons()...)},
 		{"wxrollout_targets_ready", "stage", nil, texts(rollout.Stages()...)},
+		{"wxrollout_rollout_status", "status", nil, texts(
+			rollout.StatusLoading, rollout.StatusScheduled, rollout.StatusRunning,
+			rollout.StatusPaused, rollout.StatusDone, rollout.StatusAborted,
+		)},
+		{"wxrollout_rollout_gate", "decision", nil, texts(rollout.DecisionHold, rollout.DecisionPass, rollout.DecisionFail, rollout.DecisionTrip)},
 		{"wxrollout_leases", "queue", nil, texts(rollout.QueueNames()...)},
 		{"wxrollout_queue_tasks", "queue", nil, texts(rollout.QueueNames()...)},
 		{"wxrollout_rollouts", "status", nil, texts(

@@ -23,6 +23,7 @@ var now = time.Date(2026, 12, 1, 2, 0, 0, 0, time.UTC)
 // source is a metrics.Source whose answers a test sets; nil ones are empty.
 type source struct {
 	targets     func(context.Context) (metrics.Targets, error)
+	rollouts    func(context.Context) (metrics.Rollouts, error)
 	pools       func(context.Context) (metrics.Pools, error)
 	rates       func(context.Context) (metrics.Rates, error)
 	workers     func(context.Context) (metrics.Workers, error)
@@ -39,8 +40,11 @@ func ask[T any](ctx context.Context, f func(context.Context) (T, error)) (T, err
 }
 
 func (s source) Targets(ctx context.Context) (metrics.Targets, error) { return ask(ctx, s.targets) }
-func (s source) Pools(ctx context.Context) (metrics.Pools, error)     { return ask(ctx, s.pools) }
-func (s source) Rates(ctx context.Context) (metrics.Rates, error)     { return ask(ctx, s.rates) }
+func (s source) Rollouts(ctx context.Context) (metrics.Rollouts, error) {
+	return ask(ctx, s.rollouts)
+}
+func (s source) Pools(ctx context.Context) (metrics.Pools, error) { return ask(ctx, s.pools) }
+func (s source) Rates(ctx context.Context) (metrics.Rates, error) { return ask(ctx, s.rates) }
 func (s source) Schedules(ctx context.Context) (metrics.Schedules, error) {
 	return ask(ctx, s.schedules)
 }
@@ -132,3 +136,6 @@ func changed(before, after map[string]float64) map[string]float64 {
 	}
 	return out
 }
+
+// seconds is a time as a gauge shows it.
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -11,6 +11,9 @@ import (
 type Source interface {
 	// Targets is where the targets of the rollouts are.
 	Targets(ctx context.Context) (Targets, error)
+	// Rollouts is each rollout that carries its id as a label, at most MaxRollouts unfinished and
+	// MaxFinished finished ones.
+	Rollouts(ctx context.Context) (Rollouts, error)
 	// Pools is what the platform allows.
 	Pools(ctx context.Context) (Pools, error)
 	// Rates is how far calls to WeChat are slowed.

@@ -46,6 +46,7 @@ func (m *Metrics) Watch(o WatchOptions) {
 	}, func() float64 { return flag(o.Leader()) }))
 	for name, p := range map[string]*part{
 		"targets":     targetsPart(o.Source, m.labels),
+		"rollouts":    rolloutsPart(o.Source, m.labels),
 		"pools":       poolsPart(o.Source, m.labels),
 		"rates":       ratesPart(o.Source, m.labels),
 		"workers":     workersPart(o.Source, m.labels),

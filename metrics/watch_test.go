@@ -32,6 +32,25 @@ func fullSource() metrics.Source {
 			},
 			Quota: &metrics.Quota{Rest: 0, Limit: 2000, External: 12}, UnreadSince: now.Add(-time.Hour),
 		}),
+		rollouts: give(metrics.Rollouts{
+			Shown: []metrics.Rollout{
+				{
+					ID: "spring-1", Name: "spring", Template: "7", Version: "2.0.0", Status: "running", Created: now.Add(-2 * time.Hour), Started: now.Add(-time.Hour), Reserved: 50,
+					Waves: []metrics.Wave{
+						{
+							Name: "canary", At: map[metrics.Place]int{{Stage: "release", State: "released"}: 8, {Stage: "verdict", State: "rejected"}: 2},
+							Gate: &metrics.Gate{Decision: "fail", Limit: 0.08, Judged: 10, Bad: 2, Needed: 10},
+						},
+						{
+							Name: "rest", Parked: map[string]int{"verdict": 3, "moonrise": 1},
+							At: map[metrics.Place]int{{Stage: "submit", State: "pending"}: 7, {Stage: "verdict", State: "parked"}: 3, {Stage: "moon", State: "parked"}: 1},
+						},
+					},
+				},
+				{ID: "winter-1", Name: "winter", Template: "0", Version: "1.9.0", Status: "done", Created: now.Add(-3 * time.Hour), Ended: now},
+			},
+			Others: map[metrics.Place]int{{Stage: "submit", State: "pending"}: 5},
+		}),
 		rates: give(metrics.Rates{metrics.AllEndpoints: 1, "/wxa/commit": 0.25, "/cgi-bin/elsewhere": 0.5}),
 		workers: give(metrics.Workers{
 			Leases:   map[string]int{"commit": 4},
@@ -50,11 +69,35 @@ func TestGauges(t *testing.T) {
 	reg, _ := setup(t, metrics.WatchOptions{Source: fullSource()})
 	got := samples(t, reg)
 	for key, want := range map[string]float64{
-		"wxrollout_leader{}":                                        1,
-		"wxrollout_targets{stage=submit,state=pending}":             7,
-		"wxrollout_targets{stage=verdict,state=parked}":             3,
-		"wxrollout_targets{stage=release,state=failed}":             0,
-		"wxrollout_targets_parked{reason=verdict}":                  3,
+		"wxrollout_leader{}":                            1,
+		"wxrollout_targets{stage=submit,state=pending}": 7,
+		"wxrollout_targets{stage=verdict,state=parked}": 3,
+		"wxrollout_targets{stage=release,state=failed}": 0,
+		"wxrollout_targets_parked{reason=verdict}":      3,
+
+		"wxrollout_rollout_info{name=spring,rollout=spring-1,template=7,version=2.0.0}":        1,
+		"wxrollout_rollout_info{name=winter,rollout=winter-1,template=0,version=1.9.0}":        1,
+		"wxrollout_rollout_status{rollout=spring-1,status=running}":                            1,
+		"wxrollout_rollout_status{rollout=spring-1,status=paused}":                             0,
+		"wxrollout_rollout_status{rollout=winter-1,status=done}":                               1,
+		"wxrollout_rollout_created_timestamp_seconds{rollout=spring-1}":                        seconds(now.Add(-2 * time.Hour)),
+		"wxrollout_rollout_started_timestamp_seconds{rollout=spring-1}":                        seconds(now.Add(-time.Hour)),
+		"wxrollout_rollout_ended_timestamp_seconds{rollout=winter-1}":                          seconds(now),
+		"wxrollout_rollout_quota_reserved{rollout=spring-1}":                                   50,
+		"wxrollout_rollout_targets{rollout=spring-1,stage=release,state=released,wave=canary}": 8,
+		"wxrollout_rollout_targets{rollout=spring-1,stage=verdict,state=rejected,wave=canary}": 2,
+		"wxrollout_rollout_targets{rollout=spring-1,stage=submit,state=pending,wave=rest}":     7,
+		"wxrollout_rollout_targets{rollout=spring-1,stage=other,state=parked,wave=rest}":       1,
+		"wxrollout_rollout_targets{rollout=other,stage=submit,state=pending,wave=other}":       5,
+		"wxrollout_rollout_targets_parked{reason=verdict,rollout=spring-1,wave=rest}":          3,
+		"wxrollout_rollout_targets_parked{reason=other,rollout=spring-1,wave=rest}":            1,
+		"wxrollout_rollout_gate{decision=fail,rollout=spring-1,wave=canary}":                   1,
+		"wxrollout_rollout_gate{decision=pass,rollout=spring-1,wave=canary}":                   0,
+		"wxrollout_rollout_gate_limit_ratio{rollout=spring-1,wave=canary}":                     0.08,
+		"wxrollout_rollout_gate_judged{rollout=spring-1,wave=canary}":                          10,
+		"wxrollout_rollout_gate_bad{rollout=spring-1,wave=canary}":                             2,
+		"wxrollout_rollout_gate_needed{rollout=spring-1,wave=canary}":                          10,
+
 		"wxrollout_targets_parked{reason=window}":                   0,
 		"wxrollout_targets_ready{stage=submit}":                     5,
 		"wxrollout_rollouts{status=paused}":                         1,
@@ -173,17 +216,18 @@ func TestFailureTakesOneCollectorAway(t *testing.T) {
 		return nil, errors.New("redis is away")
 	})
 	tests := map[string]struct {
-		src  source
-		rdb  metrics.Pipeliner
-		gone string
+		spoil func(*source)
+		rdb   metrics.Pipeliner
+		gone  string
 	}{
-		"targets":     {src: source{targets: fail[metrics.Targets]("no ledger"), pools: full.pools, rates: full.rates, workers: full.workers, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_targets{stage=commit,state=pending}"},
-		"pools":       {src: source{pools: fail[metrics.Pools]("no pools"), targets: full.targets, rates: full.rates, workers: full.workers, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_pool_open{stage=submit}"},
-		"rates":       {src: source{rates: fail[metrics.Rates]("no rates"), targets: full.targets, pools: full.pools, workers: full.workers, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_rate_factor{endpoint=all}"},
-		"workers":     {src: source{workers: fail[metrics.Workers]("no workers"), targets: full.targets, pools: full.pools, rates: full.rates, credentials: full.credentials, schedules: full.schedules}, gone: "wxrollout_leases{queue=commit}"},
-		"schedules":   {src: source{schedules: fail[metrics.Schedules]("no schedules"), targets: full.targets, pools: full.pools, rates: full.rates, workers: full.workers, credentials: full.credentials}, gone: "wxrollout_schedule_runs{result=began}"},
-		"credentials": {src: source{credentials: fail[metrics.Credentials]("no vault"), targets: full.targets, pools: full.pools, rates: full.rates, workers: full.workers, schedules: full.schedules}, gone: "wxrollout_ticket_age_seconds{}"},
-		"queues":      {src: full, rdb: down, gone: "wxrollout_queue_tasks{queue=commit,state=pending}"},
+		"targets":     {func(s *source) { s.targets = fail[metrics.Targets]("no ledger") }, nil, "wxrollout_targets{stage=commit,state=pending}"},
+		"rollouts":    {func(s *source) { s.rollouts = fail[metrics.Rollouts]("no ledger") }, nil, "wxrollout_rollout_targets{rollout=spring-1,stage=submit,state=pending,wave=rest}"},
+		"pools":       {func(s *source) { s.pools = fail[metrics.Pools]("no pools") }, nil, "wxrollout_pool_open{stage=submit}"},
+		"rates":       {func(s *source) { s.rates = fail[metrics.Rates]("no rates") }, nil, "wxrollout_rate_factor{endpoint=all}"},
+		"workers":     {func(s *source) { s.workers = fail[metrics.Workers]("no workers") }, nil, "wxrollout_leases{queue=commit}"},
+		"schedules":   {func(s *source) { s.schedules = fail[metrics.Schedules]("no schedules") }, nil, "wxrollout_schedule_runs{result=began}"},
+		"credentials": {func(s *source) { s.credentials = fail[metrics.Credentials]("no vault") }, nil, "wxrollout_ticket_age_seconds{}"},
+		"queues":      {func(*source) {}, down, "wxrollout_queue_tasks{queue=commit,state=pending}"},
 	}
 	gauges := make(map[string]bool)
 	for _, tt := range tests {
@@ -193,8 +237,10 @@ func TestFailureTakesOneCollectorAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var reported []string
+			src := full
+			tt.spoil(&src)
 			reg, _ := setup(t, metrics.WatchOptions{
-				Source: tt.src, Redis: tt.rdb,
+				Source: src, Redis: tt.rdb,
 				Failed: func(collector string, err error) { reported = append(reported, collector) },
 			})
 			got := samples(t, reg)
@@ -208,7 +254,7 @@ func TestFailureTakesOneCollectorAway(t *testing.T) {
 			}
 			// The count itself may be of the scrape before, so look once more.
 			got = samples(t, reg)
-			for _, c := range []string{"targets", "pools", "rates", "workers", "credentials", "queues"} {
+			for _, c := range []string{"targets", "rollouts", "pools", "rates", "workers", "credentials", "queues"} {
 				v, ok := got["wxrollout_collect_errors_total{collector="+c+"}"]
 				if failed := v >= 1; !ok || failed != (c == name) {
 					t.Errorf("errors of %s: %v (there: %t)", c, v, ok)

@@ -139,6 +139,24 @@ func (w Wave) need() int {
 	return w.MinJudged
 }
 
+// GateNumbers are what the gate after a wave counts, decided or not.
+type GateNumbers struct {
+	// Limit is the share of rejected and failed targets that the gate allows; 0 means that it has no such rule.
+	Limit float64
+	// Judged targets of the wave have a verdict, of which Bad ones were rejected or failed; from
+	// Needed on the share counts.
+	Judged, Bad, Needed int
+}
+
+// GateNumbers returns the numbers of the gate after a wave; ok is false if it has no gate.
+func (r Rollout) GateNumbers(wave int) (n GateNumbers, ok bool) {
+	if wave+1 >= len(r.Plan.Waves) || !r.Plan.Waves[wave].Gated() {
+		return GateNumbers{}, false
+	}
+	w, s := r.Plan.Waves[wave], r.Counts.score(wave)
+	return GateNumbers{Limit: w.RejectAbove, Judged: s.good + s.bad, Bad: s.bad, Needed: w.need()}, true
+}
+
 // AwaitsPerson reports whether the gate that holds the next wave opens only by a promote: it failed
 // or tripped, its plan wants an approval and enough targets are judged, or no target before it moves
 // any more. It is false if no wave comes after it.

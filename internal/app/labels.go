@@ -17,6 +17,7 @@ func Labels() metrics.Labels {
 		Stages: texts(rollout.Stages()...), States: texts(rollout.States()...), Queues: texts(rollout.QueueNames()...),
 		ParkReasons: texts(rollout.Reasons()...),
 		Gates:       texts(rollout.DecisionHold, rollout.DecisionFail, rollout.DecisionTrip),
+		Decisions:   texts(rollout.DecisionHold, rollout.DecisionPass, rollout.DecisionFail, rollout.DecisionTrip),
 		Statuses: texts(
 			rollout.StatusLoading, rollout.StatusScheduled, rollout.StatusRunning,
 			rollout.StatusPaused, rollout.StatusDone, rollout.StatusAborted,

@@ -9,7 +9,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/wxrollout/wxrollout/internal/fleet"
-	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/metrics"
 	"github.com/wxrollout/wxrollout/registry"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -85,10 +84,7 @@ var _ metrics.Source = source{}
 
 // Targets implements metrics.Source.
 func (s source) Targets(ctx context.Context) (metrics.Targets, error) {
-	active, err := s.ledger.Active(ctx)
-	if errors.As(err, new(*ledger.BrokenError)) {
-		err = nil // the controller logs it; the others are counted
-	}
+	active, err := readable(s.ledger.Active(ctx))
 	out := metrics.Targets{
 		Rollouts: make(map[string]int), Held: make(map[string]int), At: make(map[metrics.Place]int), Parked: make(map[string]int), Ready: make(map[string]int),
 	}
@@ -98,7 +94,7 @@ func (s source) Targets(ctx context.Context) (metrics.Targets, error) {
 			out.Held[string(r.Gates[wave].Decision)]++
 		}
 		for cell, n := range r.Counts {
-			out.At[metrics.Place{Stage: string(cell.Stage), State: string(cell.State)}] += n
+			out.At[placeOf(cell)] += n
 			if cell.State == rollout.StateParked {
 				out.Parked[string(cell.Reason)] += n
 			}

@@ -15,7 +15,7 @@ const rateScrapes = 3
 const timeout = 3 * time.Minute
 
 // CheckMixin waits until the targets were scraped a few times, checks every query
-// of the dashboard, and asks p for every alert's expression, which it must
+// of the dashboards, and asks p for every alert's expression, which it must
 // accept. It returns the alerts whose condition holds now, whether or not it has
 // held for long enough to fire.
 func CheckMixin(t testing.TB, p *Prom) (holding []string) {
@@ -42,9 +42,9 @@ func CheckQueries(t testing.TB, p *Prom, queries []mixin.Query) {
 		got, err := p.ask(t, q.Expr, !q.Sparse)
 		switch {
 		case err != nil:
-			t.Errorf("panel %q: %v", q.Panel, err)
+			t.Errorf("board %s, %s: %v", q.Board, q.Panel, err)
 		case len(got) == 0 && !q.Sparse:
-			t.Errorf("panel %q is empty: %s", q.Panel, q.Expr)
+			t.Errorf("board %s, %s is empty: %s", q.Board, q.Panel, q.Expr)
 		}
 	}
 }

@@ -31,6 +31,28 @@ func (fleet) Targets(context.Context) (metrics.Targets, error) {
 	}, nil
 }
 
+func (f fleet) Rollouts(context.Context) (metrics.Rollouts, error) {
+	if f.bare {
+		return metrics.Rollouts{}, nil
+	}
+	began := time.Now().Add(-time.Hour)
+	canary := metrics.Wave{
+		Name: "canary", At: map[metrics.Place]int{{Stage: "release", State: "released"}: 8, {Stage: "verdict", State: "rejected"}: 2},
+		Gate: &metrics.Gate{Decision: "fail", Limit: 0.08, Judged: 10, Bad: 2, Needed: 10},
+	}
+	rest := metrics.Wave{
+		Name: "rest", Parked: map[string]int{"verdict": 3},
+		At: map[metrics.Place]int{{Stage: "submit", State: "pending"}: 7, {Stage: "verdict", State: "parked"}: 3},
+	}
+	return metrics.Rollouts{
+		Shown: []metrics.Rollout{
+			{ID: "spring-1", Name: "spring", Template: "1", Version: "2.0.0", Status: "running", Created: began, Started: began, Waves: []metrics.Wave{canary, rest}},
+			{ID: "winter-1", Name: "winter", Template: "0", Version: "1.9.0", Status: "done", Created: began, Started: began, Ended: time.Now(), Waves: []metrics.Wave{canary}},
+		},
+		Others: map[metrics.Place]int{{Stage: "submit", State: "pending"}: 5},
+	}, nil
+}
+
 func (f fleet) Pools(context.Context) (metrics.Pools, error) {
 	p := metrics.Pools{Stages: make(map[string]metrics.Pool)}
 	for _, stage := range []string{"preflight", "commit", "check", "submit", "verdict", "release", "undo"} {

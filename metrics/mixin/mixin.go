@@ -1,9 +1,9 @@
 // Package mixin is what an operator's Prometheus and Grafana load to watch
-// wxrollout: a dashboard, alerts with a runbook, and unit tests of the alerts.
+// wxrollout: dashboards, alerts with a runbook, and unit tests of the alerts.
 //
 // The files are meant to be used as they are:
 //
-//	dashboards/rollout.json    Grafana 10 or newer
+//	dashboards/*.json          Grafana 10 or newer; written by the module in generate
 //	rules/alerts.yaml          rule_files of Prometheus 2.40 or newer
 //	rules/alerts_test.yaml     promtool test rules
 //	runbook.md                 one section per alert
@@ -13,7 +13,7 @@
 package mixin
 
 import (
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -23,21 +23,24 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-//go:embed dashboards/rollout.json
-var dashboard []byte
+//go:embed dashboards
+var dashboards embed.FS
 
 //go:embed rules/alerts.yaml
 var rules []byte
 
-// Query is what one panel of the dashboard asks.
+// Query is one question of a dashboard.
 type Query struct {
-	// Panel is the panel's title.
-	Panel string
+	// Board is the dashboard's file without .json, and Panel the title of a panel, or the name of a
+	// variable or an annotation.
+	Board, Panel string
 	// Expr is the PromQL expression, with Grafana's variables filled in.
 	Expr string
 	// Sparse reports that the answer may be empty though all is well, because the
 	// expression names a metric that is exported only when its value is known.
 	Sparse bool
+	// Event reports that it finds the moments of an event: mostly there is none.
+	Event bool
 }
 
 // Alert is one rule.
@@ -56,12 +59,12 @@ type Alert struct {
 
 // sparse are the metrics that are absent while there is nothing to show.
 var sparse = regexp.MustCompile(`\b(wxrollout_quota_(rest|limit|external_units|unread_timestamp_seconds)|wxrollout_pool_retry_timestamp_seconds|` +
-	`wxrollout_ticket_age_seconds|wxrollout_component_token_expiry_seconds|wxrollout_app_tokens)\b`)
+	`wxrollout_ticket_age_seconds|wxrollout_component_token_expiry_seconds|wxrollout_app_tokens|wxrollout_rollout_[a-z_]+)\b`)
 
 // variables are Grafana's, as tests fill them in.
-var variables = strings.NewReplacer("$__rate_interval", "1m", "$job", ".+")
+var variables = strings.NewReplacer("$__rate_interval", "1m", "$__range", "1h", "$job", ".+", "$rollout", ".+", "$wave", ".*")
 
-// Queries lists what the dashboard asks, in its order.
+// Queries lists what the dashboards ask, in their order.
 func Queries() []Query { return queries() }
 
 // Alerts lists the alerts, in the file's order.
@@ -71,9 +74,21 @@ func Alerts() []Alert { return alerts() }
 // package's tests catch, hence the panics.
 var (
 	queries = sync.OnceValue(func() []Query {
-		list, err := parseDashboard(dashboard)
+		files, err := dashboards.ReadDir("dashboards")
 		if err != nil {
 			panic(err)
+		}
+		var list []Query
+		for _, f := range files {
+			text, err := dashboards.ReadFile("dashboards/" + f.Name())
+			if err != nil {
+				panic(err)
+			}
+			of, err := parseDashboard(strings.TrimSuffix(f.Name(), ".json"), text)
+			if err != nil {
+				panic(err)
+			}
+			list = append(list, of...)
 		}
 		return list
 	})
@@ -86,21 +101,41 @@ var (
 	})
 )
 
-func parseDashboard(text []byte) ([]Query, error) {
+// labelValues is Grafana's question for the values of a label: label_values(metric, label).
+var labelValues = regexp.MustCompile(`^label_values\((.*), *(\w+)\)$`)
+
+func parseDashboard(board string, text []byte) ([]Query, error) {
 	var d struct {
 		Panels []struct {
 			Title   string
 			Targets []struct{ Expr string }
 		}
+		Templating struct {
+			List []struct{ Name, Type, Query string }
+		}
+		Annotations struct {
+			List []struct{ Name, Expr string }
+		}
 	}
 	if err := json.Unmarshal(text, &d); err != nil {
-		return nil, fmt.Errorf("parse dashboards/rollout.json: %w", err)
+		return nil, fmt.Errorf("parse dashboards/%s.json: %w", board, err)
 	}
 	var list []Query
+	add := func(panel, expr string, event bool) {
+		list = append(list, Query{Board: board, Panel: panel, Expr: variables.Replace(expr), Sparse: event || sparse.MatchString(expr), Event: event})
+	}
 	for _, p := range d.Panels {
 		for _, t := range p.Targets {
-			list = append(list, Query{Panel: p.Title, Expr: variables.Replace(t.Expr), Sparse: sparse.MatchString(t.Expr)})
+			add(p.Title, t.Expr, false)
 		}
+	}
+	for _, v := range d.Templating.List {
+		if v.Type == "query" {
+			add("variable "+v.Name, labelValues.ReplaceAllString(v.Query, "group by ($2) ($1)"), false)
+		}
+	}
+	for _, a := range d.Annotations.List {
+		add("annotation "+a.Name, a.Expr, true)
 	}
 	return list, nil
 }

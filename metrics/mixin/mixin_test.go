@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,7 +46,8 @@ func registered(t *testing.T) map[string]map[string][]string {
 func expressions() map[string][]string {
 	out := make(map[string][]string)
 	for _, q := range mixin.Queries() {
-		out["panel "+q.Panel] = append(out["panel "+q.Panel], q.Expr)
+		who := q.Board + ": " + q.Panel
+		out[who] = append(out[who], q.Expr)
 	}
 	for _, a := range mixin.Alerts() {
 		out["alert "+a.Name] = []string{a.Expr}
@@ -95,9 +97,12 @@ func TestMatchersMatch(t *testing.T) {
 		for _, expr := range exprs {
 			for _, sel := range selector.FindAllStringSubmatch(expr, -1) {
 				labels := known[suffix.ReplaceAllString(sel[1], "")]
+				if strings.HasPrefix(sel[1], "wxrollout_rollout_targets") {
+					labels = known[strings.Replace(sel[1], "rollout_targets", "targets", 1)] // which shows every place
+				}
 				for _, m := range matcher.FindAllStringSubmatch(sel[2], -1) {
-					if m[1] == "job" {
-						continue // Prometheus's own
+					if slices.Contains([]string{"job", "rollout", "wave"}, m[1]) {
+						continue // Prometheus's own, and the variables
 					}
 					for v := range strings.SplitSeq(m[3], "|") {
 						checked++
@@ -131,8 +136,8 @@ func TestSparseIsMarked(t *testing.T) {
 		want := slices.ContainsFunc(metricName.FindAllString(q.Expr, -1), func(name string) bool {
 			return !there[name] && !there[suffix.ReplaceAllString(name, "")]
 		})
-		if q.Sparse != want {
-			t.Errorf("panel %q: sparse is %t, want %t", q.Panel, q.Sparse, want)
+		if q.Sparse != want && !q.Event {
+			t.Errorf("%s: %s: sparse is %t, want %t", q.Board, q.Panel, q.Sparse, want)
 		}
 	}
 }
@@ -150,22 +155,36 @@ type panel struct {
 // data source and job left to the reader.
 func TestDashboardShape(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("dashboards/rollout.json")
-	if err != nil {
-		t.Fatalf("read the dashboard: %v", err)
+	files, err := filepath.Glob("dashboards/*.json")
+	if err != nil || len(files) != 5 {
+		t.Fatalf("dashboards: %v, %v, want 5", files, err)
 	}
-	var d struct {
-		UID, Title string
-		Panels     []panel
+	uids := make(map[string]string)
+	for _, file := range files {
+		var d struct {
+			UID, Title, Description string
+			Tags                    []string
+			Panels                  []panel
+		}
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(text, &d)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if was := uids[d.UID]; d.UID == "" || was != "" || d.Title == "" || d.Description == "" || !slices.Equal(d.Tags, []string{"wxrollout"}) {
+			t.Errorf("%s: uid %q (also of %q), title %q, description %q, tags %q", file, d.UID, was, d.Title, d.Description, d.Tags)
+		}
+		uids[d.UID] = file
+		t.Run(file, func(t *testing.T) { checkShape(t, d.Panels) })
 	}
-	if err := json.Unmarshal(text, &d); err != nil {
-		t.Fatalf("parse the dashboard: %v", err)
-	}
-	if d.UID == "" || d.Title == "" {
-		t.Errorf("uid %q, title %q: neither may be empty", d.UID, d.Title)
-	}
+}
+
+func checkShape(t *testing.T, panels []panel) {
+	t.Helper()
 	ids, titles, taken := make(map[int]bool), make(map[string]bool), make(map[[2]int]string)
-	for _, p := range d.Panels {
+	for _, p := range panels {
 		if ids[p.ID] || titles[p.Title] || p.Title == "" {
 			t.Errorf("panel %d %q: id or title is double or missing", p.ID, p.Title)
 		}

@@ -34,7 +34,7 @@ func TestOnPrometheus(t *testing.T) {
 			if !tt.src.bare {
 				all := slices.Clone(mixin.Queries())
 				for i := range all {
-					all[i].Sparse = false
+					all[i].Sparse = all[i].Event
 				}
 				promtest.CheckQueries(t, prom, all)
 			}
