@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/tasks/run"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -255,5 +256,29 @@ func TestCheckWaitsForTheDetection(t *testing.T) {
 	got := r.is("check/failed")
 	if waited := r.now().Sub(got.Since); waited < 24*time.Hour || waited > 24*time.Hour+10*time.Minute || !strings.Contains(got.LastError.Text, "deadline.check") {
 		t.Errorf("failed after %s: %+v", waited, got.LastError)
+	}
+}
+
+// WeChat accepted the commit and shows no trial version at all, which its documents do not define:
+// it is read again, and never committed again.
+func TestAcceptedCommitThatShowsNoTrialVersion(t *testing.T) {
+	t.Parallel()
+	r := atCommit(t)
+	r.wx.commit = func(context.Context, wxclient.CommitRequest) error { return nil }
+	r.wx.versionInfo = gives(wxclient.VersionInfo{})
+	r.act()
+	r.called("commit", "version-info")
+	for n := 1; r.target().State != rollout.StateFailed; n++ {
+		if got := r.is("commit/parked/unknown"); got.LastError.Class != rollout.ClassUnread || n > 10 {
+			t.Fatalf("read %d: last error %+v, want unread, ten times", n, got.LastError)
+		}
+		r.advance(r.target().Due.Sub(r.now()))
+		_, err := r.ledger.WakeDue(t.Context(), 9)
+		r.must(err)
+		r.act()
+		r.called("version-info")
+	}
+	if last := r.is("commit/failed").LastError; !strings.Contains(last.Text, run.WhichTrial) {
+		t.Errorf("last error %+v, want %q", last, run.WhichTrial)
 	}
 }

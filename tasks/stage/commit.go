@@ -42,6 +42,10 @@ func (r commit) act(ctx context.Context) (rollout.Event, error) {
 			return rollout.Advanced{At: r.Now(), Note: "the lost commit had taken effect"}, nil
 		case whose.Unknown:
 			return r.Facts().Unread(run.WhichTrial), nil
+		case whose.None:
+			if r.Target.Tries[rollout.CauseUnread] > 0 { // WeChat accepted the commit
+				return r.Facts().Unread(run.WhichTrial), nil
+			}
 		}
 		if event, err := r.Unresolved(); event != nil || err != nil {
 			return event, err
@@ -65,7 +69,7 @@ func (r commit) act(ctx context.Context) (rollout.Event, error) {
 		return nil, fmt.Errorf("verify the commit: %w", err)
 	case there == whose.Ours:
 		return rollout.Advanced{At: r.Now()}, nil
-	case there == whose.Unknown:
+	case there == whose.Unknown || there == whose.None: // WeChat does not document that there is none
 		return r.Facts().Unread(run.WhichTrial), nil
 	default:
 		return r.Facts().NotShown("committed, but the trial version is another"), nil
