@@ -32,6 +32,7 @@ func TestPreflight(t *testing.T) {
 		{"account warned", status(18), "commit/pending", all},
 		{"status not reported", status(0), "commit/pending", all},
 		{"account banned", status(14), "preflight/skipped", all[:1]},
+		{"account in an undocumented state", status(77), "preflight/parked/unlisted", all[:1]},
 		{"an official account", info(func(i *wxclient.AuthorizerInfo) { i.MiniProgram = false }), "preflight/skipped", all[:1]},
 		{"live already", func(f *fakeWeChat) { f.versionInfo = live(ourVersion, "by hand") }, "preflight/up-to-date", all[:2]},
 		{"no grant", info(func(i *wxclient.AuthorizerInfo) { i.PermissionSets = []int64{1, 17} }), "preflight/parked/merchant", all[:1]},
@@ -46,7 +47,7 @@ func TestPreflight(t *testing.T) {
 			r.called(tc.calls...)
 			r.is(tc.want)
 			r.pool() // nothing is spent and nothing settled
-			if r.target().State == rollout.StateParked {
+			if r.target().Reason == rollout.ReasonMerchant {
 				r.parked(tc.want, 6*time.Hour)
 			}
 		})

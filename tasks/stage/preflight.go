@@ -12,10 +12,14 @@ import (
 // PermissionSet is "development and data analysis", which every code call needs.
 const PermissionSet = 18
 
-// Account states of get_authorizer_info that a rollout goes on with.
+// Account states of get_authorizer_info; 0 is not reported. A rollout goes on with normal and warned
+// accounts.
 const (
-	accountNormal = 1
-	accountWarned = 18
+	accountNormal   = 1
+	accountCanceled = 14
+	accountBanned   = 16
+	accountWarned   = 18
+	accountFrozen   = 19
 )
 
 // preflightAPI are the calls of preflight.
@@ -74,11 +78,20 @@ func (r preflight) account(info wxclient.AuthorizerInfo) rollout.Event {
 	skip := func(why string) rollout.Event {
 		return rollout.Finished{At: r.Now(), End: rollout.StateSkipped, Note: why}
 	}
-	switch {
-	case !info.MiniProgram:
+	if !info.MiniProgram {
 		return skip("not a mini program")
-	case info.AccountStatus != 0 && info.AccountStatus != accountNormal && info.AccountStatus != accountWarned:
+	}
+	switch info.AccountStatus {
+	case 0, accountNormal, accountWarned:
+	case accountCanceled, accountBanned, accountFrozen:
 		return skip(fmt.Sprintf("account_status %d: canceled, banned or frozen", info.AccountStatus))
+	default:
+		return r.Wait(rollout.ReasonUnlisted, r.Timing.InAudit, rollout.LastError{
+			Stage: r.Assignment.Stage, Class: string(wxclient.ClassUnknown), At: r.Now(),
+			Text: fmt.Sprintf("the app has the undocumented account_status %d: look at the account at mp.weixin.qq.com", info.AccountStatus),
+		})
+	}
+	switch {
 	case !info.Has(PermissionSet):
 		return r.Wait(rollout.ReasonMerchant, r.Timing.Merchant, rollout.LastError{
 			Stage: r.Assignment.Stage, Class: rollout.ClassNoPermission,
