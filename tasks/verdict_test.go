@@ -92,3 +92,21 @@ func TestVerdictOfOursBehindAnother(t *testing.T) {
 		r.is("verdict/rejected")
 	}
 }
+
+// A rejection without a reason gets it by the audit's id; if that reply has none either, the operator
+// is sent to WeChat's console.
+func TestRejectionWithoutAReason(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]string{"1. no login<br>": "1. no login", "": "WeChat names no reason: read it at mp.weixin.qq.com, audit 41"} {
+		r := newRig(t).at(rollout.StageVerdict)
+		r.wx.latestAudit = audits(41, wxclient.AuditRejected, ourVersion, ourDesc)
+		r.wx.auditStatus = func(int64) (wxclient.Audit, error) {
+			return wxclient.Audit{Status: wxclient.AuditRejected, Reason: reason, Screenshot: "a|b"}, nil
+		}
+		r.act()
+		r.called("latest-audit", "audit-status")
+		if got := r.is("verdict/rejected").LastError; got.Text != want || got.Screenshots != "a|b" {
+			t.Errorf("reported as %q with screenshots %q, want %q and a|b", got.Text, got.Screenshots, want)
+		}
+	}
+}

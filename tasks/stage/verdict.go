@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -34,7 +35,7 @@ func (r verdict) act(ctx context.Context) (rollout.Event, error) {
 		return rollout.Advanced{At: r.Now(), Note: fmt.Sprintf("audit %d passed", audit.ID)}, nil
 	case wxclient.AuditRejected:
 		return rollout.Rejected{At: r.Now(), LastError: rollout.LastError{
-			Stage: r.Assignment.Stage, Class: "rejected", Text: classify.Clip(plain(audit.Reason)), Screenshots: audit.Screenshot, At: r.Now(),
+			Stage: r.Assignment.Stage, Class: "rejected", Text: classify.Clip(r.reason(ctx, &audit)), Screenshots: audit.Screenshot, At: r.Now(),
 		}}, nil
 	case wxclient.AuditWithdrawn:
 		return r.Facts().Failed(rollout.LastError{
@@ -52,6 +53,17 @@ func (r verdict) act(ctx context.Context) (rollout.Event, error) {
 			Text: fmt.Sprintf("audit %d has the undocumented status %d", audit.ID, audit.Status),
 		}), nil
 	}
+}
+
+// reason is why the audit was rejected. A reply without it leaves it to get_auditstatus, and then to
+// the operator: the rejection stands without a reason.
+func (r verdict) reason(ctx context.Context, audit *wxclient.Audit) string {
+	if plain(audit.Reason) == "" {
+		if own, err := r.wx.AuditStatus(ctx, r.Assignment.AppID, audit.ID); err == nil && own.Status == wxclient.AuditRejected {
+			audit.Reason, audit.Screenshot = own.Reason, cmp.Or(audit.Screenshot, own.Screenshot)
+		}
+	}
+	return cmp.Or(plain(audit.Reason), fmt.Sprintf("WeChat names no reason: read it at mp.weixin.qq.com, audit %d", audit.ID))
 }
 
 // nextPoll is the wait before the audit is read again.
