@@ -41,6 +41,8 @@ func WaitsFor(t rollout.Target) string {
 	words := ReasonWords(t.Reason)
 	switch {
 	case t.LastError == nil:
+	case t.Reason == rollout.ReasonBusy && t.LastError.Class == rollout.ClassUnread:
+		words = "WeChat answers, and its reply lacks what is needed; it is read again"
 	case t.Reason == rollout.ReasonInAudit:
 		words = t.LastError.Text
 	case t.Reason == rollout.ReasonUnknown && t.LastError.Class == rollout.ClassUnshown:

@@ -48,6 +48,9 @@ func (f Facts) next(over rollout.Over, lastError rollout.LastError) string {
 	case "submit":
 		return "find out at mp.weixin.qq.com which audit goes on, and end it; then " + retry
 	}
+	if lastError.Class == rollout.ClassUnread {
+		return "compare the app at mp.weixin.qq.com; if nothing is wrong there, report the reply as a defect of this program; then " + retry
+	}
 	switch over.Cause {
 	case rollout.CauseToken:
 		return "look for another system that renews this app's tokens, see docs/token-broker.md; then " + retry

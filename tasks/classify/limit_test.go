@@ -37,3 +37,19 @@ func TestLimitOfRefusalsNamesTheirNextStep(t *testing.T) {
 		t.Errorf("no answer at the limit: %+v, want to ask WeChat why", failed)
 	}
 }
+
+// A reply that lacks a field is an answer: neither the wait nor the limit says that WeChat gives none.
+func TestLimitOfIncompleteReplies(t *testing.T) {
+	t.Parallel()
+	f := factsAt(rollout.StageCheck)
+	f.Target.Tries = map[rollout.Cause]int{rollout.CauseBusy: 59}
+	err := &errcode.OutcomeUnknownError{Endpoint: "/wxa/x", Err: errors.New("the reply lacks list"), Raw: `{"errcode": 0}`}
+	failed, ok := f.Bounded(Of(f, err).Event, rollout.Deadlines{}).(rollout.Failed)
+	if last := failed.LastError; !ok || last.Class != rollout.ClassUnread || strings.Contains(last.Next, "does not answer") {
+		t.Errorf("reported as %+v, want unread, and not that WeChat does not answer", last)
+	}
+	err.Raw = "<html>"
+	if failed, _ := f.Bounded(Of(f, err).Event, rollout.Deadlines{}).(rollout.Failed); failed.LastError.Class != "network" {
+		t.Errorf("a page is reported as %+v, want network", failed.LastError)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wxrollout/wxrollout/appconfig"
@@ -172,10 +173,19 @@ func (f Facts) own(j Judged, err error, lastError rollout.LastError) Outcome {
 		return Outcome{Event: f.Unbegun("the worker is stopping")}
 	case errors.As(err, &api):
 		return f.answered(api, OfWrite(err), lastError)
-	default: // never reached WeChat, or a read whose reply was lost
+	default: // never reached WeChat, or a read whose reply was lost or lacks something
 		lastError.Class = "network"
+		if incomplete(err) {
+			lastError.Class = rollout.ClassUnread
+		}
 		return f.busy(rollout.CauseBusy, lastError)
 	}
+}
+
+// incomplete reports whether WeChat answered with an object that does not contain what was read for.
+func incomplete(err error) bool {
+	var unknown *errcode.OutcomeUnknownError
+	return errors.As(err, &unknown) && strings.HasPrefix(unknown.Raw, "{")
 }
 
 // faultText is the longest text of a fault in runes: its cause, with WeChat's own words at the end.
