@@ -6,6 +6,7 @@ const (
 	codePrivacyChecking = 61039
 	codeMinuteUsed      = 45011
 	codeDayUsed         = 45009
+	codeMonthUsed       = 45040
 	codeQuotaUsed       = 85085   // the platform's submissions of the month are used up
 	codePunished        = 86008   // provider punished: no submission of any app
 	codeNoUpdates       = 86010   // provider may not submit updates

@@ -363,7 +363,7 @@ func (f Facts) throttled(code int64, lastError rollout.LastError) Outcome {
 	switch {
 	case code == codeUndoQuota:
 		reset = untilTomorrow(f.Now)
-	case appconfig.MonthSpent(code):
+	case code == codeMonthUsed || appconfig.MonthSpent(code):
 		reset = untilNextMonth(f.Now)
 	default:
 		return f.Wait(rollout.ReasonThrottle, f.Waits.Throttle, lastError)
