@@ -10,7 +10,7 @@ import (
 // AuditStatus is the state of one audit. WeChat moves it; only AuditWithdrawn is our doing.
 type AuditStatus int64
 
-// The audit states WeChat documents. Treat any other value as AuditPending.
+// The audit states WeChat documents. Any other value shows nothing: the audit may be pending or over.
 const (
 	// AuditPassed: the version may be released.
 	AuditPassed AuditStatus = 0
@@ -128,19 +128,19 @@ func (c *Client) SpeedUpAudit(ctx context.Context, appid string, auditID int64) 
 type Quota struct {
 	// Rest and Limit count submissions. Zero of zero can mean a platform without any quota.
 	Rest, Limit int64
-	// SpeedupRest and SpeedupLimit count speed-ups.
+	// SpeedupRest and SpeedupLimit count speed-ups; -1 means that WeChat does not show them.
 	SpeedupRest, SpeedupLimit int64
 }
 
 type quotaReply struct {
 	Rest         *wire.Integer `json:"rest" need:"yes"`
 	Limit        *wire.Integer `json:"limit" need:"yes"`
-	SpeedupRest  *wire.Integer `json:"speedup_rest" need:"yes"`
-	SpeedupLimit *wire.Integer `json:"speedup_limit" need:"yes"`
+	SpeedupRest  *wire.Integer `json:"speedup_rest"`
+	SpeedupLimit *wire.Integer `json:"speedup_limit"`
 }
 
 // QueryQuota reads the platform's quota through the token of any of its apps. A reply that
-// lacks a number is an error, not zero.
+// lacks the number of submissions is an error, not zero.
 //
 // WeChat page: api_setcodeauditquota. Codes: -1.
 func (c *Client) QueryQuota(ctx context.Context, appid string) (Quota, error) {
@@ -148,8 +148,9 @@ func (c *Client) QueryQuota(ctx context.Context, appid string) (Quota, error) {
 	if err := c.wire.CallApp(ctx, appid, wire.Get("/wxa/queryquota"), &reply); err != nil {
 		return Quota{}, err
 	}
-	return Quota{
-		Rest: reply.Rest.Value(), Limit: reply.Limit.Value(),
-		SpeedupRest: reply.SpeedupRest.Value(), SpeedupLimit: reply.SpeedupLimit.Value(),
-	}, nil
+	q := Quota{Rest: reply.Rest.Value(), Limit: reply.Limit.Value(), SpeedupRest: -1, SpeedupLimit: -1}
+	if reply.SpeedupRest != nil && reply.SpeedupLimit != nil {
+		q.SpeedupRest, q.SpeedupLimit = reply.SpeedupRest.Value(), reply.SpeedupLimit.Value()
+	}
+	return q, nil
 }

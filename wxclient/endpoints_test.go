@@ -187,6 +187,13 @@ func TestAuditEndpoints(t *testing.T) {
 			reply: `{"errcode":0,"rest":0,"limit":500,"speedup_rest":1,"speedup_limit":2}`,
 			out:   wxclient.Quota{Rest: 0, Limit: 500, SpeedupRest: 1, SpeedupLimit: 2},
 		},
+		{
+			name:  "query quota without speed-ups", // what is left is known
+			call:  func(ctx context.Context, c *wxclient.Client) (any, error) { return c.QueryQuota(ctx, app) },
+			want:  got{"GET", "/wxa/queryquota", appQuery, ""},
+			reply: `{"errcode":0,"rest":5,"limit":500}`,
+			out:   wxclient.Quota{Rest: 5, Limit: 500, SpeedupRest: -1, SpeedupLimit: -1},
+		},
 	})
 }
 

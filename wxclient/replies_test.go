@@ -124,7 +124,6 @@ func TestUnreadableReplies(t *testing.T) {
 		{"audit with empty status", latest, `{"errcode":0,"auditid":5,"status":""}`, "not a whole number"},
 		{"quota without rest", quota, `{"errcode":0,"limit":5,"speedup_rest":0,"speedup_limit":0}`, "lacks rest"},
 		{"quota without limit", quota, `{"errcode":0,"rest":5,"speedup_rest":0,"speedup_limit":0}`, "lacks limit"},
-		{"quota without speed-ups", quota, `{"errcode":0,"rest":5,"limit":5}`, "lacks speedup_rest"},
 		{"refresh without token", refresh, ok, "lacks authorizer_access_token"},
 		{"refresh without life", refresh, `{"authorizer_access_token":"x"}`, "lacks expires_in"},
 		{"component token missing", fetch, ok, "lacks component_access_token"},

@@ -69,9 +69,9 @@ func (d *Doctor) checkQuota(ctx context.Context, through []string) Result {
 	}
 	detail := fmt.Sprintf("%d of %d submissions left this month", q.Rest, q.Limit)
 	switch {
-	case q.Limit == 0:
+	case q.Limit <= 0 && q.Rest <= 0:
 		return fail(name, detail, "the platform has no submissions at all: ask WeChat for them")
-	case q.Rest == 0:
+	case q.Rest <= 0:
 		return warn(name, detail, "targets wait until the next month, or until WeChat grants more")
 	default:
 		return ok(name, detail)

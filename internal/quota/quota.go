@@ -70,8 +70,9 @@ func (q *Quota) Pools(ctx context.Context) ([]Pool, error) {
 
 // Live is the platform's quota as WeChat reports it now.
 type Live struct {
-	Rest         int64 `json:"rest"`
-	Limit        int64 `json:"limit"`
+	Rest  int64 `json:"rest"`
+	Limit int64 `json:"limit"`
+	// SpeedupRest and SpeedupLimit are -1 if WeChat does not show them.
 	SpeedupRest  int64 `json:"speedup_rest"`
 	SpeedupLimit int64 `json:"speedup_limit"`
 	// AppID is the app that was asked through; all share one quota.

@@ -92,8 +92,12 @@ func runQuota(ctx context.Context, env *command.Env, o quotaOptions) error {
 		if o.format.Text() {
 			text := "WeChat was not read: " + q.Note
 			if q.Live != nil {
-				text = fmt.Sprintf("%s of %s submissions and %d of %d speed-ups are left at WeChat (read through %s)",
-					human.Count(q.Live.Rest), human.Count(q.Live.Limit), q.Live.SpeedupRest, q.Live.SpeedupLimit, q.Live.AppID)
+				speedups := fmt.Sprintf(" and %d of %d speed-ups", q.Live.SpeedupRest, q.Live.SpeedupLimit)
+				if q.Live.SpeedupLimit < 0 {
+					speedups = "" // WeChat does not show them
+				}
+				text = fmt.Sprintf("%s of %s submissions%s are left at WeChat (read through %s)",
+					human.Count(q.Live.Rest), human.Count(q.Live.Limit), speedups, q.Live.AppID)
 			}
 			if err := env.Print("%s\n\n", text); err != nil {
 				return err
