@@ -141,3 +141,27 @@ func TestWholeReleaseAfterGrayReplyLost(t *testing.T) {
 		r.is("release/released")
 	}
 }
+
+// A gray release that began before our version was submitted is another version's, and one in an
+// undocumented state shows nothing: neither counts as a step of ours, and none is begun beside it.
+func TestForeignGrayReleaseIsNoStepOfOurs(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		plan wxclient.GrayPlan
+		want string
+	}{
+		{"before our submission", wxclient.GrayPlan{Exists: true, Status: wxclient.GrayRunning, Percentage: 50, CreatedAt: 999}, "release/failed"},
+		{"undocumented", wxclient.GrayPlan{Exists: true, Status: 9, Percentage: 50, CreatedAt: 1001}, "release/parked/external"},
+		{"of an earlier attempt", wxclient.GrayPlan{Exists: true, Status: wxclient.GrayRunning, Percentage: 5, CreatedAt: 1001}, "release/parked/gray"},
+	} {
+		r := atGray(t, 5, 100)
+		r.wx.latestAudit = gives(wxclient.Audit{ID: 41, Status: wxclient.AuditPassed, Version: ourVersion, Desc: ourDesc, SubmittedAt: 1000})
+		r.wx.grayPlan = gives(tc.plan)
+		r.act()
+		r.called("version-info", "latest-audit", "gray-plan")
+		if got := r.is(tc.want); got.State == rollout.StateFailed && (got.LastError.Class != "pin" || got.Gray != 0) {
+			t.Errorf("%s: last error %+v after %d steps, want pin and none", tc.name, got.LastError, got.Gray)
+		}
+	}
+}

@@ -123,6 +123,7 @@ func TestReleaseIsPinned(t *testing.T) {
 		{"no id, our texts", audits(0, wxclient.AuditPassed, ourVersion, ourDesc), append(byID, wholeRelease[2:]...), "release/released"},
 		{"no id, no text", audits(0, wxclient.AuditPassed, ourVersion, ""), byID, "release/parked/external"},
 		{"none", noAudit, byID, "release/parked/external"},
+		{"ours has an undocumented status", audits(41, 7, ourVersion, ourDesc), none, "release/parked/external"},
 	} {
 		r := atRelease(t)
 		r.wx.latestAudit = tc.audit

@@ -322,3 +322,30 @@ func TestSubmitWithoutACategory(t *testing.T) {
 	r.act()
 	r.is("verdict/pending")
 }
+
+// A trial version has pages: a list without any shows nothing, and no unit is spent on an item without
+// its page.
+func TestNoSubmissionWithoutAPage(t *testing.T) {
+	t.Parallel()
+	for _, pages := range [][]string{{}, {""}} {
+		r := atSubmit(t)
+		r.wx.pages = gives(pages)
+		r.act()
+		r.called(wholeSubmit[:len(wholeSubmit)-1]...)
+		if got := r.is("submit/parked/external"); got.LastError.Class != rollout.ClassUnread {
+			t.Errorf("last error %+v, want unread", got.LastError)
+		}
+		r.pool(settled)
+	}
+}
+
+// A retry after a rejection whose audit now has an undocumented state follows that audit: it may go on.
+func TestPastAuditInAnUndocumentedState(t *testing.T) {
+	t.Parallel()
+	r := atSubmit(t)
+	r.at(rollout.StageSubmit, func(x *rollout.Target) { x.PastAuditID = 41 })
+	r.wx.latestAudit = audits(41, 7, ourVersion, ourDesc)
+	r.act()
+	r.called("latest-audit")
+	r.is("verdict/pending")
+}

@@ -305,3 +305,20 @@ func TestUndoInAPausedOrAbortedRollout(t *testing.T) {
 		r.is("undo/undone")
 	}
 }
+
+// An audit of ours in an undocumented state may go on: the undo does not end before it is readable.
+func TestUndoOfAnUndocumentedAudit(t *testing.T) {
+	t.Parallel()
+	r := atUndo(t)
+	r.wx.versionInfo = live("3.8.0", "winter")
+	r.wx.latestAudit = audits(41, 7, ourVersion, ourDesc)
+	r.act()
+	r.called(look...)
+	if got := r.parked("undo/parked/external", 65*time.Second); got.LastError.Class != rollout.ClassUnread {
+		t.Errorf("last error %+v, want unread", got.LastError)
+	}
+	r.inOurAudit()
+	r.act()
+	r.called("version-info", "latest-audit", "undo", "version-info", "latest-audit")
+	r.is("undo/undone")
+}

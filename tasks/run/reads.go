@@ -23,6 +23,7 @@ const (
 	WhichTrial = "which trial version the app has"
 	WhichLive  = "which version is live"
 	WhoseAudit = "whose the last audit is"
+	AuditState = "a documented status of our audit"
 )
 
 // ReadTrial reads whose the app's trial version is.
@@ -67,6 +68,12 @@ func (r *Run) ReadAudit(ctx context.Context, wx AuditReader) (latest wxclient.Au
 // Undecided reports whether a submission is in audit.
 func Undecided(a wxclient.Audit) bool {
 	return a.Status == wxclient.AuditPending || a.Status == wxclient.AuditDelayed
+}
+
+// Documented reports whether the status of a submission is one that WeChat documents. Any other shows
+// nothing: the submission may be in audit.
+func Documented(a wxclient.Audit) bool {
+	return a.Status >= wxclient.AuditPassed && a.Status <= wxclient.AuditDelayed
 }
 
 // Mark distinguishes the target's own versions.

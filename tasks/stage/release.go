@@ -66,11 +66,12 @@ func (r release) act(ctx context.Context) (rollout.Event, error) {
 	if event, err := configure(ctx, r.Run, appconfig.BeforeRelease); event != nil || err != nil {
 		return event, err
 	}
-	if event, err := r.pin(ctx); event != nil || err != nil {
+	submitted, event, err := r.pin(ctx)
+	if event != nil || err != nil {
 		return event, err
 	}
 	if gray := r.Plan.Release.Gray; r.Target.Gray < len(gray) && gray[r.Target.Gray] < 100 {
-		return r.widen(ctx, gray[r.Target.Gray])
+		return r.widen(ctx, gray[r.Target.Gray], submitted)
 	}
 	return r.publish(ctx)
 }
@@ -105,11 +106,11 @@ func (r release) mayRelease() rollout.Event {
 
 // pin returns nil if a release would publish our version: our audit is the app's last one, and it
 // passed. If the reply lacks the id of the last audit, its texts show whose it is, and our audit is
-// read by its id.
-func (r release) pin(ctx context.Context) (rollout.Event, error) {
+// read by its id. submitted is when our version was submitted; 0 if WeChat does not show it.
+func (r release) pin(ctx context.Context) (submitted int64, event rollout.Event, err error) {
 	latest, exists, err := r.ReadAudit(ctx, r.wx)
 	if err != nil {
-		return nil, fmt.Errorf("pin the release: %w", err)
+		return 0, nil, fmt.Errorf("pin the release: %w", err)
 	}
 	last := whose.Audit(r.Mark(), r.Target.AuditID, latest)
 	if !exists {
@@ -118,21 +119,23 @@ func (r release) pin(ctx context.Context) (rollout.Event, error) {
 	if last != whose.Anothers && latest.ID == 0 {
 		own, err := r.wx.AuditStatus(ctx, r.Assignment.AppID, r.Target.AuditID)
 		if err != nil {
-			return nil, fmt.Errorf("pin the release to audit %d: %w", r.Target.AuditID, err)
+			return 0, nil, fmt.Errorf("pin the release to audit %d: %w", r.Target.AuditID, err)
 		}
 		latest.ID, latest.Status = r.Target.AuditID, own.Status
 	}
 	switch {
 	case last == whose.Anothers:
-		return r.unpinned(fmt.Sprintf("not released: the last audit is %d (version %q, %s), not our %d; another system submitted this app",
+		return 0, r.unpinned(fmt.Sprintf("not released: the last audit is %d (version %q, %s), not our %d; another system submitted this app",
 			latest.ID, latest.Version, latest.Status, r.Target.AuditID), ""), nil
+	case !run.Documented(latest):
+		return 0, r.Facts().Unread(run.AuditState), nil
 	case latest.Status != wxclient.AuditPassed:
-		return r.unpinned(fmt.Sprintf("not released: our audit %d is %s now", r.Target.AuditID, latest.Status),
+		return 0, r.unpinned(fmt.Sprintf("not released: our audit %d is %s now", r.Target.AuditID, latest.Status),
 			"look at the audit at mp.weixin.qq.com; then "+r.Facts().Retry("--recommit")), nil
 	case last == whose.Unknown:
-		return r.Facts().Unread(run.WhoseAudit), nil
+		return 0, r.Facts().Unread(run.WhoseAudit), nil
 	default:
-		return nil, nil
+		return latest.SubmittedAt, nil, nil
 	}
 }
 
@@ -140,11 +143,19 @@ func (r release) unpinned(text, next string) rollout.Event {
 	return r.Facts().Failed(rollout.LastError{Stage: r.Assignment.Stage, Class: "pin", At: r.Now(), Text: text, Next: next})
 }
 
-// widen takes the next step of a gray release.
-func (r release) widen(ctx context.Context, percent int) (rollout.Event, error) {
+// widen takes the next step of a gray release of our version, which was submitted at a time in unix
+// seconds; 0 is unknown.
+func (r release) widen(ctx context.Context, percent int, submitted int64) (rollout.Event, error) {
 	running, err := r.grayPort.GrayPlan(ctx, r.Assignment.AppID)
 	if err != nil {
 		return nil, fmt.Errorf("read the gray plan: %w", err)
+	}
+	switch goesOn := running.Exists && (running.Status == wxclient.GrayRunning || running.Status == wxclient.GrayPaused); {
+	case running.Exists && (running.Status < wxclient.GrayInitial || running.Status > wxclient.GrayDeleted):
+		return r.Facts().Unread("a documented status of the gray release"), nil
+	case goesOn && running.CreatedAt > 0 && running.CreatedAt < submitted:
+		return r.unpinned(fmt.Sprintf("a gray release to %d%% of the users runs, which began before our audit %d was submitted: it is another version's",
+			running.Percentage, r.Target.AuditID), "end that gray release at mp.weixin.qq.com; then "+r.Facts().Retry("")), nil
 	}
 	// WeChat still shows the plan of an earlier version after its end.
 	over := !running.Exists || running.Status == wxclient.GrayFinished || running.Status == wxclient.GrayDeleted

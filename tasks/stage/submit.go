@@ -62,15 +62,20 @@ func (r submit) act(ctx context.Context) (rollout.Event, error) {
 	case whose.Ours:
 	case whose.Unknown:
 		return r.Facts().Unread(run.WhichTrial), nil
+	case whose.None:
+		return r.recommit("WeChat shows no trial version", rollout.LastError{
+			Class: rollout.ClassUnshown, Text: "committed again, and again WeChat shows no trial version",
+			Next: "compare the app at mp.weixin.qq.com; then " + r.Facts().Retry("--recommit"),
+		}), nil
 	default:
-		return r.recommit("the trial version is not this rollout's")
+		return r.recommit("the trial version is not this rollout's", rollout.LastError{
+			Class: "pin", Text: "committed again, and again the trial version is not this rollout's: another system commits to this app",
+			Next: "stop the other system's commits; then " + r.Facts().Retry("--recommit"),
+		}), nil
 	}
-	items, err := r.items(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if len(items) == 0 {
-		return noCategory(r.Run), nil
+	items, event, err := r.items(ctx)
+	if event != nil || err != nil {
+		return event, err
 	}
 	if err := r.permitted(ctx); err != nil {
 		return nil, err
@@ -101,7 +106,10 @@ func (r submit) submitOnce(ctx context.Context, items []wxclient.AuditItem) (rol
 		return r.Facts().Contradicted(err, "WeChat says that a version is in audit, and get_latest_auditstatus shows none",
 			"look for an audit of this app at mp.weixin.qq.com and end it; then "+r.Facts().Retry("")), nil
 	case classify.Code(err) == codeNotCommitted || classify.Code(err) == run.CodeNoTrial:
-		return r.recommit(err.Error())
+		twice := r.Facts().LastError(err)
+		twice.Text = classify.Clip("committed again, and getversioninfo shows our trial version, but WeChat refuses it: " + err.Error())
+		twice.Next = "ask WeChat with the rid why it does not take the committed code; then " + r.Facts().Retry("--recommit")
+		return r.recommit(err.Error(), twice), nil
 	default:
 		if errors.As(err, new(*classify.LostError)) {
 			r.Permit.Use = ratelimit.Doubtful // counts as spent until a read-back
@@ -110,12 +118,13 @@ func (r submit) submitOnce(ctx context.Context, items []wxclient.AuditItem) (rol
 	}
 }
 
-// recommit goes back to commit once; a second time it is a failure.
-func (r submit) recommit(why string) (rollout.Event, error) {
+// recommit goes back to commit once; a second time it fails the target. The plan is not to blame.
+func (r submit) recommit(why string, twice rollout.LastError) rollout.Event {
 	if r.Target.Redone > 0 {
-		return nil, &classify.PlanError{Err: fmt.Errorf("committed again, and still: %s", why)}
+		twice.Stage, twice.At = r.Assignment.Stage, r.Now()
+		return r.Facts().Failed(twice)
 	}
-	return rollout.Recommitted{At: r.Now(), Note: why}, nil
+	return rollout.Recommitted{At: r.Now(), Note: why}
 }
 
 // foundAudit decides by the app's last submission; nil if ours is still to be made.
@@ -179,7 +188,7 @@ func submitted(r *run.Run, a wxclient.Audit, exists bool) whose.Fact {
 	switch {
 	case owner == whose.Anothers:
 		return whose.Anothers
-	case a.ID != 0 && a.ID == r.Target.PastAuditID && !run.Undecided(a) && a.Status != wxclient.AuditPassed:
+	case a.ID != 0 && a.ID == r.Target.PastAuditID && run.Documented(a) && !run.Undecided(a) && a.Status != wxclient.AuditPassed:
 		return whose.None // it is over; one that goes on or passed is worth no second unit
 	case owner == whose.Ours && !lost && a.Status == wxclient.AuditWithdrawn:
 		return whose.None
@@ -232,9 +241,9 @@ func (r submit) permitted(ctx context.Context) error {
 	return nil
 }
 
-// items is the plan's item_list, or the app's first category with its first page; none if the app
-// has no category.
-func (r submit) items(ctx context.Context) ([]wxclient.AuditItem, error) {
+// items is the plan's item_list, or the app's first category with its first page. It returns an event
+// if the app has no category, or if its trial version, which has pages, is shown without any.
+func (r submit) items(ctx context.Context) ([]wxclient.AuditItem, rollout.Event, error) {
 	if fixed := r.Plan.Audit.Items; len(fixed) > 0 {
 		out := make([]wxclient.AuditItem, len(fixed))
 		for i, it := range fixed {
@@ -244,22 +253,21 @@ func (r submit) items(ctx context.Context) ([]wxclient.AuditItem, error) {
 				Address: it.Address, Tag: it.Tag, Title: it.Title,
 			}
 		}
-		return out, nil
+		return out, nil, nil
 	}
 	categories, err := r.itemsPort.Categories(ctx, r.Assignment.AppID)
 	if err != nil {
-		return nil, fmt.Errorf("read the app's categories: %w", err)
+		return nil, nil, fmt.Errorf("read the app's categories: %w", err)
 	}
 	if len(categories) == 0 {
-		return nil, nil
+		return nil, noCategory(r.Run), nil
 	}
 	pages, err := r.itemsPort.Pages(ctx, r.Assignment.AppID)
 	if err != nil {
-		return nil, fmt.Errorf("read the app's pages: %w", err)
+		return nil, nil, fmt.Errorf("read the app's pages: %w", err)
 	}
-	address := ""
-	if len(pages) > 0 {
-		address = pages[0]
+	if len(pages) == 0 || pages[0] == "" {
+		return nil, r.Facts().Unread("the pages of the trial version"), nil
 	}
-	return []wxclient.AuditItem{categories[0].Item(address, "", "")}, nil
+	return []wxclient.AuditItem{categories[0].Item(pages[0], "", "")}, nil, nil
 }

@@ -113,6 +113,8 @@ func (r undo) read(ctx context.Context) (leftover, error) {
 	switch {
 	case live == whose.Unknown:
 		s.unread = run.WhichLive
+	case !s.live && (s.audited || audited == whose.Unknown) && !run.Documented(latest):
+		s.unread = run.AuditState
 	case audited == whose.Unknown && (run.Undecided(latest) || latest.Status == wxclient.AuditPassed && !s.live && len(r.Plan.Release.Gray) > 0):
 		s.unread = run.WhoseAudit
 	case !s.live && len(r.Plan.Release.Gray) > 0:
