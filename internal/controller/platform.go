@@ -164,7 +164,8 @@ func works(err error) bool {
 }
 
 // others probes through other apps than those that failed; nil if one works. Without any, the
-// list of apps has to answer: it needs the component's token alone.
+// list of apps has to answer: it needs the component's token alone. That says nothing about a call
+// that failed for each of several apps.
 func (p *Platform) others(ctx context.Context, failed []string) error {
 	apps, err := p.idle(ctx, failed)
 	if err != nil {
@@ -175,8 +176,11 @@ func (p *Platform) others(ctx context.Context, failed []string) error {
 			return nil
 		}
 	}
-	if len(apps) > 0 {
+	switch {
+	case len(apps) > 0:
 		return err
+	case len(failed) > 1:
+		return errors.New("no other app to probe through")
 	}
 	if _, err := p.WeChat.AuthorizerList(ctx, 0, 1); err != nil {
 		return fmt.Errorf("probe by the list of apps: %w", err)

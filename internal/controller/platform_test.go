@@ -114,3 +114,28 @@ func TestProbesBeginWithAnotherApp(t *testing.T) {
 		}
 	}
 }
+
+// TestNoAppIsAloneAmongFailures: an undocumented errcode of a credential call is the platform's fault
+// until that call works for one app. That the list of apps answers shows nothing about it.
+func TestNoAppIsAloneAmongFailures(t *testing.T) {
+	t.Parallel()
+	const renew = "/cgi-bin/component/api_authorizer_token"
+	refused := &wxclient.NotSentError{Endpoint: "/wxa/getversioninfo", Err: &wxclient.TokenError{
+		Err: &wxclient.Error{Endpoint: renew, Code: 99999, Class: wxclient.ClassOf(99999)}}}
+	for apps, alone := range map[int]bool{1: true, 2: false, 8: false} {
+		loop, wx, m := newPlatform(t, ledger.PlatformFault{Code: 99999, Endpoint: renew, Confirm: true}, apps)
+		redistest.Advance(m, time.Minute)
+		wx.errs["VersionInfo"] = refused
+		p, err := loop.Probe(t.Context())
+		if err != nil || p.Cleared != alone || (len(p.Alone) > 0) != alone {
+			t.Errorf("%d apps that fail alike: %+v, %v; asked %v", apps, p, err, wx.asked)
+		}
+		if !alone {
+			redistest.Advance(m, 2*time.Minute)
+			wx.errs["VersionInfo"] = nil
+			if p, err := loop.Probe(t.Context()); err != nil || !p.Cleared || len(p.Alone) != 0 {
+				t.Errorf("%d apps that work again: %+v, %v", apps, p, err)
+			}
+		}
+	}
+}
