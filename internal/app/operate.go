@@ -57,10 +57,10 @@ func open(ctx context.Context, c *config.Config, o coreOptions) (*Tools, func() 
 // tools builds the use cases for an operator or a worker called by.
 func (k *core) tools(c *config.Config, by string) *Tools {
 	store := apps.New(k.rdb)
-	fd := fleet.Deps{Redis: k.rdb, Rollouts: k.ledger, Readers: k.readers, By: by}
+	fd := fleet.Deps{Component: c.ComponentAppID, Redis: k.rdb, Rollouts: k.ledger, Readers: k.readers, By: by}
 	ld := library.Deps{Plans: k.ledger, Log: k.ledger, Apps: store, By: by}
 	qd := quota.Deps{Ledger: k.ledger, Pools: k.pools, Readers: k.readers, By: by}
-	nd := launch.Deps{Ledger: k.ledger, Redis: k.rdb, Readers: k.readers, By: by}
+	nd := launch.Deps{Component: c.ComponentAppID, Ledger: k.ledger, Redis: k.rdb, Readers: k.readers, By: by}
 	od := operator.Deps{Ledger: k.ledger, Redis: k.rdb, Readers: k.readers, By: by}
 	d := &doctor.Doctor{
 		Ledger: k.ledger, Pools: k.pools, Redis: k.rdb, Accepted: c.RedisAccept, Readers: k.readers,

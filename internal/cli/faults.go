@@ -69,6 +69,7 @@ func report(env *command.Env, cmd *cobra.Command, err error) {
 func faultLines(err error) []string {
 	switch e := err.(type) { //nolint:errorlint // a joined error is split into its parts
 	case filefault.Faults:
+		e = e.Grouped()
 		lines := make([]string, len(e))
 		for i, f := range e {
 			lines[i] = f.String()

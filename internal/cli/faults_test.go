@@ -50,11 +50,11 @@ func TestReportAll(t *testing.T) {
 	t.Parallel()
 	var faults filefault.Faults
 	for i := range 120 {
-		faults = append(faults, filefault.Fault{File: "apps.csv", Line: i + 1, Msg: "wrong"})
+		faults = append(faults, filefault.Fault{File: "apps.csv", Line: i + 1, Msg: fmt.Sprint("wrong ", i)})
 	}
 	f := newFake("")
 	report(f.Env, nil, errors.Join(errors.New("one more"), faults))
-	if got := strings.Count(f.Stderr.String(), "\n  "); got != 121 || !strings.HasPrefix(f.Stderr.String(), "enqueue: 121 faults:\n  one more\n  apps.csv:1: wrong\n") {
+	if got := strings.Count(f.Stderr.String(), "\n  "); got != 121 || !strings.HasPrefix(f.Stderr.String(), "enqueue: 121 faults:\n  one more\n  apps.csv:1: wrong 0\n") {
 		t.Errorf("%d faults in:\n%.200s", got, f.Stderr.String())
 	}
 	f = newFake("")

@@ -32,6 +32,10 @@ type EditOptions struct {
 	Replace bool
 	// SkipUnknown skips apps without a record; they are faults otherwise.
 	SkipUnknown bool
+	// AllowDamaged takes values that a spreadsheet program seems to have changed.
+	AllowDamaged bool
+	// Faults of reading the list are reported with those that Import finds.
+	Faults filefault.Faults
 	// Progress receives the number of apps written; nil is fine.
 	Progress func(done, total int)
 }
@@ -48,10 +52,16 @@ type Edited struct {
 // Import gives the apps of a list its label and values. If the list has faults
 // (filefault.Faults), nothing is changed.
 func (f *Fleet) Import(ctx context.Context, list *applist.Apps, opt EditOptions) (Edited, error) {
-	var faults filefault.Faults
+	faults := append(slices.Clone(opt.Faults), list.Without(f.d.Component, "is the third-party platform's own appid: want the apps that authorized it")...)
 	for _, name := range list.Columns() {
-		if err := apps.CheckName(name); err != nil {
-			faults = append(faults, filefault.Fault{File: list.Name(), Line: 1, Key: name, Msg: err.Error()})
+		if err := apps.CheckName(name); err != nil && name != "" { // reading reported a column without a name
+			faults = append(faults, filefault.Fault{File: list.Name(), Line: list.HeaderLine(), Key: name, Msg: err.Error()})
+		}
+	}
+	if !opt.AllowDamaged {
+		for _, x := range list.Damage() {
+			x.Msg += ": " + applist.Advice + ", or add --allow-damaged"
+			faults = append(faults, x)
 		}
 	}
 	edits := make([]string, 0, list.Len())
@@ -66,8 +76,13 @@ func (f *Fleet) Import(ctx context.Context, list *applist.Apps, opt EditOptions)
 		switch {
 		case err != nil:
 			return out, err
+		case a.AppID == f.d.Component: // reported above
 		case a.State != apps.StateUnknown:
 			known = append(known, a.AppID)
+			row := list.At(place[a.AppID])
+			if _, err := applyEdit(editOfRow(row, list.HasLabel(), opt.Replace), &a); err != nil {
+				faults = append(faults, filefault.Fault{File: list.Name(), Line: row.Line, Key: "appid", Value: a.AppID, Msg: err.Error()})
+			}
 		case opt.SkipUnknown:
 			out.Unknown++
 		default:
@@ -79,6 +94,7 @@ func (f *Fleet) Import(ctx context.Context, list *applist.Apps, opt EditOptions)
 		}
 	}
 	if len(faults) > 0 {
+		faults.Sort(list.Name())
 		return out, faults
 	}
 	edited, err := f.edit(ctx, known, opt, "import "+list.Name(), func(appID string) apps.Edit {

@@ -60,6 +60,8 @@ type TokenKeeper interface {
 
 // Deps are what a Fleet works on.
 type Deps struct {
+	// Component is the platform's own appid, which no list may hold.
+	Component string
 	// Redis holds the app registry, the sync's lease and its rate.
 	Redis redis.UniversalClient
 	// Rollouts are those whose targets are woken.

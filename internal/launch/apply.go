@@ -15,6 +15,8 @@ import (
 type ApplyOptions struct {
 	// Again makes a new rollout although one of the same content ended already.
 	Again bool
+	// AllowDamaged takes a list with values that a spreadsheet program seems to have changed.
+	AllowDamaged bool
 	// Expect refuses to apply anything but the preview of this id; "" takes any.
 	Expect string
 	// Why is the operator's reason.
@@ -40,7 +42,7 @@ func (l *Launcher) Apply(ctx context.Context, p *Preview, opt ApplyOptions) (App
 	if p.Schedule != "" {
 		return Applied{}, ErrScheduled
 	}
-	if err := p.expect(opt.Expect); err != nil {
+	if err := p.refuse(opt); err != nil {
 		return Applied{}, err
 	}
 	id, err := l.place(ctx, p, opt.Again)
@@ -71,6 +73,14 @@ func (l *Launcher) write(ctx context.Context, r Rollout) (Written, error) {
 	r.Now = l.d.Now()
 	r.Prepare = func(ctx context.Context) error { return l.addToPlatform(ctx, r.Plan, r.Targets) }
 	return Write(ctx, l.d.Ledger, r)
+}
+
+// refuse returns an error for a preview that must not be applied with these options.
+func (p *Preview) refuse(opt ApplyOptions) error {
+	if len(p.Damaged) > 0 && !opt.AllowDamaged {
+		return &DamagedError{Faults: p.Damaged}
+	}
+	return p.expect(opt.Expect)
 }
 
 // expect returns an error unless the preview has the id that was reviewed; "" takes any.

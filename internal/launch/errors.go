@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/applist"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 // EndedError reports that a rollout of the same content has ended. Applying again makes a new one.
@@ -43,6 +45,13 @@ type DifferentError struct{ Want, Have string }
 
 func (e *DifferentError) Error() string {
 	return fmt.Sprintf("the plan is now %s, not %s as reviewed: the plan, the app list, the ext template or the newest template changed; look at it again", e.Have, e.Want)
+}
+
+// DamagedError reports values of an app list that a spreadsheet program seems to have changed.
+type DamagedError struct{ Faults filefault.Faults }
+
+func (e *DamagedError) Error() string {
+	return e.Faults.Error() + "\n" + applist.Advice + "; to take the values as they are: --allow-damaged"
 }
 
 // ErrScheduled reports that a plan with a schedule was applied.

@@ -46,6 +46,8 @@ type Deps struct {
 	AppConfig appconfig.Client
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Component is the platform's own appid, which no list may hold.
+	Component string
 	// By names the operator in the ledger, such as li@ops1.
 	By string
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/applist"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 	"github.com/wxrollout/wxrollout/rollout/planfile"
 )
 
@@ -54,6 +55,9 @@ type Preview struct {
 	Earlier *Earlier `json:"earlier,omitempty"`
 	// AppConfig is what the plan's configure would change; nil if it has none.
 	AppConfig *ConfigDiff `json:"app_config,omitempty"`
+	// Damaged are values of the list that a spreadsheet program seems to have changed. Applying
+	// refuses them unless they are allowed.
+	Damaged filefault.Faults `json:"damaged,omitempty"`
 	// Warnings are for a person to read before applying.
 	Warnings []string `json:"warnings,omitempty"`
 
@@ -105,7 +109,13 @@ func (l *Launcher) Preview(ctx context.Context, file *planfile.File, opt PlanOpt
 		Warnings: append(warnings, notes...), compiled: compiled,
 	}
 	p.Plan.Ext, p.Plan.Configure = "", ""
-	p.Waves = p.waves()
+	p.Waves, p.Damaged = p.waves(), apps.Damage()
+	for _, f := range p.Damaged.Grouped() {
+		p.warn("%s", f)
+	}
+	if len(p.Damaged) > 0 {
+		p.warn("apply refuses these values without --allow-damaged: %s", applist.Advice)
+	}
 	if err := l.noteReserve(ctx, p); err != nil {
 		return nil, err
 	}
@@ -119,6 +129,9 @@ func (l *Launcher) Preview(ctx context.Context, file *planfile.File, opt PlanOpt
 func (l *Launcher) planApps(ctx context.Context, file *planfile.File, opt PlanOptions) (*applist.Apps, []string, error) {
 	if !file.Targets.Registry() {
 		list, err := file.ReadApps()
+		if err == nil {
+			err = list.Without(l.d.Component, "is the third-party platform's own appid: want the apps that authorized it").Err()
+		}
 		return list, nil, err
 	}
 	list, warnings, err := l.chosen(ctx, file)

@@ -26,7 +26,7 @@ func (l *Launcher) storeSchedule(ctx context.Context, p *Preview, opt ApplyOptio
 	case len(p.NextRuns) == 0:
 		return fmt.Errorf("schedule %s: %q never fires in the next years", p.Name, p.Schedule)
 	}
-	if err := p.expect(opt.Expect); err != nil {
+	if err := p.refuse(opt); err != nil {
 		return err
 	}
 	zone, _, _ := strings.Cut(strings.TrimPrefix(p.Schedule, "CRON_TZ="), " ")

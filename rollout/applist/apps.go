@@ -41,6 +41,7 @@ type Apps struct {
 	labeled    bool     // there is a column label
 	columns    []string // without appid and label, in the list's order
 	rows       []row
+	damage     filefault.Faults
 }
 
 // row is an App without the column names, which all rows share.
@@ -70,6 +71,9 @@ func New(name string, apps []App) *Apps {
 	return list
 }
 
+// HeaderLine is the line that names the columns; 0 if there is none.
+func (a *Apps) HeaderLine() int { return a.headerLine }
+
 // Name is what the list was read from.
 func (a *Apps) Name() string { return a.name }
 
@@ -78,6 +82,20 @@ func (a *Apps) Len() int { return len(a.rows) }
 
 // HasLabel reports whether the list has a column label.
 func (a *Apps) HasLabel() bool { return a.labeled }
+
+// Damage are the values that a spreadsheet program seems to have changed, at most DamageMax of them. They
+// are text like any other: a caller decides whether to take them.
+func (a *Apps) Damage() filefault.Faults { return a.damage }
+
+// Without returns a fault, with a message, for the row of an appid that the list must not hold.
+func (a *Apps) Without(appID, msg string) filefault.Faults {
+	for _, r := range a.rows {
+		if r.appid == appID {
+			return filefault.Faults{{File: a.name, Line: r.line, Key: keyAppID, Value: appID, Msg: msg}}
+		}
+	}
+	return nil
+}
 
 // Columns are the names of the columns apart from appid and label, in the list's order.
 func (a *Apps) Columns() []string { return slices.Clone(a.columns) }
@@ -190,7 +208,18 @@ func (a *Apps) Select(s selector.Selector) (*Apps, error) {
 			kept = append(kept, r)
 		}
 	}
-	return a.with(kept), nil
+	chosen := a.with(kept)
+	chosen.damage = nil
+	lines := make(map[int]bool, len(kept))
+	for _, r := range kept {
+		lines[r.line] = true
+	}
+	for _, f := range a.damage {
+		if lines[f.Line] {
+			chosen.damage = append(chosen.damage, f)
+		}
+	}
+	return chosen, nil
 }
 
 // Order sorts by a column, "-column" for descending; "" keeps the order. Values compare as numbers if

@@ -77,18 +77,28 @@ func TestReadAppsFaults(t *testing.T) {
 		{"UTF-16", "\xff\xfea\x00", "apps.csv:1: is UTF-16: save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)"},
 		{"UTF-16 big endian", "\xfe\xff\x00a", "apps.csv:1: is UTF-16: save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)"},
 		{"GBK", head + id1 + ",\xb2\xe8", `apps.csv:2: label: "\xb2\xe8": is not valid UTF-8: save it as CSV UTF-8 (Excel's plain CSV is GBK)`},
+		{"workbook", "PK\x03\x04\x14\x00", "apps.csv: is a workbook (.xlsx or .ods) or another zip file: save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)"},
+		{"old workbook", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", "apps.csv: is a workbook of an old Excel (.xls): save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)"},
+		{"a secret", "2f4dd0f3bc8a4bd3b1a3d9e2a6a5f1c0\n", "apps.csv:1: the header has no column appid: want a line that names the columns, such as appid,label"},
+		{"a secret of bytes", "\x8a\x01,\x8a\x01\n", `apps.csv:1: is not valid UTF-8: save it as CSV UTF-8 (Excel's plain CSV is GBK)
+apps.csv:1: columns 1 and 2 have the same name
+apps.csv:1: the header has no column appid: want a line that names the columns, such as appid,label`},
+		{"appid that is no hex", head + "wx000000000000000g,One", `apps.csv:2: appid: "wx000000000000000g": has characters that no appid has: want wx and 16 of 0-9 and a-f`},
+		{"original id", head + "gh_0123456789ab,One", `apps.csv:2: appid: "gh_0123456789ab": is the original id of an account, not its appid: want wx and 16 of 0-9 and a-f`},
+		{"no appid", head + ",One", "apps.csv:2: appid: is empty: want wx and 16 of 0-9 and a-f"},
+		{"another id", head + "ab0000000000000001,One", `apps.csv:2: appid: "ab0000000000000001": does not begin with wx: want wx and 16 of 0-9 and a-f`},
 		{"NUL", head + id1 + ",a\x00", `apps.csv:2: label: "a\x00": has a NUL byte`},
 		{"control character", head + id1 + ",a\x1b", `apps.csv:2: label: "a\x1b": has a control character`},
-		{"bad appid", head + "wx123,One", `apps.csv:2: appid: "wx123": want wx and 16 lowercase letters or digits`},
-		{"appid in capitals", head + strings.ToUpper(id1) + ",One", `apps.csv:2: appid: "WX0000000000000001": want wx and 16 lowercase letters or digits`},
-		{"bare list with a bad one", id1 + "x\n" + id2, `apps.csv:1: appid: "` + id1 + `x": want wx and 16 lowercase letters or digits`},
+		{"bad appid", head + "wx123,One", `apps.csv:2: appid: "wx123": is too short: want wx and 16 of 0-9 and a-f`},
+		{"appid in capitals", head + strings.ToUpper(id1) + ",One", `apps.csv:2: appid: "WX0000000000000001": has upper-case letters: write appids in lower case`},
+		{"bare list with a bad one", id1 + "x\n" + id2, `apps.csv:1: appid: "` + id1 + `x": is too long: want wx and 16 of 0-9 and a-f`},
 		{"twice", head + id1 + ",a\n" + id2 + ",b\n" + id1 + ",c", `apps.csv:4: appid: "` + id1 + `": is there twice, first on line 2`},
 		{"too many columns", head + id1 + ",a,b", `apps.csv:2: "` + id1 + `,a,b": has 3 columns, want 2; a value with a comma in it goes in quotes`},
 		{"too few columns", head + id1, `apps.csv:2: "` + id1 + `": has 1 columns, want 2; a value with a comma in it goes in quotes`},
 		{"bare list with columns", id1 + "\n" + id2 + ",b", `apps.csv:2: "` + id2 + `,b": has 2 columns, want 1; a value with a comma in it goes in quotes`},
-		{"no header", id1 + ",a\n", `apps.csv:1: "` + id1 + `,a": the first line must name the columns, such as appid,label`},
-		{"no appid column", "app_id,label\n" + id1 + ",a\n", `apps.csv:1: "app_id,label": the header has no column appid; is "app_id" meant to be appid?`},
-		{"semicolons", "appid;label\n" + id1 + ";a\n", `apps.csv:1: "appid;label": the columns are parted by ';': save the list with commas`},
+		{"no header", id1 + ",a\n", `apps.csv:1: the first line must name the columns, such as appid,label`},
+		{"no appid column", "app_id,label\n" + id1 + ",a\n", `apps.csv:1: the header has no column appid; is "app_id" meant to be appid?`},
+		{"semicolons", "appid;label\n" + id1 + ";a\n", `apps.csv:1: the columns are parted by ';': save the list with commas`},
 		{"unnamed column", "appid,\n" + id1 + ",a", "apps.csv:1: column 2 has no name"},
 		{"column twice", "appid,a,b,a\n" + id1 + ",,,", "apps.csv:1: a: columns 2 and 4 have the same name"},
 		{"appid twice in capitals", "appid,APPID\n" + id1 + ",x", "apps.csv:1: appid: columns 1 and 2 have the same name"},
@@ -97,7 +107,7 @@ func TestReadAppsFaults(t *testing.T) {
 		{"long value", head + id1 + "," + strings.Repeat("a", 5000), `apps.csv:2: label: "` + strings.Repeat("a", 60) + `...": has 5000 bytes, want at most 4096; a quote that does not end makes one value of many lines`},
 		{"many columns", "appid" + strings.Repeat(",a", 100), "apps.csv:1: has 101 columns, want at most 100"},
 		{"all at once", "appid,,x\nwx1,,\n" + id1 + "\n" + id2 + ",,\n" + id2 + ",,\n", `apps.csv:1: column 2 has no name
-apps.csv:2: appid: "wx1": want wx and 16 lowercase letters or digits
+apps.csv:2: appid: "wx1": is too short: want wx and 16 of 0-9 and a-f
 apps.csv:3: "wx0000000000000001": has 1 columns, want 3; a value with a comma in it goes in quotes
 apps.csv:5: appid: "wx0000000000000002": is there twice, first on line 4`},
 	} {

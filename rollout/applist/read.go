@@ -54,18 +54,33 @@ func (r *rowReader) next() ([]string, error) {
 	return r.csv.Read()
 }
 
-// isAppID reports whether s has the form of a mini program's appid: wx and 16 lowercase letters or
-// digits.
-func isAppID(s string) bool {
-	if len(s) != 18 || s[:2] != "wx" {
-		return false
+// isAppID reports whether s has the form of a mini program's appid.
+func isAppID(s string) bool { return appIDFault(s) == "" }
+
+// appIDFault says what is wrong with an appid, which is wx and 16 lower-case hex digits; "" if
+// nothing is.
+func appIDFault(s string) string {
+	const want = "want wx and 16 of 0-9 and a-f"
+	digits, wx := strings.CutPrefix(s, "wx")
+	notHex := func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'f') }
+	switch {
+	case s == "":
+		return "is empty: " + want
+	case strings.HasPrefix(s, "gh_"):
+		return "is the original id of an account, not its appid: " + want
+	case s != strings.ToLower(s) && appIDFault(strings.ToLower(s)) == "":
+		return "has upper-case letters: write appids in lower case"
+	case !wx:
+		return "does not begin with wx: " + want
+	case len(digits) < 16:
+		return "is too short: " + want
+	case len(digits) > 16:
+		return "is too long: " + want
+	case strings.ContainsFunc(digits, notHex):
+		return "has characters that no appid has: " + want
+	default:
+		return ""
 	}
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return true
 }
 
 // appList is an app list while it is read.
@@ -77,17 +92,32 @@ type appList struct {
 	appid   int // which of them is appid
 	label   int // which is label; -1 for none
 	firstOn map[string]int
+	damage  []damage // of each column
 }
 
-// Read reads an app list: CSV in UTF-8 whose first line names the columns, among them appid, or a bare
+// Read reads an app list as ReadPart does, if nothing is wrong with it.
+func Read(name string, r io.Reader) (*Apps, error) {
+	apps, err := ReadPart(name, r)
+	if err != nil {
+		return nil, err
+	}
+	return apps, nil
+}
+
+// ReadPart reads an app list: CSV in UTF-8 whose first line names the columns, among them appid, or a bare
 // list of appids, one per line. name identifies the list in faults. Blank lines, blanks around values,
 // lines that begin with # and a byte order mark are accepted, and at most 200,000 rows. The error is
-// filefault.Faults with everything that is wrong, or r's.
-func Read(name string, r io.Reader) (*Apps, error) {
+// filefault.Faults with everything that is wrong, and the apps are those whose rows are sound, so that
+// more of their faults can be found; or it is r's.
+func ReadPart(name string, r io.Reader) (*Apps, error) {
 	limited := &io.LimitedReader{R: r, N: BytesMax + 1}
 	text := bufio.NewReaderSize(limited, 64<<10)
-	head, _ := text.Peek(3)
+	head, _ := text.Peek(8)
 	l := &appList{apps: &Apps{name: name}, firstOn: make(map[string]int)}
+	if book := filefault.Workbook(head); book != "" {
+		l.fault(0, "", "", "%s: save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)", book)
+		return nil, l.faults
+	}
 	if filefault.IsUTF16(head) {
 		l.fault(1, "", "", "is UTF-16: save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)")
 		return nil, l.faults
@@ -112,10 +142,8 @@ func Read(name string, r io.Reader) (*Apps, error) {
 	case len(l.faults) == 0 && l.apps.Len() == 0:
 		l.fault(0, "", "", "has no apps: want a header with appid and a line per app")
 	}
-	if err := l.faults.Err(); err != nil {
-		return nil, err
-	}
-	return l.apps, nil
+	l.apps.damage = l.damaged()
+	return l.apps, l.faults.Err()
 }
 
 // fault adds a fault of a line, or of the whole list (0).
@@ -161,6 +189,9 @@ func (l *appList) read() error {
 				continue
 			}
 			l.fields, l.appid, l.label = 1, 0, -1
+		}
+		if l.damage == nil {
+			l.damage = make([]damage, l.fields)
 		}
 		if l.apps.Len() == RowsMax {
 			l.fault(line, "", "", "has more than %d rows: split the list into several rollouts", RowsMax)
@@ -226,6 +257,9 @@ func (l *appList) header(line int, names []string) bool {
 		}
 	}
 	if l.appid < 0 {
+		for i := range l.faults { // this may be no list, and its first line a secret
+			l.faults[i].Key, l.faults[i].Value = "", ""
+		}
 		l.noAppID(line, names)
 	}
 	return l.appid >= 0
@@ -236,12 +270,20 @@ func (l *appList) noAppID(line int, names []string) {
 	only := names[0]
 	switch {
 	case len(names) == 1 && strings.ContainsAny(only, ";\t") && strings.Contains(strings.ToLower(only), keyAppID):
-		l.fault(line, "", only, "the columns are parted by %q: save the list with commas", only[strings.IndexAny(only, ";\t")])
+		l.fault(line, "", "", "the columns are parted by %q: save the list with commas", only[strings.IndexAny(only, ";\t")])
 	case slices.ContainsFunc(names, isAppID):
-		l.fault(line, "", strings.Join(names, ","), "the first line must name the columns, such as appid,label")
+		l.fault(line, "", "", "the first line must name the columns, such as appid,label")
 	default:
-		l.fault(line, "", strings.Join(names, ","), "the header has no column appid%s", suggestOf(names, keyAppID))
+		l.fault(line, "", "", "the header has no column appid%s", orHeader(suggestOf(names, keyAppID)))
 	}
+}
+
+// orHeader is a suggestion, or what a header looks like.
+func orHeader(suggestion string) string {
+	if suggestion == "" {
+		return ": want a line that names the columns, such as appid,label"
+	}
+	return suggestion
 }
 
 // suggestOf names the word that looks like a misspelled want.
@@ -275,13 +317,18 @@ func (l *appList) row(line int, record []string) {
 		if !l.checkText(line, name, value) && name == keyAppID {
 			return
 		}
+		if name != keyAppID {
+			l.note(i, name, value)
+		}
 	}
 	first, twice := l.firstOn[r.appid]
-	switch {
-	case !isAppID(r.appid):
-		l.fault(line, keyAppID, r.appid, "want wx and 16 lowercase letters or digits")
+	switch wrong := appIDFault(r.appid); {
+	case wrong != "":
+		l.fault(line, keyAppID, r.appid, "%s", wrong)
+		return
 	case twice:
 		l.fault(line, keyAppID, r.appid, "is there twice, first on line %d", first)
+		return
 	default:
 		l.firstOn[r.appid] = line
 	}

@@ -22,6 +22,8 @@ type Fault struct {
 	Key string `json:"key,omitempty"`
 	// Value is the text at that place.
 	Value string `json:"value,omitempty"`
+	// App is the app of a list's line that a template could not be rendered for.
+	App string `json:"app,omitempty"`
 	// Msg is what was wanted.
 	Msg string `json:"msg"`
 }
@@ -32,6 +34,12 @@ func (f Fault) String() string {
 	b.WriteString(f.File)
 	if f.Line > 0 {
 		fmt.Fprintf(&b, ":%d", f.Line)
+	}
+	if f.Line > 0 && f.Column > 0 && f.Key == "" { // a key or a list's column names the place better
+		fmt.Fprintf(&b, ":%d", f.Column)
+	}
+	if f.App != "" {
+		b.WriteString(": " + f.App)
 	}
 	if f.Key != "" {
 		b.WriteString(": " + f.Key)
@@ -48,8 +56,34 @@ type Faults []Fault
 // FaultsShown is how many faults Error prints; the rest are counted.
 const FaultsShown = 50
 
-// Error prints one fault per line, the first FaultsShown of them.
+// Grouped merges a fault that more than groupMax lines of a file have in common: at the first of them, with
+// their number and the first three.
+func (f Faults) Grouped() Faults {
+	const groupMax = 3
+	type kind struct{ file, key, msg string }
+	group := make(map[kind]Faults)
+	for _, x := range f {
+		k := kind{x.File, x.Key, x.Msg}
+		group[k] = append(group[k], x)
+	}
+	grouped := make(Faults, 0, len(group))
+	for _, x := range f {
+		k := kind{x.File, x.Key, x.Msg}
+		all := group[k]
+		switch {
+		case len(all) <= groupMax || x.Line == 0:
+			grouped = append(grouped, x)
+		case len(all) > 0 && x == all[0]:
+			x.Msg = fmt.Sprintf("%s (on %d lines: %d, %d, %d, ...)", x.Msg, len(all), all[0].Line, all[1].Line, all[2].Line)
+			grouped = append(grouped, x)
+		}
+	}
+	return grouped
+}
+
+// Error prints one fault per line, grouped, the first FaultsShown of them.
 func (f Faults) Error() string {
+	f = f.Grouped()
 	lines := make([]string, 0, min(len(f), FaultsShown)+1)
 	for _, fault := range f[:min(len(f), FaultsShown)] {
 		lines = append(lines, fault.String())

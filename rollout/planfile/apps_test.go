@@ -30,8 +30,8 @@ func TestCheckExt(t *testing.T) {
 	apps := readApps(t, "# list\nappid,label,n\n"+id1+",a,1\n"+id2+",,many\n"+id3+",c,\n")
 	for _, tc := range []struct{ name, text, want string }{
 		{"sound", `{"ext": {{json .}}}`, ""},
-		{"by value", "{\n\"n\": {{.n}}}", `apps.csv:4: n: "many": not JSON near "many}": invalid character 'm' looking for beginning of value (` + id2 + `, line 2 of the ext template)
-apps.csv:5: n: is empty for this app; if it may be, write {{default "" .n}} (` + id3 + `, line 2 of the ext template)`},
+		{"by value", "{\n\"n\": {{.n}}}", `apps.csv:4: wx0000000000000002: n: "many": not JSON near "many}": invalid character 'm' looking for beginning of value (line 2 of the ext template)
+apps.csv:5: wx0000000000000003: n: is empty for this app; if it may be, write {{default "" .n}} (line 2 of the ext template)`},
 		{"by column", `{"n": "{{.m}}{{.lable}}"}`, `apps.csv:2: lable: the ext template uses this column and the list lacks it; did you mean label?
 apps.csv:2: m: the ext template uses this column and the list lacks it`},
 	} {
@@ -96,5 +96,21 @@ func BenchmarkCheckExt(b *testing.B) {
 		if faults := planfile.CheckExt(ext, apps); faults != nil {
 			b.Fatal(faults)
 		}
+	}
+}
+
+// TestEmptyExt: an empty ext file is one fault, of the file and not of each app.
+func TestEmptyExt(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "\ufeff", " \n\n"} {
+		_, err := planfile.Parse("plan.yaml", []byte(minimal+"ext: {file: ext.tmpl}\n"), files{"ext.tmpl": text}.open)
+		want := `ext.tmpl:1:1: the file is empty: want the JSON of ext.json, such as {"ext": {"shop": "{{.label}}"}}, or leave ext out for a standard template`
+		if err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+	_, err := planfile.Parse("plan.yaml", []byte(minimal+"ext: {file: ext.xlsx}\n"), files{"ext.xlsx": "PK\x03\x04"}.open)
+	if want := `plan.yaml:4: ext.file: "ext.xlsx": can't be read: is a workbook (.xlsx or .ods) or another zip file: want a text file with the JSON of ext.json`; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }

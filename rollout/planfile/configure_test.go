@@ -112,9 +112,9 @@ func TestCheckConfigure(t *testing.T) {
 	}
 	got := check("appid,host,library,qa\n" + id1 + ",a.test.cn,2.1.0,li\n" + id2 + ",10.0.0.1,two,li\n" + id3 + ",,2.1.0,li\n")
 	want := strings.Join([]string{
-		`apps.csv:3: configure.domains.request: "https://10.0.0.1": is an IP address: WeChat wants a domain (` + id2 + `)`,
-		`apps.csv:3: configure.base_library: "two": want a version such as 2.32.0 (` + id2 + `)`,
-		`apps.csv:4: host: is empty for this app; if it may be, write {{default "" .host}} (` + id3 + `, configure.domains.request on line 6 of the plan)`,
+		`apps.csv:3: ` + id2 + `: configure.domains.request: "https://10.0.0.1": is an IP address: WeChat wants a domain`,
+		`apps.csv:3: ` + id2 + `: configure.base_library: "two": want a version such as 2.32.0`,
+		`apps.csv:4: ` + id3 + `: host: is empty for this app; if it may be, write {{default "" .host}} (configure.domains.request on line 6 of the plan)`,
 	}, "\n")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

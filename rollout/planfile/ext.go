@@ -1,8 +1,10 @@
 package planfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -18,7 +20,7 @@ func readExt(top *object, open func(string) ([]byte, error)) *extjson.Template {
 	if o == nil {
 		return nil
 	}
-	file, text := o.text("file"), o.text("inline")
+	file, text, empty := o.text("file"), o.text("inline"), ""
 	where := filefault.Fault{File: file, Key: "ext"}
 	switch inline := o.get("inline"); {
 	case file != "" && inline != nil:
@@ -32,12 +34,25 @@ func readExt(top *object, open func(string) ([]byte, error)) *extjson.Template {
 		o.missing("file", "want file: ext.json.tmpl, or inline and the text")
 	default:
 		data, err := open(file)
+		if book := filefault.Workbook(data); book != "" {
+			err = errors.New(book + ": want a text file with the JSON of ext.json")
+		}
 		if err != nil {
 			o.fault("file", file, "can't be read: %v", reason(err))
+			o.done()
+			return nil
 		}
-		text = string(data)
+		text, empty = string(data), "the file is empty"
 	}
 	o.done()
+	if blank := strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")) == ""; blank && (empty != "" || o.has("inline")) {
+		if where.Line++; empty != "" {
+			where.Column = 1
+		}
+		where.Key, where.Msg = map[bool]string{true: where.Key}[empty == ""], cmp.Or(empty, "is empty")+`: want the JSON of ext.json, such as {"ext": {"shop": "{{.label}}"}}, or leave ext out for a standard template`
+		o.r.add(where)
+		return nil
+	}
 	ext, err := extjson.Parse(text)
 	if bad := (*extjson.Error)(nil); errors.As(err, &bad) {
 		where.Line, where.Msg = where.Line+bad.Line, bad.Msg
@@ -67,11 +82,11 @@ func checkApps(apps *applist.Apps, what string, columns []string, render func(ex
 	for _, app := range apps.All() {
 		wrong, err := render(valuesOf(app))
 		if bad := (*extjson.Error)(nil); errors.As(err, &bad) {
-			msg := fmt.Sprintf("%s (%s, %s)", bad.Msg, app.AppID, place(bad.Line))
-			faults = append(faults, filefault.Fault{File: apps.Name(), Line: app.Line, Key: bad.Column, Value: bad.Value, Msg: msg})
+			msg := fmt.Sprintf("%s (%s)", bad.Msg, place(bad.Line))
+			faults = append(faults, filefault.Fault{File: apps.Name(), Line: app.Line, App: app.AppID, Key: bad.Column, Value: bad.Value, Msg: msg})
 		}
 		for _, f := range wrong {
-			faults = append(faults, filefault.Fault{File: apps.Name(), Line: app.Line, Key: "configure." + f.Key, Value: f.Value, Msg: f.Msg + " (" + app.AppID + ")"})
+			faults = append(faults, filefault.Fault{File: apps.Name(), Line: app.Line, App: app.AppID, Key: "configure." + f.Key, Value: f.Value, Msg: f.Msg})
 		}
 	}
 	return faults

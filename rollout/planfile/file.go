@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -91,28 +89,24 @@ type TargetsSpec struct {
 // looked up in the plan's folder. All faults come at once, as Faults; any other
 // error is about reading path itself.
 func Read(path string) (*File, error) {
-	data, err := readFile(path, planMax+1)
+	data, err := filefault.ReadFile(path, planMax)
 	if err != nil {
-		return nil, fmt.Errorf("read plan: %w", err)
+		return nil, fmt.Errorf("read plan: %s: %w", path, err)
 	}
-	folder := filepath.Dir(path)
-	return Parse(path, data, func(name string) ([]byte, error) {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(folder, name)
+	within := func(limit int64) func(string) ([]byte, error) {
+		return func(name string) ([]byte, error) {
+			if !filepath.IsAbs(name) {
+				name = filepath.Join(filepath.Dir(path), name)
+			}
+			return filefault.ReadFile(name, limit)
 		}
-		return readFile(name, applist.BytesMax+1)
-	})
-}
-
-// readFile reads at most limit bytes, so that a wrong name (a device, a disk
-// image) can't fill the memory; what is too large shows by its length.
-func readFile(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
+	}
+	f, err := Parse(path, data, within(extjson.Max))
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // only read
-	return io.ReadAll(io.LimitReader(f, limit))
+	f.open = within(applist.BytesMax)
+	return f, nil
 }
 
 // Parse reads a plan from data. name stands for it in faults; open reads the

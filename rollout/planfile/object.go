@@ -52,7 +52,11 @@ func (r *reader) object(path string, at *token.Position, node ast.Node) *object 
 	m, ok := node.(ast.MapNode)
 	if !ok {
 		o.broken = true
-		r.add(filefault.Fault{Line: at.Line, Column: at.Column, Key: path, Value: plain(node), Msg: "want keys and values, such as " + example(path)})
+		value := plain(node)
+		if path == "" { // this is no plan, and may be a secret
+			value = ""
+		}
+		r.add(filefault.Fault{Line: at.Line, Column: at.Column, Key: path, Value: value, Msg: "want keys and values, such as " + example(path)})
 		return o
 	}
 	for it := m.MapRange(); it.Next(); {

@@ -27,6 +27,8 @@ const (
 // encodingFault says why data isn't UTF-8 text, or "" if it is.
 func encodingFault(data []byte) (line int, msg string) {
 	switch {
+	case filefault.Workbook(data) != "":
+		return 0, filefault.Workbook(data) + ": want a plan, which is a text file (YAML)"
 	case filefault.IsUTF16(data):
 		return 1, "is UTF-16: save it as UTF-8"
 	case bytes.IndexByte(data, 0) >= 0:

@@ -2,8 +2,8 @@ package apps
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +14,7 @@ import (
 	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/rollout/applist"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 // importOptions is the command line of apps import.
@@ -21,6 +22,7 @@ type importOptions struct {
 	command.Change
 	file        string
 	replace     bool
+	damaged     bool
 	skipUnknown bool
 	format      term.Format
 }
@@ -45,6 +47,7 @@ command reports all of them with line and value, and changes nothing.`,
 	command.BindChange(cmd, &o.Change)
 	f := cmd.Flags()
 	f.BoolVar(&o.replace, "replace", false, "remove values of these apps for which the list has no column")
+	f.BoolVar(&o.damaged, "allow-damaged", false, "take values that a spreadsheet program seems to have changed")
 	f.BoolVar(&o.skipUnknown, "skip-unknown", false, "skip apps that are not in the registry")
 	command.BindObject(cmd, &o.format)
 	return cmd
@@ -52,24 +55,26 @@ command reports all of them with line and value, and changes nothing.`,
 
 func runAppsImport(ctx context.Context, env *command.Env, o importOptions) error {
 	list, err := readAppList(o.file)
-	if err != nil {
+	var faults filefault.Faults
+	if err != nil && (!errors.As(err, &faults) || list == nil) {
 		return err
 	}
 	return env.With(ctx, func(t command.Tools) error {
-		opt := fleet.EditOptions{DryRun: true, Why: o.Why, Replace: o.replace, SkipUnknown: o.skipUnknown}
+		opt := fleet.EditOptions{DryRun: true, Why: o.Why, Replace: o.replace, SkipUnknown: o.skipUnknown, AllowDamaged: o.damaged, Faults: faults}
 		return editApps(env, o.Change, o.format, "Import "+strings.ReplaceAll(o.file, "%", "%%")+" into %s", opt, func(opt fleet.EditOptions) (fleet.Edited, error) {
 			return t.Fleet.Import(ctx, list, opt)
 		})
 	})
 }
 
+// readAppList reads a list. With filefault.Faults it returns the sound rows, too.
 func readAppList(path string) (*applist.Apps, error) {
-	f, err := os.Open(path)
+	f, err := filefault.OpenFile(path, applist.BytesMax)
 	if err != nil {
-		return nil, fmt.Errorf("read the app list: %w", err)
+		return nil, fmt.Errorf("read the app list: %s: %w", path, err)
 	}
 	defer f.Close() //nolint:errcheck // only read
-	return applist.Read(path, f)
+	return applist.ReadPart(path, f)
 }
 
 // editApps shows the effect of an edit, asks for confirmation, and makes it. what is the

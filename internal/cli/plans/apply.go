@@ -20,6 +20,7 @@ type applyOptions struct {
 	command.Change
 	file     string
 	again    bool
+	damaged  bool
 	expect   string
 	offline  bool
 	schedule bool
@@ -58,6 +59,7 @@ func bindApply(cmd *cobra.Command, o *applyOptions) {
 	f.StringVarP(&o.file, "file", "f", "", "the plan file")
 	f.StringVar(&o.expect, "expect", "", "refuse unless the rollout has this id, which plan shows")
 	f.BoolVar(&o.offline, "offline", false, "work without WeChat: template and quota are not checked")
+	f.BoolVar(&o.damaged, "allow-damaged", false, "take values of the list that a spreadsheet program seems to have changed")
 	command.BindChange(cmd, &o.Change)
 	command.BindObject(cmd, &o.format)
 }
@@ -81,6 +83,9 @@ func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
 		if o.DryRun {
 			return printDryRun(env, p, o.format)
 		}
+		if len(p.Damaged) > 0 && !o.damaged {
+			return &launch.DamagedError{Faults: p.Damaged}
+		}
 		if o.expect == "" || o.expect != p.ID { // already reviewed
 			for _, note := range previewNotes(p) {
 				env.Talk("%s\n", note)
@@ -97,7 +102,7 @@ func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
 		}
 		bar := env.Bar()
 		opt := launch.ApplyOptions{
-			Again: o.again, Expect: o.expect, Why: o.Why,
+			Again: o.again, Expect: o.expect, Why: o.Why, AllowDamaged: o.damaged,
 			Progress: func(done, total int) { bar.Show("targets written", done, total) },
 		}
 		if o.schedule {

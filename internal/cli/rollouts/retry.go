@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +14,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/extjson"
+	"github.com/wxrollout/wxrollout/rollout/filefault"
 )
 
 // retryOptions is the command line of retry.
@@ -98,9 +99,9 @@ func runRetry(ctx context.Context, env *command.Env, o retryOptions) error {
 		opt.Template = &rollout.Template{ID: o.template, Version: o.version, Desc: o.desc}
 	}
 	if o.ext != "" {
-		text, err := os.ReadFile(o.ext)
+		text, err := filefault.ReadFile(o.ext, extjson.Max)
 		if err != nil {
-			return fmt.Errorf("read the ext template: %w", err)
+			return fmt.Errorf("read the ext template: %s: %w", o.ext, err)
 		}
 		ext := string(text)
 		opt.Ext = &ext
