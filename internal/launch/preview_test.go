@@ -124,6 +124,7 @@ func TestPlanTemplates(t *testing.T) {
 		{name: "latest", plan: latest, library: operatortest.NewWeChat().Library, want: rollout.Template{ID: 118, Version: "3.9.0", Desc: "spring (draft)"}},
 		{name: "another version", plan: simple, library: []wxclient.Template{{ID: 118, Version: "1"}}, want: rollout.Template{ID: 118, Version: "3.9.0"}, warns: `version "1"`},
 		{name: "missing", plan: simple, library: []wxclient.Template{{ID: 3, Version: "1"}}, err: &library.TemplateError{ID: 118, Newest: rollout.Template{ID: 3, Version: "1"}}},
+		{name: "standard", plan: simple, library: []wxclient.Template{{ID: 118, Type: 1}, {ID: 3, Version: "1"}}, err: &library.TemplateError{ID: 118, Newest: rollout.Template{ID: 3, Version: "1"}, Standard: true}},
 		{name: "standard only", plan: latest, library: []wxclient.Template{{ID: 3, Type: 1}}, err: &library.TemplateError{Empty: true}},
 		{name: "offline", plan: simple, offline: true, want: rollout.Template{ID: 118, Version: "3.9.0"}, warns: "not looked up"},
 		{name: "latest offline", plan: latest, offline: true, err: &credential.OfflineError{What: "find the newest template"}},

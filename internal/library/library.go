@@ -79,9 +79,14 @@ type TemplateError struct {
 	// Newest is the newest entry; Empty reports that the library has none.
 	Newest rollout.Template
 	Empty  bool
+	// Standard reports that it is a standard template (标准模板).
+	Standard bool
 }
 
 func (e *TemplateError) Error() string {
+	if e.Standard {
+		return fmt.Sprintf("template %d is a standard template, which WeChat withdrew: want an ordinary one; the newest is %d, version %s (enqueue templates lists them)", e.ID, e.Newest.ID, e.Newest.Version)
+	}
 	if e.Empty {
 		return "the template library is empty: upload the code and add the draft to the library first"
 	}

@@ -71,7 +71,10 @@ func (l *Library) Find(ctx context.Context, spec planfile.TemplateSpec, offline 
 	if spec.Latest {
 		return newest.Pinned(), nil, nil
 	}
-	i := slices.IndexFunc(list, func(t Template) bool { return t.ID == spec.ID && !t.Standard })
+	i := slices.IndexFunc(list, func(t Template) bool { return t.ID == spec.ID })
+	if i >= 0 && list[i].Standard {
+		return t, nil, &TemplateError{ID: spec.ID, Newest: newest.Pinned(), Standard: true}
+	}
 	if i < 0 {
 		return t, nil, &TemplateError{ID: spec.ID, Newest: newest.Pinned()}
 	}

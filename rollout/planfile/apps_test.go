@@ -104,7 +104,7 @@ func TestEmptyExt(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "\ufeff", " \n\n"} {
 		_, err := planfile.Parse("plan.yaml", []byte(minimal+"ext: {file: ext.tmpl}\n"), files{"ext.tmpl": text}.open)
-		want := `ext.tmpl:1:1: the file is empty: want the JSON of ext.json, such as {"ext": {"shop": "{{.label}}"}}, or leave ext out for a standard template`
+		want := `ext.tmpl:1:1: the file is empty: want the JSON of ext.json, such as {"ext": {"shop": "{{.label}}"}}, or leave ext out`
 		if err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}

@@ -49,7 +49,7 @@ func readExt(top *object, open func(string) ([]byte, error)) *extjson.Template {
 		if where.Line++; empty != "" {
 			where.Column = 1
 		}
-		where.Key, where.Msg = map[bool]string{true: where.Key}[empty == ""], cmp.Or(empty, "is empty")+`: want the JSON of ext.json, such as {"ext": {"shop": "{{.label}}"}}, or leave ext out for a standard template`
+		where.Key, where.Msg = map[bool]string{true: where.Key}[empty == ""], cmp.Or(empty, "is empty")+`: want the JSON of ext.json, such as {"ext": {"shop": "{{.label}}"}}, or leave ext out`
 		o.r.add(where)
 		return nil
 	}

@@ -113,12 +113,20 @@ func Read(path string) (*File, error) {
 // files the plan names, by the names it uses: the ext template now, the app list
 // in ReadApps. The error is Faults.
 func Parse(name string, data []byte, open func(path string) ([]byte, error)) (*File, error) {
-	r := &reader{file: name, lines: make(map[string]int)}
+	return newReader(name).read(data, open)
+}
+
+func newReader(file string) *reader {
+	return &reader{file: file, lines: make(map[string]int), asked: make(map[string]bool)}
+}
+
+// read reads a plan: see Parse.
+func (r *reader) read(data []byte, open func(path string) ([]byte, error)) (*File, error) {
 	body := r.parseYAML(data)
 	if body == nil {
 		return nil, r.faults.Err()
 	}
-	f := &File{Path: name, open: open, lines: r.lines, text: data}
+	f := &File{Path: r.file, open: open, lines: r.lines, text: data}
 	top := r.object("", body.GetToken().Position, body)
 	if f.Name = top.text("name"); f.Name == "" {
 		top.missing("name", "want a word for the rollout, such as spring")
@@ -137,7 +145,7 @@ func Parse(name string, data []byte, open func(path string) ([]byte, error)) (*F
 	f.Deadline = readDeadline(top)
 	f.Start, f.Schedule = readTimes(top)
 	top.done()
-	r.faults.Sort(name)
+	r.faults.Sort(r.file)
 	if err := r.faults.Err(); err != nil {
 		return nil, err
 	}

@@ -17,7 +17,8 @@ import (
 type reader struct {
 	file   string
 	faults filefault.Faults
-	lines  map[string]int // line of each key
+	lines  map[string]int  // line of each key
+	asked  map[string]bool // keys that the reader knows
 }
 
 // add notes a fault of the plan, unless it names another file.
@@ -101,6 +102,7 @@ func (o *object) key(name string) string {
 // get gives a key's value; nil when it is absent or empty.
 func (o *object) get(name string) ast.Node {
 	o.known = append(o.known, name)
+	o.r.asked[o.key(name)] = true
 	return o.values[name].value
 }
 

@@ -35,8 +35,8 @@ func readRelease(top *object) rollout.ReleasePolicy {
 	if o.has("every") {
 		text := o.text("every")
 		every, err := time.ParseDuration(text)
-		if err != nil || every < time.Minute {
-			o.fault("every", text, "want a duration of a minute or more, such as 24h or 90m")
+		if err != nil || every < time.Minute || every > deadlineMax {
+			o.fault("every", text, "want a duration from 1m to 8760h, such as 24h or 90m")
 		}
 		p.Every = every
 	}

@@ -86,7 +86,15 @@ func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
 		if len(p.Damaged) > 0 && !o.damaged {
 			return &launch.DamagedError{Faults: p.Damaged}
 		}
-		if o.expect == "" || o.expect != p.ID { // already reviewed
+		switch reviewed := o.expect != "" && o.expect == p.ID; {
+		case env.InTTY && env.ErrTTY && !o.Yes && o.makes(p): // a person decides: show what about
+			shown := *env
+			shown.Out = env.Err
+			if err := printPreview(&shown, p, term.Table); err != nil {
+				return err
+			}
+			env.Talk("\n")
+		case !reviewed:
 			for _, note := range previewNotes(p) {
 				env.Talk("%s\n", note)
 			}

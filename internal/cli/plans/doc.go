@@ -7,9 +7,9 @@ import (
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 )
 
-// Commands returns plan, apply and schedule.
+// Commands returns plan, apply, schedule and explain.
 func Commands(env *command.Env) []*cobra.Command {
-	return []*cobra.Command{newPlan(env, runPlan), newApply(env, runApply), newSchedule(env)}
+	return []*cobra.Command{newPlan(env, runPlan), newApply(env, runApply), newSchedule(env), newExplain(env, runExplain)}
 }
 
 // Schedules returns get schedules.
