@@ -26,4 +26,6 @@ USER 65532:65532
 # /metrics, /healthz, /readyz and WeChat's callbacks under /wechat/. Let the orchestrator
 # probe /readyz: the image has no shell for a HEALTHCHECK.
 EXPOSE 9090
+# The default is 127.0.0.1:9090, which nothing outside the container reaches.
+ENV WXROLLOUT_LISTEN=:9090
 ENTRYPOINT ["/worker"]

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/wxrollout/wxrollout/internal/neterr"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
 
@@ -248,7 +249,7 @@ func (b *Broker) ask(ctx context.Context, appid, refused string) (token string, 
 	}
 	resp, err := b.http.Do(r)
 	if err != nil {
-		return "", 0, &ServiceError{Err: withoutURL(err)}
+		return "", 0, &ServiceError{Err: neterr.Explain(err, withoutURL(err), b.endpoint.Host)}
 	}
 	defer func() { _ = resp.Body.Close() }() // nothing is lost by a failed close of a read body
 	body, err := io.ReadAll(io.LimitReader(resp.Body, brokerMaxReply+1))

@@ -45,8 +45,8 @@ supported() {
 	echo "=== $("$dir/$1/bin/redis-server" --version)"
 	local path=$dir/$1/bin:$PATH
 	(cd internal/redisserver && PATH=$path "$dir/tests/redisserver.test" | tail -n 20)
-	for package in ratelimit ledger; do # their properties need no more interleavings here
-		(cd "$package" && PATH=$path "$dir/tests/$package.test" -rapid.checks=5 -test.timeout 5m | tail -n 20)
+	for package in ratelimit ledger; do # interleavings are no matter of the server
+		(cd "$package" && PATH=$path "$dir/tests/$package.test" -test.skip Property -test.timeout 5m | tail -n 20)
 	done
 	(cd internal/e2e && PATH=$path "$dir/tests/e2e.test" -test.run '^TestRolloutByTwoWorkers$' -test.timeout 5m | tail -n 20)
 }

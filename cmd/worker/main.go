@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
 
 	"github.com/wxrollout/wxrollout/internal/app"
 	"github.com/wxrollout/wxrollout/internal/config"
+	"github.com/wxrollout/wxrollout/internal/doctor"
 )
 
 // version is set when a release is built.
@@ -39,11 +41,13 @@ Usage:
 Examples:
   # the settings of ./worker.env
   set -a; . ./worker.env; worker
-  # are the settings right, does Redis answer?
+  # can a worker start? Redis, the sealing key, WeChat, the token service
   worker --check
 
-SIGTERM or Ctrl-C stops it: running calls end first, other workers go on with
-the rest. A second signal stops it at once, which is safe too.
+SIGTERM, SIGHUP or Ctrl-C stops it: running calls end first, other workers go on
+with the rest. A second signal stops it at once, which is safe too. Settings and
+secrets are read at the start only: restart a worker to change them. Under nohup
+SIGHUP is ignored.
 
 Every flag but --check and --version is also an environment variable
 (--redis-url is WXROLLOUT_REDIS_URL) and a line of a settings file
@@ -61,7 +65,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	fs := pflag.NewFlagSet("worker", pflag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.AddFlagSet(settings) // check and version are for people, not settings
-	check := fs.Bool("check", false, "check the settings and Redis, and exit")
+	check := fs.Bool("check", false, "check settings, Redis, the sealing key, WeChat and the token service, and exit")
 	showVersion := fs.Bool("version", false, "print the version and exit")
 	err := fs.Parse(args)
 	switch {
@@ -87,12 +91,19 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 func serve(cfg *config.Config, check bool, stdout, stderr io.Writer) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	log := app.NewLog(cfg, stderr)
 	for _, warning := range cfg.Warnings {
 		log.Warn().Str("setting", warning).Msg("a setting works but should not stay")
+	}
+	if err := app.CheckMemory(config.OpenFile); err != nil {
+		fmt.Fprintln(stderr, "worker:", err)
+		return exitError
 	}
 	a, err := app.New(ctx, cfg, app.Options{Log: log, Version: fullVersion()})
 	if err != nil {
@@ -103,7 +114,8 @@ func serve(cfg *config.Config, check bool, stdout, stderr io.Writer) int {
 		return exitError
 	}
 	if check {
-		return max(answer(stdout, stderr, "settings and redis are fine\n"), stopped(a.Stop(ctx), stderr))
+		code, text := report(a.Check(ctx))
+		return max(code, answer(stdout, stderr, text), stopped(a.Stop(ctx), stderr))
 	}
 	stop := make(chan struct{})
 	done := make(chan error, 1)
@@ -130,6 +142,28 @@ func answer(stdout, stderr io.Writer, text string) int {
 		return exitError
 	}
 	return exitOK
+}
+
+// report lists the results of checks and returns the exit code.
+func report(results []doctor.Result) (code int, text string) {
+	var b strings.Builder
+	failed := 0
+	for _, r := range results {
+		detail := r.Detail
+		if r.Hint != "" {
+			detail += ": " + r.Hint
+		}
+		fmt.Fprintf(&b, "%-4s  %s: %s\n", r.Level, r.Name, detail)
+		if r.Level == doctor.LevelFail {
+			failed++
+		}
+	}
+	if failed > 0 {
+		fmt.Fprintf(&b, "%d of %d checks failed\n", failed, len(results))
+		return exitError, b.String()
+	}
+	b.WriteString("a worker can start\n")
+	return exitOK, b.String()
 }
 
 func stopped(err error, stderr io.Writer) int {

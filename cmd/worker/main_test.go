@@ -2,17 +2,22 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
 	"github.com/wxrollout/wxrollout/internal/goldentest"
@@ -196,11 +201,56 @@ func TestUnfitRedis(t *testing.T) {
 	}
 }
 
+// TestCheck: --check tries what a worker needs, and each failure has its next step.
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	r := call(settings(redistest.Start(t).Addr(), "http://127.0.0.1:1"), "--check")
-	if r.code != exitOK || r.stdout != "settings and redis are fine\n" || r.stderr != "" {
-		t.Errorf("exit code %d, stdout %q, stderr %q", r.code, r.stdout, r.stderr)
+	addr := redistest.Start(t).Addr()
+	_, sim := simulator(t, wxsim.Options{Seed: 7, Apps: 1})
+	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(untrusted.Close)
+	p := startProcess(t, settings(addr, sim)) // seals a token
+	p.await(t, "leading")
+	rdb := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { _ = rdb.Close() })
+	token := "wxr:{registry}:" + wxsim.DefaultComponentAppID + ":token"
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for range 1200 {
+		if rdb.Exists(t.Context(), token).Val() == 1 {
+			break
+		}
+		<-tick.C
+	}
+	p.signal(t, syscall.SIGTERM)
+	p.exit(t)
+	otherKey := "WXROLLOUT_SEAL_KEY=" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
+	broker := []string{
+		"WXROLLOUT_TOKEN_BEARER=hush", "WXROLLOUT_TOKEN_URL=" + untrusted.URL + "/token",
+	}
+	for name, tt := range map[string]struct {
+		env  []string
+		code int
+		want string
+	}{
+		"right":                        {nil, exitOK, "a worker can start\n"},
+		"a wrong seal key":             {[]string{otherKey}, exitError, " stored values open with neither key, such as wxr:{registry}:"},
+		"WeChat is away":               {[]string{"WXROLLOUT_WECHAT_URL=http://127.0.0.1:1"}, exitError, "fail  wechat: reach 127.0.0.1:1: "},
+		"WeChat's CA is unknown":       {[]string{"WXROLLOUT_WECHAT_URL=" + untrusted.URL}, exitError, "SSL_CERT_FILE"},
+		"the token service is unknown": {broker, exitError, "fail  token service: ask the token broker: reach " + untrusted.Listener.Addr().String() + ": tls: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := append(settings(addr, sim), tt.env...)
+			if name == "the token service is unknown" { // the platform renews no token then
+				env = slices.DeleteFunc(env, func(kv string) bool {
+					return strings.HasPrefix(kv, "WXROLLOUT_COMPONENT_SECRET") || strings.HasPrefix(kv, "WXROLLOUT_COMPONENT_TICKET") || strings.HasPrefix(kv, "WXROLLOUT_SEAL")
+				})
+			}
+			r := call(env, "--check")
+			if r.code != tt.code || r.stderr != "" || !strings.Contains(r.stdout, tt.want) || strings.Contains(r.stdout, "hush") {
+				t.Errorf("exit code %d, want %d with %q; stderr %q:\n%s", r.code, tt.code, tt.want, r.stderr, r.stdout)
+			}
+		})
 	}
 }
 
@@ -208,11 +258,12 @@ func TestCheck(t *testing.T) {
 func TestOpenSecretIsAWarning(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "password")
+	_, sim := simulator(t, wxsim.Options{})
 	for mode, want := range map[os.FileMode]bool{0o644: true, 0o640: false} {
 		if err := errors.Join(os.WriteFile(file, []byte("hush"), mode), os.Chmod(file, mode)); err != nil {
 			t.Fatal(err)
 		}
-		env := append(settings(redistest.Start(t, redistest.Password("hush")).Addr(), "http://127.0.0.1:1"), "WXROLLOUT_REDIS_PASSWORD_FILE="+file)
+		env := append(settings(redistest.Start(t, redistest.Password("hush")).Addr(), sim), "WXROLLOUT_REDIS_PASSWORD_FILE="+file)
 		r := call(env, "--check")
 		if warned := strings.Contains(r.stderr, "chmod 600"); r.code != exitOK || warned != want || strings.Contains(r.stderr, "hush") {
 			t.Errorf("mode %o: exit code %d, want a warning: %t:\n%s", mode, r.code, want, r.stderr)
@@ -231,7 +282,7 @@ func TestListenInUse(t *testing.T) {
 
 func TestSignalWhenIdle(t *testing.T) {
 	t.Parallel()
-	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
 			p := startProcess(t, settings(redistest.Start(t).Addr(), "http://127.0.0.1:1"))

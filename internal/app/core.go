@@ -33,6 +33,8 @@ type core struct {
 	tokens *registry.Tokens     // nil without credentials, or with a broker
 	broker *registry.Broker     // nil without one
 	pacer  *pace.Pacer          // nil for an operator
+	// transport connects to WeChat and the token service.
+	transport http.RoundTripper
 	// readers chooses apps to read through.
 	readers *fleet.Readers
 }
@@ -110,6 +112,7 @@ func (k *core) openWeChat(c *config.Config, o coreOptions, s *stack) error {
 		transport.CloseIdleConnections()
 		return nil
 	})
+	k.transport = transport
 	var rt http.RoundTripper = transport
 	observe := o.observe
 	if o.pace {

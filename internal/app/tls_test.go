@@ -118,7 +118,7 @@ func TestRedisByTLSAndUser(t *testing.T) {
 		"another name":       {[]string{"REDIS_URL=rediss://" + strings.Replace(addr, "127.0.0.1", "localhost", 1)}, "match localhost"},
 		"no client's":        {[]string{"REDIS_CERT", "REDIS_KEY"}, "reach redis"},
 		"a CA that is a key": {[]string{"REDIS_CA=" + ca.file("client.key")}, "no PEM certificate in it"},
-		"a CA that is not":   {[]string{"REDIS_CA=/nowhere.pem"}, "WXROLLOUT_REDIS_CA: open /nowhere.pem"},
+		"a CA that is not":   {[]string{"REDIS_CA=/nowhere.pem"}, `WXROLLOUT_REDIS_CA="/nowhere.pem": no such file`},
 		"no key":             {[]string{"REDIS_KEY"}, "WXROLLOUT_REDIS_CERT and WXROLLOUT_REDIS_KEY"},
 	}
 	for name, tt := range tests {

@@ -49,6 +49,7 @@ type Config struct {
 
 	Listen                 string
 	PprofListen            string
+	PprofOpen              bool
 	CallbackToken          Secret
 	CallbackAESKey         Secret
 	CallbackAESKeyPrevious Secret
@@ -143,8 +144,9 @@ func Bind(fs *pflag.FlagSet, c *Config, role Role) {
 
 func bindWorker(fs *pflag.FlagSet, c *Config) {
 	d := tasks.Timing{}.WithDefaults()
-	fs.StringVar(&c.Listen, "listen", ":9090", "address of /metrics, /healthz, /readyz and the callbacks under /wechat/")
+	fs.StringVar(&c.Listen, "listen", "127.0.0.1:9090", "address of /metrics, /healthz, /readyz and the callbacks under /wechat/; :9090 opens it to other machines")
 	fs.StringVar(&c.PprofListen, "pprof-listen", "", "host:port of /debug/pprof/, such as 127.0.0.1:6060; empty serves no profiles")
+	fs.BoolVar(&c.PprofOpen, "pprof-open", false, "allow pprof-listen on an address that other machines reach")
 	fs.IntVar(&c.Commit, "commit-concurrency", 16, "handlers of the commit queue (preflight, commit, check); 0 leaves it to other workers")
 	fs.IntVar(&c.Audit, "audit-concurrency", 16, "handlers of the audit queue (submit, verdict)")
 	fs.IntVar(&c.Release, "release-concurrency", 8, "handlers of the release queue")

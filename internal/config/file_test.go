@@ -77,6 +77,7 @@ func TestSettingsFile(t *testing.T) {
 		{name: "no current one", files: map[string]string{"wxrollout.yaml": strings.TrimPrefix(twoContexts, "current: production\n")}, fault: "no context is chosen"},
 		{name: "an unknown setting", files: map[string]string{"wxrollout.yaml": "contexts:\n  a:\n    redis-ulr: x\n"}, fault: "wxrollout.yaml:3: redis-ulr: no such setting"},
 		{name: "a wrong value", files: map[string]string{"wxrollout.yaml": "contexts:\n  a:\n    call-timeout: soon\n"}, fault: `wxrollout.yaml:3: call-timeout="soon"`},
+		{name: "a value out of range", files: map[string]string{"wxrollout.yaml": "contexts:\n  a:\n    call-timeout: 1h\n"}, fault: "wxrollout.yaml:3: WXROLLOUT_CALL_TIMEOUT=1h0m0s: want 1s to 10m0s"},
 		{name: "a list", files: map[string]string{"wxrollout.yaml": "contexts:\n  a:\n    redis-url: [a, b]\n"}, fault: "wxrollout.yaml:3: redis-url: want one value"},
 		{name: "a secret", files: map[string]string{"wxrollout.yaml": "contexts:\n  a:\n    component-secret: hush\n"}, fault: "wxrollout.yaml:3: component-secret: a secret is not read from here: write component-secret-file"},
 		{name: "a missing secret file", files: map[string]string{"wxrollout.yaml": "contexts:\n  a:\n    component-secret-file: nowhere\n"}, fault: `wxrollout.yaml:3: component-secret-file="nowhere": `},

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
+	"unicode"
 
 	"github.com/spf13/pflag"
 )
@@ -28,8 +30,10 @@ func EnvName(flag string) string {
 // Opener opens a file. OpenFile is that of the operating system.
 type Opener func(name string) (fs.File, error)
 
-// OpenFile opens a file of this machine.
-func OpenFile(name string) (fs.File, error) { return os.Open(name) }
+// OpenFile opens a file of this machine. It does not wait for the writer of a named pipe.
+func OpenFile(name string) (fs.File, error) {
+	return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+}
 
 // NoFiles is a machine without files, for settings that must depend on the environment alone.
 func NoFiles(string) (fs.File, error) { return nil, fs.ErrNotExist }
@@ -45,7 +49,9 @@ func Load(flags *pflag.FlagSet, c *Config, role Role, environ []string, open Ope
 		l.setSecret(s)
 	}
 	l.refuseUnknown()
-	l.faults = append(l.faults, c.check(role)...)
+	for _, fault := range c.check(role) {
+		l.faults = append(l.faults, l.placed(fault))
+	}
 	c.hideRedisPassword()
 	if len(l.faults) > 0 {
 		slices.Sort(l.faults)
@@ -68,6 +74,18 @@ type loader struct {
 
 func (l *loader) faultf(format string, args ...any) {
 	l.faults = append(l.faults, fmt.Sprintf(format, args...))
+}
+
+// settingName finds the setting that a fault is about.
+var settingName = regexp.MustCompile(`^WXROLLOUT_[A-Z0-9_]+`)
+
+// placed adds file and line to a fault of a value of the settings file.
+func (l *loader) placed(fault string) string {
+	origin := l.config.origins[settingName.FindString(fault)]
+	if l.file.path == "" || !strings.HasPrefix(origin, l.file.path+":") {
+		return fault
+	}
+	return origin + ": " + fault
 }
 
 // readFile reads the settings file. Its own flags come from the command line or the environment.
@@ -107,8 +125,12 @@ func (l *loader) setFlags() {
 }
 
 func (l *loader) set(f *pflag.Flag, text, place string) {
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		l.faultf("%s=%.80q: it holds a line break or another control character", place, text)
+		return
+	}
 	if err := l.flags.Set(f.Name, text); err != nil {
-		l.faultf("%s=%q: %v", place, text, errors.Unwrap(err))
+		l.faultf("%s=%.80q: %v", place, text, errors.Unwrap(err))
 		_ = f.Value.Set(f.DefValue) // checks of other settings use the default
 	}
 }
@@ -138,7 +160,9 @@ func (l *loader) setSecret(s secret) {
 		if open {
 			l.config.Warnings = append(l.config.Warnings, fmt.Sprintf("%s: every user of this machine can read the file: chmod 600", place))
 		}
-		text = string(b)
+		if text = string(b); err == nil && strings.TrimSpace(text) == "" {
+			l.faultf("%s: the file is empty", place)
+		}
 	}
 	*s.value = NewSecret(strings.TrimSpace(text))
 	if !s.value.Empty() {
@@ -196,7 +220,7 @@ func readEnv(environ []string) map[string]string {
 	return env
 }
 
-// maxSecret bounds the file of a secret, in bytes: a wrong path may name a device or a huge file.
+// maxSecret bounds the file of a secret, in bytes: a wrong path may name a huge file.
 const maxSecret = 64 << 10
 
 // mounted are the folders in which orchestrators mount secrets, readable by every user of the container.
@@ -209,10 +233,10 @@ func readSecret(open Opener, path string) (text []byte, public bool, err error) 
 		return nil, false, err
 	}
 	inMount := slices.ContainsFunc(mounted, func(dir string) bool { return strings.HasPrefix(path, dir) })
-	return text, info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 && !inMount, nil
+	return text, info.Mode().Perm()&0o004 != 0 && !inMount, nil
 }
 
-// readFile reads a file of at most limit bytes.
+// readFile reads a regular file of at most limit bytes.
 func readFile(open Opener, path string, limit int64) ([]byte, fs.FileInfo, error) {
 	f, err := open(path)
 	var cause *fs.PathError
@@ -226,6 +250,9 @@ func readFile(open Opener, path string, limit int64) ([]byte, fs.FileInfo, error
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, errors.New("want a regular file, not a folder, device or pipe")
 	}
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(text)) > limit {

@@ -6,8 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -102,12 +102,21 @@ func (u *redisURL) parseHosts(text string) error {
 		if !strings.Contains(h[strings.LastIndex(h, "]")+1:], ":") { // [::1] holds colons
 			h += ":" + port
 		}
+		if _, port, err := net.SplitHostPort(h); err != nil || !isPort(port) {
+			return fmt.Errorf("bad host or port %.200q", h)
+		}
 		u.hosts = append(u.hosts, h)
 	}
 	if u.kind == redisPlain && len(u.hosts) > 1 {
 		return errors.New("several hosts need redis+sentinel:// or redis+cluster://")
 	}
 	return nil
+}
+
+// isPort reports whether a text is the number of a port.
+func isPort(text string) bool {
+	n, err := strconv.Atoi(text)
+	return err == nil && n > 0 && n < 1<<16
 }
 
 // redisOptions returns the options of the Redis settings. Errors name the setting and never show the
@@ -160,17 +169,28 @@ func (c *Config) hideRedisPassword() {
 func (c *Config) redisTLS() (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.RedisCA != "" {
-		pem, err := os.ReadFile(c.RedisCA)
+		pem, _, err := readFile(OpenFile, c.RedisCA, maxFile)
 		if err != nil {
-			return nil, fmt.Errorf("WXROLLOUT_REDIS_CA: %w", err)
+			return nil, fmt.Errorf("WXROLLOUT_REDIS_CA=%.200q: %w", c.RedisCA, err)
 		}
 		t.RootCAs = x509.NewCertPool()
 		if !t.RootCAs.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("WXROLLOUT_REDIS_CA=%q: no PEM certificate in it", c.RedisCA)
 		}
 	}
-	if c.RedisCert != "" || c.RedisKey != "" {
-		pair, err := tls.LoadX509KeyPair(c.RedisCert, c.RedisKey)
+	if (c.RedisCert == "") != (c.RedisKey == "") {
+		return nil, errors.New("WXROLLOUT_REDIS_CERT and WXROLLOUT_REDIS_KEY: give both or neither")
+	}
+	if c.RedisCert != "" {
+		cert, _, err := readFile(OpenFile, c.RedisCert, maxFile)
+		if err != nil {
+			return nil, fmt.Errorf("WXROLLOUT_REDIS_CERT=%.200q: %w", c.RedisCert, err)
+		}
+		key, _, err := readFile(OpenFile, c.RedisKey, maxFile)
+		if err != nil {
+			return nil, fmt.Errorf("WXROLLOUT_REDIS_KEY=%.200q: %w", c.RedisKey, err)
+		}
+		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
 			return nil, fmt.Errorf("WXROLLOUT_REDIS_CERT and WXROLLOUT_REDIS_KEY: %w", err)
 		}

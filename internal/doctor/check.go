@@ -53,6 +53,16 @@ func (d *Doctor) Check(ctx context.Context, appID string) []Result {
 	return append(results, d.checkPool(ctx)...)
 }
 
+// CheckStores checks what a worker needs before it starts: Redis, and that the sealing key opens the stored
+// values.
+func (d *Doctor) CheckStores(ctx context.Context) []Result {
+	results := d.checkRedis(ctx)
+	if d.Credentials != nil {
+		results = append(results, d.checkSeals(ctx))
+	}
+	return results
+}
+
 // checkQueues names the paused Asynq queues.
 func (d *Doctor) checkQueues(ctx context.Context) Result {
 	const name = "queues"

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/wxrollout/wxrollout/internal/neterr"
 	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
@@ -90,7 +91,7 @@ func (c *Client) roundTrip(hr *http.Request, r Request, token string, out any) e
 	var at progress
 	resp, err := c.http.Do(hr.WithContext(httptrace.WithClientTrace(hr.Context(), at.trace())))
 	if err != nil {
-		clean := sanitize(err, secrets)
+		clean := neterr.Explain(err, sanitize(err, secrets), hr.URL.Host)
 		if at.notSent(err) {
 			return &errcode.NotSentError{Endpoint: r.path, Err: clean}
 		}
