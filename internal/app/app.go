@@ -62,6 +62,7 @@ type App struct {
 	refused    *refusals
 	background *background
 	breaker    *pool.Breaker
+	targets    *targetLog
 	// opened are the connections of New, running the parts that Start started.
 	opened, running stack
 	started         atomic.Bool
@@ -72,7 +73,7 @@ type App struct {
 func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	a := &App{
 		cfg: cfg, opts: o, log: o.Log, name: workerName(), reg: prometheus.NewRegistry(),
-		jobs: newJobs(jobsAtOnce), background: newBackground(), breaker: pool.NewBreaker(),
+		jobs: newJobs(jobsAtOnce), background: newBackground(), breaker: pool.NewBreaker(), targets: newTargetLog(o.Log),
 	}
 	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = metrics.New(a.reg, Labels())
@@ -197,6 +198,7 @@ func (a *App) Stop(ctx context.Context) error {
 	if err == nil { // else running parts need the connections
 		err = a.opened.unwind(ctx)
 	}
+	a.targets.flush()
 	if served {
 		a.log.Info().Str("worker", a.name).Msg("worker stopped")
 	}
@@ -241,6 +243,7 @@ func (a *App) heartbeats(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			a.targets.flush()
 			err := ledger.CheckSchema(ctx, a.core.rdb)
 			if errors.As(err, new(*ledger.SchemaError)) {
 				a.http.failed <- err

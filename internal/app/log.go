@@ -11,8 +11,8 @@ import (
 	"github.com/wxrollout/wxrollout/internal/config"
 )
 
-// NewLog makes the log of the settings. Its writer gets one JSON object a line,
-// or colored text for people.
+// NewLog makes the log of the settings. Its writer gets one JSON object a line, or colored text for people.
+// Messages that repeat within a second are sampled.
 func NewLog(c *config.Config, w io.Writer) zerolog.Logger {
 	if c.LogFormat == "console" {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05"}
@@ -21,7 +21,7 @@ func NewLog(c *config.Config, w io.Writer) zerolog.Logger {
 	if err != nil {
 		level = zerolog.InfoLevel // Load has refused it before
 	}
-	log := zerolog.New(w).Level(level).With().Timestamp().Logger()
+	log := zerolog.New(w).Level(level).Hook(newSamples()).With().Timestamp().Logger()
 	redis.SetLogger(redisLog{log})
 	return log
 }

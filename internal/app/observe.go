@@ -38,10 +38,11 @@ func logSlowed(log zerolog.Logger) func(endpoint string, factor float64, err err
 	}
 }
 
-// hooks count what the handlers do.
+// hooks count and log what the handlers do.
 func (a *App) hooks() tasks.Hooks {
 	return tasks.Hooks{
 		Transition: func(from rollout.Target, event string, to rollout.Target) {
+			a.targets.note(from, event, to)
 			a.metrics.Transition(string(from.Stage), event, string(to.State))
 			if v := verdictOf(from, event, to); v != "" {
 				a.metrics.Verdict(v)
