@@ -51,7 +51,7 @@ type Alert struct {
 	Expr string `yaml:"expr"`
 	// For is how long the condition must hold, in Prometheus's form.
 	For string `yaml:"for"`
-	// Labels hold its severity: critical or warning.
+	// Labels hold its severity: critical, warning or info.
 	Labels map[string]string `yaml:"labels"`
 	// Annotations hold summary, description and runbook_url.
 	Annotations map[string]string `yaml:"annotations"`
