@@ -23,6 +23,7 @@ type planOptions struct {
 	offline bool
 	apps    bool
 	ext     string
+	diff    bool
 	compare appCount
 	format  term.Format
 }
@@ -53,6 +54,9 @@ template have the same id. apply --expect ID applies exactly what plan has shown
 			if o.file == "" && !o.sample {
 				return exit.Usagef("-f FILE is missing")
 			}
+			if o.diff && o.ext == "" {
+				return exit.Usagef("--diff is for --ext APPID")
+			}
 			return run(cmd.Context(), env, o)
 		},
 	}
@@ -62,6 +66,7 @@ template have the same id. apply --expect ID applies exactly what plan has shown
 	f.BoolVar(&o.offline, "offline", false, "work without WeChat: template and quota are not checked")
 	f.BoolVar(&o.apps, "apps", false, "list every app with its wave, in dispatch order")
 	f.StringVar(&o.ext, "ext", "", "print the ext.json of this appid")
+	f.BoolVar(&o.diff, "diff", false, "with --ext: compare it with the ext.json of the app's last commit by a rollout")
 	f.Var(&o.compare, "app-config", "number of apps whose configuration is compared, or all; 0 compares none")
 	command.BindList(env, cmd, &o.format)
 	return cmd
@@ -80,6 +85,15 @@ func runPlan(ctx context.Context, env *command.Env, o planOptions) error {
 		switch {
 		case err != nil:
 			return err
+		case o.diff:
+			text, err := t.Launcher.ExtDiff(ctx, p, o.ext)
+			if err == nil && text == "" {
+				env.Talk("the ext.json of %s is that of its last commit\n", o.ext)
+			}
+			if err != nil {
+				return err
+			}
+			return env.Print("%s", text)
 		case o.ext != "":
 			return printExt(env, p, o.ext)
 		case o.apps || o.format == term.CSV || o.format == term.Name:
