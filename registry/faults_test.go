@@ -54,6 +54,26 @@ func TestPlatformFaults(t *testing.T) {
 	}
 }
 
+// TestRefusedComponentTokenIsRemembered: a spent allowance is not spent further by each call of a fleet.
+// A busy answer is asked for again.
+func TestRefusedComponentTokenIsRemembered(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[int]int{45009: 1, 48001: 1, 99999: 1, -1: 3} {
+		_, rdb := redistest.Mini(t)
+		w := newWechat(t)
+		w.fail["api_component_token"] = []int{code, code, code}
+		tokens, _ := open(t, w, rdb, nil)
+		for range 3 {
+			if _, err := tokens.ComponentToken(t.Context()); err == nil {
+				t.Errorf("errcode %d: got a token", code)
+			}
+		}
+		if n := w.count("api_component_token"); n != want {
+			t.Errorf("errcode %d: %d calls, want %d", code, n, want)
+		}
+	}
+}
+
 // TestAppWithoutPlatformToken: a platform fault seen under an app's renewal stays the platform's.
 func TestAppWithoutPlatformToken(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wxrollout/wxrollout/ratelimit"
+	"github.com/wxrollout/wxrollout/wxclient"
 )
 
 const (
@@ -104,18 +105,23 @@ func (t *Tokens) win(ctx context.Context, s slot) (string, error) {
 }
 
 // fallBack serves the token at hand when renewing it failed and it still lives; the margin is
-// for that. A failure of the platform's own credentials is remembered for a moment. One of an app is not: its
+// for that. A refusal of the platform's own credentials is remembered for a moment. One of an app is not: its
 // target parks, and a target that the merchant's new authorization wakes must not meet the old failure.
 func (t *Tokens) fallBack(s slot, r row, err error) (string, error) {
 	if r.left > s.usable {
 		t.remember(s, r, failureMemory)
 		return r.token, nil
 	}
-	var credential *CredentialError
-	if errors.As(err, &credential) && s.appid == "" {
+	if s.appid == "" && (errors.As(err, new(*CredentialError)) || refused(err)) {
 		t.cache.put(s.key, "", err, failureMemory)
 	}
 	return "", err
+}
+
+// refused reports whether WeChat answered with an errcode that another call at once does not change.
+func refused(err error) bool {
+	var answer *wxclient.Error
+	return errors.As(err, &answer) && answer.Class != wxclient.ClassRetryBusy
 }
 
 // remember caches a token for a while, but not into the last moments of its life.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/wxclient/errcode"
 )
 
 // Fault describes a fault of the platform.
@@ -26,7 +27,7 @@ func FaultNext(f ledger.PlatformFault) string {
 		rollout.FaultNoAnswer:   "look whether this machine reaches WeChat, or the token service if one is set",
 	}[f.Kind()]
 	if step == "" {
-		step = "look the errcode up at WeChat, with its rid"
+		_, step = errcode.AdviceFor(f.Code, f.Endpoint, f.Text)
 	}
 	return step + "; work goes on automatically within a minute"
 }
