@@ -35,6 +35,8 @@ type Retried struct {
 	// Going are matched targets that nothing was done to: they go on by
 	// themselves or are live.
 	Going int `json:"going"`
+	// Undone are matched targets that were taken back: only Recommit begins them again.
+	Undone int `json:"undone,omitempty"`
 	// Moved changed in the moment between the look and the write: look again.
 	Moved int `json:"moved"`
 	// Resubmits is how many of the retried ones will spend a submission, Unsure how many may:
@@ -137,7 +139,11 @@ func (e *edit) event(t rollout.Target) rollout.Event {
 func (e *edit) add(ctx context.Context, t rollout.Target) error {
 	e.out.Matched++
 	event := e.event(t)
-	if event == nil {
+	switch {
+	case event == nil && t.State == rollout.StateUndone:
+		e.out.Undone++
+		return nil
+	case event == nil:
 		e.out.Going++
 		return nil
 	}

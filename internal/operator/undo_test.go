@@ -46,6 +46,10 @@ func TestUndo(t *testing.T) {
 	if r.Status != rollout.StatusDone || r.Counts.State(rollout.StateUndone) != did.Reaches() {
 		t.Errorf("the rollout is %s with %v, want %d undone", r.Status, r.Counts, did.Reaches())
 	}
+	retried, err := b.Operator.Retry(b.Ctx, id, view.Filter{States: []rollout.State{rollout.StateUndone}}, operator.RetryOptions{DryRun: true})
+	if n := did.Reaches(); err != nil || retried.Matched != n || retried.Undone != n || retried.Going != 0 {
+		t.Errorf("retry of what is undone: %+v %v, want %d undone and none in progress", retried, err, n)
+	}
 	actions, err := b.Ledger.Actions(b.Ctx, id)
 	if err != nil || !strings.Contains(fmt.Sprint(actions), fmt.Sprintf("undo of %d targets: bad release", did.Reaches())) {
 		t.Errorf("actions %+v %v", actions, err)

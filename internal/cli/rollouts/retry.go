@@ -180,6 +180,9 @@ func printRetried(env *command.Env, o retryOptions, r operator.Retried) error {
 	if r.Going > 0 {
 		text += fmt.Sprintf("; %s skipped: still in progress, or live", human.Count(r.Going))
 	}
+	if r.Undone > 0 {
+		text += fmt.Sprintf("; %s skipped: undone, which --recommit begins again", human.Count(r.Undone))
+	}
 	if r.Moved > 0 {
 		text += fmt.Sprintf("; %s changed meanwhile and were skipped", human.Count(r.Moved))
 	}
