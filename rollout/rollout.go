@@ -32,6 +32,9 @@ func (s Status) Moves(stage Stage) bool {
 	return s == StatusRunning || stage == StageUndo && (s == StatusPaused || s == StatusAborted)
 }
 
+// ByWorker is who paused a rollout that no operator did.
+const ByWorker = "worker"
+
 // Rollout is one plan applied to its targets, as a whole. It is a snapshot.
 type Rollout struct {
 	ID     string

@@ -126,7 +126,7 @@ func (a actor) closedHook(reason string) {
 
 // pause pauses the rollout and logs the cause. If the ledger refuses, the error is only logged.
 func (a actor) pause(ctx context.Context, p classify.Pause) {
-	if err := a.store.Pause(context.WithoutCancel(ctx), a.Assignment.Rollout, "worker", p.Why); err != nil {
+	if err := a.store.Pause(context.WithoutCancel(ctx), a.Assignment.Rollout, rollout.ByWorker, p.Why); err != nil {
 		a.Log.Error().Err(err).Msg("rollout not paused")
 	}
 	a.Log.Error().Int64("errcode", p.LastError.Code).Str("rid", p.LastError.RID).Str("class", p.LastError.Class).Msg("rollout paused")

@@ -119,7 +119,16 @@ func (d *Doctor) checkFault(ctx context.Context) Result {
 	return r
 }
 
-// checkPool reports a closed submit pool, an unread quota, and rollouts that wait for quota.
+// closed reports a pool that is closed for every app.
+func closed(name string, p quota.Pool) Result {
+	r := warn(name, p.State+": "+p.Words, "it opens automatically; enqueue quota open overrides")
+	if !p.RetryAt.IsZero() {
+		r.Detail += "; tried again at " + p.RetryAt.Format(time.RFC3339)
+	}
+	return r
+}
+
+// checkPool reports closed pools, an unread quota, and rollouts that wait for quota.
 func (d *Doctor) checkPool(ctx context.Context) []Result {
 	const name = "submit pool"
 	p, err := d.Quota.Pool(ctx, rollout.StageSubmit)
@@ -128,9 +137,15 @@ func (d *Doctor) checkPool(ctx context.Context) []Result {
 	}
 	results := []Result{ok(name, "open")}
 	if !p.Open() {
-		results[0] = warn(name, p.State+": "+p.Words, "it opens automatically; enqueue quota open overrides")
-		if !p.RetryAt.IsZero() {
-			results[0].Detail += "; tried again at " + p.RetryAt.Format(time.RFC3339)
+		results[0] = closed(name, p)
+	}
+	pools, err := d.Quota.Pools(ctx)
+	if err != nil {
+		return append(results, fail("pools of the stages", err.Error(), ""))
+	}
+	for _, p := range pools {
+		if p.Stage != rollout.StageSubmit && !p.Open() {
+			results = append(results, closed(string(p.Stage)+" pool", p))
 		}
 	}
 	b, err := d.Quota.Books(ctx)

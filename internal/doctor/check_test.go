@@ -82,6 +82,12 @@ func TestCheckFaults(t *testing.T) {
 				b.T.Fatal(err)
 			}
 		}, "submit pool", doctor.LevelWarn, "86008", false},
+		{"closed stage", func(b *bench) {
+			if err := b.Pools.Close(b.Ctx, rollout.StageCommit, ratelimit.Refusal{Reason: "45009"}, time.Hour); err != nil {
+				b.T.Fatal(err)
+			}
+		}, "commit pool", doctor.LevelWarn, "45009", false},
+		{"quota below zero", func(b *bench) { b.WeChat.Quota.Rest = -3 }, "submission quota", doctor.LevelWarn, "next month", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

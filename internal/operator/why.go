@@ -242,7 +242,7 @@ func (f facts) explain(r rollout.Rollout, t rollout.Target) (waits, next string)
 		return "its rollout starts at " + r.StartAt.Format(time.RFC3339), ""
 	case t.Stage == rollout.StageUndo && r.Status.Moves(t.Stage): // goes on
 	case r.Status == rollout.StatusPaused:
-		next = "enqueue resume " + r.ID
+		next = view.PausedNext(r)
 		if p := f.pools[rollout.StageSubmit]; p.Punished && !rollout.StageSubmit.Before(t.Stage) {
 			next = p.Next()
 		}

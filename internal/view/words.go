@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"strconv"
 
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/wxclient/errcode"
@@ -107,6 +108,23 @@ func failedNext(id string, last *LastError) string {
 		return fmt.Sprintf("%s; then enqueue retry %s --state failed", cmp.Or(adviceOn(last), "find and remove the cause"), id)
 	}
 }
+
+// PausedNext is the step that ends a pause. One by a worker comes back unless its cause is removed.
+func PausedNext(r rollout.Rollout) string {
+	resume := "enqueue resume " + r.ID
+	found := codeIn.FindStringSubmatch(r.Why)
+	if r.By != rollout.ByWorker || found == nil {
+		return resume
+	}
+	code, err := strconv.ParseInt(found[1], 10, 64)
+	if _, next := advice(code, r.Why); err == nil && next != "" {
+		return next + "; then " + resume
+	}
+	return resume
+}
+
+// codeIn finds the errcode in the text of a *wxclient.Error.
+var codeIn = regexp.MustCompile(`\bwechat /\S+: errcode (-?\d+) `)
 
 // PanicNext is what to do about a handler that panics.
 const PanicNext = `a defect of this program: report the workers' log lines "handler panicked"`
