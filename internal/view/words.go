@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"github.com/wxrollout/wxrollout/rollout"
@@ -42,7 +43,7 @@ func WaitsFor(t rollout.Target) string {
 	words := ReasonWords(t.Reason)
 	switch {
 	case t.LastError == nil:
-	case t.Reason == rollout.ReasonBusy && t.LastError.Class == rollout.ClassUnread:
+	case t.LastError.Class == rollout.ClassUnread && slices.Contains([]rollout.Reason{rollout.ReasonBusy, rollout.ReasonExternal, rollout.ReasonUnknown}, t.Reason):
 		words = "WeChat answers, and its reply lacks what is needed; it is read again"
 	case t.Reason == rollout.ReasonInAudit:
 		words = t.LastError.Text
