@@ -109,6 +109,18 @@ type Action struct {
 // Time is when the action was taken.
 func (a Action) Time() time.Time { return time.UnixMilli(a.At) }
 
+// TimedAction is an action in the JSON of commands, with its time as RFC 3339.
+type TimedAction struct {
+	At   time.Time `json:"at"`
+	From string    `json:"from"`
+	To   string    `json:"to"`
+	By   string    `json:"by"`
+	Why  string    `json:"why"`
+}
+
+// Timed returns the action with its time.
+func (a Action) Timed() TimedAction { return TimedAction{a.Time(), a.From, a.To, a.By, a.Why} }
+
 // NotePlatform remembers what was done to the platform and not to one rollout,
 // such as opening a pool; from and to say what changed.
 func (l *Ledger) NotePlatform(ctx context.Context, from, to, by, why string) error {

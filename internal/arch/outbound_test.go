@@ -120,9 +120,10 @@ func TestWhoCallsOut(t *testing.T) {
 		"registry/broker.go":                {"http.Client"},
 		"wxsim/internal/callback/sender.go": {"http.Client"},
 		// The bench runs its own redis-server and workers, and calls its own simulator.
-		"bench/server.go":  {"exec.CommandContext"},
-		"bench/workers.go": {"exec.CommandContext"},
-		"bench/http.go":    {"http.Client", "http.DefaultTransport", "http.Transport"},
+		"bench/server.go":            {"exec.CommandContext"},
+		"bench/workers.go":           {"exec.CommandContext"},
+		"internal/cli/term/pager.go": {"exec.Command"}, // the pager that the operator chose
+		"bench/http.go":              {"http.Client", "http.DefaultTransport", "http.Transport"},
 	}
 	used := make(map[string]bool)
 	for path, file := range sources(t) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,7 +23,13 @@ import (
 func execute(ctx context.Context, env *command.Env, settings *pflag.FlagSet, version string, args []string) exit.Code {
 	root := newRoot(env, settings, version)
 	root.SetArgs(args)
+	endPager := func() {}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+		endPager, err = appearanceOf(env, cmd)
+		return err
+	}
 	cmd, err := root.ExecuteContextC(ctx)
+	endPager()
 	err = withOutError(env, err)
 	if err != nil {
 		report(env, cmd, err)
@@ -74,8 +81,15 @@ func newRoot(env *command.Env, settings *pflag.FlagSet, version string) *cobra.C
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
 	root.SetErr(env.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.UsageOf(err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if number := negative.FindStringSubmatch(err.Error()); number != nil {
+			return exit.Usagef("%s: want no negative number", number[1])
+		}
+		return exit.UsageOf(err)
+	})
 	root.PersistentFlags().AddFlagSet(settings)
+	command.CompleteBy(root, "context", command.CompleteContexts(env))
+	bindAppearance(root)
 	root.AddGroup(
 		&cobra.Group{ID: "plan", Title: "Plan and apply:"},
 		&cobra.Group{ID: "look", Title: "Inspect:"},
@@ -94,7 +108,7 @@ func newRoot(env *command.Env, settings *pflag.FlagSet, version string) *cobra.C
 	add("act", rollouts.Verbs(env)...)
 	add("platform", platform.Commands(env)...)
 	add("platform", apps.Command(env))
-	root.AddCommand(newVersion(env, version))
+	root.AddCommand(newVersion(env, version), newMan(env, version))
 	completeParents(root)
 	refuseEmpty(root)
 	shapeHelp(root, settings)
@@ -111,6 +125,9 @@ func completeParents(root *cobra.Command) {
 		}
 	}
 }
+
+// negative matches the error of a negative number in place of an argument.
+var negative = regexp.MustCompile(`^unknown shorthand flag: '\d' in (-\d+)$`)
 
 // mayBeEmpty names the flags for which the empty string is a valid value.
 var mayBeEmpty = map[string]bool{"reason": true}

@@ -31,6 +31,12 @@ func Run(version string, args, environ []string, stdin io.Reader, stdout, stderr
 	config.Bind(settings, &cfg, config.RoleOperator)
 	env := &command.Env{
 		Streams: term.NewStreams(stdin, stdout, stderr),
+		Environ: environ,
+		Settings: func() ([]config.Setting, error) {
+			err := config.Load(settings, &cfg, config.RoleOperator, environ, config.OpenFile)
+			return cfg.Settings(settings), err
+		},
+		Contexts: func() (config.Contexts, error) { return config.ReadContexts(settings, environ, config.OpenFile) },
 		Open: func(ctx context.Context) (t command.Tools, done func() error, err error) {
 			if err := config.Load(settings, &cfg, config.RoleOperator, environ, config.OpenFile); err != nil {
 				return t, nil, err

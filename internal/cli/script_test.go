@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -101,6 +103,7 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 		"sim":     s.lever,
 		"close":   s.closePool,
 		"damage":  s.damage,
+		"words":   words,
 	}
 }
 
@@ -140,6 +143,53 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// words STREAM: the JSON of stdout has words as names, and times as RFC 3339.
+func words(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: words stdout")
+	}
+	d := json.NewDecoder(strings.NewReader(ts.ReadFile(args[0])))
+	values := 0
+	for {
+		var v any
+		if err := d.Decode(&v); errors.Is(err, io.EOF) && values > 0 {
+			return
+		} else if err != nil {
+			ts.Fatalf("value %d: %v", values, err)
+		}
+		values++
+		inWords(ts, "", v)
+	}
+}
+
+var fieldName = regexp.MustCompile(`^([a-z][a-z0-9]+)(_[a-z0-9]+)*$`)
+
+// inWords checks a value; keys of maps with names of operators are no fields.
+func inWords(ts *testscript.TestScript, path string, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, x := range v {
+			maps := regexp.MustCompile(`\.(states|parked|codes|workers|values|columns|faults)$`)
+			if !fieldName.MatchString(name) && !maps.MatchString(path) {
+				ts.Fatalf("%s.%s: the name is no word", path, name)
+			}
+			inWords(ts, path+"."+name, x)
+		}
+	case []any:
+		for _, x := range v {
+			inWords(ts, path, x)
+		}
+	case float64:
+		if v >= 1e9 && !strings.HasSuffix(path, "_id") && !strings.HasSuffix(path, ".audit.id") {
+			ts.Fatalf("%s: %v looks like a time in a number", path, v)
+		}
+	case string:
+		if _, err := time.Parse(time.RFC3339, v); err != nil && regexp.MustCompile(`^\d{4}-\d\d-\d\d[ T]`).MatchString(v) {
+			ts.Fatalf("%s: %q is no time of RFC 3339", path, v)
+		}
 	}
 }
 

@@ -47,6 +47,20 @@ type contextsFile struct {
 // wxrollout/config.yaml in the user's folder of settings. context is the one that was named; "" means the
 // file's current one.
 func readSettingsFile(named, context string, environ []string, open Opener) (settingsFile, []string) {
+	path, text, err := findFile(named, environ, open)
+	switch {
+	case err != nil:
+		return settingsFile{}, []string{err.Error()}
+	case path != "":
+		return parseSettingsFile(path, context, text)
+	case context != "":
+		return settingsFile{}, []string{fmt.Sprintf("context %q: there is no settings file: looked for %s", context, strings.Join(defaultFiles(environ), ", "))}
+	}
+	return settingsFile{}, nil
+}
+
+// findFile reads the settings file; its path is "" if none was named and none exists.
+func findFile(named string, environ []string, open Opener) (path string, text []byte, err error) {
 	paths := []string{named}
 	if named == "" {
 		paths = defaultFiles(environ)
@@ -55,15 +69,12 @@ func readSettingsFile(named, context string, environ []string, open Opener) (set
 		text, _, err := readFile(open, path, maxFile)
 		switch {
 		case err == nil:
-			return parseSettingsFile(path, context, text)
+			return path, text, nil
 		case named != "" || !errors.Is(err, fs.ErrNotExist):
-			return settingsFile{}, []string{fmt.Sprintf("config %s: %v", path, err)}
+			return "", nil, fmt.Errorf("config %s: %w", path, err)
 		}
 	}
-	if context != "" {
-		return settingsFile{}, []string{fmt.Sprintf("context %q: there is no settings file: looked for %s", context, strings.Join(paths, ", "))}
-	}
-	return settingsFile{}, nil
+	return "", nil, nil
 }
 
 // pathSettings are the settings that are paths, besides those of secrets.

@@ -90,15 +90,17 @@ func (l *loader) placed(fault string) string {
 
 // readFile reads the settings file. Its own flags come from the command line or the environment.
 func (l *loader) readFile(environ []string) {
-	chosen := func(flag string) string {
-		if f := l.flags.Lookup(flag); f.Changed {
-			return f.Value.String()
-		}
-		return l.env[EnvName(flag)]
-	}
-	file, faults := readSettingsFile(chosen("config"), chosen("context"), environ, l.open)
+	file, faults := readSettingsFile(l.chosen("config"), l.chosen("context"), environ, l.open)
 	l.file = file
 	l.faults = append(l.faults, faults...)
+}
+
+// chosen is a flag of the settings file.
+func (l *loader) chosen(flag string) string {
+	if f := l.flags.Lookup(flag); f.Changed {
+		return f.Value.String()
+	}
+	return l.env[EnvName(flag)]
 }
 
 // setFlags sets each flag that the command line omits.
@@ -183,7 +185,7 @@ func (l *loader) refuseUnknown() {
 		inFile[f.Name] = f.Name != "config" && f.Name != "context"
 	})
 	for name := range l.env {
-		if !l.known[name] {
+		if !l.known[name] && name != pagerName {
 			l.faultf("%s: no such setting", name)
 		}
 	}
@@ -201,6 +203,9 @@ func (l *loader) refuseUnknown() {
 		}
 	}
 }
+
+// pagerName is a variable of enqueue's output, not a setting.
+const pagerName = envPrefix + "PAGER"
 
 // fileKey is a secret's name in a settings file.
 func fileKey(s secret) string { return strings.ToLower(strings.ReplaceAll(s.name, "_", "-")) + "-file" }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout/applist"
@@ -20,7 +21,12 @@ type Edit = apps.Edit
 func ParseEdit(words []string) (Edit, error) { return apps.ParseEdit(words) }
 
 // Action is a change that an operator made to the registry.
-type Action = apps.Action
+type Action struct {
+	At   time.Time `json:"at"`
+	By   string    `json:"by"`
+	What string    `json:"what"`
+	Why  string    `json:"why,omitempty"`
+}
 
 // EditOptions say how to change the registry.
 type EditOptions struct {
@@ -232,5 +238,10 @@ func (f *Fleet) editBatch(ctx context.Context, ids []string, editOf func(string)
 
 // Actions lists what operators did to the registry, newest first.
 func (f *Fleet) Actions(ctx context.Context, n int) ([]Action, error) {
-	return f.apps.Actions(ctx, n)
+	list, err := f.apps.Actions(ctx, n)
+	out := make([]Action, len(list))
+	for i, a := range list {
+		out[i] = Action{a.At.Time(), a.By, a.What, a.Why}
+	}
+	return out, err
 }

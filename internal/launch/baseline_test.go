@@ -124,10 +124,16 @@ func TestBaseline(t *testing.T) {
 	if err != nil || v.Taken != 4 || v.Last != "baseline-20300101-3" || v.Waiting != 0 {
 		t.Errorf("baseline %+v %v", v, err)
 	}
-	if err := b.Launcher.ClearBaseline(b.Ctx); err != nil {
+	if was, err := b.Launcher.ClearBaseline(b.Ctx, "", true); err != nil || was.Set.IsZero() {
+		t.Errorf("clear in a dry run: %+v %v", was, err)
+	}
+	if _, err := b.Launcher.ClearBaseline(b.Ctx, "spring is over", false); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Launcher.ClearBaseline(b.Ctx); !errors.Is(err, launch.ErrNoBaseline) {
+	if v, err := b.Launcher.Baseline(b.Ctx); err != nil || v.Cleared == nil || v.Cleared.Why != "spring is over" {
+		t.Errorf("the reason is not recorded: %+v %v", v, err)
+	}
+	if _, err := b.Launcher.ClearBaseline(b.Ctx, "", false); !errors.Is(err, launch.ErrNoBaseline) {
 		t.Errorf("cleared twice: %v", err)
 	}
 	if _, err := b.Launcher.PauseBaseline(b.Ctx, true, ""); !errors.Is(err, launch.ErrNoBaseline) {
@@ -208,7 +214,7 @@ func TestBaselineReserve(t *testing.T) {
 	}
 	b.reconcile()
 	left("after the leader looked", 6)
-	if err := b.Launcher.ClearBaseline(b.Ctx); err != nil {
+	if _, err := b.Launcher.ClearBaseline(b.Ctx, "", false); err != nil {
 		t.Fatal(err)
 	}
 	left("cleared", 10)

@@ -7,6 +7,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/human"
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/registry/apps"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/filefault"
@@ -54,6 +56,8 @@ type Baseline struct {
 	Taken   int    `json:"taken"`
 	Last    string `json:"last,omitempty"`
 	Handing string `json:"handing,omitempty"`
+	// Cleared is when an operator removed the last baseline, and why, if none is set.
+	Cleared *ledger.TimedAction `json:"cleared,omitempty"`
 
 	handing *batch
 }
@@ -143,7 +147,9 @@ func (l *Launcher) viewBaseline(ctx context.Context, b apps.Baseline) (Baseline,
 		v.Handing, v.handing = open.ID, &open
 	}
 	if b.Def == "" {
-		return v, nil
+		actions, err := l.d.Ledger.PlatformActions(ctx)
+		v.Cleared = lastChange(actions, baselineSubject)
+		return v, err
 	}
 	def, file, err := readBaseline(b.Def)
 	if err != nil {
@@ -179,17 +185,24 @@ func (l *Launcher) PauseBaseline(ctx context.Context, pause bool, why string) (B
 	return l.Baseline(ctx)
 }
 
-// ClearBaseline takes the baseline away. Rollouts that it made go on.
-func (l *Launcher) ClearBaseline(ctx context.Context) error {
-	b, err := l.apps.Baseline(ctx)
+// ClearBaseline removes the baseline and returns it; the platform's log has the reason. Rollouts
+// that it created continue.
+func (l *Launcher) ClearBaseline(ctx context.Context, why string, dryRun bool) (Baseline, error) {
+	was, err := l.Baseline(ctx)
 	switch {
 	case err != nil:
-		return err
-	case b.Def == "":
-		return ErrNoBaseline
+		return was, err
+	case was.Set.IsZero():
+		return was, ErrNoBaseline
+	case dryRun:
+		return was, nil
 	}
 	if err := l.apps.ClearBaseline(ctx); err != nil {
-		return err
+		return was, err
 	}
-	return l.keepReserve(ctx, apps.Baseline{})
+	err = l.d.Ledger.NotePlatform(ctx, baselineSubject, "cleared", l.d.By, human.Reason(why))
+	return was, errors.Join(err, l.keepReserve(ctx, apps.Baseline{}))
 }
+
+// baselineSubject names the baseline in the platform's log.
+const baselineSubject = "baseline"

@@ -389,21 +389,33 @@ func TestScheduleChangeAndDelete(t *testing.T) {
 	if _, err := b.Launcher.Schedule(b.Ctx, b.Plan(waved, 5), launch.ApplyOptions{}); !errors.Is(err, launch.ErrNotScheduled) {
 		t.Errorf("no schedule: %v", err)
 	}
-	if err := b.Launcher.PauseSchedule(b.Ctx, "spring"); err != nil {
+	if s, err := b.Launcher.PauseSchedule(b.Ctx, "spring", "", true); err != nil || !s.Paused {
+		t.Errorf("pause in a dry run: %+v %v", s, err)
+	}
+	if list, err := b.Launcher.Schedules(b.Ctx); err != nil || len(list) != 1 || list[0].Paused || list[0].LastChange != nil {
+		t.Errorf("after a dry run: %+v %v", list, err)
+	}
+	if _, err := b.Launcher.PauseSchedule(b.Ctx, "spring", "holidays", false); err != nil {
 		t.Fatal(err)
 	}
 	b.Advance(75 * time.Hour)
 	if fired := b.fire(); fired != nil {
 		t.Errorf("paused, and yet %+v", fired)
 	}
-	s, err := b.Launcher.ResumeSchedule(b.Ctx, "spring")
+	if list, err := b.Launcher.Schedules(b.Ctx); err != nil || list[0].LastChange == nil || list[0].LastChange.To != "paused" || list[0].LastChange.Why != "holidays" {
+		t.Errorf("the change is not recorded: %+v %v", list, err)
+	}
+	s, err := b.Launcher.ResumeSchedule(b.Ctx, "spring", "", false)
 	if err != nil || s.Paused || s.Next.UTC().Day() != 5 || s.Missed != 0 {
 		t.Errorf("resumed %+v: %v", s, err)
 	}
-	if err := b.Launcher.Unschedule(b.Ctx, "spring"); err != nil {
+	if _, err := b.Launcher.Unschedule(b.Ctx, "spring", "", true); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Launcher.Unschedule(b.Ctx, "spring"); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := b.Launcher.Unschedule(b.Ctx, "spring", "over", false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Launcher.Unschedule(b.Ctx, "spring", "", false); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("delete twice: %v", err)
 	}
 	if list, err := b.Launcher.Schedules(b.Ctx); err != nil || len(list) != 0 {

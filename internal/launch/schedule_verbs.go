@@ -2,8 +2,11 @@ package launch
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/calendar"
@@ -42,6 +45,8 @@ type Schedule struct {
 	SkippedWhy string    `json:"skipped_why,omitempty"`
 	// Loading reports that its targets are not complete: it never runs so.
 	Loading bool `json:"loading,omitempty"`
+	// LastChange is when an operator paused or resumed it last, and why; nil if none did.
+	LastChange *ledger.TimedAction `json:"last_change,omitempty"`
 }
 
 // scheduleView shows a schedule.
@@ -73,32 +78,63 @@ const runsShown = 5
 // Schedules lists all schedules, by their next run. One that can't be read is part of
 // the error; the others are listed.
 func (l *Launcher) Schedules(ctx context.Context) ([]Schedule, error) {
-	list, err := l.d.Ledger.Schedules(ctx)
+	list, broken := l.d.Ledger.Schedules(ctx)
 	out := make([]Schedule, len(list))
+	actions, err := l.d.Ledger.PlatformActions(ctx)
 	for i, s := range list {
 		out[i] = scheduleView(s, runsShown)
+		out[i].LastChange = lastChange(actions, scheduleSubject(s.Name))
 	}
-	return out, err
+	return out, errors.Join(broken, err)
 }
 
-// Unschedule takes a schedule away. Rollouts that it started go on.
-func (l *Launcher) Unschedule(ctx context.Context, name string) error {
-	return l.d.Ledger.DeleteSchedule(ctx, name)
+// scheduleSubject names a schedule in the platform's log.
+func scheduleSubject(name string) string { return "schedule " + name }
+
+// lastChange is the newest action on a subject; nil if there is none.
+func lastChange(actions []ledger.Action, subject string) *ledger.TimedAction {
+	for _, a := range slices.Backward(actions) {
+		if a.From == subject {
+			timed := a.Timed()
+			return &timed
+		}
+	}
+	return nil
+}
+
+// changeSchedule makes a change, unless in a dry run, and records it. The result is the
+// schedule before it.
+func (l *Launcher) changeSchedule(ctx context.Context, name, change, why string, dryRun bool, make func(ledger.Schedule) error) (Schedule, error) {
+	s, err := l.d.Ledger.Schedule(ctx, name)
+	if err != nil || dryRun {
+		return scheduleView(s, runsShown), err
+	}
+	if err := make(s); err != nil {
+		return Schedule{}, err
+	}
+	return scheduleView(s, runsShown), l.d.Ledger.NotePlatform(ctx, scheduleSubject(name), change, l.d.By, human.Reason(why))
+}
+
+// Unschedule deletes a schedule and returns it. Rollouts that it started continue.
+func (l *Launcher) Unschedule(ctx context.Context, name, why string, dryRun bool) (Schedule, error) {
+	return l.changeSchedule(ctx, name, "deleted", why, dryRun, func(ledger.Schedule) error { return l.d.Ledger.DeleteSchedule(ctx, name) })
 }
 
 // PauseSchedule keeps a schedule from running.
-func (l *Launcher) PauseSchedule(ctx context.Context, name string) error {
-	return l.d.Ledger.PauseSchedule(ctx, name)
+func (l *Launcher) PauseSchedule(ctx context.Context, name, why string, dryRun bool) (Schedule, error) {
+	s, err := l.changeSchedule(ctx, name, "paused", why, dryRun, func(ledger.Schedule) error { return l.d.Ledger.PauseSchedule(ctx, name) })
+	s.Paused, s.NextRuns = true, nil
+	return s, err
 }
 
-// ResumeSchedule lets a paused schedule run again at its next time; what came due
-// meanwhile is not made up for.
-func (l *Launcher) ResumeSchedule(ctx context.Context, name string) (Schedule, error) {
-	s, err := l.d.Ledger.Schedule(ctx, name)
+// ResumeSchedule lets a paused schedule run again at its next time. Runs that were due meanwhile
+// are not made up for.
+func (l *Launcher) ResumeSchedule(ctx context.Context, name, why string, dryRun bool) (Schedule, error) {
+	stored, err := l.d.Ledger.Schedule(ctx, name)
 	if err != nil {
 		return Schedule{}, err
 	}
-	runs, err := calendar.NextRuns(s.Spec, l.d.Now(), 1)
+	runs, err := calendar.NextRuns(stored.Spec, l.d.Now(), 1)
 	if err != nil {
 		return Schedule{}, err
 	}
@@ -106,9 +142,7 @@ func (l *Launcher) ResumeSchedule(ctx context.Context, name string) (Schedule, e
 	if len(runs) > 0 {
 		at = runs[0]
 	}
-	if err := l.d.Ledger.ResumeSchedule(ctx, name, at); err != nil {
-		return Schedule{}, err
-	}
-	s, err = l.d.Ledger.Schedule(ctx, name)
-	return scheduleView(s, runsShown), err
+	s, err := l.changeSchedule(ctx, name, "resumed", why, dryRun, func(ledger.Schedule) error { return l.d.Ledger.ResumeSchedule(ctx, name, at) })
+	s.Paused, s.Next = false, at
+	return s, err
 }

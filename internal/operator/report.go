@@ -28,9 +28,9 @@ const (
 
 // Report is what a report says besides its targets.
 type Report struct {
-	At      time.Time       `json:"at"`
-	Summary view.Summary    `json:"summary"`
-	Actions []ledger.Action `json:"actions"`
+	At      time.Time            `json:"at"`
+	Summary view.Summary         `json:"summary"`
+	Actions []ledger.TimedAction `json:"actions"`
 	// Quota is known when all targets are written.
 	Quota view.Spent `json:"-"`
 }
@@ -45,8 +45,13 @@ func (o *Operator) Report(ctx context.Context, id string, w io.Writer, format Fo
 		return Report{}, err
 	}
 	report := Report{At: o.d.Now(), Summary: view.Summarize(r)}
-	if report.Actions, err = o.d.Ledger.Actions(ctx, id); err != nil {
+	actions, err := o.d.Ledger.Actions(ctx, id)
+	if err != nil {
 		return report, err
+	}
+	report.Actions = make([]ledger.TimedAction, len(actions))
+	for i, a := range actions {
+		report.Actions[i] = a.Timed()
 	}
 	buffered := bufio.NewWriter(w)
 	targets := func(write func(rollout.Target) error) (broken, err error) {

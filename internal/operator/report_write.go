@@ -145,13 +145,13 @@ func releaseText(p rollout.ReleasePolicy) string {
 	return text
 }
 
-func markdownActions(b *strings.Builder, actions []ledger.Action) {
+func markdownActions(b *strings.Builder, actions []ledger.TimedAction) {
 	if len(actions) == 0 {
 		return
 	}
 	rows := make([][]string, len(actions))
 	for i, a := range actions {
-		rows[i] = []string{human.Stamp(a.Time()), a.By, fmt.Sprintf("%s to %s", a.From, a.To), a.Why}
+		rows[i] = []string{human.Stamp(a.At), a.By, fmt.Sprintf("%s to %s", a.From, a.To), a.Why}
 	}
 	section(b, "Operator actions", []string{"time", "by", "change", "reason"}, rows)
 }

@@ -47,7 +47,7 @@ type Place struct {
 	Intent *rollout.Intent `json:"intent,omitempty"`
 	Doing  string          `json:"-"`
 	// Timeline is what happened, oldest first.
-	Timeline []rollout.Entry `json:"timeline"`
+	Timeline []view.Event `json:"timeline"`
 }
 
 // Live is what WeChat says of an app now.
@@ -114,7 +114,7 @@ func (o *Operator) Why(ctx context.Context, appID, ref string) (Explanation, err
 			return e, err
 		}
 		waits, next := facts.explain(r, t)
-		p := Place{Rollout: r.ID, Status: r.Status, Row: view.RowOf(r, t), Waits: waits, Next: next, Intent: t.Intent, Timeline: t.Timeline}
+		p := Place{Rollout: r.ID, Status: r.Status, Row: view.RowOf(r, t), Waits: waits, Next: next, Intent: t.Intent, Timeline: view.Timeline(t)}
 		if t.Intent != nil {
 			p.Doing = intentWords(*t.Intent)
 		}

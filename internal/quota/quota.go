@@ -6,10 +6,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/wxrollout/wxrollout/internal/credential"
 	"github.com/wxrollout/wxrollout/internal/human"
-	"github.com/wxrollout/wxrollout/internal/library"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ratelimit"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -108,7 +108,7 @@ type Report struct {
 	// Books divide the submissions among the pools of plans.
 	Books Books `json:"books"`
 	// Actions are what operators did to the pools, oldest first.
-	Actions []ledger.Action `json:"actions,omitempty"`
+	Actions []ledger.TimedAction `json:"actions,omitempty"`
 	// Fault is the fault of the platform that stops everything; nil if there is none.
 	Fault *ledger.PlatformFault `json:"platform_fault,omitempty"`
 	// Note is why Live is missing.
@@ -125,7 +125,11 @@ func (q *Quota) Report(ctx context.Context, appID string) (r Report, err error) 
 	if err != nil {
 		return r, err
 	}
-	r.Actions = slices.DeleteFunc(actions, library.IsAction)
+	for _, a := range actions {
+		if isPoolAction(a) {
+			r.Actions = append(r.Actions, a.Timed())
+		}
+	}
 	if r.Fault, err = q.d.Ledger.PlatformFault(ctx); err != nil {
 		return r, err
 	}
@@ -146,6 +150,12 @@ func (q *Quota) Report(ctx context.Context, appID string) (r Report, err error) 
 		r.Note = err.Error()
 	}
 	return r, nil
+}
+
+// isPoolAction reports whether an action of the platform's log opened a pool.
+func isPoolAction(a ledger.Action) bool {
+	stage, rest, _ := strings.Cut(a.From, " ")
+	return rollout.Stage(stage).Valid() && strings.HasPrefix(rest, "pool ")
 }
 
 // Open opens a stage's pool that was closed for any reason: the override for a wrong reading or a penalty

@@ -78,7 +78,7 @@ func TestOpenPool(t *testing.T) {
 	if err != nil || len(q.Actions) != 1 { // opening an open one is nothing to note
 		t.Fatalf("noted %+v: %v", q.Actions, err)
 	}
-	if a := q.Actions[0]; !strings.Contains(a.From, "85085") || a.To != "open" || a.By == "" || a.Why != "read wrongly" || !a.Time().Equal(operatortest.NewYear) {
+	if a := q.Actions[0]; !strings.Contains(a.From, "85085") || a.To != "open" || a.By == "" || a.Why != "read wrongly" || !a.At.Equal(operatortest.NewYear) {
 		t.Errorf("noted %+v", a)
 	}
 	if _, err := b.Quota.Open(b.Ctx, "audit", ""); err == nil {

@@ -241,7 +241,8 @@ WeChat, what its merchant must do, and its state in rollouts. --live reads the
 account from WeChat, stores it, and adds the versions and the audit.`,
 		Example: `  enqueue apps inspect wx1234567890abcdef
   enqueue apps inspect wx1234567890abcdef --live -o json`,
-		Args: command.Args(command.One("APPID")),
+		Args:              command.Args(command.One("APPID")),
+		ValidArgsFunction: command.Once(command.CompleteApps(env)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.app = given[0]
 			return run(cmd.Context(), env, o)

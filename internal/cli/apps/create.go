@@ -126,8 +126,9 @@ reject the suffix of trial names (86020).
 
 The identity card number of the legal representative is read from a file, or with
 - from stdin, so that it appears in no process list and no shell history.`,
-		Example: `  enqueue apps convert wx1234567890abcdef --name "某某公司" --code 91440300MA5FXXXX0X --legal-name 张三 --legal-wechat zhangsan --legal-id-file card.txt`,
-		Args:    command.Args(command.One("APPID")),
+		Example:           `  enqueue apps convert wx1234567890abcdef --name "某某公司" --code 91440300MA5FXXXX0X --legal-name 张三 --legal-wechat zhangsan --legal-id-file card.txt`,
+		Args:              command.Args(command.One("APPID")),
+		ValidArgsFunction: command.Once(command.CompleteApps(env)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.app = given[0]
 			if err := o.owner.check(); err != nil {

@@ -51,7 +51,7 @@ func runAppsHistory(ctx context.Context, env *command.Env, o historyOptions) err
 }
 
 var historyColumns = []term.Column[fleet.Action]{
-	{Name: "at", Text: func(a fleet.Action) string { return human.Stamp(a.At.Time()) }},
+	{Name: "at", Text: func(a fleet.Action) string { return human.Stamp(a.At) }},
 	{Name: "by", Text: func(a fleet.Action) string { return a.By }},
 	{Name: "what", Text: func(a fleet.Action) string { return a.What }},
 	{Name: "why", Text: func(a fleet.Action) string { return human.Shorten(a.Why, command.CellWidth) }},

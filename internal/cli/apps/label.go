@@ -135,7 +135,8 @@ with.`,
 		Example: `  enqueue apps label wx1234567890abcdef tier=gold "label=Corner shop"
   enqueue apps label -l "wx.principal=Chain Ltd" chain=yes --yes
   enqueue apps label --all note- --reason "tidied up"`,
-		Args: command.Args(cobra.MinimumNArgs(1)),
+		Args:              command.Args(cobra.MinimumNArgs(1)),
+		ValidArgsFunction: command.CompleteApps(env),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if err := o.parse(given); err != nil {
 				return err

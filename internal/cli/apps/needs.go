@@ -112,7 +112,8 @@ expire within minutes. WeChat accepts visitors only from a page on the platform'
 authorization domain: put the link on such a page.`,
 		Example: `  enqueue apps authorize-link wx1234567890abcdef --redirect-uri https://your.host/authorized
   enqueue apps authorize-link --redirect-uri https://your.host/authorized -o json`,
-		Args: command.Args(cobra.MaximumNArgs(1)),
+		Args:              command.Args(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: command.Once(command.CompleteApps(env)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.app = command.First(given)
 			if err := checkRedirect(o.redirect, true); err != nil {

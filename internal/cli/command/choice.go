@@ -1,16 +1,13 @@
 package command
 
 import (
-	"context"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
-	"github.com/wxrollout/wxrollout/internal/operator"
 	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
 	"github.com/wxrollout/wxrollout/rollout/selector"
@@ -25,7 +22,7 @@ type Choice struct {
 }
 
 // BindChoice adds the flags of Choice.
-func BindChoice(cmd *cobra.Command, c *Choice) {
+func BindChoice(env *Env, cmd *cobra.Command, c *Choice) {
 	f := cmd.Flags()
 	f.StringSliceVar(&c.States, "state", nil, "only targets in these states: "+Joined(rollout.States()))
 	f.StringSliceVar(&c.Stages, "stage", nil, "only targets at these stages: "+Joined(rollout.Stages()))
@@ -36,6 +33,8 @@ func BindChoice(cmd *cobra.Command, c *Choice) {
 	f.StringVarP(&c.Selector, "select", "l", "", `only targets whose columns match a selector, such as "tier=gold,region!=test"`)
 	f.StringSliceVar(&c.Apps, "app", nil, "only these appids")
 	f.StringSliceVar(&c.Waves, "wave", nil, "only targets of these waves")
+	CompleteBy(cmd, "app", CompleteApps(env))
+	CompleteBy(cmd, "wave", CompleteWaves(env))
 	Complete(cmd, "state", Texts(rollout.States())...)
 	Complete(cmd, "stage", Texts(rollout.Stages())...)
 	Complete(cmd, "waits-for", Texts(rollout.Reasons())...)
@@ -90,30 +89,3 @@ func Texts[T ~string](values []T) []string {
 
 // Joined returns values as a list for people.
 func Joined[T ~string](values []T) string { return strings.Join(Texts(values), ", ") }
-
-// CompleteRollouts completes the ids of the newest rollouts.
-func CompleteRollouts(env *Env) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(given) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		const limit = 2 * time.Second
-		ctx, cancel := context.WithTimeout(cmd.Context(), limit)
-		defer cancel()
-		var ids []string
-		err := env.With(ctx, func(t Tools) error {
-			newest, err := t.Operator.Rollouts(ctx, 0, 20)
-			for _, r := range newest {
-				ids = append(ids, cobra.CompletionWithDesc(r.ID, string(r.Status)))
-			}
-			if operator.Partial(err) {
-				return nil
-			}
-			return err
-		})
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveError
-		}
-		return ids, cobra.ShellCompDirectiveNoFileComp
-	}
-}

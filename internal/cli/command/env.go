@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/archive"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
+	"github.com/wxrollout/wxrollout/internal/config"
 	"github.com/wxrollout/wxrollout/internal/doctor"
 	"github.com/wxrollout/wxrollout/internal/fleet"
 	"github.com/wxrollout/wxrollout/internal/launch"
@@ -31,6 +32,12 @@ type Tools struct {
 type Env struct {
 	term.Streams
 	Open func(context.Context) (t Tools, done func() error, err error)
+	// Environ is the environment of the process.
+	Environ []string
+	// Settings returns the settings in effect with their origins, also if some are wrong.
+	Settings func() ([]config.Setting, error)
+	// Contexts reads the settings file; without one its path is "".
+	Contexts func() (config.Contexts, error)
 }
 
 // With runs f with the tools and closes them. An error of closing counts only if f succeeded.

@@ -35,17 +35,30 @@ func BindObject(cmd *cobra.Command, value *term.Format, more ...term.Format) {
 	BindFormat(cmd, value, slices.Concat([]term.Format{term.Table}, more, term.Objects())...)
 }
 
+// paged marks commands whose output may be long.
+const paged = "paged"
+
+// Page makes a command write through a pager on a terminal.
+func Page(cmd *cobra.Command) {
+	if cmd.Annotations == nil {
+		cmd.Annotations = make(map[string]string)
+	}
+	cmd.Annotations[paged] = ""
+}
+
+// Paged reports whether a command that was parsed writes through a pager: one that follows
+// changes does not.
+func Paged(cmd *cobra.Command) bool {
+	_, ok := cmd.Annotations[paged]
+	watch := cmd.Flags().Lookup("watch")
+	return ok && (watch == nil || !watch.Changed)
+}
+
 // BindList adds -o and the flags of lists to a command.
 func BindList(env *Env, cmd *cobra.Command, value *term.Format) {
 	BindObject(cmd, value, term.Wide, term.CSV, term.Name)
+	Page(cmd)
 	f := cmd.Flags()
 	f.StringVar(&env.Listing.SortBy, "sort-by", "", "sort by a column, such as state, or by a JSON path, such as .name")
 	f.BoolVar(&env.Listing.NoHeaders, "no-headers", false, "omit the header line of table, wide and csv")
-}
-
-// Complete registers the values of a flag for shell completion.
-func Complete(cmd *cobra.Command, flag string, values ...string) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag was just added
-	}
 }

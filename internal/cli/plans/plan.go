@@ -68,6 +68,7 @@ template have the same id. apply --expect ID applies exactly what plan has shown
 	f.StringVar(&o.ext, "ext", "", "print the ext.json of this appid")
 	f.BoolVar(&o.diff, "diff", false, "with --ext: compare it with the ext.json of the app's last commit by a rollout")
 	f.Var(&o.compare, "app-config", "number of apps whose configuration is compared, or all; 0 compares none")
+	command.CompleteBy(cmd, "ext", command.CompleteApps(env))
 	command.BindList(env, cmd, &o.format)
 	return cmd
 }

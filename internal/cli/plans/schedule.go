@@ -104,6 +104,7 @@ var scheduleColumns = []term.Column[launch.Schedule]{
 	{Name: "skipped_why", Wide: true, Text: func(s launch.Schedule) string { return s.SkippedWhy }},
 	{Name: "last", Wide: true, Text: func(s launch.Schedule) string { return human.Stamp(s.LastRun) }},
 	{Name: "by", Wide: true, Text: func(s launch.Schedule) string { return s.By }},
+	{Name: "last_change", Wide: true, Text: changeText},
 }
 
 func scheduleState(s launch.Schedule) string {
@@ -132,40 +133,61 @@ func scheduleTemplate(s launch.Schedule) string {
 }
 
 // scheduleVerbOptions is the command line of schedule pause, resume and delete.
-type scheduleVerbOptions struct{ verb, name string }
+type scheduleVerbOptions struct {
+	verb, name string
+	why        string
+	dryRun     bool
+	format     term.Format
+}
 
 func newScheduleVerb(env *command.Env, verb, short, long string, run func(context.Context, *command.Env, scheduleVerbOptions) error) *cobra.Command {
-	return &cobra.Command{
-		Use:     verb + " NAME",
-		Short:   short,
-		Long:    long,
-		Example: fmt.Sprintf("  enqueue schedule %s monthly", verb),
-		Args:    command.Args(command.One("NAME")),
+	o := scheduleVerbOptions{verb: verb}
+	cmd := &cobra.Command{
+		Use:               verb + " NAME",
+		Short:             short,
+		Long:              long,
+		Example:           fmt.Sprintf("  enqueue schedule %s monthly --reason \"holidays\"", verb),
+		Args:              command.Args(command.One("NAME")),
+		ValidArgsFunction: command.CompleteSchedules(env),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return run(cmd.Context(), env, scheduleVerbOptions{verb: verb, name: given[0]})
+			o.name = given[0]
+			return run(cmd.Context(), env, o)
 		},
 	}
+	command.BindReason(cmd, &o.why)
+	command.BindDryRun(cmd, &o.dryRun)
+	command.BindObject(cmd, &o.format)
+	return cmd
 }
 
 func runScheduleVerb(ctx context.Context, env *command.Env, o scheduleVerbOptions) error {
 	return env.With(ctx, func(t command.Tools) error {
+		change, text := t.Launcher.Unschedule, "is deleted"
 		switch o.verb {
 		case "pause":
-			if err := t.Launcher.PauseSchedule(ctx, o.name); err != nil {
-				return err
-			}
-			return env.Print("schedule %s is paused\n", o.name)
+			change, text = t.Launcher.PauseSchedule, "is paused"
 		case "resume":
-			s, err := t.Launcher.ResumeSchedule(ctx, o.name)
-			if err != nil {
-				return err
-			}
-			return env.Print("schedule %s runs next at %s\n", s.Name, human.Local(s.Next))
-		default:
-			if err := t.Launcher.Unschedule(ctx, o.name); err != nil {
-				return err
-			}
-			return env.Print("schedule %s is deleted\n", o.name)
+			change, text = t.Launcher.ResumeSchedule, ""
 		}
+		s, err := change(ctx, o.name, o.why, o.dryRun)
+		if err != nil {
+			return err
+		}
+		if text == "" {
+			text = "runs next at " + human.Local(s.Next)
+		}
+		if o.dryRun {
+			env.DryRun()
+			text = "would be changed: it " + text
+		}
+		return env.Show(o.format, s, "schedule %s %s\n", s.Name, text)
 	})
+}
+
+// changeText is the last change of a schedule.
+func changeText(s launch.Schedule) string {
+	if s.LastChange == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s by %s: %s", s.LastChange.To, s.LastChange.By, s.LastChange.Why)
 }

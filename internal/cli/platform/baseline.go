@@ -158,23 +158,31 @@ func newBaselineVerb(env *command.Env, verb, short, long string, run func(contex
 	o := baselineOptions{verb: verb}
 	cmd := &cobra.Command{
 		Use: verb, Short: short, Long: long,
-		Example: fmt.Sprintf("  enqueue baseline %s", verb),
+		Example: fmt.Sprintf("  enqueue baseline %s --reason \"spring is over\"", verb),
 		Args:    command.Args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), env, o) },
 	}
-	if verb != "clear" {
-		command.BindReason(cmd, &o.Why)
+	command.BindReason(cmd, &o.Why)
+	if verb == "clear" {
+		command.BindDryRun(cmd, &o.DryRun)
 	}
+	command.BindObject(cmd, &o.format)
 	return cmd
 }
 
 func runBaselineVerb(ctx context.Context, env *command.Env, o baselineOptions) error {
 	return env.With(ctx, func(t command.Tools) error {
 		if o.verb == "clear" {
-			if err := t.Launcher.ClearBaseline(ctx); err != nil {
+			was, err := t.Launcher.ClearBaseline(ctx, o.Why, o.DryRun)
+			if err != nil {
 				return err
 			}
-			return env.Print("the baseline is removed\n")
+			text := "the baseline is removed"
+			if o.DryRun {
+				env.DryRun()
+				text = "the baseline " + was.Name + " would be removed"
+			}
+			return env.Show(o.format, was, "%s\n", text)
 		}
 		b, err := t.Launcher.PauseBaseline(ctx, o.verb == "pause", o.Why)
 		if err != nil {
@@ -187,7 +195,11 @@ func runBaselineVerb(ctx context.Context, env *command.Env, o baselineOptions) e
 // printBaseline writes the baseline and its newcomers.
 func printBaseline(env *command.Env, b launch.Baseline, f term.Format) error {
 	if b.Set.IsZero() {
-		return env.Show(f, b, "%s\n", "no baseline is set: enqueue baseline set -f PLAN sets one")
+		text := "no baseline is set: enqueue baseline set -f PLAN sets one"
+		if c := b.Cleared; c != nil {
+			text += fmt.Sprintf("\nthe last one was cleared %s ago by %s: %s", env.Ago(c.At), c.By, c.Why)
+		}
+		return env.Show(f, b, "%s\n", text)
 	}
 	template := "the newest template"
 	if b.Template.ID != planfile.LatestTemplate {

@@ -81,6 +81,7 @@ if none is left, else 1.`,
 	f.StringVar(&o.Why, "reason", "", "with --repair: why, for the record")
 	f.BoolVarP(&o.Yes, "yes", "y", false, fmt.Sprintf("with --repair: skip the confirmation of more than %d repairs", term.ConfirmAbove))
 	f.BoolVar(&o.DryRun, "dry-run", false, "with --repair: show the effect without changing anything")
+	command.CompleteBy(cmd, "app", command.CompleteApps(env))
 	command.BindList(env, cmd, &o.format)
 	return cmd
 }

@@ -10,5 +10,5 @@ import (
 
 // Commands returns the commands of this package.
 func Commands(env *command.Env) []*cobra.Command {
-	return []*cobra.Command{newQuota(env, runQuota), newTemplates(env), newBaseline(env), newCheck(env, runCheck), newSeal(env, runSealRotate)}
+	return []*cobra.Command{newQuota(env, runQuota), newTemplates(env), newBaseline(env), newCheck(env, runCheck), newSeal(env, runSealRotate), newConfig(env)}
 }

@@ -43,6 +43,7 @@ apps share one quota; --app selects the app whose token reads it.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.app, "app", "", "appid whose token reads the quota")
+	command.CompleteBy(cmd, "app", command.CompleteApps(env))
 	command.BindList(env, cmd, &o.format)
 	cmd.AddCommand(newQuotaOpen(env, run))
 	return cmd
@@ -167,7 +168,7 @@ func poolNotes(env *command.Env, q quota.Report) string {
 	}
 	if n := len(q.Actions); n > 0 {
 		a := q.Actions[n-1]
-		text += fmt.Sprintf("\nlast opened %s ago by %s: %s (it was: %s)\n", env.Ago(a.Time()), a.By, human.OneLine(a.Why), a.From)
+		text += fmt.Sprintf("\nlast opened %s ago by %s: %s (it was: %s)\n", env.Ago(a.At), a.By, human.OneLine(a.Why), a.From)
 	}
 	return text
 }

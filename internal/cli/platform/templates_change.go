@@ -36,7 +36,8 @@ The library holds %d templates (older WeChat pages say 50). If it is full, the
 command fails and shows what templates prune would free.`, library.Max),
 		Example: `  enqueue templates add 12 --reason "spring"
   enqueue templates add --newest -o json`,
-		Args: command.Args(cobra.MaximumNArgs(1)),
+		Args:              command.Args(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: command.Once(command.CompleteDrafts(env)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if newest == (len(given) == 1) {
 				return exit.Usagef("no draft is selected: give either a draft id (enqueue templates drafts) or --newest")
@@ -125,7 +126,8 @@ If an unfinished rollout, a schedule or the baseline needs one of the templates,
 none is deleted, and the error names all uses.`,
 		Example: `  enqueue templates delete 101 102 --dry-run
   enqueue templates delete 101 --yes --reason "broken upload"`,
-		Args: command.Args(cobra.MinimumNArgs(1)),
+		Args:              command.Args(cobra.MinimumNArgs(1)),
+		ValidArgsFunction: command.CompleteTemplates(env),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			var err error
 			if o.ids, err = templateIDs(given); err != nil {

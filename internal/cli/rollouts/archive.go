@@ -279,7 +279,7 @@ For a truncated file, the command lists the readable part and then fails.`,
 			return run(cmd.Context(), env, o)
 		},
 	}
-	command.BindChoice(cmd, &o.choice)
+	command.BindChoice(env, cmd, &o.choice)
 	command.BindList(env, cmd, &o.format)
 	return cmd
 }
@@ -288,7 +288,7 @@ For a truncated file, the command lists the readable part and then fails.`,
 type archivedRow struct {
 	view.Row
 	Columns  map[string]string `json:"columns,omitempty"`
-	Timeline []rollout.Entry   `json:"timeline,omitempty"`
+	Timeline []view.Event      `json:"timeline,omitempty"`
 }
 
 func runArchiveShow(_ context.Context, env *command.Env, o archiveShowOptions) error {
@@ -305,7 +305,7 @@ func runArchiveShow(_ context.Context, env *command.Env, o archiveShowOptions) e
 		}
 		unknown = slices.DeleteFunc(unknown, func(appID string) bool { return appID == t.AppID })
 		if filter.Match(r, t) {
-			found = append(found, archivedRow{view.RowOf(r, t), t.Columns, t.Timeline})
+			found = append(found, archivedRow{view.RowOf(r, t), t.Columns, view.Timeline(t)})
 		}
 		return nil
 	})

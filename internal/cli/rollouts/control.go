@@ -73,6 +73,7 @@ it is open. A gate that changed after it was shown is not opened.`,
   enqueue promote spring --wave early --reason "canary looks good" --yes`,
 	}, run)
 	cmd.Flags().StringVar(&o.wave, "wave", "", "the wave to open (default: the next one, if its gate needs an operator)")
+	command.CompleteBy(cmd, "wave", command.CompleteWaves(env))
 	return cmd
 }
 

@@ -140,7 +140,7 @@ targets: the values of one flag are alternatives, and all flags must match.`,
 			return run(cmd.Context(), env, o)
 		},
 	}
-	command.BindChoice(cmd, &o.choice)
+	command.BindChoice(env, cmd, &o.choice)
 	cmd.Flags().IntVar(&o.limit, "limit", 0, "maximum number of targets; 0 means all")
 	command.BindList(env, cmd, &o.format)
 	return cmd

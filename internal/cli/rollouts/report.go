@@ -51,6 +51,7 @@ disk. It refuses devices, FIFOs, sockets, directories and symbolic links.`,
 	f := cmd.Flags()
 	f.StringVar(&o.file, "to", "", "file to write (default: stdout)")
 	f.BoolVar(&o.excel, "excel", false, "start the csv with a byte order mark, which Excel needs for UTF-8")
+	command.Page(cmd)
 	command.BindFormat(cmd, &o.format, term.CSV, term.JSON, term.Format(operator.FormatMarkdown))
 	return cmd
 }

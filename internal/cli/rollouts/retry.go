@@ -55,16 +55,20 @@ renders the ext.json of every selected target, and changes nothing if one fails.
 		ValidArgsFunction: command.CompleteRollouts(env),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.ref = given[0]
+			if cmd.Flags().Changed("template") && o.template < 0 {
+				return exit.Usagef("--template %d: want an id of the template library (enqueue templates)", o.template)
+			}
 			if err := o.check(); err != nil {
 				return err
 			}
 			return run(cmd.Context(), env, o)
 		},
 	}
-	command.BindChoice(cmd, &o.choice)
+	command.BindChoice(env, cmd, &o.choice)
 	f := cmd.Flags()
 	f.BoolVar(&o.recommit, "recommit", false, "start again at commit")
 	f.Int64Var(&o.template, "template", noTemplate, "with --recommit: the id of another template")
+	command.CompleteBy(cmd, "template", command.CompleteTemplates(env))
 	f.StringVar(&o.version, "version", "", "with --template: the version that users see (default: the version in the library)")
 	f.StringVar(&o.desc, "desc", "", "with --template: the description of the version")
 	f.StringVar(&o.ext, "ext", "", "with --recommit: the file of another ext.json template")
@@ -83,8 +87,6 @@ func (o retryOptions) check() error {
 		return exit.Usagef("--template and --ext need --recommit")
 	case o.template == noTemplate && (o.version != "" || o.desc != ""):
 		return exit.Usagef("--version and --desc need --template")
-	case o.template < noTemplate:
-		return exit.Usagef("--template %d: want an id of the template library (enqueue templates)", o.template)
 	}
 	return nil
 }

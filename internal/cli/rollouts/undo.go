@@ -53,7 +53,7 @@ retry --state undone --recommit.`,
 			return run(cmd.Context(), env, o)
 		},
 	}
-	command.BindChoice(cmd, &o.choice)
+	command.BindChoice(env, cmd, &o.choice)
 	command.BindChange(cmd, &o.Change)
 	command.BindObject(cmd, &o.format)
 	return cmd

@@ -35,7 +35,8 @@ also reads the trial version, the live version and the last audit from WeChat.
 Unreadable rollouts are listed last; the exit code is then 1.`,
 		Example: `  enqueue why wx1234567890abcdef
   enqueue why wx1234567890abcdef --rollout spring --live`,
-		Args: command.Args(command.One("APPID")),
+		Args:              command.Args(command.One("APPID")),
+		ValidArgsFunction: command.Once(command.CompleteApps(env)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.app = given[0]
 			return run(cmd.Context(), env, o)
@@ -44,6 +45,8 @@ Unreadable rollouts are listed last; the exit code is then 1.`,
 	f := cmd.Flags()
 	f.StringVar(&o.ref, "rollout", "", "only in this rollout")
 	f.BoolVar(&o.live, "live", false, "also read the app's versions and audit from WeChat")
+	command.CompleteBy(cmd, "rollout", command.CompleteRollout(env))
+	command.Page(cmd)
 	command.BindObject(cmd, &o.format)
 	return cmd
 }
