@@ -12,6 +12,7 @@ import (
 
 // change is one change of a rollout's status.
 type change struct {
+	verb    string
 	from    string // comma separated
 	to      rollout.Status
 	by, why string
@@ -19,7 +20,7 @@ type change struct {
 
 // control applies a change; a status that doesn't allow it is a *StatusError.
 func (l *Ledger) control(ctx context.Context, id string, c change) error {
-	list, err := db.Texts(db.Run(ctx, l.rdb, controlScript, id, c.from, string(c.to), c.by, c.why))
+	list, err := db.Texts(db.Run(ctx, l.rdb, controlScript, id, c.from, string(c.to), c.by, c.why, c.verb))
 	if err != nil {
 		return db.Failed(err, "change rollout %s to %s", id, c.to)
 	}
@@ -31,28 +32,34 @@ func (l *Ledger) control(ctx context.Context, id string, c change) error {
 
 // PauseBy pauses a running or scheduled rollout for an operator.
 func (l *Ledger) PauseBy(ctx context.Context, id, by, why string) error {
-	return l.control(ctx, id, change{from: "running,scheduled", to: rollout.StatusPaused, by: by, why: why})
+	return l.control(ctx, id, change{verb: "pause", from: "running,scheduled", to: rollout.StatusPaused, by: by, why: why})
 }
 
 // Resume lets a paused rollout go on, its failures forgotten by the breaker; one
 // that was paused before its start waits for it again.
 func (l *Ledger) Resume(ctx context.Context, id, by, why string) error {
-	return l.control(ctx, id, change{from: "paused", to: rollout.StatusRunning, by: by, why: why})
+	return l.control(ctx, id, change{verb: "resume", from: "paused", to: rollout.StatusRunning, by: by, why: why})
 }
 
 // Abort ends an unfinished rollout; its targets are swept by the controller.
 func (l *Ledger) Abort(ctx context.Context, id, by, why string) error {
-	return l.control(ctx, id, change{from: "loading,scheduled,running,paused", to: rollout.StatusAborted, by: by, why: why})
+	return l.control(ctx, id, change{verb: "abort", from: "loading,scheduled,running,paused", to: rollout.StatusAborted, by: by, why: why})
 }
 
 // PromoteSeen opens the wave after the last open one, past a failed or waiting gate, or
 // opens a gate before it that tripped. A gate that had failed or tripped is not
 // evaluated again. It is false if the gate was open already or another comes first.
-// seen is the decision that the operator saw; "" is any. If the gate is not open and its
-// decision has changed, the error is a *GateChangedError.
-func (l *Ledger) PromoteSeen(ctx context.Context, id string, wave int, seen rollout.Decision, by, why string) (bool, error) {
-	g := rollout.GateState{Decision: rollout.DecisionPass, Why: fmt.Sprintf("promoted by %s: %s", by, why), Promoted: true}
-	return l.latch(ctx, id, wave, g, "promote", string(seen))
+// seen is the gate that the operator saw, which stays in the record; its decision "" is any. If the
+// gate is not open and its decision has changed, the error is a *GateChangedError.
+func (l *Ledger) PromoteSeen(ctx context.Context, id string, wave int, seen rollout.GateState, by, why string) (bool, error) {
+	seen.Overruled = nil
+	g := rollout.GateState{
+		Decision: rollout.DecisionPass, Why: fmt.Sprintf("promoted by %s: %s", by, why), Promoted: true, Wave: seen.Wave,
+	}
+	if seen != (rollout.GateState{}) {
+		g.Overruled = &seen
+	}
+	return l.latch(ctx, id, wave, g, latching{mode: "promote", seen: string(seen.Decision), by: by, why: why})
 }
 
 // GateChangedError reports that a gate's decision has changed since the operator saw it.
@@ -68,23 +75,25 @@ func (e *GateChangedError) Error() string {
 // ApproveReleases lets approved targets of a rollout with release.when manual go live.
 // It is false if they were approved before; that name and reason stay.
 func (l *Ledger) ApproveReleases(ctx context.Context, id, by, why string) (bool, error) {
-	n, err := l.rdb.Exists(ctx, db.KeyRollout(id)).Result()
+	n, err := db.Run(ctx, l.rdb, approveScript, id, by, why).Int()
 	if err != nil {
 		return false, db.Failed(err, "approve releases of rollout %s", id)
 	}
-	if n == 0 {
+	if n < 0 {
 		return false, &StatusError{Rollout: id}
 	}
-	first, err := l.rdb.HSetNX(ctx, db.KeyRollout(id), "release_approved", by+": "+why).Result()
-	return first, db.Failed(err, "approve releases of rollout %s", id)
+	return n == 1, nil
 }
 
-func (l *Ledger) latch(ctx context.Context, id string, wave int, g rollout.GateState, mode, seen string) (bool, error) {
+// latching says who latches a gate, and what an operator saw.
+type latching struct{ mode, seen, by, why string }
+
+func (l *Ledger) latch(ctx context.Context, id string, wave int, g rollout.GateState, how latching) (bool, error) {
 	b, err := json.Marshal(g)
 	if err != nil {
 		return false, err
 	}
-	n, err := db.Run(ctx, l.rdb, latchScript, id, wave, string(g.Decision), string(b), mode, seen).Int()
+	n, err := db.Run(ctx, l.rdb, latchScript, id, wave, string(g.Decision), string(b), how.mode, how.seen, how.by, how.why).Int()
 	if err != nil {
 		return false, db.Failed(err, "latch gate %d of rollout %s", wave, id)
 	}
@@ -97,14 +106,26 @@ func (l *Ledger) latch(ctx context.Context, id string, wave int, g rollout.GateS
 	return n == 1, nil
 }
 
-// Action is one operator's or controller's change of a rollout.
+// Action is an entry of a rollout's record: what an operator or the controller did.
 type Action struct {
-	At   int64  `json:"at"` // unix ms
+	At int64 `json:"at"` // unix ms
+	// Verb is the operator's verb, or the controller's start, gate, pause or finish. Entries of older
+	// versions have none.
+	Verb string `json:"verb,omitempty"`
+	// From and To are statuses of the rollout, or decisions of a gate.
 	From string `json:"from"`
 	To   string `json:"to"`
 	By   string `json:"by"`
 	Why  string `json:"why"`
+	// Gate is the gate that a decision or a promote is about.
+	Gate *rollout.GateState `json:"gate,omitempty"`
+	// Targets is how many targets a retry or undo reached, Apps the first of them if they were named.
+	Targets int      `json:"targets,omitempty"`
+	Apps    []string `json:"apps,omitempty"`
 }
+
+// ActionsMax is how many entries the record of a rollout keeps: the newest.
+const ActionsMax = 1000
 
 // Time is when the action was taken.
 func (a Action) Time() time.Time { return time.UnixMilli(a.At) }
@@ -149,7 +170,14 @@ func decodeActions(id string, list []string) ([]Action, error) {
 	return out, nil
 }
 
-// Note writes into a rollout's log what changed something of it, but not its status.
-func (l *Ledger) Note(ctx context.Context, id, by, why string) error {
-	return db.Failed(db.Run(ctx, l.rdb, noteScript, id, by, why).Err(), "write into the log of rollout %s", id)
+// noteApps is how many appids an entry of the record names.
+const noteApps = 10
+
+// Note adds what a verb did to targets of a rollout to its record; its status stays.
+func (l *Ledger) Note(ctx context.Context, id string, a Action) error {
+	args := []any{id, a.By, a.Why, a.Verb, a.Targets}
+	for _, app := range a.Apps[:min(len(a.Apps), noteApps)] {
+		args = append(args, app)
+	}
+	return db.Failed(db.Run(ctx, l.rdb, noteScript, args...).Err(), "write into the record of rollout %s", id)
 }

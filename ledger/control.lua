@@ -3,7 +3,7 @@
 --
 -- KEYS[1] root
 -- ARGV[1] rollout  ARGV[2] expected statuses, comma separated  ARGV[3] new status
--- ARGV[4] by  ARGV[5] why
+-- ARGV[4] by  ARGV[5] why  ARGV[6] verb
 -- Returns {"ok", new status} or {"no", status} ("" if unknown); done is refused
 -- while a target is unfinished. Cost: O(cells).
 local id, to = ARGV[1], ARGV[3]
@@ -28,5 +28,5 @@ if to == 'done' then
 else -- an aborted one is active until its targets are swept
   redis.call('ZADD', root .. 'active', 'NX', int(now_ms), id)
 end
-log(id, s, to, ARGV[4], ARGV[5])
+log(id, s, to, ARGV[4], ARGV[5], ARGV[6])
 return { 'ok', to }

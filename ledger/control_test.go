@@ -27,9 +27,9 @@ func TestActions(t *testing.T) {
 			got[i].At = 0
 		}
 		want := []ledger.Action{
-			{From: "loading", To: "running", By: "test", Why: "apply"},
-			{From: "running", To: "paused", By: "ann", Why: `look at "wx1" / <b> 中文`},
-			{From: "paused", To: "running", By: "bob", Why: "fine"},
+			{Verb: "apply", From: "loading", To: "running", By: "test", Why: "apply"},
+			{Verb: "pause", From: "running", To: "paused", By: "ann", Why: `look at "wx1" / <b> 中文`},
+			{Verb: "resume", From: "paused", To: "running", By: "bob", Why: "fine"},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			b.Errorf("actions (-want +got):\n%s", diff)

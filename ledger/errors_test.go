@@ -41,7 +41,7 @@ func calls(rdb redis.UniversalClient) []call {
 		write("change rollout r1 to paused", func(c ctx, l l) error { return l.Pause(c, "r1", "op", "x") }),
 		write("change rollout r1 to aborted", func(c ctx, l l) error { return l.Abort(c, "r1", "op", "x") }),
 		write("latch gate 0 of rollout", func(c ctx, l l) error { return l.Latch(c, "r1", 0, rollout.GateState{}) }),
-		write("latch gate 0 of rollout", func(c ctx, l l) error { return second(l.PromoteSeen(c, "r1", 0, "", "op", "x")) }),
+		write("latch gate 0 of rollout", func(c ctx, l l) error { return second(l.PromoteSeen(c, "r1", 0, rollout.GateState{}, "op", "x")) }),
 		write("approve releases", func(c ctx, l l) error { return second(l.ApproveReleases(c, "r1", "op", "x")) }),
 		write("claim targets", func(c ctx, l l) error { return second(l.Claim(c, claim)) }),
 		write("heartbeat of worker", func(c ctx, l l) error { return l.Heartbeat(c, "w1", nil, lease) }),

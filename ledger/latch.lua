@@ -6,7 +6,8 @@
 -- KEYS[1] root
 -- ARGV[1] rollout  ARGV[2] wave  ARGV[3] decision  ARGV[4] gate as JSON
 -- ARGV[5] "promote" if an operator says so  ARGV[6] the decision that the operator
--- saw, "" for any
+-- saw, "" for any  ARGV[7] by  ARGV[8] why
+-- A decision other than a further hold is an entry of the log.
 -- Returns 1 if it was stored, 0 if it was latched already or the wave is not the
 -- last open one (to trip: one before it), -1 if there is no such rollout, -2 if the
 -- gate has another decision than the operator saw, and has not passed.
@@ -35,5 +36,8 @@ if decision == 'trip' or was == 'trip' then
       break
     end
   end
+end
+if decision ~= 'hold' then
+  log(ARGV[1], was or 'hold', decision, ARGV[7], ARGV[8], promote and 'promote' or 'gate', { gate = cjson.decode(ARGV[4]) })
 end
 return 1

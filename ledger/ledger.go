@@ -177,23 +177,23 @@ func (l *Ledger) InFlight(ctx context.Context) (map[rollout.QueueName]int, error
 
 // Latch implements dispatch.Store.
 func (l *Ledger) Latch(ctx context.Context, id string, wave int, g rollout.GateState) error {
-	_, err := l.latch(ctx, id, wave, g, "", "")
+	_, err := l.latch(ctx, id, wave, g, latching{by: "controller", why: g.Why})
 	return err
 }
 
 // Begin implements dispatch.Store.
 func (l *Ledger) Begin(ctx context.Context, id string) error {
-	return l.quiet(l.control(ctx, id, change{from: "scheduled", to: rollout.StatusRunning, by: "controller", why: "its start time has come"}))
+	return l.quiet(l.control(ctx, id, change{verb: "start", from: "scheduled", to: rollout.StatusRunning, by: "controller", why: "its start time has come"}))
 }
 
 // Finish implements dispatch.Store.
 func (l *Ledger) Finish(ctx context.Context, id string) error {
-	return l.quiet(l.control(ctx, id, change{from: "running,paused", to: rollout.StatusDone, by: "controller", why: "every target has ended"}))
+	return l.quiet(l.control(ctx, id, change{verb: "finish", from: "running,paused", to: rollout.StatusDone, by: "controller", why: "every target has ended"}))
 }
 
 // Pause implements dispatch.Store.
 func (l *Ledger) Pause(ctx context.Context, id, by, why string) error {
-	return l.quiet(l.control(ctx, id, change{from: "running", to: rollout.StatusPaused, by: by, why: why}))
+	return l.quiet(l.control(ctx, id, change{verb: "pause", from: "running", to: rollout.StatusPaused, by: by, why: why}))
 }
 
 // Sweep implements dispatch.Store.

@@ -23,6 +23,7 @@ var (
 	addScript            = script("add.lua")
 	sealScript           = script("seal.lua")
 	controlScript        = script("control.lua")
+	approveScript        = script("approve.lua")
 	latchScript          = script("latch.lua")
 	sweepScript          = script("sweep.lua")
 	reviseScript         = script("revise.lua")

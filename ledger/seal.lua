@@ -19,5 +19,5 @@ redis.call('HSET', root .. 'names', name, id)
 redis.call('HSET', key, 'total', ARGV[2], 'status', ARGV[3], 'by', ARGV[4], 'why', ARGV[5])
 if ARGV[3] == 'running' then redis.call('HSET', key, 'started', int(now_ms)) end
 redis.call('ZADD', root .. 'active', int(now_ms), id)
-log(id, s, ARGV[3], ARGV[4], ARGV[5])
+log(id, s, ARGV[3], ARGV[4], ARGV[5], 'apply')
 return { 'ok' }

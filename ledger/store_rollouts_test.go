@@ -237,7 +237,7 @@ func testGates(b *bench) {
 		wave int
 		want bool
 	}{{0, false}, {1, true}, {1, false}, {2, true}} { // 2 was never judged
-		got, err := b.PromoteSeen(ctx, "r1", tc.wave, "", "op", "looked at it")
+		got, err := b.PromoteSeen(ctx, "r1", tc.wave, rollout.GateState{}, "op", "looked at it")
 		b.must(err)
 		if got != tc.want {
 			b.Errorf("promote past wave %d: %t, want %t", tc.wave, got, tc.want)
@@ -246,7 +246,7 @@ func testGates(b *bench) {
 	if r := b.rollout("r1"); r.OpenWave != 3 || r.Gates[1].Decision != rollout.DecisionPass {
 		b.Errorf("promoted to wave %d with %v", r.OpenWave, r.Gates)
 	}
-	if _, err := b.PromoteSeen(ctx, "r9", 0, "", "op", "x"); err == nil {
+	if _, err := b.PromoteSeen(ctx, "r9", 0, rollout.GateState{}, "op", "x"); err == nil {
 		b.Error("a rollout that does not exist was promoted")
 	}
 }
@@ -277,7 +277,7 @@ func testTrips(b *bench) {
 	gates("what isn't open can't trip", 0, rollout.GateState{})
 	latch(0, rollout.DecisionPass)
 	latch(1, rollout.DecisionFail)
-	if ok, err := b.PromoteSeen(ctx, "r1", 1, "", "op", "seen"); !ok || err != nil {
+	if ok, err := b.PromoteSeen(ctx, "r1", 1, rollout.GateState{}, "op", "seen"); !ok || err != nil {
 		b.Fatalf("promoted past a failed gate: %t, %v", ok, err)
 	}
 	_, before := b.begin("r1", rollout.StagePreflight, "wx000")
@@ -303,7 +303,7 @@ func testTrips(b *bench) {
 		b.Errorf("a commit behind a gate that tripped: %v", held)
 	}
 	for _, want := range []bool{true, false} {
-		if ok, err := b.PromoteSeen(ctx, "r1", 0, "", "op", "seen"); ok != want || err != nil {
+		if ok, err := b.PromoteSeen(ctx, "r1", 0, rollout.GateState{}, "op", "seen"); ok != want || err != nil {
 			b.Errorf("promoted past the gate that tripped: %t, %v; want %t", ok, err, want)
 		}
 	}

@@ -93,7 +93,7 @@ func TestNotFound(t *testing.T) {
 			"pause":        b.PauseBy(ctx, "r9", "op", "x"),
 			"resume":       b.Resume(ctx, "r9", "op", "x"),
 			"abort":        b.Abort(ctx, "r9", "op", "x"),
-			"promote":      second(b.PromoteSeen(ctx, "r9", 0, "", "op", "x")),
+			"promote":      second(b.PromoteSeen(ctx, "r9", 0, rollout.GateState{}, "op", "x")),
 			"add":          second(b.Add(ctx, "r9", nil)),
 			"schedule":     second(b.Schedule(ctx, "s9")),
 			"its targets":  lastError(b.ScheduleTargets(ctx, "s9")),

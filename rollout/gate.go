@@ -116,6 +116,38 @@ func (c Cell) awaitsOthers() bool {
 	return c.State == StateParked && (c.Reason == ReasonMerchant || c.Reason == ReasonApproval || c.Reason == ReasonOwner)
 }
 
+// GateBasis is what a gate's decision is based on, with the limits of its plan.
+type GateBasis struct {
+	// Size is the wave's targets; Judged of them have a result, of the Need that the plan wants.
+	Size   int `json:"size"`
+	Judged int `json:"judged"`
+	Need   int `json:"need"`
+	// Bad were rejected or failed. WeChat delays the audits of Delayed.
+	Bad     int `json:"bad"`
+	Delayed int `json:"delayed"`
+	// RejectAbove and DelayAbove are the largest shares that pass; 0 allows any rejection and no delay.
+	RejectAbove float64 `json:"reject_above"`
+	DelayAbove  float64 `json:"delay_above"`
+}
+
+// GateBasis is what the gate after a wave counts at this moment, decided or not.
+func (r Rollout) GateBasis(wave int) GateBasis {
+	w, s := r.Plan.Waves[wave], r.Counts.score(wave)
+	return GateBasis{
+		Size: w.Size, Judged: s.good + s.bad, Need: w.need(), Bad: s.bad, Delayed: s.delayed,
+		RejectAbove: w.RejectAbove, DelayAbove: w.DelayAbove,
+	}
+}
+
+// AtGate is the state g of the gate after a wave, with the numbers of this moment.
+func (r Rollout) AtGate(wave int, g GateState, now time.Time) GateState {
+	g.Wave, g.Numbers = r.Plan.Waves[wave].Name, r.GateBasis(wave)
+	if g.Decision != DecisionHold {
+		g.At = now
+	}
+	return g
+}
+
 // score counts the verdicts on the targets of a wave.
 type score struct{ good, bad, delayed int }
 
@@ -137,24 +169,6 @@ func (w Wave) need() int {
 		return w.Size
 	}
 	return w.MinJudged
-}
-
-// GateNumbers are what the gate after a wave counts, decided or not.
-type GateNumbers struct {
-	// Limit is the share of rejected and failed targets that the gate allows; 0 means that it has no such rule.
-	Limit float64
-	// Judged targets of the wave have a verdict, of which Bad ones were rejected or failed; from
-	// Needed on the share counts.
-	Judged, Bad, Needed int
-}
-
-// GateNumbers returns the numbers of the gate after a wave; ok is false if it has no gate.
-func (r Rollout) GateNumbers(wave int) (n GateNumbers, ok bool) {
-	if wave+1 >= len(r.Plan.Waves) || !r.Plan.Waves[wave].Gated() {
-		return GateNumbers{}, false
-	}
-	w, s := r.Plan.Waves[wave], r.Counts.score(wave)
-	return GateNumbers{Limit: w.RejectAbove, Judged: s.good + s.bad, Bad: s.bad, Needed: w.need()}, true
 }
 
 // AwaitsPerson reports whether the gate that holds the next wave opens only by a promote: it failed

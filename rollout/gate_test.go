@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/wxrollout/wxrollout/rollout"
+	"github.com/wxrollout/wxrollout/rollout/dispatch"
 )
 
 func cell(wave int, stage rollout.Stage, state rollout.State) rollout.Cell {
@@ -269,7 +270,7 @@ func TestTrip(t *testing.T) {
 		{35, 175, true}, // exactly a fifth, where floats round
 		{7, 36, false},
 	} {
-		if got := rollout.Trip(tc.n, tc.ended); got != tc.want {
+		if got := dispatch.Trip(tc.n, tc.ended); got != tc.want {
 			t.Errorf("Trip(%d, %d) = %t, want %t", tc.n, tc.ended, got, tc.want)
 		}
 	}
@@ -302,7 +303,7 @@ func TestTripped(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			why, tripped := rollout.Tripped(tc.counts, tc.codes)
+			why, tripped := dispatch.Tripped(tc.counts, tc.codes)
 			if tripped != (tc.want != "") || !strings.Contains(why, tc.want) {
 				t.Errorf("tripped %t: %q, want %q", tripped, why, tc.want)
 			}

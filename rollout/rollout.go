@@ -74,6 +74,12 @@ type GateState struct {
 	Promoted bool `json:"promoted,omitempty"`
 	// Since is when it began to wait for an operator; zero if it does not wait.
 	Since time.Time `json:"since,omitzero"`
+	// Wave is the wave before the gate, Numbers what the decision is based on, At its time.
+	Wave    string    `json:"wave,omitempty"`
+	Numbers GateBasis `json:"numbers,omitzero"`
+	At      time.Time `json:"at,omitzero"`
+	// Overruled is the state that an operator's promote replaced; nil without a promote.
+	Overruled *GateState `json:"overruled,omitempty"`
 	// Waived: an operator opened the gate although it had failed or tripped, so that it is not
 	// evaluated again. The store keeps it beside the decision.
 	Waived bool `json:"-"`

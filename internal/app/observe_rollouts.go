@@ -94,8 +94,12 @@ func numbersOf(r rollout.Rollout) metrics.Rollout {
 				wave.Parked[string(cell.Reason)] += n
 			}
 		}
-		if g, ok := r.GateNumbers(i); ok {
-			wave.Gate = &metrics.Gate{Decision: string(cmp.Or(r.Gates[i].Decision, rollout.DecisionHold)), Limit: g.Limit, Judged: g.Judged, Bad: g.Bad, Needed: g.Needed}
+		if w.Gated() && i+1 < len(r.Plan.Waves) {
+			g := r.GateBasis(i)
+			wave.Gate = &metrics.Gate{
+				Decision: string(cmp.Or(r.Gates[i].Decision, rollout.DecisionHold)),
+				Limit:    g.RejectAbove, Judged: g.Judged, Bad: g.Bad, Needed: g.Need,
+			}
 		}
 		out.Waves = append(out.Waves, wave)
 	}

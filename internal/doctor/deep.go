@@ -13,6 +13,7 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/redisdb"
+	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/ledger/fsck"
 	"github.com/wxrollout/wxrollout/wxclient"
 )
@@ -142,7 +143,7 @@ func (d *Doctor) noteRepairs(ctx context.Context, found Deep, why string) error 
 			parts = append(parts, fmt.Sprintf("%s %d", fault, found.notes[id][fault]))
 		}
 		text := fmt.Sprintf("repaired %s: %s", strings.Join(parts, ", "), human.Reason(why))
-		if err := d.Ledger.Note(context.WithoutCancel(ctx), id, d.By, text); err != nil {
+		if err := d.Ledger.Note(context.WithoutCancel(ctx), id, ledger.Action{Verb: "repair", By: d.By, Why: text}); err != nil {
 			return err
 		}
 	}

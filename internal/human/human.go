@@ -4,6 +4,7 @@ package human
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -66,8 +67,16 @@ func Stamp(t time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
+// reasonMax bounds a reason, in columns: records keep many.
+const reasonMax = 1000
+
 // Reason is an operator's reason for the record.
-func Reason(why string) string { return cmp.Or(why, "no reason given") }
+func Reason(why string) string { return cmp.Or(Shorten(why, reasonMax), "no reason given") }
 
 // Shorten cuts text to a width in columns; a Chinese character takes two.
 func Shorten(s string, width int) string { return text.Snip(OneLine(s), width, "…") }
+
+// Share writes a share as a percentage with at most two decimals and no exponent.
+func Share(share float64) string {
+	return strconv.FormatFloat(math.Round(share*1e4)/1e2, 'f', -1, 64) + "%"
+}

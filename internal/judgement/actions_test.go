@@ -136,7 +136,7 @@ func (w *world) operate() {
 	case "resume":
 		w.may("resume", a.id, w.ledger.Resume(w.ctx, a.id, "op", "x"))
 	case "promote":
-		_, err := w.ledger.PromoteSeen(w.ctx, a.id, 0, "", "op", "x")
+		_, err := w.ledger.PromoteSeen(w.ctx, a.id, 0, rollout.GateState{}, "op", "x")
 		w.may("promote", a.id, err)
 	case "abort":
 		if w.oneIn(2) {

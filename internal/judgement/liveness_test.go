@@ -54,7 +54,7 @@ func (w *world) finish() {
 func (w *world) promote() {
 	for _, a := range w.applied {
 		if !w.oneIn(4) {
-			_, err := w.ledger.PromoteSeen(w.ctx, a.id, 0, "", "op", "x")
+			_, err := w.ledger.PromoteSeen(w.ctx, a.id, 0, rollout.GateState{}, "op", "x")
 			w.may("promote", a.id, err)
 		}
 	}

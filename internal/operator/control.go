@@ -44,7 +44,7 @@ type Pause struct {
 // lastPause is the newest pause of these actions.
 func lastPause(actions []ledger.Action) Pause {
 	for _, a := range slices.Backward(actions) {
-		if a.To == string(rollout.StatusPaused) {
+		if a.To == string(rollout.StatusPaused) && a.From != a.To {
 			return Pause{By: a.By, At: a.Time(), Why: a.Why}
 		}
 	}
@@ -54,7 +54,7 @@ func lastPause(actions []ledger.Action) Pause {
 // endedPause is the pause that the newest resume of these actions ended, whoever paused since.
 func endedPause(actions []ledger.Action) Pause {
 	for i, a := range slices.Backward(actions) {
-		if a.From == string(rollout.StatusPaused) {
+		if a.From == string(rollout.StatusPaused) && a.From != a.To {
 			return lastPause(actions[:i])
 		}
 	}
@@ -180,9 +180,14 @@ func (o *Operator) PromoteAs(ctx context.Context, planned Change, why string) (C
 	if err != nil || !c.Done {
 		return c, err
 	}
-	gate, _, _ := r.Gate()
+	gate, g, _ := r.Gate()
+	g.Decision = planned.Gate // what the operator saw
+	if g.At.IsZero() || g.Decision == rollout.DecisionHold {
+		g = r.AtGate(gate, g, o.d.Now())
+		g.At = o.d.Now()
+	}
 	// False means that the gate opened automatically, or was promoted.
-	c.Done, err = o.d.Ledger.PromoteSeen(ctx, c.ID, gate, planned.Gate, o.d.By, human.Reason(why))
+	c.Done, err = o.d.Ledger.PromoteSeen(ctx, c.ID, gate, g, o.d.By, human.Reason(why))
 	return c, err
 }
 
@@ -205,7 +210,7 @@ func (o *Operator) ApproveReleases(ctx context.Context, id, why string) (Change,
 	}
 	woken, err := o.Retry(ctx, id, view.Filter{
 		States: []rollout.State{rollout.StateParked}, Reasons: []rollout.Reason{rollout.ReasonApproval},
-	}, RetryOptions{Why: "releases approved"})
+	}, RetryOptions{Why: "releases approved", approval: true})
 	c.Targets = woken.Woken
 	return c, err
 }

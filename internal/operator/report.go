@@ -8,8 +8,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/view"
-	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -28,9 +28,10 @@ const (
 
 // Report is what a report says besides its targets.
 type Report struct {
-	At      time.Time            `json:"at"`
-	Summary view.Summary         `json:"summary"`
-	Actions []ledger.TimedAction `json:"actions"`
+	At      time.Time    `json:"at"`
+	Summary view.Summary `json:"summary"`
+	// Events is the record of the rollout.
+	Events []view.Event `json:"events"`
 	// Quota is known when all targets are written.
 	Quota view.Spent `json:"-"`
 }
@@ -45,13 +46,8 @@ func (o *Operator) Report(ctx context.Context, id string, w io.Writer, format Fo
 		return Report{}, err
 	}
 	report := Report{At: o.d.Now(), Summary: view.Summarize(r)}
-	actions, err := o.d.Ledger.Actions(ctx, id)
-	if err != nil {
+	if report.Events, err = o.Events(ctx, id); err != nil {
 		return report, err
-	}
-	report.Actions = make([]ledger.TimedAction, len(actions))
-	for i, a := range actions {
-		report.Actions[i] = a.Timed()
 	}
 	buffered := bufio.NewWriter(w)
 	targets := func(write func(rollout.Target) error) (broken, err error) {
@@ -88,6 +84,15 @@ func gateText(w view.WaveSummary) string {
 	text := string(w.Gate)
 	if w.GateWhy != "" {
 		text += ": " + w.GateWhy
+	}
+	if w.GateNumbers != nil && !w.GateAt.IsZero() {
+		text += "; decided at " + human.Stamp(w.GateAt) + " on " + view.GateNumbersText(*w.GateNumbers)
+	}
+	if was := w.GateOverruled; was != nil {
+		text += fmt.Sprintf("; it was %s", cmp.Or(was.Decision, rollout.DecisionHold))
+		if was.Numbers.Size > 0 {
+			text += fmt.Sprintf(" at %s on %s", human.Stamp(was.At), view.GateNumbersText(was.Numbers))
+		}
 	}
 	return text
 }

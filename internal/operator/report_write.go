@@ -11,7 +11,6 @@ import (
 
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/view"
-	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
 )
 
@@ -110,7 +109,7 @@ func writeMarkdown(w io.Writer, of rollout.Rollout, r *Report, targets walk) (br
 	markdownStates(&b, s)
 	markdownQuota(&b, r.Quota)
 	markdownFailures(&b, view.FailuresOf(of.ID, rows))
-	markdownActions(&b, r.Actions)
+	markdownEvents(&b, r.Events)
 	_, err = io.WriteString(w, b.String())
 	return broken, err
 }
@@ -145,15 +144,15 @@ func releaseText(p rollout.ReleasePolicy) string {
 	return text
 }
 
-func markdownActions(b *strings.Builder, actions []ledger.TimedAction) {
-	if len(actions) == 0 {
+func markdownEvents(b *strings.Builder, events []view.Event) {
+	if len(events) == 0 {
 		return
 	}
-	rows := make([][]string, len(actions))
-	for i, a := range actions {
-		rows[i] = []string{human.Stamp(a.At), a.By, fmt.Sprintf("%s to %s", a.From, a.To), a.Why}
+	rows := make([][]string, len(events))
+	for i, e := range events {
+		rows[i] = []string{human.Stamp(e.At), e.By, e.Verb, e.Change(), e.Reason}
 	}
-	section(b, "Operator actions", []string{"time", "by", "change", "reason"}, rows)
+	section(b, "Events", []string{"time", "by", "verb", "change", "reason"}, rows)
 }
 
 // section writes a heading and a table.

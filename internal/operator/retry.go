@@ -2,8 +2,10 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/ledger"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -22,6 +24,8 @@ type RetryOptions struct {
 	DryRun bool
 	// Why is the operator's reason.
 	Why string
+	// approval: the retry is part of an approval, which has its own entry in the record.
+	approval bool
 }
 
 // Retried is what a retry did, or with DryRun would do.
@@ -101,6 +105,13 @@ func (o *Operator) Retry(ctx context.Context, id string, f view.Filter, opt Retr
 	if err == nil {
 		err = e.flush(ctx)
 	}
+	if n := out.Retried + out.Woken; !opt.DryRun && !opt.approval && n > 0 { // also after an error
+		note := ledger.Action{Verb: "retry", By: o.d.By, Why: human.Reason(opt.Why), Targets: n, Apps: f.AppIDs}
+		if opt.Recommit {
+			note.Why += fmt.Sprintf(" (recommit, plan revision %d)", out.Revision)
+		}
+		err = errors.Join(err, o.d.Ledger.Note(context.WithoutCancel(ctx), id, note))
+	}
 	if err != nil {
 		return out, fmt.Errorf("retry: stopped after %d targets, run it again to go on: %w", out.Retried+out.Woken, err)
 	}
@@ -122,7 +133,7 @@ type edit struct {
 func (e *edit) event(t rollout.Target) rollout.Event {
 	at, note := e.o.d.Now(), "by "+e.o.d.By
 	if e.opt.Why != "" {
-		note += ": " + e.opt.Why
+		note += ": " + human.Reason(e.opt.Why)
 	}
 	switch {
 	case t.State == rollout.StateParked && !e.opt.Recommit:

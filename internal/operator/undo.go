@@ -1,8 +1,8 @@
 package operator
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/wxrollout/wxrollout/internal/human"
@@ -85,14 +85,14 @@ func (o *Operator) Undo(ctx context.Context, id string, f view.Filter, why strin
 	if err == nil {
 		err = flush()
 	}
+	if !dryRun && out.Reaches() > 0 { // also after an error
+		note := ledger.Action{Verb: "undo", By: o.d.By, Why: human.Reason(why), Targets: out.Reaches(), Apps: f.AppIDs}
+		err = errors.Join(err, o.d.Ledger.Note(context.WithoutCancel(ctx), id, note))
+	}
 	if err != nil {
 		return out, fmt.Errorf("undo: stopped after %d targets, run it again to go on: %w", out.Reaches(), err)
 	}
-	if dryRun || out.Reaches() == 0 {
-		return out, broken
-	}
-	err = o.d.Ledger.Note(ctx, id, o.d.By, fmt.Sprintf("undo of %d targets: %s", out.Reaches(), human.Reason(why)))
-	return out, cmp.Or(err, broken)
+	return out, broken
 }
 
 // count adds what a batch did; of a batch that was not stored whole, which ones

@@ -1,7 +1,6 @@
 package operator_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -51,7 +50,7 @@ func TestUndo(t *testing.T) {
 		t.Errorf("retry of what is undone: %+v %v, want %d undone and none in progress", retried, err, n)
 	}
 	actions, err := b.Ledger.Actions(b.Ctx, id)
-	if err != nil || !strings.Contains(fmt.Sprint(actions), fmt.Sprintf("undo of %d targets: bad release", did.Reaches())) {
+	if err != nil || actions[len(actions)-2].Verb != "undo" || actions[len(actions)-2].Targets != did.Reaches() || actions[len(actions)-2].Why != "bad release" {
 		t.Errorf("actions %+v %v", actions, err)
 	}
 	b.Sound(id)

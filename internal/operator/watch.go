@@ -32,17 +32,10 @@ type Snapshot struct {
 func (o *Operator) Watch(ctx context.Context, id string, every time.Duration) iter.Seq2[Snapshot, error] {
 	return func(yield func(Snapshot, error) bool) {
 		var p pace
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
+		for range ticks(ctx, every) {
 			s, err := o.snapshot(ctx, id, &p)
 			if ctx.Err() != nil || !yield(s, err) {
 				return
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
 			}
 		}
 	}

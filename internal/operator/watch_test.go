@@ -26,7 +26,7 @@ func TestSummarize(t *testing.T) {
 		t.Errorf("summary %+v", s)
 	}
 	wantWaves := []view.WaveSummary{
-		{Name: "canary", Size: 6, Open: true, Done: 4, Good: 2, Bad: 2, Gate: rollout.DecisionHold, GateWhy: "4 of 6 judged"},
+		{Name: "canary", Size: 6, Open: true, Done: 4, Good: 2, Bad: 2, Gate: rollout.DecisionHold, GateWhy: "4 of 6 judged", GateNumbers: &rollout.GateBasis{Size: 6, Judged: 4, Need: 6, Bad: 2}},
 		{Name: "rest", Size: 4},
 	}
 	if diff := cmp.Diff(wantWaves, s.Waves); diff != "" {

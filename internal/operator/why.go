@@ -47,7 +47,7 @@ type Place struct {
 	Intent *rollout.Intent `json:"intent,omitempty"`
 	Doing  string          `json:"-"`
 	// Timeline is what happened, oldest first.
-	Timeline []view.Event `json:"timeline"`
+	Timeline []view.Entry `json:"timeline"`
 }
 
 // Live is what WeChat says of an app now.

@@ -73,6 +73,11 @@ type WaveSummary struct {
 	// Gate is the decision on the wave after it, GateWhy its reason; "" if that wave has no gate.
 	Gate    rollout.Decision `json:"gate,omitempty"`
 	GateWhy string           `json:"gate_why,omitempty"`
+	// GateNumbers are what the decision is based on, GateAt its time. GateOverruled is the decision
+	// that an operator's promote replaced, with its own.
+	GateNumbers   *rollout.GateBasis `json:"gate_numbers,omitempty"`
+	GateAt        time.Time          `json:"gate_at,omitzero"`
+	GateOverruled *rollout.GateState `json:"gate_overruled,omitempty"`
 }
 
 // Promote is the command that opens the next wave.
@@ -179,7 +184,11 @@ func waveSummary(r rollout.Rollout, i int, w rollout.Wave) WaveSummary {
 		Done: in(rollout.State.Ended), Good: in(rollout.State.Good), Bad: in(IsBad),
 	}
 	if i+1 < len(r.Plan.Waves) && (w.Gated() || r.Gates[i].Decision != "") {
-		s.Gate, s.GateWhy = r.Gates[i].Decision, r.Gates[i].Why
+		g := r.Gates[i]
+		s.Gate, s.GateWhy, s.GateAt, s.GateOverruled = g.Decision, g.Why, g.At, g.Overruled
+		if g.Numbers.Size > 0 {
+			s.GateNumbers = &g.Numbers
+		}
 	}
 	return s
 }

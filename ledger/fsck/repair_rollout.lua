@@ -13,7 +13,7 @@ local left = unfinished(id)
 if s == 'done' and left > 0 then
   redis.call('HSET', key, 'status', 'paused', 'ended', '0', 'by', ARGV[2], 'why', ARGV[3])
   redis.call('ZADD', root .. 'active', 'NX', int(now_ms), id)
-  log(id, s, 'paused', ARGV[2], ARGV[3])
+  log(id, s, 'paused', ARGV[2], ARGV[3], 'repair')
   return 'paused it'
 end
 if s == 'done' then

@@ -149,7 +149,7 @@ func (c *Controller) reconcileRunning(ctx context.Context, r rollout.Rollout, p 
 	if r.Counts.Unfinished() == 0 {
 		return true, false, c.store.Finish(ctx, r.ID)
 	}
-	if why, tripped := rollout.Tripped(r.Counts, r.Codes); tripped {
+	if why, tripped := Tripped(r.Counts, r.Codes); tripped {
 		return true, false, c.store.Pause(ctx, r.ID, "controller", why)
 	}
 	if why, spike := r.Spike(); spike && r.Gates[r.OpenWave].Decision != rollout.DecisionFail {
@@ -180,6 +180,7 @@ func (c *Controller) evaluateGates(ctx context.Context, r rollout.Rollout, p *Pr
 
 // latch stores a gate's decision and reports it.
 func (c *Controller) latch(ctx context.Context, r rollout.Rollout, wave int, g rollout.GateState, p *Progress) error {
+	g = r.AtGate(wave, g, c.clock.Now())
 	if g.Decision != rollout.DecisionHold || g.Overdue() {
 		p.Gates = append(p.Gates, GateReport{Rollout: r.ID, Wave: r.Plan.Waves[wave].Name, GateState: g})
 	}

@@ -288,7 +288,7 @@ For a truncated file, the command lists the readable part and then fails.`,
 type archivedRow struct {
 	view.Row
 	Columns  map[string]string `json:"columns,omitempty"`
-	Timeline []view.Event      `json:"timeline,omitempty"`
+	Timeline []view.Entry      `json:"timeline,omitempty"`
 }
 
 func runArchiveShow(_ context.Context, env *command.Env, o archiveShowOptions) error {

@@ -9,7 +9,7 @@ import (
 
 // Readers returns the commands that only read; more are further subcommands of get.
 func Readers(env *command.Env, more ...*cobra.Command) []*cobra.Command {
-	return []*cobra.Command{newGet(env, more...), newWatch(env, runWatch), newWhy(env, runWhy), newReport(env, runReport)}
+	return []*cobra.Command{newGet(env, more...), newWatch(env, runWatch), newWhy(env, runWhy), newReport(env, runReport), newEvents(env, runEvents)}
 }
 
 // Verbs returns the commands that change a rollout.

@@ -150,8 +150,10 @@ local function unfinished(rollout)
 end
 
 -- log remembers a change of a rollout, the last thousand.
-local function log(id, from, to, by, why)
-  redis.call('RPUSH', root .. 'log:' .. id, cjson.encode({ at = now_ms, from = from, to = to, by = by, why = why }))
+local function log(id, from, to, by, why, verb, more)
+  local entry = more or {}
+  entry.at, entry.from, entry.to, entry.by, entry.why, entry.verb = now_ms, from, to, by, why, verb
+  redis.call('RPUSH', root .. 'log:' .. id, cjson.encode(entry))
   redis.call('LTRIM', root .. 'log:' .. id, -1000, -1)
 end
 

@@ -1,6 +1,10 @@
-package rollout
+package dispatch
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/wxrollout/wxrollout/rollout"
+)
 
 // Limits of the breaker. The same errcode on this many of the first targets, or on this share of
 // all that tried, means that the plan is wrong and not the app.
@@ -22,17 +26,17 @@ func Trip(n, tried int) bool {
 // smallest of several. Targets that failed at a stage are compared with those that passed it, ended
 // or not: while audits take days, hardly any targets but failed ones have ended, and targets that
 // were up to date never tried the plan.
-func Tripped(c Counts, codes map[int64]int) (why string, tripped bool) {
+func Tripped(c rollout.Counts, codes map[int64]int) (why string, tripped bool) {
 	found := int64(0)
 	for code, n := range codes {
 		if found != 0 && code > found {
 			continue
 		}
-		for _, stage := range Stages() {
+		for _, stage := range rollout.Stages() {
 			// The stage of a code isn't known; at most as many as failed there have it.
-			failed := c.At(stage, StateFailed)
+			failed := c.At(stage, rollout.StateFailed)
 			n := min(n, failed)
-			tried := failed + c.Sum(func(x Cell) bool { return stage.Before(x.Stage) })
+			tried := failed + c.Sum(func(x rollout.Cell) bool { return stage.Before(x.Stage) })
 			if Trip(n, tried) {
 				found = code
 				why = fmt.Sprintf("errcode %d failed %d of the %d targets that came through %s: the plan looks wrong; fix it and retry, or resume to go on",
