@@ -37,6 +37,14 @@ func Percent(done, total int) string {
 	return fmt.Sprintf("%d%%", done*100/total)
 }
 
+// Rate writes a rate without an exponent: with one decimal below 100, else with commas.
+func Rate(v float64) string {
+	if v >= 99.95 {
+		return Count(int64(math.Round(v)))
+	}
+	return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
+}
+
 // Duration writes a duration in its one or two largest units: 45s, 12m, 3h20m, 2d02h.
 func Duration(d time.Duration) string {
 	switch d = max(0, d); {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/quota"
 	"github.com/wxrollout/wxrollout/internal/view"
 	"github.com/wxrollout/wxrollout/rollout"
@@ -78,7 +79,7 @@ func (e Estimate) MarshalJSON() ([]byte, error) {
 
 // estimate extrapolates the rate; it reports that it can't where the end depends on
 // something else.
-func estimate(r rollout.Rollout, s view.Summary, submit quota.Pool, rate float64, known bool) Estimate {
+func estimate(r rollout.Rollout, s view.Summary, submit quota.Pool, rate float64, known bool, now time.Time) Estimate {
 	left := r.Counts.Unfinished()
 	want := int64(r.Counts.Unsubmitted())
 	people := s.Parked[rollout.ReasonMerchant] + s.Parked[rollout.ReasonUnlisted] + s.Parked[rollout.ReasonApproval]
@@ -95,11 +96,29 @@ func estimate(r rollout.Rollout, s view.Summary, submit quota.Pool, rate float64
 		return Estimate{Unknown: fmt.Sprintf("%d targets want a submission, %d are left", want, submit.Rest)}
 	case people == left:
 		return Estimate{Unknown: "every target left waits for a person"}
+	case r.Plan.Release.When == rollout.ReleaseManual && !r.ReleaseApproved:
+		return Estimate{Unknown: "releases wait for an approval: enqueue approve " + r.ID}
+	case approvalAhead(r) != "":
+		return Estimate{Unknown: "wave " + approvalAhead(r) + " ends with an approval: enqueue promote " + r.ID}
+	case r.Plan.Release.Window != nil && r.Plan.Release.Window.Opens(now) > 0:
+		return Estimate{Unknown: fmt.Sprintf("releases wait for the window %s, which opens in %s", r.Plan.Release.Window, human.Duration(r.Plan.Release.Window.Opens(now)))}
 	case !known:
 		return Estimate{Unknown: "not enough seen yet"}
 	case rate <= 0:
 		return Estimate{Unknown: fmt.Sprintf("nothing ended in the last %s", paceWindow)}
 	default:
-		return Estimate{Left: time.Duration(float64(left) / rate * float64(time.Minute)).Round(time.Second)}
+		gray := time.Duration(max(0, len(r.Plan.Release.Gray)-1)) * r.Plan.Release.Every
+		return Estimate{Left: gray + time.Duration(float64(left)/rate*float64(time.Minute)).Round(time.Second)}
 	}
+}
+
+// approvalAhead is the first wave that is not promoted and after which an operator must open the
+// next one; "" if there is none.
+func approvalAhead(r rollout.Rollout) string {
+	for i, w := range r.Plan.Waves[:max(0, len(r.Plan.Waves)-1)] {
+		if w.Approve && i >= r.OpenWave {
+			return w.Name
+		}
+	}
+	return ""
 }

@@ -71,7 +71,7 @@ func (o *Operator) snapshot(ctx context.Context, id string, p *pace) (Snapshot, 
 		return s, err
 	}
 	s.Limit = limits[0]
-	s.ETA = estimate(r, s.Summary, pools[0], rate, known)
+	s.ETA = estimate(r, s.Summary, pools[0], rate, known, s.At)
 	s.Workers, err = o.d.Ledger.Capacity(ctx)
 	return s, err
 }

@@ -148,7 +148,7 @@ func TestEstimate(t *testing.T) {
 	if _, err := b.Quota.Open(b.Ctx, rollout.StageSubmit, ""); err != nil {
 		t.Fatal(err)
 	}
-	unknown("nothing ended")
+	unknown("wave canary ends with an approval: enqueue promote")
 	b.Work()
 	unknown("wave canary: waits for promote")
 	if _, err := b.promote(id, "", ""); err != nil {

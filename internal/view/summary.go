@@ -78,6 +78,45 @@ type WaveSummary struct {
 	GateNumbers   *rollout.GateBasis `json:"gate_numbers,omitempty"`
 	GateAt        time.Time          `json:"gate_at,omitzero"`
 	GateOverruled *rollout.GateState `json:"gate_overruled,omitempty"`
+	// GateRepaired reports that the gate failed or tripped, and would not with the present verdicts.
+	GateRepaired bool `json:"gate_repaired,omitempty"`
+}
+
+// StatusText is the status as people see it: a rollout that was undone is not just done.
+func (s Summary) StatusText() string {
+	undone := s.States[rollout.StateUndone]
+	switch {
+	case undone == 0:
+		return string(s.Status)
+	case s.Good == 0 && s.Status == rollout.StatusDone:
+		return "undone"
+	default:
+		return fmt.Sprintf("%s, %d undone", s.Status, undone)
+	}
+}
+
+// GateAdvice is what an operator can do about a gate that failed or tripped, the best first; nil if
+// none did.
+func (s Summary) GateAdvice() []string {
+	at := slices.IndexFunc(s.Waves, func(w WaveSummary) bool {
+		return w.Gate == rollout.DecisionFail || w.Gate == rollout.DecisionTrip
+	})
+	if at < 0 || s.Status.Ended() {
+		return nil
+	}
+	w := s.Waves[at]
+	if w.GateRepaired {
+		return []string{
+			fmt.Sprintf("wave %s was repaired: %d of its %d targets are rejected or failed now, which its gate allows", w.Name, w.Bad, w.Size),
+			"open the next wave: " + s.Promote(),
+		}
+	}
+	return []string{
+		"see the causes: enqueue get failures " + s.ID,
+		"repair them, for example with a corrected template: enqueue retry " + s.ID + " --recommit --template N",
+		"or take the version back: enqueue undo " + s.ID,
+		"only if the rejections don't matter, open the next wave in spite of them: " + s.Promote(),
+	}
 }
 
 // Promote is the command that opens the next wave.
@@ -189,8 +228,16 @@ func waveSummary(r rollout.Rollout, i int, w rollout.Wave) WaveSummary {
 		if g.Numbers.Size > 0 {
 			s.GateNumbers = &g.Numbers
 		}
+		s.GateRepaired = (g.Decision == rollout.DecisionFail || g.Decision == rollout.DecisionTrip) && repaired(r, i)
 	}
 	return s
+}
+
+// repaired reports whether the verdicts of a wave are complete again and no longer fail its gate.
+func repaired(r rollout.Rollout, wave int) bool {
+	decision, _ := rollout.Judge(r.Plan.Waves[wave], wave, r.Counts, false)
+	now := r.GateBasis(wave)
+	return decision != rollout.DecisionFail && now.Judged >= now.Need
 }
 
 // Blocked is rollout.Blocked without what the controller's next pass resolves: a gate that has what

@@ -18,6 +18,7 @@ const (
 	Credentials Code = 4 // the platform's credentials are missing or refused
 	Aborted     Code = 5 // the rollout was aborted
 	Failures    Code = 6 // the rollout is done with rejected or failed targets
+	TimedOut    Code = 7 // the time of --timeout is over; the rollout continues
 )
 
 // UsageError is a command line that makes no sense.

@@ -3,11 +3,13 @@ package plans
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wxrollout/wxrollout/internal/cli/command"
 	"github.com/wxrollout/wxrollout/internal/cli/exit"
+	"github.com/wxrollout/wxrollout/internal/cli/rollouts"
 	"github.com/wxrollout/wxrollout/internal/cli/term"
 	"github.com/wxrollout/wxrollout/internal/human"
 	"github.com/wxrollout/wxrollout/internal/launch"
@@ -24,6 +26,8 @@ type applyOptions struct {
 	expect   string
 	offline  bool
 	schedule bool
+	wait     bool
+	timeout  time.Duration
 	format   term.Format
 }
 
@@ -37,19 +41,31 @@ creates one rollout. Ctrl-C is always safe: a rollout starts when all its target
 are written, and the same apply completes an interrupted one.
 
 A plan whose rollout has ended is refused without --again. So is a plan whose name
-belongs to an unfinished rollout with other content.`,
+belongs to an unfinished rollout with other content.
+
+With --wait, apply then follows the rollout as watch --exit-status does: the exit
+code is 0 when it is done, 3 held or paused, 5 aborted, 6 done with rejected or
+failed targets, 7 after --timeout.`,
 		Example: `  enqueue apply -f spring.yaml
   enqueue apply -f spring.yaml --expect spring-1a2b3c4d --yes   # in a pipeline
-  enqueue apply -f spring.yaml --again --reason "after the outage"`,
+  enqueue apply -f spring.yaml --again --reason "after the outage"
+  enqueue apply -f spring.yaml --yes --wait --timeout 2h        # until it ends`,
 		Args: command.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.file == "" {
+			switch {
+			case o.file == "":
 				return exit.Usagef("-f FILE is missing")
+			case o.timeout != 0 && !o.wait:
+				return exit.Usagef("--timeout is for --wait")
+			case o.timeout < 0:
+				return exit.Usagef("--timeout %s: want no negative duration", o.timeout)
 			}
 			return run(cmd.Context(), env, o)
 		},
 	}
 	bindApply(cmd, &o)
+	cmd.Flags().BoolVar(&o.wait, "wait", false, "follow the rollout until it ends or needs an operator")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "stop waiting after this time; 0 means never")
 	cmd.Flags().BoolVar(&o.again, "again", false, "create a new rollout although one with the same content has ended")
 	return cmd
 }
@@ -120,9 +136,17 @@ func runApply(ctx context.Context, env *command.Env, o applyOptions) error {
 		}
 		a, err := t.Launcher.Apply(ctx, p, opt)
 		bar.End()
-		return printApplied(env, a, o.format, err)
+		if err := printApplied(env, a, o, err); err != nil || !o.wait {
+			return err
+		}
+		following := *env
+		following.Out, following.OutTTY = env.Err, env.ErrTTY // stdout has what was applied
+		return rollouts.Await(ctx, &following, t.Operator, a.ID, waitEvery, o.timeout, true, term.Table)
 	})
 }
+
+// waitEvery is the interval between two looks of --wait.
+const waitEvery = 2 * time.Second
 
 // makes reports whether applying would create something. A rollout with the same content
 // is left alone, completed or refused instead.
@@ -142,12 +166,12 @@ func printDryRun(env *command.Env, p *launch.Preview, f term.Format) error {
 }
 
 // printApplied prints what apply did.
-func printApplied(env *command.Env, a launch.Applied, f term.Format, err error) error {
+func printApplied(env *command.Env, a launch.Applied, o applyOptions, err error) error {
 	if err != nil {
 		return err
 	}
-	if f.Object() {
-		return env.Object(f, a)
+	if o.format.Object() {
+		return env.Object(o.format, a)
 	}
 	text := map[launch.Outcome]string{
 		launch.OutcomeCreated: "rollout %s with %s was created and is %s\n",
@@ -157,7 +181,7 @@ func printApplied(env *command.Env, a launch.Applied, f term.Format, err error) 
 	if err := env.Print(text, a.ID, human.Plural(a.Total, "target"), a.Status); err != nil {
 		return err
 	}
-	if a.Status != rollout.StatusDone && a.Status != rollout.StatusAborted {
+	if !o.wait && a.Status != rollout.StatusDone && a.Status != rollout.StatusAborted {
 		env.Talk("to follow it: enqueue watch %s\n", a.ID)
 	}
 	return nil

@@ -94,7 +94,7 @@ func rolloutColumns(env *command.Env) []term.Column[view.Summary] {
 	}
 	return []term.Column[view.Summary]{
 		{Name: "id", Text: func(s view.Summary) string { return s.ID }},
-		{Name: "status", State: true, Text: func(s view.Summary) string { return string(s.Status) }},
+		{Name: "status", State: true, Text: view.Summary.StatusText},
 		{Name: "version", Text: func(s view.Summary) string { return s.Template.Version }},
 		{Name: "ended", Text: func(s view.Summary) string { return fmt.Sprintf("%d/%d", s.Done, s.Total) }},
 		{Name: "bad", Text: func(s view.Summary) string { return fmt.Sprint(s.Bad) }},

@@ -57,7 +57,7 @@ func (v *treeViewer) draw(lines []string) error {
 
 // treeOf returns the lines of a snapshot.
 func treeOf(s operator.Snapshot, now time.Time) []string {
-	head := fmt.Sprintf("%s  %s  %s/%s ended (%s)", s.ID, s.Status, human.Count(s.Done), human.Count(s.Total), human.Percent(s.Done, s.Total))
+	head := fmt.Sprintf("%s  %s  %s/%s ended (%s)", s.ID, s.StatusText(), human.Count(s.Done), human.Count(s.Total), human.Percent(s.Done, s.Total))
 	if !s.Started.IsZero() {
 		end := now
 		if !s.Ended.IsZero() {
@@ -65,8 +65,11 @@ func treeOf(s operator.Snapshot, now time.Time) []string {
 		}
 		head += "  " + human.Duration(end.Sub(s.Started))
 	}
+	// A low terminal cuts the end off: what decides comes first.
 	branches := []branch{
 		{"halted", haltLines(s)},
+		{"waits", waitLines(s)},
+		{"workers", workerLines(s)},
 		{"template", []string{fmt.Sprintf("%d version %s", s.Template.ID, s.Template.Version)}},
 		{"pace", paceLines(s)},
 		{"stages", stageLines(s)},
@@ -74,8 +77,6 @@ func treeOf(s operator.Snapshot, now time.Time) []string {
 		{"parked", parkedLines(s)},
 		{"ends", endLines(s)},
 		{"pools", poolLines(s, now)},
-		{"workers", workerLines(s)},
-		{"waits", waitLines(s)},
 	}
 	lines := []string{head}
 	for _, b := range branches {
@@ -116,7 +117,7 @@ func paceLines(s operator.Snapshot) []string {
 	}
 	text := "unknown yet"
 	if s.PerMinute != nil {
-		text = fmt.Sprintf("%.3g targets a minute", *s.PerMinute)
+		text = human.Rate(*s.PerMinute) + " targets a minute"
 	}
 	switch {
 	case s.ETA.Unknown != "":
@@ -147,13 +148,27 @@ func stageLines(s operator.Snapshot) []string {
 	return lines
 }
 
+// wavesMax is how many waves are drawn, waveWidth the columns of a name.
+const (
+	wavesMax  = 6
+	waveWidth = 16
+)
+
 func waveLines(s operator.Snapshot) []string {
 	if len(s.Waves) == 0 {
 		return nil
 	}
-	rows := make([][]string, len(s.Waves))
-	for i, w := range s.Waves {
-		line := fmt.Sprintf("%s %s/%s ended", term.Cells(w.Done, w.Size, stageCells), human.Count(w.Done), human.Count(w.Size))
+	// Of many waves those that ended are one line.
+	shown, ended := s.Waves, 0
+	for len(shown) > wavesMax && shown[0].Done == shown[0].Size {
+		shown, ended = shown[1:], ended+1
+	}
+	var rows [][]string
+	if ended > 0 {
+		rows = append(rows, []string{human.Plural(ended, "wave"), "ended before"})
+	}
+	for _, w := range shown[:min(len(shown), wavesMax)] {
+		line := fmt.Sprintf("%s/%s ended", human.Count(w.Done), human.Count(w.Size))
 		if w.Bad > 0 {
 			line += fmt.Sprintf(", %s bad", human.Count(w.Bad))
 		}
@@ -166,7 +181,10 @@ func waveLines(s operator.Snapshot) []string {
 				line += ": " + w.GateWhy
 			}
 		}
-		rows[i] = []string{w.Name, line}
+		rows = append(rows, []string{human.Shorten(w.Name, waveWidth), line})
+	}
+	if more := len(shown) - wavesMax; more > 0 {
+		rows = append(rows, []string{human.Plural(more, "wave"), "not shown: enqueue get targets " + s.ID + " --wave NAME"})
 	}
 	return strings.Split(strings.TrimSuffix(human.Table(nil, rows), "\n"), "\n")
 }
@@ -239,5 +257,5 @@ func waitLines(s operator.Snapshot) []string {
 	if s.Blocked == "" {
 		return nil
 	}
-	return []string{s.Blocked}
+	return append([]string{s.Blocked}, s.GateAdvice()...)
 }

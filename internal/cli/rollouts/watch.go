@@ -1,8 +1,10 @@
 package rollouts
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +21,7 @@ import (
 type watchOptions struct {
 	ref        string
 	every      time.Duration
+	timeout    time.Duration
 	exitStatus bool
 	format     term.Format
 }
@@ -37,9 +40,11 @@ On a terminal watch redraws one screen. Elsewhere it writes a line per change, a
 with -o json an object per snapshot. Ctrl-C stops watch, not the rollout.
 
 With --exit-status the exit code is the status of the rollout: 0 done, 3 held by a
-gate or paused, 5 aborted, 6 done with rejected or failed targets.`,
+gate or paused, 5 aborted, 6 done with rejected or failed targets. After --timeout
+it is 7, with or without --exit-status; the rollout continues.`,
 		Example: `  enqueue watch spring
   enqueue watch spring --exit-status && echo "all live"
+  enqueue watch spring --timeout 2h --exit-status
   enqueue watch -o json --every 30s | jq .done`,
 		Args:              command.Args(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: command.CompleteRollouts(env),
@@ -48,10 +53,14 @@ gate or paused, 5 aborted, 6 done with rejected or failed targets.`,
 			if o.every < 100*time.Millisecond {
 				return exit.Usagef("--every %s: want 100ms or more", o.every)
 			}
+			if o.timeout < 0 {
+				return exit.Usagef("--timeout %s: want no negative duration", o.timeout)
+			}
 			return run(cmd.Context(), env, o)
 		},
 	}
 	f := cmd.Flags()
+	f.DurationVar(&o.timeout, "timeout", 0, "stop watching after this time; 0 means never")
 	f.DurationVar(&o.every, "every", 2*time.Second, "interval between snapshots")
 	f.BoolVar(&o.exitStatus, "exit-status", false, "return the status of the rollout as exit code")
 	command.BindFormat(cmd, &o.format, term.Table, term.JSON)
@@ -64,19 +73,35 @@ func runWatch(ctx context.Context, env *command.Env, o watchOptions) error {
 		if err != nil {
 			return err
 		}
-		last, err := Follow(ctx, env, t.Operator, r.ID, o.every, o.format)
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			env.Talk("\nstopped watching; the rollout continues: enqueue watch %s\n", r.ID)
-			if o.exitStatus {
-				return exit.With(exit.Error)
-			}
-			return nil
-		}
-		return Conclude(env, last, o.exitStatus)
+		return Await(ctx, env, t.Operator, r.ID, o.every, o.timeout, o.exitStatus, o.format)
 	})
+}
+
+// Await follows a rollout until it ends, needs an operator or the timeout is over (0: never), and
+// says how to go on.
+func Await(ctx context.Context, env *command.Env, op *operator.Operator, id string, every, timeout time.Duration, exitStatus bool, f term.Format) error {
+	watching, cancel := ctx, context.CancelFunc(func() {})
+	if timeout > 0 {
+		watching, cancel = context.WithTimeout(ctx, timeout)
+	}
+	defer cancel()
+	last, err := Follow(watching, env, op, id, every, f)
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		env.Talk("\nstopped watching; the rollout continues: enqueue watch %s\n", id)
+		if exitStatus {
+			return exit.With(exit.Error)
+		}
+		return nil
+	case watching.Err() != nil:
+		env.Talk("\n%s is %s after %s, %s of %s ended; it continues: enqueue watch %s\n",
+			id, cmp.Or(last.Status, "not readable"), timeout, human.Count(last.Done), human.Plural(last.Total, "target"), id)
+		return exit.With(exit.TimedOut)
+	default:
+		return Conclude(env, last, exitStatus)
+	}
 }
 
 // viewer shows snapshots.
@@ -143,6 +168,9 @@ func Conclude(env *command.Env, s operator.Snapshot, exitStatus bool) error {
 	case s.Blocked != "" && s.Parked[rollout.ReasonApproval] > 0:
 		code = exit.Held
 		env.Talk("%s; to continue: enqueue approve %s\n", s.Blocked, s.ID)
+	case s.Blocked != "" && s.GateAdvice() != nil:
+		code = exit.Held
+		env.Talk("%s\n  %s\n", s.Blocked, strings.Join(s.GateAdvice(), "\n  "))
 	case s.Blocked != "":
 		code = exit.Held
 		env.Talk("%s; to continue: %s\n", s.Blocked, s.Promote())
