@@ -136,7 +136,7 @@ func TestNewKind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	says("app list", f.Check(apps), `apps.csv:2: configure.slogan: "much too long a text"`)
+	says("app list", f.Check(apps), "apps.csv:2: "+app+`: configure.slogan: "much too long a text"`)
 	if f, _, err = parse("'{{.word}}'", "appid,word\n"+app+",hello\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/pflag"
+
+	"github.com/wxrollout/wxrollout/internal/outfile"
 )
 
 // Contexts are the contexts of a settings file.
@@ -86,25 +89,13 @@ func replaceFile(path string, text []byte) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".config-*")
+	f, err := outfile.Create(path)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it is gone after the rename
 	_, err = f.Write(text)
-	for _, step := range []func() error{func() error { return f.Chmod(info.Mode().Perm()) }, f.Sync} {
-		if err == nil {
-			err = step()
-		}
+	if err = errors.Join(err, f.Chmod(info.Mode().Perm())); err != nil {
+		return fmt.Errorf("write %s: %w", path, errors.Join(err, f.Discard()))
 	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
+	return f.Commit()
 }

@@ -50,7 +50,7 @@ type Schedule struct {
 }
 
 // scheduleView shows a schedule.
-func scheduleView(s ledger.Schedule, runs int) Schedule {
+func scheduleView(s ledger.Schedule) Schedule {
 	v := Schedule{
 		Name: s.Name, Spec: s.Spec, Template: s.Plan.Template, Latest: s.Plan.Template.ID == planfile.LatestTemplate, Chooses: s.Recipe != "", Total: s.Total,
 		By: s.By, Paused: s.Paused, Next: s.NextRun, LastRun: s.LastRun, LastID: s.LastID, Loading: !s.Sealed,
@@ -58,7 +58,7 @@ func scheduleView(s ledger.Schedule, runs int) Schedule {
 	}
 	if !s.NextRun.IsZero() && !s.Paused {
 		// The ledger holds only what was checked when it was stored.
-		v.NextRuns, _ = calendar.NextRuns(s.Spec, s.NextRun.Add(-time.Second), runs)
+		v.NextRuns, _ = calendar.NextRuns(s.Spec, s.NextRun.Add(-time.Second), runsShown)
 	}
 	return v
 }
@@ -69,7 +69,7 @@ func (l *Launcher) Schedule(ctx context.Context, p *Preview, opt ApplyOptions) (
 		return Schedule{}, err
 	}
 	s, err := l.d.Ledger.Schedule(ctx, p.Name)
-	return scheduleView(s, runsShown), err
+	return scheduleView(s), err
 }
 
 // runsShown is how many next runs of a schedule lists and previews have.
@@ -82,7 +82,7 @@ func (l *Launcher) Schedules(ctx context.Context) ([]Schedule, error) {
 	out := make([]Schedule, len(list))
 	actions, err := l.d.Ledger.PlatformActions(ctx)
 	for i, s := range list {
-		out[i] = scheduleView(s, runsShown)
+		out[i] = scheduleView(s)
 		out[i].LastChange = lastChange(actions, scheduleSubject(s.Name))
 	}
 	return out, errors.Join(broken, err)
@@ -104,15 +104,15 @@ func lastChange(actions []ledger.Action, subject string) *ledger.TimedAction {
 
 // changeSchedule makes a change, unless in a dry run, and records it. The result is the
 // schedule before it.
-func (l *Launcher) changeSchedule(ctx context.Context, name, change, why string, dryRun bool, make func(ledger.Schedule) error) (Schedule, error) {
+func (l *Launcher) changeSchedule(ctx context.Context, name, change, why string, dryRun bool, apply func(ledger.Schedule) error) (Schedule, error) {
 	s, err := l.d.Ledger.Schedule(ctx, name)
 	if err != nil || dryRun {
-		return scheduleView(s, runsShown), err
+		return scheduleView(s), err
 	}
-	if err := make(s); err != nil {
+	if err := apply(s); err != nil {
 		return Schedule{}, err
 	}
-	return scheduleView(s, runsShown), l.d.Ledger.NotePlatform(ctx, scheduleSubject(name), change, l.d.By, human.Reason(why))
+	return scheduleView(s), l.d.Ledger.NotePlatform(ctx, scheduleSubject(name), change, l.d.By, human.Reason(why))
 }
 
 // Unschedule deletes a schedule and returns it. Rollouts that it started continue.
