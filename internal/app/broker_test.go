@@ -202,21 +202,22 @@ func TestBrokerRefusesUs(t *testing.T) {
 func TestBrokerSettings(t *testing.T) {
 	t.Parallel()
 	service := []string{"COMPONENT_SECRET", "COMPONENT_TICKET", "SEAL_KEY", "TOKEN_URL=https://tokens.example/wechat", "TOKEN_BEARER=b"}
+	const sealKey = "SEAL_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 	both := func(name string) string { return "WXROLLOUT_" + name + " and WXROLLOUT_TOKEN_URL: give one of them" }
 	for name, tt := range map[string]struct {
 		change []string
 		want   []string
 	}{
 		"right":                {nil, nil},
-		"both secrets":         {[]string{"COMPONENT_SECRET=s", "SEAL_KEY=k"}, []string{both("COMPONENT_SECRET"), both("SEAL_KEY")}},
+		"both secrets":         {[]string{"COMPONENT_SECRET=s", sealKey}, []string{both("COMPONENT_SECRET"), both("SEAL_KEY")}},
 		"a ticket":             {[]string{"COMPONENT_TICKET=s"}, []string{both("COMPONENT_TICKET")}},
 		"a previous key":       {[]string{"SEAL_KEY_PREVIOUS=s"}, []string{both("SEAL_KEY_PREVIOUS")}},
 		"no bearer":            {[]string{"TOKEN_BEARER"}, []string{"WXROLLOUT_TOKEN_BEARER (or _FILE): required"}},
 		"no component":         {[]string{"COMPONENT_APPID"}, []string{"WXROLLOUT_COMPONENT_APPID: required with WXROLLOUT_TOKEN_URL"}},
 		"no TLS":               {[]string{"TOKEN_URL=http://tokens.example/"}, []string{"WXROLLOUT_TOKEN_URL: "}},
-		"a bearer alone":       {[]string{"TOKEN_URL", "COMPONENT_SECRET=s", "COMPONENT_TICKET=t", "SEAL_KEY=k"}, []string{"WXROLLOUT_TOKEN_BEARER: given without"}},
+		"a bearer alone":       {[]string{"TOKEN_URL", "COMPONENT_SECRET=s", "COMPONENT_TICKET=t", sealKey}, []string{"WXROLLOUT_TOKEN_BEARER: given without"}},
 		"neither the one":      {[]string{"TOKEN_URL", "TOKEN_BEARER"}, []string{"WXROLLOUT_COMPONENT_SECRET", "WXROLLOUT_SEAL_KEY", "WXROLLOUT_CALLBACK_TOKEN"}},
-		"verdicts by callback": {[]string{"CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=k"}, nil},
+		"verdicts by callback": {[]string{"CALLBACK_TOKEN=t", "CALLBACK_AES_KEY=" + strings.Repeat("k", 43)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/wxrollout/wxrollout/wxsim/internal/books"
@@ -97,9 +98,23 @@ func appendCapped[T any](list []T, v T) []T {
 	return list[max(0, len(list)-recordsKept):]
 }
 
-// Snapshot composes the books.
+// snapshotsMax bounds the attempts at books that no call changed meanwhile.
+const snapshotsMax = 100
+
+// Snapshot composes the books of one moment: the counters and the apps have separate locks, so a
+// call between the two would be in one of them alone.
 func (w *World) Snapshot() books.Books {
-	now, out := w.Clock.Now(), w.Books.Snapshot()
+	for attempt := 1; ; attempt++ {
+		counters := w.Books.Snapshot()
+		out := w.compose(counters)
+		if attempt == snapshotsMax || reflect.DeepEqual(counters, w.Books.Snapshot()) {
+			return out
+		}
+	}
+}
+
+func (w *World) compose(out books.Books) books.Books {
+	now := w.Clock.Now()
 	out.Seed, out.From, out.To, out.Quota = w.Settings().Seed, w.born, now, w.quota.book(now)
 	w.each("", func(a *App) {
 		out.Apps++
