@@ -98,6 +98,7 @@ func serve(cfg *config.Config, check bool, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	log := app.NewLog(cfg, stderr)
+	app.LogRedis(log)
 	for _, warning := range cfg.Warnings {
 		log.Warn().Str("setting", warning).Msg("a setting works but should not stay")
 	}

@@ -21,10 +21,11 @@ func NewLog(c *config.Config, w io.Writer) zerolog.Logger {
 	if err != nil {
 		level = zerolog.InfoLevel // Load has refused it before
 	}
-	log := zerolog.New(w).Level(level).Hook(newSamples()).With().Timestamp().Logger()
-	redis.SetLogger(redisLog{log})
-	return log
+	return zerolog.New(w).Level(level).Hook(newSamples()).With().Timestamp().Logger()
 }
+
+// LogRedis forwards what go-redis logs, of all clients of the process.
+func LogRedis(log zerolog.Logger) { redis.SetLogger(redisLog{log}) }
 
 // redisLog forwards go-redis's log lines.
 type redisLog struct{ log zerolog.Logger }
