@@ -64,6 +64,10 @@ func (l *appList) note(i int, name, value string) {
 		return
 	}
 	d := &l.damage[i]
+	if !suspicious(value) { // so no date either
+		d.undated = true
+		return
+	}
 	dated := fullDate.MatchString(value)
 	d.undated = d.undated || !dated
 	what := damageOf(value)
