@@ -2,7 +2,6 @@ package rollouts
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -45,6 +44,9 @@ With -w the command prints further events until the rollout ends.`, human.Count(
 			o.ref = command.First(given)
 			if o.every < 100*time.Millisecond {
 				return exit.Usagef("--every %s: want 100ms or more", o.every)
+			}
+			if o.watch && !o.format.Text() && o.format != term.JSON {
+				return exit.Usagef("-w writes lines or -o json, not -o %s", o.format)
 			}
 			return run(cmd.Context(), env, o)
 		},
@@ -89,7 +91,7 @@ func runEvents(ctx context.Context, env *command.Env, o eventsOptions) error {
 // printEvent prints a line for an event.
 func printEvent(env *command.Env, f term.Format, e view.Event) error {
 	if f == term.JSON {
-		return json.NewEncoder(env.Out).Encode(e)
+		return term.WriteJSONLine(env.Out, e)
 	}
 	var cells []string
 	for _, c := range eventColumns() {

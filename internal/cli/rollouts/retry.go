@@ -155,8 +155,8 @@ func noMatch(env *command.Env, f term.Format, result any, id string, c command.C
 		return env.Show(f, result, "no target of rollout %s matches\n", id)
 	}
 	err := fmt.Errorf("no target of rollout %s matches: nothing was changed; enqueue get targets %s --app %s shows the states", id, id, strings.Join(c.Apps, ","))
-	if f == term.JSON {
-		return errors.Join(term.WriteJSON(env.Out, result), err)
+	if f.Object() {
+		return errors.Join(env.Object(f, result), err)
 	}
 	return err
 }
