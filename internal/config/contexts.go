@@ -62,7 +62,7 @@ func (c Contexts) Use(name string) error {
 	if err != nil {
 		return fmt.Errorf("use context %q: %w", name, err)
 	}
-	text, err := os.ReadFile(path)
+	text, _, err := readFile(OpenFile, path, maxFile)
 	if err != nil {
 		return fmt.Errorf("use context %q: %w", name, err)
 	}
