@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -43,13 +42,21 @@ func (l *Launcher) lastExt(ctx context.Context, appID string) (id, ext string, e
 	if _, err := ledger.Broken(err); err != nil { // an unreadable rollout stops no other
 		return "", "", err
 	}
-	for _, r := range rollouts {
-		t, err := l.d.Ledger.Target(ctx, r.ID, appID)
+	keys := make([]ledger.TargetKey, len(rollouts))
+	for i, r := range rollouts {
+		keys[i] = ledger.TargetKey{Rollout: r.ID, AppID: appID}
+	}
+	found, err := l.d.Ledger.Lookup(ctx, keys)
+	if err != nil {
+		return "", "", err
+	}
+	for i, r := range rollouts {
+		t := found[i].Target
 		switch {
-		case errors.Is(err, ledger.ErrNotFound):
+		case !found[i].There:
 			continue
-		case err != nil:
-			return "", "", err
+		case found[i].Err != nil:
+			return "", "", found[i].Err
 		case !rollout.StageCommit.Before(t.Stage) || t.State == rollout.StateUndone:
 			continue
 		}
