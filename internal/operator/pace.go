@@ -82,6 +82,7 @@ func (e Estimate) MarshalJSON() ([]byte, error) {
 func estimate(r rollout.Rollout, s view.Summary, submit quota.Pool, rate float64, known bool, now time.Time) Estimate {
 	left := r.Counts.Unfinished()
 	want := int64(r.Counts.Unsubmitted())
+	approval := approvalAhead(r)
 	people := s.Parked[rollout.ReasonMerchant] + s.Parked[rollout.ReasonUnlisted] + s.Parked[rollout.ReasonApproval]
 	switch {
 	case left == 0:
@@ -98,8 +99,8 @@ func estimate(r rollout.Rollout, s view.Summary, submit quota.Pool, rate float64
 		return Estimate{Unknown: "every target left waits for a person"}
 	case r.Plan.Release.When == rollout.ReleaseManual && !r.ReleaseApproved:
 		return Estimate{Unknown: "releases wait for an approval: enqueue approve " + r.ID}
-	case approvalAhead(r) != "":
-		return Estimate{Unknown: "wave " + approvalAhead(r) + " ends with an approval: enqueue promote " + r.ID}
+	case approval != "":
+		return Estimate{Unknown: "wave " + approval + " ends with an approval: enqueue promote " + r.ID}
 	case r.Plan.Release.Window != nil && r.Plan.Release.Window.Opens(now) > 0:
 		return Estimate{Unknown: fmt.Sprintf("releases wait for the window %s, which opens in %s", r.Plan.Release.Window, human.Duration(r.Plan.Release.Window.Opens(now)))}
 	case !known:
