@@ -1,6 +1,8 @@
 package rollout_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -316,63 +318,141 @@ func TestTripped(t *testing.T) {
 func TestSequentialWaves(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		plan := rollout.Plan{}
-		var targets []rollout.Cell
-		for wave := range rapid.IntRange(2, 5).Draw(t, "waves") {
-			size := rapid.IntRange(1, 4).Draw(t, "size")
-			plan.Waves = append(plan.Waves, rollout.Wave{Size: size, Sequential: rapid.Bool().Draw(t, "sequential")})
-			for range size {
-				targets = append(targets, cell(wave, rollout.StagePreflight, rollout.StatePending))
-			}
-		}
-		r := rollout.Rollout{Status: rollout.StatusRunning, Plan: plan, Gates: make(map[int]rollout.GateState)}
-		pass := func() (changed bool) {
-			r.Counts = make(rollout.Counts)
-			for _, x := range targets {
-				r.Counts[x]++
-			}
-			g, changed := r.NextGate(t0)
-			if changed {
-				r.Gates[r.OpenWave] = g
-			}
-			if changed && g.Decision == rollout.DecisionPass {
-				r.OpenWave++
-			}
-			return changed
-		}
-		done := func(x rollout.Cell) bool {
-			return x.State.Ended() || x.State == rollout.StateParked &&
-				(x.Reason == rollout.ReasonMerchant || x.Reason == rollout.ReasonApproval || x.Reason == rollout.ReasonOwner)
-		}
-		for range rapid.IntRange(0, 60).Draw(t, "steps") {
-			i := rapid.IntRange(0, len(targets)-1).Draw(t, "target")
-			if x := &targets[i]; x.Wave <= r.Reach(x.Stage) && !x.State.Ended() {
-				x.Stage = rapid.SampledFrom(rollout.Stages()).Draw(t, "stage")
-				x.State = rapid.SampledFrom(rollout.States()).Draw(t, "state")
-				x.Reason = ""
-				if x.State == rollout.StateParked {
-					x.Reason = rapid.SampledFrom(rollout.Reasons()).Draw(t, "reason")
-				}
-			}
-			was := r.OpenWave
-			pass()
-			if r.OpenWave > was && plan.Waves[was].Sequential {
-				for _, x := range targets {
-					if x.Wave <= was && !done(x) {
-						t.Fatalf("wave %d opened while %v is not done", r.OpenWave, x)
-					}
-				}
-			}
-		}
-		for i := range targets { // every wait ends in time, except those for people
-			if x := &targets[i]; x.Wave <= r.OpenWave && !done(*x) {
-				x.State, x.Reason = rapid.SampledFrom([]rollout.State{rollout.StateReleased, rollout.StateFailed, rollout.StateRejected, rollout.StateSkipped, rollout.StateAborted}).Draw(t, "end"), ""
-			}
-		}
-		if was := r.OpenWave; was+1 < len(plan.Waves) {
-			if pass(); r.OpenWave == was {
-				t.Fatalf("wave %d is done and the next one is not open: %+v, %v", was, r.Gates[was], r.Counts)
-			}
+		if broken := sequentialWaves(t, func(r rollout.Rollout) rollout.Rollout { return r }); broken != "" {
+			t.Fatal(broken)
 		}
 	})
+}
+
+// sequentialWaves plays a life and returns the rule that it broke. The gate is evaluated as view shows
+// the rollout: a deliberate bug shows another one.
+func sequentialWaves(t *rapid.T, view func(rollout.Rollout) rollout.Rollout) (broken string) {
+	plan := rollout.Plan{}
+	var targets []rollout.Cell
+	for wave := range rapid.IntRange(2, 5).Draw(t, "waves") {
+		size := rapid.IntRange(1, 4).Draw(t, "size")
+		plan.Waves = append(plan.Waves, rollout.Wave{Size: size, Sequential: rapid.Bool().Draw(t, "sequential")})
+		for range size {
+			targets = append(targets, cell(wave, rollout.StagePreflight, rollout.StatePending))
+		}
+	}
+	r := rollout.Rollout{Status: rollout.StatusRunning, Plan: plan, Gates: make(map[int]rollout.GateState)}
+	pass := func() (changed bool) {
+		r.Counts = make(rollout.Counts)
+		for _, x := range targets {
+			r.Counts[x]++
+		}
+		g, changed := view(r).NextGate(t0)
+		if changed {
+			r.Gates[r.OpenWave] = g
+		}
+		if changed && g.Decision == rollout.DecisionPass {
+			r.OpenWave++
+		}
+		return changed
+	}
+	done := func(x rollout.Cell) bool {
+		return x.State.Ended() || x.State == rollout.StateParked &&
+			(x.Reason == rollout.ReasonMerchant || x.Reason == rollout.ReasonApproval || x.Reason == rollout.ReasonOwner)
+	}
+	for range rapid.IntRange(0, 60).Draw(t, "steps") {
+		i := rapid.IntRange(0, len(targets)-1).Draw(t, "target")
+		if x := &targets[i]; x.Wave <= r.Reach(x.Stage) && !x.State.Ended() {
+			x.Stage = rapid.SampledFrom(rollout.Stages()).Draw(t, "stage")
+			x.State = rapid.SampledFrom(rollout.States()).Draw(t, "state")
+			x.Reason = ""
+			if x.State == rollout.StateParked {
+				x.Reason = rapid.SampledFrom(rollout.Reasons()).Draw(t, "reason")
+			}
+		}
+		was := r.OpenWave
+		pass()
+		if r.OpenWave > was && plan.Waves[was].Sequential {
+			for _, x := range targets {
+				if x.Wave <= was && !done(x) {
+					return fmt.Sprintf("safety: wave %d opened while %v is not done", r.OpenWave, x)
+				}
+			}
+		}
+	}
+	for i := range targets { // every wait ends in time, except those for people
+		if x := &targets[i]; x.Wave <= r.OpenWave && !done(*x) {
+			x.State, x.Reason = rapid.SampledFrom([]rollout.State{rollout.StateReleased, rollout.StateFailed, rollout.StateRejected, rollout.StateSkipped, rollout.StateAborted}).Draw(t, "end"), ""
+		}
+	}
+	if was := r.OpenWave; was+1 < len(plan.Waves) {
+		if pass(); r.OpenWave == was {
+			return fmt.Sprintf("liveness: wave %d is done and the next one is not open: %+v, %v", was, r.Gates[was], r.Counts)
+		}
+	}
+	return ""
+}
+
+// TestSequentialWavesFindsBugs: each deliberate bug breaks the rule that it should.
+func TestSequentialWavesFindsBugs(t *testing.T) {
+	t.Parallel()
+	// moved shows all cells of a kind as another kind.
+	moved := func(r rollout.Rollout, change func(rollout.Cell) rollout.Cell) rollout.Rollout {
+		counts := make(rollout.Counts)
+		for x, n := range r.Counts {
+			counts[change(x)] += n
+		}
+		r.Counts = counts
+		return r
+	}
+	for name, tt := range map[string]struct {
+		breaks string
+		view   func(rollout.Rollout) rollout.Rollout
+	}{
+		"waves start together": {"safety: ", func(r rollout.Rollout) rollout.Rollout {
+			r.Plan.Waves = slices.Clone(r.Plan.Waves)
+			for i := range r.Plan.Waves {
+				r.Plan.Waves[i].Sequential = false
+			}
+			return r
+		}},
+		"only the wave itself counts": {"safety: ", func(r rollout.Rollout) rollout.Rollout {
+			return moved(r, func(x rollout.Cell) rollout.Cell {
+				if x.Wave < r.OpenWave {
+					x.State = rollout.StateReleased
+				}
+				return x
+			})
+		}},
+		"any park counts as done": {"safety: ", func(r rollout.Rollout) rollout.Rollout {
+			return moved(r, func(x rollout.Cell) rollout.Cell {
+				if x.State == rollout.StateParked {
+					x.Reason = rollout.ReasonMerchant
+				}
+				return x
+			})
+		}},
+		"a merchant holds the next wave": {"liveness: ", func(r rollout.Rollout) rollout.Rollout {
+			return moved(r, func(x rollout.Cell) rollout.Cell {
+				if x.Reason == rollout.ReasonMerchant {
+					x.Reason = rollout.ReasonVerdict
+				}
+				return x
+			})
+		}},
+		"a failure holds the next wave": {"liveness: ", func(r rollout.Rollout) rollout.Rollout {
+			return moved(r, func(x rollout.Cell) rollout.Cell {
+				if x.State == rollout.StateFailed {
+					x.State = rollout.StateRunning
+				}
+				return x
+			})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			life := rapid.Custom(func(t *rapid.T) string { return sequentialWaves(t, tt.view) })
+			for seed := range 2000 {
+				if strings.HasPrefix(life.Example(seed), tt.breaks) {
+					return
+				}
+			}
+			t.Errorf("no life of 2000 seeds breaks %q", tt.breaks)
+		})
+	}
 }
